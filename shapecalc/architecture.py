@@ -1,0 +1,222 @@
+"""YAML text → `Architecture`: a frozen tree of steps, each with its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from shapecalc import document
+from shapecalc.document import Node, Scalar, Source, kind
+from shapecalc.errors import ArchitectureError, UsageError, nearest
+from shapecalc.inputs import InputSpec, parse_input
+from shapecalc.layers.fields import written
+from shapecalc.reader import StepReader, identifier, read_blocks, read_value, require_mapping
+from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps, resolve
+
+_KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Published figures of the network at its own input and parameters; None where none is given."""
+
+    node: Node
+    params: int | None = None
+    macs: int | None = None
+    output: InputSpec | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network as its file describes it."""
+
+    name: str
+    document: Source
+    inputs: Mapping[str, InputSpec]
+    input_nodes: Mapping[str, Node]
+    parameters: Mapping[str, Argument]
+    blocks: Mapping[str, Block]
+    layers: Steps
+    source: str | None = None
+    notes: str | None = None
+    expect: Expectation | None = None
+
+    def scope(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The values of the file's parameters, `overrides` in place of their defaults.
+
+        Raises:
+            UsageError: an override is for a parameter that the file lacks, or of another kind.
+            ArchitectureError: a default can't be evaluated.
+        """
+        overrides = overrides or {}
+        for name in overrides:
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                hint = nearest(name, self.parameters) or f"the file's parameters: {known}"
+                raise UsageError(f"{self.name} has no parameter {name!r}", hint=hint)
+        scope: dict[str, Any] = {}
+        for name, default in self.parameters.items():
+            try:
+                value = resolve(default.value, scope)
+            except ArchitectureError as error:
+                raise error.at(self.document.place_of(default.node)) from None
+            scope[name] = _override(name, overrides[name], value) if name in overrides else value
+        return scope
+
+
+def _override(name: str, value: object, default: object) -> object:
+    """The value for a parameter, which must be of its default's kind."""
+    if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
+        return value
+    needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
+    needed = needed or f"of the kind of its default, {written(default)}"
+    raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+
+
+def parse(text: str, name: str = "<text>") -> Architecture:
+    """The architecture that a YAML text describes; `name` is what errors call the text.
+
+    Raises:
+        UsageError: the text is not YAML, or no mapping.
+        ArchitectureError: what it describes is wrong.
+    """
+    source = Source(name, text)
+    root = document.read(source)
+    if root is None:
+        raise UsageError(f"{name}: the file is empty", hint="an architecture has the keys input and layers")
+    if not isinstance(root, document.Mapping):
+        raise UsageError(
+            f"an architecture is a mapping with the keys input and layers, not {kind(root)}",
+            place=source.place_of(root),
+        )
+    return _FileReader(source, root).architecture()
+
+
+class _FileReader:
+    """Reads the keys of a file; each key's method takes the key's node."""
+
+    def __init__(self, source: Source, root: document.Mapping) -> None:
+        self.source = source
+        self.root = root
+
+    def architecture(self) -> Architecture:
+        for key, (node, _) in self.root.entries.items():
+            if key not in _KEYS:
+                hint = nearest(key, _KEYS) or f"the keys of a file: {', '.join(_KEYS)}"
+                raise self.source.error(f"the key {key!r} is unknown", node, hint)
+        for key in ("input", "layers"):
+            if key not in self.root.entries:
+                raise self.source.error(f"the key {key!r} is missing", self.root)
+        parameters = self.read("parameters", self.parameters, {})
+        inputs = self.inputs(self.root.entries["input"][1])
+        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters), {})
+        self.refuse_cycles(blocks)
+        headers = {name: block.parameters for name, block in blocks.items()}
+        reader = StepReader(self.source, list(parameters), headers, taken=inputs)
+        layers = reader.steps(self.root.entries["layers"][1], "layers")
+        if not layers:
+            raise self.source.error("layers is empty", self.root.entries["layers"][1])
+        return Architecture(
+            name=self.read("name", self.text, PurePath(self.source.name).stem),
+            document=self.source,
+            inputs={name: spec for name, (spec, _) in inputs.items()},
+            input_nodes={name: node for name, (_, node) in inputs.items()},
+            parameters=parameters,
+            blocks=blocks,
+            layers=layers,
+            source=self.read("source", self.text, None),
+            notes=self.read("notes", self.text, None),
+            expect=self.read("expect", self.expectation, None),
+        )
+
+    def read(self, key: str, read: Callable[[Node], Any], default: Any) -> Any:
+        entry = self.root.entries.get(key)
+        return read(entry[1]) if entry else default
+
+    def text(self, node: Node) -> str:
+        if not isinstance(node, Scalar) or not node.text:
+            raise self.source.error(f"text is needed here, not {kind(node)}", node)
+        return node.text.strip()
+
+    def parameters(self, node: Node) -> dict[str, Argument]:
+        """Defaults in the file's order; each may be an expression over those before it."""
+        parameters: dict[str, Argument] = {}
+        for key, value in require_mapping(node, self.source, "parameters").entries.values():
+            name = identifier(key, self.source, "a parameter")
+            default = read_value(value, self.source, parameters)
+            if default is None:
+                raise self.source.error(f"the parameter {name} needs a default", value)
+            parameters[name] = Argument(default, value)
+        return parameters
+
+    def inputs(self, node: Node) -> dict[str, tuple[InputSpec, Node]]:
+        if not isinstance(node, document.Mapping):
+            return {"input": (self.input(node), node)}
+        if not node.entries:
+            raise self.source.error("at least one input is needed", node)
+        entries = node.entries.values()
+        return {identifier(key, self.source, "an input"): (self.input(v), v) for key, v in entries}
+
+    def input(self, node: Node) -> InputSpec:
+        if not isinstance(node, Scalar) or node.value() is None:
+            hint = "write the sizes of all axes joined by x: 1x3x224x224"
+            raise self.source.error(f"an input is text, not {kind(node)}", node, hint)
+        try:
+            return parse_input(node.text)
+        except ArchitectureError as error:
+            raise error.at(self.source.place_of(node)) from None
+
+    def expectation(self, node: Node) -> Expectation:
+        figures: dict[str, Any] = {}
+        for name, (key, value) in require_mapping(node, self.source, "expect").entries.items():
+            if name not in ("params", "macs", "output", "source"):
+                hint = nearest(name, ("params", "macs", "output", "source"))
+                raise self.source.error(f"expect: the figure {name!r} is unknown", key, hint)
+            figures[name] = self.figure(name, value)
+        return Expectation(node, **figures)
+
+    def figure(self, name: str, node: Node) -> object:
+        if name == "output":
+            return self.input(node)
+        if name == "source":
+            return self.text(node)
+        value = node.value() if isinstance(node, Scalar) else None
+        if type(value) is not int or value < 0:
+            raise self.source.error(f"expect: {name} must be a whole number, not {kind(node)}", node)
+        return value
+
+    def refuse_cycles(self, blocks: Mapping[str, Block]) -> None:
+        from graphlib import CycleError, TopologicalSorter
+
+        uses = {name: _blocks_in(block.steps) for name, block in blocks.items()}
+        try:
+            TopologicalSorter(uses).prepare()
+        except CycleError as error:
+            cycle = error.args[1][::-1]
+            raise self.source.error(
+                f"a block can't use itself: {' → '.join(cycle)}", blocks[cycle[0]].node
+            ) from None
+
+
+def _blocks_in(steps: Steps) -> set[str]:
+    """The blocks that a list of steps uses directly; each shared step is looked at once."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if id(step) in seen:
+            continue
+        seen.add(id(step))
+        if isinstance(step, BlockStep):
+            found.add(step.block)
+        elif isinstance(step, GroupStep):
+            pending.extend(step.steps)
+        elif isinstance(step, LayerStep):
+            for branch in step.branches:
+                if not isinstance(branch, Name):
+                    pending.extend(branch)
+    return found

@@ -1,0 +1,240 @@
+"""YAML text → nodes that know where they stand. The only code that imports yaml.
+
+Built on PyYAML's events rather than its loaders, so that duplicate keys are refused, aliases cost
+nothing, every value keeps its place, and plain text stays text: `on`, `yes` and `010` are no surprises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+import yaml
+
+from shapecalc.errors import ArchitectureError, Place, UsageError
+
+LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
+_MOST_NODES = 1_000_000
+_DEEPEST = 60  # levels of nesting
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_REAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_AMBIGUOUS = {"on", "off", "yes", "no"}
+
+Constant: TypeAlias = "int | float | bool | str | None"
+
+
+class Mark(Protocol):
+    """Where a node starts; `line` and `column` count from 0. PyYAML's own marks are such."""
+
+    line: int
+    column: int
+
+
+class Scalar:
+    """One value as it is written; `plain` is false for quoted text."""
+
+    __slots__ = ("mark", "plain", "text")
+
+    def __init__(self, text: str, plain: bool, mark: Mark) -> None:
+        self.text = text
+        self.plain = plain
+        self.mark = mark
+
+    @property
+    def width(self) -> int:
+        return len(self.text) if self.plain else len(self.text) + 2
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether this is a bare word that many YAML readers take for a boolean."""
+        return self.plain and self.text.lower() in _AMBIGUOUS
+
+    def value(self) -> Constant:
+        """The constant that the text stands for: YAML 1.2's core schema, without octal and hexadecimal."""
+        text = self.text
+        if not self.plain:
+            return text
+        if text.lower() in _CONSTANTS:
+            return _CONSTANTS[text.lower()]
+        if _INTEGER.fullmatch(text) and len(text) <= 20:
+            return int(text)
+        if _REAL.fullmatch(text) and len(text) <= 40:
+            return float(text)
+        return text
+
+
+class Sequence:
+    __slots__ = ("items", "mark")
+    width = 1
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.items: list[Node] = []
+
+
+class Mapping:
+    __slots__ = ("entries", "mark")
+    width = 1
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+
+
+Node: TypeAlias = "Scalar | Sequence | Mapping"
+
+
+class Source:
+    """A file's name and text: what turns a mark into a place."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    def place(self, mark: Mark, width: int = 1) -> Place:
+        lines = self.text.splitlines()
+        line = lines[mark.line] if mark.line < len(lines) else ""
+        return Place(self.name, mark.line + 1, mark.column + 1, line, max(width, 1))
+
+    def place_of(self, node: Node) -> Place:
+        return self.place(node.mark, node.width)
+
+    def error(self, message: str, node: Node, hint: str | None = None) -> ArchitectureError:
+        """An error of the description, at `node`."""
+        return ArchitectureError(message, hint=hint, place=self.place_of(node))
+
+
+def kind(node: Node) -> str:
+    """What a node is, in the words of an error message."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    value = node.value()
+    if value is None:
+        return "nothing"
+    shown = node.text if len(node.text) <= 40 else f"{node.text[:40]}…"
+    return f"the text {shown!r}" if isinstance(value, str) else shown
+
+
+def read(source: Source) -> Node | None:
+    """The root node of a YAML text, None of an empty one.
+
+    Raises:
+        UsageError: the text is not YAML, has more than one document, a key twice, or is too deep.
+    """
+    try:
+        return _Builder(source).build()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = source.place(mark) if mark else None
+        raise UsageError(f"this is not YAML: {error.problem or error.context}", place=place) from None
+    except yaml.YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{source.name}: this is not YAML text: {reason}") from None
+
+
+class _Builder:
+    """Turns the events of one document into nodes, with a stack instead of recursion."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.anchors: dict[str, Node] = {}
+        self.open: list[tuple[Sequence | Mapping, str | None]] = []
+        self.keys: list[Scalar | None] = []  # for each open node, the key that waits for its value
+        self.root: Node | None = None
+        self.nodes = 0
+
+    def build(self) -> Node | None:
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self.scalar,
+            yaml.SequenceStartEvent: self.sequence,
+            yaml.SequenceEndEvent: self.end,
+            yaml.MappingStartEvent: self.mapping,
+            yaml.MappingEndEvent: self.end,
+            yaml.AliasEvent: self.alias,
+            yaml.DocumentStartEvent: self.document,
+        }
+        next_event = _LOADER(self.source.text).get_event
+        while (event := next_event()) is not None:
+            handle = handlers.get(type(event))
+            if handle:
+                handle(event)
+        return self.root
+
+    def document(self, event: yaml.DocumentStartEvent) -> None:
+        if self.root is not None:
+            raise self.error("a second document begins: a file holds one architecture", event)
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        node = Scalar(event.value, not event.style, self.mark(event))
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        self.add(node)
+
+    def sequence(self, event: yaml.SequenceStartEvent) -> None:
+        self.start(Sequence(self.mark(event)), event)
+
+    def mapping(self, event: yaml.MappingStartEvent) -> None:
+        self.start(Mapping(self.mark(event)), event)
+
+    def start(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
+        if len(self.open) >= _DEEPEST:
+            raise self.error(f"more than {_DEEPEST} levels of nesting", event)
+        self.open.append((node, event.anchor))
+        self.keys.append(None)
+
+    def end(self, event: yaml.Event) -> None:
+        node, anchor = self.open.pop()
+        self.keys.pop()
+        if anchor:
+            self.anchors[anchor] = node
+        self.add(node)
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        if event.anchor not in self.anchors:
+            raise self.error(f"*{event.anchor} stands for nothing that is complete above it", event)
+        self.add(self.anchors[event.anchor])
+
+    def mark(self, event: yaml.NodeEvent) -> Mark:
+        """The place of a node; each node passes here once, so this is also where they are counted."""
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            raise self.error(f"more than {_MOST_NODES:,} values: write repeated layers with times", event)
+        if event.tag is not None and event.tag != "!":
+            raise self.error(f"the tag {event.tag!r} means nothing here", event)
+        return event.start_mark
+
+    def add(self, node: Node) -> None:
+        """Put a finished node into the innermost open one."""
+        if not self.open:
+            self.root = node
+            return
+        parent, _ = self.open[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+        elif self.keys[-1] is None:
+            self.keys[-1] = self.key(node, parent)
+        else:
+            parent.entries[self.keys[-1].text] = (self.keys[-1], node)
+            self.keys[-1] = None
+
+    def key(self, node: Node, parent: Mapping) -> Scalar:
+        if not isinstance(node, Scalar):
+            raise UsageError("a key must be text", place=self.source.place_of(node))
+        if node.text in parent.entries:
+            first = parent.entries[node.text][0].mark.line + 1
+            raise UsageError(
+                f"the key {node.text!r} stands twice in one mapping, first on line {first}",
+                hint="in a list, each entry has a dash of its own; a mapping has each key once",
+                place=self.source.place_of(node),
+            )
+        return node
+
+    def error(self, message: str, event: yaml.Event) -> UsageError:
+        return UsageError(message, place=self.source.place(event.start_mark))
+

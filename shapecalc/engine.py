@@ -1,0 +1,297 @@
+"""Architecture × inputs → Analysis: every step executed on shapes, by the rules of the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from shapecalc.architecture import Architecture
+from shapecalc.document import Node as FileNode
+from shapecalc.errors import ArchitectureError, UsageError, nearest
+from shapecalc.expressions import Scope
+from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
+from shapecalc.results import Analysis, Edge, Node, Row
+from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, resolve
+from shapecalc.tensors import Tensor
+
+MOST_ROWS = 1_000_000
+_MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count rows
+_DEEPEST = 100  # blocks, groups and branches within each other
+
+InputText: TypeAlias = "str | Sequence[int]"
+
+
+class Wire(NamedTuple):
+    """A tensor on its way, and the edge that it leaves from."""
+
+    tensor: Tensor
+    edge: Edge
+
+
+def analyse(
+    architecture: Architecture,
+    input: InputText | Mapping[str, InputText] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Analysis:
+    """Compute every layer's shape, weights and MACs.
+
+    Args:
+        architecture: what `shapecalc.load` or `shapecalc.parse` gave.
+        input: the shape in place of the file's own, as text (`"1x3x224x224"`) or sizes; by name where
+            the network has several inputs.
+        parameters: values in place of the defaults of the file's parameters.
+
+    Raises:
+        UsageError: `input` or `parameters` name something that the file lacks.
+        ArchitectureError: the network can't take the input, or is wrong in itself.
+    """
+    scope = architecture.scope(parameters)
+    inputs = _inputs(architecture, input, scope)
+    _refuse_too_large(architecture, scope)
+    return _Run(architecture, scope, inputs).analysis()
+
+
+def _inputs(
+    architecture: Architecture, given: InputText | Mapping[str, InputText] | None, scope: Scope
+) -> dict[str, Tensor]:
+    """The network's inputs; a given text without a dtype keeps the one in the file."""
+    if given is None:
+        given = {}
+    elif not isinstance(given, Mapping):
+        given = {next(iter(architecture.inputs)): given}
+    for name in given:
+        if name not in architecture.inputs:
+            hint = nearest(name, architecture.inputs) or f"inputs: {', '.join(architecture.inputs)}"
+            raise UsageError(f"{architecture.name} has no input {name!r}", hint=hint)
+    tensors = {}
+    for name, own in architecture.inputs.items():
+        if name in given:
+            tensors[name] = _given_input(given[name], own, scope)
+            continue
+        try:
+            tensors[name] = own.tensor(scope)
+        except ArchitectureError as error:
+            raise error.at(architecture.document.place_of(architecture.input_nodes[name])) from None
+    return tensors
+
+
+def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
+    text = given if isinstance(given, str) else "x".join(map(str, given))
+    try:
+        return parse_input(text).tensor(scope, own.dtype or DEFAULT_DTYPE)
+    except ArchitectureError as error:
+        raise UsageError(error.message, hint=error.hint) from None
+
+
+def _copies(step: Step, scope: Scope, architecture: Architecture) -> int:
+    """How many times a step is executed."""
+    if step.times is None:
+        return 1
+    place = architecture.document.place_of(step.times.node)
+    try:
+        copies = resolve(step.times.value, scope)
+    except ArchitectureError as error:
+        raise error.at(place) from None
+    if type(copies) is not int or copies < 0:
+        raise ArchitectureError(f"times must be a whole number of at least 0, not {copies}", place=place)
+    return copies
+
+
+def _block_scope(step: BlockStep, scope: Scope, outer: Scope, architecture: Architecture) -> Scope:
+    try:
+        return architecture.blocks[step.block].scope(outer, step, scope)
+    except ArchitectureError as error:
+        raise error.about(step.block).at(architecture.document.place_of(step.node)) from None
+
+
+def _refuse_too_large(architecture: Architecture, scope: Scope) -> None:
+    """Count the rows before there are any, so that a huge network is refused, not attempted."""
+    rows = _Counter(architecture, scope).rows(architecture.layers, scope, 0)
+    if rows > MOST_ROWS:
+        place = architecture.document.place_of(architecture.layers[0].node)
+        raise ArchitectureError(
+            f"the network has {rows:,} layers; at most {MOST_ROWS:,} are analysed", place=place
+        )
+
+
+class _Counter:
+    """Counts rows; lists that come again with the same values are counted once."""
+
+    def __init__(self, architecture: Architecture, outer: Scope) -> None:
+        self.architecture = architecture
+        self.outer = outer
+        self.known: dict[Any, int] = {}
+        self.steps = 0
+
+    def rows(self, steps: Steps, scope: Scope, depth: int) -> int:
+        self.steps += len(steps)
+        if depth > _DEEPEST or self.steps > _MOST_STEPS:
+            limit = f"{_DEEPEST} levels of nesting" if depth > _DEEPEST else f"{_MOST_STEPS:,} steps"
+            place = self.architecture.document.place_of(steps[0].node) if steps else None
+            raise ArchitectureError(f"the network has more than {limit}", place=place)
+        return sum([self.rows_of(step, scope, depth) for step in steps])
+
+    def rows_of(self, step: Step, scope: Scope, depth: int) -> int:
+        copies = _copies(step, scope, self.architecture)
+        if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
+            return copies
+        key: Any = (id(step), id(scope))
+        if isinstance(step, BlockStep):
+            scope = _block_scope(step, scope, self.outer, self.architecture)
+            key = (step.block, tuple(scope.values()))
+        if key not in self.known:
+            self.known[key] = self.inside(step, scope, depth + 1)
+        return copies * self.known[key]
+
+    def inside(self, step: Step, scope: Scope, depth: int) -> int:
+        if isinstance(step, BlockStep):
+            return self.rows(self.architecture.blocks[step.block].steps, scope, depth)
+        if isinstance(step, GroupStep):
+            return self.rows(step.steps, scope, depth)
+        assert isinstance(step, LayerStep)  # the only type left: rows_of is total over Step
+        branches = [branch for branch in step.branches if not isinstance(branch, Name)]
+        return 1 + sum(self.rows(branch, scope, depth) for branch in branches)
+
+
+class _Run:
+    """One execution: rows as they come, and the wires that lead between them."""
+
+    def __init__(self, architecture: Architecture, scope: Scope, inputs: Mapping[str, Tensor]) -> None:
+        self.architecture = architecture
+        self.scope = scope
+        self.inputs = inputs
+        self.rows: list[Row] = []
+
+    def analysis(self) -> Analysis:
+        wires = {n: Wire(t, Edge(-1, port)) for port, (n, t) in enumerate(self.inputs.items())}
+        body = _Body(self, self.scope, dict(wires))
+        first = next(iter(wires.values()))
+        out, tree = body.steps(self.architecture.layers, (first,), "")
+        return Analysis(
+            architecture=self.architecture,
+            parameters=self.scope,
+            inputs=self.inputs,
+            rows=tuple(self.rows),
+            tree=tree,
+            outputs=tuple(wire.tensor for wire in out),
+            output_edges=tuple(wire.edge for wire in out),
+        )
+
+    def error(self, error: ArchitectureError, node: FileNode, path: str) -> ArchitectureError:
+        return error.at(self.architecture.document.place_of(node), path)
+
+
+class _Body:
+    """The execution of one body: the file's layers or one copy of a block, with its values and names."""
+
+    def __init__(self, run: _Run, scope: Scope, names: dict[str, Wire]) -> None:
+        self.run = run
+        self.scope = scope
+        self.names = names
+
+    def steps(
+        self, steps: Steps, wires: tuple[Wire, ...], prefix: str
+    ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
+        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out."""
+        nodes: list[Node] = []
+        counts: dict[str, int] = {}
+        for step in steps:
+            copies = 1 if step.times is None else _copies(step, self.scope, self.run.architecture)
+            for copy in range(copies):
+                index = counts.get(step.label, 0)
+                counts[step.label] = index + 1
+                label = _label(step, index, copy, copies)
+                wires, node = self.step(step, wires[0], label, prefix)
+                nodes.append(node)
+        return wires, tuple(nodes)
+
+    def step(self, step: Step, current: Wire, label: str, prefix: str) -> tuple[tuple[Wire, ...], Node]:
+        path = prefix + label
+        sources = tuple([self.named(name, path) for name in step.sources]) or (current,)
+        start = len(self.run.rows)
+        if isinstance(step, LayerStep):
+            wires, children = self.layer(step, sources, path)
+        else:
+            wires, children = self.group(step, sources, path)
+        if step.names:
+            self.name(step, wires, path)
+        rows = len(self.run.rows)
+        return wires, Node(path, label, step.label, wires[0].tensor, start, rows, children)
+
+    def layer(
+        self, step: LayerStep, sources: tuple[Wire, ...], path: str
+    ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
+        children: tuple[Node, ...] = ()
+        if step.branches:
+            sources, children = self.branches(step, sources[0], path)
+        inputs = tuple([wire.tensor for wire in sources])
+        try:
+            layer = step.bind(self.scope)
+            figures = layer.figures(inputs)
+        except ArchitectureError as error:
+            raise self.run.error(error.about(step.label), step.blame(error), path) from None
+        number = len(self.run.rows)
+        self.run.rows.append(Row(path, layer, inputs, tuple([wire.edge for wire in sources]), figures))
+        return tuple([Wire(t, Edge(number, port)) for port, t in enumerate(figures.outputs)]), children
+
+    def branches(
+        self, step: LayerStep, current: Wire, path: str
+    ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
+        """Execute each branch on the current tensor; a name stands for the tensor that bears it."""
+        outs: list[Wire] = []
+        nodes: list[Node] = []
+        for number, branch in enumerate(step.branches):
+            start = len(self.run.rows)
+            label = str(number)
+            children: tuple[Node, ...] = ()
+            if isinstance(branch, Name):
+                out, kind = self.named(branch, path), branch.text
+            else:
+                wires, children = self.steps(branch, (current,), f"{path}.{label}.")
+                out, kind = wires[0], "branch" if branch else "input"
+            outs.append(out)
+            rows = len(self.run.rows)
+            nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
+        return tuple(outs), tuple(nodes)
+
+    def group(
+        self, step: Step, sources: tuple[Wire, ...], path: str
+    ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
+        """Execute a block, in a body of its own, or a `seq`, in this one."""
+        if len(sources) > 1:
+            error = ArchitectureError(
+                f"{step.label}: it takes one tensor, not {len(sources)}",
+                hint="name the tensors outside, and read them by their names inside",
+            )
+            raise self.run.error(error, step.node, path)
+        if isinstance(step, BlockStep):
+            architecture = self.run.architecture
+            scope = _block_scope(step, self.scope, self.run.scope, architecture)
+            body = _Body(self.run, scope, dict(self.names))
+            wires, nodes = body.steps(architecture.blocks[step.block].steps, sources, f"{path}.")
+        else:
+            assert isinstance(step, GroupStep)  # the only type left
+            wires, nodes = self.steps(step.steps, sources, f"{path}.")
+        return wires[:1], nodes
+
+    def named(self, name: Name, path: str) -> Wire:
+        wire = self.names.get(name.text)
+        if wire is None:
+            hint = nearest(name.text, self.names) or f"named here: {', '.join(self.names)}"
+            error = ArchitectureError(f"no tensor above is named {name.text!r}", hint=hint)
+            raise self.run.error(error, name.node, path)
+        return wire
+
+    def name(self, step: Step, wires: tuple[Wire, ...], path: str) -> None:
+        if len(step.names) > len(wires):
+            error = ArchitectureError(f"as: {len(step.names)} names for {len(wires)} outputs")
+            raise self.run.error(error, step.names[-1].node, path)
+        for name, wire in zip(step.names, wires, strict=False):
+            self.names[name.text] = wire
+
+
+def _label(step: Step, index: int, copy: int, copies: int) -> str:
+    """The part of a path that is the step's own: its name, or its type and its index among that type."""
+    if len(step.names) != 1:
+        return f"{step.label}[{index}]"
+    return step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"

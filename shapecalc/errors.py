@@ -1,0 +1,102 @@
+"""Every error a user can meet: one base class, three kinds, each with its place in the user's file.
+
+The kind decides the exit code of the command line: see `exit_code` of each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+EXCERPT = 100  # characters of a source line that an error quotes at most
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line of a user's file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def excerpt(self) -> str:
+        """The quoted line with the stretch underlined, as two lines of text."""
+        start = max(0, self.column - 1 - EXCERPT // 2) if len(self.text) > EXCERPT else 0
+        quoted = "".join(c if c.isprintable() else " " for c in self.text[start : start + EXCERPT])
+        offset = self.column - 1 - start
+        underline = " " * offset + "^" * max(1, min(self.width, len(quoted) - offset))
+        number = str(self.line)
+        return f"  {number} │ {quoted.rstrip()}\n  {' ' * len(number)} │ {underline}"
+
+
+class ShapecalcError(Exception):
+    """What was found, what was needed (`message`), where (`place`, `path`), and what to do (`hint`)."""
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        place: Place | None = None,
+        path: str | None = None,
+        argument: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.place = place
+        self.path = path
+        self.argument = argument
+
+    def at(self, place: Place | None, path: str | None = None) -> Self:
+        """The same error with its place in the file; what is already known stays."""
+        self.place = self.place or place
+        self.path = self.path or path
+        return self
+
+    def about(self, subject: str) -> Self:
+        """The same error with what it is about in front of its message."""
+        self.message = f"{subject}: {self.message}"
+        return self
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.message}" if self.place else self.message
+        details = [self.place.excerpt()] if self.place else []
+        if self.path:
+            details.append(f"  at {self.path}")
+        if self.hint:
+            details.append(f"  hint: {self.hint}")
+        return "\n".join([head, *details])
+
+
+class UsageError(ShapecalcError):
+    """A bad option, or a file that can't be read as an architecture at all: exit code 2."""
+
+
+class ArchitectureError(ShapecalcError):
+    """The file can be read, and what it describes is wrong: exit code 1."""
+
+    exit_code = 1
+
+
+class UnavailableError(ShapecalcError):
+    """This machine can't do it: no such device, too little memory, torch missing: exit code 3."""
+
+    exit_code = 3
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """A hint that names the candidates closest to `name`, or None if none is close."""
+    from difflib import get_close_matches  # only an error pays for this import
+
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    close = get_close_matches(name.lower()[:100], by_lower, n=3, cutoff=0.55)
+    return f"did you mean {' or '.join(by_lower[match] for match in close)}?" if close else None

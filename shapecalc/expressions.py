@@ -1,0 +1,171 @@
+"""Whole-number expressions, the arithmetic that a YAML file may write where a number is wanted.
+
+    sum    = term (("+" | "-") term)*
+    term   = factor (("*" | "//") factor)*
+    factor = number | name | "-" factor | "(" sum ")" | ("min" | "max") "(" sum ("," sum)* ")"
+
+Parsed by hand into a tree of closures; nothing is ever given to `eval`.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, reduce
+from typing import Any, TypeAlias
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.tensors import LARGEST, Dim
+
+Scope: TypeAlias = Mapping[str, Any]
+"""The values of the names that an expression may use."""
+
+_Term: TypeAlias = Callable[[Scope], Any]
+
+_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*)|(//|[-+*(),]))")
+_LONGEST = 500
+_DEEPEST = 40
+_FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": min, "max": max}
+_OPERATORS: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+}
+
+
+class Expression:
+    """A parsed expression: the names it uses, and its value once these have values."""
+
+    __slots__ = ("_value", "names", "text")
+
+    def __init__(self, text: str, names: frozenset[str], value: _Term) -> None:
+        self.text = text
+        self.names = names
+        self._value = value
+
+    def __call__(self, scope: Scope) -> Any:
+        """The value in `scope`: a whole number, or, for a bare name, whatever it stands for."""
+        return self._value(scope)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+
+@lru_cache(maxsize=4096)
+def parse_expression(text: str) -> Expression:
+    """Parse `text`.
+
+    Raises:
+        ArchitectureError: it is no expression of the grammar above; the error has no place yet.
+    """
+    if len(text) > _LONGEST:
+        raise ArchitectureError(f"an expression of {len(text):,} characters; {_LONGEST} are allowed")
+    parser = _Parser(text)
+    value = parser.sum()
+    if parser.token:
+        raise parser.error(f"unexpected {parser.token!r}")
+    return Expression(text, frozenset(parser.names), value)
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.names: set[str] = set()
+        self.position = 0
+        self.depth = 0
+        self.token = ""
+        self.advance()
+
+    def error(self, found: str) -> ArchitectureError:
+        hint = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
+        return ArchitectureError(f"{found} in {self.text!r}", hint=hint)
+
+    def advance(self) -> str:
+        """Step to the next token and return the one left behind; the token after the last is empty."""
+        left = self.token
+        match = _TOKEN.match(self.text, self.position)
+        if match:
+            self.position = match.end()
+            self.token = match.group().strip()
+        elif self.text[self.position :].strip():
+            raise self.error(f"unexpected {self.text[self.position :].strip()[0]!r}")
+        else:
+            self.token = ""
+        return left
+
+    def expect(self, token: str) -> None:
+        if self.token != token:
+            raise self.error(f"{token!r} is missing")
+        self.advance()
+
+    def sum(self) -> _Term:
+        return self.chain(("+", "-"), lambda: self.chain(("*", "//"), self.factor))
+
+    def chain(self, operators: tuple[str, ...], operand: Callable[[], _Term]) -> _Term:
+        value = operand()
+        while self.token in operators:
+            value = _binary(_OPERATORS[self.advance()], value, operand(), self.text)
+        return value
+
+    def factor(self) -> _Term:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.error(f"more than {_DEEPEST} levels of nesting")
+        value = self.operand()
+        self.depth -= 1
+        return value
+
+    def operand(self) -> _Term:
+        token = self.advance()
+        if token == "-":
+            return _binary(operator.sub, lambda scope: 0, self.factor(), self.text)
+        if token == "(":
+            return self.closed(self.sum())
+        if token in _FUNCTIONS and self.token == "(":
+            return self.call(_FUNCTIONS[token])
+        if token.isdigit():
+            return self.number(token)
+        if token.isidentifier():
+            self.names.add(token)
+            return lambda scope: scope[token]
+        raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
+
+    def closed(self, value: _Term) -> _Term:
+        self.expect(")")
+        return value
+
+    def call(self, function: Callable[[Dim, Dim], Dim]) -> _Term:
+        self.expect("(")
+        operands = [self.sum()]
+        while self.token == ",":
+            self.advance()
+            operands.append(self.sum())
+        self.expect(")")
+        return reduce(lambda a, b: _binary(function, a, b, self.text), operands)
+
+    def number(self, token: str) -> _Term:
+        if len(token) > 1 and token.startswith("0"):
+            raise self.error(f"{token[:20]}: a number has no leading zeros")
+        if len(token) > len(str(LARGEST)):
+            raise self.error("a number that is too large")
+        value = int(token)
+        return lambda scope: value
+
+
+def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text: str) -> _Term:
+    def value(scope: Scope) -> Dim:
+        a, b = left(scope), right(scope)
+        for operand in (a, b):
+            if type(operand) is not int:
+                raise ArchitectureError(f"{text!r}: {operand!r} is no whole number")
+        try:
+            result = function(a, b)
+        except ZeroDivisionError:
+            raise ArchitectureError(f"{text!r} divides {a} by zero") from None
+        if abs(result) > LARGEST:
+            raise ArchitectureError(f"{text!r} is too large: sizes stay below 2**63")
+        return result
+
+    return value

@@ -1,0 +1,231 @@
+"""What a layer type declares, and what follows from its declaration.
+
+A subclass of `Layer` states its arguments as fields and its rules as arithmetic on shapes:
+
+    class Linear(Layer):
+        in_features = Inferred(axis=-1)
+        out_features = Size()
+        bias = Flag(True)
+
+        def output(self, x): ...            # the tensor or tensors out
+        def weights(self, x): ...           # name → Weight of what it owns
+        def macs(self, x, y): ...           # multiply-accumulates
+
+Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
+(`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
+parameter for each input; parameters with a default are inputs that may be left out, `*xs` makes the
+type a join of branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+from shapecalc.errors import ArchitectureError, nearest
+from shapecalc.layers.fields import Field, Inferred
+from shapecalc.tensors import Dim, Shape, Tensor, check_equal, is_floating, product
+
+LAYERS: dict[str, type["Layer"]] = {}
+"""Every layer type by its name in a file, which is its class's name."""
+
+_VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
+
+
+class Weight(NamedTuple):
+    """A tensor that a layer owns: a parameter, or a buffer, which no optimizer trains."""
+
+    shape: Shape
+    dtype: str = "float32"
+    buffer: bool = False
+
+    @property
+    def count(self) -> Dim:
+        return product(self.shape)
+
+
+Weights: TypeAlias = Mapping[str, Weight]
+
+
+class Figures(NamedTuple):
+    """All that a layer makes of given inputs: tensors out, what it owns, multiply-accumulates."""
+
+    outputs: tuple[Tensor, ...]
+    weights: Weights
+    macs: Dim
+
+
+class Layer:
+    """One layer with its arguments; see the module's text for what a type declares."""
+
+    axes: ClassVar[int] = 0
+    """Spatial axes of the type: 2 for Conv2d."""
+    function: ClassVar[str | None] = None
+    """How torch's function of this name takes its inputs, for a type that is no module: `apply` (one
+    after another), `fold` (two at a time), `gather` (as one tuple)."""
+    fields: ClassVar[Mapping[str, Field[Any]]] = {}
+    inputs_range: ClassVar[tuple[int, float]] = (1, 1)
+    """The fewest and the most inputs that the rules take."""
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        """Collect the fields in their order of declaration and enter the type in `LAYERS`."""
+        own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        cls.fields = {**cls.fields, **own}
+        code = cls.output.__code__
+        most = code.co_argcount - 1
+        joins = bool(code.co_flags & _VARIADIC)
+        fewest = 2 if joins else most - len(cls.output.__defaults__ or ())
+        cls.inputs_range = (fewest, float("inf") if joins else most)
+        if not abstract:
+            if cls.__name__ in LAYERS:
+                raise TypeError(f"two layer types are called {cls.__name__}")
+            LAYERS[cls.__name__] = cls
+
+    def __init__(self, **arguments: object) -> None:
+        """Check and keep the arguments.
+
+        Raises:
+            ArchitectureError: one is unknown, missing or not what its field accepts.
+        """
+        for name in arguments.keys() - self.fields.keys():
+            raise self.unknown_argument(name)
+        for name, field in self.fields.items():
+            value = arguments.get(name, field.default)
+            if field.required and name not in arguments:
+                raise ArchitectureError(
+                    f"{name} is missing: {field.describe(self.axes)}", hint=self.synopsis()
+                )
+            self.__dict__[name] = field.parse(value, self.axes)
+        self.given: tuple[str, ...] = tuple(arguments)
+        self._known: dict[tuple[Tensor, ...], Figures] = {}
+        self.check()
+
+    @classmethod
+    def unknown_argument(cls, name: str) -> ArchitectureError:
+        hint = nearest(name, cls.fields) or cls.synopsis()
+        return ArchitectureError(f"there is no argument {name!r}", hint=hint, argument=name)
+
+    @classmethod
+    def synopsis(cls) -> str:
+        """The arguments of the type in one line, those that must be written first."""
+        ordered = sorted(cls.fields.items(), key=lambda item: not item[1].required)
+        listed = (name if field.required else f"{name}?" for name, field in ordered)
+        return f"{cls.__name__} takes {', '.join(listed)}" if cls.fields else "it takes no arguments"
+
+    @classmethod
+    def main_argument(cls) -> str | None:
+        """The argument that a single value goes to: the first that can't be inferred."""
+        return next((n for n, field in cls.fields.items() if not isinstance(field, Inferred)), None)
+
+    @classmethod
+    def joins(cls) -> bool:
+        """Whether the type takes branches."""
+        return cls.inputs_range[1] == float("inf")
+
+    @property
+    def type(self) -> str:
+        return type(self).__name__
+
+    def check(self) -> None:
+        """Refuse arguments that contradict each other; types with such arguments override it."""
+
+    # The three rules. Each takes one tensor for each input, so a subclass writes `output(self, x)`, or
+    # `output(self, x, h=None)` where an input may be left out, or `output(self, *xs)`.
+
+    def output(self, *inputs: Any, **_: Any) -> Tensor | tuple[Tensor, ...]:
+        """The tensor or tensors out."""
+        raise NotImplementedError
+
+    def weights(self, *inputs: Any, **_: Any) -> Weights:
+        """Name → weight of what the layer owns, named as in torch's `state_dict`; by default nothing."""
+        return {}
+
+    def macs(self, *inputs: Any, **_: Any) -> Dim:
+        """Multiply-accumulates, given the inputs and `y`, the first output; by default none.
+
+        Exactly the products that torch's FlopCounterMode counts: 2 · MACs are its FLOPs.
+        """
+        return 0
+
+    def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim]:
+        """The sizes that follow from the inputs, each checked against the one written, if any."""
+        sizes = {}
+        for name, field in self.fields.items():
+            if isinstance(field, Inferred):
+                size = field.value(inputs, self.axes)
+                if size is not None:
+                    sizes[name] = size
+                    self.check_written(name, size)
+        return sizes
+
+    def check_written(self, name: str, size: Dim) -> None:
+        given = self.__dict__[name]
+        if given is not None:
+            hint = f"leave {name} out: it follows from the input"
+            check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}}", hint)
+
+    def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+        """torch's arguments: the inferred sizes and what the file gave."""
+        given = {name: self.__dict__[name] for name in self.given}
+        return {**given, **self.inferred(inputs)}
+
+    def figures(self, inputs: tuple[Tensor, ...]) -> Figures:
+        """Apply the rules to `inputs`; equal inputs get the same result, which is kept.
+
+        Raises:
+            ArchitectureError: the layer can't take these inputs.
+        """
+        known = self._known.get(inputs)
+        if known is None:
+            known = self._known[inputs] = self._apply(inputs)
+        return known
+
+    def _apply(self, inputs: tuple[Tensor, ...]) -> Figures:
+        fewest, most = self.inputs_range
+        if not fewest <= len(inputs) <= most:
+            raise ArchitectureError(f"{_range_text(fewest, most)} needed, not {len(inputs)}")
+        self.inferred(inputs)
+        y = self.output(*inputs)
+        outputs = (y,) if isinstance(y, Tensor) else y
+        return Figures(outputs, self.weights(*inputs), self.macs(*inputs, y=outputs[0]))
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)
+        return f"{self.type}({listed})"
+
+
+def _range_text(fewest: int, most: float) -> str:
+    if most == 1:
+        return "one input is"
+    return f"{fewest} inputs are" if fewest == most else f"{fewest} to {most:g} inputs are"
+
+
+class Elementwise(Layer, abstract=True):
+    """A type whose output is like its input, whatever the shape."""
+
+    def output(self, x: Tensor) -> Tensor:
+        return x
+
+
+def check_rank(x: Tensor, *ranks: int, hint: str | None = None) -> None:
+    """Refuse an input whose number of axes is none of `ranks`."""
+    if x.rank not in ranks:
+        wanted = " or ".join(map(str, ranks))
+        raise ArchitectureError(f"an input of {wanted} axes is needed, not {x.rank} ({x})", hint=hint)
+
+
+def check_floating(x: Tensor, dtype: str | None = None) -> None:
+    """Refuse an input that is not floating-point or, with `dtype`, not of exactly that dtype."""
+    if dtype is not None and x.dtype != dtype:
+        raise ArchitectureError(f"an input of {dtype} is needed, to match the weights, not {x.dtype}")
+    if not is_floating(x.dtype):
+        raise ArchitectureError(f"a floating-point input is needed, not {x.dtype}")
+
+
+def check_axis(axis: int, x: Tensor, name: str) -> int:
+    """The axis counted from the first one; refuses one that the input lacks."""
+    if not -x.rank <= axis < x.rank:
+        raise ArchitectureError(
+            f"{name} is {axis}, but the input {x} has axes 0 to {x.rank - 1}", argument=name
+        )
+    return axis % x.rank

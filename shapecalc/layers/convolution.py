@@ -1,0 +1,103 @@
+"""Convolutions (torch.nn, "Convolution Layers")."""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank
+from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
+from shapecalc.tensors import Dim, Tensor, Window, check_multiple, product
+
+
+class Convolution(Layer, abstract=True):
+    """What convolutions of any number of spatial axes have in common."""
+
+    in_channels = Channels()
+    out_channels = Size()
+    kernel_size = PerAxis()
+    stride = PerAxis(1)
+    padding = Padding(0)
+    dilation = PerAxis(1)
+    groups = Size(1)
+    bias = Flag(True)
+    padding_mode = Choice("zeros", "reflect", "replicate", "circular")
+
+    def check(self) -> None:
+        check_multiple(
+            self.out_channels,
+            self.groups,
+            "out_channels {0} is not divisible by groups {1}",
+            "each group makes an equal part of the output channels",
+        )
+        if self.padding == "same" and any(s != 1 for s in self.stride):
+            raise ArchitectureError(
+                "padding: same needs a stride of 1",
+                hint="write the padding as numbers, (kernel_size - 1) // 2 for an odd kernel",
+                argument="padding",
+            )
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        """The window of each spatial axis."""
+        axes = zip(self.kernel_size, self.stride, self.ends(), self.dilation, strict=True)
+        return tuple(Window(k, s, *ends, d) for k, s, ends, d in axes)
+
+    def ends(self) -> list[tuple[Dim, Dim]]:
+        """Padding before and after each axis; an odd total of `same` has its extra element after."""
+        if self.padding == "valid":
+            return [(0, 0)] * self.axes
+        if self.padding == "same":
+            totals = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            return [(total // 2, total - total // 2) for total in totals]
+        return [(p, p) for p in self.padding]
+
+    def output(self, x: Tensor) -> Tensor:
+        check_rank(x, self.axes + 1, self.axes + 2, hint=self.rank_hint(x))
+        check_floating(x, "float32")
+        *batch, channels = x.shape[: -self.axes]
+        space = x.shape[-self.axes :]
+        check_multiple(
+            channels,
+            self.groups,
+            "the input's {0} channels are not divisible by groups {1}",
+            "each group sees an equal part of the input channels",
+        )
+        self.check_padding_mode(space)
+        sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
+        return Tensor((*batch, self.out_channels, *sizes), x.dtype)
+
+    def rank_hint(self, x: Tensor) -> str:
+        names = ("H", "W") if self.axes == 2 else ("D", "H", "W")[-self.axes :]
+        return f"{self.type} takes N×C×{'×'.join(names)}, or the same without the batch axis"
+
+    def check_padding_mode(self, space: tuple[Dim, ...]) -> None:
+        """`reflect` mirrors without repeating the border, `circular` wraps around once."""
+        if self.padding_mode not in ("reflect", "circular"):
+            return
+        for n, (before, after) in zip(space, self.ends(), strict=True):
+            pad = max(before, after)
+            if pad > n or (pad == n and self.padding_mode == "reflect"):
+                raise ArchitectureError(
+                    f"padding_mode: {self.padding_mode} can't pad an axis of {n} by {pad}",
+                    argument="padding_mode",
+                )
+
+    def weights(self, x: Tensor) -> Weights:
+        channels = x.shape[-self.axes - 1]
+        shape = (self.out_channels, channels // self.groups, *self.kernel_size)
+        weights = {"weight": Weight(shape)}
+        return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
+
+    def macs(self, x: Tensor, y: Tensor) -> Dim:
+        """Once per output element: a kernel's worth of products in each input channel of its group."""
+        channels = x.shape[-self.axes - 1]
+        return y.elements * (channels // self.groups) * product(self.kernel_size)
+
+
+class Conv2d(Convolution):
+    """A learned kernel slides over height and width.
+
+    (N, C, H, W) → (N, out_channels, H', W') with H' = ⌊(H − k + p + s)/s⌋, where p = 2·padding and
+    k = dilation·(kernel_size − 1) + 1. Source: torch.nn.Conv2d; Dumoulin & Visin 2016, arXiv:1603.07285.
+    """
+
+    axes = 2

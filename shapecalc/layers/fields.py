@@ -1,0 +1,259 @@
+"""The types of a layer's arguments: what each accepts, how it is kept, how it is described.
+
+A field is declared once, as a class attribute of a layer, and from it follow the check of what a YAML
+file writes, the text of an error, the reference and the strategies of the property tests. On an
+instance of the layer the same attribute holds the argument's value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.tensors import LARGEST, Dim, Tensor
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base import Layer
+
+T = TypeVar("T")
+
+REQUIRED: Any = object()
+"""The default of an argument that must be written."""
+
+
+class Field(Generic[T]):
+    """One argument: its default, the words it accepts as they stand, and its check."""
+
+    words: frozenset[str] = frozenset()
+
+    def __init__(self, default: object = REQUIRED, *, optional: bool = False) -> None:
+        """`optional` accepts null beside what the field accepts otherwise."""
+        self.default = default
+        self.optional = optional or default is None
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, layer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, layer: Layer, owner: type) -> T: ...
+    def __get__(self, layer: Layer | None, owner: type) -> Self | T:
+        # Only class access comes here: an instance finds the value in its own __dict__ first.
+        return self
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def parse(self, value: object, axes: int) -> T:
+        """The value as it is kept, for a layer of `axes` spatial axes; refuses what it can't be."""
+        if value is None and self.optional:
+            return cast("T", None)
+        parsed = self.accept(value, axes)
+        if parsed is None:
+            raise self.refusal(value, axes)
+        return parsed
+
+    def accept(self, value: object, axes: int) -> T | None:
+        """The value as it is kept, or None if it is none of this field's."""
+        raise NotImplementedError
+
+    def describe(self, axes: int) -> str:
+        """What the field accepts, in words: "a whole number of at least 1"."""
+        raise NotImplementedError
+
+    def refusal(self, value: object, axes: int) -> ArchitectureError:
+        wanted = self.describe(axes) + (" or null" if self.optional else "")
+        hint = None
+        if isinstance(value, str) and value.lower() in ("yes", "no", "on", "off"):
+            hint = "a flag is written true or false"
+        return ArchitectureError(
+            f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
+        )
+
+
+def written(value: object) -> str:
+    """A value as the user's file would write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(written, value)) + "]"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def is_size(value: object, minimum: int) -> bool:
+    return type(value) is int and minimum <= value <= LARGEST
+
+
+class Inferred(Field["Dim | None"]):
+    """A size that follows from an input: left out in a file or, where written, checked.
+
+    `axis` is the input's axis that it is the size of; `of` the number of the input.
+    """
+
+    def __init__(self, axis: int, of: int = 0) -> None:
+        super().__init__(None)
+        self.axis = axis
+        self.of = of
+
+    def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
+        """The size that the inputs give, None where such an input or axis is missing."""
+        shape = inputs[self.of].shape if self.of < len(inputs) else ()
+        return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
+
+    def accept(self, value: object, axes: int) -> Dim | None:
+        return cast("Dim", value) if is_size(value, 1) else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number of at least 1 (or left out: it follows from the input)"
+
+
+class Channels(Inferred):
+    """The size of the axis before the spatial ones, with a batch axis or without."""
+
+    def __init__(self) -> None:
+        super().__init__(axis=1)
+
+    def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
+        shape = inputs[self.of].shape
+        return shape[-axes - 1] if len(shape) > axes else None
+
+
+class Size(Field[Dim]):
+    """A whole number with a least value."""
+
+    def __init__(self, default: object = REQUIRED, *, minimum: int = 1, optional: bool = False) -> None:
+        super().__init__(default, optional=optional)
+        self.minimum = minimum
+
+    def accept(self, value: object, axes: int) -> Dim | None:
+        return cast("Dim", value) if is_size(value, self.minimum) else None
+
+    def describe(self, axes: int) -> str:
+        return f"a whole number of at least {self.minimum}"
+
+
+class PerAxis(Field["tuple[Dim, ...]"]):
+    """A whole number for each spatial axis; one number stands for all of them."""
+
+    def __init__(
+        self,
+        default: object = REQUIRED,
+        *,
+        minimum: int = 1,
+        optional: bool = False,
+        optional_items: bool = False,
+    ) -> None:
+        super().__init__(default, optional=optional)
+        self.minimum = minimum
+        self.optional_items = optional_items
+
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * axes
+        if len(items) != axes or not all(self.fits(item) for item in items):
+            return None
+        return tuple(items)
+
+    def fits(self, item: object) -> bool:
+        return is_size(item, self.minimum) or (item is None and self.optional_items)
+
+    def describe(self, axes: int) -> str:
+        one = f"a whole number of at least {self.minimum}"
+        return one if axes == 1 else f"{one}, or a list of {axes} of them"
+
+
+class Padding(PerAxis):
+    """Padding at both ends of each axis, or the words `same` and `valid`."""
+
+    words = frozenset({"same", "valid"})
+
+    def __init__(self, default: object = 0) -> None:
+        super().__init__(default, minimum=0)
+
+    def accept(self, value: object, axes: int) -> Any:
+        return value if value in self.words else super().accept(value, axes)
+
+    def describe(self, axes: int) -> str:
+        return f"{super().describe(axes)}, same or valid"
+
+
+class Flag(Field[bool]):
+    """true or false."""
+
+    def accept(self, value: object, axes: int) -> bool | None:
+        return value if isinstance(value, bool) else None
+
+    def describe(self, axes: int) -> str:
+        return "true or false"
+
+
+class Choice(Field[str]):
+    """One of a few words; the first is the default."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(words[0])
+        self.words = frozenset(words)
+        self.listed = words
+
+    def accept(self, value: object, axes: int) -> str | None:
+        return cast("str", value) if value in self.words else None
+
+    def describe(self, axes: int) -> str:
+        return "one of " + ", ".join(self.listed)
+
+
+class Real(Field[float]):
+    """A number that decides values but no size: a probability, an epsilon."""
+
+    def __init__(
+        self,
+        default: object = REQUIRED,
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+        optional: bool = False,
+    ) -> None:
+        super().__init__(default, optional=optional)
+        self.low = low
+        self.high = high
+
+    def accept(self, value: object, axes: int) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return value if self.low <= value <= self.high else None
+
+    def describe(self, axes: int) -> str:
+        if self.high < math.inf:
+            return f"a number from {self.low:g} to {self.high:g}"
+        return f"a number of at least {self.low:g}" if self.low > -math.inf else "a number"
+
+
+class Axis(Field[int]):
+    """The number of an axis, counted from the first one or, if negative, from the last."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return cast("int", value) if type(value) is int and abs(value) <= 64 else None
+
+    def describe(self, axes: int) -> str:
+        return "the number of an axis"
+
+
+class Sizes(Field["tuple[Dim, ...]"]):
+    """Sizes of several axes, of which one may be −1: what is left of the elements."""
+
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(item == -1 or is_size(item, 1) for item in items):
+            return None
+        return tuple(items) if sum(item == -1 for item in items) <= 1 else None
+
+    def describe(self, axes: int) -> str:
+        return "a list of sizes, at most one of them -1"
+
+

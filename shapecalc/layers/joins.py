@@ -1,0 +1,64 @@
+"""Joins: several branches become one tensor, by torch's functions of the same names."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_axis
+from shapecalc.layers.fields import Axis
+from shapecalc.tensors import Dim, Tensor, broadcast, promote
+
+
+def combine(first: Tensor, second: Tensor) -> Tensor:
+    """Shape and dtype of an elementwise operation on two tensors."""
+    return Tensor(broadcast(first.shape, second.shape), promote(first.dtype, second.dtype))
+
+
+class add(Layer):
+    """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
+
+    function = "fold"
+
+    def output(self, *xs: Tensor) -> Tensor:
+        return reduce(combine, xs)
+
+
+class mul(Layer):
+    """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
+
+    function = "fold"
+
+    def output(self, *xs: Tensor) -> Tensor:
+        return reduce(combine, xs)
+
+
+class concat(Layer):
+    """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
+
+    function = "gather"
+    dim = Axis(1)
+
+    def output(self, *xs: Tensor) -> Tensor:
+        first, *others = xs
+        axis = check_axis(self.dim, first, "dim")
+        total: Dim = first.shape[axis]
+        dtype = first.dtype
+        for number, x in enumerate(others, start=1):
+            self.check_fit(first, x, axis, number)
+            total = total + x.shape[axis]
+            dtype = promote(dtype, x.dtype)
+        return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
+
+    def check_fit(self, first: Tensor, x: Tensor, axis: int, number: int) -> None:
+        """Branches may differ on the joined axis only."""
+        if x.rank != first.rank:
+            raise ArchitectureError(
+                f"branch {number} has {x.rank} axes ({x}), branch 0 has {first.rank} ({first})"
+            )
+        for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
+            if i != axis and a != b:
+                raise ArchitectureError(
+                    f"branches 0 and {number} differ on axis {i}: {a} and {b} ({first} and {x})",
+                    hint=f"along dim {axis} they may differ, on every other axis they must agree",
+                )

@@ -1,0 +1,125 @@
+"""Pooling (torch.nn, "Pooling layers"): windows without weights."""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_floating, check_rank
+from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.tensors import Dim, Tensor, Window
+
+
+def check_half_padding(padding: tuple[Dim, ...], kernel_size: tuple[Dim, ...]) -> None:
+    """torch bounds the padding by half of the kernel as written, whatever its dilation."""
+    for p, k in zip(padding, kernel_size, strict=True):
+        if 2 * p > k:
+            raise ArchitectureError(
+                f"padding {p} is more than half of kernel_size {k}",
+                hint="a window must touch the input, not padding alone",
+                argument="padding",
+            )
+
+
+def slide(x: Tensor, window: tuple[Window, ...]) -> Tensor:
+    """The output of windows that slide over the last axes of `x`."""
+    axes = len(window)
+    check_rank(x, axes + 1, axes + 2)
+    check_floating(x)
+    sizes = (w.size(n) for w, n in zip(window, x.shape[-axes:], strict=True))
+    return Tensor((*x.shape[:-axes], *sizes), x.dtype)
+
+
+def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
+    """The output of a max pooling, and where asked for the indices of the maxima."""
+    return (y, Tensor(y.shape, "int64")) if return_indices else y
+
+
+class MaxPool2d(Layer):
+    """The maximum of each window.
+
+    (N, C, H, W) → (N, C, H', W') with H' = ⌊(H − k + p + s)/s⌋; the stride is the kernel's size unless
+    written. With `ceil_mode` the quotient is rounded up, and a last window that would start beyond the
+    input and its padding before is dropped. Source: torch.nn.MaxPool2d.
+    """
+
+    axes = 2
+    kernel_size = PerAxis()
+    stride = PerAxis(None)
+    padding = PerAxis(0, minimum=0)
+    dilation = PerAxis(1)
+    return_indices = Flag(False)
+    ceil_mode = Flag(False)
+
+    def check(self) -> None:
+        check_half_padding(self.padding, self.kernel_size)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        stride = self.stride or self.kernel_size
+        axes = zip(self.kernel_size, stride, self.padding, self.dilation, strict=True)
+        return tuple(Window(k, s, p, p, d, self.ceil_mode) for k, s, p, d in axes)
+
+    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return with_indices(slide(x, self.window), self.return_indices)
+
+
+class AvgPool2d(Layer):
+    """The mean of each window; sizes as those of MaxPool2d, without dilation.
+
+    Source: torch.nn.AvgPool2d.
+    """
+
+    axes = 2
+    kernel_size = PerAxis()
+    stride = PerAxis(None)
+    padding = PerAxis(0, minimum=0)
+    ceil_mode = Flag(False)
+    count_include_pad = Flag(True)
+    divisor_override = Size(None)
+
+    def check(self) -> None:
+        check_half_padding(self.padding, self.kernel_size)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        stride = self.stride or self.kernel_size
+        axes = zip(self.kernel_size, stride, self.padding, strict=True)
+        return tuple(Window(k, s, p, p, 1, self.ceil_mode) for k, s, p in axes)
+
+    def output(self, x: Tensor) -> Tensor:
+        return slide(x, self.window)
+
+
+def adapt(x: Tensor, output_size: tuple[Dim | None, ...]) -> Tensor:
+    """The output of an adaptive pooling; an axis whose size is null keeps it."""
+    axes = len(output_size)
+    check_rank(x, axes + 1, axes + 2)
+    check_floating(x)
+    sizes = (n if m is None else m for m, n in zip(output_size, x.shape[-axes:], strict=True))
+    return Tensor((*x.shape[:-axes], *sizes), x.dtype)
+
+
+class AdaptiveAvgPool2d(Layer):
+    """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveAvgPool2d.
+    """
+
+    axes = 2
+    output_size = PerAxis(optional_items=True)
+
+    def output(self, x: Tensor) -> Tensor:
+        return adapt(x, self.output_size)
+
+
+class AdaptiveMaxPool2d(Layer):
+    """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveMaxPool2d.
+    """
+
+    axes = 2
+    output_size = PerAxis(optional_items=True)
+    return_indices = Flag(False)
+
+    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return with_indices(adapt(x, self.output_size), self.return_indices)

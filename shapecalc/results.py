@@ -1,0 +1,174 @@
+"""What an analysis gives: frozen rows in execution order, the tree that they form, and their totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from shapecalc.architecture import Architecture
+from shapecalc.layers import Figures, Layer
+from shapecalc.layers.base import Weights
+from shapecalc.tensors import BYTES, Dim, Tensor
+
+
+class Edge(NamedTuple):
+    """Where a tensor comes from: output `port` of row number `row`, or network input `port` (row −1)."""
+
+    row: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One executed layer."""
+
+    path: str
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    edges: tuple[Edge, ...]
+    figures: Figures
+
+    @property
+    def type(self) -> str:
+        return self.layer.type
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """torch's arguments: the inferred sizes and what the file gave."""
+        return self.layer.arguments(self.inputs)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        return self.figures.outputs
+
+    @property
+    def output(self) -> Tensor:
+        """The first output, which flows on to the next step."""
+        return self.figures.outputs[0]
+
+    @property
+    def weights(self) -> Weights:
+        """Name → weight of what the layer owns."""
+        return self.figures.weights
+
+    @property
+    def macs(self) -> Dim:
+        """Multiply-accumulates."""
+        return self.figures.macs
+
+    @property
+    def params(self) -> Dim:
+        """Elements of the layer's parameters."""
+        return sum(w.count for w in self.weights.values() if not w.buffer)
+
+    @property
+    def buffers(self) -> Dim:
+        """Elements of the layer's buffers."""
+        return sum(w.count for w in self.weights.values() if w.buffer)
+
+    def to_dict(self) -> dict[str, Any]:
+        outputs = [list(tensor.shape) for tensor in self.outputs]
+        return {
+            "path": self.path,
+            "type": self.type,
+            "arguments": self.arguments,
+            "inputs": [list(tensor.shape) for tensor in self.inputs],
+            "output": outputs[0],
+            **({"outputs": outputs} if len(outputs) > 1 else {}),
+            "dtype": self.output.dtype,
+            "weights": {name: list(weight.shape) for name, weight in self.weights.items()},
+            "params": self.params,
+            "buffers": self.buffers,
+            "macs": self.macs,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step as it was executed: a layer, or a block, join, branch or group over its `children`.
+
+    Its rows are those from `start` up to `stop`.
+    """
+
+    path: str
+    label: str
+    type: str
+    output: Tensor
+    start: int
+    stop: int
+    children: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over rows: elements of parameters and buffers, multiply-accumulates, bytes of the weights."""
+
+    params: Dim
+    buffers: Dim
+    macs: Dim
+    weight_bytes: Dim
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Totals:
+        params = buffers = macs = weight_bytes = 0
+        for row in rows:
+            macs += row.figures.macs
+            for weight in row.figures.weights.values():
+                count = weight.count
+                weight_bytes += count * BYTES[weight.dtype]
+                if weight.buffer:
+                    buffers += count
+                else:
+                    params += count
+        return cls(params, buffers, macs, weight_bytes)
+
+    @property
+    def trainable_params(self) -> Dim:
+        return self.params
+
+    @property
+    def flops(self) -> Dim:
+        """Two per multiply-accumulate: one multiplication, one addition."""
+        return 2 * self.macs
+
+    def to_dict(self) -> dict[str, Dim]:
+        names = ("params", "trainable_params", "buffers", "macs", "flops")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Every figure of a network at given inputs."""
+
+    architecture: Architecture
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, Tensor]
+    rows: tuple[Row, ...]
+    tree: tuple[Node, ...]
+    outputs: tuple[Tensor, ...]
+    output_edges: tuple[Edge, ...]
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.architecture.name
+
+    @property
+    def totals(self) -> Totals:
+        return Totals.of(self.rows)
+
+    def totals_of(self, node: Node) -> Totals:
+        """The totals of the rows under a node of the tree."""
+        return Totals.of(self.rows[node.start : node.stop])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The analysis in JSON's types: sizes are integers, MACs and FLOPs counts, weights shapes."""
+        return {
+            "name": self.name,
+            "inputs": {n: {"shape": list(t.shape), "dtype": t.dtype} for n, t in self.inputs.items()},
+            "layers": [row.to_dict() for row in self.rows],
+            "outputs": [list(tensor.shape) for tensor in self.outputs],
+            "conditions": list(self.conditions),
+            "totals": self.totals.to_dict(),
+        }

@@ -1,0 +1,143 @@
+"""The frozen tree that a file's lists of steps become: layers, joins, blocks and groups, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from shapecalc.document import Node
+from shapecalc.errors import ArchitectureError
+from shapecalc.expressions import Expression, Scope
+from shapecalc.layers import Layer
+
+Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
+"""A value as a file gives it: a constant, a word, an expression, or a list of these."""
+
+
+def resolve(value: Value, scope: Scope) -> Any:
+    """The value with its expressions evaluated."""
+    if isinstance(value, Expression):
+        return value(scope)
+    if isinstance(value, tuple):
+        return tuple(resolve(item, scope) for item in value)
+    return value
+
+
+def names_in(value: Value) -> frozenset[str]:
+    """The parameters that a value depends on."""
+    if isinstance(value, Expression):
+        return value.names
+    if isinstance(value, tuple):
+        return frozenset().union(*map(names_in, value))
+    return frozenset()
+
+
+class Argument(NamedTuple):
+    """One argument of a layer or a block, and where it stands."""
+
+    value: Value
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The name of a tensor, and where it stands."""
+
+    text: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """What all steps have: where they stand and what is written beside them."""
+
+    label: str
+    """What a path calls the step, before its index: the layer's type, the block's name, `seq`."""
+    node: Node
+    times: Argument | None = None
+    names: tuple[Name, ...] = ()
+    sources: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerStep(Step):
+    """A layer; with branches, a join of them."""
+
+    type: type[Layer]
+    arguments: Mapping[str, Argument]
+    branches: tuple[Branch, ...] = ()
+    uses: tuple[str, ...] = ()
+    bound: dict[Any, Layer] = field(default_factory=dict, repr=False)
+
+    def bind(self, scope: Scope) -> Layer:
+        """The layer with its arguments evaluated; equal values of what it uses give the same object.
+
+        Raises:
+            ArchitectureError: an argument is wrong; its name is the error's `argument`.
+        """
+        values = tuple([scope[name] for name in self.uses])
+        key = (values, tuple(map(type, values)))  # 1, 1.0 and True are equal, and not the same argument
+        layer = self.bound.get(key)
+        if layer is None:
+            layer = self.bound[key] = self.build(scope)
+        return layer
+
+    def build(self, scope: Scope) -> Layer:
+        arguments = {}
+        for name, argument in self.arguments.items():
+            try:
+                arguments[name] = resolve(argument.value, scope)
+            except ArchitectureError as error:
+                error.argument = error.argument or name
+                raise
+        return self.type(**arguments)
+
+    def blame(self, error: ArchitectureError) -> Node:
+        """The node that an error of this layer is about: the argument it names, or the step."""
+        culprit = self.arguments.get(error.argument or "")
+        return culprit.node if culprit else self.node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlockStep(Step):
+    """A use of one of the file's blocks."""
+
+    block: str
+    arguments: Mapping[str, Argument]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GroupStep(Step):
+    """`seq`: a list of steps as one."""
+
+    steps: Steps
+
+
+Steps: TypeAlias = tuple[Step, ...]
+Branch: TypeAlias = "Steps | Name"
+"""One branch of a join: steps fed by the current tensor, or the name of an earlier tensor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A named list of steps with parameters; a default may use the parameters before it."""
+
+    name: str
+    node: Node
+    parameters: Mapping[str, Argument | None]
+    steps: Steps
+
+    def scope(self, outer: Scope, step: BlockStep, caller: Scope) -> Scope:
+        """The values that the block's steps see: the file's parameters and the block's own.
+
+        Raises:
+            ArchitectureError: an argument can't be evaluated.
+        """
+        scope = dict(outer)
+        for name, default in self.parameters.items():
+            if name in step.arguments:
+                scope[name] = resolve(step.arguments[name].value, caller)
+            elif default is not None:
+                scope[name] = resolve(default.value, scope)
+        return scope

@@ -1,0 +1,175 @@
+"""Sizes, shapes, tensors and the sliding window: the arithmetic that every layer's rule is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from shapecalc.errors import ArchitectureError
+
+Dim: TypeAlias = int
+"""The size of one axis. Rules use only + - * // on sizes and the `check_*` functions below, so that a
+formula can stand wherever a number does."""
+
+Shape: TypeAlias = tuple[Dim, ...]
+"""Sizes of all axes: batch first, channels second, then the spatial axes (N, C, *spatial)."""
+
+LARGEST = 2**63 - 1  # torch holds sizes in signed 64-bit integers
+
+BYTES = {
+    "bool": 1,
+    "uint8": 1,
+    "int8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "float32": 4,
+    "float64": 8,
+}
+"""Bytes of one element, by the name of its dtype in torch."""
+
+
+class Tensor(NamedTuple):
+    """What a rule knows of a tensor: its shape and its dtype."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def elements(self) -> Dim:
+        return product(self.shape)
+
+    @property
+    def bytes(self) -> Dim:
+        return self.elements * BYTES[self.dtype]
+
+    def __str__(self) -> str:
+        return shape_text(self.shape)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as it is printed everywhere: `1×96×54×54`."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def product(sizes: Shape) -> Dim:
+    """The product of sizes, 1 of none."""
+    result: Dim = 1
+    for size in sizes:
+        result = result * size
+    return result
+
+
+def is_floating(dtype: str) -> bool:
+    return "float" in dtype
+
+
+def promote(first: str, second: str) -> str:
+    """The dtype of an operation on two tensors (torch.promote_types)."""
+    pair = {first, second}
+    if len(pair) == 1:
+        return first
+    if pair == {"float16", "bfloat16"}:
+        return "float32"
+    if pair == {"uint8", "int8"}:
+        return "int16"
+    # A float outranks every integer whatever its width, an integer outranks bool, then the wider one.
+    return max(first, second, key=lambda d: (is_floating(d), d != "bool", BYTES[d]))
+
+
+def broadcast(first: Shape, second: Shape) -> Shape:
+    """The common shape of two operands, axes matched from the last one (torch's broadcasting).
+
+    Raises:
+        ArchitectureError: two sizes of one axis differ and neither is 1.
+    """
+    longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
+    lead = len(longer) - len(shorter)
+    for axis, (a, b) in enumerate(zip(longer[lead:], shorter, strict=True), start=lead):
+        if a != b and a != 1 and b != 1:
+            raise _differing(first, second, axis - len(longer), axis)
+    tail = tuple(b if a == 1 else a for a, b in zip(longer[lead:], shorter, strict=True))
+    return longer[:lead] + tail
+
+
+def _differing(first: Shape, second: Shape, from_last: int, axis: int) -> ArchitectureError:
+    sizes = f"{first[from_last]} and {second[from_last]}"
+    if axis == 1:
+        hint = f"a 1×1 Conv2d with out_channels: {first[from_last]} in the other branch makes them equal"
+    else:
+        hint = "branches that meet need the same strides, and padding that keeps their sizes equal"
+    return ArchitectureError(
+        f"the branches differ on axis {axis}: {sizes} ({shape_text(first)} and {shape_text(second)})",
+        hint=hint,
+    )
+
+
+def check_equal(found: Dim, needed: Dim, message: str, hint: str | None = None) -> None:
+    """Refuse sizes that differ; `{0}` and `{1}` in the texts are the two sizes."""
+    if found != needed:
+        _refuse(found, needed, message, hint)
+
+
+def check_multiple(size: Dim, of: Dim, message: str, hint: str | None = None) -> None:
+    """Refuse a size that the second one does not divide; texts as in `check_equal`."""
+    if size % of:
+        _refuse(size, of, message, hint)
+
+
+def check_at_least(size: Dim, least: Dim, message: str, hint: str | None = None) -> None:
+    """Refuse a size below a bound; texts as in `check_equal`."""
+    if size < least:
+        _refuse(size, least, message, hint)
+
+
+def _refuse(first: Dim, second: Dim, message: str, hint: str | None) -> None:
+    raise ArchitectureError(
+        message.format(first, second), hint=hint.format(first, second) if hint else None
+    )
+
+
+class Window(NamedTuple):
+    """A window that slides along one axis: THE formula of convolution and pooling.
+
+    `before` and `after` are the padding at either end, so the p of the textbook's ⌊(n − k + p + s)/s⌋
+    is their sum, and its k is `extent` (Dumoulin & Visin 2016, arXiv:1603.07285).
+    """
+
+    kernel: Dim
+    stride: Dim = 1
+    before: Dim = 0
+    after: Dim = 0
+    dilation: Dim = 1
+    ceil_mode: bool = False
+
+    @property
+    def extent(self) -> Dim:
+        """Elements from the first to the last that one window touches: d(k − 1) + 1."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def size(self, n: Dim) -> Dim:
+        """How many windows fit on an axis of `n` elements; refuses when none does."""
+        slack = n - self.extent + self.before + self.after
+        if self.ceil_mode:
+            # ⌈slack/s⌉ + 1, but torch drops a last window that would start in the padding after the end.
+            size = -(-slack // self.stride) + 1
+            if (size - 1) * self.stride >= n + self.before:
+                size -= 1
+        else:
+            size = (slack + self.stride) // self.stride
+        if size < 1:
+            raise ArchitectureError(self._too_large(n))
+        return size
+
+    def _too_large(self, n: Dim) -> str:
+        kernel = f"the kernel of {self.kernel}"
+        if self.dilation != 1:
+            kernel += f" with dilation {self.dilation} spans {self.extent} and"
+        padding = self.before + self.after
+        padded = f" + {padding} of padding" if padding else ""
+        return f"{kernel} does not fit on an input of {n}{padded}"

@@ -1,0 +1,102 @@
+"""Where architectures are found: by path, by name in a few folders, or on standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from shapecalc.architecture import Architecture, parse
+from shapecalc.document import LARGEST_FILE
+from shapecalc.errors import UsageError, nearest
+
+SEARCH_PATH = "SHAPECALC_PATH"
+"""The environment variable that names further folders."""
+
+
+def shipped() -> Path:
+    """The folder of the architectures that come with shapecalc: in the wheel, or in a checkout."""
+    here = Path(__file__).parent
+    inside = here / "architectures"
+    return inside if inside.is_dir() else here.parent / "architectures"
+
+
+def folders() -> list[Path]:
+    """Where a name is looked up, in this order."""
+    own = [folder for folder in os.environ.get(SEARCH_PATH, "").split(os.pathsep) if folder]
+    return [Path(), Path("architectures"), *map(Path, own), shipped()]
+
+
+def names(folder: Path | None = None) -> list[str]:
+    """The names of the architectures in a folder, by default of those shipped, sorted."""
+    return sorted(path.stem for path in (folder or shipped()).glob("*.yaml"))
+
+
+def find(name: str) -> Path:
+    """The file that a path or a name stands for.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for candidate in _candidates(name):
+        if _is_readable(candidate):
+            return candidate
+    if _exists(Path(name)):
+        raise UsageError(f"{name} is a folder; an architecture is a file")
+    looked = ", ".join(str(folder) for folder in folders()[:-1])
+    known = [stem for folder in folders()[1:] for stem in names(folder)]
+    hint = nearest(Path(name[:200]).stem, known) or "`shapecalc list` shows the architectures that there are"
+    raise UsageError(
+        f"no architecture {name[:200]!r}: no such file, and no such name in {looked} or the zoo", hint=hint
+    )
+
+
+def _candidates(name: str) -> Iterator[Path]:
+    for folder in folders():
+        yield folder / name
+        if not name.endswith((".yaml", ".yml")):
+            yield folder / f"{name}.yaml"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL inside
+        return False
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether this is something other than a folder: a file, a pipe."""
+    return _exists(path) and not path.is_dir()
+
+
+def load(name: str | Path) -> Architecture:
+    """The architecture of a file, of a name of the zoo, or of standard input (`-`).
+
+    Raises:
+        UsageError: there is no such file, or it can't be read as an architecture.
+        ArchitectureError: what it describes is wrong.
+    """
+    if str(name) == "-":
+        return parse(_decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
+    path = find(str(name))
+    return parse(_decode(_read(path), str(path)), str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _decode(content: bytes, name: str) -> str:
+    if len(content) > LARGEST_FILE:
+        hint = "repeated layers are shorter with times and blocks"
+        raise UsageError(f"{name} is larger than {LARGEST_FILE:,} bytes", hint=hint)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is no UTF-8 text: byte {error.start} is {content[error.start]:#04x}") from None
