@@ -60,12 +60,12 @@ class Row:
     @property
     def params(self) -> Dim:
         """Elements of the layer's parameters."""
-        return sum(w.count for w in self.weights.values() if not w.buffer)
+        return sum([w.count for w in self.weights.values() if not w.buffer])
 
     @property
     def buffers(self) -> Dim:
         """Elements of the layer's buffers."""
-        return sum(w.count for w in self.weights.values() if w.buffer)
+        return sum([w.count for w in self.weights.values() if w.buffer])
 
     def to_dict(self) -> dict[str, Any]:
         outputs = [list(tensor.shape) for tensor in self.outputs]
@@ -102,26 +102,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over rows: elements of parameters and buffers, multiply-accumulates, bytes of the weights."""
+    """Sums over rows: elements of parameters and of buffers, multiply-accumulates."""
 
     params: Dim
     buffers: Dim
     macs: Dim
-    weight_bytes: Dim
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Totals:
-        params = buffers = macs = weight_bytes = 0
-        for row in rows:
-            macs += row.figures.macs
-            for weight in row.figures.weights.values():
-                count = weight.count
-                weight_bytes += count * BYTES[weight.dtype]
-                if weight.buffer:
-                    buffers += count
-                else:
-                    params += count
-        return cls(params, buffers, macs, weight_bytes)
+        rows = list(rows)
+        params, buffers, macs = (sum([getattr(row, what) for row in rows]) for what in ("params", "buffers", "macs"))
+        return cls(params, buffers, macs)
 
     @property
     def trainable_params(self) -> Dim:
@@ -161,6 +152,11 @@ class Analysis:
     def totals_of(self, node: Node) -> Totals:
         """The totals of the rows under a node of the tree."""
         return Totals.of(self.rows[node.start : node.stop])
+
+    def weight_bytes(self, dtype: str = "float32") -> Dim:
+        """Bytes of all parameters and buffers, those of float32 in `dtype`."""
+        weights = [weight for row in self.rows for weight in row.weights.values()]
+        return sum(w.count * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes are integers, MACs and FLOPs counts, weights shapes."""

@@ -33,6 +33,11 @@ def names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or shipped()).glob("*.yaml"))
 
 
+def known() -> list[str]:
+    """Every name that stands for an architecture, wherever it is found."""
+    return sorted({name for folder in folders()[1:] for name in names(folder)})
+
+
 def find(name: str) -> Path:
     """The file that a path or a name stands for.
 
@@ -45,8 +50,7 @@ def find(name: str) -> Path:
     if _exists(Path(name)):
         raise UsageError(f"{name} is a folder; an architecture is a file")
     looked = ", ".join(str(folder) for folder in folders()[:-1])
-    known = [stem for folder in folders()[1:] for stem in names(folder)]
-    hint = nearest(Path(name[:200]).stem, known) or "`shapecalc list` shows the architectures that there are"
+    hint = nearest(Path(name[:200]).stem, known()) or "`shapecalc list` shows the architectures that there are"
     raise UsageError(
         f"no architecture {name[:200]!r}: no such file, and no such name in {looked} or the zoo", hint=hint
     )

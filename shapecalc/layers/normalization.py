@@ -22,6 +22,7 @@ class BatchNorm(Layer, abstract=True):
     eps = Real(1e-5, low=0)
     momentum = Real(0.1, optional=True)
     affine = Flag(True)
+    bias = Flag(True)
     track_running_stats = Flag(True)
 
     def output(self, x: Tensor) -> Tensor:
@@ -33,7 +34,9 @@ class BatchNorm(Layer, abstract=True):
         per_channel = (x.shape[1],)
         weights: dict[str, Weight] = {}
         if self.affine:
-            weights |= {"weight": Weight(per_channel), "bias": Weight(per_channel)}
+            weights["weight"] = Weight(per_channel)
+        if self.affine and self.bias:
+            weights["bias"] = Weight(per_channel)
         if self.track_running_stats:
             weights |= {
                 "running_mean": Weight(per_channel, buffer=True),

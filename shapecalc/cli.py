@@ -1,0 +1,179 @@
+"""The command line: parse, call, render, exit code."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+import shapecalc
+from shapecalc import zoo
+from shapecalc.document import Scalar
+from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
+from shapecalc.results import Analysis
+from shapecalc.tensors import BYTES, is_floating
+
+app = typer.Typer(
+    name="shapecalc",
+    help="Shapes, parameters and compute of neural networks, by formula and proved against torch.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Format(str, Enum):
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+class ReportFormat(str, Enum):
+    table = "table"
+    json = "json"
+
+
+class Layout(str, Enum):
+    NCHW = "NCHW"
+    NHWC = "NHWC"
+
+
+Dtype = Enum("Dtype", {name: name for name in BYTES if is_floating(name)}, type=str)  # type: ignore[misc]
+
+Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
+Input = Annotated[
+    Optional[list[str]],
+    typer.Option("--input", "-i", metavar="SHAPE", help="As in 1x3x224x224; NAME=SHAPE if there are several."),
+]
+Set = Annotated[
+    Optional[list[str]],
+    typer.Option("--set", "-s", metavar="NAME=VALUE", help="A value for a parameter of the file; repeatable."),
+]
+Depth = Annotated[Optional[int], typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
+Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the output.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"shapecalc {shapecalc.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def show(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    columns: Annotated[
+        Optional[str], typer.Option(metavar="A,B,…", help="Columns, such as layer,input,output,macs.")
+    ] = None,
+    layout: Annotated[Layout, typer.Option(help="The order of axes in printed shapes.")] = Layout.NCHW,
+    format: Form = Format.table,
+) -> None:
+    """Every layer of a network: output shape, parameters, MACs and its share of them."""
+    from shapecalc.render.show import show
+
+    show(_analyse(arch, input, set), format.value, depth, columns, layout.value)
+
+
+@app.command()
+def params(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype("float32"),
+    format: Form = Format.table,
+) -> None:
+    """The named weights of a network, with shape and count, per layer and in total."""
+    from shapecalc.render.params import params
+
+    params(_analyse(arch, input, set), format.value, depth, dtype.value)
+
+
+@app.command("list")
+def list_(format: Form = Format.table) -> None:
+    """The architectures that there are, with their inputs and totals."""
+    from shapecalc.render.listing import listing
+
+    listing([(name, shapecalc.analyse(shapecalc.load(name))) for name in zoo.known()], format.value)
+
+
+@app.command()
+def verify(
+    archs: Annotated[
+        Optional[list[str]], typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
+    input: Input = None,
+    set: Set = None,
+    junit: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
+    ] = None,
+    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")] = (
+        ReportFormat.table
+    ),
+) -> None:
+    """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
+    from shapecalc.render.verdicts import verdicts, with_progress, write_junit
+
+    judge = _judge(device)
+    own = not input and not set
+    names = archs or zoo.known()
+    found = with_progress(
+        names, lambda name: judge.verify(name, lambda: _analyse(name, input, set), own), format.value == "json"
+    )
+    report = judge.report(found)
+    if junit:
+        write_junit(report, junit)
+    verdicts(report, format.value)
+    raise typer.Exit(report.exit_code)
+
+
+def _judge(device: str) -> Any:
+    try:
+        from shapecalc.torch_check.judge import Judge
+    except ImportError as error:
+        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
+    return Judge(device)
+
+
+def _analyse(arch: str, input: list[str] | None, set: list[str] | None) -> Analysis:
+    parameters = dict(_assignment(text, "--set") for text in set or [])
+    values = {name: Scalar(text, plain=True).value() for name, text in parameters.items()}
+    return shapecalc.analyse(shapecalc.load(arch), _input(input or []), values)
+
+
+def _input(texts: list[str]) -> str | dict[str, str] | None:
+    """What `--input` gave: one shape, or shapes by name."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    return dict(_assignment(text, "--input") for text in texts) or None
+
+
+def _assignment(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise UsageError(f"{option} {text!r} must be of the form NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def main() -> None:
+    """The entry point: the one place where errors become messages and exit codes."""
+    gc.disable()  # a command is short and leaves few cycles; looking for them takes a third of a large file's time
+    try:
+        app()
+    except ShapecalcError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,153 @@
+"""A grid of values and its four forms: a table for the terminal, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+GAP = 2  # spaces between the columns of a table
+
+
+def plain(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def count(value: object) -> str:
+    """A whole number with separators: 1,992,166."""
+    return f"{value:,}" if isinstance(value, int) else plain(value)
+
+
+def percent(value: object) -> str:
+    """A share from 0 to 1 in percent; nothing of nothing."""
+    return f"{100 * value:.1f}%" if isinstance(value, float) and value else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its key (in CSV), its title, how a value is written, and whether it may be left out.
+
+    Of the columns with a `spare` above 0, those with the largest are left out first where a terminal is
+    too narrow.
+    """
+
+    key: str
+    title: str
+    text: Callable[[Any], str] = plain
+    spare: int = 0
+
+    @property
+    def right(self) -> bool:
+        return self.text in (count, percent)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a grid: a value for each column; `strong` for what holds other rows."""
+
+    values: tuple[Any, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What all forms are made of: a heading, columns, lines, and notes under them."""
+
+    heading: str
+    columns: tuple[Column, ...]
+    lines: Sequence[Line]
+    notes: Sequence[str] = field(default=())
+
+    def texts(self) -> list[list[str]]:
+        """Every value as it is written, line by line."""
+        return [
+            [c.text(v) for c, v in zip(self.columns, line.values, strict=True)] for line in self.lines
+        ]
+
+    def without(self, index: int) -> Grid:
+        lines = [Line(line.values[:index] + line.values[index + 1 :], line.strong) for line in self.lines]
+        return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
+
+
+def print_table(grid: Grid) -> None:
+    """Print for a terminal; as wide as it is or, where numbers need more, wider: nothing is cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    grid, width = _fit(grid, console.width)
+    console = Console(highlight=False, width=max(width, console.width))
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for column in grid.columns:
+        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    for line, texts in zip(grid.lines, grid.texts(), strict=True):
+        style = "bold" if line.strong else ""
+        table.add_row(*[Text(text, "dim" if text == "0" else style) for text in texts])
+    _print_trimmed(console, [Text(grid.heading, "bold"), Text(), table, Text(), *map(Text, grid.notes)])
+
+
+def _print_trimmed(console: Console, parts: Sequence[Any]) -> None:
+    """Print without the spaces that a table pads its lines with."""
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    sys.stdout.write("\n".join(lines).rstrip("\n") + "\n")
+
+
+def _fit(grid: Grid, width: int) -> tuple[Grid, int]:
+    """The grid without the spare columns that `width` has no room for, and the width that it takes."""
+    widths = _widths(grid)
+    spare = [(column.spare, i) for i, column in enumerate(grid.columns) if column.spare]
+    if sum(widths) > width and spare:
+        return _fit(grid.without(max(spare)[1]), width)
+    return grid, sum(widths)
+
+
+def _widths(grid: Grid) -> list[int]:
+    rows = [[column.title for column in grid.columns], *grid.texts()]
+    return [max(map(len, column)) + GAP for column in zip(*rows, strict=True)]
+
+
+def print_markdown(grid: Grid) -> None:
+    bars = ["---:" if column.right else "---" for column in grid.columns]
+    rows = [[column.title for column in grid.columns], bars, *grid.texts()]
+    table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
+    print(f"**{grid.heading}**", table, *grid.notes, sep="\n\n")
+
+
+def print_csv(grid: Grid) -> None:
+    """Values as they are: counts without separators, shares as fractions."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([column.key for column in grid.columns])
+    writer.writerows([plain(value) for value in line.values] for line in grid.lines)
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that suits them: 7.6 MiB."""
+    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{count} B" if units[0] == "B" else f"{value:,.2f} {units[0]}"
+
+
+def short(count: int, unit: str) -> str:
+    """A count in thousands, millions or billions: 762.30 MMACs."""
+    value, prefixes = float(count), ["", "k", "M", "G", "T", "P"]
+    while value >= 1000 and len(prefixes) > 1:
+        value /= 1000
+        prefixes.pop(0)
+    return f"{count} {unit}" if not prefixes[0] else f"{value:.2f} {prefixes[0]}{unit}"

@@ -1,0 +1,96 @@
+"""`verify`: verdicts as a table, as JSON, and as the JUnit file that CI systems read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shapecalc.errors import UsageError
+from shapecalc.layers.fields import written
+from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table
+from shapecalc.report import Mismatch, Report, Verdict
+
+_COLUMNS = (
+    Column("name", "Architecture"),
+    Column("status", "Status"),
+    Column("layers", "Layers checked", count),
+    Column("mismatches", "Figures that differ", count),
+    Column("seconds", "Time"),
+)
+
+
+def verdicts(report: Report, form: str) -> None:
+    """Print a report; what differs follows its table line by line."""
+    if form == "json":
+        print_json(report.to_dict())
+        return
+    lines = [_line(verdict) for verdict in report.verdicts]
+    heading = f"Verified against torch {report.torch} on {report.device}"
+    print_table(Grid(heading, _COLUMNS, lines, _notes(report)))
+
+
+def _line(verdict: Verdict) -> Line:
+    seconds = f"{verdict.seconds:.2f} s"
+    return Line((verdict.name, verdict.status, verdict.layers_checked, len(verdict.mismatches), seconds))
+
+
+def _notes(report: Report) -> list[str]:
+    notes = []
+    for verdict in report.verdicts:
+        if verdict.error is not None:
+            notes.append(f"{verdict.name}: {verdict.error}")
+        notes.extend(f"{verdict.name}: {mismatch_text(mismatch)}" for mismatch in verdict.mismatches)
+    checked = sum(verdict.layers_checked for verdict in report.verdicts)
+    good = sum(verdict.status == "ok" for verdict in report.verdicts)
+    total = f"{good} of {len(report.verdicts)} architectures agree with torch in every figure"
+    return [*notes, f"{total}; {count(checked)} layers checked"]
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """A figure that differs, in one line: path, what, expected, measured."""
+    where = f"{mismatch.path}: " if mismatch.path else ""
+    expected, measured = written(mismatch.expected), written(mismatch.measured)
+    return f"{where}{mismatch.what}: expected {expected}, measured {measured}"
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """Write the report in JUnit's XML: an architecture is a test case.
+
+    Raises:
+        UsageError: the file can't be written.
+    """
+    from xml.etree import ElementTree as Xml
+
+    suite = Xml.Element("testsuite", name=f"shapecalc verify --device {report.device}")
+    for verdict in report.verdicts:
+        case = Xml.SubElement(
+            suite, "testcase", classname="shapecalc.verify", name=verdict.name, time=f"{verdict.seconds:.3f}"
+        )
+        if verdict.error is not None:
+            Xml.SubElement(case, "error", message=verdict.error.splitlines()[0]).text = verdict.error
+        elif verdict.mismatches:
+            texts = [mismatch_text(mismatch) for mismatch in verdict.mismatches]
+            Xml.SubElement(case, "failure", message=texts[0]).text = "\n".join(texts)
+    found = [verdict.status for verdict in report.verdicts]
+    suite.set("tests", str(len(found)))
+    suite.set("failures", str(found.count("mismatch")))
+    suite.set("errors", str(found.count("error")))
+    suite.set("time", f"{sum(verdict.seconds for verdict in report.verdicts):.3f}")
+    root = Xml.Element("testsuites")
+    root.append(suite)
+    try:
+        Xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise UsageError(f"--junit: {path} can't be written: {error.strerror}") from None
+
+
+def with_progress(names: Sequence[str], verify: Callable[[str], Verdict], quiet: bool) -> list[Verdict]:
+    """Verify one after another, with a progress bar on a terminal and none in a pipe."""
+    if quiet or len(names) < 2 or not sys.stderr.isatty():
+        return [verify(name) for name in names]
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return [verify(name) for name in track(names, "Verifying", console=console, transient=True)]

@@ -1,0 +1,105 @@
+"""Devices: whether one is there, and how much it can hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shapecalc.errors import UnavailableError, UsageError
+from shapecalc.liveness import peak_bytes
+from shapecalc.results import Analysis
+
+KINDS = ("cpu", "cuda", "meta", "mps")
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        UsageError: it is no name of a device.
+        UnavailableError: this machine, or this build of torch, has none.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in KINDS:
+        raise UsageError(f"{name!r} is no device", hint=f"devices: {', '.join(KINDS)}, or cuda:1")
+    if device.type == "cuda":
+        _require_cuda(device)
+    elif device.type == "mps" and not torch.backends.mps.is_available():
+        raise UnavailableError("the device mps is not available here: it needs Apple's Metal")
+    return device
+
+
+def _require_cuda(device: Any) -> None:
+    if not torch.cuda.is_available():
+        built = torch.version.cuda or torch.version.hip
+        reason = "no GPU was found" if built else f"torch {torch.__version__} is built without CUDA"
+        raise UnavailableError(
+            f"the device {device} is not available here: {reason}", hint="--device cpu or meta runs anywhere"
+        )
+    count = torch.cuda.device_count()
+    if device.index is not None and device.index >= count:
+        raise UnavailableError(f"there is no device {device}: this machine has {count}")
+
+
+def describe(device: Any) -> str:
+    """The device with the name of its hardware, if it has one."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def require_memory(analysis: Analysis, device: Any) -> None:
+    """Refuse a network that the device can't hold before anything of it is allocated.
+
+    Raises:
+        UnavailableError: weights and the activations alive at once need more than is free.
+    """
+    free = free_bytes(device)
+    needed = analysis.weight_bytes() + peak_bytes(analysis)
+    if free is not None and needed > free:
+        raise UnavailableError(
+            f"{analysis.name} needs at least {gib(needed)} of memory, {device} has {gib(free)} free",
+            hint="a smaller --input needs less, --device meta none",
+        )
+
+
+def gib(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB"
+
+
+def free_bytes(device: Any) -> int | None:
+    """Bytes that can be allocated on the device, None where nothing says."""
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    if device.type == "mps":
+        limit: int = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return limit
+    known = [free for free in (_system_free(), _group_free()) if free is not None]
+    return min(known, default=None)
+
+
+def _system_free() -> int | None:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _group_free() -> int | None:
+    """What the control group of a container still allows."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        return None if limit == "max" else int(limit) - int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,95 @@
+"""An analysis as a torch module: every row by the class or function of its name in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import torch
+
+from shapecalc.liveness import releases
+from shapecalc.results import Analysis, Edge, Row
+from shapecalc.tensors import Tensor, is_floating
+
+
+class BuildError(Exception):
+    """torch refuses to build or to run a row."""
+
+    def __init__(self, row: Row, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
+        self.row = row
+        self.error = error
+
+
+Observe = Callable[[Row, "tuple[Any, ...]"], None]
+
+
+class Network(torch.nn.Module):
+    """The network of an analysis; row number i is `layers[i]`, Identity where it is a function."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        super().__init__()
+        self.analysis = analysis
+        self.releases = releases(analysis)
+        self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
+
+    def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
+        """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
+        tensors = {Edge(-1, port): tensor for port, tensor in enumerate(inputs)}
+        for number, row in enumerate(self.analysis.rows):
+            arguments = [tensors[edge] for edge in row.edges]
+            outputs = self.run(row, self.layers[number], arguments)
+            observe(row, outputs)
+            tensors.update({Edge(number, port): tensor for port, tensor in enumerate(outputs)})
+            for edge in self.releases[number]:
+                tensors.pop(edge, None)
+        return tuple(tensors[edge] for edge in self.analysis.output_edges)
+
+    def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        call = _function(row) if row.layer.function else module
+        try:
+            outputs = call(*arguments)
+        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+            raise BuildError(row, error) from error
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def build(analysis: Analysis) -> Network:
+    """The network on `meta`, where nothing is allocated and no weight is initialised.
+
+    Raises:
+        BuildError: torch refuses a layer's arguments.
+    """
+    with torch.device("meta"):
+        return Network(analysis).eval()
+
+
+def _module(row: Row) -> Any:
+    if row.layer.function:
+        return torch.nn.Identity()
+    try:
+        return getattr(torch.nn, row.type)(**row.arguments)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise BuildError(row, error) from error
+
+
+def _function(row: Row) -> Callable[..., Any]:
+    """torch's function of the row's name, called as the layer's `function` says."""
+    function = getattr(torch, row.type)
+    arguments = row.arguments
+    match row.layer.function:
+        case "fold":
+            return lambda *xs: reduce(lambda a, b: function(a, b, **arguments), xs)
+        case "gather":
+            arguments = {"dim": row.layer.__dict__["dim"]} | arguments
+            return lambda *xs: function(xs, **arguments)
+        case _:
+            return lambda *xs: function(*xs, **arguments)
+
+
+def sample(tensor: Tensor, device: Any) -> Any:
+    """A tensor of that shape and dtype: random where floating-point, else zeros, which index anything."""
+    dtype = getattr(torch, tensor.dtype)
+    make = torch.rand if is_floating(tensor.dtype) else torch.zeros
+    return make(tensor.shape, dtype=dtype, device=device)

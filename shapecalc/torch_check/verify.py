@@ -1,0 +1,146 @@
+"""The engine against torch: every row's shapes, dtypes, weights and MACs, by equality."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from shapecalc.errors import UnavailableError
+from shapecalc.report import Mismatch, Verdict
+from shapecalc.results import Analysis, Row
+from shapecalc.torch_check.device import require_memory
+from shapecalc.torch_check.network import BuildError, Network, build, sample
+from shapecalc.torch_check.startup import without_compiler
+
+
+def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = True) -> Verdict:
+    """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
+
+    MACs are those of FlopCounterMode on `meta`, whose kernels it sees all; the fused kernels of a real
+    device it does not. `expectations` includes the published figures of the file.
+
+    Raises:
+        UnavailableError: the device can't hold the network.
+    """
+    start = time.perf_counter()
+    if device.type != "meta":
+        require_memory(analysis, device)
+    found = _Findings(analysis)
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            network = build(analysis)
+            found.compare_weights(network)
+            found.run_on_meta(network)
+            if device.type != "meta":
+                found.run_on(network, device)
+    except BuildError as error:
+        _reraise_out_of_memory(analysis, error.error, device)
+        found.add(error.row, "run in torch", "accepted", str(error))
+    if expectations:
+        found.mismatches.extend(_broken_expectations(analysis))
+    seconds = time.perf_counter() - start
+    return Verdict(name, len(analysis.rows), tuple(found.mismatches), seconds)
+
+
+def _reraise_out_of_memory(analysis: Analysis, error: Exception, device: Any) -> None:
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        raise UnavailableError(f"{analysis.name} does not fit into the memory of {device}") from None
+
+
+class _Findings:
+    """The figures that differ, as they are found."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.mismatches: list[Mismatch] = []
+
+    def add(self, row: Row, what: str, expected: Any, measured: Any) -> None:
+        if expected != measured:
+            self.mismatches.append(Mismatch(row.path, what, expected, measured))
+
+    def compare_weights(self, network: Network) -> None:
+        """Every named parameter and buffer, by name, kind, shape and dtype; and the network's totals."""
+        for row, module in zip(self.analysis.rows, network.layers, strict=True):
+            expected = {
+                name: _weight("buffer" if weight.buffer else "parameter", weight.shape, weight.dtype)
+                for name, weight in row.weights.items()
+            }
+            measured = dict(_weights_of(module))
+            for name in {**expected, **measured}:
+                self.add(row, f"weight {name}", expected.get(name), measured.get(name))
+        totals = self.analysis.totals
+        self.compare_total("parameters", totals.params, network.parameters())
+        self.compare_total("buffers", totals.buffers, network.buffers())
+
+    def compare_total(self, what: str, expected: int, tensors: Iterator[Any]) -> None:
+        measured = sum(tensor.numel() for tensor in tensors)
+        if expected != measured:
+            self.mismatches.append(Mismatch("", what, expected, measured))
+
+    def run_on_meta(self, network: Network) -> None:
+        counter = FlopCounterMode(display=False)
+        counted = 0
+
+        def observe(row: Row, outputs: tuple[Any, ...]) -> None:
+            nonlocal counted
+            before, counted = counted, counter.get_total_flops()
+            self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
+            self.compare_outputs(row, outputs)
+
+        with without_compiler(), counter:
+            network(*self.samples("meta"), observe=observe)
+
+    def run_on(self, network: Network, device: Any) -> None:
+        """A real forward pass; the values of the weights are whatever the memory holds."""
+        torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
+        network.to_empty(device=device)
+        network(*self.samples(device), observe=self.compare_outputs)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    def samples(self, device: Any) -> list[Any]:
+        return [sample(tensor, device) for tensor in self.analysis.inputs.values()]
+
+    def compare_outputs(self, row: Row, outputs: tuple[Any, ...]) -> None:
+        self.add(row, "number of outputs", len(row.outputs), len(outputs))
+        for expected, measured in zip(row.outputs, outputs, strict=False):
+            device = f"on {measured.device.type}"
+            self.add(row, f"output shape {device}", list(expected.shape), list(measured.shape))
+            self.add(row, f"output dtype {device}", expected.dtype, _dtype(measured))
+
+
+def _weights_of(module: Any) -> Iterator[tuple[str, str]]:
+    for name, tensor in module.named_parameters():
+        yield name, _weight("parameter", tensor.shape, _dtype(tensor))
+    for name, tensor in module.named_buffers():
+        yield name, _weight("buffer", tensor.shape, _dtype(tensor))
+
+
+def _weight(kind: str, shape: Any, dtype: str) -> str:
+    return f"{kind} {list(shape)} {dtype}"
+
+
+def _dtype(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _broken_expectations(analysis: Analysis) -> Iterator[Mismatch]:
+    """The file's published figures that differ from the computed ones, which torch has just confirmed."""
+    expect = analysis.architecture.expect
+    if expect is None:
+        return
+    figures = {"params": analysis.totals.params, "macs": analysis.totals.macs}
+    for what, measured in figures.items():
+        expected = getattr(expect, what)
+        if expected is not None and expected != measured:
+            yield Mismatch("", f"expect {what}", expected, measured)
+    if expect.output is not None:
+        output = expect.output.tensor(analysis.parameters)
+        if output.shape != analysis.outputs[0].shape:
+            yield Mismatch("", "expect output", list(output.shape), list(analysis.outputs[0].shape))
