@@ -1,9 +1,9 @@
 """shapecalc: what shape, how many parameters, how much compute — by formula, proved against torch.
 
-    >>> import shapecalc
-    >>> analysis = shapecalc.analyse(shapecalc.load("nin"), input="1x1x224x224")
-    >>> analysis.totals.params
-    1992166
+>>> import shapecalc
+>>> analysis = shapecalc.analyse(shapecalc.load("nin"), input="1x1x224x224")
+>>> analysis.totals.params
+1992166
 """
 
 from shapecalc.architecture import Architecture, parse

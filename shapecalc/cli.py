@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.document import Scalar
+from shapecalc.document import constant
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
 from shapecalc.results import Analysis
-from shapecalc.tensors import BYTES, is_floating
 
 app = typer.Typer(
     name="shapecalc",
@@ -28,35 +27,44 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
     markdown = "markdown"
 
 
-class ReportFormat(str, Enum):
+class ReportFormat(StrEnum):
     table = "table"
     json = "json"
 
 
-class Layout(str, Enum):
+class Layout(StrEnum):
     NCHW = "NCHW"
     NHWC = "NHWC"
 
 
-Dtype = Enum("Dtype", {name: name for name in BYTES if is_floating(name)}, type=str)  # type: ignore[misc]
+class Dtype(StrEnum):
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+    float32 = "float32"
+    float64 = "float64"
+
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
 Input = Annotated[
-    Optional[list[str]],
-    typer.Option("--input", "-i", metavar="SHAPE", help="As in 1x3x224x224; NAME=SHAPE if there are several."),
+    list[str] | None,
+    typer.Option(
+        "--input", "-i", metavar="SHAPE", help="As in 1x3x224x224; NAME=SHAPE if there are several."
+    ),
 ]
 Set = Annotated[
-    Optional[list[str]],
-    typer.Option("--set", "-s", metavar="NAME=VALUE", help="A value for a parameter of the file; repeatable."),
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", metavar="NAME=VALUE", help="A value for a parameter of the file; repeatable."
+    ),
 ]
-Depth = Annotated[Optional[int], typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
+Depth = Annotated[int | None, typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
 Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the output.")]
 
 
@@ -76,7 +84,7 @@ def show(
     set: Set = None,
     depth: Depth = None,
     columns: Annotated[
-        Optional[str], typer.Option(metavar="A,B,…", help="Columns, such as layer,input,output,macs.")
+        str | None, typer.Option(metavar="A,B,…", help="Columns, such as layer,input,output,macs.")
     ] = None,
     layout: Annotated[Layout, typer.Option(help="The order of axes in printed shapes.")] = Layout.NCHW,
     format: Form = Format.table,
@@ -93,7 +101,7 @@ def params(
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype("float32"),
+    dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype.float32,
     format: Form = Format.table,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
@@ -113,13 +121,13 @@ def list_(format: Form = Format.table) -> None:
 @app.command()
 def verify(
     archs: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")
+        list[str] | None, typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
     input: Input = None,
     set: Set = None,
     junit: Annotated[
-        Optional[Path], typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
+        Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
     ] = None,
     format: Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")] = (
         ReportFormat.table
@@ -132,7 +140,9 @@ def verify(
     own = not input and not set
     names = archs or zoo.known()
     found = with_progress(
-        names, lambda name: judge.verify(name, lambda: _analyse(name, input, set), own), format.value == "json"
+        names,
+        lambda name: judge.verify(name, lambda: _analyse(name, input, set), own),
+        format.value == "json",
     )
     report = judge.report(found)
     if junit:
@@ -151,7 +161,7 @@ def _judge(device: str) -> Any:
 
 def _analyse(arch: str, input: list[str] | None, set: list[str] | None) -> Analysis:
     parameters = dict(_assignment(text, "--set") for text in set or [])
-    values = {name: Scalar(text, plain=True).value() for name, text in parameters.items()}
+    values = {name: constant(text) for name, text in parameters.items()}
     return shapecalc.analyse(shapecalc.load(arch), _input(input or []), values)
 
 
@@ -171,7 +181,7 @@ def _assignment(text: str, option: str) -> tuple[str, str]:
 
 def main() -> None:
     """The entry point: the one place where errors become messages and exit codes."""
-    gc.disable()  # a command is short and leaves few cycles; looking for them takes a third of a large file's time
+    gc.disable()  # a command is short; looking for garbage takes a third of a large file's time
     try:
         app()
     except ShapecalcError as error:

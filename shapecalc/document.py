@@ -54,17 +54,19 @@ class Scalar:
         return self.plain and self.text.lower() in _AMBIGUOUS
 
     def value(self) -> Constant:
-        """The constant that the text stands for: YAML 1.2's core schema, without octal and hexadecimal."""
-        text = self.text
-        if not self.plain:
-            return text
-        if text.lower() in _CONSTANTS:
-            return _CONSTANTS[text.lower()]
-        if _INTEGER.fullmatch(text) and len(text) <= 20:
-            return int(text)
-        if _REAL.fullmatch(text) and len(text) <= 40:
-            return float(text)
-        return text
+        """The constant that the text stands for; quoted text stands for itself."""
+        return constant(self.text) if self.plain else self.text
+
+
+def constant(text: str) -> Constant:
+    """What plain text stands for: YAML 1.2's core schema, without octal and hexadecimal numbers."""
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
+    if _INTEGER.fullmatch(text) and len(text) <= 20:
+        return int(text)
+    if _REAL.fullmatch(text) and len(text) <= 40:
+        return float(text)
+    return text
 
 
 class Sequence:
@@ -188,7 +190,7 @@ class _Builder:
         self.open.append((node, event.anchor))
         self.keys.append(None)
 
-    def end(self, event: yaml.Event) -> None:
+    def end(self, _: yaml.Event) -> None:
         node, anchor = self.open.pop()
         self.keys.pop()
         if anchor:
@@ -200,14 +202,15 @@ class _Builder:
             raise self.error(f"*{event.anchor} stands for nothing that is complete above it", event)
         self.add(self.anchors[event.anchor])
 
-    def mark(self, event: yaml.NodeEvent) -> Mark:
+    def mark(self, event: Any) -> Mark:
         """The place of a node; each node passes here once, so this is also where they are counted."""
         self.nodes += 1
         if self.nodes > _MOST_NODES:
             raise self.error(f"more than {_MOST_NODES:,} values: write repeated layers with times", event)
         if event.tag is not None and event.tag != "!":
             raise self.error(f"the tag {event.tag!r} means nothing here", event)
-        return event.start_mark
+        mark: Mark = event.start_mark
+        return mark
 
     def add(self, node: Node) -> None:
         """Put a finished node into the innermost open one."""
@@ -235,6 +238,5 @@ class _Builder:
             )
         return node
 
-    def error(self, message: str, event: yaml.Event) -> UsageError:
+    def error(self, message: str, event: Any) -> UsageError:
         return UsageError(message, place=self.source.place(event.start_mark))
-

@@ -120,7 +120,7 @@ class _Parser:
     def operand(self) -> _Term:
         token = self.advance()
         if token == "-":
-            return _binary(operator.sub, lambda scope: 0, self.factor(), self.text)
+            return _binary(operator.sub, lambda _: 0, self.factor(), self.text)
         if token == "(":
             return self.closed(self.sum())
         if token in _FUNCTIONS and self.token == "(":
@@ -151,7 +151,7 @@ class _Parser:
         if len(token) > len(str(LARGEST)):
             raise self.error("a number that is too large")
         value = int(token)
-        return lambda scope: value
+        return lambda _: value
 
 
 def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text: str) -> _Term:

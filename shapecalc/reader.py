@@ -35,9 +35,9 @@ _WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() fo
 
 def identifier(node: Node, source: Source, what: str) -> str:
     """The name that a node bears; `what` says in an error what it names."""
-    if isinstance(node, Scalar) and not node.ambiguous and isinstance(node.value(), str):
-        if IDENTIFIER.fullmatch(node.text):
-            return node.text
+    text = node.text if isinstance(node, Scalar) and isinstance(node.value(), str) else ""
+    if IDENTIFIER.fullmatch(text) and not (isinstance(node, Scalar) and node.ambiguous):
+        return text
     hint = "a name is letters, digits and _, and begins with no digit"
     if isinstance(node, Scalar) and node.ambiguous:
         hint = f"{node.text} is a boolean to many readers of YAML: choose another name"
@@ -83,7 +83,9 @@ def unknown_name(name: str, node: Scalar, source: Source, scope: Iterable[str]) 
     if node.ambiguous:
         return source.error(f"{name!r} is no value", node, "a flag is written true or false")
     known = list(scope)
-    hint = nearest(name, known) or (f"known here: {', '.join(known)}" if known else "no parameter is known here")
+    hint = nearest(name, known) or (
+        f"known here: {', '.join(known)}" if known else "no parameter is known here"
+    )
     return source.error(f"the name {name!r} is unknown", node, hint)
 
 
@@ -103,9 +105,7 @@ def read_blocks(node: Node, source: Source, parameters: Iterable[str]) -> dict[s
     return blocks
 
 
-def read_header(
-    key: Scalar, source: Source, parameters: list[str]
-) -> tuple[str, dict[str, Argument | None]]:
+def read_header(key: Scalar, source: Source, parameters: list[str]) -> tuple[str, dict[str, Argument | None]]:
     """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""
     match = _HEADER.fullmatch(key.text)
     if not match:
@@ -212,7 +212,10 @@ class StepReader:
         elif head in LAYERS:
             step = self.layer(LAYERS[head], key, value, common, beside)
         else:
-            hint = nearest(head, [*self.blocks, *LAYERS, _GROUP]) or "it is no layer type and no block of the file"
+            hint = (
+                nearest(head, [*self.blocks, *LAYERS, _GROUP])
+                or "it is no layer type and no block of the file"
+            )
             raise self.source.error(f"the step {head!r} is unknown", key, hint)
         return step
 

@@ -60,12 +60,12 @@ class Row:
     @property
     def params(self) -> Dim:
         """Elements of the layer's parameters."""
-        return sum([w.count for w in self.weights.values() if not w.buffer])
+        return sum([w.elements for w in self.weights.values() if not w.buffer])
 
     @property
     def buffers(self) -> Dim:
         """Elements of the layer's buffers."""
-        return sum([w.count for w in self.weights.values() if w.buffer])
+        return sum([w.elements for w in self.weights.values() if w.buffer])
 
     def to_dict(self) -> dict[str, Any]:
         outputs = [list(tensor.shape) for tensor in self.outputs]
@@ -111,7 +111,9 @@ class Totals:
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Totals:
         rows = list(rows)
-        params, buffers, macs = (sum([getattr(row, what) for row in rows]) for what in ("params", "buffers", "macs"))
+        params, buffers, macs = (
+            sum([getattr(row, what) for row in rows]) for what in ("params", "buffers", "macs")
+        )
         return cls(params, buffers, macs)
 
     @property
@@ -156,7 +158,7 @@ class Analysis:
     def weight_bytes(self, dtype: str = "float32") -> Dim:
         """Bytes of all parameters and buffers, those of float32 in `dtype`."""
         weights = [weight for row in self.rows for weight in row.weights.values()]
-        return sum(w.count * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
+        return sum(w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes are integers, MACs and FLOPs counts, weights shapes."""

@@ -1,4 +1,4 @@
-"""The frozen tree that a file's lists of steps become: layers, joins, blocks and groups, each with its place."""
+"""The frozen tree that a file's lists of steps become: layers, joins, blocks, groups, each with its place."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def broadcast(first: Shape, second: Shape) -> Shape:
     longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
     lead = len(longer) - len(shorter)
     for axis, (a, b) in enumerate(zip(longer[lead:], shorter, strict=True), start=lead):
-        if a != b and a != 1 and b != 1:
+        if a != b and 1 not in (a, b):
             raise _differing(first, second, axis - len(longer), axis)
     tail = tuple(b if a == 1 else a for a, b in zip(longer[lead:], shorter, strict=True))
     return longer[:lead] + tail
@@ -128,9 +128,7 @@ def check_at_least(size: Dim, least: Dim, message: str, hint: str | None = None)
 
 
 def _refuse(first: Dim, second: Dim, message: str, hint: str | None) -> None:
-    raise ArchitectureError(
-        message.format(first, second), hint=hint.format(first, second) if hint else None
-    )
+    raise ArchitectureError(message.format(first, second), hint=hint.format(first, second) if hint else None)
 
 
 class Window(NamedTuple):

@@ -50,7 +50,9 @@ def find(name: str) -> Path:
     if _exists(Path(name)):
         raise UsageError(f"{name} is a folder; an architecture is a file")
     looked = ", ".join(str(folder) for folder in folders()[:-1])
-    hint = nearest(Path(name[:200]).stem, known()) or "`shapecalc list` shows the architectures that there are"
+    hint = (
+        nearest(Path(name[:200]).stem, known()) or "`shapecalc list` shows the architectures that there are"
+    )
     raise UsageError(
         f"no architecture {name[:200]!r}: no such file, and no such name in {looked} or the zoo", hint=hint
     )
@@ -103,4 +105,6 @@ def _decode(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is no UTF-8 text: byte {error.start} is {content[error.start]:#04x}") from None
+        raise UsageError(
+            f"{name} is no UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
+        ) from None

@@ -26,7 +26,7 @@ from shapecalc.errors import ArchitectureError, nearest
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.tensors import Dim, Shape, Tensor, check_equal, is_floating, product
 
-LAYERS: dict[str, type["Layer"]] = {}
+LAYERS: dict[str, type[Layer]] = {}
 """Every layer type by its name in a file, which is its class's name."""
 
 _VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
@@ -40,7 +40,7 @@ class Weight(NamedTuple):
     buffer: bool = False
 
     @property
-    def count(self) -> Dim:
+    def elements(self) -> Dim:
         return product(self.shape)
 
 
@@ -165,9 +165,10 @@ class Layer:
             check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}}", hint)
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-        """torch's arguments: the inferred sizes and what the file gave."""
-        given = {name: self.__dict__[name] for name in self.given}
-        return {**given, **self.inferred(inputs)}
+        """torch's arguments, in its order: the inferred sizes and what the file gave."""
+        inferred = self.inferred(inputs)
+        known = {**{name: self.__dict__[name] for name in self.given}, **inferred}
+        return {name: known[name] for name in self.fields if name in known}
 
     def figures(self, inputs: tuple[Tensor, ...]) -> Figures:
         """Apply the rules to `inputs`; equal inputs get the same result, which is kept.

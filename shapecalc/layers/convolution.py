@@ -43,12 +43,12 @@ class Convolution(Layer, abstract=True):
 
     def ends(self) -> list[tuple[Dim, Dim]]:
         """Padding before and after each axis; an odd total of `same` has its extra element after."""
+        if not isinstance(self.padding, str):
+            return [(p, p) for p in self.padding]
         if self.padding == "valid":
             return [(0, 0)] * self.axes
-        if self.padding == "same":
-            totals = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
-            return [(total // 2, total - total // 2) for total in totals]
-        return [(p, p) for p in self.padding]
+        totals = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, self.axes + 1, self.axes + 2, hint=self.rank_hint(x))

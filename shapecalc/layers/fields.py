@@ -168,19 +168,22 @@ class PerAxis(Field["tuple[Dim, ...]"]):
         return one if axes == 1 else f"{one}, or a list of {axes} of them"
 
 
-class Padding(PerAxis):
-    """Padding at both ends of each axis, or the words `same` and `valid`."""
+class Padding(Field["tuple[Dim, ...] | str"]):
+    """Padding at both ends of each axis, or one of the words `same` and `valid`."""
 
     words = frozenset({"same", "valid"})
 
     def __init__(self, default: object = 0) -> None:
-        super().__init__(default, minimum=0)
+        super().__init__(default)
+        self.numbers = PerAxis(minimum=0)
 
-    def accept(self, value: object, axes: int) -> Any:
-        return value if value in self.words else super().accept(value, axes)
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | str | None:
+        if isinstance(value, str):
+            return value if value in self.words else None
+        return self.numbers.accept(value, axes)
 
     def describe(self, axes: int) -> str:
-        return f"{super().describe(axes)}, same or valid"
+        return f"{self.numbers.describe(axes)}, same or valid"
 
 
 class Flag(Field[bool]):
@@ -202,7 +205,7 @@ class Choice(Field[str]):
         self.listed = words
 
     def accept(self, value: object, axes: int) -> str | None:
-        return cast("str", value) if value in self.words else None
+        return value if isinstance(value, str) and value in self.words else None
 
     def describe(self, axes: int) -> str:
         return "one of " + ", ".join(self.listed)
@@ -238,7 +241,7 @@ class Axis(Field[int]):
     """The number of an axis, counted from the first one or, if negative, from the last."""
 
     def accept(self, value: object, axes: int) -> int | None:
-        return cast("int", value) if type(value) is int and abs(value) <= 64 else None
+        return value if type(value) is int and abs(value) <= 64 else None
 
     def describe(self, axes: int) -> str:
         return "the number of an axis"
@@ -255,5 +258,3 @@ class Sizes(Field["tuple[Dim, ...]"]):
 
     def describe(self, axes: int) -> str:
         return "a list of sizes, at most one of them -1"
-
-

@@ -1,1 +1,1 @@
-"""How results look: tables, trees, Markdown, CSV, JSON. The only code that imports rich; it computes nothing."""
+"""How results look: tables, Markdown, CSV, JSON. The only code that imports rich; it computes nothing."""

@@ -24,8 +24,10 @@ def count(value: object) -> str:
 
 
 def percent(value: object) -> str:
-    """A share from 0 to 1 in percent; nothing of nothing."""
-    return f"{100 * value:.1f}%" if isinstance(value, float) and value else ""
+    """A share from 0 to 1 in percent; nothing of nothing, and no 0.0% of something."""
+    if not isinstance(value, float) or not value:
+        return ""
+    return f"{100 * value:.1f}%" if value >= 0.0005 else "<0.1%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,7 @@ class Grid:
 
     def texts(self) -> list[list[str]]:
         """Every value as it is written, line by line."""
-        return [
-            [c.text(v) for c, v in zip(self.columns, line.values, strict=True)] for line in self.lines
-        ]
+        return [[c.text(v) for c, v in zip(self.columns, line.values, strict=True)] for line in self.lines]
 
     def without(self, index: int) -> Grid:
         lines = [Line(line.values[:index] + line.values[index + 1 :], line.strong) for line in self.lines]

@@ -56,7 +56,7 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
             continue
         for number, (name, weight) in enumerate(row.weights.items()):
             guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
-            counts = (None, weight.count) if weight.buffer else (weight.count, None)
+            counts = (None, weight.elements) if weight.buffer else (weight.elements, None)
             yield Line((guide + name, shape_text(weight.shape), *counts))
 
 
@@ -77,7 +77,7 @@ def _flat(analysis: Analysis) -> Iterator[Line]:
     for row in analysis.rows:
         for name, weight in row.weights.items():
             kind = "buffer" if weight.buffer else "parameter"
-            yield Line((row.path, name, kind, shape_text(weight.shape), weight.count))
+            yield Line((row.path, name, kind, shape_text(weight.shape), weight.elements))
 
 
 def _notes(analysis: Analysis, dtype: str) -> list[str]:
@@ -102,7 +102,7 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
                         "name": name,
                         "kind": "buffer" if weight.buffer else "parameter",
                         "shape": list(weight.shape),
-                        "count": weight.count,
+                        "count": weight.elements,
                     }
                     for name, weight in row.weights.items()
                 ],

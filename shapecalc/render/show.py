@@ -209,5 +209,3 @@ def _arrange(result: dict[str, Any], layout: str) -> None:
             if key in entry:
                 entry[key] = [turn(shape) for shape in entry[key]]
     result["outputs"] = [turn(shape) for shape in result["outputs"]]
-
-

@@ -62,7 +62,9 @@ def build(analysis: Analysis) -> Network:
         BuildError: torch refuses a layer's arguments.
     """
     with torch.device("meta"):
-        return Network(analysis).eval()
+        network = Network(analysis)
+    network.eval()
+    return network
 
 
 def _module(row: Row) -> Any:
