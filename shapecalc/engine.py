@@ -192,22 +192,27 @@ class _Body:
     def steps(
         self, steps: Steps, wires: tuple[Wire, ...], prefix: str
     ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
-        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out."""
+        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out.
+
+        A step's label, its own part of a path, is its name, or its type and its index among that type.
+        """
         nodes: list[Node] = []
         counts: dict[str, int] = {}
         for step in steps:
             copies = 1 if step.times is None else _copies(step, self.scope, self.run.architecture)
+            first = counts.get(step.label, 0)
+            counts[step.label] = first + copies
             for copy in range(copies):
-                index = counts.get(step.label, 0)
-                counts[step.label] = index + 1
-                label = _label(step, index, copy, copies)
+                label = f"{step.label}[{first + copy}]"
+                if len(step.names) == 1:
+                    label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
                 wires, node = self.step(step, wires[0], label, prefix)
                 nodes.append(node)
         return wires, tuple(nodes)
 
     def step(self, step: Step, current: Wire, label: str, prefix: str) -> tuple[tuple[Wire, ...], Node]:
         path = prefix + label
-        sources = tuple([self.named(name, path) for name in step.sources]) or (current,)
+        sources = tuple([self.named(name, path) for name in step.sources]) if step.sources else (current,)
         start = len(self.run.rows)
         if isinstance(step, LayerStep):
             wires, children = self.layer(step, sources, path)
@@ -289,9 +294,3 @@ class _Body:
         for name, wire in zip(step.names, wires, strict=False):
             self.names[name.text] = wire
 
-
-def _label(step: Step, index: int, copy: int, copies: int) -> str:
-    """The part of a path that is the step's own: its name, or its type and its index among that type."""
-    if len(step.names) != 1:
-        return f"{step.label}[{index}]"
-    return step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"

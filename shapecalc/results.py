@@ -19,8 +19,7 @@ class Edge(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One executed layer."""
 
     path: str
@@ -84,8 +83,7 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A step as it was executed: a layer, or a block, join, branch or group over its `children`.
 
     Its rows are those from `start` up to `stop`.

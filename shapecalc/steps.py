@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.document import Node
@@ -31,6 +32,12 @@ def names_in(value: Value) -> frozenset[str]:
     if isinstance(value, tuple):
         return frozenset().union(*map(names_in, value))
     return frozenset()
+
+
+@lru_cache(maxsize=10_000)
+def _shared(layer: type[Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
+    """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
+    return layer(**{name: value for name, value, _ in arguments})
 
 
 class Argument(NamedTuple):
@@ -76,8 +83,8 @@ class LayerStep(Step):
         Raises:
             ArchitectureError: an argument is wrong; its name is the error's `argument`.
         """
-        values = tuple([scope[name] for name in self.uses])
-        key = (values, tuple(map(type, values)))  # 1, 1.0 and True are equal, and not the same argument
+        # 1, 1.0 and True are equal, and not the same argument: their types belong to the key.
+        key = tuple([(scope[name], type(scope[name])) for name in self.uses]) if self.uses else ()
         layer = self.bound.get(key)
         if layer is None:
             layer = self.bound[key] = self.build(scope)
@@ -91,7 +98,7 @@ class LayerStep(Step):
             except ArchitectureError as error:
                 error.argument = error.argument or name
                 raise
-        return self.type(**arguments)
+        return _shared(self.type, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> Node:
         """The node that an error of this layer is about: the argument it names, or the step."""

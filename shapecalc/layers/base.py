@@ -29,6 +29,7 @@ from shapecalc.tensors import Dim, Shape, Tensor, check_equal, is_floating, prod
 LAYERS: dict[str, type[Layer]] = {}
 """Every layer type by its name in a file, which is its class's name."""
 
+_MOST_KNOWN = 1000  # results that a layer keeps
 _VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
 
 
@@ -178,6 +179,8 @@ class Layer:
         """
         known = self._known.get(inputs)
         if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
             known = self._known[inputs] = self._apply(inputs)
         return known
 

@@ -1,0 +1,137 @@
+"""How fast shapecalc is, as ratios of two things measured in turn in one run.
+
+    pip install -c constraints.txt '.[benchmark]' && python -m tests.benchmarks.run
+
+Prints a Markdown table. Absolute times are those of the machine at hand; the ratios are what counts.
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import shapecalc
+
+HERE = Path(__file__).parent
+SHAPECALC = (sys.executable, "-m", "shapecalc")
+BLOCK = "Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}"
+
+
+def in_turn(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> tuple[float, float]:
+    """The median seconds of both, run one after the other, after one run of each that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(runs + 1):
+        for kept, function in zip(times, (ours, theirs), strict=True):
+            start = time.perf_counter()
+            function()
+            if number:
+                kept.append(time.perf_counter() - start)
+    return median(times[0]), median(times[1])
+
+
+def process(*command: str) -> Callable[[], object]:
+    return lambda: subprocess.run(command, check=True, capture_output=True)
+
+
+def cold_show() -> list[str]:
+    ours = process(*SHAPECALC, "show", "nin")
+    show, summary = in_turn(ours, process(sys.executable, str(HERE / "nin_torchinfo.py")), 7)
+    return row("cold `show nin` against torchinfo's summary", show, summary, f"{summary / show:.1f} ×", "≥ 8 ×")
+
+
+def analysis() -> list[str]:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from tests.benchmarks.resnet18_torch import resnet18
+
+    with torch.device("meta"):
+        module, x = resnet18(), torch.rand(1, 1, 224, 224)
+
+    def forward() -> None:
+        with torch.inference_mode(), FlopCounterMode(display=False):
+            module(x)
+
+    architecture = shapecalc.load("resnet18")
+    ours, theirs = in_turn(lambda: shapecalc.analyse(architecture), forward, 21)
+    name = "analysis of resnet18 against its forward on meta under FlopCounterMode"
+    return row(name, ours, theirs, f"{theirs / ours:.0f} ×", "≥ 50 ×")
+
+
+def fresh_analysis() -> list[str]:
+    """The same with nothing remembered: the file read and analysed for the first time in a process."""
+    code = "import time, shapecalc; t = time.perf_counter(); shapecalc.analyse(shapecalc.load('resnet18'))"
+    code += "; print(time.perf_counter() - t)"
+    command = (sys.executable, "-c", code)
+    seconds = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(7)]
+    return ["reading and analysing resnet18, first time in a process", ms(median(seconds)), "", "", ""]
+
+
+def growth(text: Callable[[int], str], what: str) -> list[list[str]]:
+    """Seconds and memory for 1,000 to 100,000 layers, each in a process of its own."""
+    rows = []
+    for layers in (1_000, 10_000, 100_000):
+        script = (sys.executable, str(HERE / "run.py"), "--analyse")
+        output = subprocess.run(script, check=True, capture_output=True, text=True, input=text(layers)).stdout
+        seconds, memory, _ = map(float, output.split())
+        bound = "< 1 s" if layers == 10_000 else ""
+        per_layer = f"{seconds / layers * 1e6:.0f} µs, {memory / layers:.2f} KiB a layer"
+        name = f"{layers:,} layers, {what}"
+        rows.append([name, f"{seconds:.2f} s, {memory / 1024:.0f} MiB", "", per_layer, bound])
+    return rows
+
+
+def repeated(layers: int) -> str:
+    return f"input: 1x8x32x32\nlayers:\n  - {{{BLOCK}, times: {layers}}}\n"
+
+
+def written_out(layers: int) -> str:
+    return "input: 1x8x32x32\nlayers:\n" + f"  - {BLOCK}\n" * layers
+
+
+def analyse_standard_input() -> None:
+    """Print the seconds to read and analyse what is on standard input, the KiB it took, and its rows."""
+    text = sys.stdin.read()
+    gc.disable()  # as every command does
+    before = resident()
+    start = time.perf_counter()
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    seconds = time.perf_counter() - start
+    print(seconds, resident() - before, len(analysis.rows))
+
+
+def resident() -> int:
+    """KiB of memory that the process holds."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def verification() -> list[str]:
+    ours = process(*SHAPECALC, "verify", "resnet18", "--device", "cpu")
+    verify, bare = in_turn(ours, process(sys.executable, str(HERE / "resnet18_torch.py")), 7)
+    name = "`verify resnet18 --device cpu` against a bare forward in torch"
+    return row(name, verify, bare, f"{verify / bare:.2f} ×", "≤ 1.5 ×")
+
+
+def row(name: str, ours: float, theirs: float, ratio: str, bound: str) -> list[str]:
+    return [name, ms(ours), ms(theirs), ratio, bound]
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:,.1f} ms"
+
+
+def main() -> None:
+    rows: list[Sequence[str]] = [["what", "shapecalc", "the other", "ratio", "aim"], ["---"] * 5]
+    rows += [cold_show(), analysis(), fresh_analysis(), verification()]
+    rows += [*growth(repeated, "by `times`"), *growth(written_out, "written out")]
+    print("\n".join(f"| {' | '.join(cells)} |" for cells in rows))
+
+
+if __name__ == "__main__":
+    analyse_standard_input() if "--analyse" in sys.argv else main()
