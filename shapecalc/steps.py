@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -35,7 +35,7 @@ def names_in(value: Value) -> frozenset[str]:
 
 
 @lru_cache(maxsize=10_000)
-def _shared(layer: type[Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
+def _shared(layer: Callable[..., Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
     """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
     return layer(**{name: value for name, value, _ in arguments})
 

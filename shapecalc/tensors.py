@@ -161,7 +161,8 @@ class Window(NamedTuple):
         else:
             size = (slack + self.stride) // self.stride
         if size < 1:
-            raise ArchitectureError(self._too_large(n))
+            hint = "a larger input, more padding or a smaller kernel makes room"
+            raise ArchitectureError(self._too_large(n), hint=hint)
         return size
 
     def _too_large(self, n: Dim) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.tensors import shape_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,6 +18,11 @@ GAP = 2  # spaces between the columns of a table
 
 def plain(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def shape(value: object) -> str:
+    """A shape as it is printed everywhere; nothing of nothing."""
+    return shape_text(value) if isinstance(value, tuple) else plain(value)
 
 
 def count(value: object) -> str:
@@ -93,10 +100,12 @@ def print_table(grid: Grid) -> None:
 
 
 def _print_trimmed(console: Console, parts: Sequence[Any]) -> None:
-    """Print without the spaces that a table pads its lines with."""
+    """Print without the spaces that a table pads its lines with; text is left to the terminal to wrap."""
+    from rich.text import Text
+
     with console.capture() as capture:
         for part in parts:
-            console.print(part)
+            console.print(part, soft_wrap=isinstance(part, Text))
     lines = [line.rstrip() for line in capture.get().splitlines()]
     sys.stdout.write("\n".join(lines).rstrip("\n") + "\n")
 
@@ -123,12 +132,16 @@ def print_markdown(grid: Grid) -> None:
 
 
 def print_csv(grid: Grid) -> None:
-    """Values as they are: counts without separators, shares as fractions."""
+    """Values as they are: counts without separators, shares as fractions, shapes as `--input` takes them."""
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.key for column in grid.columns])
-    writer.writerows([plain(value) for value in line.values] for line in grid.lines)
+    writer.writerows([_raw(value) for value in line.values] for line in grid.lines)
+
+
+def _raw(value: object) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else plain(value)
 
 
 def print_json(value: object) -> None:

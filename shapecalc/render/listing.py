@@ -13,13 +13,14 @@ from shapecalc.render.grid import (
     print_json,
     print_markdown,
     print_table,
+    shape,
 )
 from shapecalc.results import Analysis
 
 _COLUMNS = (
     Column("name", "Name"),
     Column("network", "Network", spare=1),
-    Column("input", "Input shape"),
+    Column("input", "Input shape", shape),
     Column("params", "Params", count),
     Column("macs", "MACs", count),
 )
@@ -36,7 +37,8 @@ def listing(analyses: Sequence[tuple[str, Analysis]], form: str) -> None:
 
 
 def _line(name: str, analysis: Analysis) -> Line:
-    inputs = ", ".join(map(str, analysis.inputs.values()))
+    tensors = list(analysis.inputs.values())
+    inputs = tensors[0].shape if len(tensors) == 1 else ", ".join(map(str, tensors))
     totals = analysis.totals
     return Line((name, analysis.name, inputs, totals.params, totals.macs))
 

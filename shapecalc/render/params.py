@@ -14,15 +14,15 @@ from shapecalc.render.grid import (
     print_json,
     print_markdown,
     print_table,
+    shape,
     size,
 )
 from shapecalc.render.tree import label, outline, own_row
 from shapecalc.results import Analysis, Node
-from shapecalc.tensors import shape_text
 
 _TREE = (
     Column("weight", "Layer, weight"),
-    Column("shape", "Shape"),
+    Column("shape", "Shape", shape),
     Column("params", "Params", count),
     Column("buffers", "Buffers", count),
 )
@@ -30,7 +30,7 @@ _FLAT = (
     Column("path", "Path"),
     Column("weight", "Weight"),
     Column("kind", "Kind"),
-    Column("shape", "Shape"),
+    Column("shape", "Shape", shape),
     Column("count", "Count", count),
 )
 
@@ -57,7 +57,7 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
         for number, (name, weight) in enumerate(row.weights.items()):
             guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
             counts = (None, weight.elements) if weight.buffer else (weight.elements, None)
-            yield Line((guide + name, shape_text(weight.shape), *counts))
+            yield Line((guide + name, weight.shape, *counts))
 
 
 def _level(node: Node) -> int:
@@ -77,7 +77,7 @@ def _flat(analysis: Analysis) -> Iterator[Line]:
     for row in analysis.rows:
         for name, weight in row.weights.items():
             kind = "buffer" if weight.buffer else "parameter"
-            yield Line((row.path, name, kind, shape_text(weight.shape), weight.elements))
+            yield Line((row.path, name, kind, weight.shape, weight.elements))
 
 
 def _notes(analysis: Analysis, dtype: str) -> list[str]:

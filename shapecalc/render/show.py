@@ -17,6 +17,7 @@ from shapecalc.render.grid import (
     print_json,
     print_markdown,
     print_table,
+    shape,
     short,
     size,
 )
@@ -84,7 +85,7 @@ _COLUMNS: dict[str, tuple[Column, Callable[[Cell], Any]]] = {
         (Column("type", "Type"), lambda c: c.node.type),
         (Column("arguments", "Arguments", spare=3), _arguments),
         (Column("input", "Input shape"), _inputs),
-        (Column("output", "Output shape"), lambda c: _shape(c.node.output, c.layout)),
+        (Column("output", "Output shape", shape), lambda c: arranged(c.node.output.shape, c.layout)),
         (Column("dtype", "Dtype"), lambda c: c.node.output.dtype),
         (Column("weights", "Weights"), _weights),
         (Column("params", "Params", count), lambda c: c.totals.params),

@@ -21,7 +21,10 @@ _COLUMNS = (
 
 
 def verdicts(report: Report, form: str) -> None:
-    """Print a report; what differs follows its table line by line."""
+    """Print a report; what differs follows its table line by line, what failed goes to standard error."""
+    for verdict in report.verdicts:
+        if verdict.error is not None:
+            print(f"error: {verdict.name}: {verdict.error}", file=sys.stderr)
     if form == "json":
         print_json(report.to_dict())
         return
@@ -36,11 +39,7 @@ def _line(verdict: Verdict) -> Line:
 
 
 def _notes(report: Report) -> list[str]:
-    notes = []
-    for verdict in report.verdicts:
-        if verdict.error is not None:
-            notes.append(f"{verdict.name}: {verdict.error}")
-        notes.extend(f"{verdict.name}: {mismatch_text(mismatch)}" for mismatch in verdict.mismatches)
+    notes = [f"{v.name}: {mismatch_text(mismatch)}" for v in report.verdicts for mismatch in v.mismatches]
     checked = sum(verdict.layers_checked for verdict in report.verdicts)
     good = sum(verdict.status == "ok" for verdict in report.verdicts)
     total = f"{good} of {len(report.verdicts)} architectures agree with torch in every figure"
