@@ -12,7 +12,7 @@ from shapecalc.document import Node, Scalar, Source, kind
 from shapecalc.errors import ArchitectureError, UsageError, nearest
 from shapecalc.inputs import InputSpec, parse_input
 from shapecalc.layers.fields import written
-from shapecalc.reader import StepReader, identifier, read_blocks, read_value, require_mapping
+from shapecalc.reader import WORDS, StepReader, identifier, read_blocks, read_value, require_mapping
 from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps, resolve
 
 _KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
@@ -69,6 +69,8 @@ class Architecture:
 
 def _override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
+    if isinstance(value, list):
+        value = tuple(value)
     if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
         return value
     needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
@@ -146,7 +148,7 @@ class _FileReader:
         parameters: dict[str, Argument] = {}
         for key, value in require_mapping(node, self.source, "parameters").entries.values():
             name = identifier(key, self.source, "a parameter")
-            default = read_value(value, self.source, parameters)
+            default = read_value(value, self.source, parameters, WORDS.difference(parameters))
             if default is None:
                 raise self.source.error(f"the parameter {name} needs a default", value)
             parameters[name] = Argument(default, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.architecture import Architecture
@@ -135,10 +136,11 @@ class _Counter:
         copies = _copies(step, scope, self.architecture)
         if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
             return copies
-        key: Any = (id(step), id(scope))
+        what: Any = id(step)
         if isinstance(step, BlockStep):
             scope = _block_scope(step, scope, self.outer, self.architecture)
-            key = (step.block, tuple(scope.values()))
+            what = step.block
+        key = (what, *[(type(value), value) for value in scope.values()])
         if key not in self.known:
             self.known[key] = self.inside(step, scope, depth + 1)
         return copies * self.known[key]
@@ -169,8 +171,8 @@ class _Run:
         out, tree = body.steps(self.architecture.layers, (first,), "")
         return Analysis(
             architecture=self.architecture,
-            parameters=self.scope,
-            inputs=self.inputs,
+            parameters=MappingProxyType(dict(self.scope)),
+            inputs=MappingProxyType(dict(self.inputs)),
             rows=tuple(self.rows),
             tree=tree,
             outputs=tuple(wire.tensor for wire in out),
@@ -202,17 +204,22 @@ class _Body:
             copies = 1 if step.times is None else _copies(step, self.scope, self.run.architecture)
             first = counts.get(step.label, 0)
             counts[step.label] = first + copies
+            sources = step.sources  # of the first copy; the others follow in a row
             for copy in range(copies):
                 label = f"{step.label}[{first + copy}]"
                 if len(step.names) == 1:
                     label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
-                wires, node = self.step(step, wires[0], label, prefix)
+                wires, node = self.step(step, sources, wires[0], label, prefix)
+                sources = ()
                 nodes.append(node)
         return wires, tuple(nodes)
 
-    def step(self, step: Step, current: Wire, label: str, prefix: str) -> tuple[tuple[Wire, ...], Node]:
+    def step(
+        self, step: Step, names: tuple[Name, ...], current: Wire, label: str, prefix: str
+    ) -> tuple[tuple[Wire, ...], Node]:
+        """Execute one copy of a step on the tensors of these names or, without names, on the current one."""
         path = prefix + label
-        sources = tuple([self.named(name, path) for name in step.sources]) if step.sources else (current,)
+        sources = tuple([self.named(name, path) for name in names]) if names else (current,)
         start = len(self.run.rows)
         if isinstance(step, LayerStep):
             wires, children = self.layer(step, sources, path)
@@ -228,7 +235,7 @@ class _Body:
     ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
         children: tuple[Node, ...] = ()
         if step.branches:
-            sources, children = self.branches(step, sources[0], path)
+            sources, children = self.branches(step, self.single(step, sources, path), path)
         inputs = tuple([wire.tensor for wire in sources])
         try:
             layer = step.bind(self.scope)
@@ -263,21 +270,24 @@ class _Body:
         self, step: Step, sources: tuple[Wire, ...], path: str
     ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
         """Execute a block, in a body of its own, or a `seq`, in this one."""
-        if len(sources) > 1:
-            error = ArchitectureError(
-                f"{step.label}: it takes one tensor, not {len(sources)}",
-                hint="name the tensors outside, and read them by their names inside",
-            )
-            raise self.run.error(error, step.node, path)
+        source = (self.single(step, sources, path),)
         if isinstance(step, BlockStep):
             architecture = self.run.architecture
             scope = _block_scope(step, self.scope, self.run.scope, architecture)
             body = _Body(self.run, scope, dict(self.names))
-            wires, nodes = body.steps(architecture.blocks[step.block].steps, sources, f"{path}.")
-        else:
-            assert isinstance(step, GroupStep)  # the only type left
-            wires, nodes = self.steps(step.steps, sources, f"{path}.")
-        return wires[:1], nodes
+            return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
+        assert isinstance(step, GroupStep)  # the only type left
+        return self.steps(step.steps, source, f"{path}.")
+
+    def single(self, step: Step, sources: tuple[Wire, ...], path: str) -> Wire:
+        """The one tensor that a block, a group or a join with branches starts from."""
+        if len(sources) == 1:
+            return sources[0]
+        error = ArchitectureError(
+            f"{step.label}: it takes one tensor, not {len(sources)}",
+            hint="name the tensors outside, and read them by their names inside",
+        )
+        raise self.run.error(error, step.node, path)
 
     def named(self, name: Name, path: str) -> Wire:
         wire = self.names.get(name.text)
@@ -289,8 +299,9 @@ class _Body:
 
     def name(self, step: Step, wires: tuple[Wire, ...], path: str) -> None:
         if len(step.names) > len(wires):
-            error = ArchitectureError(f"as: {len(step.names)} names for {len(wires)} outputs")
+            error = ArchitectureError(
+                f"as: {len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
+            )
             raise self.run.error(error, step.names[-1].node, path)
         for name, wire in zip(step.names, wires, strict=False):
             self.names[name.text] = wire
-

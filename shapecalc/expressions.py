@@ -24,6 +24,7 @@ Scope: TypeAlias = Mapping[str, Any]
 _Term: TypeAlias = Callable[[Scope], Any]
 
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*)|(//|[-+*(),]))")
+_HINT = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
 _LONGEST = 500
 _DEEPEST = 40
 _FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": min, "max": max}
@@ -78,8 +79,7 @@ class _Parser:
         self.token = ""
         self.advance()
 
-    def error(self, found: str) -> ArchitectureError:
-        hint = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
+    def error(self, found: str, hint: str = _HINT) -> ArchitectureError:
         return ArchitectureError(f"{found} in {self.text!r}", hint=hint)
 
     def advance(self) -> str:
@@ -97,7 +97,9 @@ class _Parser:
 
     def expect(self, token: str) -> None:
         if self.token != token:
-            raise self.error(f"{token!r} is missing")
+            raise self.error(
+                f"{token!r} is missing", "inside of { } and [ ], an expression with a comma is quoted"
+            )
         self.advance()
 
     def sum(self) -> _Term:
@@ -148,7 +150,7 @@ class _Parser:
     def number(self, token: str) -> _Term:
         if len(token) > 1 and token.startswith("0"):
             raise self.error(f"{token[:20]}: a number has no leading zeros")
-        if len(token) > len(str(LARGEST)):
+        if len(token) > len(str(LARGEST)) or int(token) > LARGEST:
             raise self.error("a number that is too large")
         value = int(token)
         return lambda _: value

@@ -31,7 +31,7 @@ class InputSpec:
         if symbols:
             raise ArchitectureError(
                 f"the input {self.text} has symbolic sizes: {', '.join(symbols)}",
-                hint="give numbers in their place with --input",
+                hint="give numbers in their place with --input; a symbolic size has no x in its name",
             )
         sizes = tuple(size(scope) for size in self.sizes)
         for size in sizes:

@@ -29,7 +29,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _BESIDE = ("times", "as", "from")
 _GROUP = "seq"
-_WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
+WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
 """Words that mean something to an argument of some layer, and so may be handed through a block."""
 
 
@@ -129,14 +129,21 @@ def read_header(key: Scalar, source: Source, parameters: list[str]) -> tuple[str
 
 def _split(listed: str) -> list[str]:
     """The parts between commas that stand in no brackets."""
-    return [part for part in re.split(r",(?![^\[(]*[\])])", listed) if part.strip()] if listed.strip() else []
+    parts, depth = [""], 0
+    for character in listed:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts if listed.strip() else []
 
 
 def _default(text: str, key: Scalar, source: Source, scope: list[str]) -> Argument:
     try:
         snippet = Source(source.name, text)
         node = document.read(snippet)
-        value = read_value(node, snippet, scope, _WORDS) if node else None
+        value = read_value(node, snippet, scope, WORDS) if node else None
     except ShapecalcError as error:
         raise source.error(f"the default {text[:60]!r}: {error.message}", key, error.hint) from None
     return Argument(value, key)
@@ -205,7 +212,9 @@ class StepReader:
         }
         step: Step
         if head == _GROUP:
-            step = GroupStep(steps=self.steps(value or key, _GROUP), **self.with_names(common, beside))
+            if value is None:
+                raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
+            step = GroupStep(steps=self.steps(value, _GROUP), **self.with_names(common, beside))
         elif head in self.blocks:
             arguments = self.block_arguments(head, key, value)
             step = BlockStep(block=head, arguments=arguments, **self.with_names(common, beside))
@@ -256,10 +265,11 @@ class StepReader:
             if default is None and name not in given:
                 hint = f"{block} takes {', '.join(parameters)}"
                 raise self.source.error(f"{block}: {name} is missing", key, hint)
-        return {name: self.argument(node, _WORDS.difference(self.scope)) for name, node in given.items()}
+        return {name: self.argument(node, WORDS) for name, node in given.items()}
 
     def argument(self, node: Node, words: frozenset[str]) -> Argument:
-        return Argument(read_value(node, self.source, self.scope, words), node)
+        """The argument that a node writes; a parameter's name comes before a word."""
+        return Argument(read_value(node, self.source, self.scope, words.difference(self.scope)), node)
 
     def given(self, value: Node | None, main: str | None, key: Scalar) -> dict[str, Node]:
         """Argument name → node; a single value or a list goes to the argument `main`."""
@@ -268,7 +278,8 @@ class StepReader:
         if isinstance(value, document.Mapping):
             return {name: node for name, (_, node) in value.entries.items()}
         if main is None:
-            raise self.source.error(f"{key.text}: it takes no arguments", value)
+            hint = "write each argument by its name: {name: value}"
+            raise self.source.error(f"{key.text}: no argument takes a single value", value, hint)
         return {main: value}
 
     def layer(

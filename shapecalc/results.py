@@ -71,16 +71,19 @@ class Row(NamedTuple):
         return {
             "path": self.path,
             "type": self.type,
-            "arguments": self.arguments,
+            "arguments": {name: _listed(value) for name, value in self.arguments.items()},
             "inputs": [list(tensor.shape) for tensor in self.inputs],
             "output": outputs[0],
             **({"outputs": outputs} if len(outputs) > 1 else {}),
-            "dtype": self.output.dtype,
             "weights": {name: list(weight.shape) for name, weight in self.weights.items()},
             "params": self.params,
             "buffers": self.buffers,
             "macs": self.macs,
         }
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 class Node(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.document import Node
 from shapecalc.errors import ArchitectureError
 from shapecalc.expressions import Expression, Scope
-from shapecalc.layers import Layer
+from shapecalc.layers import LAYERS, Layer
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
 """A value as a file gives it: a constant, a word, an expression, or a list of these."""
@@ -35,9 +35,9 @@ def names_in(value: Value) -> frozenset[str]:
 
 
 @lru_cache(maxsize=10_000)
-def _shared(layer: Callable[..., Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
+def _shared(layer: str, arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
     """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
-    return layer(**{name: value for name, value, _ in arguments})
+    return LAYERS[layer](**{name: value for name, value, _ in arguments})
 
 
 class Argument(NamedTuple):
@@ -98,7 +98,7 @@ class LayerStep(Step):
             except ArchitectureError as error:
                 error.argument = error.argument or name
                 raise
-        return _shared(self.type, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
+        return _shared(self.label, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> Node:
         """The node that an error of this layer is about: the argument it names, or the step."""

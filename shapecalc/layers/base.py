@@ -20,6 +20,7 @@ type a join of branches.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, nearest
@@ -115,8 +116,17 @@ class Layer:
 
     @classmethod
     def main_argument(cls) -> str | None:
-        """The argument that a single value goes to: the first that can't be inferred."""
-        return next((n for n, field in cls.fields.items() if not isinstance(field, Inferred)), None)
+        """The argument that a single value goes to: the first that can't be inferred.
+
+        None where it has a default and an inferred one comes before it: in torch, the 64 of
+        `BatchNorm2d(64)` is num_features, and must not become eps in silence.
+        """
+        inferred = False
+        for name, field in cls.fields.items():
+            if not isinstance(field, Inferred):
+                return None if inferred and not field.required else name
+            inferred = True
+        return None
 
     @classmethod
     def joins(cls) -> bool:
@@ -191,7 +201,8 @@ class Layer:
         self.inferred(inputs)
         y = self.output(*inputs)
         outputs = (y,) if isinstance(y, Tensor) else y
-        return Figures(outputs, self.weights(*inputs), self.macs(*inputs, y=outputs[0]))
+        weights = MappingProxyType(self.weights(*inputs))
+        return Figures(outputs, weights, self.macs(*inputs, y=outputs[0]))
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)

@@ -191,7 +191,6 @@ def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
         "path": node.path,
         "type": node.type,
         "output": list(node.output.shape),
-        "dtype": node.output.dtype,
         "params": totals.params,
         "buffers": totals.buffers,
         "macs": totals.macs,

@@ -41,7 +41,7 @@ def process(*command: str) -> Callable[[], object]:
 def cold_show() -> list[str]:
     ours = process(*SHAPECALC, "show", "nin")
     show, summary = in_turn(ours, process(sys.executable, str(HERE / "nin_torchinfo.py")), 7)
-    return row("cold `show nin` against torchinfo's summary", show, summary, f"{summary / show:.1f} ×", "≥ 8 ×")
+    return row("cold `show nin` against torchinfo", show, summary, f"{summary / show:.1f} ×", "≥ 8 ×")
 
 
 def analysis() -> list[str]:

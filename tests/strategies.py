@@ -1,0 +1,223 @@
+"""Draws of a layer's arguments and inputs, derived from the fields that its type declares.
+
+`STRATEGIES` says for each type of field what to draw, so a new layer type is drawn by being declared. A
+type is in `OWN` only where its arguments must fit its input in a way that no field states. Everything is
+small, mostly right and now and then wrong: most draws shall be accepted, and many be refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from hypothesis import strategies as st
+
+from shapecalc.layers import Layer
+from shapecalc.layers import fields as f
+from shapecalc.tensors import BYTES, Shape, Tensor
+
+Values: TypeAlias = st.SearchStrategy[Any]
+
+SIZES = (4, 2, 8, 1, 6, 3)
+"""Channels, features and groups: sizes that often divide each other."""
+
+LONGEST = 14
+"""The longest spatial axis, just above the longest span of a drawn window."""
+
+DTYPES = ("float32", *sorted(BYTES))
+
+
+class Drawn(NamedTuple):
+    """A layer as a file may write it, and the tensors that come to it."""
+
+    layer_type: type[Layer]
+    arguments: Mapping[str, Any]
+    inputs: tuple[Tensor, ...]
+
+    def __repr__(self) -> str:
+        written = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        inputs = ", ".join(f"{x}:{x.dtype}" for x in self.inputs)
+        return f"{self.layer_type.__name__}({written}) on {inputs}"
+
+
+def rarely(draw: st.DrawFn, one_in: int) -> bool:
+    return draw(st.sampled_from([False] * (one_in - 1) + [True]))
+
+
+# What each type of field draws, given the field, the layer type and the inputs. Values that the field
+# accepts have their nearest neighbours that it does not among them.
+
+
+def inferred(field: f.Inferred, layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """The size that the input has, seldom another one."""
+    size = field.value(inputs, layer_type.axes)
+    return st.sampled_from([*(3 * [size] if size else []), *SIZES])
+
+
+def size(field: f.Size, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([s for s in 3 * SIZES if s >= field.minimum] + [field.minimum - 1])
+
+
+@st.composite
+def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
+    """One number or a list of them; seldom a number too small, or one number too many."""
+    low = field.minimum - rarely(draw, 16)
+    kept = [None] if field.optional_items else []
+    one = st.sampled_from([*range(low, field.minimum + 4), *kept])
+    if draw(st.booleans()):
+        return draw(one)
+    count = layer_type.axes + rarely(draw, 16)
+    return [draw(one) for _ in range(count)]
+
+
+def padding(field: f.Padding, layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    numbers = per_axis(field.numbers, layer_type, inputs)
+    return st.one_of(numbers, numbers, st.sampled_from([*2 * sorted(field.words), "nonsense"]))
+
+
+def flag(_: f.Flag, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.booleans()
+
+
+def choice(field: f.Choice, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([*2 * field.listed, "nonsense"])
+
+
+def real(field: f.Real, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    """Numbers between the bounds, the bounds themselves, and beyond them."""
+    low, high = max(field.low, -2.0), min(field.high, 2.0)
+    beyond = [low - 0.5] * (field.low > -math.inf) + [high + 0.5] * (field.high < math.inf)
+    return st.one_of(st.floats(low, high), st.sampled_from([low, high, *beyond]))
+
+
+def axis(_: f.Axis, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    rank = inputs[0].rank
+    return st.sampled_from([*2 * [*range(-rank, rank)], rank, -rank - 1])
+
+
+def sizes(_: f.Sizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.lists(st.sampled_from([*SIZES, -1]), min_size=1, max_size=3)
+
+
+STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
+    f.Inferred: inferred,
+    f.Size: size,
+    f.PerAxis: per_axis,
+    f.Padding: padding,
+    f.Flag: flag,
+    f.Choice: choice,
+    f.Real: real,
+    f.Axis: axis,
+    f.Sizes: sizes,
+}
+"""Type of field → what to draw for it; a type that is missing is drawn as the one it derives from."""
+
+
+def values(field: f.Field[Any], layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """What to draw for a field; null too, where it accepts null."""
+    known = next((kind for kind in type(field).__mro__ if kind in STRATEGIES), None)
+    if known is None:
+        raise TypeError(f"tests.strategies.STRATEGIES lacks the field type {type(field).__name__}")
+    strategy = STRATEGIES[known](field, layer_type, inputs)
+    return st.one_of(strategy, strategy, st.none()) if field.optional else strategy
+
+
+@st.composite
+def arguments(draw: st.DrawFn, layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """Arguments as a file writes them; one that may be left out often is, an inferred size mostly."""
+    given = {}
+    for name, field in layer_type.fields.items():
+        written = rarely(draw, 8) if isinstance(field, f.Inferred) else draw(st.booleans())
+        if field.required or written:
+            given[name] = draw(values(field, layer_type, inputs))
+    return given
+
+
+# Arguments that must fit the input in a way that no field states.
+
+
+@st.composite
+def factors(draw: st.DrawFn, total: int) -> list[int]:
+    """Sizes whose product is `total`, one of them perhaps −1; seldom spoilt."""
+    found: list[int] = []
+    for _ in range(draw(st.integers(0, 2))):
+        left = total // math.prod(found)
+        found.append(draw(st.sampled_from([n for n in range(1, left + 1) if left % n == 0])))
+    found.append(total // math.prod(found))
+    found = draw(st.permutations(found))
+    if rarely(draw, 3):
+        found[draw(st.integers(0, len(found) - 1))] = -1
+    if rarely(draw, 3):
+        place = draw(st.integers(0, len(found) - 1))
+        found[place] = draw(st.sampled_from([found[place] + 1, 2 * found[place], 0, -1, -2]))
+    return found
+
+
+@st.composite
+def unflatten(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """Sizes that multiply to the size of an axis, or of any axis where `dim` is none of the input's."""
+    shape = inputs[0].shape
+    dim = draw(axis(f.Axis(), Layer, inputs))
+    return {"dim": dim, "unflattened_size": draw(factors(shape[dim % len(shape)]))}
+
+
+@st.composite
+def reshape(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """Sizes that multiply to the elements of the input."""
+    return {"shape": draw(factors(inputs[0].elements))}
+
+
+OWN: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = {
+    "Unflatten": unflatten,
+    "reshape": reshape,
+}
+"""Type of layer → its arguments, given the inputs."""
+
+
+# Inputs.
+
+
+@st.composite
+def tensors(draw: st.DrawFn, axes: int) -> Tensor:
+    """With `axes` spatial axes, a batch or without; seldom another rank, or another dtype."""
+    usual = (axes + 2, axes + 2, axes + 1) if axes else (2, 4, 3, 1)
+    rank = draw(st.integers(1, 6) if rarely(draw, 12) else st.sampled_from(usual))
+    space = min(axes, rank)
+    lead = [draw(st.sampled_from(SIZES)) for _ in range(rank - space)]
+    shape = (*lead, *[draw(st.integers(1, LONGEST)) for _ in range(space)])
+    return Tensor(shape, draw(st.sampled_from(DTYPES)) if rarely(draw, 6) else "float32")
+
+
+@st.composite
+def relatives(draw: st.DrawFn, tensor: Tensor, place: int) -> Tensor:
+    """The tensor again, or with axis `place` of another size, or without its first axes."""
+    shape: Shape = tensor.shape
+    match draw(st.sampled_from(["same", "same", "one", "other", "shorter"])):
+        case "one":
+            shape = (*shape[:place], 1, *shape[place + 1 :])
+        case "other":
+            shape = (*shape[:place], draw(st.sampled_from(SIZES)), *shape[place + 1 :])
+        case "shorter":
+            shape = shape[draw(st.integers(0, len(shape) - 1)) :]
+    return Tensor(shape, draw(st.sampled_from(DTYPES)) if rarely(draw, 3) else tensor.dtype)
+
+
+@st.composite
+def inputs(draw: st.DrawFn, layer_type: type[Layer]) -> tuple[Tensor, ...]:
+    """As many inputs as the type takes, for a join up to four; seldom one fewer, or one more."""
+    fewest, most = layer_type.inputs_range
+    first = draw(tensors(layer_type.axes))
+    count = draw(st.integers(fewest, int(min(most, 4))))
+    if rarely(draw, 24):
+        count = fewest - 1 or int(min(most, 4)) + 1
+    place = min(1, first.rank - 1) if draw(st.booleans()) else draw(st.integers(0, first.rank - 1))
+    return (first, *[draw(relatives(first, place)) for _ in range(count - 1)])
+
+
+@st.composite
+def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
+    """A layer of this type with its inputs, right or wrong."""
+    given = draw(inputs(layer_type))
+    own = OWN.get(layer_type.__name__)
+    return Drawn(layer_type, draw(own(given) if own else arguments(layer_type, given)), given)

@@ -1,0 +1,198 @@
+"""What the commands print, at a fixed width, and the exit codes; printed columns add up to printed totals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+import shapecalc
+from shapecalc import zoo
+from tests.command import Command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+COMMANDS = [
+    "show nin",
+    "show lenet",
+    "show resnet18 --depth 1",
+    "show resnet18 --depth 3",
+    "show densenet --depth 2 --layout NHWC",
+    "show lenet-batchnorm --columns path,input,output,dtype,weights,buffers,flops",
+    "show vgg11 --depth 1 --format markdown",
+    "show vgg11-small --format csv",
+    "show lenet --format json",
+    "show resnet18 --depth 1 --format json --layout NHWC",
+    "params lenet-batchnorm",
+    "params resnet18 --depth 1",
+    "params densenet --depth 2 --dtype bfloat16",
+    "params lenet --format markdown",
+    "params lenet-maxpool --format csv",
+    "params lenet-maxpool --format json --dtype float16",
+    "list",
+    "list --format csv",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_printed(command: str, run: Command, snapshot: SnapshotAssertion) -> None:
+    done = run(*command.split())
+    assert (done.code, done.err) == (0, "")
+    assert done.out == snapshot
+
+
+def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssertion) -> None:
+    done = run("show", "googlenet", "--depth", "2", columns=200)
+    assert done.out == snapshot
+    assert "kernel_size 7" in done.out
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
+    for command in ("show", "params"):
+        lines = run(command, name).out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not any("…" in line or line.endswith(" ") for line in lines)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_numbers_are_never_cut(name: str, run: Command) -> None:
+    """On a terminal that is far too narrow, each number still stands whole."""
+    narrow = run("show", name, columns=20).out
+    totals = shapecalc.analyse(shapecalc.load(name)).totals
+    assert f"{totals.params:,}" in narrow
+    assert f"{totals.macs:,} MACs" in narrow
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_columns_add_up(name: str, run: Command) -> None:
+    """The top level of the printed table, added up again, is the printed total."""
+    printed = run("show", name, "--depth", "1", "--columns", "layer,params,macs").out
+    rows = [re.split(r"\s{2,}", line) for line in printed.splitlines()[3:] if not line.startswith(" ")]
+    table = rows[: next(i for i, row in enumerate(rows) if row == [""])]
+    added = [sum(int(row[column].replace(",", "")) for row in table) for column in (1, 2)]
+    expect = shapecalc.load(name).expect
+    assert expect is not None
+    assert added == [expect.params, expect.macs]
+    assert f"{added[0]:,}, all trainable" in printed
+    assert f"{added[1]:,} MACs" in printed
+
+
+@pytest.mark.parametrize("depth", ["1", "2", "3", "9"])
+@pytest.mark.parametrize("name", zoo.names())
+def test_csv_adds_up_at_every_depth(name: str, depth: str, run: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("show", name, "--format", "csv", "--depth", depth).out)))
+    expect = shapecalc.load(name).expect
+    assert expect is not None
+    assert sum(int(row["params"]) for row in rows) == expect.params
+    assert sum(int(row["macs"]) for row in rows) == expect.macs
+    assert sum(float(row["macs%"]) for row in rows) == pytest.approx(1)
+
+
+def test_json_is_the_analysis(run: Command) -> None:
+    printed = json.loads(run("show", "resnet18", "--format", "json").out)
+    analysis = shapecalc.analyse(shapecalc.load("resnet18"))
+    assert printed == json.loads(json.dumps(analysis.to_dict()))
+
+
+def test_nhwc_is_the_order_that_tensorflow_prints(run: Command) -> None:
+    """Dive into Deep Learning 7.3 lists these for TensorFlow."""
+    printed = json.loads(run("show", "nin", "--depth", "1", "--layout", "NHWC", "--format", "json").out)
+    shapes = [layer["output"] for layer in printed["layers"]]
+    assert shapes[:4] == [[1, 54, 54, 96], [1, 26, 26, 96], [1, 26, 26, 256], [1, 12, 12, 256]]
+    assert printed["inputs"]["input"]["shape"] == [1, 224, 224, 1]
+
+
+def test_input_and_set(run: Command) -> None:
+    done = run("show", "nin", "--input", "8x3x96x96", "--set", "classes=100", "--format", "json")
+    assert json.loads(done.out)["outputs"] == [[8, 100]]
+
+
+def test_several_inputs(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text("input: {a: 1x4, b: 1x5}\nlayers: [concat: [a, b]]\n")
+    assert json.loads(run("show", str(file), "--format", "json").out)["outputs"] == [[1, 9]]
+    words = ("show", str(file), "--format", "json", "--input", "b=2x6", "--input", "a=2x1")
+    assert json.loads(run(*words).out)["outputs"] == [[2, 7]]
+
+
+WRONG_USE = [
+    ("show", 2, "Missing argument 'ARCH'"),
+    ("show nni", 2, "error: no architecture 'nni'"),
+    ("show nin --input 1x1xHxW", 2, "symbolic sizes: H, W"),
+    ("show nin --input 1xx3", 2, "'1xx3' is no input shape"),
+    ("show nin --input 0x1x8x8", 2, "sizes are at least 1"),
+    ("show nin --input a=1x1", 2, "has no input 'a'"),
+    ("show nin --input 1x1x8x8 --input 1x1x9x9", 2, "must be of the form NAME=VALUE"),
+    ("show nin --set classes", 2, "must be of the form NAME=VALUE"),
+    ("show nin --set clases=3", 2, "did you mean classes?"),
+    ("show nin --set classes=K", 2, "must be a whole number, not K"),
+    ("show nin --set classes=0", 1, "out_channels must be a whole number of at least 1, not 0"),
+    ("show nin --columns layer,foo", 2, "there is no column 'foo'"),
+    ("show nin --depth 0", 2, "Invalid value for '--depth'"),
+    ("show nin --format yaml", 2, "'yaml' is not one of"),
+    ("show nin --layout CHWN", 2, "'CHWN' is not one of"),
+    ("show nin --input 1x1x8x8", 1, "the kernel of 11 does not fit on an input of 8"),
+    ("params nin --dtype float8", 2, "'float8' is not one of"),
+    ("nothing", 2, "No such command 'nothing'"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "message"), WRONG_USE)
+def test_wrong_use(command: str, code: int, message: str, run: Command) -> None:
+    done = run(*command.split())
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+
+
+def test_version(run: Command) -> None:
+    assert run("--version").out == f"shapecalc {shapecalc.__version__}\n"
+
+
+def shell(*words: str, cwd: Path, text: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shapecalc", *words]
+    full = {**os.environ, **env}
+    return subprocess.run(command, cwd=cwd, input=text, capture_output=True, text=True, env=full, check=False)
+
+
+def test_names_are_looked_up_in_order(tmp_path: Path) -> None:
+    """The working folder, its architectures/, SHAPECALC_PATH, then the shipped zoo."""
+    own, elsewhere = tmp_path / "architectures", tmp_path / "elsewhere"
+    own.mkdir()
+    elsewhere.mkdir()
+
+    def first_line(name: str) -> str:
+        return shell("show", name, cwd=tmp_path, SHAPECALC_PATH=str(elsewhere)).stdout.partition(" ·")[0]
+
+    assert first_line("nin") == "NiN"
+    for folder, found in [(elsewhere, "second"), (own, "third"), (tmp_path, "fourth")]:
+        (folder / "nin.yaml").write_text(f"name: {found}\ninput: 1x1\nlayers: [ReLU]\n")
+        assert first_line("nin") == first_line("nin.yaml") == found
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    done = shell("show", "-", cwd=tmp_path, text="input: 1x4\nlayers: [Linear: 3]\n")
+    assert "Parameters  15" in done.stdout
+
+
+def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m shapecalc show googlenet | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("GoogLeNet")
+
+
+def test_no_colour_in_a_pipe_and_colour_where_asked(tmp_path: Path) -> None:
+    assert "\x1b[" not in shell("show", "nin", cwd=tmp_path).stdout

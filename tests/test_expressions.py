@@ -1,0 +1,272 @@
+"""Whole-number expressions against Python's arithmetic, on random trees and in a table."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from typing import NamedTuple, TypeAlias
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc import ArchitectureError
+from shapecalc.expressions import parse_expression
+from shapecalc.tensors import LARGEST
+
+SCOPE = {"k": 3, "growth_rate": 32, "_n2": 0, "minimum": 1_000_003, "max1": 2**40}
+
+OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv}
+SUM, TERM, FACTOR = range(3)  # what binds tighter is larger
+BINDING = {"+": SUM, "-": SUM, "*": TERM, "//": TERM}
+
+
+class Binary(NamedTuple):
+    sign: str
+    left: Tree
+    right: Tree
+
+
+class Negative(NamedTuple):
+    of: Tree
+
+
+class Call(NamedTuple):
+    function: str
+    operands: list[Tree]
+
+
+Tree: TypeAlias = "int | str | Binary | Negative | Call"
+
+leaves: st.SearchStrategy[Tree] = st.one_of(
+    st.integers(0, 20), st.integers(0, LARGEST), st.sampled_from(sorted(SCOPE))
+)
+
+
+def larger(smaller: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    calls = st.builds(Call, st.sampled_from(["min", "max"]), st.lists(smaller, min_size=1, max_size=3))
+    return st.one_of(
+        st.builds(Binary, st.sampled_from(sorted(OPERATORS)), smaller, smaller),
+        st.builds(Negative, smaller),
+        calls,
+    )
+
+
+trees = st.recursive(leaves, larger, max_leaves=10)
+
+
+def value(tree: Tree) -> int:
+    """Python's value of a tree; OverflowError where a size could not be held in 64 bits."""
+    match tree:
+        case int():
+            return tree
+        case str():
+            return SCOPE[tree]
+        case Negative(of):
+            result = -value(of)
+        case Binary(sign, left, right):
+            result = OPERATORS[sign](value(left), value(right))
+        case Call(function, operands):
+            values = [value(operand) for operand in operands]
+            result = min(values) if function == "min" else max(values)
+    if abs(result) > LARGEST:
+        raise OverflowError
+    return result
+
+
+class Printer:
+    """A tree as text, with spaces and parentheses as `draw` wishes, and those that it needs."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+
+    def space(self) -> str:
+        return self.draw(st.sampled_from(["", "", " ", "  ", "\t"]))
+
+    def text(self, tree: Tree, least: int = SUM) -> str:
+        """The tree where something that binds as tightly as `least` may stand."""
+        binding, bare = self.bare(tree)
+        wrapped = binding < least or self.draw(st.integers(0, 4)) == 0
+        return f"({self.space()}{bare}{self.space()})" if wrapped else bare
+
+    def bare(self, tree: Tree) -> tuple[int, str]:
+        match tree:
+            case Negative(of):
+                return FACTOR, f"-{self.space()}{self.text(of, FACTOR)}"
+            case Binary(sign, left, right):
+                binding = BINDING[sign]
+                texts = self.text(left, binding), self.text(right, binding + 1)
+                return binding, f"{self.space()}{sign}{self.space()}".join(texts)
+            case Call(function, operands):
+                listed = f"{self.space()},{self.space()}".join(map(self.text, operands))
+                return FACTOR, f"{function}{self.space()}({listed})"
+        return FACTOR, str(tree)
+
+
+@st.composite
+def printed_trees(draw: st.DrawFn) -> tuple[Tree, str]:
+    tree = draw(trees)
+    return tree, Printer(draw).text(tree)
+
+
+@given(printed_trees())
+@example((Binary("-", Binary("-", 10, 4), 3), "10-4-3"))
+@example((Binary("*", Binary("//", 7, 2), 2), "7//2*2"))
+@example((Binary("//", Negative(7), 2), "-7//2"))
+def test_value_is_pythons(printed: tuple[Tree, str]) -> None:
+    tree, text = printed
+    try:
+        expected = value(tree)
+    except (OverflowError, ZeroDivisionError) as error:
+        refusal = "divides" if isinstance(error, ZeroDivisionError) else "too large"
+        with pytest.raises(ArchitectureError, match=refusal):
+            parse_expression(text)(SCOPE)
+    else:
+        assert parse_expression(text)(SCOPE) == expected
+
+
+def names(tree: Tree) -> set[str]:
+    match tree:
+        case str():
+            return {tree}
+        case Negative(of):
+            return names(of)
+        case Binary(_, left, right):
+            return names(left) | names(right)
+        case Call(_, operands):
+            return set[str]().union(*map(names, operands))
+    return set()
+
+
+@given(printed_trees())
+def test_names_are_those_of_the_tree(printed: tuple[Tree, str]) -> None:
+    tree, text = printed
+    assert parse_expression(text).names == names(tree)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("2+3*4", 14),
+        ("(2+3)*4", 20),
+        ("2*3+4", 10),
+        ("10-4-3", 3),
+        ("10-(4-3)", 9),
+        ("10-4+3", 9),
+        ("100//7//2", 7),
+        ("100//(7//2)", 33),
+        ("7//2*2", 6),
+        ("7*2//2", 7),
+        ("2*7//4", 3),
+        ("-7//2", -4),
+        ("-(7//2)", -3),
+        ("7//-2", -4),
+        ("-7//-2", 3),
+        ("0-7//2", -3),
+        ("2--3", 5),
+        ("2*-3", -6),
+        ("--3", 3),
+        ("-k*k", -9),
+        ("min(3, 1+1, 5)", 2),
+        ("max(min(9, 4), 2*1)", 4),
+        ("min(7)", 7),
+        ("2*max(1, k)//4", 1),
+        (" 4 * k ", 12),
+        ("minimum-max1//max1", 1_000_002),
+        ("0", 0),
+        (str(LARGEST), LARGEST),
+    ],
+)
+def test_precedence_and_association(text: str, result: int) -> None:
+    assert parse_expression(text)(SCOPE) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a number or a name is missing in ''"),
+        ("   ", "a number or a name is missing in '   '"),
+        ("1 +", "a number or a name is missing in '1 +'"),
+        ("+1", "a number or a name is missing before '+' in '+1'"),
+        ("2**3", "a number or a name is missing before '*' in '2**3'"),
+        ("1/2", "unexpected '/' in '1/2'"),
+        ("7 % 2", "unexpected '%' in '7 % 2'"),
+        ("1.5", "unexpected '.' in '1.5'"),
+        ("a.b", "unexpected '.' in 'a.b'"),
+        ("a[0]", "unexpected '[' in 'a[0]'"),
+        ("f(1)", "unexpected '(' in 'f(1)'"),
+        ("2(3)", "unexpected '(' in '2(3)'"),
+        ("__import__('os')", "unexpected '(' in \"__import__('os')\""),
+        ("a if b else c", "unexpected 'if' in 'a if b else c'"),
+        ("a < b", "unexpected '<' in 'a < b'"),
+        ("a = 1", "unexpected '=' in 'a = 1'"),
+        ("lambda: 0", "unexpected ':' in 'lambda: 0'"),
+        ("a; b", "unexpected ';' in 'a; b'"),
+        ("1, 2", "unexpected ',' in '1, 2'"),
+        ("2 3", "unexpected '3' in '2 3'"),
+        ("4k", "unexpected 'k' in '4k'"),
+        ("1_000", "unexpected '_000' in '1_000'"),
+        ("0x10", "unexpected 'x10' in '0x10'"),
+        ("007", "007: a number has no leading zeros in '007'"),
+        ("(1", "')' is missing in '(1'"),
+        ("1)", "unexpected ')' in '1)'"),
+        ("()", "a number or a name is missing before ')' in '()'"),
+        ("min()", "a number or a name is missing before ')' in 'min()'"),
+        ("min(1,)", "a number or a name is missing before ')' in 'min(1,)'"),
+        ("max(1, 2", "')' is missing in 'max(1, 2'"),
+        ("min 1", "unexpected '1' in 'min 1'"),
+        ("²", "unexpected '²' in '²'"),
+        ("1" * 501, "an expression of 501 characters; 500 are allowed"),
+        ("99999999999999999999", "a number that is too large in '99999999999999999999'"),
+        ("(" * 41 + "1" + ")" * 41, None),
+        ("-" * 41 + "1", None),
+    ],
+)
+def test_refusals(text: str, message: str | None) -> None:
+    with pytest.raises(ArchitectureError) as caught:
+        parse_expression(text)
+    if message:
+        assert caught.value.message == message
+    else:
+        assert "levels of nesting" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 // (k - 3)", "'1 // (k - 3)' divides 1 by zero"),
+        ("max1 * max1", "'max1 * max1' is too large: sizes stay below 2**63"),
+        ("word + 1", "'word + 1': 'same' is no whole number"),
+        ("2 * half", "'2 * half': 0.5 is no whole number"),
+        ("-flag", "'-flag': True is no whole number"),
+        ("max(nothing, 1)", "'max(nothing, 1)': None is no whole number"),
+    ],
+)
+def test_refusals_in_a_scope(text: str, message: str) -> None:
+    scope = {**SCOPE, "word": "same", "half": 0.5, "flag": True, "nothing": None}
+    with pytest.raises(ArchitectureError) as caught:
+        parse_expression(text)(scope)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize("stands_for", ["same", True, 0.5, None, (3, 5)])
+def test_a_bare_name_hands_on_what_it_stands_for(stands_for: object) -> None:
+    assert parse_expression(" padding ")({"padding": stands_for}) is stands_for
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os').getcwd()", "out_channels.real", "print(1)", "[1 for x in y]", "1 and 2"]
+)
+def test_text_in_a_file_is_no_program(text: str) -> None:
+    with pytest.raises(ArchitectureError):
+        shapecalc.parse(f'input: 1x4\nlayers: [{{Linear: "{text}"}}]\n')
+
+
+def test_nothing_is_given_to_eval(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("text was taken for a program")
+
+    for name in ("eval", "exec", "compile"):
+        monkeypatch.setattr(builtins, name, refuse)
+    assert parse_expression.__wrapped__("2 * (k + max(1, k)) // -5")({"k": 3}) == -3

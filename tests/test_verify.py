@@ -1,0 +1,287 @@
+"""The judge judged: it finds every kind of figure that is wrong, and says where."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import shapecalc
+from shapecalc import zoo
+from shapecalc.layers import Weight
+from shapecalc.liveness import peak_bytes
+from shapecalc.report import Mismatch, Report, Verdict
+from shapecalc.results import Analysis, Row
+from shapecalc.tensors import Tensor
+from shapecalc.torch_check import device as devices
+from shapecalc.torch_check.judge import Judge
+from shapecalc.torch_check.network import build, sample
+from shapecalc.torch_check.startup import without_compiler
+from shapecalc.torch_check.verify import verify
+from tests.benchmarks.resnet18_torch import resnet18
+from tests.command import Command
+
+META, CPU = torch.device("meta"), torch.device("cpu")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def analysis_of(name: str) -> Analysis:
+    return shapecalc.analyse(shapecalc.load(name))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_zoo_agrees_with_torch_on_the_cpu(name: str) -> None:
+    verdict = verify(analysis_of(name), CPU, name)
+    assert verdict.mismatches == ()
+    assert verdict.layers_checked == len(analysis_of(name).rows)
+
+
+def test_resnet18_is_the_module_that_people_write() -> None:
+    """Wiring included: a hand-written module has the same parameters, buffers, FLOPs and output."""
+    with META:
+        module, x = resnet18(), torch.rand(1, 1, 224, 224)
+    with FlopCounterMode(display=False) as counter:
+        y = module(x)
+    totals = analysis_of("resnet18").totals
+    assert totals.params == sum(p.numel() for p in module.parameters())
+    assert totals.buffers == sum(b.numel() for b in module.buffers())
+    assert totals.flops == counter.get_total_flops()
+    assert list(y.shape) == [1, 10]
+
+
+def test_the_network_computes_what_the_module_computes() -> None:
+    """With the same weights, the network built from the file and the hand-written one give the same."""
+    torch.manual_seed(0)
+    analysis = shapecalc.analyse(shapecalc.load("resnet18"), input="2x1x64x64")
+    module = resnet18()
+    network = build(analysis)
+    network.to_empty(device="cpu")
+    owners = [layer for layer in network.layers if list(layer.parameters())]
+    written = [m for m in module.modules() if not list(m.children()) and list(m.parameters())]
+    # The book runs the shortcut's convolution last; the file's second branch comes last too.
+    assert [type(layer) for layer in owners] == [type(layer) for layer in in_order_of_use(module, written)]
+    for ours, theirs in zip(owners, in_order_of_use(module, written), strict=True):
+        ours.load_state_dict(theirs.state_dict())
+    x = torch.rand(2, 1, 64, 64)
+    with torch.inference_mode():
+        (y,) = network(x, observe=lambda *_: None)
+        assert torch.equal(y, module(x))
+
+
+def in_order_of_use(module: torch.nn.Module, layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
+    used: list[torch.nn.Module] = []
+    hooks = [layer.register_forward_hook(lambda m, *_: used.append(m)) for layer in layers]
+    with torch.inference_mode():
+        module(torch.rand(1, 1, 64, 64))
+    for hook in hooks:
+        hook.remove()
+    return used
+
+
+def tampered(change: Callable[[Row], Row], path: str = "nin[0].Conv2d[1]") -> Analysis:
+    """NiN with one row that is not what the rules gave."""
+    analysis = analysis_of("nin")
+    rows = tuple(change(row) if row.path == path else row for row in analysis.rows)
+    return dataclasses.replace(analysis, rows=rows)
+
+
+def with_figures(**changes: object) -> Callable[[Row], Row]:
+    return lambda row: row._replace(figures=row.figures._replace(**changes))  # type: ignore[arg-type]
+
+
+WEIGHTS = {"weight": Weight((96, 96, 1, 1)), "bias": Weight((96,))}
+TAMPERED: list[tuple[str, Callable[[Row], Row], str, Any, Any]] = [
+    ("MACs", with_figures(macs=26873857), "FLOPs (2 · MACs)", 53747714, 53747712),
+    ("shape", with_figures(outputs=(Tensor((1, 96, 54, 55)),)), "output shape on meta",
+     [1, 96, 54, 55], [1, 96, 54, 54]),
+    ("dtype", with_figures(outputs=(Tensor((1, 96, 54, 54), "float64"),)), "output dtype on meta",
+     "float64", "float32"),
+    ("outputs", with_figures(outputs=(Tensor((1, 96, 54, 54)),) * 2), "number of outputs", 2, 1),
+    ("a weight's shape", with_figures(weights={**WEIGHTS, "weight": Weight((96, 97, 1, 1))}), "weight weight",
+     "parameter [96, 97, 1, 1] float32", "parameter [96, 96, 1, 1] float32"),
+    ("a weight too many", with_figures(weights={**WEIGHTS, "scale": Weight((1,))}), "weight scale",
+     "parameter [1] float32", None),
+    ("a weight too few", with_figures(weights={"weight": WEIGHTS["weight"]}), "weight bias",
+     None, "parameter [96] float32"),
+    ("a buffer", with_figures(weights={**WEIGHTS, "bias": Weight((96,), buffer=True)}), "weight bias",
+     "buffer [96] float32", "parameter [96] float32"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TAMPERED, ids=lambda case: case[0])
+def test_a_wrong_figure_is_found(case: tuple[str, Callable[[Row], Row], str, Any, Any]) -> None:
+    _, change, what, expected, measured = case
+    verdict = verify(tampered(change), META, "nin")
+    assert Mismatch("nin[0].Conv2d[1]", what, expected, measured) in verdict.mismatches
+    assert verdict.status == "mismatch"
+    assert verdict.exit_code == 1
+
+
+def test_swapped_errors_that_cancel_are_found() -> None:
+    """One row a parameter too many, another one too few: the sum agrees, the rows do not."""
+    analysis = tampered(with_figures(weights={**WEIGHTS, "bias": Weight((97,))}))
+    rows = [
+        with_figures(weights={**WEIGHTS, "bias": Weight((95,))})(row)
+        if row.path == "nin[0].Conv2d[2]"
+        else row
+        for row in analysis.rows
+    ]
+    verdict = verify(dataclasses.replace(analysis, rows=tuple(rows)), META, "nin")
+    assert {mismatch.path for mismatch in verdict.mismatches} == {"nin[0].Conv2d[1]", "nin[0].Conv2d[2]"}
+
+
+def test_what_torch_refuses_is_a_mismatch() -> None:
+    def two_groups(row: Row) -> Row:
+        layer = type(row.layer)(out_channels=96, kernel_size=99)
+        return row._replace(layer=layer)
+
+    verdict = verify(tampered(two_groups, "nin[3].Conv2d[1]"), META, "nin")
+    assert any(m.path == "nin[3].Conv2d[1]" for m in verdict.mismatches)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mismatch"),
+    [
+        ("params: 61706", "params: 61707", "expect params: expected 61707, measured 61706"),
+        ("macs: 416520", "macs: 416519", "expect macs: expected 416519, measured 416520"),
+        ("output: 1x10", "output: 1x11", "expect output: expected [1, 11], measured [1, 10]"),
+    ],
+)
+def test_a_broken_expectation(old: str, new: str, mismatch: str, run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text((zoo.shipped() / "lenet.yaml").read_text().replace(old, new))
+    done = run("verify", str(file), "--device", "meta", columns=200)
+    assert done.code == 1
+    assert mismatch in done.out
+
+
+def test_expectations_are_for_the_file_as_it_is(run: Command) -> None:
+    assert run("verify", "nin", "--device", "meta", "--input", "2x3x96x96").code == 0
+    assert run("verify", "nin", "--device", "meta", "--set", "classes=3").code == 0
+
+
+def test_verify_prints_json_and_writes_junit(run: Command, tmp_path: Path) -> None:
+    junit = tmp_path / "report.xml"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("input: 1x4\nlayers: [Conv2d: 3]\n")
+    done = run("verify", "lenet", str(broken), "--device", "meta", "--format", "json", "--junit", str(junit))
+    assert done.code == 1
+    report = json.loads(done.out)
+    assert (report["status"], report["device"], report["torch"]) == ("error", "meta", torch.__version__)
+    lenet, other = report["architectures"]
+    assert (lenet["name"], lenet["status"], lenet["layers_checked"], lenet["mismatches"]) == (
+        "lenet",
+        "ok",
+        13,
+        [],
+    )
+    assert other["status"] == "error"
+    assert "broken.yaml:2:10: Conv2d: kernel_size is missing" in other["error"]
+    assert "broken.yaml:2:10: Conv2d: kernel_size is missing" in done.err
+    suite = Xml.parse(junit).getroot()[0]
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "2",
+        "failures": "0",
+        "errors": "1",
+    }
+
+
+def test_junit_that_cannot_be_written(run: Command, tmp_path: Path) -> None:
+    done = run("verify", "lenet", "--device", "meta", "--junit", str(tmp_path / "no" / "folder.xml"))
+    assert done.code == 2
+    assert "--junit" in done.err
+
+
+def test_a_network_too_large_for_the_device_is_not_tried(run: Command) -> None:
+    done = run("verify", "nin", "--input", "100000x1x3000x3000")
+    assert done.code == 3
+    assert "NiN needs at least" in done.err
+
+
+def test_the_same_network_is_verified_where_nothing_is_allocated(run: Command) -> None:
+    assert run("verify", "nin", "--input", "100000x1x3000x3000", "--device", "meta").code == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_no_gpu(run: Command) -> None:
+    done = run("verify", "--device", "cuda")
+    assert (done.code, done.out) == (3, "")
+    assert "error: the device cuda is not available here" in done.err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_zoo_on_a_gpu(run: Command) -> None:
+    assert run("verify", "--device", "cuda").code == 0
+
+
+def test_unknown_device(run: Command) -> None:
+    assert run("verify", "--device", "abacus").code == 2
+
+
+def test_torch_that_is_missing(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "shapecalc.torch_check.judge", None)
+    done = run("verify", "lenet")
+    assert (done.code, done.out) == (3, "")
+    assert "torch can't be imported" in done.err
+
+
+def test_free_memory_counts_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_group_free", lambda: 10)
+    assert devices.free_bytes(CPU) == 10
+    monkeypatch.setattr(devices, "_group_free", lambda: None)
+    monkeypatch.setattr(devices, "_system_free", lambda: None)
+    assert devices.free_bytes(CPU) is None
+
+
+def test_peak_is_what_is_alive_at_once() -> None:
+    """Counted by hand: 4-byte elements; the input of 8 lives beside both branches of 8 and their sum."""
+    text = "input: 1x8\nlayers:\n  - add: [[Linear: 8], [ReLU]]\n  - Linear: 2\n"
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    assert peak_bytes(analysis) == 4 * (8 + 8 + 8)
+
+
+def test_counting_is_the_same_with_and_without_the_compiler() -> None:
+    analysis = analysis_of("lenet-batchnorm")
+
+    def count() -> int:
+        network = build(analysis)
+        x = sample(Tensor((1, 1, 28, 28)), "meta")
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network(x, observe=lambda *_: None)
+        total: int = counter.get_total_flops()
+        return total
+
+    with without_compiler():
+        without = count()
+    assert without == count() == analysis.totals.flops
+
+
+def test_report_status_and_exit_code() -> None:
+    good = Verdict("a", 1, (), 0.0)
+    wrong = Verdict("b", 1, (Mismatch("", "params", 1, 2),), 0.0)
+    missing = Verdict("c", 0, (), 0.0, "no such file", 2)
+    large = Verdict("d", 0, (), 0.0, "too large", 3)
+
+    def report(*verdicts: Verdict) -> tuple[str, int]:
+        found = Report("cpu", "2", verdicts)
+        return found.status, found.exit_code
+
+    assert report(good) == ("ok", 0)
+    assert report(good, wrong, missing, large) == ("mismatch", 1)
+    assert report(good, missing, large) == ("error", 2)
+    assert report(large, good) == ("error", 3)
+
+
+def test_judge_names_its_device() -> None:
+    assert Judge("cpu").report([]).device == "cpu"
