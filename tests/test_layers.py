@@ -79,6 +79,12 @@ STRICTER = (
         drawn("Conv2d", *IMAGE, out_channels=3, kernel_size=1, padding=-1, padding_mode="circular"),
     ),
     Stricter(
+        "AdaptiveAvgPool2d",
+        "an input of 3 or 4 axes is needed, not [56]",
+        "for an output of 1×1 torch takes a mean over the last two axes and never looks at the rank",
+        drawn("AdaptiveAvgPool2d", Tensor((2, 3, 4, 4, 4)), output_size=1),
+    ),
+    Stricter(
         "MaxPool2d|AvgPool2d",
         "a floating-point input is needed, not u?int",
         "pooling of integers exists on the CPU alone",
@@ -91,6 +97,35 @@ STRICTER = (
         drawn("add", Tensor((2, 3))),
     ),
 )
+
+
+RARE = (
+    # With ceil_mode, a last window that would start in the padding after the end is dropped.
+    drawn("MaxPool2d", Tensor((1, 1, 3, 3)), kernel_size=2, padding=1, ceil_mode=True),
+    drawn("MaxPool2d", Tensor((1, 1, 5, 5)), kernel_size=1, stride=3, ceil_mode=True),
+    drawn("MaxPool2d", Tensor((1, 1, 8, 8)), kernel_size=9, ceil_mode=True),
+    drawn("MaxPool2d", Tensor((1, 1, 8, 8)), kernel_size=10, stride=3, ceil_mode=True),
+    drawn("MaxPool2d", Tensor((1, 1, 8, 8)), kernel_size=11, stride=3, ceil_mode=True),
+    drawn("AvgPool2d", Tensor((1, 1, 3, 3)), kernel_size=2, padding=1, ceil_mode=True),
+    # Half of the kernel bounds the padding, whatever the dilation.
+    drawn("MaxPool2d", Tensor((1, 1, 9, 9)), kernel_size=3, padding=2, dilation=2),
+    # An even kernel pads one more at the end, which `reflect` and `circular` bound.
+    drawn("Conv2d", Tensor((1, 1, 3, 3)), out_channels=1, kernel_size=4, padding="same"),
+    drawn("Conv2d", *IMAGE, out_channels=1, kernel_size=8, padding="same", padding_mode="reflect"),
+    drawn("Conv2d", *IMAGE, out_channels=1, kernel_size=8, padding="same", padding_mode="circular"),
+    drawn("Conv2d", *IMAGE, out_channels=1, kernel_size=10, padding="same", padding_mode="circular"),
+    # Without running statistics, evaluation computes those of its input too.
+    drawn("BatchNorm2d", Tensor((1, 3, 1, 1)), track_running_stats=False),
+    drawn("BatchNorm2d", Tensor((1, 3, 1, 2)), track_running_stats=False),
+    drawn("BatchNorm2d", Tensor((1, 3, 1, 1))),
+    drawn("BatchNorm1d", Tensor((1, 3)), track_running_stats=False),
+    drawn("BatchNorm2d", *IMAGE, eps=0.0, track_running_stats=False),
+    drawn("BatchNorm2d", *IMAGE, eps=0.0),
+    # Without weights there is no dtype to match.
+    drawn("BatchNorm2d", Tensor((2, 3, 4, 4), "float64"), affine=False, track_running_stats=False),
+    drawn("BatchNorm2d", Tensor((2, 3, 4, 4), "float64"), affine=False),
+)
+"""Cases that are drawn too seldom, next to their neighbours."""
 
 
 class Measured(NamedTuple):
@@ -224,6 +259,11 @@ def test_torch_agrees(name: str) -> None:
     assert found.total() >= 200
     assert found[True] >= found.total() // 5, f"of {found.total()} draws, {found[True]} are accepted"
     assert found[False] >= (0 if name in TAKES_ALL else 1)
+
+
+@pytest.mark.parametrize("case", RARE, ids=repr)
+def test_torch_agrees_on_rare_cases(case: Drawn) -> None:
+    agree(case)
 
 
 @pytest.mark.parametrize("row", STRICTER, ids=[row.reason for row in STRICTER])
