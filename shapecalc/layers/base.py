@@ -158,6 +158,10 @@ class Layer:
         """
         return 0
 
+    def feed(self, *inputs: Any) -> tuple[Any, ...]:
+        """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair."""
+        return inputs
+
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim]:
         """The sizes that follow from the inputs, each checked against the one written, if any."""
         sizes = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -49,10 +49,19 @@ class Network(torch.nn.Module):
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
         call = _function(row) if row.layer.function else module
         try:
-            outputs = call(*arguments)
+            outputs = call(*row.layer.feed(*arguments))
         except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
             raise BuildError(row, error) from error
-        return outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(_flat(outputs))
+
+
+def _flat(outputs: Any) -> Iterator[Any]:
+    """The tensors of an output, which may be tuples of tuples."""
+    if isinstance(outputs, tuple):
+        for output in outputs:
+            yield from _flat(output)
+    else:
+        yield outputs
 
 
 def build(analysis: Analysis) -> Network:
