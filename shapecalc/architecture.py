@@ -8,12 +8,14 @@ from pathlib import PurePath
 from typing import Any
 
 from shapecalc import document
+from shapecalc.blocks import read_blocks
 from shapecalc.document import Node, Scalar, Source, kind
 from shapecalc.errors import ArchitectureError, UsageError, nearest
 from shapecalc.inputs import InputSpec, parse_input
 from shapecalc.layers.fields import written
-from shapecalc.reader import WORDS, StepReader, identifier, read_blocks, read_value, require_mapping
-from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps, resolve
+from shapecalc.reader import StepReader
+from shapecalc.steps import Argument, Block, Steps, resolve
+from shapecalc.values import WORDS, identifier, read_value, require_mapping
 
 _KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
 
@@ -115,7 +117,6 @@ class _FileReader:
         parameters = self.read("parameters", self.parameters, {})
         inputs = self.inputs(self.root.entries["input"][1])
         blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters), {})
-        self.refuse_cycles(blocks)
         headers = {name: block.parameters for name, block in blocks.items()}
         reader = StepReader(self.source, list(parameters), headers, taken=inputs)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
@@ -189,36 +190,3 @@ class _FileReader:
         if type(value) is not int or value < 0:
             raise self.source.error(f"expect: {name} must be a whole number, not {kind(node)}", node)
         return value
-
-    def refuse_cycles(self, blocks: Mapping[str, Block]) -> None:
-        from graphlib import CycleError, TopologicalSorter
-
-        uses = {name: _blocks_in(block.steps) for name, block in blocks.items()}
-        try:
-            TopologicalSorter(uses).prepare()
-        except CycleError as error:
-            cycle = error.args[1][::-1]
-            raise self.source.error(
-                f"a block can't use itself: {' → '.join(cycle)}", blocks[cycle[0]].node
-            ) from None
-
-
-def _blocks_in(steps: Steps) -> set[str]:
-    """The blocks that a list of steps uses directly; each shared step is looked at once."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    pending = list(steps)
-    while pending:
-        step = pending.pop()
-        if id(step) in seen:
-            continue
-        seen.add(id(step))
-        if isinstance(step, BlockStep):
-            found.add(step.block)
-        elif isinstance(step, GroupStep):
-            pending.extend(step.steps)
-        elif isinstance(step, LayerStep):
-            for branch in step.branches:
-                if not isinstance(branch, Name):
-                    pending.extend(branch)
-    return found

@@ -7,17 +7,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.architecture import Architecture
+from shapecalc.counting import block_scope, copies_of, refuse_too_large
 from shapecalc.document import Node as FileNode
 from shapecalc.errors import ArchitectureError, UsageError, nearest
 from shapecalc.expressions import Scope
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
 from shapecalc.results import Analysis, Edge, Node, Row
-from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, resolve
+from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.tensors import Tensor
-
-MOST_ROWS = 1_000_000
-_MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count rows
-_DEEPEST = 100  # blocks, groups and branches within each other
 
 InputText: TypeAlias = "str | Sequence[int]"
 
@@ -48,7 +45,7 @@ def analyse(
     """
     scope = architecture.scope(parameters)
     inputs = _inputs(architecture, input, scope)
-    _refuse_too_large(architecture, scope)
+    refuse_too_large(architecture, scope)
     return _Run(architecture, scope, inputs).analysis()
 
 
@@ -82,77 +79,6 @@ def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
         return parse_input(text).tensor(scope, own.dtype or DEFAULT_DTYPE)
     except ArchitectureError as error:
         raise UsageError(error.message, hint=error.hint) from None
-
-
-def _copies(step: Step, scope: Scope, architecture: Architecture) -> int:
-    """How many times a step is executed."""
-    if step.times is None:
-        return 1
-    place = architecture.document.place_of(step.times.node)
-    try:
-        copies = resolve(step.times.value, scope)
-    except ArchitectureError as error:
-        raise error.at(place) from None
-    if type(copies) is not int or copies < 0:
-        raise ArchitectureError(f"times must be a whole number of at least 0, not {copies}", place=place)
-    return copies
-
-
-def _block_scope(step: BlockStep, scope: Scope, outer: Scope, architecture: Architecture) -> Scope:
-    try:
-        return architecture.blocks[step.block].scope(outer, step, scope)
-    except ArchitectureError as error:
-        raise error.about(step.block).at(architecture.document.place_of(step.node)) from None
-
-
-def _refuse_too_large(architecture: Architecture, scope: Scope) -> None:
-    """Count the rows before there are any, so that a huge network is refused, not attempted."""
-    rows = _Counter(architecture, scope).rows(architecture.layers, scope, 0)
-    if rows > MOST_ROWS:
-        place = architecture.document.place_of(architecture.layers[0].node)
-        raise ArchitectureError(
-            f"the network has {rows:,} layers; at most {MOST_ROWS:,} are analysed", place=place
-        )
-
-
-class _Counter:
-    """Counts rows; lists that come again with the same values are counted once."""
-
-    def __init__(self, architecture: Architecture, outer: Scope) -> None:
-        self.architecture = architecture
-        self.outer = outer
-        self.known: dict[Any, int] = {}
-        self.steps = 0
-
-    def rows(self, steps: Steps, scope: Scope, depth: int) -> int:
-        self.steps += len(steps)
-        if depth > _DEEPEST or self.steps > _MOST_STEPS:
-            limit = f"{_DEEPEST} levels of nesting" if depth > _DEEPEST else f"{_MOST_STEPS:,} steps"
-            place = self.architecture.document.place_of(steps[0].node) if steps else None
-            raise ArchitectureError(f"the network has more than {limit}", place=place)
-        return sum([self.rows_of(step, scope, depth) for step in steps])
-
-    def rows_of(self, step: Step, scope: Scope, depth: int) -> int:
-        copies = _copies(step, scope, self.architecture)
-        if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
-            return copies
-        what: Any = id(step)
-        if isinstance(step, BlockStep):
-            scope = _block_scope(step, scope, self.outer, self.architecture)
-            what = step.block
-        key = (what, *[(type(value), value) for value in scope.values()])
-        if key not in self.known:
-            self.known[key] = self.inside(step, scope, depth + 1)
-        return copies * self.known[key]
-
-    def inside(self, step: Step, scope: Scope, depth: int) -> int:
-        if isinstance(step, BlockStep):
-            return self.rows(self.architecture.blocks[step.block].steps, scope, depth)
-        if isinstance(step, GroupStep):
-            return self.rows(step.steps, scope, depth)
-        assert isinstance(step, LayerStep)  # the only type left: rows_of is total over Step
-        branches = [branch for branch in step.branches if not isinstance(branch, Name)]
-        return 1 + sum(self.rows(branch, scope, depth) for branch in branches)
 
 
 class _Run:
@@ -201,7 +127,7 @@ class _Body:
         nodes: list[Node] = []
         counts: dict[str, int] = {}
         for step in steps:
-            copies = 1 if step.times is None else _copies(step, self.scope, self.run.architecture)
+            copies = 1 if step.times is None else copies_of(step, self.scope, self.run.architecture)
             first = counts.get(step.label, 0)
             counts[step.label] = first + copies
             sources = step.sources  # of the first copy; the others follow in a row
@@ -273,7 +199,7 @@ class _Body:
         source = (self.single(step, sources, path),)
         if isinstance(step, BlockStep):
             architecture = self.run.architecture
-            scope = _block_scope(step, self.scope, self.run.scope, architecture)
+            scope = block_scope(step, self.scope, self.run.scope, architecture)
             body = _Body(self.run, scope, dict(self.names))
             return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
         assert isinstance(step, GroupStep)  # the only type left

@@ -2,151 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shapecalc import document
 from shapecalc.document import Node, Scalar, Sequence, Source, kind
-from shapecalc.errors import ArchitectureError, ShapecalcError, nearest
-from shapecalc.expressions import Expression, parse_expression
+from shapecalc.errors import ArchitectureError, nearest
+from shapecalc.expressions import Expression
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.steps import (
-    Argument,
-    Block,
-    BlockStep,
-    Branch,
-    GroupStep,
-    LayerStep,
-    Name,
-    Step,
-    Steps,
-    Value,
-    names_in,
-)
+from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
+from shapecalc.values import WORDS, identifier, read_value
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_BESIDE = ("times", "as", "from")
-_GROUP = "seq"
-WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
-"""Words that mean something to an argument of some layer, and so may be handed through a block."""
-
-
-def identifier(node: Node, source: Source, what: str) -> str:
-    """The name that a node bears; `what` says in an error what it names."""
-    text = node.text if isinstance(node, Scalar) and isinstance(node.value(), str) else ""
-    if IDENTIFIER.fullmatch(text) and not (isinstance(node, Scalar) and node.ambiguous):
-        return text
-    hint = "a name is letters, digits and _, and begins with no digit"
-    if isinstance(node, Scalar) and node.ambiguous:
-        hint = f"{node.text} is a boolean to many readers of YAML: choose another name"
-    raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
-
-
-def require_mapping(node: Node, source: Source, what: str) -> document.Mapping:
-    if not isinstance(node, document.Mapping):
-        raise source.error(f"{what} must be a mapping, not {kind(node)}", node)
-    return node
-
-
-def read_value(
-    node: Node, source: Source, scope: Iterable[str], words: frozenset[str] = frozenset()
-) -> Value:
-    """The value of a node: `words` stand for themselves, other text is an expression over `scope`."""
-    if isinstance(node, Sequence):
-        return tuple(read_value(item, source, scope, words) for item in node.items)
-    if not isinstance(node, Scalar):
-        raise source.error(f"a value can't be {kind(node)}", node)
-    constant = node.value()
-    if not isinstance(constant, str) or constant in words:
-        return constant
-    try:
-        expression = parse_expression(constant)
-    except ArchitectureError as error:
-        raise error.at(source.place_of(node)) from None
-    unknown = sorted(expression.names.difference(scope))
-    if unknown:
-        raise unknown_name(unknown[0], node, source, scope)
-    return expression if expression.names else constant_value(expression, node, source)
-
-
-def constant_value(expression: Expression, node: Node, source: Source) -> Value:
-    try:
-        value: Value = expression({})
-    except ArchitectureError as error:
-        raise error.at(source.place_of(node)) from None
-    return value
-
-
-def unknown_name(name: str, node: Scalar, source: Source, scope: Iterable[str]) -> ArchitectureError:
-    if node.ambiguous:
-        return source.error(f"{name!r} is no value", node, "a flag is written true or false")
-    known = list(scope)
-    hint = nearest(name, known) or (
-        f"known here: {', '.join(known)}" if known else "no parameter is known here"
-    )
-    return source.error(f"the name {name!r} is unknown", node, hint)
-
-
-def read_blocks(node: Node, source: Source, parameters: Iterable[str]) -> dict[str, Block]:
-    """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
-    headers = {}
-    for key, body in require_mapping(node, source, "blocks").entries.values():
-        name, defaults = read_header(key, source, list(parameters))
-        if name in headers:
-            raise source.error(f"the block {name} is there twice", key)
-        headers[name] = (key, defaults, body)
-    known = {name: defaults for name, (_, defaults, _) in headers.items()}
-    blocks = {}
-    for name, (key, defaults, body) in headers.items():
-        reader = StepReader(source, [*parameters, *defaults], known)
-        blocks[name] = Block(name, key, defaults, reader.steps(body, f"the block {name}"))
-    return blocks
-
-
-def read_header(key: Scalar, source: Source, parameters: list[str]) -> tuple[str, dict[str, Argument | None]]:
-    """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""
-    match = _HEADER.fullmatch(key.text)
-    if not match:
-        raise source.error(
-            f"{key.text[:60]!r} is no block header", key, "write it as name(parameter, other=default)"
-        )
-    name, listed = match.groups()
-    if name in LAYERS or name in (_GROUP, *_BESIDE):
-        raise source.error(f"{name} means something already: give the block another name", key)
-    if key.ambiguous:
-        identifier(key, source, "a block")
-    defaults: dict[str, Argument | None] = {}
-    for part in _split(listed or ""):
-        parameter, equals, default = (text.strip() for text in part.partition("="))
-        if not IDENTIFIER.fullmatch(parameter) or parameter in defaults or (equals and not default):
-            raise source.error(f"{part.strip()!r} is no new parameter of the block {name}", key)
-        scope = [*parameters, *defaults]
-        defaults[parameter] = _default(default, key, source, scope) if default else None
-    return name, defaults
-
-
-def _split(listed: str) -> list[str]:
-    """The parts between commas that stand in no brackets."""
-    parts, depth = [""], 0
-    for character in listed:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts if listed.strip() else []
-
-
-def _default(text: str, key: Scalar, source: Source, scope: list[str]) -> Argument:
-    try:
-        snippet = Source(source.name, text)
-        node = document.read(snippet)
-        value = read_value(node, snippet, scope, WORDS) if node else None
-    except ShapecalcError as error:
-        raise source.error(f"the default {text[:60]!r}: {error.message}", key, error.hint) from None
-    return Argument(value, key)
+BESIDE = ("times", "as", "from")
+"""What may be written beside a step."""
+GROUP = "seq"
 
 
 class StepReader:
@@ -185,8 +54,8 @@ class StepReader:
         if not isinstance(node, document.Mapping):
             hint = "several steps as one are written seq: [first, second]"
             raise self.source.error(f"a step can't be {kind(node)}", node, hint)
-        beside = {key: value for key, (_, value) in node.entries.items() if key in _BESIDE}
-        heads = [entry for key, entry in node.entries.items() if key not in _BESIDE]
+        beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
+        heads = [entry for key, entry in node.entries.items() if key not in BESIDE]
         if not heads:
             raise self.source.error("a step needs a layer, a block, a join or seq", node)
         if len(heads) > 1:
@@ -194,7 +63,7 @@ class StepReader:
         return self.build(*heads[0], beside)
 
     def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
-        hint = nearest(heads[1], _BESIDE) if heads[1] not in {*LAYERS, *self.blocks, _GROUP} else None
+        hint = nearest(heads[1], BESIDE) if heads[1] not in {*LAYERS, *self.blocks, GROUP} else None
         return self.source.error(
             f"one step can't be both {heads[0]} and {heads[1]}",
             second,
@@ -211,10 +80,10 @@ class StepReader:
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
         }
         step: Step
-        if head == _GROUP:
+        if head == GROUP:
             if value is None:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
-            step = GroupStep(steps=self.steps(value, _GROUP), **self.with_names(common, beside))
+            step = GroupStep(steps=self.steps(value, GROUP), **self.with_names(common, beside))
         elif head in self.blocks:
             arguments = self.block_arguments(head, key, value)
             step = BlockStep(block=head, arguments=arguments, **self.with_names(common, beside))
@@ -222,7 +91,7 @@ class StepReader:
             step = self.layer(LAYERS[head], key, value, common, beside)
         else:
             hint = (
-                nearest(head, [*self.blocks, *LAYERS, _GROUP])
+                nearest(head, [*self.blocks, *LAYERS, GROUP])
                 or "it is no layer type and no block of the file"
             )
             raise self.source.error(f"the step {head!r} is unknown", key, hint)

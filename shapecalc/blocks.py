@@ -1,0 +1,107 @@
+"""The key `blocks` of a file: headers such as `nin(out, kernel, stride=1)`, each with its list of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from shapecalc import document
+from shapecalc.document import Node, Scalar, Source
+from shapecalc.errors import ShapecalcError
+from shapecalc.layers import LAYERS
+from shapecalc.reader import BESIDE, GROUP, StepReader
+from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
+from shapecalc.values import IDENTIFIER, WORDS, identifier, read_value, require_mapping
+
+_HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
+
+
+def read_blocks(node: Node, source: Source, parameters: Iterable[str]) -> dict[str, Block]:
+    """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
+    headers = {}
+    for key, body in require_mapping(node, source, "blocks").entries.values():
+        name, defaults = read_header(key, source, list(parameters))
+        if name in headers:
+            raise source.error(f"the block {name} is there twice", key)
+        headers[name] = (key, defaults, body)
+    known = {name: defaults for name, (_, defaults, _) in headers.items()}
+    blocks = {}
+    for name, (key, defaults, body) in headers.items():
+        reader = StepReader(source, [*parameters, *defaults], known)
+        blocks[name] = Block(name, key, defaults, reader.steps(body, f"the block {name}"))
+    _refuse_cycles(blocks, source)
+    return blocks
+
+
+def read_header(key: Scalar, source: Source, parameters: list[str]) -> tuple[str, dict[str, Argument | None]]:
+    """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""
+    match = _HEADER.fullmatch(key.text)
+    if not match:
+        raise source.error(
+            f"{key.text[:60]!r} is no block header", key, "write it as name(parameter, other=default)"
+        )
+    name, listed = match.groups()
+    if name in LAYERS or name in (GROUP, *BESIDE):
+        raise source.error(f"{name} means something already: give the block another name", key)
+    if key.ambiguous:
+        identifier(key, source, "a block")
+    defaults: dict[str, Argument | None] = {}
+    for part in _split(listed or ""):
+        parameter, equals, default = (text.strip() for text in part.partition("="))
+        if not IDENTIFIER.fullmatch(parameter) or parameter in defaults or (equals and not default):
+            raise source.error(f"{part.strip()!r} is no new parameter of the block {name}", key)
+        scope = [*parameters, *defaults]
+        defaults[parameter] = _default(default, key, source, scope) if default else None
+    return name, defaults
+
+
+def _split(listed: str) -> list[str]:
+    """The parts between commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for character in listed:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts if listed.strip() else []
+
+
+def _default(text: str, key: Scalar, source: Source, scope: list[str]) -> Argument:
+    try:
+        snippet = Source(source.name, text)
+        node = document.read(snippet)
+        value = read_value(node, snippet, scope, WORDS) if node else None
+    except ShapecalcError as error:
+        raise source.error(f"the default {text[:60]!r}: {error.message}", key, error.hint) from None
+    return Argument(value, key)
+
+
+def _refuse_cycles(blocks: Mapping[str, Block], source: Source) -> None:
+    try:
+        TopologicalSorter({name: _blocks_in(block.steps) for name, block in blocks.items()}).prepare()
+    except CycleError as error:
+        cycle = error.args[1][::-1]
+        raise source.error(f"a block can't use itself: {' → '.join(cycle)}", blocks[cycle[0]].node) from None
+
+
+def _blocks_in(steps: Steps) -> set[str]:
+    """The blocks that a list of steps uses directly; each shared step is looked at once."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if id(step) in seen:
+            continue
+        seen.add(id(step))
+        if isinstance(step, BlockStep):
+            found.add(step.block)
+        elif isinstance(step, GroupStep):
+            pending.extend(step.steps)
+        elif isinstance(step, LayerStep):
+            for branch in step.branches:
+                if not isinstance(branch, Name):
+                    pending.extend(branch)
+    return found
