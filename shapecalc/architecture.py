@@ -10,13 +10,14 @@ from typing import Any
 from shapecalc import document
 from shapecalc.blocks import read_blocks
 from shapecalc.document import Node, Scalar, Source, kind
-from shapecalc.errors import ArchitectureError, UsageError, nearest
+from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted, written
+from shapecalc.garbage import without_collecting
 from shapecalc.inputs import InputSpec, parse_input
-from shapecalc.layers.fields import written
 from shapecalc.reader import StepReader
 from shapecalc.steps import Argument, Block, Steps, resolve
 from shapecalc.values import WORDS, identifier, read_value, require_mapping
 
+_FIGURES = ("params", "macs", "output", "source")
 _KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
 
 
@@ -56,9 +57,9 @@ class Architecture:
         overrides = overrides or {}
         for name in overrides:
             if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
+                known = listed(self.parameters) or "none"
                 hint = nearest(name, self.parameters) or f"the file's parameters: {known}"
-                raise UsageError(f"{self.name} has no parameter {name!r}", hint=hint)
+                raise UsageError(f"{self.name} has no parameter {quoted(name)}", hint=hint)
         scope: dict[str, Any] = {}
         for name, default in self.parameters.items():
             try:
@@ -80,6 +81,7 @@ def _override(name: str, value: object, default: object) -> object:
     raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
 
 
+@without_collecting
 def parse(text: str, name: str = "<text>") -> Architecture:
     """The architecture that a YAML text describes; `name` is what errors call the text.
 
@@ -89,7 +91,7 @@ def parse(text: str, name: str = "<text>") -> Architecture:
     """
     source = Source(name, text)
     root = document.read(source)
-    if root is None:
+    if root is None or (isinstance(root, Scalar) and root.value() is None):
         raise UsageError(f"{name}: the file is empty", hint="an architecture has the keys input and layers")
     if not isinstance(root, document.Mapping):
         raise UsageError(
@@ -110,15 +112,16 @@ class _FileReader:
         for key, (node, _) in self.root.entries.items():
             if key not in _KEYS:
                 hint = nearest(key, _KEYS) or f"the keys of a file: {', '.join(_KEYS)}"
-                raise self.source.error(f"the key {key!r} is unknown", node, hint)
+                raise self.source.error(f"the key {quoted(key)} is unknown", node, hint)
         for key in ("input", "layers"):
             if key not in self.root.entries:
-                raise self.source.error(f"the key {key!r} is missing", self.root)
+                hint = "input: 1x3x224x224" if key == "input" else "layers: [Flatten, Linear: 10]"
+                raise self.source.error(f"the key {key!r} is missing", self.root, f"for example {hint}")
         parameters = self.read("parameters", self.parameters, {})
         inputs = self.inputs(self.root.entries["input"][1])
         blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters), {})
         headers = {name: block.parameters for name, block in blocks.items()}
-        reader = StepReader(self.source, list(parameters), headers, taken=inputs)
+        reader = StepReader(self.source, parameters, headers, taken=inputs)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
@@ -149,7 +152,7 @@ class _FileReader:
         parameters: dict[str, Argument] = {}
         for key, value in require_mapping(node, self.source, "parameters").entries.values():
             name = identifier(key, self.source, "a parameter")
-            default = read_value(value, self.source, parameters, WORDS.difference(parameters))
+            default = read_value(value, self.source, parameters, WORDS)
             if default is None:
                 raise self.source.error(f"the parameter {name} needs a default", value)
             parameters[name] = Argument(default, value)
@@ -164,9 +167,9 @@ class _FileReader:
         return {identifier(key, self.source, "an input"): (self.input(v), v) for key, v in entries}
 
     def input(self, node: Node) -> InputSpec:
-        if not isinstance(node, Scalar) or node.value() is None:
+        if not isinstance(node, Scalar) or isinstance(node.value(), (bool, float, type(None))):
             hint = "write the sizes of all axes joined by x: 1x3x224x224"
-            raise self.source.error(f"an input is text, not {kind(node)}", node, hint)
+            raise self.source.error(f"a shape is text, not {kind(node)}", node, hint)
         try:
             return parse_input(node.text)
         except ArchitectureError as error:
@@ -175,9 +178,9 @@ class _FileReader:
     def expectation(self, node: Node) -> Expectation:
         figures: dict[str, Any] = {}
         for name, (key, value) in require_mapping(node, self.source, "expect").entries.items():
-            if name not in ("params", "macs", "output", "source"):
-                hint = nearest(name, ("params", "macs", "output", "source"))
-                raise self.source.error(f"expect: the figure {name!r} is unknown", key, hint)
+            if name not in _FIGURES:
+                hint = nearest(name, _FIGURES) or f"figures: {', '.join(_FIGURES)}"
+                raise self.source.error(f"expect: the figure {quoted(name)} is unknown", key, hint)
             figures[name] = self.figure(name, value)
         return Expectation(node, **figures)
 

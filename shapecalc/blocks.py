@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from shapecalc import document
 from shapecalc.document import Node, Scalar, Source
-from shapecalc.errors import ShapecalcError
+from shapecalc.errors import ShapecalcError, quoted, shorten
 from shapecalc.layers import LAYERS
 from shapecalc.reader import BESIDE, GROUP, StepReader
 from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
-from shapecalc.values import IDENTIFIER, WORDS, identifier, read_value, require_mapping
+from shapecalc.values import WORDS, is_name, read_value, require_mapping
 
-_HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
+_HEADER = re.compile(r"([A-Za-z_]\w*)(?:\s*\((.*)\))?", re.DOTALL)
+_LONGEST_HEADER = 10_000  # characters
+_MOST_OF_A_CYCLE = 10  # names that an error shows
 
 
-def read_blocks(node: Node, source: Source, parameters: Iterable[str]) -> dict[str, Block]:
+def read_blocks(node: Node, source: Source, parameters: dict[str, Any]) -> dict[str, Block]:
     """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
-        name, defaults = read_header(key, source, list(parameters))
+        name, defaults = read_header(key, source, parameters)
         if name in headers:
             raise source.error(f"the block {name} is there twice", key)
         headers[name] = (key, defaults, body)
     known = {name: defaults for name, (_, defaults, _) in headers.items()}
     blocks = {}
     for name, (key, defaults, body) in headers.items():
-        reader = StepReader(source, [*parameters, *defaults], known)
+        reader = StepReader(source, ChainMap(dict.fromkeys(defaults), parameters), known)
         blocks[name] = Block(name, key, defaults, reader.steps(body, f"the block {name}"))
     _refuse_cycles(blocks, source)
     return blocks
 
 
-def read_header(key: Scalar, source: Source, parameters: list[str]) -> tuple[str, dict[str, Argument | None]]:
+def read_header(
+    key: Scalar, source: Source, parameters: dict[str, Any]
+) -> tuple[str, dict[str, Argument | None]]:
     """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""
-    match = _HEADER.fullmatch(key.text)
-    if not match:
-        raise source.error(
-            f"{key.text[:60]!r} is no block header", key, "write it as name(parameter, other=default)"
-        )
+    match = _HEADER.fullmatch(key.text.strip()) if len(key.text) <= _LONGEST_HEADER else None
+    if not match or not is_name(match[1]):
+        hint = "write it as name(parameter, other=default)"
+        if match:
+            hint = f"{shorten(match[1])} can't be a name: to many readers of YAML it is a constant"
+        raise source.error(f"{quoted(key.text)} is no block header", key, hint)
     name, listed = match.groups()
     if name in LAYERS or name in (GROUP, *BESIDE):
         raise source.error(f"{name} means something already: give the block another name", key)
-    if key.ambiguous:
-        identifier(key, source, "a block")
     defaults: dict[str, Argument | None] = {}
     for part in _split(listed or ""):
         parameter, equals, default = (text.strip() for text in part.partition("="))
-        if not IDENTIFIER.fullmatch(parameter) or parameter in defaults or (equals and not default):
-            raise source.error(f"{part.strip()!r} is no new parameter of the block {name}", key)
-        scope = [*parameters, *defaults]
+        if not is_name(parameter) or parameter in defaults or (equals and not default):
+            hint = "each parameter is a name of its own, with a default or without: name(out, stride=1)"
+            raise source.error(f"{quoted(part.strip())} is no new parameter of the block {name}", key, hint)
+        scope = ChainMap(defaults, parameters)
         defaults[parameter] = _default(default, key, source, scope) if default else None
     return name, defaults
 
@@ -68,13 +74,13 @@ def _split(listed: str) -> list[str]:
     return parts if listed.strip() else []
 
 
-def _default(text: str, key: Scalar, source: Source, scope: list[str]) -> Argument:
+def _default(text: str, key: Scalar, source: Source, scope: Collection[str]) -> Argument:
     try:
         snippet = Source(source.name, text)
         node = document.read(snippet)
         value = read_value(node, snippet, scope, WORDS) if node else None
     except ShapecalcError as error:
-        raise source.error(f"the default {text[:60]!r}: {error.message}", key, error.hint) from None
+        raise source.error(f"the default {quoted(text)}: {error.message}", key, error.hint) from None
     return Argument(value, key)
 
 
@@ -83,7 +89,13 @@ def _refuse_cycles(blocks: Mapping[str, Block], source: Source) -> None:
         TopologicalSorter({name: _blocks_in(block.steps) for name, block in blocks.items()}).prepare()
     except CycleError as error:
         cycle = error.args[1][::-1]
-        raise source.error(f"a block can't use itself: {' → '.join(cycle)}", blocks[cycle[0]].node) from None
+        raise source.error(f"a block can't use itself: {_arrows(cycle)}", blocks[cycle[0]].node) from None
+
+
+def _arrows(cycle: list[str]) -> str:
+    if len(cycle) > _MOST_OF_A_CYCLE:
+        cycle = [*cycle[: _MOST_OF_A_CYCLE - 1], "…", cycle[-1]]
+    return " → ".join(cycle)
 
 
 def _blocks_in(steps: Steps) -> set[str]:

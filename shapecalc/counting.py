@@ -1,89 +1,127 @@
-"""How many rows a network has, counted before there are any: a huge one is refused, not attempted."""
+"""How large a network is, counted before any of it is built: a huge one is refused, not attempted."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapecalc.architecture import Architecture
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, written
 from shapecalc.expressions import Scope
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, resolve
 
 MOST_ROWS = 1_000_000
-_MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count rows
+_MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
+_MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count
 _DEEPEST = 100  # blocks, groups and branches within each other
+
+
+class Extent(NamedTuple):
+    """Rows, nodes of the tree, and levels of it."""
+
+    rows: int = 0
+    nodes: int = 0
+    height: int = 0
 
 
 def copies_of(step: Step, scope: Scope, architecture: Architecture) -> int:
     """How many times a step is executed."""
     if step.times is None:
         return 1
-    place = architecture.document.place_of(step.times.node)
     try:
         copies = resolve(step.times.value, scope)
+        if type(copies) is not int or copies < 0:
+            raise ArchitectureError(f"times must be a whole number of at least 0, not {written(copies)}")
     except ArchitectureError as error:
-        raise error.at(place) from None
-    if type(copies) is not int or copies < 0:
-        raise ArchitectureError(f"times must be a whole number of at least 0, not {copies}", place=place)
+        raise error.at(architecture.document.place_of(step.times.node)) from None
     return copies
 
 
 def block_scope(step: BlockStep, scope: Scope, outer: Scope, architecture: Architecture) -> Scope:
+    """The values that the steps of a block see, where it is used in `scope`."""
     try:
         return architecture.blocks[step.block].scope(outer, step, scope)
     except ArchitectureError as error:
-        raise error.about(step.block).at(architecture.document.place_of(step.node)) from None
+        culprit = step.arguments.get(error.argument or "")
+        node = culprit.node if culprit else step.node
+        raise error.about(step.block).at(architecture.document.place_of(node)) from None
 
 
 def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
     """Refuse a network of more rows than are analysed, or nested deeper.
 
+    What is wrong with a step in itself is left to the analysis, which can say on which path.
+
     Raises:
         ArchitectureError: with the number of rows.
     """
-    rows = _Counter(architecture, scope).rows(architecture.layers, scope, 0)
-    if rows > MOST_ROWS:
-        place = architecture.document.place_of(architecture.layers[0].node)
-        raise ArchitectureError(
-            f"the network has {rows:,} layers; at most {MOST_ROWS:,} are analysed", place=place
-        )
+    rows, nodes, _ = _Counter(architecture, scope).extent(architecture.layers, scope, (), 0)
+    if rows <= MOST_ROWS and nodes <= _MOST_NODES:
+        return
+    many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
+    what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"
+    limit = MOST_ROWS if rows > MOST_ROWS else _MOST_NODES
+    place = architecture.document.place_of(architecture.layers[0].node)
+    raise ArchitectureError(f"the network has {many} {what}; at most {limit:,} are analysed", place=place)
 
 
 class _Counter:
-    """Counts rows; lists that come again with the same values are counted once."""
+    """Counts what a step makes; one that comes again with the same values is counted once."""
 
     def __init__(self, architecture: Architecture, outer: Scope) -> None:
         self.architecture = architecture
         self.outer = outer
-        self.known: dict[Any, int] = {}
+        self.known: dict[Any, Extent] = {}
         self.steps = 0
+        self.failed = False
 
-    def rows(self, steps: Steps, scope: Scope, depth: int) -> int:
+    def extent(self, steps: Steps, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
+        """The extent of a list; `values` tell the scope from those of other uses of the same block."""
         self.steps += len(steps)
+        rows = nodes = height = 0
+        for step in steps:
+            one = self.extent_of(step, scope, values, depth)
+            rows, nodes, height = rows + one.rows, nodes + one.nodes, max(height, one.height)
+            self.refuse_deeper(step, depth + height)
+            if self.failed:
+                break
+        return Extent(rows, nodes, height)
+
+    def refuse_deeper(self, step: Step, depth: int) -> None:
         if depth > _DEEPEST or self.steps > _MOST_STEPS:
             limit = f"{_DEEPEST} levels of nesting" if depth > _DEEPEST else f"{_MOST_STEPS:,} steps"
-            place = self.architecture.document.place_of(steps[0].node) if steps else None
+            place = self.architecture.document.place_of(step.node)
             raise ArchitectureError(f"the network has more than {limit}", place=place)
-        return sum([self.rows_of(step, scope, depth) for step in steps])
 
-    def rows_of(self, step: Step, scope: Scope, depth: int) -> int:
-        copies = copies_of(step, scope, self.architecture)
-        if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
-            return copies
-        what: Any = id(step)
-        if isinstance(step, BlockStep):
-            scope = block_scope(step, scope, self.outer, self.architecture)
-            what = step.block
-        key = (what, *[(type(value), value) for value in scope.values()])
-        if key not in self.known:
-            self.known[key] = self.inside(step, scope, depth + 1)
-        return copies * self.known[key]
+    def extent_of(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
+        try:
+            copies = copies_of(step, scope, self.architecture)
+            if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
+                return Extent(copies, copies)
+            what: Any = id(step)
+            if isinstance(step, BlockStep):
+                scope = block_scope(step, scope, self.outer, self.architecture)
+                own = [scope[name] for name in self.architecture.blocks[step.block].parameters]
+                what, values = step.block, tuple([(type(value), value) for value in own])
+        except ArchitectureError:
+            self.failed = True
+            return Extent()
+        self.refuse_deeper(step, depth + 1)
+        one = self.known.get((what, values))
+        if one is None:
+            one = self.known[what, values] = self.inside(step, scope, values, depth + 1)
+        return Extent(copies * one.rows, copies * (1 + one.nodes), 1 + one.height)
 
-    def inside(self, step: Step, scope: Scope, depth: int) -> int:
+    def inside(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
         if isinstance(step, BlockStep):
-            return self.rows(self.architecture.blocks[step.block].steps, scope, depth)
+            return self.extent(self.architecture.blocks[step.block].steps, scope, values, depth)
         if isinstance(step, GroupStep):
-            return self.rows(step.steps, scope, depth)
-        assert isinstance(step, LayerStep)  # the only type left: rows_of is total over Step
-        branches = [branch for branch in step.branches if not isinstance(branch, Name)]
-        return 1 + sum(self.rows(branch, scope, depth) for branch in branches)
+            return self.extent(step.steps, scope, values, depth)
+        assert isinstance(step, LayerStep)  # the only type left: a step is one of these three
+        steps = [() if isinstance(branch, Name) else branch for branch in step.branches]
+        inner = [self.extent(branch, scope, values, depth + 1) for branch in steps]
+        rows, nodes, height = (
+            sum(x.rows for x in inner),
+            sum(x.nodes for x in inner),
+            max(x.height for x in inner),
+        )
+        return Extent(1 + rows, len(steps) + nodes, 1 + height)

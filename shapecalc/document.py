@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import yaml
 
-from shapecalc.errors import ArchitectureError, Place, UsageError
+from shapecalc.errors import ArchitectureError, Place, UsageError, quoted, shorten
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
 _MOST_NODES = 1_000_000
@@ -38,6 +38,8 @@ class Scalar:
     """One value as it is written; `plain` is false for quoted text."""
 
     __slots__ = ("mark", "plain", "text")
+    size = 1
+    height = 0
 
     def __init__(self, text: str, plain: bool, mark: Mark) -> None:
         self.text = text
@@ -51,11 +53,15 @@ class Scalar:
     @property
     def ambiguous(self) -> bool:
         """Whether this is a bare word that many YAML readers take for a boolean."""
-        return self.plain and self.text.lower() in _AMBIGUOUS
+        return self.plain and is_ambiguous(self.text)
 
     def value(self) -> Constant:
         """The constant that the text stands for; quoted text stands for itself."""
         return constant(self.text) if self.plain else self.text
+
+
+def is_ambiguous(text: str) -> bool:
+    return text.lower() in _AMBIGUOUS
 
 
 def constant(text: str) -> Constant:
@@ -69,21 +75,31 @@ def constant(text: str) -> Constant:
     return text
 
 
-class Sequence:
-    __slots__ = ("items", "mark")
+class Collection:
+    """What lists and mappings have: once complete, the `size` in nodes and the `height` in levels."""
+
+    __slots__ = ("height", "mark", "size")
     width = 1
 
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
+        self.size = 1
+        self.height = 1
+
+
+class Sequence(Collection):
+    __slots__ = ("items",)
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__(mark)
         self.items: list[Node] = []
 
 
-class Mapping:
-    __slots__ = ("entries", "mark")
-    width = 1
+class Mapping(Collection):
+    __slots__ = ("entries",)
 
     def __init__(self, mark: Mark) -> None:
-        self.mark = mark
+        super().__init__(mark)
         self.entries: dict[str, tuple[Scalar, Node]] = {}
 
 
@@ -119,8 +135,7 @@ def kind(node: Node) -> str:
     value = node.value()
     if value is None:
         return "nothing"
-    shown = node.text if len(node.text) <= 40 else f"{node.text[:40]}…"
-    return f"the text {shown!r}" if isinstance(value, str) else shown
+    return f"the text {quoted(node.text)}" if isinstance(value, str) else shorten(node.text)
 
 
 def read(source: Source) -> Node | None:
@@ -132,9 +147,13 @@ def read(source: Source) -> Node | None:
     try:
         return _Builder(source).build()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = source.place(mark) if mark else None
-        raise UsageError(f"this is not YAML: {error.problem or error.context}", place=place) from None
+        mark, reason = error.problem_mark or error.context_mark, error.problem or error.context
+        if error.context_mark and mark and mark.index >= len(source.text.rstrip()):
+            # At the end of the file is where the reader noticed; where it began is what a person looks for.
+            mark, reason = error.context_mark, f"{error.context}, {error.problem}"
+        raise UsageError(f"this is not YAML: {reason}", place=source.place(mark) if mark else None) from None
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{source.name}: character {error.start} is half of a surrogate pair") from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{source.name}: this is not YAML text: {reason}") from None
@@ -187,30 +206,43 @@ class _Builder:
     def start(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
         if len(self.open) >= _DEEPEST:
             raise self.error(f"more than {_DEEPEST} levels of nesting", event)
+        node.size = 1 - self.nodes  # made whole where it ends
         self.open.append((node, event.anchor))
         self.keys.append(None)
 
     def end(self, _: yaml.Event) -> None:
         node, anchor = self.open.pop()
         self.keys.pop()
+        node.size += self.nodes
         if anchor:
             self.anchors[anchor] = node
         self.add(node)
 
     def alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self.anchors:
-            raise self.error(f"*{event.anchor} stands for nothing that is complete above it", event)
-        self.add(self.anchors[event.anchor])
+            raise self.error(
+                f"*{shorten(event.anchor or '')} stands for nothing that is complete above it", event
+            )
+        node = self.anchors[event.anchor]
+        self.count(node.size, event)
+        if len(self.open) + node.height > _DEEPEST:
+            raise self.error(f"more than {_DEEPEST} levels of nesting", event)
+        self.add(node)
 
     def mark(self, event: Any) -> Mark:
         """The place of a node; each node passes here once, so this is also where they are counted."""
-        self.nodes += 1
-        if self.nodes > _MOST_NODES:
-            raise self.error(f"more than {_MOST_NODES:,} values: write repeated layers with times", event)
+        self.count(1, event)
         if event.tag is not None and event.tag != "!":
-            raise self.error(f"the tag {event.tag!r} means nothing here", event)
+            raise self.error(f"the tag {quoted(event.tag)} means nothing here", event, "leave the tag out")
         mark: Mark = event.start_mark
         return mark
+
+    def count(self, nodes: int, event: Any) -> None:
+        """Count nodes, those behind an alias each time: a bomb of anchors is as large as it would become."""
+        self.nodes += nodes
+        if self.nodes > _MOST_NODES:
+            hint = "repeated layers are shorter with times and blocks"
+            raise self.error(f"more than {_MOST_NODES:,} values", event, hint)
 
     def add(self, node: Node) -> None:
         """Put a finished node into the innermost open one."""
@@ -218,6 +250,8 @@ class _Builder:
             self.root = node
             return
         parent, _ = self.open[-1]
+        if node.height >= parent.height:
+            parent.height = node.height + 1
         if isinstance(parent, Sequence):
             parent.items.append(node)
         elif self.keys[-1] is None:
@@ -232,11 +266,11 @@ class _Builder:
         if node.text in parent.entries:
             first = parent.entries[node.text][0].mark.line + 1
             raise UsageError(
-                f"the key {node.text!r} stands twice in one mapping, first on line {first}",
+                f"the key {quoted(node.text)} stands twice in one mapping, first on line {first}",
                 hint="in a list, each entry has a dash of its own; a mapping has each key once",
                 place=self.source.place_of(node),
             )
         return node
 
-    def error(self, message: str, event: Any) -> UsageError:
-        return UsageError(message, place=self.source.place(event.start_mark))
+    def error(self, message: str, event: Any, hint: str | None = None) -> UsageError:
+        return UsageError(message, hint=hint, place=self.source.place(event.start_mark))

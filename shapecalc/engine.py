@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -11,6 +12,7 @@ from shapecalc.counting import block_scope, copies_of, refuse_too_large
 from shapecalc.document import Node as FileNode
 from shapecalc.errors import ArchitectureError, UsageError, nearest
 from shapecalc.expressions import Scope
+from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
 from shapecalc.results import Analysis, Edge, Node, Row
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
@@ -26,6 +28,7 @@ class Wire(NamedTuple):
     edge: Edge
 
 
+@without_collecting
 def analyse(
     architecture: Architecture,
     input: InputText | Mapping[str, InputText] | None = None,
@@ -92,7 +95,7 @@ class _Run:
 
     def analysis(self) -> Analysis:
         wires = {n: Wire(t, Edge(-1, port)) for port, (n, t) in enumerate(self.inputs.items())}
-        body = _Body(self, self.scope, dict(wires))
+        body = _Body(self, self.scope, ChainMap(dict(wires)))
         first = next(iter(wires.values()))
         out, tree = body.steps(self.architecture.layers, (first,), "")
         return Analysis(
@@ -112,7 +115,7 @@ class _Run:
 class _Body:
     """The execution of one body: the file's layers or one copy of a block, with its values and names."""
 
-    def __init__(self, run: _Run, scope: Scope, names: dict[str, Wire]) -> None:
+    def __init__(self, run: _Run, scope: Scope, names: ChainMap[str, Wire]) -> None:
         self.run = run
         self.scope = scope
         self.names = names
@@ -127,7 +130,7 @@ class _Body:
         nodes: list[Node] = []
         counts: dict[str, int] = {}
         for step in steps:
-            copies = 1 if step.times is None else copies_of(step, self.scope, self.run.architecture)
+            copies = 1 if step.times is None else self.copies(step, prefix, counts)
             first = counts.get(step.label, 0)
             counts[step.label] = first + copies
             sources = step.sources  # of the first copy; the others follow in a row
@@ -139,6 +142,12 @@ class _Body:
                 sources = ()
                 nodes.append(node)
         return wires, tuple(nodes)
+
+    def copies(self, step: Step, prefix: str, counts: Mapping[str, int]) -> int:
+        try:
+            return copies_of(step, self.scope, self.run.architecture)
+        except ArchitectureError as error:
+            raise error.at(None, f"{prefix}{step.label}[{counts.get(step.label, 0)}]") from None
 
     def step(
         self, step: Step, names: tuple[Name, ...], current: Wire, label: str, prefix: str
@@ -199,8 +208,11 @@ class _Body:
         source = (self.single(step, sources, path),)
         if isinstance(step, BlockStep):
             architecture = self.run.architecture
-            scope = block_scope(step, self.scope, self.run.scope, architecture)
-            body = _Body(self.run, scope, dict(self.names))
+            try:
+                scope = block_scope(step, self.scope, self.run.scope, architecture)
+            except ArchitectureError as error:
+                raise error.at(None, path) from None
+            body = _Body(self.run, scope, self.names.new_child())
             return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
         assert isinstance(step, GroupStep)  # the only type left
         return self.steps(step.steps, source, f"{path}.")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Self
 
 EXCERPT = 100  # characters of a source line that an error quotes at most
+MOST_COMPARED = 2000  # names that an unknown one is compared with
+LONGEST = 300  # characters of a message and of a hint, whatever they quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,45 @@ class Place:
         start = max(0, self.column - 1 - EXCERPT // 2) if len(self.text) > EXCERPT else 0
         quoted = "".join(c if c.isprintable() else " " for c in self.text[start : start + EXCERPT])
         offset = self.column - 1 - start
-        underline = " " * offset + "^" * max(1, min(self.width, len(quoted) - offset))
+        underline = " " * cells(quoted[:offset]) + "^" * max(1, cells(quoted[offset : offset + self.width]))
         number = str(self.line)
         return f"  {number} │ {quoted.rstrip()}\n  {' ' * len(number)} │ {underline}"
+
+
+def cells(text: str) -> int:
+    """The columns that a text takes on a terminal: East Asian wide characters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """A text with its end left out where it is longer than an error message should quote."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def quoted(text: str) -> str:
+    """What the user wrote, in quotes and short."""
+    return repr(shorten(text))
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names joined by commas, of many the first few."""
+    known = list(names)
+    return ", ".join([*known[:most], *(["…"] if len(known) > most else [])])
+
+
+def written(value: object) -> str:
+    """A value as the user's file would write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return shorten(str(value))
 
 
 class ShapecalcError(Exception):
@@ -50,8 +88,8 @@ class ShapecalcError(Exception):
         argument: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = shorten(message, LONGEST)
+        self.hint = hint and shorten(hint, LONGEST)
         self.place = place
         self.path = path
         self.argument = argument
@@ -98,5 +136,5 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # only an error pays for this import
 
     by_lower = {candidate.lower(): candidate for candidate in names}
-    close = get_close_matches(name.lower()[:100], by_lower, n=3, cutoff=0.55)
+    close = get_close_matches(name.lower()[:100], list(by_lower)[:MOST_COMPARED], n=3, cutoff=0.6)
     return f"did you mean {' or '.join(by_lower[match] for match in close)}?" if close else None

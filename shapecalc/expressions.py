@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, quoted, written
 from shapecalc.tensors import LARGEST, Dim
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -80,7 +80,7 @@ class _Parser:
         self.advance()
 
     def error(self, found: str, hint: str = _HINT) -> ArchitectureError:
-        return ArchitectureError(f"{found} in {self.text!r}", hint=hint)
+        return ArchitectureError(f"{found} in {quoted(self.text)}", hint=hint)
 
     def advance(self) -> str:
         """Step to the next token and return the one left behind; the token after the last is empty."""
@@ -90,7 +90,9 @@ class _Parser:
             self.position = match.end()
             self.token = match.group().strip()
         elif self.text[self.position :].strip():
-            raise self.error(f"unexpected {self.text[self.position :].strip()[0]!r}")
+            character = self.text[self.position :].strip()[0]
+            hint = "division is //, of whole numbers" if character == "/" else _HINT
+            raise self.error(f"unexpected {character!r}", hint)
         else:
             self.token = ""
         return left
@@ -161,13 +163,13 @@ def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text
         a, b = left(scope), right(scope)
         for operand in (a, b):
             if type(operand) is not int:
-                raise ArchitectureError(f"{text!r}: {operand!r} is no whole number")
+                raise ArchitectureError(f"{quoted(text)}: {written(operand)} is no whole number")
         try:
             result = function(a, b)
         except ZeroDivisionError:
-            raise ArchitectureError(f"{text!r} divides {a} by zero") from None
+            raise ArchitectureError(f"{quoted(text)} divides {a} by zero") from None
         if abs(result) > LARGEST:
-            raise ArchitectureError(f"{text!r} is too large: sizes stay below 2**63")
+            raise ArchitectureError(f"{quoted(text)} is too large: sizes stay below 2**63")
         return result
 
     return value

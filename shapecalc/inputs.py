@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shapecalc.errors import ArchitectureError, nearest
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.expressions import Expression, Scope, parse_expression
-from shapecalc.tensors import BYTES, LARGEST, Tensor
+from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"
-_MOST_AXES = 64  # torch's own bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +29,18 @@ class InputSpec:
         symbols = sorted(frozenset().union(*(size.names for size in self.sizes)) - scope.keys())
         if symbols:
             raise ArchitectureError(
-                f"the input {self.text} has symbolic sizes: {', '.join(symbols)}",
+                f"the input {shorten(self.text)} has symbolic sizes: {listed(symbols)}",
                 hint="give numbers in their place with --input; a symbolic size has no x in its name",
             )
         sizes = tuple(size(scope) for size in self.sizes)
         for size in sizes:
-            if type(size) is not int or not 1 <= size <= LARGEST:
-                raise ArchitectureError(f"the input {self.text} has a size of {size}: sizes are at least 1")
-        return Tensor(sizes, self.dtype or dtype)
+            if type(size) is not int or size < 1:
+                raise ArchitectureError(
+                    f"the input {shorten(self.text)} has a size of {written(size)}: sizes are at least 1"
+                )
+        tensor = Tensor(sizes, self.dtype or dtype)
+        check_size(tensor)
+        return tensor
 
 
 def parse_input(text: str) -> InputSpec:
@@ -50,12 +53,15 @@ def parse_input(text: str) -> InputSpec:
     dtype = dtype.strip()
     if ":" in text and dtype not in BYTES:
         hint = nearest(dtype, BYTES) or f"dtypes: {', '.join(BYTES)}"
-        raise ArchitectureError(f"{dtype!r} in the input {text!r} is no dtype", hint=hint)
+        raise ArchitectureError(f"{quoted(dtype)} in the input {quoted(text)} is no dtype", hint=hint)
     parts = [part.strip() for part in re.split("[x×]", shape)]
-    if not all(parts) or len(parts) > _MOST_AXES:
-        shown = text if len(text) <= 60 else f"{text[:60]}…"
+    try:
+        if not all(parts) or len(parts) > MOST_AXES:
+            raise ArchitectureError("")
+        sizes = tuple(map(parse_expression, parts))
+    except ArchitectureError:
         raise ArchitectureError(
-            f"{shown!r} is no input shape",
+            f"{quoted(text)} is no input shape",
             hint="sizes joined by x, as in 1x3x224x224; a symbolic size has no x in its name",
-        )
-    return InputSpec(text, tuple(map(parse_expression, parts)), dtype or None)
+        ) from None
+    return InputSpec(text, sizes, dtype or None)

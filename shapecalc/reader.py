@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from shapecalc import document
 from shapecalc.document import Node, Scalar, Sequence, Source, kind
-from shapecalc.errors import ArchitectureError, nearest
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.expressions import Expression
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
@@ -24,7 +24,7 @@ class StepReader:
     def __init__(
         self,
         source: Source,
-        scope: list[str],
+        scope: Collection[str],
         blocks: Mapping[str, Mapping[str, Argument | None]],
         taken: Iterable[str] = (),
     ) -> None:
@@ -70,9 +70,17 @@ class StepReader:
             hint or "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from",
         )
 
+    def head(self, key: Scalar) -> str:
+        """The word that says what a step is."""
+        name, _, rest = key.text.partition(":" if ":" in key.text else " ")
+        if rest and name.strip() in {*LAYERS, *self.blocks}:
+            hint = f"write {name.strip()}: {shorten(rest.strip(), 20)}, with a space after the colon"
+            raise self.source.error(f"a step can't be the text {quoted(key.text)}", key, hint)
+        return identifier(key, self.source, "a step")
+
     def build(self, key: Scalar, value: Node | None, beside: Mapping[str, Node]) -> Step:
         """The step of type `key` with the arguments `value`."""
-        head = identifier(key, self.source, "a step")
+        head = self.head(key)
         common: dict[str, Any] = {
             "label": head,
             "node": key,
@@ -94,7 +102,7 @@ class StepReader:
                 nearest(head, [*self.blocks, *LAYERS, GROUP])
                 or "it is no layer type and no block of the file"
             )
-            raise self.source.error(f"the step {head!r} is unknown", key, hint)
+            raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)
         return step
 
     def with_names(self, common: dict[str, Any], beside: Mapping[str, Node]) -> dict[str, Any]:
@@ -104,7 +112,8 @@ class StepReader:
     def times(self, node: Node) -> Argument:
         value = read_value(node, self.source, self.scope)
         if not isinstance(value, Expression) and (type(value) is not int or value < 0):
-            raise self.source.error(f"times must be a whole number of at least 0, not {kind(node)}", node)
+            message = f"times must be a whole number of at least 0, not {written(value)}"
+            raise self.source.error(message, node)
         return Argument(value, node)
 
     def names(self, node: Node, what: str) -> tuple[Name, ...]:
@@ -116,40 +125,57 @@ class StepReader:
     def new_names(self, node: Node) -> tuple[Name, ...]:
         names = self.names(node, "as")
         for name in names:
+            if name.text in {*LAYERS, *self.blocks}:
+                hint = "a name that is no layer type and no block can be told from them in a branch"
+                raise self.source.error(f"as: {name.text} means something already", name.node, hint)
             if name.text in self.taken:
                 first = self.taken[name.text]
                 where = f"a step on line {first.mark.line + 1}" if first else "an input"
-                raise self.source.error(f"the name {name.text!r} is taken by {where}", name.node)
+                hint = "each tensor of a body has a name of its own"
+                raise self.source.error(f"the name {quoted(name.text)} is taken by {where}", name.node, hint)
             self.taken[name.text] = name.node
         return names
 
     def block_arguments(self, block: str, key: Scalar, value: Node | None) -> dict[str, Argument]:
         parameters = self.blocks[block]
-        given = self.given(value, next(iter(parameters), None), key)
-        for name, node in given.items():
+        given = self.given(value, next(iter(parameters), None), key, bool(parameters))
+        arguments = {}
+        for name, (where, node) in given.items():
             if name not in parameters:
-                hint = nearest(name, parameters) or f"{block} takes {', '.join(parameters) or 'no arguments'}"
-                raise self.source.error(f"{block}: there is no argument {name!r}", node, hint)
+                takes = listed(parameters) or "no arguments"
+                hint = nearest(name, parameters) or f"{block} takes {takes}"
+                raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
+            arguments[name] = self.argument(node, f"{block}: {name}", WORDS, numeric=True)
         for name, default in parameters.items():
             if default is None and name not in given:
-                hint = f"{block} takes {', '.join(parameters)}"
-                raise self.source.error(f"{block}: {name} is missing", key, hint)
-        return {name: self.argument(node, WORDS) for name, node in given.items()}
+                raise self.source.error(
+                    f"{block}: {name} is missing", key, f"{block} takes {listed(parameters)}"
+                )
+        return arguments
 
-    def argument(self, node: Node, words: frozenset[str]) -> Argument:
+    def argument(self, node: Node, subject: str, words: frozenset[str], *, numeric: bool) -> Argument:
         """The argument that a node writes; a parameter's name comes before a word."""
-        return Argument(read_value(node, self.source, self.scope, words.difference(self.scope)), node)
+        try:
+            return Argument(read_value(node, self.source, self.scope, words, numeric), node)
+        except ArchitectureError as error:
+            raise error.about(subject) from None
 
-    def given(self, value: Node | None, main: str | None, key: Scalar) -> dict[str, Node]:
-        """Argument name → node; a single value or a list goes to the argument `main`."""
+    def given(
+        self, value: Node | None, main: str | None, key: Scalar, takes_any: bool
+    ) -> dict[str, tuple[Node, Node]]:
+        """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
         if value is None or (isinstance(value, Scalar) and value.value() is None):
             return {}
         if isinstance(value, document.Mapping):
-            return {name: node for name, (_, node) in value.entries.items()}
+            if "<<" in value.entries:
+                hint = "write the arguments out, or make a block of what repeats"
+                raise self.source.error("merge keys are not read", value.entries["<<"][0], hint)
+            return dict(value.entries)
         if main is None:
             hint = "write each argument by its name: {name: value}"
-            raise self.source.error(f"{key.text}: no argument takes a single value", value, hint)
-        return {main: value}
+            message = "no argument takes a single value" if takes_any else "it takes no arguments"
+            raise self.source.error(f"{key.text}: {message}", value, hint if takes_any else None)
+        return {main: (value, value)}
 
     def layer(
         self,
@@ -159,14 +185,19 @@ class StepReader:
         common: dict[str, Any],
         beside: Mapping[str, Node],
     ) -> LayerStep:
-        given = self.given(value, "branches" if layer.joins() else layer.main_argument(), key)
-        branches = self.branches(given.pop("branches", None), key) if layer.joins() else ()
+        joins = layer.joins()
+        main = "branches" if joins else layer.main_argument()
+        given = self.given(value, main, key, bool(layer.fields))
         arguments = {}
-        for name, node in given.items():
+        for name, (where, node) in given.items():
+            if joins and name == "branches":
+                continue
             if name not in layer.fields:
                 error = layer.unknown_argument(name).about(key.text)
-                raise error.at(self.source.place_of(node))
-            arguments[name] = self.argument(node, layer.fields[name].words)
+                raise error.at(self.source.place_of(where))
+            field = layer.fields[name]
+            arguments[name] = self.argument(node, f"{key.text}: {name}", field.words, numeric=field.numeric)
+        branches = self.branches(given.get("branches", (key, None))[1], key) if joins else ()
         uses = frozenset().union(*(names_in(argument.value) for argument in arguments.values()))
         step = LayerStep(
             type=layer,

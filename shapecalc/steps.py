@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -84,7 +85,7 @@ class LayerStep(Step):
             ArchitectureError: an argument is wrong; its name is the error's `argument`.
         """
         # 1, 1.0 and True are equal, and not the same argument: their types belong to the key.
-        key = tuple([(scope[name], type(scope[name])) for name in self.uses]) if self.uses else ()
+        key = tuple([(value := scope[name], type(value)) for name in self.uses]) if self.uses else ()
         layer = self.bound.get(key)
         if layer is None:
             layer = self.bound[key] = self.build(scope)
@@ -96,8 +97,8 @@ class LayerStep(Step):
             try:
                 arguments[name] = resolve(argument.value, scope)
             except ArchitectureError as error:
-                error.argument = error.argument or name
-                raise
+                error.argument = name
+                raise error.about(name) from None
         return _shared(self.label, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> Node:
@@ -141,10 +142,15 @@ class Block:
         Raises:
             ArchitectureError: an argument can't be evaluated.
         """
-        scope = dict(outer)
+        own: dict[str, Any] = {}
+        scope = ChainMap(own, outer)  # type: ignore[arg-type]  # it is never written through
         for name, default in self.parameters.items():
-            if name in step.arguments:
-                scope[name] = resolve(step.arguments[name].value, caller)
-            elif default is not None:
-                scope[name] = resolve(default.value, scope)
+            try:
+                if name in step.arguments:
+                    own[name] = resolve(step.arguments[name].value, caller)
+                elif default is not None:
+                    own[name] = resolve(default.value, scope)
+            except ArchitectureError as error:
+                error.argument = name
+                raise error.about(name) from None
         return scope

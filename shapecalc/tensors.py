@@ -13,6 +13,7 @@ formula can stand wherever a number does."""
 Shape: TypeAlias = tuple[Dim, ...]
 """Sizes of all axes: batch first, channels second, then the spatial axes (N, C, *spatial)."""
 
+MOST_AXES = 64  # torch's own bound
 LARGEST = 2**63 - 1  # torch holds sizes in signed 64-bit integers
 
 BYTES = {
@@ -98,15 +99,27 @@ def broadcast(first: Shape, second: Shape) -> Shape:
 
 
 def _differing(first: Shape, second: Shape, from_last: int, axis: int) -> ArchitectureError:
-    sizes = f"{first[from_last]} and {second[from_last]}"
-    if axis == 1:
-        hint = f"a 1×1 Conv2d with out_channels: {first[from_last]} in the other branch makes them equal"
-    else:
+    shapes = f"{shape_text(first)} and {shape_text(second)}"
+    if len(first) != len(second):
+        return ArchitectureError(
+            f"the branches {shapes} can't be broadcast",
+            hint=f"they have {len(first)} and {len(second)} axes, which are matched from the last one",
+        )
+    hint = None
+    if len(first) == 4 and axis > 1:
         hint = "branches that meet need the same strides, and padding that keeps their sizes equal"
-    return ArchitectureError(
-        f"the branches differ on axis {axis}: {sizes} ({shape_text(first)} and {shape_text(second)})",
-        hint=hint,
-    )
+    elif len(first) == 4 and axis == 1:
+        hint = f"a 1×1 Conv2d with out_channels: {first[from_last]} in the other branch makes them equal"
+    sizes = f"{first[from_last]} and {second[from_last]}"
+    return ArchitectureError(f"the branches differ on axis {axis}: {sizes} ({shapes})", hint=hint)
+
+
+def check_size(tensor: Tensor) -> None:
+    """Refuse a tensor that torch can't describe, on any device."""
+    if tensor.rank > MOST_AXES:
+        raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
+    if tensor.elements > LARGEST:
+        raise ArchitectureError("a tensor of more than 2**63 - 1 elements, the most that torch can count")
 
 
 def check_equal(found: Dim, needed: Dim, message: str, hint: str | None = None) -> None:

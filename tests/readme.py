@@ -1,7 +1,7 @@
 """The README's commands and examples, for the gate and for the test that runs them.
 
-    python -m tests.readme               bring the output of the examples up to date
-    python tests/readme.py command N     print the N-th command to type
+python -m tests.readme               bring the output of the examples up to date
+python tests/readme.py command N     print the N-th command to type
 """
 
 from __future__ import annotations

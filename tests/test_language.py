@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import shapecalc
-from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError
-from shapecalc import counting
+from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError, counting
 
 
 def analyse(text: str, **how: Any) -> Analysis:

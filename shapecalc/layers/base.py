@@ -23,9 +23,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from shapecalc.errors import ArchitectureError, nearest
+from shapecalc.errors import ArchitectureError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
-from shapecalc.tensors import Dim, Shape, Tensor, check_equal, is_floating, product
+from shapecalc.tensors import Dim, Shape, Tensor, check_equal, check_size, is_floating, product
 
 LAYERS: dict[str, type[Layer]] = {}
 """Every layer type by its name in a file, which is its class's name."""
@@ -105,7 +105,7 @@ class Layer:
     @classmethod
     def unknown_argument(cls, name: str) -> ArchitectureError:
         hint = nearest(name, cls.fields) or cls.synopsis()
-        return ArchitectureError(f"there is no argument {name!r}", hint=hint, argument=name)
+        return ArchitectureError(f"there is no argument {quoted(name)}", hint=hint, argument=name)
 
     @classmethod
     def synopsis(cls) -> str:
@@ -177,7 +177,11 @@ class Layer:
         given = self.__dict__[name]
         if given is not None:
             hint = f"leave {name} out: it follows from the input"
-            check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}}", hint)
+            try:
+                check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}}", hint)
+            except ArchitectureError as error:
+                error.argument = name
+                raise
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""
@@ -205,6 +209,8 @@ class Layer:
         self.inferred(inputs)
         y = self.output(*inputs)
         outputs = (y,) if isinstance(y, Tensor) else y
+        for output in outputs:
+            check_size(output)
         weights = MappingProxyType(self.weights(*inputs))
         return Figures(outputs, weights, self.macs(*inputs, y=outputs[0]))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, nearest, written
 from shapecalc.tensors import LARGEST, Dim, Tensor
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Field(Generic[T]):
     """One argument: its default, the words it accepts as they stand, and its check."""
 
     words: frozenset[str] = frozenset()
+    numeric = True
+    """Whether text stands for a number, as an expression."""
 
     def __init__(self, default: object = REQUIRED, *, optional: bool = False) -> None:
         """`optional` accepts null beside what the field accepts otherwise."""
@@ -67,24 +69,10 @@ class Field(Generic[T]):
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (" or null" if self.optional else "")
-        hint = None
-        if isinstance(value, str) and value.lower() in ("yes", "no", "on", "off"):
-            hint = "a flag is written true or false"
+        hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
         return ArchitectureError(
             f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
         )
-
-
-def written(value: object) -> str:
-    """A value as the user's file would write it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(written, value)) + "]"
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def is_size(value: object, minimum: int) -> bool:
@@ -189,15 +177,24 @@ class Padding(Field["tuple[Dim, ...] | str"]):
 class Flag(Field[bool]):
     """true or false."""
 
+    numeric = False
+
     def accept(self, value: object, axes: int) -> bool | None:
         return value if isinstance(value, bool) else None
 
     def describe(self, axes: int) -> str:
         return "true or false"
 
+    def refusal(self, value: object, axes: int) -> ArchitectureError:
+        error = super().refusal(value, axes)
+        error.hint = "true and false are written so, without quotes" if isinstance(value, str) else None
+        return error
+
 
 class Choice(Field[str]):
     """One of a few words; the first is the default."""
+
+    numeric = False
 
     def __init__(self, *words: str) -> None:
         super().__init__(words[0])
@@ -229,7 +226,7 @@ class Real(Field[float]):
     def accept(self, value: object, axes: int) -> float | None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        return value if self.low <= value <= self.high else None
+        return value if math.isfinite(value) and self.low <= value <= self.high else None
 
     def describe(self, axes: int) -> str:
         if self.high < math.inf:

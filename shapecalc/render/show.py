@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.errors import UsageError, nearest
-from shapecalc.layers.fields import written
+from shapecalc.errors import UsageError, nearest, written
 from shapecalc.render.grid import (
     Column,
     Grid,

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shapecalc.errors import UsageError
-from shapecalc.layers.fields import written
+from shapecalc.errors import UsageError, written
 from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table
 from shapecalc.report import Mismatch, Report, Verdict
 
