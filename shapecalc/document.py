@@ -80,18 +80,17 @@ class Collection:
 
     __slots__ = ("height", "mark", "size")
     width = 1
-
-    def __init__(self, mark: Mark) -> None:
-        self.mark = mark
-        self.size = 1
-        self.height = 1
+    mark: Mark
+    size: int
+    height: int
 
 
 class Sequence(Collection):
     __slots__ = ("items",)
 
     def __init__(self, mark: Mark) -> None:
-        super().__init__(mark)
+        self.mark = mark
+        self.height = 1
         self.items: list[Node] = []
 
 
@@ -99,7 +98,8 @@ class Mapping(Collection):
     __slots__ = ("entries",)
 
     def __init__(self, mark: Mark) -> None:
-        super().__init__(mark)
+        self.mark = mark
+        self.height = 1
         self.entries: dict[str, tuple[Scalar, Node]] = {}
 
 

@@ -300,8 +300,8 @@ def test_sizes_that_torch_could_not_hold_are_refused(feed: Feed, input: str, ste
 
 MUCH = {
     "values in a list": f"input: 1x3\nlayers: [{'1,' * 999_000}1]\n",
-    "layers": "input: 1x3\nlayers:\n" + "- ReLU\n" * 999_000,
-    "empty mappings": f"input: 1x3\nlayers: [{'{},' * 999_000}]\n",
+    "layers": "input: 1x3\nlayers:\n" + "- ReLU\n" * 100_000,
+    "empty mappings": f"input: 1x3\nlayers: [{'{},' * 500_000}]\n",
     "keys": f"input: 1x3\nlayers: [ReLU]\nnotes: {{{', '.join(f'k{i}' for i in range(400_000))}}}\n",
     "anchors": f"input: 1x3\nlayers: [ReLU]\nnotes: [{''.join(f'&a{i} x,' for i in range(400_000))}]\n",
     "aliases": f"input: 1x3\nnotes: &a x\nlayers: [{'*a ,' * 1_900_000}]\n",
