@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank
 from shapecalc.layers.fields import Flag, Inferred, Real
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, check_at_least, product
 
 
 class BatchNorm(Layer, abstract=True):
@@ -25,9 +26,20 @@ class BatchNorm(Layer, abstract=True):
     bias = Flag(True)
     track_running_stats = Flag(True)
 
+    def check(self) -> None:
+        if not self.track_running_stats and self.eps == 0:
+            raise ArchitectureError(
+                "eps must be above 0 where the statistics are those of the batch", argument="eps"
+            )
+
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, *self.ranks)
-        check_floating(x, "float32")
+        check_floating(x, "float32" if self.affine or self.track_running_stats else None)
+        if not self.track_running_stats:
+            # Without running statistics, those of the batch are used in evaluation too.
+            values = product((x.shape[0], *x.shape[2:]))
+            hint = "a larger batch or input, or track_running_stats: true"
+            check_at_least(values, 2, f"each channel of {x} has {{0}} value: its statistics need {{1}}", hint)
         return x
 
     def weights(self, x: Tensor) -> Weights:
