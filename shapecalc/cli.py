@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.document import constant
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
+from shapecalc.render import streams
 from shapecalc.results import Analysis
 
 app = typer.Typer(
@@ -181,9 +181,19 @@ def _assignment(text: str, option: str) -> tuple[str, str]:
 
 def main() -> None:
     """The entry point: the one place where errors become messages and exit codes."""
-    gc.disable()  # a command is short; looking for garbage takes a third of a large file's time
+    streams.prepare()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except ShapecalcError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(_report(error))
+    except OSError as error:
+        streams.silence()
+        sys.exit(_report(UnavailableError(f"the output can't be written: {error.strerror}")))
+
+
+def _report(error: ShapecalcError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from dataclasses import dataclass
 
@@ -28,11 +27,8 @@ class Command:
     def __call__(self, *words: str, columns: int = 80) -> Finished:
         self.patch.setenv("COLUMNS", str(columns))
         self.patch.setattr(sys, "argv", ["shapecalc", *words])
-        try:
-            with pytest.raises(SystemExit) as end:
-                main()
-        finally:
-            gc.enable()
+        with pytest.raises(SystemExit) as end:
+            main()
         code = end.value.code
         printed = self.capture.readouterr()
         return Finished(code if isinstance(code, int) else int(code is not None), printed.out, printed.err)

@@ -194,5 +194,37 @@ def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
     assert done.stdout.startswith("GoogLeNet")
 
 
-def test_no_colour_in_a_pipe_and_colour_where_asked(tmp_path: Path) -> None:
+def test_no_colour_in_a_pipe(tmp_path: Path) -> None:
     assert "\x1b[" not in shell("show", "nin", cwd=tmp_path).stdout
+
+
+def test_a_terminal_without_unicode_gets_plain_characters_of_the_same_width(tmp_path: Path) -> None:
+    unicode = shell("show", "resnet18", cwd=tmp_path, PYTHONIOENCODING="utf-8").stdout
+    plain = shell("show", "resnet18", cwd=tmp_path, PYTHONIOENCODING="ascii").stdout
+    assert plain.isascii()
+    assert "?" not in plain
+    assert list(map(len, plain.splitlines())) == list(map(len, unicode.splitlines()))
+    assert "|  `- BatchNorm2d[0]  " in plain
+
+
+def test_an_error_without_unicode(tmp_path: Path) -> None:
+    done = shell("show", "nin", "--input", "1x1x8x8", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "  9 |     - Conv2d: {out_channels" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "shapecalc", "show", "nin"]
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 3
+    assert done.stderr == "error: the output can't be written: No space left on device\n"
+
+
+def test_an_output_that_is_closed(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m shapecalc show nin >&-"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

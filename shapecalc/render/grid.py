@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shapecalc.tensors import shape_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 GAP = 2  # spaces between the columns of a table
 
@@ -87,27 +85,20 @@ def print_table(grid: Grid) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
-    grid, width = _fit(grid, console.width)
-    console = Console(highlight=False, width=max(width, console.width))
+    grid, width = _fit(grid, Console().width)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for column in grid.columns:
         table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
     for line, texts in zip(grid.lines, grid.texts(), strict=True):
         style = "bold" if line.strong else ""
         table.add_row(*[Text(text, "dim" if text == "0" else style) for text in texts])
-    _print_trimmed(console, [Text(grid.heading, "bold"), Text(), table, Text(), *map(Text, grid.notes)])
-
-
-def _print_trimmed(console: Console, parts: Sequence[Any]) -> None:
-    """Print without the spaces that a table pads its lines with; text is left to the terminal to wrap."""
-    from rich.text import Text
-
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part, soft_wrap=isinstance(part, Text))
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    sys.stdout.write("\n".join(lines).rstrip("\n") + "\n")
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=sys.stdout.isatty(), highlight=False, width=width)
+    console.print(Text(grid.heading, "bold"), "", soft_wrap=True, sep="\n")
+    console.print(table)
+    console.print("", *grid.notes, soft_wrap=True, markup=False, sep="\n")
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]  # a table pads its lines with spaces
+    print("\n".join(lines).rstrip("\n"))
 
 
 def _fit(grid: Grid, width: int) -> tuple[Grid, int]:
