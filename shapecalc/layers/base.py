@@ -220,9 +220,9 @@ class Layer:
 
 
 def _range_text(fewest: int, most: float) -> str:
-    if most == 1:
-        return "one input is"
-    return f"{fewest} inputs are" if fewest == most else f"{fewest} to {most:g} inputs are"
+    if fewest == most:
+        return "one input is" if most == 1 else f"{most} inputs are"
+    return f"at least {fewest} inputs are" if most == float("inf") else f"{fewest} to {most} inputs are"
 
 
 class Elementwise(Layer, abstract=True):

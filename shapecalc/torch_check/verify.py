@@ -99,10 +99,13 @@ class _Findings:
     def run_on(self, network: Network, device: Any) -> None:
         """A real forward pass; the values of the weights are whatever the memory holds."""
         torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
-        network.to_empty(device=device)
-        network(*self.samples(device), observe=self.compare_outputs)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        try:
+            network.to_empty(device=device)
+            network(*self.samples(device), observe=self.compare_outputs)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        finally:
+            torch.set_flush_denormal(False)
 
     def samples(self, device: Any) -> list[Any]:
         return [sample(tensor, device) for tensor in self.analysis.inputs.values()]
