@@ -55,7 +55,7 @@ class Architecture:
             ArchitectureError: a default can't be evaluated.
         """
         overrides = overrides or {}
-        for name in overrides:
+        for name in map(str, overrides):
             if name not in self.parameters:
                 known = listed(self.parameters) or "none"
                 hint = nearest(name, self.parameters) or f"the file's parameters: {known}"
@@ -76,9 +76,26 @@ def _override(name: str, value: object, default: object) -> object:
         value = tuple(value)
     if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
         return value
+    # A kernel may be 3 or [3, 5], a padding 2 or same: the layer that it is for judges these.
+    if all(type(v) is int or isinstance(v, tuple) or v in WORDS for v in (value, default)):
+        return value
     needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
     needed = needed or f"of the kind of its default, {written(default)}"
     raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+
+
+def given_value(text: str) -> object:
+    """What the text of a value for a parameter stands for, as in a file: a constant, a word or a list.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    node = document.read(Source("the value", text))
+    if isinstance(node, document.Sequence):
+        return [given_value(item.text) for item in node.items if isinstance(item, Scalar)]
+    if not isinstance(node, Scalar):
+        raise UsageError(f"{quoted(text)} is no value for a parameter")
+    return node.value()
 
 
 @without_collecting
@@ -89,6 +106,8 @@ def parse(text: str, name: str = "<text>") -> Architecture:
         UsageError: the text is not YAML, or no mapping.
         ArchitectureError: what it describes is wrong.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"a text is needed, not {type(text).__name__}")
     source = Source(name, text)
     root = document.read(source)
     if root is None or (isinstance(root, Scalar) and root.value() is None):
@@ -126,7 +145,7 @@ class _FileReader:
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
         return Architecture(
-            name=self.read("name", self.text, PurePath(self.source.name).stem),
+            name=self.read("name", self.line, PurePath(self.source.name).stem),
             document=self.source,
             inputs={name: spec for name, (spec, _) in inputs.items()},
             input_nodes={name: node for name, (_, node) in inputs.items()},
@@ -143,9 +162,13 @@ class _FileReader:
         return read(entry[1]) if entry else default
 
     def text(self, node: Node) -> str:
-        if not isinstance(node, Scalar) or not node.text:
+        if not isinstance(node, Scalar) or not node.text.strip():
             raise self.source.error(f"text is needed here, not {kind(node)}", node)
         return node.text.strip()
+
+    def line(self, node: Node) -> str:
+        """Text for one line of a terminal."""
+        return "".join(c if c.isprintable() else " " for c in " ".join(self.text(node).split()))
 
     def parameters(self, node: Node) -> dict[str, Argument]:
         """Defaults in the file's order; each may be an expression over those before it."""
@@ -186,7 +209,10 @@ class _FileReader:
 
     def figure(self, name: str, node: Node) -> object:
         if name == "output":
-            return self.input(node)
+            spec = self.input(node)
+            if spec.dtype or any(size.names for size in spec.sizes):
+                raise self.source.error("expect: output is sizes alone, as in 1x10", node)
+            return spec
         if name == "source":
             return self.text(node)
         value = node.value() if isinstance(node, Scalar) else None

@@ -11,8 +11,8 @@ import typer
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.document import constant
-from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
+from shapecalc.architecture import given_value
+from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
 from shapecalc.render import streams
 from shapecalc.results import Analysis
 
@@ -84,15 +84,22 @@ def show(
     set: Set = None,
     depth: Depth = None,
     columns: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Columns, such as layer,input,output,macs.")
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Of layer, path, type, arguments, input, output, dtype, weights, params, params_share,"
+            " buffers, macs, macs_share, flops.",
+        ),
     ] = None,
-    layout: Annotated[Layout, typer.Option(help="The order of axes in printed shapes.")] = Layout.NCHW,
+    layout: Annotated[
+        Layout, typer.Option(help="The order of axes in printed shapes of four axes or more.")
+    ] = Layout.NCHW,
     format: Form = Format.table,
 ) -> None:
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
-    from shapecalc.render.show import show
+    from shapecalc.render.show import print_show
 
-    show(_analyse(arch, input, set), format.value, depth, columns, layout.value)
+    print_show(_analyse(arch, input, set), format, depth, columns, layout)
 
 
 @app.command()
@@ -105,17 +112,24 @@ def params(
     format: Form = Format.table,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
-    from shapecalc.render.params import params
+    from shapecalc.render.params import print_params
 
-    params(_analyse(arch, input, set), format.value, depth, dtype.value)
+    print_params(_analyse(arch, input, set), format, depth, dtype)
 
 
 @app.command("list")
 def list_(format: Form = Format.table) -> None:
     """The architectures that there are, with their inputs and totals."""
-    from shapecalc.render.listing import listing
+    from shapecalc.render.listing import print_list
 
-    listing([(name, shapecalc.analyse(shapecalc.load(name))) for name in zoo.known()], format.value)
+    found, code = [], 0
+    for name, path in zoo.known().items():
+        try:
+            found.append((name, shapecalc.analyse(shapecalc.load(path))))
+        except ShapecalcError as error:
+            code = max(code, _report(error))
+    print_list(found, format)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -134,20 +148,22 @@ def verify(
     ),
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
-    from shapecalc.render.verdicts import verdicts, with_progress, write_junit
+    from shapecalc.render.verdicts import print_verdicts, with_progress, write_file, write_junit
 
     judge = _judge(device)
+    if junit:
+        write_file(junit)  # found out before the work is done, not after it
+    paths = dict.fromkeys(archs) if archs else zoo.known()
     own = not input and not set
-    names = archs or zoo.known()
     found = with_progress(
-        names,
-        lambda name: judge.verify(name, lambda: _analyse(name, input, set), own),
-        format.value == "json",
+        list(paths),
+        lambda name: judge.verify(name, lambda: _analyse(paths[name] or name, input, set), own),
+        quiet=format == "json",
     )
     report = judge.report(found)
+    print_verdicts(report, format)
     if junit:
         write_junit(report, junit)
-    verdicts(report, format.value)
     raise typer.Exit(report.exit_code)
 
 
@@ -159,9 +175,8 @@ def _judge(device: str) -> Any:
     return Judge(device)
 
 
-def _analyse(arch: str, input: list[str] | None, set: list[str] | None) -> Analysis:
-    parameters = dict(_assignment(text, "--set") for text in set or [])
-    values = {name: constant(text) for name, text in parameters.items()}
+def _analyse(arch: str | Path, input: list[str] | None, set: list[str] | None) -> Analysis:
+    values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
     return shapecalc.analyse(shapecalc.load(arch), _input(input or []), values)
 
 
@@ -169,14 +184,19 @@ def _input(texts: list[str]) -> str | dict[str, str] | None:
     """What `--input` gave: one shape, or shapes by name."""
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]
-    return dict(_assignment(text, "--input") for text in texts) or None
+    return _assignments(texts, "--input") or None
 
 
-def _assignment(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip() or not value.strip():
-        raise UsageError(f"{option} {text!r} must be of the form NAME=VALUE")
-    return name.strip(), value.strip()
+def _assignments(texts: list[str], option: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
+            raise UsageError(f"{option} {quoted(text)} must be of the form NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{option}: {quoted(name)} is given twice")
+        found[name] = value
+    return found
 
 
 def main() -> None:

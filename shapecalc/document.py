@@ -151,7 +151,11 @@ def read(source: Source) -> Node | None:
         if error.context_mark and mark and mark.index >= len(source.text.rstrip()):
             # At the end of the file is where the reader noticed; where it began is what a person looks for.
             mark, reason = error.context_mark, f"{error.context}, {error.problem}"
-        raise UsageError(f"this is not YAML: {reason}", place=source.place(mark) if mark else None) from None
+        place = source.place(mark) if mark else None
+        hint = "indent with spaces, not tabs" if place and place.text[: place.column].endswith("\t") else None
+        if reason == "mapping values are not allowed in this context":
+            hint = "a line is indented deeper than its key allows, or text with a colon in it is not quoted"
+        raise UsageError(f"this is not YAML: {reason}", hint=hint, place=place) from None
     except UnicodeEncodeError as error:
         raise UsageError(f"{source.name}: character {error.start} is half of a surrogate pair") from None
     except yaml.YAMLError as error:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.architecture import Architecture
 from shapecalc.counting import block_scope, copies_of, refuse_too_large
 from shapecalc.document import Node as FileNode
-from shapecalc.errors import ArchitectureError, UsageError, nearest
+from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
@@ -18,7 +18,7 @@ from shapecalc.results import Analysis, Edge, Node, Row
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.tensors import Tensor
 
-InputText: TypeAlias = "str | Sequence[int]"
+InputText: TypeAlias = "str | Sequence[int] | Tensor"
 
 
 class Wire(NamedTuple):
@@ -60,10 +60,10 @@ def _inputs(
         given = {}
     elif not isinstance(given, Mapping):
         given = {next(iter(architecture.inputs)): given}
-    for name in given:
+    for name in map(str, given):
         if name not in architecture.inputs:
             hint = nearest(name, architecture.inputs) or f"inputs: {', '.join(architecture.inputs)}"
-            raise UsageError(f"{architecture.name} has no input {name!r}", hint=hint)
+            raise UsageError(f"{architecture.name} has no input {quoted(name)}", hint=hint)
     tensors = {}
     for name, own in architecture.inputs.items():
         if name in given:
@@ -77,7 +77,14 @@ def _inputs(
 
 
 def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
-    text = given if isinstance(given, str) else "x".join(map(str, given))
+    if isinstance(given, Tensor):
+        return given
+    if isinstance(given, (list, tuple)) and all(type(size) is int for size in given):
+        text = "x".join(map(str, given))
+    elif isinstance(given, str):
+        text = given
+    else:
+        raise UsageError(f"an input is text such as '1x3x224x224' or a list of sizes, not {given!r}")
     try:
         return parse_input(text).tensor(scope, own.dtype or DEFAULT_DTYPE)
     except ArchitectureError as error:
@@ -230,8 +237,8 @@ class _Body:
     def named(self, name: Name, path: str) -> Wire:
         wire = self.names.get(name.text)
         if wire is None:
-            hint = nearest(name.text, self.names) or f"named here: {', '.join(self.names)}"
-            error = ArchitectureError(f"no tensor above is named {name.text!r}", hint=hint)
+            hint = nearest(name.text, self.names) or f"named here: {listed(self.names)}"
+            error = ArchitectureError(f"no tensor above is named {quoted(name.text)}", hint=hint)
             raise self.run.error(error, name.node, path)
         return wire
 

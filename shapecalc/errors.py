@@ -87,8 +87,8 @@ class ShapecalcError(Exception):
         path: str | None = None,
         argument: str | None = None,
     ) -> None:
-        super().__init__(message)
         self.message = shorten(message, LONGEST)
+        super().__init__(self.message)
         self.hint = hint and shorten(hint, LONGEST)
         self.place = place
         self.path = path
@@ -102,7 +102,8 @@ class ShapecalcError(Exception):
 
     def about(self, subject: str) -> Self:
         """The same error with what it is about in front of its message."""
-        self.message = f"{subject}: {self.message}"
+        self.message = shorten(f"{subject}: {self.message}", LONGEST)
+        self.args = (self.message,)
         return self
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ _Term: TypeAlias = Callable[[Scope], Any]
 
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*)|(//|[-+*(),]))")
 _HINT = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
+_COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
 _LONGEST = 500
 _DEEPEST = 40
 _FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": min, "max": max}
@@ -99,9 +100,7 @@ class _Parser:
 
     def expect(self, token: str) -> None:
         if self.token != token:
-            raise self.error(
-                f"{token!r} is missing", "inside of { } and [ ], an expression with a comma is quoted"
-            )
+            raise self.error(f"{token!r} is missing", _COMMA)
         self.advance()
 
     def sum(self) -> _Term:

@@ -62,6 +62,6 @@ def parse_input(text: str) -> InputSpec:
     except ArchitectureError:
         raise ArchitectureError(
             f"{quoted(text)} is no input shape",
-            hint="sizes joined by x, as in 1x3x224x224; a symbolic size has no x in its name",
+            hint="sizes joined by a small x, as in 1x3x224x224; a symbolic size has no x in its name",
         ) from None
     return InputSpec(text, sizes, dtype or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -11,8 +12,9 @@ from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
 from shapecalc.expressions import Expression
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
-from shapecalc.values import WORDS, identifier, read_value
+from shapecalc.values import WORDS, identifier, is_name, read_value
 
+_HEAD = re.compile(r"(?:torch\.)?(?:nn\.)?(\w+)(.*)", re.DOTALL)
 BESIDE = ("times", "as", "from")
 """What may be written beside a step."""
 GROUP = "seq"
@@ -63,20 +65,31 @@ class StepReader:
         return self.build(*heads[0], beside)
 
     def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
-        hint = nearest(heads[1], BESIDE) if heads[1] not in {*LAYERS, *self.blocks, GROUP} else None
+        first, other = heads[:2]
+        hint = "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from"
+        if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
+            hint = f"{other} belongs to {first}: indent it deeper"
+        elif other not in {*LAYERS, *self.blocks, GROUP}:
+            hint = nearest(other, BESIDE) or hint
         return self.source.error(
-            f"one step can't be both {heads[0]} and {heads[1]}",
-            second,
-            hint or "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from",
+            f"one step can't be both {shorten(first)} and {shorten(other)}", second, hint
         )
 
     def head(self, key: Scalar) -> str:
         """The word that says what a step is."""
-        name, _, rest = key.text.partition(":" if ":" in key.text else " ")
-        if rest and name.strip() in {*LAYERS, *self.blocks}:
-            hint = f"write {name.strip()}: {shorten(rest.strip(), 20)}, with a space after the colon"
-            raise self.source.error(f"a step can't be the text {quoted(key.text)}", key, hint)
-        return identifier(key, self.source, "a step")
+        if is_name(key.text, key.plain):
+            return key.text
+        name, rest = found.groups() if (found := _HEAD.match(key.text)) else ("", "")
+        argument = shorten(rest.strip("():, "), 20)
+        if name in {*LAYERS, *self.blocks} and not argument.startswith(("-", "/", "#")):
+            hint = (
+                f"write {name}: {argument}, with a colon and a space" if argument else f"write {name} alone"
+            )
+        elif key.value() is None:
+            hint = "a dash begins a step; [] is the current tensor"
+        else:
+            return identifier(key, self.source, "a step")
+        raise self.source.error(f"a step must be a name, not {kind(key)}", key, hint)
 
     def build(self, key: Scalar, value: Node | None, beside: Mapping[str, Node]) -> Step:
         """The step of type `key` with the arguments `value`."""
@@ -100,7 +113,7 @@ class StepReader:
         else:
             hint = (
                 nearest(head, [*self.blocks, *LAYERS, GROUP])
-                or "it is no layer type and no block of the file"
+                or f"known here: {listed([*self.blocks, *sorted(LAYERS, key=str.lower), GROUP], most=30)}"
             )
             raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)
         return step
@@ -194,6 +207,8 @@ class StepReader:
                 continue
             if name not in layer.fields:
                 error = layer.unknown_argument(name).about(key.text)
+                if name in BESIDE:
+                    error.hint = f"write it beside the step: {{{key.text}: …, {name}: …}}"
                 raise error.at(self.source.place_of(where))
             field = layer.fields[name]
             arguments[name] = self.argument(node, f"{key.text}: {name}", field.words, numeric=field.numeric)

@@ -152,6 +152,13 @@ class Analysis:
     def totals(self) -> Totals:
         return Totals.of(self.rows)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The inputs that no step reads and no output is."""
+        read = {edge.port for row in self.rows for edge in row.edges if edge.row < 0}
+        read |= {edge.port for edge in self.output_edges if edge.row < 0}
+        return tuple(name for port, name in enumerate(self.inputs) if port not in read)
+
     def totals_of(self, node: Node) -> Totals:
         """The totals of the rows under a node of the tree."""
         return Totals.of(self.rows[node.start : node.stop])
@@ -165,7 +172,7 @@ class Analysis:
         """The analysis in JSON's types: sizes are integers, MACs and FLOPs counts, weights shapes."""
         return {
             "name": self.name,
-            "inputs": {n: {"shape": list(t.shape), "dtype": t.dtype} for n, t in self.inputs.items()},
+            "inputs": {name: tensor.to_dict() for name, tensor in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
             "outputs": [list(tensor.shape) for tensor in self.outputs],
             "conditions": list(self.conditions),

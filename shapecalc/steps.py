@@ -99,7 +99,7 @@ class LayerStep(Step):
             except ArchitectureError as error:
                 error.argument = name
                 raise error.about(name) from None
-        return _shared(self.label, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
+        return _shared(self.type.__name__, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> Node:
         """The node that an error of this layer is about: the argument it names, or the step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
 
@@ -51,6 +51,9 @@ class Tensor(NamedTuple):
 
     def __str__(self) -> str:
         return shape_text(self.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"shape": list(self.shape), "dtype": self.dtype}
 
 
 def shape_text(shape: Shape) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shapecalc.architecture import Architecture, parse
 from shapecalc.document import LARGEST_FILE
-from shapecalc.errors import UsageError, nearest
+from shapecalc.errors import UsageError, nearest, quoted
 
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
@@ -23,9 +23,9 @@ def shipped() -> Path:
 
 
 def folders() -> list[Path]:
-    """Where a name is looked up, in this order."""
+    """The folders of architectures, in the order in which a name is looked up in them."""
     own = [folder for folder in os.environ.get(SEARCH_PATH, "").split(os.pathsep) if folder]
-    return [Path(), Path("architectures"), *map(Path, own), shipped()]
+    return [Path("architectures"), *map(Path, own), shipped()]
 
 
 def names(folder: Path | None = None) -> list[str]:
@@ -33,9 +33,12 @@ def names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or shipped()).glob("*.yaml"))
 
 
-def known() -> list[str]:
-    """Every name that stands for an architecture, wherever it is found."""
-    return sorted({name for folder in folders()[1:] for name in names(folder)})
+def known() -> dict[str, Path]:
+    """Every name in the folders of architectures, sorted, with the file that it stands for there."""
+    found: dict[str, Path] = {}
+    for folder in reversed(folders()):
+        found.update({name: folder / f"{name}.yaml" for name in names(folder)})
+    return dict(sorted(found.items()))
 
 
 def find(name: str) -> Path:
@@ -47,22 +50,28 @@ def find(name: str) -> Path:
     for candidate in _candidates(name):
         if _is_readable(candidate):
             return candidate
-    if _exists(Path(name)):
+    if name and _exists(Path(name)):
         raise UsageError(f"{name} is a folder; an architecture is a file")
-    looked = ", ".join(str(folder) for folder in folders()[:-1])
     hint = (
         nearest(Path(name[:200]).stem, known()) or "`shapecalc list` shows the architectures that there are"
     )
-    raise UsageError(
-        f"no architecture {name[:200]!r}: no such file, and no such name in {looked} or the zoo", hint=hint
-    )
+    looked = ""
+    if not _is_path(name):
+        own = ", ".join(str(folder) for folder in folders()[:-1])
+        looked = f", and no such name in the working folder, {own} or the zoo"
+    raise UsageError(f"no architecture {quoted(name)}: no such file{looked}", hint=hint)
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith((".", "~")) or Path(name).is_absolute()
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    for folder in folders():
-        yield folder / name
-        if not name.endswith((".yaml", ".yml")):
-            yield folder / f"{name}.yaml"
+    """Files that a name can mean: a YAML file of that name anywhere comes before any other file here."""
+    file = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+    if not _is_path(name):
+        yield from (folder / file for folder in (Path(), *folders()))
+    yield from (Path(name), Path(file))
 
 
 def _exists(path: Path) -> bool:
@@ -85,6 +94,8 @@ def load(name: str | Path) -> Architecture:
         ArchitectureError: what it describes is wrong.
     """
     if str(name) == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed")
         return parse(_decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
     path = find(str(name))
     return parse(_decode(_read(path), str(path)), str(path))

@@ -98,7 +98,7 @@ def test_csv_adds_up_at_every_depth(name: str, depth: str, run: Command) -> None
     assert expect is not None
     assert sum(int(row["params"]) for row in rows) == expect.params
     assert sum(int(row["macs"]) for row in rows) == expect.macs
-    assert sum(float(row["macs%"]) for row in rows) == pytest.approx(1)
+    assert sum(float(row["macs_share"]) for row in rows) == pytest.approx(1)
 
 
 def test_json_is_the_analysis(run: Command) -> None:

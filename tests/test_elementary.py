@@ -168,7 +168,7 @@ def test_pointwise_convolution_equals_linear_in_torch() -> None:
         (
             "1x96x54x54",
             "Conv2d: {in_channels: 966, out_channels: 256, kernel_size: 5}",  # a misprint seen on the web
-            "Conv2d: in_channels is written as 966, but the input has 96",
+            "Conv2d: in_channels is written as 966, but the input has 96 (1×96×54×54)",
         ),
     ],
 )

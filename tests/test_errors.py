@@ -45,7 +45,7 @@ NAME = "a name is letters, digits and _, and begins with no digit"
 TWICE = "in a list, each entry has a dash of its own; a mapping has each key once"
 BRANCHES = "{}: [[first steps], [other steps]]; [] is the current tensor itself"
 OWN_LIST = "put the step into a list of its own: [step]"
-SHAPE_FORM = "sizes joined by x, as in 1x3x224x224; a symbolic size has no x in its name"
+SHAPE_FORM = "sizes joined by a small x, as in 1x3x224x224; a symbolic size has no x in its name"
 HEADER_FORM = "write it as name(parameter, other=default)"
 CONV2D = (
     "Conv2d takes out_channels, kernel_size, in_channels?, stride?, padding?, dilation?, groups?, bias?, "
@@ -222,7 +222,9 @@ STEPS = [
         steps("Qqqq: 3"),
         "3:5",
         "the step 'Qqqq' is unknown",
-        "it is no layer type and no block of the file",
+        "known here: AdaptiveAvgPool2d, AdaptiveMaxPool2d, add, AvgPool2d, BatchNorm1d, BatchNorm2d, concat, "
+        "Conv2d, Dropout, Flatten, GELU, Identity, Linear, MaxPool2d, mul, ReLU, reshape, Sigmoid, Softmax, "
+        "Tanh, Unflatten, seq",
     ),
     Wrong(
         "two layers in one step",
@@ -265,9 +267,15 @@ STEPS = [
         "yes is a boolean to many readers of YAML: choose another name",
     ),
     Wrong(
-        "a call as a step", steps("Conv2d(3)"), "3:5", "a step must be a name, not the text 'Conv2d(3)'", NAME
+        "a call as a step",
+        steps("Conv2d(3)"),
+        "3:5",
+        "a step must be a name, not the text 'Conv2d(3)'",
+        "write Conv2d: 3, with a colon and a space",
     ),
-    Wrong("a colon without space", steps("Linear:10"), "3:5", "a step can't be the text 'Linear:10'"),
+    Wrong(
+        "a colon without space", steps("Linear:10"), "3:5", "a step must be a name, not the text 'Linear:10'"
+    ),
     Wrong("a merge key in a step", steps("<<: {ReLU: }"), "3:5", "a step must be a name, not the text '<<'"),
     Wrong("seq of a word", steps("seq: ReLU"), "3:10", "seq must be a list of steps, not the text 'ReLU'"),
     Wrong("seq of a mapping", steps("seq: {ReLU: }"), "3:10", "seq must be a list of steps, not a mapping"),
@@ -376,7 +384,7 @@ def probability(value: str, found: str) -> Wrong:
 
 def axis(value: str, found: str) -> Wrong:
     return of_type(
-        "axis", f"Softmax: {value}", 14, f"Softmax: dim must be the number of an axis or null, not {found}"
+        "axis", f"Softmax: {value}", 14, f"Softmax: dim must be the number of an axis, or null, not {found}"
     )
 
 

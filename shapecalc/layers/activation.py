@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Elementwise, check_axis, check_floating
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating
 from shapecalc.layers.fields import Axis, Choice, Flag, Real
 from shapecalc.tensors import Tensor, is_floating
 
@@ -14,11 +15,11 @@ class ReLU(Elementwise):
 
     def output(self, x: Tensor) -> Tensor:
         if x.dtype == "bool":
-            check_floating(x)
+            raise ArchitectureError("numbers are needed, not bool")
         return x
 
 
-class ToFloating(Elementwise, abstract=True):
+class ToFloating(Layer, abstract=True):
     """An activation that makes floating-point numbers of integers."""
 
     def output(self, x: Tensor) -> Tensor:

@@ -45,6 +45,10 @@ class Weight(NamedTuple):
     def elements(self) -> Dim:
         return product(self.shape)
 
+    @property
+    def kind(self) -> str:
+        return "buffer" if self.buffer else "parameter"
+
 
 Weights: TypeAlias = Mapping[str, Weight]
 
@@ -170,18 +174,21 @@ class Layer:
                 size = field.value(inputs, self.axes)
                 if size is not None:
                     sizes[name] = size
-                    self.check_written(name, size)
+                    self.check_written(name, size, inputs[field.of])
         return sizes
 
-    def check_written(self, name: str, size: Dim) -> None:
+    def check_written(self, name: str, size: Dim, x: Tensor) -> None:
         given = self.__dict__[name]
-        if given is not None:
-            hint = f"leave {name} out: it follows from the input"
-            try:
-                check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}}", hint)
-            except ArchitectureError as error:
-                error.argument = name
-                raise
+        if given is None:
+            return
+        hint = f"leave {name} out: it follows from the input"
+        if x.rank > 2 and given == product(x.shape[1:]):
+            hint = f"a Flatten before it makes the input {x.shape[0]}×{given}"
+        try:
+            check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}} ({x})", hint)
+        except ArchitectureError as error:
+            error.argument = name
+            raise
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""

@@ -68,7 +68,7 @@ class Field(Generic[T]):
         raise NotImplementedError
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
-        wanted = self.describe(axes) + (" or null" if self.optional else "")
+        wanted = self.describe(axes) + (", or null" if self.optional else "")
         hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
         return ArchitectureError(
             f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
@@ -125,6 +125,12 @@ class Size(Field[Dim]):
 
     def describe(self, axes: int) -> str:
         return f"a whole number of at least {self.minimum}"
+
+    def refusal(self, value: object, axes: int) -> ArchitectureError:
+        error = super().refusal(value, axes)
+        if isinstance(value, (list, tuple)):
+            error.hint = f"several arguments go by their names: {{{self.name}: …, …}}"
+        return error
 
 
 class PerAxis(Field["tuple[Dim, ...]"]):

@@ -79,6 +79,11 @@ class Grid:
         return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
 
 
+def print_grid(grid: Grid, form: str) -> None:
+    """Print in one of the forms `table`, `markdown` and `csv`."""
+    {"table": print_table, "markdown": print_markdown, "csv": print_csv}[form](grid)
+
+
 def print_table(grid: Grid) -> None:
     """Print for a terminal; as wide as it is or, where numbers need more, wider: nothing is cut."""
     from rich.console import Console
@@ -119,7 +124,8 @@ def print_markdown(grid: Grid) -> None:
     bars = ["---:" if column.right else "---" for column in grid.columns]
     rows = [[column.title for column in grid.columns], bars, *grid.texts()]
     table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
-    print(f"**{grid.heading}**", table, *grid.notes, sep="\n\n")
+    notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes)
+    print(f"**{grid.heading}**", table, *([notes] if notes else []), sep="\n\n")
 
 
 def print_csv(grid: Grid) -> None:
@@ -136,7 +142,8 @@ def _raw(value: object) -> str:
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def size(count: int) -> str:

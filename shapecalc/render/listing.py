@@ -9,10 +9,8 @@ from shapecalc.render.grid import (
     Grid,
     Line,
     count,
-    print_csv,
+    print_grid,
     print_json,
-    print_markdown,
-    print_table,
     shape,
 )
 from shapecalc.results import Analysis
@@ -26,14 +24,13 @@ _COLUMNS = (
 )
 
 
-def listing(analyses: Sequence[tuple[str, Analysis]], form: str) -> None:
+def print_list(analyses: Sequence[tuple[str, Analysis]], form: str) -> None:
     """Print the architectures by the names that commands know them by."""
     if form == "json":
         print_json([to_json(name, analysis) for name, analysis in analyses])
         return
     lines = [_line(name, analysis) for name, analysis in analyses]
-    grid = Grid(f"{len(lines)} architectures", _COLUMNS, lines)
-    {"table": print_table, "markdown": print_markdown, "csv": print_csv}[form](grid)
+    print_grid(Grid(f"{len(lines)} architecture{'s'[: len(lines) != 1]}", _COLUMNS, lines), form)
 
 
 def _line(name: str, analysis: Analysis) -> Line:
@@ -48,6 +45,6 @@ def to_json(name: str, analysis: Analysis) -> dict[str, object]:
         "name": name,
         "network": analysis.name,
         "source": analysis.architecture.source,
-        "inputs": {n: {"shape": list(t.shape), "dtype": t.dtype} for n, t in analysis.inputs.items()},
+        "inputs": {name: tensor.to_dict() for name, tensor in analysis.inputs.items()},
         "totals": analysis.totals.to_dict(),
     }

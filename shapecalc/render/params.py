@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from shapecalc.errors import UsageError
 from shapecalc.render.grid import (
     Column,
     Grid,
     Line,
     count,
-    print_csv,
+    print_grid,
     print_json,
-    print_markdown,
-    print_table,
     shape,
     size,
 )
@@ -35,15 +34,20 @@ _FLAT = (
 )
 
 
-def params(analysis: Analysis, form: str, depth: int | None, dtype: str) -> None:
-    """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes."""
+def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -> None:
+    """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
+
+    Raises:
+        UsageError: a depth is given for a form that has every weight.
+    """
+    if form in ("json", "csv") and depth is not None:
+        raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
     if form == "json":
         print_json(to_json(analysis, dtype))
     elif form == "csv":
-        print_csv(Grid(analysis.name, _FLAT, list(_flat(analysis))))
+        print_grid(Grid(analysis.name, _FLAT, list(_flat(analysis))), form)
     else:
-        grid = Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype))
-        (print_table if form == "table" else print_markdown)(grid)
+        print_grid(Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype)), form)
 
 
 def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
@@ -76,8 +80,7 @@ def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def _flat(analysis: Analysis) -> Iterator[Line]:
     for row in analysis.rows:
         for name, weight in row.weights.items():
-            kind = "buffer" if weight.buffer else "parameter"
-            yield Line((row.path, name, kind, weight.shape, weight.elements))
+            yield Line((row.path, name, weight.kind, weight.shape, weight.elements))
 
 
 def _notes(analysis: Analysis, dtype: str) -> list[str]:
@@ -100,7 +103,7 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
                 "weights": [
                     {
                         "name": name,
-                        "kind": "buffer" if weight.buffer else "parameter",
+                        "kind": weight.kind,
                         "shape": list(weight.shape),
                         "count": weight.elements,
                     }

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.errors import UsageError, nearest, written
+from shapecalc.errors import UsageError, nearest, quoted, written
 from shapecalc.render.grid import (
     Column,
     Grid,
     Line,
     count,
     percent,
-    print_csv,
+    print_grid,
     print_json,
-    print_markdown,
-    print_table,
     shape,
     short,
     size,
@@ -72,11 +71,16 @@ def _shape(tensor: Tensor, layout: str) -> str:
 
 
 def arranged(shape: Shape, layout: str) -> Shape:
-    """A shape in the order of a layout: NHWC has the channels last."""
-    return (shape[0], *shape[2:], shape[1]) if layout == "NHWC" and len(shape) > 2 else shape
+    """A shape in the order of a layout: NHWC has the channels last.
+
+    Of fewer than four axes, it can't be told which one holds channels: they stay as they are.
+    """
+    return (shape[0], *shape[2:], shape[1]) if layout == "NHWC" and len(shape) >= 4 else shape
 
 
-_COLUMNS: dict[str, tuple[Column, Callable[[Cell], Any]]] = {
+_Shown: TypeAlias = tuple[Column, Callable[[Cell], Any]]
+
+_COLUMNS: dict[str, _Shown] = {
     column.key: (column, value)
     for column, value in [
         (Column("layer", "Layer"), lambda c: c.tree),
@@ -88,42 +92,46 @@ _COLUMNS: dict[str, tuple[Column, Callable[[Cell], Any]]] = {
         (Column("dtype", "Dtype"), lambda c: c.node.output.dtype),
         (Column("weights", "Weights"), _weights),
         (Column("params", "Params", count), lambda c: c.totals.params),
-        (Column("params%", "% params", percent, spare=2), lambda c: _share(c.totals.params, c.whole.params)),
+        (
+            Column("params_share", "% params", percent, spare=2),
+            lambda c: _share(c.totals.params, c.whole.params),
+        ),
         (Column("buffers", "Buffers", count), lambda c: c.totals.buffers),
         (Column("macs", "MACs", count), lambda c: c.totals.macs),
-        (Column("macs%", "% MACs", percent, spare=1), lambda c: _share(c.totals.macs, c.whole.macs)),
+        (Column("macs_share", "% MACs", percent, spare=1), lambda c: _share(c.totals.macs, c.whole.macs)),
         (Column("flops", "FLOPs", count), lambda c: c.totals.flops),
     ]
 }
-_TREE = ("layer", "arguments", "output", "params", "params%", "macs", "macs%")
-_FLAT = ("path", "type", "output", "params", "params%", "macs", "macs%")
+_TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs_share")
+_FLAT = ("path", "type", "output", "params", "params_share", "macs", "macs_share")
 
 
-def show(analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str) -> None:
+def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str) -> None:
     """Print an analysis.
 
     Raises:
-        UsageError: `columns` names one that there is not.
+        UsageError: `columns` names one that there is not, or is given for JSON, which has none.
     """
     if form == "json":
+        if columns is not None:
+            raise UsageError("--columns is for tables; JSON always has every figure")
         print_json(to_json(analysis, depth, layout))
-    elif form == "csv":
-        print_csv(_grid(analysis, _flat(analysis, depth), _chosen(columns, _FLAT), layout))
-    else:
-        grid = _grid(analysis, _tree(analysis, depth), _chosen(columns, _TREE), layout)
-        (print_table if form == "table" else print_markdown)(grid)
+        return
+    nodes, default = (_flat, _FLAT) if form == "csv" else (_tree, _TREE)
+    chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
+    print_grid(_grid(analysis, nodes(analysis, depth), chosen, layout), form)
 
 
-def _chosen(columns: str | None, default: Sequence[str]) -> list[str]:
-    """The keys of the columns asked for; those asked for by name are never left out."""
-    if columns is None:
-        return list(default)
+def _chosen(columns: str) -> list[_Shown]:
+    """The columns asked for by name, which are never left out."""
     keys = [key.strip().lower() for key in columns.split(",") if key.strip()]
+    if not keys:
+        raise UsageError("--columns: at least one is needed", hint=f"columns: {', '.join(_COLUMNS)}")
     for key in keys:
         if key not in _COLUMNS:
             hint = nearest(key, _COLUMNS) or f"columns: {', '.join(_COLUMNS)}"
-            raise UsageError(f"--columns: there is no column {key!r}", hint=hint)
-    return [f"{key}!" for key in keys] or list(default)
+            raise UsageError(f"--columns: there is no column {quoted(key)}", hint=hint)
+    return [(replace(column, spare=0), value) for column, value in (_COLUMNS[key] for key in keys)]
 
 
 def _tree(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
@@ -134,18 +142,14 @@ def _flat(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
     return [(label(node), node) for node in leaves(analysis.tree, depth)]
 
 
-def _grid(analysis: Analysis, nodes: list[tuple[str, Node]], keys: list[str], layout: str) -> Grid:
-    chosen = [_COLUMNS[key.rstrip("!")] for key in keys]
-    columns = [
-        Column(column.key, column.title, column.text) if key.endswith("!") else column
-        for key, (column, _) in zip(keys, chosen, strict=True)
-    ]
+def _grid(analysis: Analysis, nodes: list[tuple[str, Node]], shown: list[_Shown], layout: str) -> Grid:
     whole = analysis.totals
     lines = []
     for tree, node in nodes:
         cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout)
-        lines.append(Line(tuple(value(cell) for _, value in chosen), strong=bool(node.children)))
-    return Grid(heading(analysis, layout), tuple(columns), lines, notes(analysis, layout))
+        lines.append(Line(tuple(value(cell) for _, value in shown), strong=bool(node.children)))
+    columns = tuple(column for column, _ in shown)
+    return Grid(heading(analysis, layout), columns, lines, notes(analysis, layout))
 
 
 def heading(analysis: Analysis, layout: str = "NCHW") -> str:
@@ -162,12 +166,18 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
+    unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
-        f"Output      {outputs}, after {count(len(analysis.rows))} layers",
+        f"Output      {outputs}, after {_layers(len(analysis.rows))}",
         f"Parameters  {count(totals.params)}, all trainable; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {count(totals.macs)} MACs = {short(totals.flops, 'FLOPs')} (2 per MAC)",
+        *([unread] if analysis.unread else []),
     ]
+
+
+def _layers(number: int) -> str:
+    return "1 layer" if number == 1 else f"{number:,} layers"
 
 
 def to_json(analysis: Analysis, depth: int | None, layout: str) -> dict[str, Any]:

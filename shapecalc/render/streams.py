@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import signal
 import sys
 
 _ASCII = {"×": "x", "·": "-", "│": "|", "├": "|", "└": "`", "─": "-", "…": ".", "→": ">", "−": "-", "¹": "1"}
@@ -12,9 +13,11 @@ _HANDLER = "shapecalc.ascii"
 
 def prepare() -> None:
     """Let every text through: a character that the encoding lacks becomes a plain one of the same width."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, `| head`, is no error
     codecs.register_error(_HANDLER, _plain)
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # None where the caller closed it
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)

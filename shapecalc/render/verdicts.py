@@ -19,11 +19,11 @@ _COLUMNS = (
 )
 
 
-def verdicts(report: Report, form: str) -> None:
+def print_verdicts(report: Report, form: str) -> None:
     """Print a report; what differs follows its table line by line, what failed goes to standard error."""
     for verdict in report.verdicts:
         if verdict.error is not None:
-            print(f"error: {verdict.name}: {verdict.error}", file=sys.stderr)
+            print(f"error: {verdict.error}", file=sys.stderr)
     if form == "json":
         print_json(report.to_dict())
         return
@@ -60,27 +60,46 @@ def write_junit(report: Report, path: Path) -> None:
     """
     from xml.etree import ElementTree as Xml
 
-    suite = Xml.Element("testsuite", name=f"shapecalc verify --device {report.device}")
-    for verdict in report.verdicts:
-        case = Xml.SubElement(
-            suite, "testcase", classname="shapecalc.verify", name=verdict.name, time=f"{verdict.seconds:.3f}"
-        )
-        if verdict.error is not None:
-            Xml.SubElement(case, "error", message=verdict.error.splitlines()[0]).text = verdict.error
-        elif verdict.mismatches:
-            texts = [mismatch_text(mismatch) for mismatch in verdict.mismatches]
-            Xml.SubElement(case, "failure", message=texts[0]).text = "\n".join(texts)
     found = [verdict.status for verdict in report.verdicts]
-    suite.set("tests", str(len(found)))
-    suite.set("failures", str(found.count("mismatch")))
-    suite.set("errors", str(found.count("error")))
-    suite.set("time", f"{sum(verdict.seconds for verdict in report.verdicts):.3f}")
+    suite = Xml.Element(
+        "testsuite",
+        name=_xml_text(f"shapecalc verify --device {report.device}"),
+        tests=str(len(found)),
+        failures=str(found.count("mismatch")),
+        errors=str(found.count("error")),
+        time=f"{sum(verdict.seconds for verdict in report.verdicts):.3f}",
+    )
+    for verdict in report.verdicts:
+        name, seconds = _xml_text(verdict.name), f"{verdict.seconds:.3f}"
+        case = Xml.SubElement(suite, "testcase", classname="shapecalc.verify", name=name, time=seconds)
+        texts = [mismatch_text(mismatch) for mismatch in verdict.mismatches]
+        if verdict.error is not None:
+            texts = [verdict.error]
+        if texts:
+            kind = "failure" if verdict.error is None else "error"
+            message = _xml_text(texts[0].splitlines()[0])
+            Xml.SubElement(case, kind, message=message).text = _xml_text("\n".join(texts))
     root = Xml.Element("testsuites")
     root.append(suite)
+    write_file(path, Xml.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def write_file(path: Path, content: bytes = b"") -> None:
+    """Write a file, or with no content find out whether it can be written.
+
+    Raises:
+        UsageError: it can't.
+    """
     try:
-        Xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
-    except OSError as error:
-        raise UsageError(f"--junit: {path} can't be written: {error.strerror}") from None
+        path.write_bytes(content)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--junit: {path} can't be written: {reason}") from None
+
+
+def _xml_text(text: str) -> str:
+    """The text with what XML has no place for, even escaped, replaced."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
 
 
 def with_progress(names: Sequence[str], verify: Callable[[str], Verdict], quiet: bool) -> list[Verdict]:

@@ -88,15 +88,14 @@ def _module(row: Row) -> Any:
 def _function(row: Row) -> Callable[..., Any]:
     """torch's function of the row's name, called as the layer's `function` says."""
     function = getattr(torch, row.type)
-    arguments = row.arguments
-    match row.layer.function:
-        case "fold":
-            return lambda *xs: reduce(lambda a, b: function(a, b, **arguments), xs)
-        case "gather":
-            arguments = {"dim": row.layer.__dict__["dim"]} | arguments
-            return lambda *xs: function(xs, **arguments)
-        case _:
-            return lambda *xs: function(*xs, **arguments)
+    # All arguments by name: where shapecalc has a default, torch's own may be another (concat's dim).
+    arguments = {name: row.layer.__dict__[name] for name in row.layer.fields}
+    calls: dict[str, Callable[..., Any]] = {
+        "apply": lambda *xs: function(*xs, **arguments),
+        "fold": lambda *xs: reduce(lambda a, b: function(a, b, **arguments), xs),
+        "gather": lambda *xs: function(xs, **arguments),
+    }
+    return calls[row.layer.function or ""]
 
 
 def sample(tensor: Tensor, device: Any) -> Any:
