@@ -120,6 +120,38 @@ def test_input_and_set(run: Command) -> None:
     assert json.loads(done.out)["outputs"] == [[8, 100]]
 
 
+@pytest.mark.parametrize("shape", ["3x8x6", "2x196x512"])
+def test_of_three_axes_none_is_known_to_hold_channels(shape: str, run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(f"input: {shape}\nlayers: [ReLU]\n")
+    words = ("show", str(file), "--format", "csv", "--columns", "input")
+    assert run(*words, "--layout", "NHWC").out == run(*words).out == f"input\n{shape}\n"
+
+
+def test_values_of_other_kinds_that_a_layer_takes_too(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(
+        "input: 1x1x8x8\nparameters: {k: 3, p: same}\n"
+        "layers: [Conv2d: {out_channels: 1, kernel_size: k, padding: p}]\n"
+    )
+
+    def output(*sets: str) -> list[int]:
+        words = [word for text in sets for word in ("--set", text)]
+        found: list[int] = json.loads(run("show", str(file), "--format", "json", *words).out)["outputs"][0]
+        return found
+
+    assert output() == [1, 1, 8, 8]
+    assert output("k=[3, 5]", "p=0") == [1, 1, 6, 4]
+    assert output("k=[1,2]", "p=[0, 1]") == [1, 1, 8, 9]
+
+
+def test_an_input_that_nothing_reads_is_named(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("input: {a: 1x4, b: 1x4}\nlayers: [Linear: 2]\n")
+    assert "Not read    b: " in run("show", str(file)).out
+    assert "Not read" not in run("show", "lenet").out
+
+
 def test_several_inputs(run: Command, tmp_path: Path) -> None:
     file = tmp_path / "two.yaml"
     file.write_text("input: {a: 1x4, b: 1x5}\nlayers: [concat: [a, b]]\n")
@@ -141,6 +173,10 @@ WRONG_USE = [
     ("show nin --set classes=K", 2, "must be a whole number, not K"),
     ("show nin --set classes=0", 1, "out_channels must be a whole number of at least 1, not 0"),
     ("show nin --columns layer,foo", 2, "there is no column 'foo'"),
+    ("show nin --columns ,", 2, "at least one is needed"),
+    ("show nin --columns layer --format json", 2, "--columns is for tables"),
+    ("params nin --depth 1 --format csv", 2, "--depth is for tables"),
+    ("show nin --set classes=3 --set classes=4", 2, "'classes' is given twice"),
     ("show nin --depth 0", 2, "Invalid value for '--depth'"),
     ("show nin --format yaml", 2, "'yaml' is not one of"),
     ("show nin --layout CHWN", 2, "'CHWN' is not one of"),
@@ -182,6 +218,38 @@ def test_names_are_looked_up_in_order(tmp_path: Path) -> None:
         assert first_line("nin") == first_line("nin.yaml") == found
 
 
+def test_a_yaml_file_of_that_name_comes_before_other_files(tmp_path: Path) -> None:
+    """`shapecalc show nin > nin` has made the file `nin` before shapecalc begins."""
+    (tmp_path / "nin").write_text("")
+    assert shell("show", "nin", cwd=tmp_path).stdout.startswith("NiN")
+
+
+@pytest.mark.parametrize("path", ["./nin.yaml", "../nin", "/nin.yaml"])
+def test_a_path_is_no_name_of_the_zoo(path: str, tmp_path: Path) -> None:
+    done = shell("show", path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no architecture '{path}': no such file" in done.stderr
+
+
+def test_a_foreign_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    own = tmp_path / "architectures"
+    own.mkdir()
+    (own / "training.yaml").write_text("model: {depth: 3}\n")
+    (own / "tiny.yaml").write_text("input: 1x4\nlayers: [Linear: 3]\n")
+    done = shell("list", "--format", "json", cwd=tmp_path)
+    found = {entry["name"]: entry["totals"]["params"] for entry in json.loads(done.stdout)}
+    assert found.keys() == {*zoo.names(), "tiny"}
+    assert found["tiny"] == 15
+    assert done.returncode == 1
+    assert "architectures/training.yaml:1:1: the key 'model' is unknown" in done.stderr
+
+
+def test_list_shows_what_is_in_the_folders_not_what_lies_here(tmp_path: Path) -> None:
+    (tmp_path / "nin.yaml").write_text("input: 1x4\nlayers: [Linear: 3]\n")
+    found = json.loads(shell("list", "--format", "json", cwd=tmp_path).stdout)
+    assert {entry["name"]: entry["totals"]["params"] for entry in found}["nin"] == 1992166
+
+
 def test_standard_input(tmp_path: Path) -> None:
     done = shell("show", "-", cwd=tmp_path, text="input: 1x4\nlayers: [Linear: 3]\n")
     assert "Parameters  15" in done.stdout
@@ -192,6 +260,16 @@ def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("GoogLeNet")
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_as_any_other(tmp_path: Path) -> None:
+    """Not with 1, which says that a figure differs."""
+    text = "input: 1x4\nlayers: [{ReLU: , times: 20000}]\n"
+    command = f"{sys.executable} -m shapecalc show - --format json | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (141, "", "{\n")
 
 
 def test_no_colour_in_a_pipe(tmp_path: Path) -> None:

@@ -197,9 +197,17 @@ def test_verify_prints_json_and_writes_junit(run: Command, tmp_path: Path) -> No
     }
 
 
+def test_junit_is_xml_whatever_a_file_is_called(run: Command, tmp_path: Path) -> None:
+    junit = tmp_path / "report.xml"
+    odd = tmp_path / "odd\x1b[31m\udcff.yaml"
+    odd.write_text("input: 1x4\nlayers: [Linear: 3]\n")
+    assert run("verify", str(odd), "--device", "meta", "--junit", str(junit)).code == 0
+    assert Xml.parse(junit).getroot()[0].get("tests") == "1"
+
+
 def test_junit_that_cannot_be_written(run: Command, tmp_path: Path) -> None:
     done = run("verify", "lenet", "--device", "meta", "--junit", str(tmp_path / "no" / "folder.xml"))
-    assert done.code == 2
+    assert (done.code, done.out) == (2, "")
     assert "--junit" in done.err
 
 

@@ -55,8 +55,10 @@ def _argument(value: object) -> str:
     return written(value)
 
 
-def _inputs(cell: Cell) -> str:
+def _inputs(cell: Cell) -> Shape | str:
     row = own_row(cell.analysis, cell.node)
+    if row and len(row.inputs) == 1:
+        return arranged(row.inputs[0].shape, cell.layout)
     return ", ".join(_shape(tensor, cell.layout) for tensor in row.inputs) if row else ""
 
 
@@ -87,7 +89,7 @@ _COLUMNS: dict[str, _Shown] = {
         (Column("path", "Path"), lambda c: c.node.path),
         (Column("type", "Type"), lambda c: c.node.type),
         (Column("arguments", "Arguments", spare=3), _arguments),
-        (Column("input", "Input shape"), _inputs),
+        (Column("input", "Input shape", shape), _inputs),
         (Column("output", "Output shape", shape), lambda c: arranged(c.node.output.shape, c.layout)),
         (Column("dtype", "Dtype"), lambda c: c.node.output.dtype),
         (Column("weights", "Weights"), _weights),
