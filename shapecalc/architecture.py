@@ -32,7 +32,7 @@ class Expectation:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Architecture:
     """A network as its file describes it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from shapecalc.architecture import Architecture
 from shapecalc.errors import ArchitectureError, written
@@ -13,6 +14,10 @@ MOST_ROWS = 1_000_000
 _MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
 _MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count
 _DEEPEST = 100  # blocks, groups and branches within each other
+
+
+_FINE: WeakKeyDictionary[Architecture, set[Any]] = WeakKeyDictionary()
+"""The values of its parameters with which an architecture was counted and found small enough."""
 
 
 class Extent(NamedTuple):
@@ -54,8 +59,12 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
     Raises:
         ArchitectureError: with the number of rows.
     """
+    values = tuple([(type(value), value) for value in scope.values()])
+    if values in _FINE.get(architecture, ()):
+        return
     rows, nodes, _ = _Counter(architecture, scope).extent(architecture.layers, scope, (), 0)
     if rows <= MOST_ROWS and nodes <= _MOST_NODES:
+        _FINE.setdefault(architecture, set()).add(values)
         return
     many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
     what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"

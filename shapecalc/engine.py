@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
 from shapecalc.counting import block_scope, copies_of, refuse_too_large
@@ -14,18 +14,11 @@ from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quo
 from shapecalc.expressions import Scope
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
-from shapecalc.results import Analysis, Edge, Node, Row
+from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.tensors import Tensor
 
 InputText: TypeAlias = "str | Sequence[int] | Tensor"
-
-
-class Wire(NamedTuple):
-    """A tensor on its way, and the edge that it leaves from."""
-
-    tensor: Tensor
-    edge: Edge
 
 
 @without_collecting
@@ -101,7 +94,7 @@ class _Run:
         self.rows: list[Row] = []
 
     def analysis(self) -> Analysis:
-        wires = {n: Wire(t, Edge(-1, port)) for port, (n, t) in enumerate(self.inputs.items())}
+        wires = {n: Wire(t, -1, port) for port, (n, t) in enumerate(self.inputs.items())}
         body = _Body(self, self.scope, ChainMap(dict(wires)))
         first = next(iter(wires.values()))
         out, tree = body.steps(self.architecture.layers, (first,), "")
@@ -178,15 +171,15 @@ class _Body:
         children: tuple[Node, ...] = ()
         if step.branches:
             sources, children = self.branches(step, self.single(step, sources, path), path)
-        inputs = tuple([wire.tensor for wire in sources])
+        inputs = tuple([wire.tensor for wire in sources]) if len(sources) > 1 else (sources[0].tensor,)
         try:
             layer = step.bind(self.scope)
             figures = layer.figures(inputs)
         except ArchitectureError as error:
             raise self.run.error(error.about(step.label), step.blame(error), path) from None
         number = len(self.run.rows)
-        self.run.rows.append(Row(path, layer, inputs, tuple([wire.edge for wire in sources]), figures))
-        return tuple([Wire(t, Edge(number, port)) for port, t in enumerate(figures.outputs)]), children
+        self.run.rows.append(Row(path, layer, sources, figures))
+        return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
 
     def branches(
         self, step: LayerStep, current: Wire, path: str

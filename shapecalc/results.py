@@ -19,14 +19,34 @@ class Edge(NamedTuple):
     port: int
 
 
+class Wire(NamedTuple):
+    """A tensor on its way: `port` numbers the outputs of row `row`, or the network's inputs (row −1)."""
+
+    tensor: Tensor
+    row: int
+    port: int
+
+    @property
+    def edge(self) -> Edge:
+        return Edge(self.row, self.port)
+
+
 class Row(NamedTuple):
     """One executed layer."""
 
     path: str
     layer: Layer
-    inputs: tuple[Tensor, ...]
-    edges: tuple[Edge, ...]
+    sources: tuple[Wire, ...]
     figures: Figures
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple([wire.tensor for wire in self.sources])
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Where each input comes from."""
+        return tuple([wire.edge for wire in self.sources])
 
     @property
     def type(self) -> str:

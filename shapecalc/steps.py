@@ -35,6 +35,9 @@ def names_in(value: Value) -> frozenset[str]:
     return frozenset()
 
 
+_FEW = 20
+
+
 @lru_cache(maxsize=10_000)
 def _shared(layer: str, arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
     """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
@@ -143,7 +146,8 @@ class Block:
             ArchitectureError: an argument can't be evaluated.
         """
         own: dict[str, Any] = {}
-        scope = ChainMap(own, outer)  # type: ignore[arg-type]  # it is never written through
+        # Most files have few parameters: a copy is faster to look up in, if not to make.
+        scope: Scope = ChainMap(own, outer)  # type: ignore[arg-type]  # it is never written through
         for name, default in self.parameters.items():
             try:
                 if name in step.arguments:
@@ -153,4 +157,4 @@ class Block:
             except ArchitectureError as error:
                 error.argument = name
                 raise error.about(name) from None
-        return scope
+        return {**outer, **own} if len(outer) <= _FEW else scope

@@ -276,6 +276,31 @@ def test_no_colour_in_a_pipe(tmp_path: Path) -> None:
     assert "\x1b[" not in shell("show", "nin", cwd=tmp_path).stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_shows_the_same_text_with_styles(tmp_path: Path) -> None:
+    import pty
+
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "shapecalc", "show", "lenet"]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    env.pop("NO_COLOR", None)
+    with subprocess.Popen(command, cwd=tmp_path, stdout=terminal, env=env) as running:
+        running.wait()
+    os.close(terminal)
+    shown = b""
+    while len(shown) < 100_000:
+        try:
+            read = os.read(screen, 10_000)
+        except OSError:  # how Linux says that the terminal is closed
+            break
+        if not read:
+            break
+        shown += read
+    text = shown.decode().replace("\r\n", "\n")
+    assert "\x1b[1m" in text
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == shell("show", "lenet", cwd=tmp_path, COLUMNS="80").stdout
+
+
 def test_a_terminal_without_unicode_gets_plain_characters_of_the_same_width(tmp_path: Path) -> None:
     unicode = shell("show", "resnet18", cwd=tmp_path, PYTHONIOENCODING="utf-8").stdout
     plain = shell("show", "resnet18", cwd=tmp_path, PYTHONIOENCODING="ascii").stdout

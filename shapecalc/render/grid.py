@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from shutil import get_terminal_size
+from typing import Any, TypeAlias
 
+from shapecalc.errors import cells
 from shapecalc.tensors import shape_text
 
 GAP = 2  # spaces between the columns of a table
+DEFAULT_WIDTH = 80  # where there is no terminal to ask, and COLUMNS is not set
 
 
 def plain(value: object) -> str:
@@ -85,39 +87,63 @@ def print_grid(grid: Grid, form: str) -> None:
 
 
 def print_table(grid: Grid) -> None:
-    """Print for a terminal; as wide as it is or, where numbers need more, wider: nothing is cut."""
+    """Print as wide as a terminal is or, where numbers need more, wider: nothing is cut.
+
+    The lines are the same in a pipe and on a terminal; only a terminal gets styles, from rich, and only
+    then is rich imported: it takes as long as all else that a command does.
+    """
+    width = get_terminal_size((DEFAULT_WIDTH, 24)).columns
+    lines = [[(grid.heading, "bold")], [], *_laid_out(_fit(grid, width)), []]
+    lines += [[(note, "")] for note in grid.notes]
+    while not lines[-1]:
+        lines.pop()
+    if sys.stdout.isatty():
+        _print_styled(lines)
+    else:
+        print("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
+
+
+_Styled: TypeAlias = list[tuple[str, str]]
+"""A line as pieces of text, each with a style of rich's."""
+
+
+def _laid_out(grid: Grid) -> Iterator[_Styled]:
+    """The header and the lines of a table, each value padded to the width of its column."""
+    columns = _columns(grid)
+    widths = [max(map(cells, column)) for column in columns]
+    styles = ["bold", *("bold" if line.strong else "" for line in grid.lines)]
+    for row, style in zip(zip(*columns, strict=True), styles, strict=True):
+        line = []
+        for column, text, width in zip(grid.columns, row, widths, strict=True):
+            space = " " * (width - cells(text))
+            padded = space + text if column.right else text + space
+            line.append((padded + " " * GAP, "dim" if text == "0" else style))
+        yield line
+
+
+def _print_styled(lines: Sequence[_Styled]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    grid, width = _fit(grid, Console().width)
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for column in grid.columns:
-        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
-    for line, texts in zip(grid.lines, grid.texts(), strict=True):
-        style = "bold" if line.strong else ""
-        table.add_row(*[Text(text, "dim" if text == "0" else style) for text in texts])
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=sys.stdout.isatty(), highlight=False, width=width)
-    console.print(Text(grid.heading, "bold"), "", soft_wrap=True, sep="\n")
-    console.print(table)
-    console.print("", *grid.notes, soft_wrap=True, markup=False, sep="\n")
-    lines = [line.rstrip() for line in file.getvalue().splitlines()]  # a table pads its lines with spaces
-    print("\n".join(lines).rstrip("\n"))
+    console = Console(highlight=False)
+    for line in lines:
+        text = Text.assemble(*line)
+        text.rstrip()
+        console.print(text, soft_wrap=True)
 
 
-def _fit(grid: Grid, width: int) -> tuple[Grid, int]:
-    """The grid without the spare columns that `width` has no room for, and the width that it takes."""
-    widths = _widths(grid)
+def _fit(grid: Grid, width: int) -> Grid:
+    """The grid without the spare columns that `width` has no room for."""
+    widths = [max(map(cells, texts)) + GAP for texts in _columns(grid)]
     spare = [(column.spare, i) for i, column in enumerate(grid.columns) if column.spare]
-    if sum(widths) > width and spare:
+    if sum(widths) - GAP > width and spare:
         return _fit(grid.without(max(spare)[1]), width)
-    return grid, sum(widths)
+    return grid
 
 
-def _widths(grid: Grid) -> list[int]:
-    rows = [[column.title for column in grid.columns], *grid.texts()]
-    return [max(map(len, column)) + GAP for column in zip(*rows, strict=True)]
+def _columns(grid: Grid) -> list[tuple[str, ...]]:
+    """Every column's title and texts."""
+    return list(zip([column.title for column in grid.columns], *grid.texts(), strict=True))
 
 
 def print_markdown(grid: Grid) -> None:
