@@ -225,7 +225,8 @@ def test_the_same_network_is_verified_where_nothing_is_allocated(run: Command) -
 def test_no_gpu(run: Command) -> None:
     done = run("verify", "--device", "cuda")
     assert (done.code, done.out) == (3, "")
-    assert "error: the device cuda is not available here" in done.err
+    assert done.err.startswith("error: the device cuda is not available here: ")
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -40,7 +40,7 @@ def _require_cuda(device: Any) -> None:
         built = torch.version.cuda or torch.version.hip
         reason = "no GPU was found" if built else f"torch {torch.__version__} is built without CUDA"
         raise UnavailableError(
-            f"the device {device} is not available here: {reason}", hint="--device cpu or meta runs anywhere"
+            f"the device {device} is not available here: {reason} (--device cpu and meta run anywhere)"
         )
     count = torch.cuda.device_count()
     if device.index is not None and device.index >= count:
