@@ -69,11 +69,15 @@ class StepReader:
         hint = "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from"
         if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
             hint = f"{other} belongs to {first}: indent it deeper"
-        elif other not in {*LAYERS, *self.blocks, GROUP}:
+        elif not self.is_type(other):
             hint = nearest(other, BESIDE) or hint
         return self.source.error(
             f"one step can't be both {shorten(first)} and {shorten(other)}", second, hint
         )
+
+    def is_type(self, name: str) -> bool:
+        """Whether a step can be of this type."""
+        return name in LAYERS or name in self.blocks or name == GROUP
 
     def head(self, key: Scalar) -> str:
         """The word that says what a step is."""
@@ -81,7 +85,7 @@ class StepReader:
             return key.text
         name, rest = found.groups() if (found := _HEAD.match(key.text)) else ("", "")
         argument = shorten(rest.strip("():, "), 20)
-        if name in {*LAYERS, *self.blocks} and not argument.startswith(("-", "/", "#")):
+        if self.is_type(name) and not argument.startswith(("-", "/", "#")):
             hint = (
                 f"write {name}: {argument}, with a colon and a space" if argument else f"write {name} alone"
             )
@@ -138,7 +142,7 @@ class StepReader:
     def new_names(self, node: Node) -> tuple[Name, ...]:
         names = self.names(node, "as")
         for name in names:
-            if name.text in {*LAYERS, *self.blocks}:
+            if self.is_type(name.text):
                 hint = "a name that is no layer type and no block can be told from them in a branch"
                 raise self.source.error(f"as: {name.text} means something already", name.node, hint)
             if name.text in self.taken:
@@ -243,7 +247,7 @@ class StepReader:
     def branch(self, node: Node, key: Scalar) -> Branch:
         if isinstance(node, Sequence):
             return self.steps(node, "a branch")
-        if isinstance(node, Scalar) and node.text not in {*LAYERS, *self.blocks}:
+        if isinstance(node, Scalar) and not self.is_type(node.text):
             return Name(identifier(node, self.source, "a branch that is no list"), node)
         raise self.source.error(
             f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}",

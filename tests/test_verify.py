@@ -22,7 +22,7 @@ from shapecalc.results import Analysis, Row
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check import device as devices
 from shapecalc.torch_check.judge import Judge
-from shapecalc.torch_check.network import build, sample
+from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
 from tests.benchmarks.resnet18_torch import resnet18
@@ -215,6 +215,33 @@ def test_a_network_too_large_for_the_device_is_not_tried(run: Command) -> None:
     done = run("verify", "nin", "--input", "100000x1x3000x3000")
     assert done.code == 3
     assert "NiN needs at least" in done.err
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("out of memory\nTried …"), RuntimeError("bad driver")]
+)
+@pytest.mark.parametrize("method", ["to_empty", "run"])
+def test_a_device_that_fails_is_no_mismatch(
+    error: Exception, method: str, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory may run out where more is needed than the weights and activations; that is no wrong figure."""
+    on_meta = Network.run
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    def fail_on_device(self: Network, row: Row, module: Any, arguments: Any) -> Any:
+        return on_meta(self, row, fail if arguments[0].device.type == "cpu" else module, arguments)
+
+    monkeypatch.setattr(Network, method, fail if method == "to_empty" else fail_on_device)
+    done = run("verify", "lenet-batchnorm")
+    if method == "run" and not isinstance(error, torch.OutOfMemoryError):
+        assert done.code == 1  # a layer that torch refuses
+        return
+    assert done.code == 3
+    assert (
+        done.err == f"error: LeNet, batch normalisation can't be run on cpu: {str(error).splitlines()[0]}\n"
+    )
 
 
 def test_the_same_network_is_verified_where_nothing_is_allocated(run: Command) -> None:

@@ -19,6 +19,18 @@ def check_half_padding(padding: tuple[Dim, ...], kernel_size: tuple[Dim, ...]) -
             )
 
 
+def windows(
+    kernel_size: tuple[Dim, ...],
+    stride: tuple[Dim, ...] | None,
+    padding: tuple[Dim, ...],
+    dilation: tuple[Dim, ...],
+    ceil_mode: bool,
+) -> tuple[Window, ...]:
+    """The window of each axis; the stride is the kernel's size unless written."""
+    axes = zip(kernel_size, stride or kernel_size, padding, dilation, strict=True)
+    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in axes)
+
+
 def slide(x: Tensor, window: tuple[Window, ...]) -> Tensor:
     """The output of windows that slide over the last axes of `x`."""
     axes = len(window)
@@ -54,9 +66,7 @@ class MaxPool2d(Layer):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        stride = self.stride or self.kernel_size
-        axes = zip(self.kernel_size, stride, self.padding, self.dilation, strict=True)
-        return tuple(Window(k, s, p, p, d, self.ceil_mode) for k, s, p, d in axes)
+        return windows(self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(slide(x, self.window), self.return_indices)
@@ -81,9 +91,7 @@ class AvgPool2d(Layer):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        stride = self.stride or self.kernel_size
-        axes = zip(self.kernel_size, stride, self.padding, strict=True)
-        return tuple(Window(k, s, p, p, 1, self.ceil_mode) for k, s, p in axes)
+        return windows(self.kernel_size, self.stride, self.padding, (1,) * self.axes, self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor:
         return slide(x, self.window)

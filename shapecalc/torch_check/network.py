@@ -8,16 +8,22 @@ from typing import Any
 
 import torch
 
+from shapecalc.errors import shorten
 from shapecalc.liveness import releases
 from shapecalc.results import Analysis, Edge, Row
 from shapecalc.tensors import Tensor, is_floating
+
+
+def first_line(error: Exception) -> str:
+    """What torch says, without the pages that may follow."""
+    return shorten(f"{error}\n".splitlines()[0].strip(), 200)
 
 
 class BuildError(Exception):
     """torch refuses to build or to run a row."""
 
     def __init__(self, row: Row, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
+        super().__init__(f"{type(error).__name__}: {first_line(error)}")
         self.row = row
         self.error = error
 

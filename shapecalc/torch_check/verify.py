@@ -14,7 +14,7 @@ from shapecalc.errors import UnavailableError
 from shapecalc.report import Mismatch, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.torch_check.device import require_memory
-from shapecalc.torch_check.network import BuildError, Network, build, sample
+from shapecalc.torch_check.network import BuildError, Network, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
 
 
@@ -40,17 +40,19 @@ def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = T
             if device.type != "meta":
                 found.run_on(network, device)
     except BuildError as error:
-        _reraise_out_of_memory(analysis, error.error, device)
+        if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise _unavailable(analysis, device, error.error) from None
         found.add(error.row, "run in torch", "accepted", str(error))
+    except RuntimeError as error:  # of the device itself, before a layer runs on it or after the last
+        raise _unavailable(analysis, device, error) from None
     if expectations:
         found.mismatches.extend(_broken_expectations(analysis))
     seconds = time.perf_counter() - start
     return Verdict(name, len(analysis.rows), tuple(found.mismatches), seconds)
 
 
-def _reraise_out_of_memory(analysis: Analysis, error: Exception, device: Any) -> None:
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        raise UnavailableError(f"{analysis.name} does not fit into the memory of {device}") from None
+def _unavailable(analysis: Analysis, device: Any, error: Exception) -> UnavailableError:
+    return UnavailableError(f"{analysis.name} can't be run on {device}: {first_line(error)}")
 
 
 class _Findings:
