@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from shapecalc import document
+from shapecalc import document, nodes
 from shapecalc.blocks import read_blocks
-from shapecalc.document import Node, Scalar, Source, kind
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted, written
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import InputSpec, parse_input
+from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.reader import StepReader
 from shapecalc.steps import Argument, Block, Steps, resolve
 from shapecalc.values import WORDS, identifier, read_value, require_mapping
@@ -91,7 +91,7 @@ def given_value(text: str) -> object:
         UsageError: it is none of these.
     """
     node = document.read(Source("the value", text))
-    if isinstance(node, document.Sequence):
+    if isinstance(node, nodes.Sequence):
         return [given_value(item.text) for item in node.items if isinstance(item, Scalar)]
     if not isinstance(node, Scalar):
         raise UsageError(f"{quoted(text)} is no value for a parameter")
@@ -112,7 +112,7 @@ def parse(text: str, name: str = "<text>") -> Architecture:
     root = document.read(source)
     if root is None or (isinstance(root, Scalar) and root.value() is None):
         raise UsageError(f"{name}: the file is empty", hint="an architecture has the keys input and layers")
-    if not isinstance(root, document.Mapping):
+    if not isinstance(root, nodes.Mapping):
         raise UsageError(
             f"an architecture is a mapping with the keys input and layers, not {kind(root)}",
             place=source.place_of(root),
@@ -123,7 +123,7 @@ def parse(text: str, name: str = "<text>") -> Architecture:
 class _FileReader:
     """Reads the keys of a file; each key's method takes the key's node."""
 
-    def __init__(self, source: Source, root: document.Mapping) -> None:
+    def __init__(self, source: Source, root: nodes.Mapping) -> None:
         self.source = source
         self.root = root
 
@@ -182,7 +182,7 @@ class _FileReader:
         return parameters
 
     def inputs(self, node: Node) -> dict[str, tuple[InputSpec, Node]]:
-        if not isinstance(node, document.Mapping):
+        if not isinstance(node, nodes.Mapping):
             return {"input": (self.input(node), node)}
         if not node.entries:
             raise self.source.error("at least one input is needed", node)

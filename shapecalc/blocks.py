@@ -9,9 +9,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from shapecalc import document
-from shapecalc.document import Node, Scalar, Source
 from shapecalc.errors import ShapecalcError, quoted, shorten
 from shapecalc.layers import LAYERS
+from shapecalc.nodes import Node, Scalar, Source
 from shapecalc.reader import BESIDE, GROUP, StepReader
 from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
 from shapecalc.values import WORDS, is_name, read_value, require_mapping

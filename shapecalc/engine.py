@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
 from shapecalc.counting import block_scope, copies_of, refuse_too_large
-from shapecalc.document import Node as FileNode
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
+from shapecalc.nodes import Node as FileNode
 from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.tensors import Tensor

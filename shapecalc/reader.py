@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from shapecalc import document
-from shapecalc.document import Node, Scalar, Sequence, Source, kind
+from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.expressions import Expression
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
 from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
 from shapecalc.values import WORDS, identifier, is_name, read_value
 
@@ -53,7 +53,7 @@ class StepReader:
     def read_step(self, node: Node) -> Step:
         if isinstance(node, Scalar):
             return self.build(node, None, {})
-        if not isinstance(node, document.Mapping):
+        if not isinstance(node, nodes.Mapping):
             hint = "several steps as one are written seq: [first, second]"
             raise self.source.error(f"a step can't be {kind(node)}", node, hint)
         beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
@@ -183,7 +183,7 @@ class StepReader:
         """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
         if value is None or (isinstance(value, Scalar) and value.value() is None):
             return {}
-        if isinstance(value, document.Mapping):
+        if isinstance(value, nodes.Mapping):
             if "<<" in value.entries:
                 hint = "write the arguments out, or make a block of what repeats"
                 raise self.source.error("merge keys are not read", value.entries["<<"][0], hint)
@@ -205,18 +205,11 @@ class StepReader:
         joins = layer.joins()
         main = "branches" if joins else layer.main_argument()
         given = self.given(value, main, key, bool(layer.fields))
-        arguments = {}
-        for name, (where, node) in given.items():
-            if joins and name == "branches":
-                continue
-            if name not in layer.fields:
-                error = layer.unknown_argument(name).about(key.text)
-                if name in BESIDE:
-                    error.hint = f"write it beside the step: {{{key.text}: …, {name}: …}}"
-                raise error.at(self.source.place_of(where))
-            field = layer.fields[name]
-            arguments[name] = self.argument(node, f"{key.text}: {name}", field.words, numeric=field.numeric)
-        branches = self.branches(given.get("branches", (key, None))[1], key) if joins else ()
+        _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
+        arguments = {
+            name: self.layer_argument(layer, name, where, node) for name, (where, node) in given.items()
+        }
+        branches = self.branches(listed_branches, key) if joins else ()
         uses = frozenset().union(*(names_in(argument.value) for argument in arguments.values()))
         step = LayerStep(
             type=layer,
@@ -228,6 +221,16 @@ class StepReader:
         if not uses:
             self.check(step)
         return step
+
+    def layer_argument(self, layer: type[Layer], name: str, where: Node, node: Node) -> Argument:
+        field = layer.fields.get(name)
+        if field is not None:
+            subject = f"{layer.__name__}: {name}"
+            return self.argument(node, subject, field.words, numeric=field.numeric)
+        error = layer.unknown_argument(name).about(layer.__name__)
+        if name in BESIDE:
+            error.hint = f"write it beside the step: {{{layer.__name__}: …, {name}: …}}"
+        raise error.at(self.source.place_of(where))
 
     def check(self, step: LayerStep) -> None:
         """Find wrong constants now, in blocks that are never used too."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.document import Node
 from shapecalc.errors import ArchitectureError
 from shapecalc.expressions import Expression, Scope
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.nodes import Node
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
 """A value as a file gives it: a constant, a word, an expression, or a list of these."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from shapecalc import document
-from shapecalc.document import Node, Scalar, Sequence, Source, kind
+from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.expressions import parse_expression
 from shapecalc.layers import LAYERS
+from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
 from shapecalc.steps import Value
 
 _LONGEST_NAME = 100
@@ -20,7 +20,7 @@ WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() for
 
 def is_name(text: str, plain: bool = True) -> bool:
     """Whether a text can be the name of a block, a parameter, a tensor; in quotes, `on` and `true` can."""
-    constant = plain and (document.is_ambiguous(text) or not isinstance(document.constant(text), str))
+    constant = plain and (nodes.is_ambiguous(text) or not isinstance(nodes.constant(text), str))
     return bool(_IDENTIFIER.fullmatch(text)) and len(text) <= _LONGEST_NAME and not constant
 
 
@@ -36,8 +36,8 @@ def identifier(node: Node, source: Source, what: str) -> str:
     raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
 
 
-def require_mapping(node: Node, source: Source, what: str) -> document.Mapping:
-    if not isinstance(node, document.Mapping):
+def require_mapping(node: Node, source: Source, what: str) -> nodes.Mapping:
+    if not isinstance(node, nodes.Mapping):
         raise source.error(f"{what} must be a mapping, not {kind(node)}", node)
     return node
 
@@ -72,7 +72,7 @@ def read_value(
 
 def unknown_name(name: str, scope: Collection[str], words: frozenset[str]) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
-    if document.is_ambiguous(name):
+    if nodes.is_ambiguous(name):
         hint = "a flag is written true or false"
     elif hint is None:
         hint = f"known here: {listed(scope)}" if scope else "no parameter is known here"

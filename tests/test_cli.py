@@ -193,6 +193,12 @@ def test_wrong_use(command: str, code: int, message: str, run: Command) -> None:
     assert message in done.err
 
 
+def test_help_names_every_column(run: Command) -> None:
+    shown = run("show", "--help").out
+    for key in run("show", "nin", "--columns", "nothing").err.partition("hint: columns: ")[2].split(", "):
+        assert key.strip() in shown
+
+
 def test_version(run: Command) -> None:
     assert run("--version").out == f"shapecalc {shapecalc.__version__}\n"
 

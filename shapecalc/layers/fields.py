@@ -67,6 +67,10 @@ class Field(Generic[T]):
         """What the field accepts, in words: "a whole number of at least 1"."""
         raise NotImplementedError
 
+    def text(self, value: T) -> str:
+        """The value as a file would write it, at its shortest."""
+        return written(value)
+
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (", or null" if self.optional else "")
         hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
@@ -154,6 +158,9 @@ class PerAxis(Field["tuple[Dim, ...]"]):
             return None
         return tuple(items)
 
+    def text(self, value: tuple[Dim, ...]) -> str:
+        return written(value[0] if value and len(set(value)) == 1 else value)
+
     def fits(self, item: object) -> bool:
         return is_size(item, self.minimum) or (item is None and self.optional_items)
 
@@ -175,6 +182,9 @@ class Padding(Field["tuple[Dim, ...] | str"]):
         if isinstance(value, str):
             return value if value in self.words else None
         return self.numbers.accept(value, axes)
+
+    def text(self, value: tuple[Dim, ...] | str) -> str:
+        return value if isinstance(value, str) else self.numbers.text(value)
 
     def describe(self, axes: int) -> str:
         return f"{self.numbers.describe(axes)}, same or valid"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.errors import UsageError, nearest, quoted, written
+from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.grid import (
     Column,
     Grid,
@@ -40,19 +40,10 @@ def _share(part: int, whole: int) -> float:
 
 
 def _arguments(cell: Cell) -> str:
+    """Arguments in one line: `out_channels 96, kernel_size 11`."""
     row = own_row(cell.analysis, cell.node)
-    return arguments_text(row.arguments) if row else ""
-
-
-def arguments_text(arguments: dict[str, Any]) -> str:
-    """Arguments in one line, a pair of equal numbers as one: `out_channels 96, kernel_size 11`."""
-    return ", ".join(f"{name} {_argument(value)}" for name, value in arguments.items())
-
-
-def _argument(value: object) -> str:
-    if isinstance(value, tuple):
-        return written(value[0]) if len(set(value)) == 1 else "×".join(map(written, value))
-    return written(value)
+    given = row.arguments if row else {}
+    return ", ".join(f"{name} {row.layer.fields[name].text(value)}" for name, value in given.items() if row)
 
 
 def _inputs(cell: Cell) -> Shape | str:

@@ -1,0 +1,126 @@
+"""What a YAML text is made of: scalars, lists and mappings, each with its place in the user's file."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol, TypeAlias
+
+from shapecalc.errors import ArchitectureError, Place, quoted, shorten
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_REAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_AMBIGUOUS = {"on", "off", "yes", "no"}
+
+Constant: TypeAlias = "int | float | bool | str | None"
+
+
+class Mark(Protocol):
+    """Where a node starts; `line` and `column` count from 0. PyYAML's own marks are such."""
+
+    line: int
+    column: int
+
+
+class Scalar:
+    """One value as it is written; `plain` is false for quoted text."""
+
+    __slots__ = ("mark", "plain", "text")
+    size = 1
+    height = 0
+
+    def __init__(self, text: str, plain: bool, mark: Mark) -> None:
+        self.text = text
+        self.plain = plain
+        self.mark = mark
+
+    @property
+    def width(self) -> int:
+        return len(self.text) if self.plain else len(self.text) + 2
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether this is a bare word that many YAML readers take for a boolean."""
+        return self.plain and is_ambiguous(self.text)
+
+    def value(self) -> Constant:
+        """The constant that the text stands for; quoted text stands for itself."""
+        return constant(self.text) if self.plain else self.text
+
+
+def is_ambiguous(text: str) -> bool:
+    return text.lower() in _AMBIGUOUS
+
+
+def constant(text: str) -> Constant:
+    """What plain text stands for: YAML 1.2's core schema, without octal and hexadecimal numbers."""
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
+    if _INTEGER.fullmatch(text) and len(text) <= 20:
+        return int(text)
+    if _REAL.fullmatch(text) and len(text) <= 40:
+        return float(text)
+    return text
+
+
+class Collection:
+    """What lists and mappings have: once complete, the `size` in nodes and the `height` in levels."""
+
+    __slots__ = ("height", "mark", "size")
+    width = 1
+    mark: Mark
+    size: int
+    height: int
+
+
+class Sequence(Collection):
+    __slots__ = ("items",)
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.height = 1
+        self.items: list[Node] = []
+
+
+class Mapping(Collection):
+    __slots__ = ("entries",)
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.height = 1
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+
+
+Node: TypeAlias = "Scalar | Sequence | Mapping"
+
+
+class Source:
+    """A file's name and text: what turns a mark into a place."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    def place(self, mark: Mark, width: int = 1) -> Place:
+        lines = self.text.splitlines()
+        line = lines[mark.line] if mark.line < len(lines) else ""
+        return Place(self.name, mark.line + 1, mark.column + 1, line, max(width, 1))
+
+    def place_of(self, node: Node) -> Place:
+        return self.place(node.mark, node.width)
+
+    def error(self, message: str, node: Node, hint: str | None = None) -> ArchitectureError:
+        """An error of the description, at `node`."""
+        return ArchitectureError(message, hint=hint, place=self.place_of(node))
+
+
+def kind(node: Node) -> str:
+    """What a node is, in the words of an error message."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    value = node.value()
+    if value is None:
+        return "nothing"
+    return f"the text {quoted(node.text)}" if isinstance(value, str) else shorten(node.text)
