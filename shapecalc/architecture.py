@@ -72,16 +72,24 @@ class Architecture:
 
 def _override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
         value = tuple(value)
+    elif type(value) not in (int, float, bool, str):
+        raise UsageError(
+            f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
+        )
     if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
         return value
-    # A kernel may be 3 or [3, 5], a padding 2 or same: the layer that it is for judges these.
-    if all(type(v) is int or isinstance(v, tuple) or v in WORDS for v in (value, default)):
+    if _judged_by_a_layer(value) and _judged_by_a_layer(default):
         return value
     needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
     needed = needed or f"of the kind of its default, {written(default)}"
     raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+
+
+def _judged_by_a_layer(value: object) -> bool:
+    """A kernel may be 3 or [3, 5], a padding 2 or same: which of them, the layer it is for knows."""
+    return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
 
 
 def given_value(text: str) -> object:
@@ -91,8 +99,8 @@ def given_value(text: str) -> object:
         UsageError: it is none of these.
     """
     node = document.read(Source("the value", text))
-    if isinstance(node, nodes.Sequence):
-        return [given_value(item.text) for item in node.items if isinstance(item, Scalar)]
+    if isinstance(node, nodes.Sequence) and all(isinstance(item, Scalar) for item in node.items):
+        return tuple(item.value() for item in node.items if isinstance(item, Scalar))
     if not isinstance(node, Scalar):
         raise UsageError(f"{quoted(text)} is no value for a parameter")
     return node.value()

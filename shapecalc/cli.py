@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -215,5 +216,6 @@ def main() -> None:
 
 
 def _report(error: ShapecalcError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    with suppress(OSError):  # standard error that can't be written either: the exit code still tells
+        print(f"error: {error}", file=sys.stderr)
     return error.exit_code

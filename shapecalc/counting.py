@@ -59,7 +59,7 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
     Raises:
         ArchitectureError: with the number of rows.
     """
-    values = tuple([(type(value), value) for value in scope.values()])
+    values = tuple(map(repr, scope.values()))
     if values in _FINE.get(architecture, ()):
         return
     rows, nodes, _ = _Counter(architecture, scope).extent(architecture.layers, scope, (), 0)
@@ -110,7 +110,7 @@ class _Counter:
             if isinstance(step, BlockStep):
                 scope = block_scope(step, scope, self.outer, self.architecture)
                 own = [scope[name] for name in self.architecture.blocks[step.block].parameters]
-                what, values = step.block, tuple([(type(value), value) for value in own])
+                what, values = step.block, tuple(map(repr, own))
         except ArchitectureError:
             self.failed = True
             return Extent()

@@ -71,8 +71,8 @@ def _inputs(
 
 def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
     if isinstance(given, Tensor):
-        return given
-    if isinstance(given, (list, tuple)) and all(type(size) is int for size in given):
+        text = f"{'x'.join(map(str, given.shape))}:{given.dtype}"
+    elif isinstance(given, (list, tuple)) and all(type(size) is int for size in given):
         text = "x".join(map(str, given))
     elif isinstance(given, str):
         text = given

@@ -46,6 +46,13 @@ def cells(text: str) -> int:
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
+def visible(text: str) -> str:
+    """A text whose control characters, which a terminal would obey, are written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shorten(text: str, length: int = 60) -> str:
     """A text with its end left out where it is longer than an error message should quote."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
@@ -87,9 +94,9 @@ class ShapecalcError(Exception):
         path: str | None = None,
         argument: str | None = None,
     ) -> None:
-        self.message = shorten(message, LONGEST)
+        self.message = shorten(visible(message), LONGEST)
         super().__init__(self.message)
-        self.hint = hint and shorten(hint, LONGEST)
+        self.hint = hint and shorten(visible(hint), LONGEST)
         self.place = place
         self.path = path
         self.argument = argument

@@ -14,7 +14,7 @@ from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
 from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
 from shapecalc.values import WORDS, identifier, is_name, read_value
 
-_HEAD = re.compile(r"(?:torch\.)?(?:nn\.)?(\w+)(.*)", re.DOTALL)
+_CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 BESIDE = ("times", "as", "from")
 """What may be written beside a step."""
 GROUP = "seq"
@@ -83,17 +83,27 @@ class StepReader:
         """The word that says what a step is."""
         if is_name(key.text, key.plain):
             return key.text
-        name, rest = found.groups() if (found := _HEAD.match(key.text)) else ("", "")
-        argument = shorten(rest.strip("():, "), 20)
-        if self.is_type(name) and not argument.startswith(("-", "/", "#")):
-            hint = (
-                f"write {name}: {argument}, with a colon and a space" if argument else f"write {name} alone"
-            )
-        elif key.value() is None:
+        hint = self.call_hint(key)
+        if key.value() is None:
             hint = "a dash begins a step; [] is the current tensor"
-        else:
+        if hint is None:
             return identifier(key, self.source, "a step")
         raise self.source.error(f"a step must be a name, not {kind(key)}", key, hint)
+
+    def call_hint(self, key: Scalar) -> str | None:
+        """For a step that is written as Python or in one word with its argument, how to write it here."""
+        found = _CALL.fullmatch(key.text.strip())
+        if not found or not (found[2] in LAYERS or found[2] in self.blocks):
+            return None
+        prefix, name, argument = found.groups(default="")
+        argument = argument.strip("():, ")
+        if prefix and not argument:
+            return f"write {name} without {prefix}"
+        if not argument:
+            return f"write {name} alone"
+        if "," in argument or "=" in argument:
+            return f"write {name}: {{argument: value, …}}, each argument by its name"
+        return f"write {name}: {shorten(argument, 20)}, with a colon and a space"
 
     def build(self, key: Scalar, value: Node | None, beside: Mapping[str, Node]) -> Step:
         """The step of type `key` with the arguments `value`."""
@@ -161,6 +171,8 @@ class StepReader:
             if name not in parameters:
                 takes = listed(parameters) or "no arguments"
                 hint = nearest(name, parameters) or f"{block} takes {takes}"
+                if name in BESIDE:
+                    hint = f"write it beside the step: {{{block}: …, {name}: …}}"
                 raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
             arguments[name] = self.argument(node, f"{block}: {name}", WORDS, numeric=True)
         for name, default in parameters.items():

@@ -87,8 +87,8 @@ class LayerStep(Step):
         Raises:
             ArchitectureError: an argument is wrong; its name is the error's `argument`.
         """
-        # 1, 1.0 and True are equal, and not the same argument: their types belong to the key.
-        key = tuple([(value := scope[name], type(value)) for name in self.uses]) if self.uses else ()
+        # 1, 1.0 and True are equal, and not the same argument: their texts differ.
+        key = tuple([repr(scope[name]) for name in self.uses]) if self.uses else ()
         layer = self.bound.get(key)
         if layer is None:
             layer = self.bound[key] = self.build(scope)

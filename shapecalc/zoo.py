@@ -30,7 +30,8 @@ def folders() -> list[Path]:
 
 def names(folder: Path | None = None) -> list[str]:
     """The names of the architectures in a folder, by default of those shipped, sorted."""
-    return sorted(path.stem for path in (folder or shipped()).glob("*.yaml"))
+    files = (path for path in (folder or shipped()).glob("*.yaml") if _is_readable(path))
+    return sorted(path.stem for path in files if not _is_path(path.stem))
 
 
 def known() -> dict[str, Path]:

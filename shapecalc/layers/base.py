@@ -116,7 +116,8 @@ class Layer:
         """The arguments of the type in one line, those that must be written first."""
         ordered = sorted(cls.fields.items(), key=lambda item: not item[1].required)
         listed = (name if field.required else f"{name}?" for name, field in ordered)
-        return f"{cls.__name__} takes {', '.join(listed)}" if cls.fields else "it takes no arguments"
+        names = [*(["branches"] if cls.joins() else []), *listed]
+        return f"{cls.__name__} takes {', '.join(names)}" if names else "it takes no arguments"
 
     @classmethod
     def main_argument(cls) -> str | None:

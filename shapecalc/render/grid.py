@@ -92,13 +92,13 @@ def print_table(grid: Grid) -> None:
     The lines are the same in a pipe and on a terminal; only a terminal gets styles, from rich, and only
     then is rich imported: it takes as long as all else that a command does.
     """
-    width = get_terminal_size((DEFAULT_WIDTH, 24)).columns
+    width = max(1, get_terminal_size((DEFAULT_WIDTH, 24)).columns)
     lines = [[(grid.heading, "bold")], [], *_laid_out(_fit(grid, width)), []]
     lines += [[(note, "")] for note in grid.notes]
     while not lines[-1]:
         lines.pop()
     if sys.stdout.isatty():
-        _print_styled(lines)
+        _print_styled(lines, width)
     else:
         print("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
 
@@ -121,11 +121,11 @@ def _laid_out(grid: Grid) -> Iterator[_Styled]:
         yield line
 
 
-def _print_styled(lines: Sequence[_Styled]) -> None:
+def _print_styled(lines: Sequence[_Styled], width: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=width)
     for line in lines:
         text = Text.assemble(*line)
         text.rstrip()
