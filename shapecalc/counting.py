@@ -12,7 +12,7 @@ from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, 
 
 MOST_ROWS = 1_000_000
 _MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
-_MOST_STEPS = 500_000  # steps of different blocks or arguments that are looked at to count
+_MOST_STEPS = 300_000  # steps of different blocks or arguments that are looked at to count
 _DEEPEST = 100  # blocks, groups and branches within each other
 
 

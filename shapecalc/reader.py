@@ -81,7 +81,7 @@ class StepReader:
 
     def head(self, key: Scalar) -> str:
         """The word that says what a step is."""
-        if is_name(key.text, key.plain):
+        if self.is_type(key.text) or is_name(key.text, key.plain):
             return key.text
         hint = self.call_hint(key)
         if key.value() is None:
