@@ -24,14 +24,14 @@ from shapecalc.document import LARGEST_FILE
 
 SECONDS = 2.0
 MEGABYTES = 500
-LENIENT = 1.5
-"""Processors differ, and memory of the interpreter itself is in the figure."""
+LENIENT = 3
+"""Processors differ by that much, and by the hour on shared ones; a bomb that goes off takes minutes."""
 
 CHILD = """
 import json, resource, sys
 
 sys.setrecursionlimit(1000)
-resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
+resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, 2_000_000_000))
 
 import shapecalc
