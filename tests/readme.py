@@ -6,6 +6,7 @@ python tests/readme.py command N     print the N-th command to type
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -34,7 +35,10 @@ def as_run(example: str) -> str:
 
 def _output(command: str) -> str:
     words = [sys.executable, "-m", *command.split()]
-    run = subprocess.run(words, capture_output=True, text=True, check=False, cwd=README.parent)
+    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    run = subprocess.run(
+        words, capture_output=True, encoding="utf-8", check=False, cwd=README.parent, env=env
+    )
     return run.stdout + run.stderr
 
 

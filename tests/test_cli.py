@@ -205,8 +205,10 @@ def test_version(run: Command) -> None:
 
 def shell(*words: str, cwd: Path, text: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "shapecalc", *words]
-    full = {**os.environ, **env}
-    return subprocess.run(command, cwd=cwd, input=text, capture_output=True, text=True, env=full, check=False)
+    full = {**os.environ, "PYTHONIOENCODING": "utf-8", **env}
+    return subprocess.run(
+        command, cwd=cwd, input=text, capture_output=True, encoding="utf-8", env=full, check=False
+    )
 
 
 def test_names_are_looked_up_in_order(tmp_path: Path) -> None:
