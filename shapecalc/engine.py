@@ -31,8 +31,8 @@ def analyse(
 
     Args:
         architecture: what `shapecalc.load` or `shapecalc.parse` gave.
-        input: the shape in place of the file's own, as text (`"1x3x224x224"`) or sizes; by name where
-            the network has several inputs.
+        input: the shape in place of the file's own, as text (`"1x3x224x224"`), sizes or a `Tensor`; by
+            name where the network has several inputs.
         parameters: values in place of the defaults of the file's parameters.
 
     Raises:

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.render.grid import (
-    Column,
-    Grid,
-    Line,
-    count,
-    print_grid,
-    print_json,
-    shape,
-)
+from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape
 from shapecalc.results import Analysis
 
 _COLUMNS = (
@@ -45,6 +37,6 @@ def to_json(name: str, analysis: Analysis) -> dict[str, object]:
         "name": name,
         "network": analysis.name,
         "source": analysis.architecture.source,
-        "inputs": {name: tensor.to_dict() for name, tensor in analysis.inputs.items()},
+        "inputs": {own: tensor.to_dict() for own, tensor in analysis.inputs.items()},
         "totals": analysis.totals.to_dict(),
     }

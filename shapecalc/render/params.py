@@ -6,16 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.errors import UsageError
-from shapecalc.render.grid import (
-    Column,
-    Grid,
-    Line,
-    count,
-    print_grid,
-    print_json,
-    shape,
-    size,
-)
+from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.tree import label, outline, own_row
 from shapecalc.results import Analysis, Node
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from shapecalc.results import Analysis, Node, Row
 
-_BRANCHES = ("branch", "input")
-
 
 def outline(
     nodes: Sequence[Node], depth: int | None, prefix: str = "", top: bool = True

@@ -43,10 +43,8 @@ def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = T
         if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise _unavailable(analysis, device, error.error) from None
         found.add(error.row, "run in torch", "accepted", str(error))
-    except (
-        RuntimeError,
-        TypeError,
-    ) as error:  # of the device itself, before a layer runs on it or after the last
+    except (RuntimeError, TypeError) as error:
+        # Of the device itself, before a layer runs on it or after the last.
         raise _unavailable(analysis, device, error) from None
     if expectations:
         found.mismatches.extend(_broken_expectations(analysis))
