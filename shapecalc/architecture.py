@@ -10,11 +10,13 @@ from typing import Any
 from shapecalc import document, nodes
 from shapecalc.blocks import read_blocks
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted, written
+from shapecalc.expressions import parse_expression
 from shapecalc.garbage import without_collecting
-from shapecalc.inputs import InputSpec, parse_input
+from shapecalc.inputs import InputSpec, check_symbol, parse_input
 from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.reader import StepReader
 from shapecalc.steps import Argument, Block, Steps, resolve
+from shapecalc.symbolic import Dim, Expr, symbol
 from shapecalc.values import WORDS, identifier, read_value, require_mapping
 
 _FIGURES = ("params", "macs", "output", "source")
@@ -74,17 +76,35 @@ def _override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
     if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
         value = tuple(value)
-    elif type(value) not in (int, float, bool, str):
+    elif isinstance(value, str) and type(default) is int and value not in WORDS:
+        value = _formula(name, value)
+    elif type(value) not in (int, float, bool, str, Expr):
         raise UsageError(
             f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
         )
     if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
+        return value
+    if isinstance(value, Expr) and type(default) is int:
         return value
     if _judged_by_a_layer(value) and _judged_by_a_layer(default):
         return value
     needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
     needed = needed or f"of the kind of its default, {written(default)}"
     raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+
+
+def _formula(name: str, text: str) -> Dim:
+    """The formula, or the number, that a text in place of a number stands for."""
+    try:
+        expression = parse_expression(text)
+        for own in sorted(expression.names):
+            check_symbol(own)
+        value: Dim = expression({own: symbol(own) for own in expression.names})
+    except ArchitectureError as error:
+        raise UsageError(
+            f"the parameter {name} can't be {quoted(text)}: {error.message}", hint=error.hint
+        ) from None
+    return value
 
 
 def _judged_by_a_layer(value: object) -> bool:

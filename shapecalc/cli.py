@@ -56,7 +56,10 @@ Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name o
 Input = Annotated[
     list[str] | None,
     typer.Option(
-        "--input", "-i", metavar="SHAPE", help="As in 1x3x224x224; NAME=SHAPE if there are several."
+        "--input",
+        "-i",
+        metavar="SHAPE",
+        help="As in 1x3x224x224 or Nx3xHxW; NAME=SHAPE if there are several.",
     ),
 ]
 Set = Annotated[
@@ -66,6 +69,10 @@ Set = Annotated[
     ),
 ]
 Depth = Annotated[int | None, typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
+Ascii = Annotated[
+    bool,
+    typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),
+]
 Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the output.")]
 
 
@@ -96,6 +103,7 @@ def show(
         Layout, typer.Option(help="The order of axes in printed shapes of four axes or more.")
     ] = Layout.NCHW,
     format: Form = Format.table,
+    ascii: Ascii = False,
 ) -> None:
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
     from shapecalc.render.show import print_show
@@ -111,6 +119,7 @@ def params(
     depth: Depth = None,
     dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype.float32,
     format: Form = Format.table,
+    ascii: Ascii = False,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
     from shapecalc.render.params import print_params

@@ -8,17 +8,19 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
+from shapecalc.conditions import Condition, collecting
 from shapecalc.counting import block_scope, copies_of, refuse_too_large
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
 from shapecalc.garbage import without_collecting
-from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, parse_input
+from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
 from shapecalc.nodes import Node as FileNode
 from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
+from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import Tensor
 
-InputText: TypeAlias = "str | Sequence[int] | Tensor"
+InputText: TypeAlias = "str | Sequence[Dim] | Tensor"
 
 
 @without_collecting
@@ -31,18 +33,20 @@ def analyse(
 
     Args:
         architecture: what `shapecalc.load` or `shapecalc.parse` gave.
-        input: the shape in place of the file's own, as text (`"1x3x224x224"`), sizes or a `Tensor`; by
-            name where the network has several inputs.
-        parameters: values in place of the defaults of the file's parameters.
+        input: the shape in place of the file's own, as text (`"1x3x224x224"`, `"Nx3xHxW"`), sizes or a
+            `Tensor`; by name where the network has several inputs.
+        parameters: values in place of the defaults of the file's parameters; a text in place of a number
+            is a formula (`{"classes": "K"}`).
 
     Raises:
         UsageError: `input` or `parameters` name something that the file lacks.
         ArchitectureError: the network can't take the input, or is wrong in itself.
     """
     scope = architecture.scope(parameters)
-    inputs = _inputs(architecture, input, scope)
     refuse_too_large(architecture, scope)
-    return _Run(architecture, scope, inputs).analysis()
+    with collecting() as conditions:
+        inputs = _inputs(architecture, input, scope)
+    return _Run(architecture, scope, inputs, conditions).analysis()
 
 
 def _inputs(
@@ -70,16 +74,15 @@ def _inputs(
 
 
 def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
-    if isinstance(given, Tensor):
-        text = f"{'x'.join(map(str, given.shape))}:{given.dtype}"
-    elif isinstance(given, (list, tuple)) and all(type(size) is int for size in given):
-        text = "x".join(map(str, given))
-    elif isinstance(given, str):
-        text = given
-    else:
-        raise UsageError(f"an input is text such as '1x3x224x224' or a list of sizes, not {given!r}")
+    dtype = own.dtype or DEFAULT_DTYPE
     try:
-        return parse_input(text).tensor(scope, own.dtype or DEFAULT_DTYPE)
+        if isinstance(given, str):
+            return parse_input(given).tensor(scope, dtype)
+        if isinstance(given, Tensor):
+            return checked(given)
+        if isinstance(given, (list, tuple)) and all(type(size) in (int, Expr) for size in given):
+            return checked(Tensor(tuple(given), dtype))
+        raise UsageError(f"an input is text such as '1x3x224x224' or a list of sizes, not {given!r}")
     except ArchitectureError as error:
         raise UsageError(error.message, hint=error.hint) from None
 
@@ -87,8 +90,15 @@ def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
 class _Run:
     """One execution: rows as they come, and the wires that lead between them."""
 
-    def __init__(self, architecture: Architecture, scope: Scope, inputs: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        scope: Scope,
+        inputs: Mapping[str, Tensor],
+        conditions: Sequence[Condition],
+    ) -> None:
         self.architecture = architecture
+        self.conditions = list(conditions)
         self.scope = scope
         self.inputs = inputs
         self.rows: list[Row] = []
@@ -106,7 +116,14 @@ class _Run:
             tree=tree,
             outputs=tuple(wire.tensor for wire in out),
             output_edges=tuple(wire.edge for wire in out),
+            conditions=tuple(self.conditions),
         )
+
+    def require(self, conditions: Sequence[Condition], path: str) -> None:
+        """Add conditions to the result, but for those that follow from one that is there already."""
+        for condition in conditions:
+            if not any(known.implies(condition) for known in self.conditions):
+                self.conditions.append(condition._replace(path=path))
 
     def error(self, error: ArchitectureError, node: FileNode, path: str) -> ArchitectureError:
         return error.at(self.architecture.document.place_of(node), path)
@@ -177,6 +194,8 @@ class _Body:
             figures = layer.figures(inputs)
         except ArchitectureError as error:
             raise self.run.error(error.about(step.label), step.blame(error), path) from None
+        if figures.conditions:
+            self.run.require(figures.conditions, path)
         number = len(self.run.rows)
         self.run.rows.append(Row(path, layer, sources, figures))
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children

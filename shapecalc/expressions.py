@@ -16,7 +16,8 @@ from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 from shapecalc.errors import ArchitectureError, quoted, written
-from shapecalc.tensors import LARGEST, Dim
+from shapecalc.symbolic import Dim, Expr, maximum, minimum
+from shapecalc.tensors import LARGEST
 
 Scope: TypeAlias = Mapping[str, Any]
 """The values of the names that an expression may use."""
@@ -28,7 +29,7 @@ _HINT = "whole-number arithmetic knows + - * // ( ) min max, numbers and the nam
 _COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
 _LONGEST = 500
 _DEEPEST = 40
-_FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": min, "max": max}
+_FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": minimum, "max": maximum}
 _OPERATORS: dict[str, Callable[[Dim, Dim], Dim]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -161,13 +162,13 @@ def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text
     def value(scope: Scope) -> Dim:
         a, b = left(scope), right(scope)
         for operand in (a, b):
-            if type(operand) is not int:
+            if type(operand) is not int and not isinstance(operand, Expr):
                 raise ArchitectureError(f"{quoted(text)}: {written(operand)} is no whole number")
         try:
             result = function(a, b)
         except ZeroDivisionError:
             raise ArchitectureError(f"{quoted(text)} divides {a} by zero") from None
-        if abs(result) > LARGEST:
+        if isinstance(result, int) and abs(result) > LARGEST:
             raise ArchitectureError(f"{quoted(text)} is too large: sizes stay below 2**63")
         return result
 

@@ -1,15 +1,18 @@
-"""The text of an input: `1x3x224x224`, `Nx128:int64`, `Nx3x4*hx4*w`."""
+"""The text of an input: `1x3x224x224`, `Nx128:int64`, `Nx3x4*hx4*w`; letters are symbols."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
+from shapecalc.conditions import at_least
+from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
 from shapecalc.expressions import Expression, Scope, parse_expression
+from shapecalc.symbolic import Expr, symbol
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"
+RESERVED = ("floor", "ceil", "min", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +26,35 @@ class InputSpec:
     def tensor(self, scope: Scope, dtype: str = DEFAULT_DTYPE) -> Tensor:
         """The tensor with the sizes evaluated; `dtype` is for a text that has none.
 
+        A name that is not in `scope` is a symbol.
+
         Raises:
-            ArchitectureError: a size is symbolic or not positive.
+            ArchitectureError: a size is not positive.
         """
-        symbols = sorted(frozenset().union(*(size.names for size in self.sizes)) - scope.keys())
-        if symbols:
-            raise ArchitectureError(
-                f"the input {shorten(self.text)} has symbolic sizes: {listed(symbols)}",
-                hint="give numbers in their place with --input; a symbolic size has no x in its name",
-            )
-        sizes = tuple(size(scope) for size in self.sizes)
-        for size in sizes:
-            if type(size) is not int or size < 1:
-                raise ArchitectureError(
-                    f"the input {shorten(self.text)} has a size of {written(size)}: sizes are at least 1"
-                )
-        tensor = Tensor(sizes, self.dtype or dtype)
-        check_size(tensor)
-        return tensor
+        names = frozenset().union(*(size.names for size in self.sizes))
+        known: Scope = {**{name: symbol(name) for name in names}, **scope}
+        return checked(Tensor(tuple(size(known) for size in self.sizes), self.dtype or dtype), self.text)
+
+
+def checked(tensor: Tensor, text: str | None = None) -> Tensor:
+    """The tensor, if an input may be of that shape and dtype; `text` is how the user wrote it.
+
+    Raises:
+        ArchitectureError: it may not.
+    """
+    for size in tensor.shape:
+        if type(size) not in (int, Expr) or not at_least(size, 1, "a size is at least 1"):
+            found = f"has a size of {written(size)}: sizes are at least 1"
+            raise ArchitectureError(f"the input {shorten(text or str(tensor))} {found}")
+    if tensor.dtype not in BYTES:
+        raise unknown_dtype(tensor.dtype, str(tensor))
+    check_size(tensor)
+    return tensor
+
+
+def unknown_dtype(dtype: str, text: str) -> ArchitectureError:
+    hint = nearest(dtype, BYTES) or f"dtypes: {', '.join(BYTES)}"
+    return ArchitectureError(f"{quoted(dtype)} in the input {quoted(text)} is no dtype", hint=hint)
 
 
 def parse_input(text: str) -> InputSpec:
@@ -52,8 +66,7 @@ def parse_input(text: str) -> InputSpec:
     shape, _, dtype = text.strip().partition(":")
     dtype = dtype.strip()
     if ":" in text and dtype not in BYTES:
-        hint = nearest(dtype, BYTES) or f"dtypes: {', '.join(BYTES)}"
-        raise ArchitectureError(f"{quoted(dtype)} in the input {quoted(text)} is no dtype", hint=hint)
+        raise unknown_dtype(dtype, text)
     parts = [part.strip() for part in re.split("[x×]", shape)]
     try:
         if not all(parts) or len(parts) > MOST_AXES:
@@ -64,4 +77,19 @@ def parse_input(text: str) -> InputSpec:
             f"{quoted(text)} is no input shape",
             hint="sizes joined by a small x, as in 1x3x224x224; a symbolic size has no x in its name",
         ) from None
+    for name in frozenset().union(*(size.names for size in sizes)):
+        check_symbol(name)
     return InputSpec(text, sizes, dtype or None)
+
+
+def check_symbol(name: str) -> None:
+    """Refuse a name that a symbol can't have, because formulas use it for something else.
+
+    Raises:
+        ArchitectureError: it is one.
+    """
+    if "x" in name or name in RESERVED:
+        raise ArchitectureError(
+            f"{quoted(name)} can't be the name of a symbol",
+            hint="a symbol has no x in its name, which joins the sizes of a shape, and is no function",
+        )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.architecture import Architecture
+from shapecalc.conditions import Condition
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.base import Weights
-from shapecalc.tensors import BYTES, Dim, Tensor
+from shapecalc.symbolic import Dim, Expr, symbols_in
+from shapecalc.tensors import BYTES, Tensor, for_json
 
 
 class Edge(NamedTuple):
@@ -87,23 +89,19 @@ class Row(NamedTuple):
         return sum([w.elements for w in self.weights.values() if w.buffer])
 
     def to_dict(self) -> dict[str, Any]:
-        outputs = [list(tensor.shape) for tensor in self.outputs]
+        outputs = [for_json(tensor.shape) for tensor in self.outputs]
         return {
             "path": self.path,
             "type": self.type,
-            "arguments": {name: _listed(value) for name, value in self.arguments.items()},
-            "inputs": [list(tensor.shape) for tensor in self.inputs],
+            "arguments": {name: for_json(value) for name, value in self.arguments.items()},
+            "inputs": [for_json(tensor.shape) for tensor in self.inputs],
             "output": outputs[0],
             **({"outputs": outputs} if len(outputs) > 1 else {}),
-            "weights": {name: list(weight.shape) for name, weight in self.weights.items()},
-            "params": self.params,
-            "buffers": self.buffers,
-            "macs": self.macs,
+            "weights": {name: for_json(weight.shape) for name, weight in self.weights.items()},
+            "params": for_json(self.params),
+            "buffers": for_json(self.buffers),
+            "macs": for_json(self.macs),
         }
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 class Node(NamedTuple):
@@ -146,9 +144,9 @@ class Totals:
         """Two per multiply-accumulate: one multiplication, one addition."""
         return 2 * self.macs
 
-    def to_dict(self) -> dict[str, Dim]:
+    def to_dict(self) -> dict[str, int | str]:
         names = ("params", "trainable_params", "buffers", "macs", "flops")
-        return {name: getattr(self, name) for name in names}
+        return {name: for_json(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,25 @@ class Analysis:
     tree: tuple[Node, ...]
     outputs: tuple[Tensor, ...]
     output_edges: tuple[Edge, ...]
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    """What sizes that are formulas must satisfy; its formulas hold where all of these do."""
 
     @property
     def name(self) -> str:
         return self.architecture.name
+
+    @property
+    def symbols(self) -> list[str]:
+        """The names of the symbols in its inputs and parameters, sorted."""
+        sizes = [size for tensor in self.inputs.values() for size in tensor.shape]
+        values = [value for value in self.parameters.values() if isinstance(value, Expr)]
+        return sorted(symbols_in(*sizes, *values))
+
+    @property
+    def decisive_conditions(self) -> tuple[Condition, ...]:
+        """The conditions without those that plainly follow from a later one."""
+        later = enumerate(self.conditions, start=1)
+        return tuple(c for i, c in later if not any(other.implies(c) for other in self.conditions[i:]))
 
     @property
     def totals(self) -> Totals:
@@ -189,12 +201,12 @@ class Analysis:
         return sum(w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
 
     def to_dict(self) -> dict[str, Any]:
-        """The analysis in JSON's types: sizes are integers, MACs and FLOPs counts, weights shapes."""
+        """The analysis in JSON's types: sizes and counts are integers, or formulas as text."""
         return {
             "name": self.name,
             "inputs": {name: tensor.to_dict() for name, tensor in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
-            "outputs": [list(tensor.shape) for tensor in self.outputs],
-            "conditions": list(self.conditions),
+            "outputs": [for_json(tensor.shape) for tensor in self.outputs],
+            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.conditions],
             "totals": self.totals.to_dict(),
         }

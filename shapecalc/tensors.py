@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
+from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
-
-Dim: TypeAlias = int
-"""The size of one axis. Rules use only + - * // on sizes and the `check_*` functions below, so that a
-formula can stand wherever a number does."""
+from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic.notation import UNICODE, within_product
 
 Shape: TypeAlias = tuple[Dim, ...]
 """Sizes of all axes: batch first, channels second, then the spatial axes (N, C, *spatial)."""
@@ -53,12 +53,19 @@ class Tensor(NamedTuple):
         return shape_text(self.shape)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shape": list(self.shape), "dtype": self.dtype}
+        return {"shape": for_json(self.shape), "dtype": self.dtype}
 
 
-def shape_text(shape: Shape) -> str:
+def shape_text(shape: Iterable[Dim]) -> str:
     """A shape as it is printed everywhere: `1×96×54×54`."""
-    return "×".join(map(str, shape)) or "scalar"
+    return "×".join([within_product(size, UNICODE) for size in shape]) or "scalar"
+
+
+def for_json(value: Any) -> Any:
+    """Sizes for programs: a number as it is, a formula as text, several as a list."""
+    if isinstance(value, Expr):
+        return value.ascii()
+    return [for_json(item) for item in value] if isinstance(value, tuple) else value
 
 
 def product(sizes: Shape) -> Dim:
@@ -94,11 +101,13 @@ def broadcast(first: Shape, second: Shape) -> Shape:
     """
     longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
     lead = len(longer) - len(shorter)
+    tail = []
     for axis, (a, b) in enumerate(zip(longer[lead:], shorter, strict=True), start=lead):
-        if a != b and 1 not in (a, b):
+        # A formula that could be 1 is taken not to be: the sizes must be equal.
+        if 1 not in (a, b) and not equal(a, b, "the branches agree", or_one=True):
             raise _differing(first, second, axis - len(longer), axis)
-    tail = tuple(b if a == 1 else a for a, b in zip(longer[lead:], shorter, strict=True))
-    return longer[:lead] + tail
+        tail.append(b if a == 1 else a)
+    return (*longer[:lead], *tail)
 
 
 def _differing(first: Shape, second: Shape, from_last: int, axis: int) -> ArchitectureError:
@@ -121,25 +130,30 @@ def check_size(tensor: Tensor) -> None:
     """Refuse a tensor that torch can't describe, on any device."""
     if tensor.rank > MOST_AXES:
         raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
-    if tensor.elements > LARGEST:
+    elements = tensor.elements
+    if isinstance(elements, int) and elements > LARGEST:
         raise ArchitectureError("a tensor of more than 2**63 - 1 elements, the most that torch can count")
 
 
-def check_equal(found: Dim, needed: Dim, message: str, hint: str | None = None) -> None:
-    """Refuse sizes that differ; `{0}` and `{1}` in the texts are the two sizes."""
-    if found != needed:
+# The checks of sizes. `{0}` and `{1}` in their texts are the two sizes; `why` is what a condition on formulas
+# says that it is for.
+
+
+def check_equal(found: Dim, needed: Dim, message: str, hint: str | None = None, why: str = "") -> None:
+    """Refuse sizes that differ."""
+    if not equal(found, needed, why):
         _refuse(found, needed, message, hint)
 
 
-def check_multiple(size: Dim, of: Dim, message: str, hint: str | None = None) -> None:
-    """Refuse a size that the second one does not divide; texts as in `check_equal`."""
-    if size % of:
+def check_multiple(size: Dim, of: Dim, message: str, hint: str | None = None, why: str = "") -> None:
+    """Refuse a size that the second one does not divide."""
+    if not multiple(size, of, why):
         _refuse(size, of, message, hint)
 
 
-def check_at_least(size: Dim, least: Dim, message: str, hint: str | None = None) -> None:
-    """Refuse a size below a bound; texts as in `check_equal`."""
-    if size < least:
+def check_at_least(size: Dim, least: Dim, message: str, hint: str | None = None, why: str = "") -> None:
+    """Refuse a size below a bound."""
+    if not at_least(size, least, why):
         _refuse(size, least, message, hint)
 
 
@@ -154,32 +168,40 @@ class Window(NamedTuple):
     is their sum, and its k is `extent` (Dumoulin & Visin 2016, arXiv:1603.07285).
     """
 
-    kernel: Dim
-    stride: Dim = 1
-    before: Dim = 0
-    after: Dim = 0
-    dilation: Dim = 1
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
     ceil_mode: bool = False
 
     @property
-    def extent(self) -> Dim:
+    def extent(self) -> int:
         """Elements from the first to the last that one window touches: d(k − 1) + 1."""
         return self.dilation * (self.kernel - 1) + 1
 
     def size(self, n: Dim) -> Dim:
         """How many windows fit on an axis of `n` elements; refuses when none does."""
         slack = n - self.extent + self.before + self.after
-        if self.ceil_mode:
-            # ⌈slack/s⌉ + 1, but torch drops a last window that would start in the padding after the end.
-            size = -(-slack // self.stride) + 1
-            if (size - 1) * self.stride >= n + self.before:
-                size -= 1
-        else:
+        if not self.ceil_mode:
             size = (slack + self.stride) // self.stride
-        if size < 1:
+        else:
+            size = -(-slack // self.stride) + 1
+            if isinstance(size, int) and isinstance(n, int):
+                # torch drops a last window that would start in the padding after the end.
+                size -= (size - 1) * self.stride >= n + self.before
+            elif self.after + self.stride > self.extent:
+                raise ArchitectureError(self._dropped(n), hint="give numbers, or leave ceil_mode out")
+        if not at_least(size, 1, "one window fits"):
             hint = "a larger input, more padding or a smaller kernel makes room"
             raise ArchitectureError(self._too_large(n), hint=hint)
         return size
+
+    def _dropped(self, n: Dim) -> str:
+        return (
+            f"ceil_mode on an input of {n}: with stride {self.stride} a last window may lie outside of the"
+            " input, and is dropped for some sizes only: no formula of this kind gives that"
+        )
 
     def _too_large(self, n: Dim) -> str:
         kernel = f"the kernel of {self.kernel}"

@@ -17,7 +17,8 @@ from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.tensors import Dim, Tensor, check_multiple
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_multiple
 from shapecalc.torch_check.verify import verify
 
 

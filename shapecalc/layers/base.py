@@ -23,9 +23,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
-from shapecalc.tensors import Dim, Shape, Tensor, check_equal, check_size, is_floating, product
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, check_equal, check_size, is_floating, product
 
 LAYERS: dict[str, type[Layer]] = {}
 """Every layer type by its name in a file, which is its class's name."""
@@ -59,6 +61,8 @@ class Figures(NamedTuple):
     outputs: tuple[Tensor, ...]
     weights: Weights
     macs: Dim
+    conditions: tuple[Condition, ...] = ()
+    """What the sizes must satisfy where they are formulas."""
 
 
 class Layer:
@@ -95,16 +99,17 @@ class Layer:
         """
         for name in arguments.keys() - self.fields.keys():
             raise self.unknown_argument(name)
-        for name, field in self.fields.items():
-            value = arguments.get(name, field.default)
-            if field.required and name not in arguments:
-                raise ArchitectureError(
-                    f"{name} is missing: {field.describe(self.axes)}", hint=self.synopsis()
-                )
-            self.__dict__[name] = field.parse(value, self.axes)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
-        self.check()
+        with collecting() as self._conditions:
+            for name, field in self.fields.items():
+                value = arguments.get(name, field.default)
+                if field.required and name not in arguments:
+                    raise ArchitectureError(
+                        f"{name} is missing: {field.describe(self.axes)}", hint=self.synopsis()
+                    )
+                self.__dict__[name] = field.parse(value, self.axes)
+            self.check()
 
     @classmethod
     def unknown_argument(cls, name: str) -> ArchitectureError:
@@ -186,7 +191,8 @@ class Layer:
         if x.rank > 2 and given == product(x.shape[1:]):
             hint = f"a Flatten before it makes the input {x.shape[0]}×{given}"
         try:
-            check_equal(given, size, f"{name} is written as {{0}}, but the input has {{1}} ({x})", hint)
+            message = f"{name} is written as {{0}}, but the input has {{1}} ({x})"
+            check_equal(given, size, message, hint, why=f"{name} is {given}")
         except ArchitectureError as error:
             error.argument = name
             raise
@@ -214,13 +220,15 @@ class Layer:
         fewest, most = self.inputs_range
         if not fewest <= len(inputs) <= most:
             raise ArchitectureError(f"{_range_text(fewest, most)} needed, not {len(inputs)}")
-        self.inferred(inputs)
-        y = self.output(*inputs)
-        outputs = (y,) if isinstance(y, Tensor) else y
-        for output in outputs:
-            check_size(output)
-        weights = MappingProxyType(self.weights(*inputs))
-        return Figures(outputs, weights, self.macs(*inputs, y=outputs[0]))
+        with collecting() as conditions:
+            self.inferred(inputs)
+            y = self.output(*inputs)
+            outputs = (y,) if isinstance(y, Tensor) else y
+            for output in outputs:
+                check_size(output)
+            weights = MappingProxyType(self.weights(*inputs))
+            macs = self.macs(*inputs, y=outputs[0])
+        return Figures(outputs, weights, macs, (*self._conditions, *conditions))
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)

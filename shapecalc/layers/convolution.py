@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.tensors import Dim, Tensor, Window, check_multiple, product
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, Window, check_multiple, product
 
 
 class Convolution(Layer, abstract=True):
@@ -27,6 +29,7 @@ class Convolution(Layer, abstract=True):
             self.groups,
             "out_channels {0} is not divisible by groups {1}",
             "each group makes an equal part of the output channels",
+            why="groups divide the channels",
         )
         if self.padding == "same" and any(s != 1 for s in self.stride):
             raise ArchitectureError(
@@ -41,7 +44,7 @@ class Convolution(Layer, abstract=True):
         axes = zip(self.kernel_size, self.stride, self.ends(), self.dilation, strict=True)
         return tuple(Window(k, s, *ends, d) for k, s, ends, d in axes)
 
-    def ends(self) -> list[tuple[Dim, Dim]]:
+    def ends(self) -> list[tuple[int, int]]:
         """Padding before and after each axis; an odd total of `same` has its extra element after."""
         if not isinstance(self.padding, str):
             return [(p, p) for p in self.padding]
@@ -60,6 +63,7 @@ class Convolution(Layer, abstract=True):
             self.groups,
             "the input's {0} channels are not divisible by groups {1}",
             "each group sees an equal part of the input channels",
+            why="groups divide the channels",
         )
         self.check_padding_mode(space)
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
@@ -75,7 +79,7 @@ class Convolution(Layer, abstract=True):
             return
         for n, (before, after) in zip(space, self.ends(), strict=True):
             pad = max(before, after)
-            if pad > n or (pad == n and self.padding_mode == "reflect"):
+            if not at_least(n, pad + (self.padding_mode == "reflect"), "the padding is made of the input"):
                 raise ArchitectureError(
                     f"padding_mode: {self.padding_mode} can't pad an axis of {n} by {pad}",
                     argument="padding_mode",

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
+from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError, nearest, written
-from shapecalc.tensors import LARGEST, Dim, Tensor
+from shapecalc.symbolic import Dim, Expr
+from shapecalc.tensors import LARGEST, Tensor
 
 if TYPE_CHECKING:
     from shapecalc.layers.base import Layer
@@ -74,13 +76,22 @@ class Field(Generic[T]):
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (", or null" if self.optional else "")
         hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
+        if any(isinstance(item, Expr) for item in (value if isinstance(value, tuple) else (value,))):
+            hint = "a symbol can stand for channels, features and the sizes of an input, not for this"
         return ArchitectureError(
             f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
         )
 
 
-def is_size(value: object, minimum: int) -> bool:
+def is_number(value: object, minimum: int) -> bool:
     return type(value) is int and minimum <= value <= LARGEST
+
+
+def is_size(value: object, minimum: int) -> bool:
+    """Whether a value is a number, or a formula that can be, of at least `minimum`."""
+    if isinstance(value, Expr):
+        return at_least(value, minimum, f"a size is at least {minimum}")
+    return is_number(value, minimum)
 
 
 class Inferred(Field["Dim | None"]):
@@ -137,7 +148,7 @@ class Size(Field[Dim]):
         return error
 
 
-class PerAxis(Field["tuple[Dim, ...]"]):
+class PerAxis(Field["tuple[int, ...]"]):
     """A whole number for each spatial axis; one number stands for all of them."""
 
     def __init__(
@@ -152,24 +163,24 @@ class PerAxis(Field["tuple[Dim, ...]"]):
         self.minimum = minimum
         self.optional_items = optional_items
 
-    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,) * axes
         if len(items) != axes or not all(self.fits(item) for item in items):
             return None
         return tuple(items)
 
-    def text(self, value: tuple[Dim, ...]) -> str:
+    def text(self, value: tuple[int, ...]) -> str:
         return written(value[0] if value and len(set(value)) == 1 else value)
 
     def fits(self, item: object) -> bool:
-        return is_size(item, self.minimum) or (item is None and self.optional_items)
+        return is_number(item, self.minimum) or (item is None and self.optional_items)
 
     def describe(self, axes: int) -> str:
         one = f"a whole number of at least {self.minimum}"
         return one if axes == 1 else f"{one}, or a list of {axes} of them"
 
 
-class Padding(Field["tuple[Dim, ...] | str"]):
+class Padding(Field["tuple[int, ...] | str"]):
     """Padding at both ends of each axis, or one of the words `same` and `valid`."""
 
     words = frozenset({"same", "valid"})
@@ -178,12 +189,12 @@ class Padding(Field["tuple[Dim, ...] | str"]):
         super().__init__(default)
         self.numbers = PerAxis(minimum=0)
 
-    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | str | None:
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | str | None:
         if isinstance(value, str):
             return value if value in self.words else None
         return self.numbers.accept(value, axes)
 
-    def text(self, value: tuple[Dim, ...] | str) -> str:
+    def text(self, value: tuple[int, ...] | str) -> str:
         return value if isinstance(value, str) else self.numbers.text(value)
 
     def describe(self, axes: int) -> str:

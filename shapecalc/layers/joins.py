@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import reduce
 
+from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis
 from shapecalc.layers.fields import Axis
-from shapecalc.tensors import Dim, Tensor, broadcast, promote
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, broadcast, promote
 
 
 def combine(first: Tensor, second: Tensor) -> Tensor:
@@ -57,7 +59,7 @@ class concat(Layer):
                 f"branch {number} has {x.rank} axes ({x}), branch 0 has {first.rank} ({first})"
             )
         for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
-            if i != axis and a != b:
+            if i != axis and not equal(a, b, "the branches agree"):
                 raise ArchitectureError(
                     f"branches 0 and {number} differ on axis {i}: {a} and {b} ({first} and {x})",
                     hint=f"along dim {axis} they may differ, on every other axis they must agree",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.tensors import Dim, Tensor
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor
 
 
 class Linear(Layer):

@@ -39,7 +39,8 @@ class BatchNorm(Layer, abstract=True):
             # Without running statistics, those of the batch are used in evaluation too.
             values = product((x.shape[0], *x.shape[2:]))
             hint = "a larger batch or input, or track_running_stats: true"
-            check_at_least(values, 2, f"each channel of {x} has {{0}} value: its statistics need {{1}}", hint)
+            message = f"each channel of {x} has {{0}} value: its statistics need {{1}}"
+            check_at_least(values, 2, message, hint, why="a channel has statistics")
         return x
 
     def weights(self, x: Tensor) -> Weights:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Size
-from shapecalc.tensors import Dim, Tensor, Window
+from shapecalc.tensors import Tensor, Window
 
 
-def check_half_padding(padding: tuple[Dim, ...], kernel_size: tuple[Dim, ...]) -> None:
+def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
     """torch bounds the padding by half of the kernel as written, whatever its dilation."""
     for p, k in zip(padding, kernel_size, strict=True):
         if 2 * p > k:
@@ -20,10 +20,10 @@ def check_half_padding(padding: tuple[Dim, ...], kernel_size: tuple[Dim, ...]) -
 
 
 def windows(
-    kernel_size: tuple[Dim, ...],
-    stride: tuple[Dim, ...] | None,
-    padding: tuple[Dim, ...],
-    dilation: tuple[Dim, ...],
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...] | None,
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
     ceil_mode: bool,
 ) -> tuple[Window, ...]:
     """The window of each axis; the stride is the kernel's size unless written."""
@@ -97,7 +97,7 @@ class AvgPool2d(Layer):
         return slide(x, self.window)
 
 
-def adapt(x: Tensor, output_size: tuple[Dim | None, ...]) -> Tensor:
+def adapt(x: Tensor, output_size: tuple[int | None, ...]) -> Tensor:
     """The output of an adaptive pooling; an axis whose size is null keeps it."""
     axes = len(output_size)
     check_rank(x, axes + 1, axes + 2)

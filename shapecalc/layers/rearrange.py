@@ -5,7 +5,8 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Layer, check_axis
 from shapecalc.layers.fields import Axis, Sizes
-from shapecalc.tensors import Dim, Shape, Tensor, check_equal, check_multiple, product
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
 
 class Identity(Elementwise):
@@ -34,9 +35,11 @@ def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
     known = product(tuple(size for size in sizes if size != -1))
     listed = "×".join(map(str, sizes))
     if -1 not in sizes:
-        check_equal(elements, known, f"{what} of {{0}} elements can't become {listed}: that has {{1}}")
+        message = f"{what} of {{0}} elements can't become {listed}: that has {{1}}"
+        check_equal(elements, known, message, why=f"they become {listed}")
         return sizes
-    check_multiple(elements, known, f"{what} of {{0}} elements can't become {listed}: {{1}} must divide it")
+    message = f"{what} of {{0}} elements can't become {listed}: {{1}} must divide it"
+    check_multiple(elements, known, message, why=f"they become {listed}")
     return tuple(elements // known if size == -1 else size for size in sizes)
 
 

@@ -10,7 +10,11 @@ from shutil import get_terminal_size
 from typing import Any, TypeAlias
 
 from shapecalc.errors import cells
-from shapecalc.tensors import shape_text
+from shapecalc.render.streams import writable
+from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic.notation import GROUPED, within_product
+from shapecalc.symbolic.notation import text as formula
+from shapecalc.tensors import for_json, shape_text
 
 GAP = 2  # spaces between the columns of a table
 DEFAULT_WIDTH = 80  # where there is no terminal to ask, and COLUMNS is not set
@@ -26,8 +30,8 @@ def shape(value: object) -> str:
 
 
 def count(value: object) -> str:
-    """A whole number with separators: 1,992,166."""
-    return f"{value:,}" if isinstance(value, int) else plain(value)
+    """A whole number with separators: 1,992,166; a formula with such numbers."""
+    return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
 
 
 def percent(value: object) -> str:
@@ -74,7 +78,10 @@ class Grid:
 
     def texts(self) -> list[list[str]]:
         """Every value as it is written, line by line."""
-        return [[c.text(v) for c, v in zip(self.columns, line.values, strict=True)] for line in self.lines]
+        return [
+            [writable(column.text(value)) for column, value in zip(self.columns, line.values, strict=True)]
+            for line in self.lines
+        ]
 
     def without(self, index: int) -> Grid:
         lines = [Line(line.values[:index] + line.values[index + 1 :], line.strong) for line in self.lines]
@@ -164,7 +171,8 @@ def print_csv(grid: Grid) -> None:
 
 
 def _raw(value: object) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else plain(value)
+    written = for_json(value)
+    return "x".join(map(str, written)) if isinstance(written, list) else plain(written)
 
 
 def print_json(value: object) -> None:
@@ -172,19 +180,23 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
-def size(count: int) -> str:
+def size(number: Dim) -> str:
     """Bytes in the unit that suits them: 7.6 MiB."""
-    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    if not isinstance(number, int):
+        return f"{within_product(number, GROUPED)} B"
+    value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024 and len(units) > 1:
         value /= 1024
         units.pop(0)
-    return f"{count} B" if units[0] == "B" else f"{value:,.2f} {units[0]}"
+    return f"{number} B" if units[0] == "B" else f"{value:,.2f} {units[0]}"
 
 
-def short(count: int, unit: str) -> str:
+def short(number: Dim, unit: str) -> str:
     """A count in thousands, millions or billions: 762.30 MMACs."""
-    value, prefixes = float(count), ["", "k", "M", "G", "T", "P"]
+    if not isinstance(number, int):
+        return f"{within_product(number, GROUPED)} {unit}"
+    value, prefixes = float(number), ["", "k", "M", "G", "T", "P"]
     while value >= 1000 and len(prefixes) > 1:
         value /= 1000
         prefixes.pop(0)
-    return f"{count} {unit}" if not prefixes[0] else f"{value:.2f} {prefixes[0]}{unit}"
+    return f"{number} {unit}" if not prefixes[0] else f"{value:.2f} {prefixes[0]}{unit}"

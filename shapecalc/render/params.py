@@ -9,6 +9,7 @@ from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.tree import label, outline, own_row
 from shapecalc.results import Analysis, Node
+from shapecalc.tensors import for_json
 
 _TREE = (
     Column("weight", "Layer, weight"),
@@ -95,8 +96,8 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
                     {
                         "name": name,
                         "kind": weight.kind,
-                        "shape": list(weight.shape),
-                        "count": weight.elements,
+                        "shape": for_json(weight.shape),
+                        "count": for_json(weight.elements),
                     }
                     for name, weight in row.weights.items()
                 ],
@@ -105,10 +106,10 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
             if row.weights
         ],
         "totals": {
-            "params": totals.params,
-            "trainable_params": totals.trainable_params,
-            "buffers": totals.buffers,
-            "bytes": analysis.weight_bytes(dtype),
+            "params": for_json(totals.params),
+            "trainable_params": for_json(totals.trainable_params),
+            "buffers": for_json(totals.buffers),
+            "bytes": for_json(analysis.weight_bytes(dtype)),
             "dtype": dtype,
         },
     }

@@ -21,7 +21,9 @@ from shapecalc.render.grid import (
 )
 from shapecalc.render.tree import label, leaves, outline, own_row
 from shapecalc.results import Analysis, Node, Totals
-from shapecalc.tensors import Shape, Tensor, shape_text
+from shapecalc.symbolic import Dim, ratio
+from shapecalc.symbolic.notation import GROUPED, within_product
+from shapecalc.tensors import Shape, Tensor, for_json, shape_text
 
 
 class Cell(NamedTuple):
@@ -35,8 +37,12 @@ class Cell(NamedTuple):
     layout: str
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _share(part: Dim, whole: Dim) -> float | None:
+    """The part of the whole, None where it differs from input to input."""
+    if part == 0:
+        return 0.0
+    share = ratio(part, whole)
+    return None if share is None else float(share)
 
 
 def _arguments(cell: Cell) -> str:
@@ -159,14 +165,22 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
+    conditions = analysis.decisive_conditions
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(len(analysis.rows))}",
         f"Parameters  {count(totals.params)}, all trainable; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
-        f"Compute     {count(totals.macs)} MACs = {short(totals.flops, 'FLOPs')} (2 per MAC)",
+        f"Compute     {_compute(totals)}",
         *([unread] if analysis.unread else []),
+        *([f"Holds for   {', '.join(map(str, conditions))}"] if conditions else []),
     ]
+
+
+def _compute(totals: Totals) -> str:
+    if isinstance(totals.macs, int):
+        return f"{count(totals.macs)} MACs = {short(totals.flops, 'FLOPs')} (2 per MAC)"
+    return f"{within_product(totals.macs, GROUPED)} MACs, 2 FLOPs each"
 
 
 def _layers(number: int) -> str:
@@ -192,15 +206,15 @@ def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
     return {
         "path": node.path,
         "type": node.type,
-        "output": list(node.output.shape),
-        "params": totals.params,
-        "buffers": totals.buffers,
-        "macs": totals.macs,
+        "output": for_json(node.output.shape),
+        "params": for_json(totals.params),
+        "buffers": for_json(totals.buffers),
+        "macs": for_json(totals.macs),
     }
 
 
 def _arrange(result: dict[str, Any], layout: str) -> None:
-    def turn(shape: list[int]) -> list[int]:
+    def turn(shape: list[Any]) -> list[Any]:
         return list(arranged(tuple(shape), layout))
 
     for tensor in result["inputs"].values():

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
+import re
 import signal
 import sys
 
-_ASCII = {"×": "x", "·": "-", "│": "|", "├": "|", "└": "`", "─": "-", "…": ".", "→": ">", "−": "-", "¹": "1"}
+_ASCII = {
+    "×": "x",
+    "·": "-",
+    "│": "|",
+    "├": "|",
+    "└": "`",
+    "─": "-",
+    "…": ".",
+    "→": ">",
+    "−": "-",
+    "⌊": "floor(",
+    "⌋": ")",
+    "⌈": "ceil(",
+    "⌉": ")",
+    "⋅": "*",
+    "≥": ">=",
+    "≤": "<=",
+    "≠": "!=",
+    **{subscript: str(digit) for digit, subscript in enumerate("₀₁₂₃₄₅₆₇₈₉")},
+}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _HANDLER = "shapecalc.ascii"
 
 
 def prepare() -> None:
-    """Let every text through: a character that the encoding lacks becomes a plain one of the same width."""
+    """Let every text through: a character that the encoding lacks becomes a plain one."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, `| head`, is no error
     codecs.register_error(_HANDLER, _plain)
@@ -26,7 +48,23 @@ def prepare() -> None:
 def _plain(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)  # the handler is set for writing only
     lacking = error.object[error.start : error.end]
-    return "".join(_ASCII.get(character, "?") for character in lacking), error.end
+    powers = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda match: "**" + match[0].translate(_SUPERSCRIPTS), lacking)
+    return "".join(_ASCII.get(c, "?") if not c.isascii() else c for c in powers), error.end
+
+
+def ascii_only(wanted: bool) -> bool:
+    """Write nothing but ASCII to standard output: formulas as `floor((H - 7)/4)`."""
+    if wanted and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="ascii", errors=_HANDLER)
+    return wanted
+
+
+def writable(text: str) -> str:
+    """A text as standard output will have it."""
+    if text.isascii():
+        return text
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, errors=_HANDLER).decode(encoding)
 
 
 def silence() -> None:

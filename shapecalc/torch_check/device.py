@@ -11,6 +11,7 @@ import torch
 from shapecalc.errors import UnavailableError, UsageError
 from shapecalc.liveness import peak_bytes
 from shapecalc.results import Analysis
+from shapecalc.symbolic import number
 
 KINDS = ("cpu", "cuda", "meta", "mps")
 
@@ -59,7 +60,7 @@ def require_memory(analysis: Analysis, device: Any) -> None:
         UnavailableError: weights and the activations alive at once need more than is free.
     """
     free = free_bytes(device)
-    needed = analysis.weight_bytes() + peak_bytes(analysis)
+    needed = number(analysis.weight_bytes()) + peak_bytes(analysis)
     if free is not None and needed > free:
         raise UnavailableError(
             f"{analysis.name} needs at least {gib(needed)} of memory, {device} has {gib(free)} free",

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shapecalc.errors import UnavailableError
+from shapecalc.errors import UnavailableError, UsageError, listed
 from shapecalc.report import Mismatch, Verdict
 from shapecalc.results import Analysis, Row
+from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import require_memory
 from shapecalc.torch_check.network import BuildError, Network, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
@@ -25,9 +26,15 @@ def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = T
     device it does not. `expectations` includes the published figures of the file.
 
     Raises:
+        UsageError: a size is a formula.
         UnavailableError: the device can't hold the network.
     """
     start = time.perf_counter()
+    if analysis.symbols:
+        hint = "give numbers in their place: --input 1x3x224x224, --set classes=10"
+        raise UsageError(
+            f"{name} is run with numbers, and {listed(analysis.symbols)} stand for many", hint=hint
+        )
     if device.type != "meta":
         require_memory(analysis, device)
     found = _Findings(analysis)
@@ -80,10 +87,10 @@ class _Findings:
         self.compare_total("parameters", totals.params, network.parameters())
         self.compare_total("buffers", totals.buffers, network.buffers())
 
-    def compare_total(self, what: str, expected: int, tensors: Iterator[Any]) -> None:
+    def compare_total(self, what: str, expected: Dim, tensors: Iterator[Any]) -> None:
         measured = sum(tensor.numel() for tensor in tensors)
         if expected != measured:
-            self.mismatches.append(Mismatch("", what, expected, measured))
+            self.mismatches.append(Mismatch("", what, number(expected), measured))
 
     def run_on_meta(self, network: Network) -> None:
         counter = FlopCounterMode(display=False)
@@ -144,8 +151,9 @@ def _broken_expectations(analysis: Analysis) -> Iterator[Mismatch]:
     for what, measured in figures.items():
         expected = getattr(expect, what)
         if expected is not None and expected != measured:
-            yield Mismatch("", f"expect {what}", expected, measured)
+            yield Mismatch("", f"expect {what}", expected, number(measured))
     if expect.output is not None:
-        output = [size({}) for size in expect.output.sizes]
-        if output != list(analysis.outputs[0].shape):
-            yield Mismatch("", "expect output", output, list(analysis.outputs[0].shape))
+        expected = [size({}) for size in expect.output.sizes]
+        output = list(map(number, analysis.outputs[0].shape))
+        if expected != output:
+            yield Mismatch("", "expect output", expected, output)

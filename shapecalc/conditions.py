@@ -1,0 +1,152 @@
+"""What sizes must satisfy: decided where it can be, else recorded as a condition of the result.
+
+`at_least`, `equal` and `multiple` are False where sizes can't satisfy them, and True where they do or may;
+in the latter case, what they must satisfy is added to what `collecting` gathers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import gcd
+from typing import NamedTuple
+
+from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, symbols_in
+from shapecalc.symbolic.notation import PLAIN, UNICODE, text
+from shapecalc.symbolic.terms import ONE, Floor
+
+AT_LEAST, EQUAL, MULTIPLE = "≥", "=", "divisible by"
+_PLAIN = {AT_LEAST: "{} >= {}", EQUAL: "{} == {}", MULTIPLE: "{} % {} == 0"}
+
+
+class Condition(NamedTuple):
+    """`left` `relation` `right`, needed by the layer at `path`; `why` says what for."""
+
+    left: Dim
+    relation: str
+    right: Dim
+    why: str
+    or_one: bool = False
+    """Whether either side may be 1 instead, which torch repeats; formulas are for sides that are equal."""
+    path: str = ""
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the condition is met with numbers in place of all symbols."""
+        left, right = at(self.left, sizes), at(self.right, sizes)
+        assert isinstance(left, int)
+        assert isinstance(right, int)
+        if self.relation == AT_LEAST:
+            return left >= right
+        return left == right if self.relation == EQUAL else left % right == 0
+
+    def permits(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the layer works: the condition is met, or a side of 1 is repeated instead."""
+        return self.holds(sizes) or (self.or_one and 1 in (at(self.left, sizes), at(self.right, sizes)))
+
+    def implies(self, other: Condition) -> bool:
+        """Whether the other plainly holds where this one does: the same, or a lower bound of one size."""
+        if self.left != other.left or self.relation != other.relation:
+            return False
+        if self.relation == AT_LEAST and isinstance(self.right, int) and isinstance(other.right, int):
+            return self.right >= other.right
+        return self.right == other.right and self.or_one <= other.or_one
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        return symbols_in(self.left, self.right)
+
+    def __str__(self) -> str:
+        return f"{text(self.left, UNICODE)} {self.relation} {text(self.right, UNICODE)}"
+
+    def ascii(self) -> str:
+        """The condition for programs: `H >= 63`, `H*W % 784 == 0`."""
+        left, right = text(self.left, PLAIN), text(self.right, PLAIN)
+        if self.relation == MULTIPLE and isinstance(self.left, Expr) and len(self.left.terms) > 1:
+            left = f"({left})"
+        return _PLAIN[self.relation].format(left, right)
+
+
+_collected: ContextVar[list[Condition]] = ContextVar("collected")
+
+
+@contextmanager
+def collecting() -> Iterator[list[Condition]]:
+    """Gather the conditions that are recorded within."""
+    conditions: list[Condition] = []
+    token = _collected.set(conditions)
+    try:
+        yield conditions
+    finally:
+        _collected.reset(token)
+
+
+def _record(condition: Condition) -> bool:
+    conditions = _collected.get()
+    if condition not in conditions:
+        conditions.append(condition)
+    return True
+
+
+def at_least(size: Dim, bound: Dim, why: str) -> bool:
+    """Whether `size` ≥ `bound`."""
+    spare = difference(size, bound)
+    if isinstance(spare, int):
+        return spare >= 0
+    low, high = least(spare), greatest(spare)
+    if low is not None and low >= 0:
+        return True
+    if high is not None and high < 0:
+        return False
+    left, right = _unfolded(spare, 0)
+    return _record(Condition(left, AT_LEAST, right, why))
+
+
+def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:
+    """The same inequality on what is inside of a size: ⌊x/k⌋ ≥ m ⟺ x ≥ k·m, c·x ≥ m ⟺ x ≥ ⌈m/c⌉."""
+    bound -= size.constant
+    terms = {product: coefficient for product, coefficient in size.terms.items() if product}
+    common = gcd(*terms.values())
+    inner = Expr({product: coefficient // common for product, coefficient in terms.items()})
+    bound = -(-bound // common)
+    if len(terms) == 1:
+        ((product, coefficient),) = inner.terms.items()
+        ((factor, power), *others) = product
+        lone = coefficient == power == 1 and not others
+        if (
+            lone
+            and isinstance(factor, Floor)
+            and isinstance(factor.by, int)
+            and isinstance(factor.over, Expr)
+        ):
+            return _unfolded(factor.over, bound * factor.by)
+    return inner, bound
+
+
+def equal(first: Dim, second: Dim, why: str, or_one: bool = False) -> bool:
+    """Whether the two sizes are equal."""
+    apart = difference(first, second)
+    if isinstance(apart, int):
+        return apart == 0
+    low, high = least(apart), greatest(apart)
+    if (low is not None and low > 0) or (high is not None and high < 0):
+        return False
+    if isinstance(first, int):
+        first, second = second, first
+    return _record(Condition(first, EQUAL, second, why, or_one))
+
+
+def multiple(size: Dim, of: Dim, why: str) -> bool:
+    """Whether `of` divides `size`."""
+    if isinstance(size, int) and isinstance(of, int):
+        return size % of == 0
+    if size // of * of == size:
+        return True
+    if isinstance(of, int) and isinstance(size, Expr):
+        # Terms that `of` divides do not matter, and a divisor that all others share is taken out of both.
+        terms = {product: coefficient % of for product, coefficient in size.terms.items() if coefficient % of}
+        common = gcd(of, *terms.values())
+        size, of = Expr({product: c // common for product, c in terms.items()}), of // common
+        if not terms.keys() - {ONE}:
+            return False
+    return _record(Condition(size, MULTIPLE, of, why))

@@ -1,0 +1,230 @@
+"""`Expr`: a formula in its canonical form, and the arithmetic that keeps it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import gcd
+from typing import TypeAlias
+
+from shapecalc.symbolic.notation import PLAIN, UNICODE, text
+from shapecalc.symbolic.terms import ONE, Factor, Floor, Product, Symbol
+
+Dim: TypeAlias = "int | Expr"
+"""A size: a number, or a formula that is none. Rules use only + - * // on sizes."""
+
+
+class Expr:
+    """A formula: a sum of products with whole coefficients, immutable and hashable.
+
+    Operations give an `int` where the result is one, so an `Expr` always has a symbol in it. `==` is
+    equality of form: equal formulas are equal for all values of their symbols. Formulas have no order
+    and no truth value: see `least`, `greatest` and `difference` for what can be known of them.
+    """
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: Mapping[Product, int]) -> None:
+        """For this module alone: `symbol` and arithmetic make formulas."""
+        self.terms = terms
+        self._hash = hash(frozenset(terms.items()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return type(other) is Expr and self._hash == other._hash and self.terms == other.terms
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"the formula {self} has no truth value")
+
+    def __repr__(self) -> str:
+        return self.ascii()
+
+    def __str__(self) -> str:
+        return text(self, UNICODE)
+
+    def ascii(self) -> str:
+        """The formula for programs: `floor((H - 7)/4)`, valid Python with floor and ceil of whole numbers."""
+        return text(self, PLAIN)
+
+    def __add__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return total({**self.terms, ONE: self.constant + other})
+        if not isinstance(other, Expr):
+            return NotImplemented
+        terms = dict(self.terms)
+        for product, coefficient in other.terms.items():
+            terms[product] = terms.get(product, 0) + coefficient
+        return total(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Expr:
+        return Expr({product: -coefficient for product, coefficient in self.terms.items()})
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + -other
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return -self + other
+
+    def __mul__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return total({product: other * coefficient for product, coefficient in self.terms.items()})
+        if not isinstance(other, Expr):
+            return NotImplemented
+        (a, first), (b, second) = factored(self), factored(other)
+        powers = dict(first)
+        for factor, power in second:
+            powers[factor] = powers.get(factor, 0) + power
+        return total({frozenset(powers.items()): a * b})
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return _over_number(self, other)
+        return _over_formula(self, other) if isinstance(other, Expr) else NotImplemented
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return _over_formula(other, self)
+
+    @property
+    def constant(self) -> int:
+        """The term without a symbol."""
+        return self.terms.get(ONE, 0)
+
+
+def symbol(name: str) -> Expr:
+    """The symbol of that name as a formula."""
+    return Expr({frozenset({(Symbol(name), 1)}): 1})
+
+
+def total(terms: Mapping[Product, int]) -> Dim:
+    """The sum of terms, an `int` where it has no symbol."""
+    kept = {product: coefficient for product, coefficient in terms.items() if coefficient}
+    if not kept.keys() - {ONE}:
+        return kept.get(ONE, 0)
+    if len(kept) == 1:
+        ((product, coefficient),) = kept.items()
+        if len(product) == 1:
+            ((factor, power),) = product
+            if power == 1 and isinstance(factor, Expr):
+                return factor * coefficient  # rule 2: the other factors of a product were cancelled
+    return Expr(kept)
+
+
+def factored(expr: Expr) -> tuple[int, Product]:
+    """A formula as one product with a coefficient; a sum becomes a factor of its own."""
+    if len(expr.terms) == 1:
+        ((product, coefficient),) = expr.terms.items()
+        return coefficient, product
+    content = gcd(*expr.terms.values())
+    if _leading(expr.terms) < 0:
+        content = -content
+    primitive = Expr({product: coefficient // content for product, coefficient in expr.terms.items()})
+    return content, frozenset({(primitive, 1)})
+
+
+def _leading(terms: Mapping[Product, int]) -> int:
+    """The coefficient that decides the sign of a sum: that of its first product, in any fixed order."""
+    products = [product for product in terms if product]
+    if len(products) > 1:
+        products.sort(key=lambda product: sorted((repr(factor), power) for factor, power in product))
+    return terms[products[0]]
+
+
+def _over_number(expr: Expr, k: int) -> Dim:
+    """expr // k: rules 3 to 6, in this order."""
+    if k == 0:
+        raise ZeroDivisionError
+    if k < 0:
+        return -expr // -k
+    outside: dict[Product, int] = {}
+    inside: dict[Product, int] = {}
+    for product, coefficient in expr.terms.items():
+        if product:
+            whole = abs(coefficient) // k * (1 if coefficient > 0 else -1)  # rule 3
+            outside[product] = whole
+            if coefficient != whole * k:
+                inside[product] = coefficient - whole * k
+    constant = expr.constant
+    common = gcd(k, *inside.values())  # rule 4; of nothing, it is k
+    inside = {product: coefficient // common for product, coefficient in inside.items()}
+    constant, k = constant // common, k // common
+    if k == 1:
+        return total({**outside, **inside}) + constant
+    nested = [f for f in map(_lone_floor, inside.items()) if f]
+    if len(nested) == 1:
+        return total(outside) + _merged(nested[0], inside, constant, k)
+    if _leading(inside) < 0:
+        # ⌊x/k⌋ = −⌈−x/k⌉ = −⌊(−x + k − 1)/k⌋: the first coefficient of a numerator is positive.
+        inside = {product: -coefficient for product, coefficient in inside.items()}
+        return total(outside) - _floor(inside, k - 1 - constant, k)
+    return total(outside) + _floor(inside, constant, k)
+
+
+def _floor(inside: Mapping[Product, int], constant: int, k: int) -> Dim:
+    carry, rest = divmod(constant, k)  # rule 6
+    floor = Floor(total({**inside, ONE: rest}), k)
+    return Expr({frozenset({(floor, 1)}): 1}) + carry
+
+
+def _lone_floor(term: tuple[Product, int]) -> tuple[Floor, int] | None:
+    """The floor that a term is, plain or negative, if its divisor is a number."""
+    product, coefficient = term
+    if len(product) != 1 or abs(coefficient) != 1:
+        return None
+    ((factor, power),) = product
+    if power != 1 or not isinstance(factor, Floor) or not isinstance(factor.by, int):
+        return None
+    return factor, coefficient
+
+
+def _merged(nested: tuple[Floor, int], inside: Mapping[Product, int], constant: int, k: int) -> Dim:
+    """Rule 5: (±⌊x/a⌋ + rest)//k as one floor."""
+    (x, a), sign = nested
+    assert isinstance(a, int)  # `_lone_floor` saw to it
+    others = {product: c for product, c in inside.items() if product != frozenset({(nested[0], 1)})}
+    rest = total({**others, ONE: constant})
+    # −⌊x/a⌋ = ⌊(−x + a − 1)/a⌋
+    over = x + a * rest if sign > 0 else a * rest - x + (a - 1)
+    return over // (a * k)
+
+
+def _over_formula(over: Dim, by: Expr) -> Dim:
+    """over // by, where every term that the divisor divides goes outside."""
+    if isinstance(over, int):
+        return Expr({frozenset({(Floor(over, by), 1)}): 1}) if over else 0
+    if over == by:
+        return 1
+    k, divisor = factored(by)
+    outside: Dim = 0
+    inside: Dim = 0
+    parts: list[Dim] = [over]
+    if len(by.terms) == 1:
+        parts = [total({product: coefficient}) for product, coefficient in over.terms.items()]
+    for part in parts:
+        quotient = _quotient(part, k, dict(divisor))
+        if quotient is None:
+            inside = inside + part
+        else:
+            outside = outside + quotient
+    if inside == 0:
+        return outside
+    return outside + Expr({frozenset({(Floor(inside, by), 1)}): 1})
+
+
+def _quotient(part: Dim, k: int, divisor: Mapping[Factor, int]) -> Dim | None:
+    """part / (k · divisor) where that is whole for all values, else None."""
+    if not isinstance(part, Expr):
+        return None
+    coefficient, product = factored(part)
+    powers = dict(product)
+    for factor, power in divisor.items():
+        powers[factor] = powers.get(factor, 0) - power
+    if coefficient % k or any(power < 0 for power in powers.values()):
+        return None
+    return total({frozenset((f, p) for f, p in powers.items() if p): coefficient // k})

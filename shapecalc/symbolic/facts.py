@@ -1,0 +1,189 @@
+"""What can be known of formulas: their symbols, bounds, differences, and values at given sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import reduce
+
+from shapecalc.symbolic.expr import Dim, Expr, factored, total
+from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
+
+_MOST_TERMS = 1000  # of a sum that is multiplied out to prove something about it
+
+
+def at(size: Dim, sizes: Mapping[str, Dim]) -> Dim:
+    """A size with sizes in place of its symbols; those that are not named stay."""
+    if isinstance(size, int):
+        return size
+    result: Dim = 0
+    for product, coefficient in size.terms.items():
+        term: Dim = coefficient
+        for factor, power in product:
+            value = _factor_at(factor, sizes)
+            for _ in range(power):
+                term = term * value
+        result = result + term
+    return result
+
+
+def _factor_at(factor: Factor, sizes: Mapping[str, Dim]) -> Dim:
+    match factor:
+        case Symbol(name):
+            return sizes[name] if name in sizes else total({frozenset({(factor, 1)}): 1})
+        case Floor(over, by):
+            return at(over, sizes) // at(by, sizes)
+        case Extreme(function, of):
+            return reduce(maximum if function == "max" else minimum, [at(size, sizes) for size in of])
+        case Expr():
+            return at(factor, sizes)
+
+
+def symbols_in(*sizes: Dim) -> frozenset[str]:
+    """The names of the symbols in sizes, of which numbers have none."""
+    return frozenset(name for size in sizes for name in _names(size))
+
+
+def _names(size: Dim) -> Iterator[str]:
+    if isinstance(size, int):
+        return
+    for product in size.terms:
+        for factor, _ in product:
+            match factor:
+                case Symbol(name):
+                    yield name
+                case Floor(over, by):
+                    yield from symbols_in(over, by)
+                case Extreme(_, of):
+                    yield from symbols_in(*of)
+                case Expr():
+                    yield from _names(factor)
+
+
+def number(size: Dim) -> int:
+    """A size that is known to be a number, as one."""
+    if isinstance(size, int):
+        return size
+    raise TypeError(f"{size} is a formula, not a number")
+
+
+def ratio(part: Dim, whole: Dim) -> Fraction | None:
+    """part / whole where that is the same number for all symbols, else None."""
+    terms = [[size] if isinstance(size, int) else list(size.terms.values()) for size in (part, whole)]
+    p, w = (sum(map(abs, coefficients)) for coefficients in terms)
+    return Fraction(p, w) if w and part * w == whole * p else None
+
+
+def maximum(first: Dim, second: Dim) -> Dim:
+    """The greater of two sizes."""
+    return _extreme("max", first, second)
+
+
+def minimum(first: Dim, second: Dim) -> Dim:
+    """The lesser of two sizes."""
+    return _extreme("min", first, second)
+
+
+def _extreme(function: str, first: Dim, second: Dim) -> Dim:
+    apart = difference(first, second)
+    if (low := least(apart)) is not None and low >= 0:
+        return first if function == "max" else second
+    if (high := greatest(apart)) is not None and high <= 0:
+        return second if function == "max" else first
+    of: frozenset[Dim] = frozenset()
+    for size in (first, second):
+        inner = _lone_extreme(size)
+        of |= inner.of if inner and inner.function == function else {size}
+    return Expr({frozenset({(Extreme(function, of), 1)}): 1})
+
+
+def _lone_extreme(size: Dim) -> Extreme | None:
+    if isinstance(size, Expr) and len(size.terms) == 1:
+        coefficient, product = factored(size)
+        ((factor, power), *others) = product
+        if coefficient == power == 1 and not others and isinstance(factor, Extreme):
+            return factor
+    return None
+
+
+def difference(first: Dim, second: Dim) -> Dim:
+    """first − second with all products multiplied out: 0 where the two are equal polynomials."""
+    apart = first - second
+    return apart if isinstance(apart, int) else _multiplied_out(apart)
+
+
+def _multiplied_out(expr: Expr) -> Dim:
+    """Every product of sums as a sum of products; the formula itself where that would be huge."""
+    result: Dim = 0
+    for product, coefficient in expr.terms.items():
+        terms: dict[Product, int] = {ONE: coefficient}
+        for factor, power in product:
+            single: dict[Product, int] = {frozenset({(factor, 1)}): 1}
+            factors = factor.terms if isinstance(factor, Expr) else single
+            for _ in range(power):
+                terms = _times(terms, factors)
+                if len(terms) > _MOST_TERMS:
+                    return expr
+        result = result + total(terms)
+    return result
+
+
+def _times(first: Mapping[Product, int], second: Mapping[Product, int]) -> dict[Product, int]:
+    terms: dict[Product, int] = {}
+    for a, x in first.items():
+        for b, y in second.items():
+            powers = dict(a)
+            for factor, power in b:
+                powers[factor] = powers.get(factor, 0) + power
+            product = frozenset(powers.items())
+            terms[product] = terms.get(product, 0) + x * y
+    return terms
+
+
+def least(size: Dim) -> int | None:
+    """A number that the size is never below, None where none is known."""
+    if isinstance(size, int):
+        return size
+    bound = size.constant
+    for product, coefficient in size.terms.items():
+        if product:
+            low = _least_product(product) if coefficient > 0 else None
+            if low is None:
+                return None
+            bound += coefficient * low
+    return bound
+
+
+def greatest(size: Dim) -> int | None:
+    """A number that the size is never above, None where none is known."""
+    low = least(-size)
+    return None if low is None else -low
+
+
+def _least_product(product: Product) -> int | None:
+    lows = [(_least_factor(factor), power) for factor, power in product]
+    if lows == [(lows[0][0], 1)]:
+        return lows[0][0]
+    result = 1
+    for low, power in lows:
+        if low is None or low < 0:
+            return None
+        result *= low**power
+    return result
+
+
+def _least_factor(factor: Factor) -> int | None:
+    match factor:
+        case Symbol():
+            return 1
+        case Floor(over, by):
+            low = least(over)
+            if low is None or not isinstance(by, int):
+                return 0 if low is not None and low >= 0 else None
+            return low // by
+        case Extreme(function, of):
+            known = [low for low in map(least, of) if low is not None]
+            if function == "max":
+                return max(known, default=None)
+            return min(known) if len(known) == len(of) else None
+    return least(factor)

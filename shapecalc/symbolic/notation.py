@@ -1,0 +1,164 @@
+"""How formulas are written: for people, for programs, for LaTeX.
+
+The form for programs is valid Python, if floor and ceil round a quotient:
+
+    sum = ["-"] product (("+" | "-") product)*; product = power ("*" power)*; power = factor ["**" number];
+    factor = number | name | "(" sum ")" | ("min" | "max") "(" sum ("," sum)* ")"
+           | ("floor" | "ceil") "(" product "/" factor ")"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
+
+if TYPE_CHECKING:
+    from shapecalc.symbolic.expr import Dim, Expr
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_FACTOR, _PRODUCT, _SUM = range(3)  # how tightly a text holds together
+
+
+class Notation(NamedTuple):
+    """The pieces that a formula is written with."""
+
+    times: str
+    minus: str
+    floor: str
+    """The floor of a quotient: {0} and {1} are its parts in parentheses where they need them, {2} and {3}
+    the same without, for a fraction that is drawn."""
+    ceil: str
+    power: Callable[[str, int], str]
+    symbol: Callable[[str], str] = str
+    number: Callable[[int], str] = str
+
+
+UNICODE = Notation("⋅", "−", "⌊{0}/{1}⌋", "⌈{0}/{1}⌉", lambda base, n: base + str(n).translate(_SUPERSCRIPTS))
+GROUPED = UNICODE._replace(number=lambda number: f"{number:,}")
+"""With separators of thousands, for counts."""
+PLAIN = Notation("*", "-", "floor({0}/{1})", "ceil({0}/{1})", lambda base, n: f"{base}**{n}")
+
+
+def _latex_symbol(name: str) -> str:
+    primes = len(name) - len(name.rstrip("'"))
+    bare = name.rstrip("'").replace("_", r"\_")
+    return (bare if len(bare) == 1 else rf"\mathrm{{{bare}}}") + "'" * primes
+
+
+LATEX = Notation(
+    r" \cdot ",
+    "-",
+    r"\left\lfloor \frac{{{2}}}{{{3}}} \right\rfloor",
+    r"\left\lceil \frac{{{2}}}{{{3}}} \right\rceil",
+    lambda base, n: f"{base}^{{{n}}}",
+    _latex_symbol,
+)
+
+
+def text(size: Dim, notation: Notation) -> str:
+    """A size as it is written on its own."""
+    return _text(size, notation)[0]
+
+
+def within_product(size: Dim, notation: Notation) -> str:
+    """A size as it is written beside others that it is multiplied with: a sum in parentheses."""
+    return _grouped(_text(size, notation), _PRODUCT)
+
+
+def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str:
+    """A formula with numbers in place of its symbols, and nothing worked out."""
+
+    def value(name: str) -> str:
+        return text(values[name], notation) if name in values else notation.symbol(name)
+
+    return text(size, notation._replace(symbol=value))
+
+
+def _grouped(written: tuple[str, int], loosest: int) -> str:
+    return written[0] if written[1] <= loosest else f"({written[0]})"
+
+
+def _text(size: Dim, notation: Notation) -> tuple[str, int]:
+    """A size, and how tightly its text holds together."""
+    if isinstance(size, int):
+        if size >= 0:
+            return notation.number(size), _FACTOR
+        return notation.minus + notation.number(-size), _SUM
+    folded = _folded(size, notation)
+    if folded is not None:
+        return folded, _FACTOR
+    pieces = []
+    for product, coefficient in sorted(size.terms.items(), key=lambda term: _rank(term[0])):
+        sign = notation.minus if coefficient < 0 else "+"
+        pieces.append((sign, *_product_text(product, abs(coefficient), notation)))
+    (sign, first, level), *others = pieces
+    if sign == "+" and not others:
+        return first, level
+    start = first if sign == "+" else sign + first
+    return start + "".join(f" {sign} {piece}" for sign, piece, _ in others), _SUM
+
+
+def _folded(expr: Expr, notation: Notation) -> str | None:
+    """⌊x/k⌋ + c as ⌊(x + c·k)/k⌋: one floor, which is how a textbook writes a size."""
+    products = [product for product in expr.terms if product]
+    if len(products) != 1 or not expr.constant or expr.terms[products[0]] != 1 or len(products[0]) != 1:
+        return None
+    ((factor, power),) = products[0]
+    if power != 1 or not isinstance(factor, Floor) or not isinstance(factor.by, int):
+        return None
+    return _floor_text(factor.over + expr.constant * factor.by, factor.by, notation)
+
+
+def _floor_text(over: Dim, by: Dim, notation: Notation) -> str:
+    form = notation.floor
+    if not isinstance(over, int) and isinstance(by, int) and over.constant == by - 1:
+        over, form = over - over.constant, notation.ceil  # ⌊(x + k − 1)/k⌋ = ⌈x/k⌉
+    above, below = _text(over, notation), _text(by, notation)
+    return form.format(_grouped(above, _PRODUCT), _grouped(below, _FACTOR), above[0], below[0])
+
+
+def _product_text(product: Product, coefficient: int, notation: Notation) -> tuple[str, int]:
+    factors = []
+    for factor, power in sorted(product, key=lambda item: _order(item[0])):
+        base = _factor_text(factor, notation)
+        factors.append(base if power == 1 else notation.power(base, power))
+    if coefficient != 1 or not factors:
+        factors.insert(0, notation.number(coefficient))
+    return notation.times.join(factors), _FACTOR if len(factors) == 1 else _PRODUCT
+
+
+def _factor_text(factor: Factor, notation: Notation) -> str:
+    match factor:
+        case Symbol(name):
+            return notation.symbol(name)
+        case Floor(over, by):
+            return _floor_text(over, by, notation)
+        case Extreme(function, of):
+            return f"{function}({', '.join(sorted(text(size, notation) for size in of))})"
+        case _:
+            return _grouped(_text(factor, notation), _FACTOR)
+
+
+def _rank(product: Product) -> tuple[Any, ...]:
+    """The place of a term in a sum: the highest powers first, the constant last."""
+    return product == ONE, -sum(power for _, power in product), sorted(_order(f) for f, _ in product)
+
+
+def _order(factor: Factor) -> tuple[int, str]:
+    """The place of a factor in a product: the batch, other symbols, floors by their divisors, the rest."""
+    if isinstance(factor, Symbol):
+        return 0, "" if factor.name == "N" else factor.name
+    written = _factor_text(factor, PLAIN)
+    by = [f.by for f in _floors(factor) if isinstance(f.by, int)]
+    return (1, f"{by[0]:020} {written}") if by else (2, written)
+
+
+def _floors(factor: Factor) -> list[Floor]:
+    """The floor that a factor is, or those that are terms of it."""
+    if isinstance(factor, Floor):
+        return [factor]
+    if isinstance(factor, (Symbol, Extreme)):
+        return []
+    return [f for product in factor.terms for f, _ in product if isinstance(f, Floor)]
