@@ -6,16 +6,22 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import shapecalc
 from shapecalc import zoo
 from shapecalc.architecture import given_value
-from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
+from shapecalc.engine import inputs_of
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, quoted
 from shapecalc.render import streams
 from shapecalc.results import Analysis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.analysis.domain import Domain
 
 app = typer.Typer(
     name="shapecalc",
@@ -32,6 +38,19 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    markdown = "markdown"
+
+
+class ExplanationFormat(StrEnum):
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
+class DomainFormat(StrEnum):
+    table = "table"
+    json = "json"
     markdown = "markdown"
 
 
@@ -73,6 +92,7 @@ Ascii = Annotated[
     bool,
     typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),
 ]
+DomainForm = Annotated[DomainFormat, typer.Option("--format", "-f", help="The form of the output.")]
 Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the output.")]
 
 
@@ -109,6 +129,80 @@ def show(
     from shapecalc.render.show import print_show
 
     print_show(_analyse(arch, input, set), format, depth, columns, layout)
+
+
+@app.command()
+def explain(
+    arch: Arch,
+    layer: Annotated[
+        str | None,
+        typer.Argument(metavar="[LAYER]", help="A path, or an end of one; all layers unless given."),
+    ] = None,
+    input: Input = None,
+    set: Set = None,
+    format: Annotated[
+        ExplanationFormat, typer.Option("--format", "-f", help="The form of the output.")
+    ] = ExplanationFormat.text,
+    ascii: Ascii = False,
+) -> None:
+    """Why a layer's figures are what they are: its formulas, with the numbers put in."""
+    from shapecalc.analysis.explain import explain
+    from shapecalc.analysis.general import in_general
+    from shapecalc.render.explain import print_explanations
+
+    analysis, general, problem = _analyse(arch, input, set), None, None
+    node = analysis.find(layer) if layer is not None else None
+    try:
+        general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
+    except ArchitectureError as error:
+        problem = error.message
+    print_explanations(analysis, explain(analysis, node, general), format, problem)
+
+
+@app.command()
+def domain(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    format: DomainForm = DomainFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """Which inputs a network takes: the smallest one, every condition and the layer it comes from."""
+    from shapecalc.render.domain import print_domain
+
+    found, own = _domain(arch, input, set)
+    print_domain(found, format, own)
+
+
+@app.command()
+def solve(
+    arch: Arch,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="SHAPE",
+            help="The wanted output, as in 1x512x7x7; a letter is any size.",
+        ),
+    ],
+    at: Annotated[
+        str | None, typer.Option(metavar="LAYER", help="The output of this layer, by its path.")
+    ] = None,
+    input: Input = None,
+    set: Set = None,
+    format: DomainForm = DomainFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """All inputs that give a wanted output, or why none does."""
+    from shapecalc.analysis.domain import inputs_that_give, wanted_shape
+    from shapecalc.render.domain import print_solutions
+
+    found, _ = _domain(arch, input, set)
+    node = found.analysis.find(at) if at is not None else None
+    shape = (node.output if node else found.analysis.outputs[0]).shape
+    solutions = inputs_that_give(found, shape, wanted_shape(found, output))
+    print_solutions(solutions, format, node and node.path, shape, output)
 
 
 @app.command()
@@ -186,8 +280,26 @@ def _judge(device: str) -> Any:
 
 
 def _analyse(arch: str | Path, input: list[str] | None, set: list[str] | None) -> Analysis:
+    return shapecalc.analyse(*_read(arch, input, set))
+
+
+def _read(
+    arch: str | Path, input: list[str] | None, set: list[str] | None
+) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
+    """What `analyse` takes, of a command's argument and options."""
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
-    return shapecalc.analyse(shapecalc.load(arch), _input(input or []), values)
+    return shapecalc.load(arch), _input(input or []), values
+
+
+def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:
+    """The domain of a network, and the sizes that its symbols stand for in the input that was given."""
+    from shapecalc.analysis.domain import domain
+    from shapecalc.analysis.general import in_general, sizes_of
+
+    architecture, given, values = _read(arch, input, set)
+    inputs = inputs_of(architecture, given, values)
+    found = domain(in_general(architecture, inputs, values))
+    return found, sizes_of(inputs, found.analysis.inputs)
 
 
 def _input(texts: list[str]) -> str | dict[str, str] | None:

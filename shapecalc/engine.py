@@ -49,6 +49,16 @@ def analyse(
     return _Run(architecture, scope, inputs, conditions).analysis()
 
 
+def inputs_of(
+    architecture: Architecture,
+    input: InputText | Mapping[str, InputText] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Tensor]:
+    """The inputs that `analyse` would take; the same arguments, the same errors of them."""
+    with collecting():
+        return _inputs(architecture, input, architecture.scope(parameters))
+
+
 def _inputs(
     architecture: Architecture, given: InputText | Mapping[str, InputText] | None, scope: Scope
 ) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def checked(tensor: Tensor, text: str | None = None) -> Tensor:
     for size in tensor.shape:
         if type(size) not in (int, Expr) or not at_least(size, 1, "a size is at least 1"):
             found = f"has a size of {written(size)}: sizes are at least 1"
-            raise ArchitectureError(f"the input {shorten(text or str(tensor))} {found}")
+            raise ArchitectureError(f"the input {shorten(text or 'x'.join(map(str, tensor.shape)))} {found}")
     if tensor.dtype not in BYTES:
         raise unknown_dtype(tensor.dtype, str(tensor))
     check_size(tensor)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.architecture import Architecture
 from shapecalc.conditions import Condition
+from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.base import Weights
 from shapecalc.symbolic import Dim, Expr, symbols_in
@@ -119,6 +120,12 @@ class Node(NamedTuple):
     children: tuple[Node, ...] = ()
 
 
+def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        yield from _all_nodes(node.children)
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over rows: elements of parameters and of buffers, multiply-accumulates."""
@@ -190,6 +197,25 @@ class Analysis:
         read = {edge.port for row in self.rows for edge in row.edges if edge.row < 0}
         read |= {edge.port for edge in self.output_edges if edge.row < 0}
         return tuple(name for port, name in enumerate(self.inputs) if port not in read)
+
+    def find(self, name: str) -> Node:
+        """The node of a path, or of an end of one that no other path has.
+
+        Raises:
+            UsageError: there is none, or there are several.
+        """
+        nodes = {node.path: node for node in _all_nodes(self.tree)}
+        if name in nodes:
+            return nodes[name]
+        ends = [path for path in nodes if path.endswith(f".{name}")]
+        if len(ends) == 1:
+            return nodes[ends[0]]
+        if ends:
+            raise UsageError(
+                f"{quoted(name)} is the end of {len(ends)} paths", hint=f"such as {listed(ends, 4)}"
+            )
+        near = nearest(name, nodes) or f"paths: {listed(nodes, 6)}"
+        raise UsageError(f"{self.name} has no layer {quoted(name)}", hint=near)
 
     def totals_of(self, node: Node) -> Totals:
         """The totals of the rows under a node of the tree."""

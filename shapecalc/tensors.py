@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, Expr
-from shapecalc.symbolic.notation import UNICODE, within_product
+from shapecalc.symbolic import Dim, Expr, number
+from shapecalc.symbolic.notation import shape_text
 
 Shape: TypeAlias = tuple[Dim, ...]
 """Sizes of all axes: batch first, channels second, then the spatial axes (N, C, *spatial)."""
@@ -54,11 +53,6 @@ class Tensor(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         return {"shape": for_json(self.shape), "dtype": self.dtype}
-
-
-def shape_text(shape: Iterable[Dim]) -> str:
-    """A shape as it is printed everywhere: `1×96×54×54`."""
-    return "×".join([within_product(size, UNICODE) for size in shape]) or "scalar"
 
 
 def for_json(value: Any) -> Any:
@@ -182,20 +176,27 @@ class Window(NamedTuple):
 
     def size(self, n: Dim) -> Dim:
         """How many windows fit on an axis of `n` elements; refuses when none does."""
-        slack = n - self.extent + self.before + self.after
-        if not self.ceil_mode:
-            size = (slack + self.stride) // self.stride
-        else:
-            size = -(-slack // self.stride) + 1
-            if isinstance(size, int) and isinstance(n, int):
-                # torch drops a last window that would start in the padding after the end.
-                size -= (size - 1) * self.stride >= n + self.before
-            elif self.after + self.stride > self.extent:
-                raise ArchitectureError(self._dropped(n), hint="give numbers, or leave ceil_mode out")
+        size = self._count(n)
         if not at_least(size, 1, "one window fits"):
             hint = "a larger input, more padding or a smaller kernel makes room"
             raise ArchitectureError(self._too_large(n), hint=hint)
         return size
+
+    def _count(self, n: Dim) -> Dim:
+        slack = n - self.extent + self.before + self.after
+        if not self.ceil_mode:
+            return (slack + self.stride) // self.stride
+        size = -(-slack // self.stride) + 1
+        if isinstance(size, int) and isinstance(n, int):
+            # torch drops a last window that would start in the padding after the end.
+            return size - ((size - 1) * self.stride >= n + self.before)
+        if self.after + self.stride > self.extent:
+            raise ArchitectureError(self._dropped(n), hint="give numbers, or leave ceil_mode out")
+        return size
+
+    def unread(self, n: int) -> int:
+        """How many elements at the end of an axis of `n` no window reaches."""
+        return max(0, n + self.before - (number(self._count(n)) - 1) * self.stride - self.extent)
 
     def _dropped(self, n: Dim) -> str:
         return (

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
+from shapecalc.symbolic import number
 from shapecalc.tensors import BYTES, Shape, Tensor
 
 Values: TypeAlias = st.SearchStrategy[Any]
@@ -165,7 +166,7 @@ def unflatten(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
 @st.composite
 def reshape(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     """Sizes that multiply to the elements of the input."""
-    return {"shape": draw(factors(inputs[0].elements))}
+    return {"shape": draw(factors(number(inputs[0].elements)))}
 
 
 OWN: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = {

@@ -17,7 +17,7 @@ from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
 from shapecalc.torch_check.verify import verify
 
@@ -61,11 +61,11 @@ def declare() -> None:
         def weights(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> Weights:
             gates = 4 * self.hidden_size
             weights = {}
-            for number in range(self.num_layers):
-                inputs = self.hidden_size if number else x.shape[-1]
-                weights[f"weight_ih_l{number}"] = Weight((gates, inputs))
-                weights[f"weight_hh_l{number}"] = Weight((gates, self.hidden_size))
-                weights[f"bias_ih_l{number}"] = weights[f"bias_hh_l{number}"] = Weight((gates,))
+            for layer in range(number(self.num_layers)):
+                inputs = self.hidden_size if layer else x.shape[-1]
+                weights[f"weight_ih_l{layer}"] = Weight((gates, inputs))
+                weights[f"weight_hh_l{layer}"] = Weight((gates, self.hidden_size))
+                weights[f"bias_ih_l{layer}"] = weights[f"bias_hh_l{layer}"] = Weight((gates,))
             return weights
 
         def macs(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None, *, y: Tensor) -> Dim:

@@ -24,6 +24,7 @@ from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.fields import REQUIRED, Inferred
+from shapecalc.symbolic import number
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.startup import without_compiler
 from tests.strategies import Drawn, draws
@@ -211,7 +212,7 @@ def check_accepted(drawn: Drawn, figures: Figures) -> None:
         on_meta, on_cpu = (measure(drawn, arguments, device) for device in ("meta", "cpu"))
     except REFUSALS as error:
         pytest.fail(f"accepted, but torch refuses: {type(error).__name__}: {error}")
-    assert on_meta == Measured(figures.outputs, figures.weights, 2 * figures.macs)
+    assert on_meta == Measured(figures.outputs, figures.weights, number(2 * figures.macs))
     assert on_cpu.outputs == figures.outputs  # FLOPs are not comparable here: fused kernels hide some
 
 
@@ -337,7 +338,7 @@ def starts(drawn: Drawn, axis: int) -> range:
 
 @given(small_convolutions())
 def test_macs_of_a_convolution_counted_one_by_one(drawn: Drawn) -> None:
-    batch, in_channels, *_ = drawn.inputs[0].shape
+    batch, in_channels, *_ = map(number, drawn.inputs[0].shape)
     out_channels, groups = drawn.arguments["out_channels"], drawn.arguments["groups"]
     taps = list(itertools.product(*map(range, drawn.arguments["kernel_size"])))
     count = 0

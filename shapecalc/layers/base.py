@@ -27,7 +27,7 @@ from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Shape, Tensor, check_equal, check_size, is_floating, product
+from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS: dict[str, type[Layer]] = {}
 """Every layer type by its name in a file, which is its class's name."""
@@ -144,6 +144,11 @@ class Layer:
         return cls.inputs_range[1] == float("inf")
 
     @property
+    def window(self) -> tuple[Window, ...]:
+        """The window that slides along each of the last axes, of a type that has one."""
+        return ()
+
+    @property
     def type(self) -> str:
         return type(self).__name__
 
@@ -171,6 +176,10 @@ class Layer:
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair."""
         return inputs
+
+    def remark(self, *inputs: Any) -> str | None:
+        """What a reader of the layer's formulas should know besides, in a few words; by default nothing."""
+        return None
 
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim]:
         """The sizes that follow from the inputs, each checked against the one written, if any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, Window
 
 
@@ -97,37 +98,54 @@ class AvgPool2d(Layer):
         return slide(x, self.window)
 
 
-def adapt(x: Tensor, output_size: tuple[int | None, ...]) -> Tensor:
-    """The output of an adaptive pooling; an axis whose size is null keeps it."""
-    axes = len(output_size)
-    check_rank(x, axes + 1, axes + 2)
-    check_floating(x)
-    sizes = (n if m is None else m for m, n in zip(output_size, x.shape[-axes:], strict=True))
-    return Tensor((*x.shape[:-axes], *sizes), x.dtype)
+class AdaptivePool(Layer, abstract=True):
+    """As many windows as the output has elements, between ⌊i·n/m⌋ and ⌈(i + 1)·n/m⌉ for the i-th of m."""
+
+    output_size = PerAxis(optional_items=True)
+
+    def adapt(self, x: Tensor) -> Tensor:
+        """The output; an axis whose size is null keeps it."""
+        check_rank(x, self.axes + 1, self.axes + 2)
+        check_floating(x)
+        sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
+        return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
+
+    def remark(self, x: Tensor) -> str | None:
+        """The extents of the windows, which may differ from each other."""
+        spans = {_spans(n, m) for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True) if m}
+        return f"each window reads {' or '.join(sorted(spans))} elements of an axis" if spans else None
 
 
-class AdaptiveAvgPool2d(Layer):
+def _spans(n: Dim, m: int) -> str:
+    """The elements that each of m windows on an axis of n reads."""
+    if m == 1:
+        return f"all {n}"
+    if not isinstance(n, int):
+        return f"⌈{n}/{m}⌉ or one more"
+    sizes = sorted({-(-(i + 1) * n // m) - i * n // m for i in range(m)})
+    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+
+
+class AdaptiveAvgPool2d(AdaptivePool):
     """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveAvgPool2d.
     """
 
     axes = 2
-    output_size = PerAxis(optional_items=True)
 
     def output(self, x: Tensor) -> Tensor:
-        return adapt(x, self.output_size)
+        return self.adapt(x)
 
 
-class AdaptiveMaxPool2d(Layer):
+class AdaptiveMaxPool2d(AdaptivePool):
     """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveMaxPool2d.
     """
 
     axes = 2
-    output_size = PerAxis(optional_items=True)
     return_indices = Flag(False)
 
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return with_indices(adapt(x, self.output_size), self.return_indices)
+        return with_indices(self.adapt(x), self.return_indices)

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 from shapecalc.errors import cells
 from shapecalc.render.streams import writable
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.symbolic.notation import GROUPED, within_product
+from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.symbolic.notation import text as formula
-from shapecalc.tensors import for_json, shape_text
+from shapecalc.tensors import for_json
 
 GAP = 2  # spaces between the columns of a table
 DEFAULT_WIDTH = 80  # where there is no terminal to ask, and COLUMNS is not set
@@ -100,7 +100,8 @@ def print_table(grid: Grid) -> None:
     then is rich imported: it takes as long as all else that a command does.
     """
     width = max(1, get_terminal_size((DEFAULT_WIDTH, 24)).columns)
-    lines = [[(grid.heading, "bold")], [], *_laid_out(_fit(grid, width)), []]
+    table = [*_laid_out(_fit(grid, width)), []] if grid.columns else []
+    lines = [[(grid.heading, "bold")], [], *table]
     lines += [[(note, "")] for note in grid.notes]
     while not lines[-1]:
         lines.pop()
@@ -158,7 +159,8 @@ def print_markdown(grid: Grid) -> None:
     rows = [[column.title for column in grid.columns], bars, *grid.texts()]
     table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
     notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes)
-    print(f"**{grid.heading}**", table, *([notes] if notes else []), sep="\n\n")
+    parts = [f"**{grid.heading}**", *([table] if grid.columns else []), *([notes] if notes else [])]
+    print(writable("\n\n".join(parts)))
 
 
 def print_csv(grid: Grid) -> None:

@@ -19,11 +19,11 @@ from shapecalc.render.grid import (
     short,
     size,
 )
-from shapecalc.render.tree import label, leaves, outline, own_row
+from shapecalc.render.tree import arguments_text, label, leaves, outline, own_row
 from shapecalc.results import Analysis, Node, Totals
 from shapecalc.symbolic import Dim, ratio
-from shapecalc.symbolic.notation import GROUPED, within_product
-from shapecalc.tensors import Shape, Tensor, for_json, shape_text
+from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
+from shapecalc.tensors import Shape, Tensor, for_json
 
 
 class Cell(NamedTuple):
@@ -46,10 +46,8 @@ def _share(part: Dim, whole: Dim) -> float | None:
 
 
 def _arguments(cell: Cell) -> str:
-    """Arguments in one line: `out_channels 96, kernel_size 11`."""
     row = own_row(cell.analysis, cell.node)
-    given = row.arguments if row else {}
-    return ", ".join(f"{name} {row.layer.fields[name].text(value)}" for name, value in given.items() if row)
+    return arguments_text(row) if row else ""
 
 
 def _inputs(cell: Cell) -> Shape | str:

@@ -42,6 +42,12 @@ def label(node: Node) -> str:
     return f"{node.label}: {node.type}" if named and node.type != "seq" else node.label
 
 
+def arguments_text(row: Row) -> str:
+    """The arguments of a layer in one line: `out_channels 96, kernel_size 11`."""
+    fields = row.layer.fields
+    return ", ".join(f"{name} {fields[name].text(value)}" for name, value in row.arguments.items())
+
+
 def own_row(analysis: Analysis, node: Node) -> Row | None:
     """The row that a node is, if it is a layer or a join, not a block, branch or group."""
     row = analysis.rows[node.stop - 1] if node.stop > node.start else None

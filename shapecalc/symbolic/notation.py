@@ -9,7 +9,7 @@ The form for programs is valid Python, if floor and ceil round a quotient:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shapecalc.symbolic.expr import Dim, Expr
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
+_SUBSCRIBED = str.maketrans(_SUBSCRIPTS, "0123456789")
 _FACTOR, _PRODUCT, _SUM = range(3)  # how tightly a text holds together
 
 
@@ -25,6 +27,8 @@ class Notation(NamedTuple):
     """The pieces that a formula is written with."""
 
     times: str
+    by: str
+    """Between the sizes of a shape."""
     minus: str
     floor: str
     """The floor of a quotient: {0} and {1} are its parts in parentheses where they need them, {2} and {3}
@@ -33,22 +37,31 @@ class Notation(NamedTuple):
     power: Callable[[str, int], str]
     symbol: Callable[[str], str] = str
     number: Callable[[int], str] = str
+    order: Mapping[str, int] = {}
+    """The symbols that come first in a product, in an order of their own."""
 
 
-UNICODE = Notation("⋅", "−", "⌊{0}/{1}⌋", "⌈{0}/{1}⌉", lambda base, n: base + str(n).translate(_SUPERSCRIPTS))
+UNICODE = Notation(
+    "⋅", "×", "−", "⌊{0}/{1}⌋", "⌈{0}/{1}⌉", lambda base, n: base + str(n).translate(_SUPERSCRIPTS)
+)
 GROUPED = UNICODE._replace(number=lambda number: f"{number:,}")
 """With separators of thousands, for counts."""
-PLAIN = Notation("*", "-", "floor({0}/{1})", "ceil({0}/{1})", lambda base, n: f"{base}**{n}")
+PLAIN = Notation("*", "x", "-", "floor({0}/{1})", "ceil({0}/{1})", lambda base, n: f"{base}**{n}")
 
 
 def _latex_symbol(name: str) -> str:
-    primes = len(name) - len(name.rstrip("'"))
-    bare = name.rstrip("'").replace("_", r"\_")
-    return (bare if len(bare) == 1 else rf"\mathrm{{{bare}}}") + "'" * primes
+    bare = name.rstrip("'")
+    primes = name[len(bare) :]
+    letter = bare.rstrip(_SUBSCRIPTS)
+    number = bare[len(letter) :].translate(_SUBSCRIBED)
+    escaped = letter.replace("_", r"\_")
+    written = letter if len(letter) == 1 else rf"\mathrm{{{escaped}}}"
+    return written + (f"_{{{number}}}" if number else "") + primes
 
 
 LATEX = Notation(
     r" \cdot ",
+    r" \times ",
     "-",
     r"\left\lfloor \frac{{{2}}}{{{3}}} \right\rfloor",
     r"\left\lceil \frac{{{2}}}{{{3}}} \right\rceil",
@@ -65,6 +78,11 @@ def text(size: Dim, notation: Notation) -> str:
 def within_product(size: Dim, notation: Notation) -> str:
     """A size as it is written beside others that it is multiplied with: a sum in parentheses."""
     return _grouped(_text(size, notation), _PRODUCT)
+
+
+def shape_text(shape: Iterable[Dim], notation: Notation = UNICODE) -> str:
+    """A shape as it is printed everywhere: `1×96×54×54`."""
+    return notation.by.join([within_product(size, notation) for size in shape]) or "scalar"
 
 
 def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str:
@@ -90,7 +108,7 @@ def _text(size: Dim, notation: Notation) -> tuple[str, int]:
     if folded is not None:
         return folded, _FACTOR
     pieces = []
-    for product, coefficient in sorted(size.terms.items(), key=lambda term: _rank(term[0])):
+    for product, coefficient in sorted(size.terms.items(), key=lambda term: _rank(term[0], notation)):
         sign = notation.minus if coefficient < 0 else "+"
         pieces.append((sign, *_product_text(product, abs(coefficient), notation)))
     (sign, first, level), *others = pieces
@@ -121,7 +139,7 @@ def _floor_text(over: Dim, by: Dim, notation: Notation) -> str:
 
 def _product_text(product: Product, coefficient: int, notation: Notation) -> tuple[str, int]:
     factors = []
-    for factor, power in sorted(product, key=lambda item: _order(item[0])):
+    for factor, power in sorted(product, key=lambda item: _order(item[0], notation)):
         base = _factor_text(factor, notation)
         factors.append(base if power == 1 else notation.power(base, power))
     if coefficient != 1 or not factors:
@@ -141,18 +159,20 @@ def _factor_text(factor: Factor, notation: Notation) -> str:
             return _grouped(_text(factor, notation), _FACTOR)
 
 
-def _rank(product: Product) -> tuple[Any, ...]:
+def _rank(product: Product, notation: Notation) -> tuple[Any, ...]:
     """The place of a term in a sum: the highest powers first, the constant last."""
-    return product == ONE, -sum(power for _, power in product), sorted(_order(f) for f, _ in product)
+    powers = sum(power for _, power in product)
+    return product == ONE, -powers, sorted(_order(factor, notation) for factor, _ in product)
 
 
-def _order(factor: Factor) -> tuple[int, str]:
+def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
     """The place of a factor in a product: the batch, other symbols, floors by their divisors, the rest."""
     if isinstance(factor, Symbol):
-        return 0, "" if factor.name == "N" else factor.name
+        place = notation.order.get(factor.name, len(notation.order))
+        return 0, place, "" if factor.name == "N" else factor.name
     written = _factor_text(factor, PLAIN)
-    by = [f.by for f in _floors(factor) if isinstance(f.by, int)]
-    return (1, f"{by[0]:020} {written}") if by else (2, written)
+    by = [floor.by for floor in _floors(factor) if isinstance(floor.by, int)]
+    return (1, by[0], written) if by else (2, 0, written)
 
 
 def _floors(factor: Factor) -> list[Floor]:

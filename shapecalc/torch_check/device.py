@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from shapecalc.analysis.liveness import peak_bytes
 from shapecalc.errors import UnavailableError, UsageError
-from shapecalc.liveness import peak_bytes
 from shapecalc.results import Analysis
 from shapecalc.symbolic import number
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from shapecalc.analysis.liveness import releases
 from shapecalc.errors import shorten
-from shapecalc.liveness import releases
 from shapecalc.results import Analysis, Edge, Row
 from shapecalc.tensors import Tensor, is_floating
 

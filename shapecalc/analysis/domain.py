@@ -1,0 +1,239 @@
+"""Which inputs a network takes, and which of them give a wanted output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+from itertools import islice
+from typing import NamedTuple
+
+from shapecalc.analysis.sizesets import EVERY, SizeSet
+from shapecalc.analysis.solving import Box, both, solve, where_remainder
+from shapecalc.conditions import EQUAL, Condition
+from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.inputs import parse_input
+from shapecalc.results import Analysis
+from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
+from shapecalc.tensors import Shape, Window
+
+_MOST_TRIED = 20_000
+
+
+class Solved(NamedTuple):
+    """A condition and what it says of single symbols; None where it has no closed form."""
+
+    condition: Condition
+    boxes: Sequence[Box] | None
+
+    def __str__(self) -> str:
+        return self._closed(SizeSet.text) or str(self.condition)
+
+    def ascii(self) -> str:
+        return self._closed(SizeSet.ascii) or self.condition.ascii()
+
+    def _closed(self, text: Callable[[SizeSet, str], str]) -> str | None:
+        """The condition on its one symbol; one on several is said best by itself."""
+        symbols = self.condition.symbols
+        if self.boxes is None or len(symbols) != 1:
+            return None
+        (name,) = symbols
+        return text(self.boxes[0][name], name) if self.boxes else None
+
+
+class Sliding(NamedTuple):
+    """A window of a layer, the size of the axis that it slides along, and what its elements are called."""
+
+    path: str
+    unit: str
+    size: Dim
+    window: Window
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The inputs that a network in general takes: those in one of the boxes that meet the open conditions."""
+
+    analysis: Analysis
+    solved: tuple[Solved, ...]
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of the inputs and parameters, in the order of the inputs' axes."""
+        sizes = [size for tensor in self.analysis.inputs.values() for size in tensor.shape]
+        ordered = [name for size in sizes for name in sorted(symbols_in(size))]
+        return tuple(dict.fromkeys([*ordered, *self.analysis.symbols]))
+
+    @cached_property
+    def boxes(self) -> tuple[Box, ...]:
+        """What all conditions that have a closed form leave."""
+        return tuple(_narrowed([{}], self.solved)[0])
+
+    @cached_property
+    def open(self) -> tuple[Condition, ...]:
+        """Conditions without a closed form, which an input has to meet besides."""
+        return _narrowed([{}], self.solved)[1]
+
+    @cached_property
+    def smallest(self) -> Mapping[str, int] | None:
+        """The input of the fewest elements, of several such the squarest; None where none was found."""
+        return next(self.in_order(self.boxes, self.open), None)
+
+    def in_order(self, boxes: Sequence[Box], conditions: Sequence[Condition]) -> Iterator[dict[str, int]]:
+        """The inputs in boxes that meet conditions, by their elements; of many, the first ones."""
+        elements = [tensor.elements for tensor in self.analysis.inputs.values()]
+        for sizes in islice(_in_order(boxes, self.symbols, elements), _MOST_TRIED):
+            if all(condition.permits(sizes) for condition in conditions):
+                yield sizes
+
+    @cached_property
+    def windows(self) -> tuple[Sliding, ...]:
+        """Every window of the network."""
+        found = []
+        for row in self.analysis.rows:
+            windows = row.layer.window
+            sizes = row.inputs[0].shape[-len(windows) :] if windows else ()
+            units = ("slice", "row", "column")[-len(windows) :] if len(windows) > 1 else ("element",)
+            for unit, size, window in zip(units[: len(sizes)], sizes, windows, strict=True):
+                found.append(Sliding(row.path, unit, size, window))
+        return tuple(found)
+
+    def losses(self, sizes: Mapping[str, int]) -> Iterator[tuple[Sliding, int]]:
+        """The windows that leave elements unread at the end of an axis of these sizes, and how many."""
+        for sliding in self.windows:
+            unread = sliding.window.unread(number(at(sliding.size, sizes)))
+            if unread:
+                yield sliding, unread
+
+    @cached_property
+    def lossless(self) -> Box | None:
+        """The sizes of which every window reads all up to the end; None where that has no closed form."""
+        if len(self.boxes) != 1:
+            return None
+        box = dict(self.boxes[0])
+        for size, window in dict.fromkeys((sliding.size, sliding.window) for sliding in self.windows):
+            names = symbols_in(size)
+            found = _read_to_the_end(size, window) if len(names) == 1 else None
+            if names and found is None:
+                return None
+            for name in names:
+                box[name] = box.get(name, EVERY) & (found or EVERY)
+        return box
+
+
+def _read_to_the_end(size: Dim, window: Window) -> SizeSet | None:
+    return where_remainder(lambda n: window.unread(n) == 0, size, window.stride)
+
+
+def domain(analysis: Analysis) -> Domain:
+    """The domain of a network that was analysed with symbols in its inputs."""
+    return Domain(analysis, tuple(Solved(condition, solve(condition)) for condition in analysis.conditions))
+
+
+def _narrowed(boxes: Sequence[Box], solved: Sequence[Solved]) -> tuple[Sequence[Box], tuple[Condition, ...]]:
+    """The boxes with conditions, and the conditions that could not be made part of them."""
+    left_open: list[Condition] = []
+    for one in solved:
+        narrower = None if one.boxes is None else both(boxes, one.boxes)
+        if narrower is None:
+            left_open.append(one.condition)
+        else:
+            boxes = narrower
+    return boxes, tuple(left_open)
+
+
+def _in_order(
+    boxes: Sequence[Box], names: Sequence[str], elements: Sequence[Dim]
+) -> Iterator[dict[str, int]]:
+    """The inputs in the boxes by their elements, fewest first: a network's input grows with its symbols."""
+    queue: list[tuple[int, int, tuple[int, ...], int, tuple[int, ...]]] = []
+    known: list[list[list[int]]] = [[[] for _ in names] for _ in boxes]
+    sources = [[iter(box.get(name, EVERY)) for name in names] for box in boxes]
+    seen = set()
+
+    def push(which: int, place: tuple[int, ...]) -> None:
+        for axis, index in enumerate(place):
+            have = known[which][axis]
+            have.extend(islice(sources[which][axis], max(0, index + 1 - len(have))))
+            if len(have) <= index:
+                return
+        if (which, place) in seen:
+            return
+        seen.add((which, place))
+        values = tuple(known[which][axis][index] for axis, index in enumerate(place))
+        sizes = dict(zip(names, values, strict=True))
+        total = sum(number(at(size, sizes)) for size in elements)
+        heappush(queue, (total, max(values, default=0), values, which, place))
+
+    for which in range(len(boxes)):
+        push(which, (0,) * len(names))
+    while queue:
+        _, _, values, which, place = heappop(queue)
+        yield dict(zip(names, values, strict=True))
+        for axis in range(len(names)):
+            push(which, (*place[:axis], place[axis] + 1, *place[axis + 1 :]))
+
+
+@dataclass(frozen=True)
+class Solutions:
+    """The inputs that give a wanted output; `reason` says why none does."""
+
+    domain: Domain
+    boxes: tuple[Box, ...]
+    open: tuple[Condition, ...]
+    reason: str | None
+
+
+def wanted_shape(domain: Domain, text: str) -> list[Dim | None]:
+    """The sizes of a wanted output, written as an input is; None for a letter that no input has.
+
+    Raises:
+        UsageError: it is not written so.
+    """
+    try:
+        spec = parse_input(text)
+    except ArchitectureError as error:
+        raise UsageError(f"--output: {error.message}", hint=error.hint) from None
+    if spec.dtype:
+        raise UsageError(f"--output is sizes alone, without the dtype {spec.dtype}")
+    names = {name: symbol(name) for name in domain.symbols}
+    return [size(names) if size.names <= names.keys() else None for size in spec.sizes]
+
+
+def inputs_that_give(domain: Domain, output: Shape, wanted: Sequence[Dim | None]) -> Solutions:
+    """The inputs in a domain for which `output`, a shape in its symbols, is `wanted`; None is any size."""
+    if len(output) != len(wanted):
+        return _none(domain, f"it has {len(output)} axes, not {len(wanted)}")
+    boxes, left_open = list(domain.boxes), list(domain.open)
+    for axis, (size, value) in enumerate(zip(output, wanted, strict=True)):
+        if value is None or size == value:
+            continue
+        if isinstance(size, int) and isinstance(value, int):
+            return _none(domain, f"axis {axis} is {size} whatever the input, not {value}")
+        condition = Condition(size, EQUAL, value, "")
+        narrower, more = _narrowed(boxes, [Solved(condition, solve(condition))])
+        left_open += more
+        if not narrower:
+            return _none(domain, f"axis {axis} is {size}{_nearest(boxes, size, value)}")
+        boxes = list(narrower)
+    return Solutions(domain, tuple(boxes), tuple(left_open), None)
+
+
+def _none(domain: Domain, reason: str) -> Solutions:
+    return Solutions(domain, (), (), reason)
+
+
+def _nearest(boxes: Sequence[Box], size: Dim, wanted: Dim) -> str:
+    """The values that a size has in the boxes, next to one that it never has."""
+    if not isinstance(wanted, int):
+        return f": of the inputs that work, none makes it {wanted}"
+    below, above = None, None
+    for sizes in islice(_in_order(boxes, sorted(symbols_in(size)), [size]), _MOST_TRIED):
+        value = number(at(size, sizes))
+        if value > wanted:
+            above = value
+            break
+        below = value
+    found = " or ".join(str(value) for value in (below, above) if value is not None)
+    return f": of the inputs that work, none makes it {wanted}{f', but {found}' if found else ''}"

@@ -1,0 +1,168 @@
+"""`domain` and `solve`: the inputs that work, and those that give a wanted output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Any
+
+from shapecalc.analysis.domain import Domain, Solutions, Solved
+from shapecalc.analysis.sizesets import EVERY
+from shapecalc.analysis.solving import Box
+from shapecalc.conditions import Condition
+from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
+from shapecalc.render.show import heading
+from shapecalc.results import Analysis
+from shapecalc.symbolic import Dim, at
+from shapecalc.symbolic.notation import shape_text
+from shapecalc.tensors import for_json
+
+_MOST_LISTED = 8
+_CONDITIONS = (
+    Column("condition", "Condition"),
+    Column("path", "Layer"),
+    Column("why", "So that"),
+    Column("decides", "Decides", spare=1),
+)
+
+
+def print_domain(domain: Domain, form: str, own: Mapping[str, int]) -> None:
+    """Print which inputs work; `own` are the sizes of the file's own input, where it has numbers."""
+    if form == "json":
+        print_json(domain_json(domain))
+        return
+    lines = list(_conditions(domain))
+    notes = [*_inputs(domain), *_border(domain, own)]
+    print_grid(Grid(heading(domain.analysis), _CONDITIONS if lines else (), lines, notes), form)
+
+
+def _conditions(domain: Domain) -> Iterator[Line]:
+    """A line for each layer with conditions; those of one kind, as of height and width, together."""
+    decisive = domain.analysis.decisive_conditions
+    grouped: dict[tuple[str, str, bool], list[Solved]] = {}
+    for solved in domain.solved:
+        own = solved.condition
+        grouped.setdefault((own.path, own.why, own in decisive), []).append(solved)
+    for (path, why, decides), group in grouped.items():
+        yield Line((", ".join(map(str, group)), path, why, "yes" if decides else ""), strong=decides)
+
+
+def _inputs(domain: Domain) -> Iterator[str]:
+    smallest = domain.smallest
+    if not domain.boxes:
+        yield "Inputs      none works"
+        return
+    if smallest is None:
+        yield "Smallest    none was found among the first inputs that were tried"
+    else:
+        yield f"Smallest    {_input_text(domain.analysis, smallest)}"
+    boxes = [_box_text(domain, box) for box in domain.boxes]
+    for number, text in enumerate(boxes[:_MOST_LISTED]):
+        yield f"{'Inputs      ' if number == 0 else '         or '}{text}"
+    if len(boxes) > _MOST_LISTED:
+        yield f"         or one of {len(boxes) - _MOST_LISTED} more ranges; --format json has them all"
+    yield from (f"Besides     {condition}" for condition in domain.open)
+
+
+def _border(domain: Domain, own: Mapping[str, int]) -> Iterator[str]:
+    lossless = domain.lossless
+    for number, (name, found) in enumerate(lossless.items() if lossless and domain.windows else ()):
+        head = "Border      " if number == 0 else "            "
+        first = ", ".join(map(str, islice(found, 4)))
+        if found:
+            yield f"{head}all is read to the end for {found.text(name)}: {first}, …"
+        else:
+            yield f"{head}for every {name}, some window does not read to the end"
+    for axes, paths in _losses(domain, own).items() if own else ():
+        listed = ", ".join(paths[:_MOST_LISTED]) + (", …" if len(paths) > _MOST_LISTED else "")
+        yield f"            at {_values(own)}, {listed} leave{'s'[: len(paths) == 1]} {axes} unread"
+
+
+def _losses(domain: Domain, own: Mapping[str, int]) -> dict[str, list[str]]:
+    """What is left unread at given sizes → the layers that do so."""
+    losses: dict[str, list[str]] = {}
+    for lost, unread in domain.losses(own):
+        losses.setdefault(lost.path, []).append(f"{unread} {lost.unit}{'s'[: unread != 1]}")
+    found: dict[str, list[str]] = {}
+    for path, axes in losses.items():
+        found.setdefault(" and ".join(axes), []).append(path)
+    return found
+
+
+def _input_text(analysis: Analysis, sizes: Mapping[str, int]) -> str:
+    """The inputs at given sizes, and the parameters that have a symbol."""
+    inputs = [shape_text(at(size, sizes) for size in x.shape) for x in analysis.inputs.values()]
+    named = inputs if len(inputs) == 1 else [f"{n} {s}" for n, s in zip(analysis.inputs, inputs, strict=True)]
+    return f"{', '.join(named)} ({_values(sizes)})" if sizes else ", ".join(named)
+
+
+def _values(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
+
+
+def _box_text(domain: Domain, box: Box) -> str:
+    texts = [box[name].text(name) for name in domain.symbols if box.get(name, EVERY) != EVERY]
+    free = [name for name in domain.symbols if box.get(name, EVERY) == EVERY]
+    return ", ".join([*texts, *([f"any {' and '.join(free)}"] if free else [])]) or "any"
+
+
+def domain_json(domain: Domain) -> dict[str, Any]:
+    return {
+        "name": domain.analysis.name,
+        "inputs": {name: x.to_dict() for name, x in domain.analysis.inputs.items()},
+        "smallest": domain.smallest,
+        "conditions": [
+            {"path": s.condition.path, "condition": s.ascii(), "why": s.condition.why} for s in domain.solved
+        ],
+        "solutions": _ranges(domain.symbols, domain.boxes),
+        "open": _open(domain.open),
+        "every_element_read": None if domain.lossless is None else _ranges(domain.symbols, [domain.lossless]),
+    }
+
+
+def _open(conditions: Sequence[Condition]) -> list[str]:
+    return [condition.ascii() for condition in conditions]
+
+
+def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list[int | None]]]:
+    """Boxes as ranges [first, last, step] of each symbol; last is None where there is no end."""
+    found = []
+    for box in boxes:
+        sets = [box.get(name, EVERY).progressions() for name in symbols]
+        found += [dict(zip(symbols, map(list, choice), strict=True)) for choice in product(*sets)]
+    return found
+
+
+def print_solutions(
+    solutions: Solutions, form: str, layer: str | None, formula: tuple[Dim, ...], wanted: str
+) -> None:
+    """Print which inputs give an output; `formula` is its shape in general."""
+    domain = solutions.domain
+    if form == "json":
+        print_json(
+            {
+                "name": domain.analysis.name,
+                "layer": layer,
+                "formula": for_json(formula),
+                "output": wanted,
+                "solutions": _ranges(domain.symbols, solutions.boxes),
+                "conditions": _open(solutions.open),
+                "reason": solutions.reason,
+            }
+        )
+        return
+    where = f"the output of {layer}" if layer else "the output"
+    shape = "×".join(wanted.split("x"))
+    notes = [f"In general  {where} is {shape_text(formula)}"]
+    notes += [f"Besides     {condition}" for condition in solutions.open]
+    if solutions.reason:
+        notes.insert(0, f"No input gives {shape}: {solutions.reason}")
+        print_grid(Grid(heading(domain.analysis), (), [], notes), form)
+        return
+    columns = tuple(Column(name, name) for name in domain.symbols)
+    lines = [Line(tuple(box.get(n, EVERY).text(n) for n in domain.symbols)) for box in solutions.boxes]
+    small = next(iter(islice(domain.in_order(solutions.boxes, solutions.open), 1)), None)
+    if small is not None:
+        notes.insert(0, f"Smallest    {_input_text(domain.analysis, small)}")
+    title = f"{heading(domain.analysis)}: {where} is {shape} for"
+    print_grid(Grid(title, columns, lines, notes), form)

@@ -1,0 +1,268 @@
+"""`explain`: derivations as text, Markdown, LaTeX and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from shapecalc.analysis.explain import Derivation, Explanation
+from shapecalc.conditions import Condition
+from shapecalc.render.grid import count, print_json
+from shapecalc.render.show import heading
+from shapecalc.render.streams import writable
+from shapecalc.render.tree import arguments_text
+from shapecalc.results import Analysis
+from shapecalc.symbolic import at
+from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
+from shapecalc.tensors import for_json
+
+_ELEMENT = {"H": "row", "W": "column"}
+
+
+class Item(NamedTuple):
+    """A line of a section: a label, then mathematics, then words, each of which may be missing."""
+
+    label: str = ""
+    maths: str = ""
+    words: str = ""
+
+
+def print_explanations(
+    analysis: Analysis, explained: Sequence[Explanation], form: str, problem: str | None
+) -> None:
+    """Print explanations; `problem` says why there is no formula for every input, if there is none."""
+    if form == "json":
+        print_json({"name": analysis.name, "layers": [to_json(one) for one in explained]})
+        return
+    write = {"text": _text, "markdown": _markdown, "latex": _latex}[form]
+    print(writable("\n".join(write(analysis, explained, problem))))
+
+
+def sections(one: Explanation, notation: Notation) -> Iterator[tuple[str, list[Item]]]:
+    """The parts of an explanation, each a title and lines."""
+    row = one.row
+    inputs = [shape_text(x.shape, notation) for x in row.inputs]
+    yield "Input", [Item(maths=shape) for shape in inputs]
+    output = [Item(maths=shape_text(row.output.shape, notation))]
+    output += [Item(maths=_chain(derivation, notation)) for derivation in one.output]
+    output += [Item(words=words) for words in _about_windows(one)]
+    yield "Output", output
+    if one.fits:
+        yield "Fits", [Item(maths=_fit(condition, values, notation)) for condition, values in one.fits]
+    if border := [Item(words=words) for words in _border(one)]:
+        yield "Border", border
+    if row.weights:
+        weights = [Item(name, _chain(d, notation)) for name, d in one.weights.items()]
+        yield "Weights", [*weights, Item(words=_counted(one))]
+    if one.macs:
+        yield "MACs", [Item(maths=_chain(one.macs, notation)), *_reuse(one)]
+    if one.general and one.general.output.shape != row.output.shape:
+        yield "In general", list(_in_general(one, notation))
+
+
+def _chain(derivation: Derivation, notation: Notation) -> str:
+    return " = ".join(derivation.chain(notation))
+
+
+def _fit(condition: Condition, values: Any, notation: Notation) -> str:
+    left, right = text(condition.left, notation), text(condition.right, notation)
+    numbers = (text(at(size, values), notation) for size in (condition.left, condition.right))
+    relation = f" {condition.relation} "
+    if notation.by == LATEX.by and relation != " = ":
+        relation = r" \text{ divisible by } "
+    return f"{left}{relation}{right}: {relation.join(numbers)}"
+
+
+def _about_windows(one: Explanation) -> Iterator[str]:
+    """The usual confusions about the letters of the formula, where they arise."""
+    windows = one.row.layer.window
+    for padding in sorted({(w.before, w.after) for w in windows if w.before or w.after}):
+        yield f"p is the padding of both sides together: {padding[0]} + {padding[1]} = {sum(padding)}"
+    for window in sorted({w for w in windows if w.dilation > 1}):
+        extent = f"{window.dilation}·({window.kernel} − 1) + 1 = {window.extent}"
+        yield f"k is the extent of the kernel with its gaps: dilation·(kernel_size − 1) + 1 = {extent}"
+    if any(derivation_drops(derivation) for derivation in one.output):
+        yield "− 1, because the last window would begin in the padding after the end"
+    remark = one.row.layer.remark(*one.row.inputs)
+    if remark:
+        yield remark
+
+
+def derivation_drops(derivation: Derivation) -> bool:
+    return bool(getattr(derivation.formula, "drops", False))
+
+
+def _border(one: Explanation) -> Iterator[str]:
+    for letter, number, window, size in one.unread:
+        n, k, p, s = size, window.extent, window.before + window.after, window.stride
+        words = f"{_plural(number, _ELEMENT.get(letter, 'element'))} at the end read by no window"
+        padding = f", {window.after} of it padding" if window.after else ""
+        yield f"{words}: ({n} − {k} + {p}) mod {s} = {number + window.after}{padding}"
+    for gap in sorted({w.stride - w.extent for w in one.row.layer.window if w.stride > w.extent}):
+        yield f"between two windows, {_plural(gap, 'element')} read by none"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}{'s'[: number != 1]}"
+
+
+def _counted(one: Explanation) -> str:
+    params, buffers = one.row.params, one.row.buffers
+    words = f"{count(params)} parameters" if params != 1 else "1 parameter"
+    if buffers != 0:
+        words += f" and {count(buffers)} elements of buffers"
+    if one.positions:
+        words += f", the same at each of the {shape_text(one.positions)} positions"
+    return words
+
+
+def _reuse(one: Explanation) -> list[Item]:
+    if not one.positions:
+        return []
+    return [Item(words=f"each weight multiplies once at each of the {shape_text(one.positions)} positions")]
+
+
+def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:
+    row = one.general
+    assert row is not None  # the section is there only if it is
+    inputs = ", ".join(shape_text(x.shape, notation) for x in row.inputs)
+    arrow = r" \to " if notation.by == LATEX.by else " → "
+    yield Item(maths=f"{inputs}{arrow}{shape_text(row.output.shape, notation)}")
+    if row.params != one.row.params:
+        yield Item("parameters", text(row.params, notation))
+    if row.macs != one.row.macs:
+        yield Item("MACs", text(row.macs, notation))
+    for condition in one.conditions:
+        yield Item("needs", _condition(condition, notation))
+
+
+def _condition(condition: Condition, notation: Notation) -> str:
+    relation = {"≥": r"\geq", "=": "="}.get(condition.relation, r"\text{divisible by}")
+    written = relation if notation.by == LATEX.by else condition.relation
+    return f"{text(condition.left, notation)} {written} {text(condition.right, notation)}"
+
+
+def _title(one: Explanation) -> str:
+    arguments = arguments_text(one.row)
+    return f"{one.row.type}, {arguments}" if arguments else one.row.type
+
+
+def _kept(one: Explanation) -> bool:
+    """Whether a layer makes nothing of its own: neither a size nor a weight nor a product."""
+    row = one.row
+    alone = len(row.inputs) == 1 and row.inputs[0].shape == row.output.shape
+    return alone and not row.weights and row.macs == 0 and not row.layer.window
+
+
+def _text(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+    yield heading(analysis)
+    for one in explained:
+        yield ""
+        yield f"{one.row.path}: {_title(one)}"
+        if _kept(one):
+            yield f"  the size of its input, {one.row.output}"
+            continue
+        for title, items in sections(one, GROUPED):
+            width = max(len(item.label) for item in items)
+            for number, item in enumerate(items):
+                head = title if number == 0 else ""
+                label = f"{item.label:{width}}  " if width else ""
+                yield f"  {head:<10}  {label}{item.maths}{item.words}".rstrip()
+    yield from ["", f"No formula for every input: {problem}"] if problem else []
+
+
+def _markdown(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+    yield f"## {heading(analysis)}"
+    for one in explained:
+        yield from ("", f"### `{one.row.path}`", "", _title(one), "")
+        if _kept(one):
+            yield f"- the size of its input, {one.row.output}"
+            continue
+        for title, items in sections(one, GROUPED):
+            first, *others = items
+            yield f"- **{title}** {_marked(first)}"
+            yield from (f"  - {_marked(item)}" for item in others)
+    yield from ["", f"No formula for every input: {problem}"] if problem else []
+
+
+def _marked(item: Item) -> str:
+    return f"{item.label} {item.maths}{item.words}".strip()
+
+
+def _latex(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+    yield rf"\section*{{{_escaped(heading(analysis))}}}"
+    for one in explained:
+        yield ""
+        yield rf"\subsection*{{\texttt{{{_escaped(one.row.path)}}}: {_escaped(_title(one))}}}"
+        yield r"\begin{itemize}"
+        if _kept(one):
+            yield rf"  \item the size of its input, ${shape_text(one.row.output.shape, LATEX)}$"
+        else:
+            for title, items in sections(one, LATEX):
+                head = rf"\textbf{{{title}}} "
+                for item in items:
+                    yield rf"  \item {head}{_typeset(item)}"
+                    head = ""
+        yield r"\end{itemize}"
+    yield from ["", f"No formula for every input: {_escaped(problem)}"] if problem else []
+
+
+def _typeset(item: Item) -> str:
+    maths = f"${item.maths}$" if item.maths else ""
+    return " ".join(part for part in (_escaped(item.label), maths, _escaped(item.words)) if part)
+
+
+_LATEX_SPECIAL = {
+    "_": r"\_",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\~{}",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "⋅": r"$\cdot$",
+    "−": "$-$",
+    "≥": r"$\geq$",
+    "→": r"$\to$",
+    "⌈": r"$\lceil$",
+    "⌉": r"$\rceil$",
+    "⌊": r"$\lfloor$",
+    "⌋": r"$\rfloor$",
+    "\\": r"\textbackslash{}",
+}
+
+
+def _escaped(words: str) -> str:
+    return "".join(_LATEX_SPECIAL.get(character, character) for character in words)
+
+
+def to_json(one: Explanation) -> dict[str, Any]:
+    row = one.row
+    general = one.general
+    return {
+        "path": row.path,
+        "type": row.type,
+        "inputs": [for_json(x.shape) for x in row.inputs],
+        "output": for_json(row.output.shape),
+        "sizes": [_derivation(", ".join(d.names), d) for d in one.output],
+        "fits": [_fit(condition, values, PLAIN) for condition, values in one.fits],
+        "unread": {letter: number for letter, number, *_ in one.unread},
+        "weights": [_derivation(name, derivation) for name, derivation in one.weights.items()],
+        "macs": _derivation("MACs", one.macs) if one.macs else None,
+        "in_general": general
+        and {
+            "inputs": [for_json(x.shape) for x in general.inputs],
+            "output": for_json(general.output.shape),
+            "params": for_json(general.params),
+            "macs": for_json(general.macs),
+            "conditions": [condition.ascii() for condition in one.conditions],
+        },
+    }
+
+
+def _derivation(name: str, derivation: Derivation) -> dict[str, Any]:
+    formula, values = derivation.formula.chain(PLAIN)
+    return {"of": name, "formula": formula, "values": values, "result": for_json(derivation.result)}
