@@ -10,6 +10,7 @@ from shapecalc.architecture import Architecture, parse
 from shapecalc.engine import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
 from shapecalc.results import Analysis, Node, Row, Totals
+from shapecalc.symbolic import Expr, at, symbol
 from shapecalc.tensors import Tensor
 from shapecalc.zoo import load
 
@@ -19,6 +20,7 @@ __all__ = [
     "Analysis",
     "Architecture",
     "ArchitectureError",
+    "Expr",
     "Node",
     "Row",
     "ShapecalcError",
@@ -27,6 +29,8 @@ __all__ = [
     "UnavailableError",
     "UsageError",
     "analyse",
+    "at",
     "load",
     "parse",
+    "symbol",
 ]

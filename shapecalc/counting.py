@@ -9,6 +9,7 @@ from shapecalc.architecture import Architecture
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.expressions import Scope
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, resolve
+from shapecalc.symbolic import Expr
 
 MOST_ROWS = 1_000_000
 _MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
@@ -35,7 +36,9 @@ def copies_of(step: Step, scope: Scope, architecture: Architecture) -> int:
     try:
         copies = resolve(step.times.value, scope)
         if type(copies) is not int or copies < 0:
-            raise ArchitectureError(f"times must be a whole number of at least 0, not {written(copies)}")
+            hint = "the number of copies decides which layers there are: give a number"
+            message = f"times must be a whole number of at least 0, not {written(copies)}"
+            raise ArchitectureError(message, hint=hint if isinstance(copies, Expr) else None)
     except ArchitectureError as error:
         raise error.at(architecture.document.place_of(step.times.node)) from None
     return copies

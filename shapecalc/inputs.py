@@ -12,6 +12,7 @@ from shapecalc.symbolic import Expr, symbol
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"
+LONGEST_SYMBOL = 40
 RESERVED = ("floor", "ceil", "min", "max")
 
 
@@ -88,6 +89,8 @@ def check_symbol(name: str) -> None:
     Raises:
         ArchitectureError: it is one.
     """
+    if len(name) > LONGEST_SYMBOL:
+        raise ArchitectureError(f"the symbol {quoted(name)} is longer than {LONGEST_SYMBOL} characters")
     if "x" in name or name in RESERVED:
         raise ArchitectureError(
             f"{quoted(name)} can't be the name of a symbol",

@@ -163,14 +163,15 @@ def test_several_inputs(run: Command, tmp_path: Path) -> None:
 WRONG_USE = [
     ("show", 2, "Missing argument 'ARCH'"),
     ("show nni", 2, "error: no architecture 'nni'"),
-    ("show nin --input 1x1xHxW", 2, "symbolic sizes: H, W"),
     ("show nin --input 1xx3", 2, "'1xx3' is no input shape"),
     ("show nin --input 0x1x8x8", 2, "sizes are at least 1"),
     ("show nin --input a=1x1", 2, "has no input 'a'"),
     ("show nin --input 1x1x8x8 --input 1x1x9x9", 2, "must be of the form NAME=VALUE"),
     ("show nin --set classes", 2, "must be of the form NAME=VALUE"),
     ("show nin --set clases=3", 2, "did you mean classes?"),
-    ("show nin --set classes=K", 2, "must be a whole number, not K"),
+    ("show nin --set classes=K/2", 2, "the parameter classes can't be 'K/2': unexpected '/'"),
+    ("show nin --set classes=max", 2, "'max' can't be the name of a symbol"),
+    ("show nin --set classes=K-K", 1, "out_channels must be a whole number of at least 1, not 0"),
     ("show nin --set classes=0", 1, "out_channels must be a whole number of at least 1, not 0"),
     ("show nin --columns layer,foo", 2, "there is no column 'foo'"),
     ("show nin --columns ,", 2, "at least one is needed"),
@@ -191,6 +192,12 @@ def test_wrong_use(command: str, code: int, message: str, run: Command) -> None:
     done = run(*command.split())
     assert (done.code, done.out) == (code, "")
     assert message in done.err
+
+
+def test_what_is_run_has_no_symbols(run: Command) -> None:
+    done = run("verify", "nin", "--device", "meta", "--input", "1x1xHxW")
+    assert done.code == 2
+    assert "error: nin is run with numbers, and H, W stand for many" in done.err
 
 
 def test_help_names_every_column(run: Command) -> None:

@@ -14,9 +14,9 @@ import torch
 
 import shapecalc
 from shapecalc import counting, zoo
+from shapecalc.analysis.liveness import releases
 from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError
-from shapecalc.analysis.liveness import releases
 from shapecalc.results import Analysis, Edge, Row
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build, sample

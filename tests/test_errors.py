@@ -13,9 +13,9 @@ import shapecalc
 from shapecalc import ArchitectureError, ShapecalcError, UsageError
 
 
-def error_of(text: str) -> ShapecalcError:
+def error_of(text: str, parameters: dict[str, str] | None = None) -> ShapecalcError:
     with pytest.raises(ShapecalcError) as caught:
-        shapecalc.analyse(shapecalc.parse(text, "net.yaml"))
+        shapecalc.analyse(shapecalc.parse(text, "net.yaml"), parameters=parameters)
     return caught.value
 
 
@@ -38,6 +38,7 @@ class Wrong(NamedTuple):
     message: str
     hint: str | None = None
     exit_code: int = 1
+    parameters: dict[str, str] | None = None
 
 
 ARITHMETIC = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
@@ -610,11 +611,48 @@ INPUTS = [
         "dtypes: bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64",
     ),
     Wrong(
-        "symbolic sizes",
-        steps("ReLU", input="Nx3xHxH"),
+        "a symbol that is a function of formulas",
+        steps("ReLU", input="Nx3xfloorx8"),
         "1:8",
-        "the input Nx3xHxH has symbolic sizes: H, N",
-        "give numbers in their place with --input; a symbolic size has no x in its name",
+        "'floor' can't be the name of a symbol",
+        "a symbol has no x in its name, which joins the sizes of a shape, and is no function",
+    ),
+    Wrong(
+        "a formula that is never a size",
+        steps("ReLU", input="Nx3x-Hx8"),
+        "1:8",
+        "the input Nx3x-Hx8 has a size of −H: sizes are at least 1",
+    ),
+    Wrong(
+        "a symbol for the size of a window",
+        "input: 1x3x8x8\nparameters: {K: 3}\nlayers:\n  - MaxPool2d: K\n",
+        "4:16",
+        "MaxPool2d: kernel_size must be a whole number of at least 1, or a list of 2 of them, not k",
+        "a symbol can stand for channels, features and the sizes of an input, not for this",
+        parameters={"K": "k"},
+    ),
+    Wrong(
+        "a symbol for a number of copies",
+        "input: 1x3x8x8\nparameters: {n: 3}\nlayers:\n  - {ReLU: , times: n}\n",
+        "4:21",
+        "times must be a whole number of at least 0, not k",
+        "the number of copies decides which layers there are: give a number",
+        parameters={"n": "k"},
+    ),
+    Wrong(
+        "rounding up with windows that are dropped",
+        steps("MaxPool2d: {kernel_size: 2, stride: 3, padding: 1, ceil_mode: true}", input="1x3xHx8"),
+        "3:5",
+        "MaxPool2d: ceil_mode on an input of H: with stride 3 a last window may lie outside of the input, "
+        "and is dropped for some sizes only: no formula of this kind gives that",
+        "give numbers, or leave ceil_mode out",
+    ),
+    Wrong(
+        "branches that differ for every input",
+        steps("add: [[Conv2d: {out_channels: 3, kernel_size: 3}], []]", input="1x3xHxW"),
+        "3:5",
+        "add: the branches differ on axis 2: H − 2 and H (1×3×(H − 2)×(W − 2) and 1×3×H×W)",
+        "branches that meet need the same strides, and padding that keeps their sizes equal",
     ),
 ]
 
@@ -1161,7 +1199,7 @@ EVERYTHING = [
 
 @pytest.mark.parametrize("wrong", EVERYTHING, ids=lambda wrong: wrong.id)
 def test_a_wrong_file_is_refused_in_these_words(wrong: Wrong) -> None:
-    error = error_of(wrong.text)
+    error = error_of(wrong.text, wrong.parameters)
     assert error.message == wrong.message
     assert error.place is not None
     assert f"{error.place.line}:{error.place.column}" == wrong.place
@@ -1418,7 +1456,7 @@ def test_an_error_outside_of_any_step_has_no_path() -> None:
             "did you mean float32 or float64 or float16?",
         ),
         ("1xx3", "'1xx3' is no input shape", SHAPE_FORM),
-        ("Nx3x8x8", "the input Nx3x8x8 has symbolic sizes: N", None),
+        ("minx3x8x8", "'min' can't be the name of a symbol", None),
         ([1, 3, -8, 8], "the input 1x3x-8x8 has a size of -8: sizes are at least 1", None),
         ({"imput": "1x3x8x8"}, "net has no input 'imput'", "did you mean input?"),
         ({"zzz": "1x3x8x8"}, "net has no input 'zzz'", "inputs: input"),

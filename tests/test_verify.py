@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.layers import Weight
 from shapecalc.analysis.liveness import peak_bytes
+from shapecalc.layers import Weight
 from shapecalc.report import Mismatch, Report, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.tensors import Tensor

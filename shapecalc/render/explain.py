@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.explain import Derivation, Explanation
-from shapecalc.conditions import Condition
+from shapecalc.conditions import EQUAL, Condition
 from shapecalc.render.grid import count, print_json
 from shapecalc.render.show import heading
 from shapecalc.render.streams import writable
 from shapecalc.render.tree import arguments_text
 from shapecalc.results import Analysis
-from shapecalc.symbolic import at
+from shapecalc.symbolic import Dim, at
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
-from shapecalc.tensors import for_json
+from shapecalc.tensors import Window, for_json
 
 _ELEMENT = {"H": "row", "W": "column"}
 
@@ -48,7 +48,7 @@ def sections(one: Explanation, notation: Notation) -> Iterator[tuple[str, list[I
     output += [Item(words=words) for words in _about_windows(one)]
     yield "Output", output
     if one.fits:
-        yield "Fits", [Item(maths=_fit(condition, values, notation)) for condition, values in one.fits]
+        yield "Fits", [Item(maths=fit) for fit in _fits(one, notation)]
     if border := [Item(words=words) for words in _border(one)]:
         yield "Border", border
     if row.weights:
@@ -64,13 +64,21 @@ def _chain(derivation: Derivation, notation: Notation) -> str:
     return " = ".join(derivation.chain(notation))
 
 
-def _fit(condition: Condition, values: Any, notation: Notation) -> str:
-    left, right = text(condition.left, notation), text(condition.right, notation)
-    numbers = (text(at(size, values), notation) for size in (condition.left, condition.right))
-    relation = f" {condition.relation} "
-    if notation.by == LATEX.by and relation != " = ":
-        relation = r" \text{ divisible by } "
-    return f"{left}{relation}{right}: {relation.join(numbers)}"
+def _fits(one: Explanation, notation: Notation) -> list[str]:
+    """What must hold for the inputs to fit, and does; sizes that are equal in one line."""
+    written: list[str] = []
+    equal: dict[Dim, list[str]] = {}
+    for condition, values in one.fits:
+        left, right = text(condition.left, notation), text(condition.right, notation)
+        if condition.relation == EQUAL:
+            equal.setdefault(condition.left, [left, text(at(condition.left, values), notation)]).insert(
+                -1, right
+            )
+        else:
+            numbers = (text(at(size, values), notation) for size in (condition.left, condition.right))
+            relation = r"\text{ divisible by }" if notation.by == LATEX.by else "divisible by"
+            written.append(f"{left} {relation} {right}: {f' {relation} '.join(numbers)}")
+    return [*(" = ".join(sizes) for sizes in equal.values()), *written]
 
 
 def _about_windows(one: Explanation) -> Iterator[str]:
@@ -93,11 +101,15 @@ def derivation_drops(derivation: Derivation) -> bool:
 
 
 def _border(one: Explanation) -> Iterator[str]:
+    grouped: dict[tuple[int, Window, int], list[str]] = {}
     for letter, number, window, size in one.unread:
-        n, k, p, s = size, window.extent, window.before + window.after, window.stride
-        words = f"{_plural(number, _ELEMENT.get(letter, 'element'))} at the end read by no window"
-        padding = f", {window.after} of it padding" if window.after else ""
-        yield f"{words}: ({n} − {k} + {p}) mod {s} = {number + window.after}{padding}"
+        grouped.setdefault((number, window, size), []).append(
+            _plural(number, _ELEMENT.get(letter, "element"))
+        )
+    for (number, w, n), elements in grouped.items():
+        remainder = f"({n} − {w.extent} + {w.before + w.after}) mod {w.stride} = {number + w.after}"
+        padding = f", {w.after} of it padding" if w.after else ""
+        yield f"{' and '.join(elements)} at the end read by no window: {remainder}{padding}"
     for gap in sorted({w.stride - w.extent for w in one.row.layer.window if w.stride > w.extent}):
         yield f"between two windows, {_plural(gap, 'element')} read by none"
 
@@ -132,8 +144,11 @@ def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:
         yield Item("parameters", text(row.params, notation))
     if row.macs != one.row.macs:
         yield Item("MACs", text(row.macs, notation))
-    for condition in one.conditions:
-        yield Item("needs", _condition(condition, notation))
+    needs = ", ".join(_condition(condition, notation) for condition in one.conditions)
+    if needs:
+        yield Item("needs", needs)
+    elif one.fits:
+        yield Item(words="the inputs fit whatever the sizes are")
 
 
 def _condition(condition: Condition, notation: Notation) -> str:
@@ -151,7 +166,8 @@ def _kept(one: Explanation) -> bool:
     """Whether a layer makes nothing of its own: neither a size nor a weight nor a product."""
     row = one.row
     alone = len(row.inputs) == 1 and row.inputs[0].shape == row.output.shape
-    return alone and not row.weights and row.macs == 0 and not row.layer.window
+    made = one.output or row.weights or row.layer.window or row.macs != 0
+    return alone and not made
 
 
 def _text(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
@@ -248,7 +264,7 @@ def to_json(one: Explanation) -> dict[str, Any]:
         "inputs": [for_json(x.shape) for x in row.inputs],
         "output": for_json(row.output.shape),
         "sizes": [_derivation(", ".join(d.names), d) for d in one.output],
-        "fits": [_fit(condition, values, PLAIN) for condition, values in one.fits],
+        "fits": _fits(one, PLAIN),
         "unread": {letter: number for letter, number, *_ in one.unread},
         "weights": [_derivation(name, derivation) for name, derivation in one.weights.items()],
         "macs": _derivation("MACs", one.macs) if one.macs else None,

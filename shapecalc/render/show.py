@@ -39,10 +39,7 @@ class Cell(NamedTuple):
 
 def _share(part: Dim, whole: Dim) -> float | None:
     """The part of the whole, None where it differs from input to input."""
-    if part == 0:
-        return 0.0
-    share = ratio(part, whole)
-    return None if share is None else float(share)
+    return 0.0 if part == 0 else ratio(part, whole)
 
 
 def _arguments(cell: Cell) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from functools import reduce
 
 from shapecalc.symbolic.expr import Dim, Expr, factored, total
@@ -67,11 +66,11 @@ def number(size: Dim) -> int:
     raise TypeError(f"{size} is a formula, not a number")
 
 
-def ratio(part: Dim, whole: Dim) -> Fraction | None:
+def ratio(part: Dim, whole: Dim) -> float | None:
     """part / whole where that is the same number for all symbols, else None."""
     terms = [[size] if isinstance(size, int) else list(size.terms.values()) for size in (part, whole)]
     p, w = (sum(map(abs, coefficients)) for coefficients in terms)
-    return Fraction(p, w) if w and part * w == whole * p else None
+    return p / w if w and part * w == whole * p else None
 
 
 def maximum(first: Dim, second: Dim) -> Dim:

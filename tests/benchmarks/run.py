@@ -12,10 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import shapecalc
+from shapecalc import zoo
+from shapecalc.analysis.general import generalised
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
@@ -75,6 +78,45 @@ def fresh_analysis() -> list[str]:
     return ["reading and analysing resnet18, first time in a process", ms(median(seconds)), "", "", ""]
 
 
+def symbolic() -> list[list[str]]:
+    """Formulas for every input against numbers for one, over the zoo; the slowest network decides."""
+    ratios = []
+    for name in zoo.names():
+        architecture = shapecalc.load(name)
+        inputs = generalised(shapecalc.analyse(architecture).inputs, batch=True)
+        ours, numbers = in_turn(
+            partial(shapecalc.analyse, architecture, inputs),
+            partial(shapecalc.analyse, architecture),
+            9,
+            calls=5,
+        )
+        ratios.append((ours / numbers, name, ours, numbers))
+    ratio, name, ours, numbers = max(ratios)
+    again = row(
+        f"symbolic analysis of {name} against a concrete one", ours, numbers, f"{ratio:.1f} ×", "≤ 20 ×"
+    )
+    fresh = [_first_time(name) for name in zoo.names()]
+    ratio, name, ours, numbers = max(fresh)
+    first = row(f"the same of {name}, first in a process", ours, numbers, f"{ratio:.1f} ×", "≤ 20 ×")
+    return [again, first]
+
+
+def _first_time(name: str) -> tuple[float, str, float, float]:
+    """Both analyses with nothing remembered: each in processes of its own, after the file is read."""
+    code = (
+        "import time, shapecalc; from shapecalc.analysis.general import generalised;"
+        f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.inputs_of(a);"
+        "given = generalised(given, True) if {} else given;"
+        "t = time.perf_counter(); shapecalc.analyse(a, given); print(time.perf_counter() - t)"
+    )
+    times: list[float] = []
+    for general in (True, False):
+        command = (sys.executable, "-c", code.format(general))
+        runs = [subprocess.run(command, check=True, capture_output=True).stdout for _ in range(5)]
+        times.append(median(map(float, runs)))
+    return times[0] / times[1], name, times[0], times[1]
+
+
 def growth(text: Callable[[int], str], what: str) -> list[list[str]]:
     """Seconds and memory for 1,000 to 100,000 layers, each in a process of its own."""
     rows = []
@@ -131,7 +173,7 @@ def ms(seconds: float) -> str:
 
 def main() -> None:
     rows: list[Sequence[str]] = [["what", "shapecalc", "the other", "ratio", "aim"], ["---"] * 5]
-    rows += [cold_show(), analysis(), fresh_analysis(), verification()]
+    rows += [cold_show(), analysis(), fresh_analysis(), *symbolic(), verification()]
     rows += [*growth(repeated, "by `times`"), *growth(written_out, "written out")]
     print("\n".join(f"| {' | '.join(cells)} |" for cells in rows))
 
