@@ -18,6 +18,7 @@ from shapecalc.nodes import Node as FileNode
 from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Tensor
 
 InputText: TypeAlias = "str | Sequence[Dim] | Tensor"
@@ -42,10 +43,9 @@ def analyse(
         UsageError: `input` or `parameters` name something that the file lacks.
         ArchitectureError: the network can't take the input, or is wrong in itself.
     """
-    scope = architecture.scope(parameters)
-    refuse_too_large(architecture, scope)
     with collecting() as conditions:
-        inputs = _inputs(architecture, input, scope)
+        scope, inputs = _scope_and_inputs(architecture, input, parameters)
+    refuse_too_large(architecture, scope)
     return _Run(architecture, scope, inputs, conditions).analysis()
 
 
@@ -56,7 +56,32 @@ def inputs_of(
 ) -> dict[str, Tensor]:
     """The inputs that `analyse` would take; the same arguments, the same errors of them."""
     with collecting():
-        return _inputs(architecture, input, architecture.scope(parameters))
+        return _scope_and_inputs(architecture, input, parameters)[1]
+
+
+def _scope_and_inputs(
+    architecture: Architecture,
+    input: InputText | Mapping[str, InputText] | None,
+    parameters: Mapping[str, Any] | None,
+) -> tuple[Scope, dict[str, Tensor]]:
+    """The file's parameters, and the inputs.
+
+    A parameter that an input in the file has as a size is the size that the given input has there.
+    """
+    scope = architecture.scope(parameters)
+    inputs = _inputs(architecture, input, scope)
+    if input is None:
+        return scope, inputs
+    sizes: dict[str, Dim] = {}
+    for name, own in architecture.inputs.items():
+        for expression, size in zip(own.sizes, inputs[name].shape, strict=False):
+            parameter = expression.text
+            if parameter not in scope or parameter in (parameters or {}) or scope[parameter] == size:
+                continue
+            if sizes.setdefault(parameter, size) != size:
+                both = f"{sizes[parameter]} and {size}"
+                raise UsageError(f"the inputs differ in {parameter}, which is {both} in them")
+    return (architecture.scope({**(parameters or {}), **sizes}) if sizes else scope), inputs
 
 
 def _inputs(
@@ -115,7 +140,7 @@ class _Run:
 
     def analysis(self) -> Analysis:
         wires = {n: Wire(t, -1, port) for port, (n, t) in enumerate(self.inputs.items())}
-        body = _Body(self, self.scope, ChainMap(dict(wires)))
+        body = _Body(self, self.scope, ChainMap(dict(wires)), ChainMap())
         first = next(iter(wires.values()))
         out, tree = body.steps(self.architecture.layers, (first,), "")
         return Analysis(
@@ -142,10 +167,14 @@ class _Run:
 class _Body:
     """The execution of one body: the file's layers or one copy of a block, with its values and names."""
 
-    def __init__(self, run: _Run, scope: Scope, names: ChainMap[str, Wire]) -> None:
+    def __init__(
+        self, run: _Run, scope: Scope, names: ChainMap[str, Wire], owners: ChainMap[str, tuple[int, int]]
+    ) -> None:
         self.run = run
         self.scope = scope
         self.names = names
+        self.owners = owners
+        """The rows, from and up to, of each step with a name."""
 
     def steps(
         self, steps: Steps, wires: tuple[Wire, ...], prefix: str
@@ -183,13 +212,17 @@ class _Body:
         path = prefix + label
         sources = tuple([self.named(name, path) for name in names]) if names else (current,)
         start = len(self.run.rows)
+        if isinstance(step, LayerStep) and step.type.inputs_range[1] == 0:
+            sources = self.none(step, names, path)
         if isinstance(step, LayerStep):
             wires, children = self.layer(step, sources, path)
         else:
             wires, children = self.group(step, sources, path)
-        if step.names:
-            self.name(step, wires, path)
         rows = len(self.run.rows)
+        if step.names:
+            self.name(step, wires, path, (start, rows))
+        if step.shares:
+            self.share(step.shares, (start, rows), path)
         return wires, Node(path, label, step.label, wires[0].tensor, start, rows, children)
 
     def layer(
@@ -198,7 +231,7 @@ class _Body:
         children: tuple[Node, ...] = ()
         if step.branches:
             sources, children = self.branches(step, self.single(step, sources, path), path)
-        inputs = tuple([wire.tensor for wire in sources]) if len(sources) > 1 else (sources[0].tensor,)
+        inputs = tuple([wire.tensor for wire in sources])
         try:
             layer = step.bind(self.scope)
             figures = layer.figures(inputs)
@@ -241,7 +274,7 @@ class _Body:
                 scope = block_scope(step, self.scope, self.run.scope, architecture)
             except ArchitectureError as error:
                 raise error.at(None, path) from None
-            body = _Body(self.run, scope, self.names.new_child())
+            body = _Body(self.run, scope, self.names.new_child(), self.owners.new_child())
             return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
         assert isinstance(step, GroupStep)  # the only type left
         return self.steps(step.steps, source, f"{path}.")
@@ -264,7 +297,45 @@ class _Body:
             raise self.run.error(error, name.node, path)
         return wire
 
-    def name(self, step: Step, wires: tuple[Wire, ...], path: str) -> None:
+    def none(self, step: Step, names: tuple[Name, ...], path: str) -> tuple[Wire, ...]:
+        """The tensors of a step that takes none; the current one is left aside."""
+        if names:
+            error = ArchitectureError(f"{step.label}: it takes no tensor, and from gives it {len(names)}")
+            raise self.run.error(error, names[0].node, path)
+        return ()
+
+    def share(self, name: Name, rows: tuple[int, int], path: str) -> None:
+        """Let rows use the weights of those of an earlier step, which has to be made in the same way."""
+        owners = self.owners.get(name.text)
+        if owners is None or owners[1] > rows[0]:
+            named = [known for known, (_, stop) in self.owners.items() if stop <= rows[0]]
+            hint = nearest(name.text, named) or f"steps with a name: {listed(named) or 'none'}"
+            error = ArchitectureError(f"share: no step above is named {quoted(name.text)}", hint=hint)
+            raise self.run.error(error, name.node, path)
+        if owners[1] - owners[0] != rows[1] - rows[0]:
+            counts = f"it has {owners[1] - owners[0]} layers, this one {rows[1] - rows[0]}"
+            raise self.run.error(
+                ArchitectureError(f"share: {name.text} is another: {counts}"), name.node, path
+            )
+        for owner, row in zip(range(*owners), range(*rows), strict=True):
+            self.share_row(name, owner, row)
+
+    def share_row(self, name: Name, owner: int, index: int) -> None:
+        first, row = self.run.rows[owner], self.run.rows[index]
+        common = first.weights.keys() & row.weights.keys()
+        for weight in sorted(common):
+            shapes = first.weights[weight].shape, row.weights[weight].shape
+            if shapes[0] != shapes[1]:
+                found = " and ".join(map(shape_text, shapes))
+                error = ArchitectureError(f"share: {weight} of {first.path} and of this differ: {found}")
+                raise self.run.error(error, name.node, row.path)
+        if row.weights and not common:
+            error = ArchitectureError(f"share: {first.path} has no weight that this one has too")
+            raise self.run.error(error, name.node, row.path)
+        source = owner if first.shares is None else first.shares
+        self.run.rows[index] = row._replace(shares=source, shared=frozenset(common))
+
+    def name(self, step: Step, wires: tuple[Wire, ...], path: str, rows: tuple[int, int]) -> None:
         if len(step.names) > len(wires):
             error = ArchitectureError(
                 f"as: {len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
@@ -272,3 +343,4 @@ class _Body:
             raise self.run.error(error, step.names[-1].node, path)
         for name, wire in zip(step.names, wires, strict=False):
             self.names[name.text] = wire
+            self.owners[name.text] = rows

@@ -15,7 +15,7 @@ from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, N
 from shapecalc.values import WORDS, identifier, is_name, read_value
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
-BESIDE = ("times", "as", "from")
+BESIDE = ("times", "as", "from", "share")
 """What may be written beside a step."""
 GROUP = "seq"
 
@@ -66,7 +66,7 @@ class StepReader:
 
     def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
         first, other = heads[:2]
-        hint = "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from"
+        hint = "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share"
         if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
             hint = f"{other} belongs to {first}: indent it deeper"
         elif not self.is_type(other):
@@ -113,6 +113,7 @@ class StepReader:
             "node": key,
             "times": self.times(beside["times"]) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
+            "shares": self.shared(beside["share"]) if "share" in beside else None,
         }
         step: Step
         if head == GROUP:
@@ -148,6 +149,12 @@ class StepReader:
         if not items:
             raise self.source.error(f"{what} must be a name or a list of names", node)
         return tuple(Name(identifier(item, self.source, what), item) for item in items)
+
+    def shared(self, node: Node) -> Name:
+        names = self.names(node, "share")
+        if len(names) > 1:
+            raise self.source.error("share: the weights of one step are shared, not of several", node)
+        return names[0]
 
     def new_names(self, node: Node) -> tuple[Name, ...]:
         names = self.names(node, "as")
@@ -214,14 +221,15 @@ class StepReader:
         common: dict[str, Any],
         beside: Mapping[str, Node],
     ) -> LayerStep:
-        joins = layer.joins()
+        joins = layer.branching
         main = "branches" if joins else layer.main_argument()
         given = self.given(value, main, key, bool(layer.fields))
         _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
         arguments = {
             name: self.layer_argument(layer, name, where, node) for name, (where, node) in given.items()
         }
-        branches = self.branches(listed_branches, key) if joins else ()
+        fed = joins and listed_branches is None and "from" in beside
+        branches = self.branches(listed_branches, key) if joins and not fed else ()
         uses = frozenset().union(*(names_in(argument.value) for argument in arguments.values()))
         step = LayerStep(
             type=layer,
@@ -255,8 +263,13 @@ class StepReader:
         form = f"{key.text}: [[first steps], [other steps]]; [] is the current tensor itself"
         if not isinstance(node, Sequence):
             raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
-        if len(node.items) < 2:
-            raise self.source.error(f"{key.text}: at least two branches are needed", node, form)
+        fewest, most = LAYERS[key.text].inputs_range
+        if len(node.items) < fewest:
+            many = {2: "two", 3: "three"}.get(fewest, str(fewest))
+            raise self.source.error(f"{key.text}: at least {many} branches are needed", node, form)
+        if len(node.items) > most:
+            found = f"at most {most} branches, not {len(node.items)}"
+            raise self.source.error(f"{key.text}: it takes {found}", node, form)
         return tuple(self.branch(item, key) for item in node.items)
 
     def branch(self, node: Node, key: Scalar) -> Branch:

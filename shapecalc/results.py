@@ -41,6 +41,10 @@ class Row(NamedTuple):
     layer: Layer
     sources: tuple[Wire, ...]
     figures: Figures
+    shares: int | None = None
+    """The number of the row whose weights this one uses, those of equal names."""
+    shared: frozenset[str] = frozenset()
+    """The names of the weights that belong to that row."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -75,19 +79,26 @@ class Row(NamedTuple):
         return self.figures.weights
 
     @property
+    def own_weights(self) -> Weights:
+        """The weights that are no other row's."""
+        if not self.shared:
+            return self.figures.weights
+        return {name: weight for name, weight in self.weights.items() if name not in self.shared}
+
+    @property
     def macs(self) -> Dim:
         """Multiply-accumulates."""
         return self.figures.macs
 
     @property
     def params(self) -> Dim:
-        """Elements of the layer's parameters."""
-        return sum([w.elements for w in self.weights.values() if not w.buffer])
+        """Elements of the layer's own parameters: what is shared is counted where it belongs."""
+        return sum([w.elements for w in self.own_weights.values() if not w.buffer])
 
     @property
     def buffers(self) -> Dim:
-        """Elements of the layer's buffers."""
-        return sum([w.elements for w in self.weights.values() if w.buffer])
+        """Elements of the layer's own buffers."""
+        return sum([w.elements for w in self.own_weights.values() if w.buffer])
 
     def to_dict(self) -> dict[str, Any]:
         outputs = [for_json(tensor.shape) for tensor in self.outputs]
@@ -99,6 +110,7 @@ class Row(NamedTuple):
             "output": outputs[0],
             **({"outputs": outputs} if len(outputs) > 1 else {}),
             "weights": {name: for_json(weight.shape) for name, weight in self.weights.items()},
+            **({"shared": sorted(self.shared)} if self.shared else {}),
             "params": for_json(self.params),
             "buffers": for_json(self.buffers),
             "macs": for_json(self.macs),
@@ -223,7 +235,7 @@ class Analysis:
 
     def weight_bytes(self, dtype: str = "float32") -> Dim:
         """Bytes of all parameters and buffers, those of float32 in `dtype`."""
-        weights = [weight for row in self.rows for weight in row.weights.values()]
+        weights = [weight for row in self.rows for weight in row.own_weights.values()]
         return sum(w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
 
     def to_dict(self) -> dict[str, Any]:

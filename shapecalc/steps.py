@@ -69,6 +69,8 @@ class Step:
     times: Argument | None = None
     names: tuple[Name, ...] = ()
     sources: tuple[Name, ...] = ()
+    shares: Name | None = None
+    """The step whose weights this one uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,50 +1,25 @@
 """Draws of a layer's arguments and inputs, derived from the fields that its type declares.
 
 `STRATEGIES` says for each type of field what to draw, so a new layer type is drawn by being declared. A
-type is in `OWN` only where its arguments must fit its input in a way that no field states. Everything is
-small, mostly right and now and then wrong: most draws shall be accepted, and many be refused.
+type is in `tests/families` only where its arguments must fit its input in a way that no field states.
+Everything is small, mostly right and now and then wrong: most draws shall be accepted, and many be refused.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
-from shapecalc.symbolic import number
-from shapecalc.tensors import BYTES, Shape, Tensor
+from shapecalc.tensors import Shape, Tensor
+from tests import families
+from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely
 
 Values: TypeAlias = st.SearchStrategy[Any]
-
-SIZES = (4, 2, 8, 1, 6, 3)
-"""Channels, features and groups: sizes that often divide each other."""
-
-LONGEST = 14
-"""The longest spatial axis, just above the longest span of a drawn window."""
-
-DTYPES = sorted(BYTES)
-
-
-class Drawn(NamedTuple):
-    """A layer as a file may write it, and the tensors that come to it."""
-
-    layer_type: type[Layer]
-    arguments: Mapping[str, Any]
-    inputs: tuple[Tensor, ...]
-
-    def __repr__(self) -> str:
-        written = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        inputs = ", ".join(f"{'x'.join(map(str, x.shape))}:{x.dtype}" for x in self.inputs)
-        return f"{self.layer_type.__name__}({written}) on {inputs}"
-
-
-def rarely(draw: st.DrawFn, one_in: int) -> bool:
-    return draw(st.sampled_from([False] * (one_in - 1) + [True]))
-
 
 # What each type of field draws, given the field, the layer type and the inputs. Values that the field
 # accepts have their nearest neighbours that it does not among them.
@@ -93,12 +68,38 @@ def real(field: f.Real, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
 
 
 def axis(_: f.Axis, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
-    rank = inputs[0].rank
+    rank = inputs[0].rank if inputs else 2
     return st.sampled_from([*2 * [*range(-rank, rank)], rank, -rank - 1])
 
 
-def sizes(_: f.Sizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
-    return st.lists(st.sampled_from([*SIZES, -1]), min_size=1, max_size=3)
+def axes(_: f.Axes, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    one = axis(f.Axis(), Layer, inputs)
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
+
+
+def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    one = st.sampled_from([*(4 if field.rest == 0 else 1) * SIZES, -1])
+    return st.lists(one, min_size=1, max_size=3)
+
+
+@st.composite
+def per_side(draw: st.DrawFn, field: f.PerSide, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
+    """One number or a list of them; seldom one too small, or one too many."""
+    one = st.integers(max(field.minimum, -2) - rarely(draw, 16), 4)
+    if draw(st.booleans()):
+        return draw(one)
+    return [draw(one) for _ in range(2 * layer_type.axes + rarely(draw, 16))]
+
+
+def scale(_: f.Scale, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """Factors whose products with sizes are near whole numbers, and others."""
+    one = st.one_of(st.sampled_from([2, 1, 0.5, 2.0, 0.29, 0.57, 1.15, 2.3, 0.7, 0]), st.floats(0.1, 3.0))
+    rank = inputs[0].rank if inputs else 4
+    return st.one_of(one, st.lists(one, min_size=max(1, rank - 2), max_size=max(1, rank - 2)))
+
+
+def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from(["nonsense"])
 
 
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
@@ -110,7 +111,11 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Choice: choice,
     f.Real: real,
     f.Axis: axis,
+    f.Axes: axes,
     f.Sizes: sizes,
+    f.PerSide: per_side,
+    f.Scale: scale,
+    f.Text: text,
 }
 """Type of field → what to draw for it; a type that is missing is drawn as the one it derives from."""
 
@@ -133,47 +138,6 @@ def arguments(draw: st.DrawFn, layer_type: type[Layer], inputs: tuple[Tensor, ..
         if field.required or written:
             given[name] = draw(values(field, layer_type, inputs))
     return given
-
-
-# Arguments that must fit the input in a way that no field states.
-
-
-@st.composite
-def factors(draw: st.DrawFn, total: int) -> list[int]:
-    """Sizes whose product is `total`, one of them perhaps −1; seldom spoilt."""
-    found: list[int] = []
-    for _ in range(draw(st.integers(0, 2))):
-        left = total // math.prod(found)
-        found.append(draw(st.sampled_from([n for n in range(1, left + 1) if left % n == 0])))
-    found.append(total // math.prod(found))
-    found = draw(st.permutations(found))
-    if rarely(draw, 3):
-        found[draw(st.integers(0, len(found) - 1))] = -1
-    if rarely(draw, 3):
-        place = draw(st.integers(0, len(found) - 1))
-        found[place] = draw(st.sampled_from([found[place] + 1, 2 * found[place], 0, -1, -2]))
-    return found
-
-
-@st.composite
-def unflatten(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    """Sizes that multiply to the size of an axis, or of any axis where `dim` is none of the input's."""
-    shape = inputs[0].shape
-    dim = draw(axis(f.Axis(), Layer, inputs))
-    return {"dim": dim, "unflattened_size": draw(factors(shape[dim % len(shape)]))}
-
-
-@st.composite
-def reshape(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    """Sizes that multiply to the elements of the input."""
-    return {"shape": draw(factors(number(inputs[0].elements)))}
-
-
-OWN: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = {
-    "Unflatten": unflatten,
-    "reshape": reshape,
-}
-"""Type of layer → its arguments, given the inputs."""
 
 
 # Inputs.
@@ -211,7 +175,9 @@ def inputs(draw: st.DrawFn, layer_type: type[Layer]) -> tuple[Tensor, ...]:
     first = draw(tensors(layer_type.axes))
     count = draw(st.integers(fewest, int(min(most, 4))))
     if rarely(draw, 16):
-        count = fewest - 1 or int(min(most, 4)) + 1
+        count = max(fewest - 1, 0) or int(min(most, 4)) + 1
+    if count == 0:
+        return ()
     place = min(1, first.rank - 1) if draw(st.booleans()) else draw(st.integers(0, first.rank - 1))
     return (first, *[draw(relatives(first, place)) for _ in range(count - 1)])
 
@@ -219,6 +185,8 @@ def inputs(draw: st.DrawFn, layer_type: type[Layer]) -> tuple[Tensor, ...]:
 @st.composite
 def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
     """A layer of this type with its inputs, right or wrong."""
-    given = draw(inputs(layer_type))
-    own = OWN.get(layer_type.__name__)
-    return Drawn(layer_type, draw(own(given) if own else arguments(layer_type, given)), given)
+    name = layer_type.__name__
+    own_inputs, own_arguments = families.INPUTS.get(name), families.ARGUMENTS.get(name)
+    given = draw(own_inputs() if own_inputs else inputs(layer_type))
+    chosen = draw(own_arguments(given) if own_arguments else arguments(layer_type, given))
+    return Drawn(layer_type, chosen, given)

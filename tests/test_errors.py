@@ -224,7 +224,7 @@ STEPS = [
         "3:5",
         "the step 'Qqqq' is unknown",
         "known here: AdaptiveAvgPool2d, AdaptiveMaxPool2d, add, AvgPool2d, BatchNorm1d, BatchNorm2d, concat, "
-        "Conv2d, Dropout, Flatten, GELU, Identity, Linear, MaxPool2d, mul, ReLU, reshape, Sigmoid, Softmax, "
+        "Conv2d, Dropout, Flatten, GELU, Identity, Linear, MaxPool2d, mul, parameter, ReLU, reshape, Sigmoid, Softmax, "
         "Tanh, Unflatten, seq",
     ),
     Wrong(
@@ -232,14 +232,14 @@ STEPS = [
         steps("{Dropout: 0.5, ReLU: }"),
         "3:20",
         "one step can't be both Dropout and ReLU",
-        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from",
+        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share",
     ),
     Wrong(
         "a layer and a block in one step",
         steps("ReLU:\n    b:", head="blocks: {b: [ReLU]}\n"),
         "5:5",
         "one step can't be both ReLU and b",
-        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from",
+        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share",
     ),
     Wrong(
         "times misspelt",

@@ -55,6 +55,19 @@ class Weight(NamedTuple):
 Weights: TypeAlias = Mapping[str, Weight]
 
 
+class Example(NamedTuple):
+    """A layer as a reference shows it: the tensors that come to it, and its arguments."""
+
+    inputs: tuple[Tensor, ...]
+    arguments: Mapping[str, Any]
+
+
+def example(*inputs: Shape | Tensor, **arguments: Any) -> Example:
+    """An example; a shape alone stands for a tensor of float32."""
+    tensors = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in inputs)
+    return Example(tensors, arguments)
+
+
 class Figures(NamedTuple):
     """All that a layer makes of given inputs: tensors out, what it owns, multiply-accumulates."""
 
@@ -71,8 +84,15 @@ class Layer:
     axes: ClassVar[int] = 0
     """Spatial axes of the type: 2 for Conv2d."""
     function: ClassVar[str | None] = None
-    """How torch's function of this name takes its inputs, for a type that is no module: `apply` (one
-    after another), `fold` (two at a time), `gather` (as one tuple)."""
+    """For a type that is no module, the name of its function below `torch`: `add`, `Tensor.expand`."""
+    folds: ClassVar[bool] = False
+    """Whether the function takes two inputs, and further ones after the result of these."""
+    wraps: ClassVar[tuple[str, str] | None] = None
+    """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
+    branching: ClassVar[bool] = False
+    """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    example: ClassVar[Example | None] = None
+    """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
     inputs_range: ClassVar[tuple[int, float]] = (1, 1)
     """The fewest and the most inputs that the rules take."""
@@ -81,12 +101,13 @@ class Layer:
         """Collect the fields in their order of declaration and enter the type in `LAYERS`."""
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
         cls.fields = {**cls.fields, **own}
-        code = cls.output.__code__
-        most = code.co_argcount - 1
-        joins = bool(code.co_flags & _VARIADIC)
-        fewest = 2 if joins else most - len(cls.output.__defaults__ or ())
-        cls.inputs_range = (fewest, float("inf") if joins else most)
         if not abstract:
+            code = cls.output.__code__
+            most = code.co_argcount - 1
+            joins = bool(code.co_flags & _VARIADIC)
+            cls.branching = cls.branching or joins
+            fewest = 2 if joins else most - len(cls.output.__defaults__ or ())
+            cls.inputs_range = (fewest, float("inf") if joins else most)
             if cls.__name__ in LAYERS:
                 raise TypeError(f"two layer types are called {cls.__name__}")
             LAYERS[cls.__name__] = cls
@@ -121,7 +142,7 @@ class Layer:
         """The arguments of the type in one line, those that must be written first."""
         ordered = sorted(cls.fields.items(), key=lambda item: not item[1].required)
         listed = (name if field.required else f"{name}?" for name, field in ordered)
-        names = [*(["branches"] if cls.joins() else []), *listed]
+        names = [*(["branches"] if cls.branching else []), *listed]
         return f"{cls.__name__} takes {', '.join(names)}" if names else "it takes no arguments"
 
     @classmethod
@@ -137,11 +158,6 @@ class Layer:
                 return None if inferred and not field.required else name
             inferred = True
         return None
-
-    @classmethod
-    def joins(cls) -> bool:
-        """Whether the type takes branches."""
-        return cls.inputs_range[1] == float("inf")
 
     @property
     def window(self) -> tuple[Window, ...]:
@@ -174,8 +190,15 @@ class Layer:
         return 0
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
-        """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair."""
+        """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.
+
+        Of a function they are those without a name.
+        """
         return inputs
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments with a name of torch's function; by default all, torch's defaults may be others."""
+        return {name: self.__dict__[name] for name in self.fields}
 
     def remark(self, *inputs: Any) -> str | None:
         """What a reader of the layer's formulas should know besides, in a few words; by default nothing."""

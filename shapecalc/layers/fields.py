@@ -271,14 +271,90 @@ class Axis(Field[int]):
         return "the number of an axis"
 
 
+class Axes(Field["tuple[int, ...]"]):
+    """One axis or several, each counted from the first one or, if negative, from the last."""
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(type(i) is int and abs(i) <= 64 for i in items) else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "the number of an axis, or a list of them"
+
+
 class Sizes(Field["tuple[Dim, ...]"]):
-    """Sizes of several axes, of which one may be −1: what is left of the elements."""
+    """Sizes of several axes; with `rest`, that many of them may be −1, which stands for what the layer says."""
+
+    def __init__(
+        self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
+    ) -> None:
+        super().__init__(default, optional=optional)
+        self.rest = rest
+        self.minimum = minimum
 
     def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items or not all(item == -1 or is_size(item, 1) for item in items):
+        if not items or not all((item == -1 and self.rest) or is_size(item, self.minimum) for item in items):
             return None
-        return tuple(items) if sum(item == -1 for item in items) <= 1 else None
+        return tuple(items) if sum(item == -1 for item in items) <= self.rest else None
 
     def describe(self, axes: int) -> str:
-        return "a list of sizes, at most one of them -1"
+        if not self.rest:
+            return f"a list of sizes of at least {self.minimum}"
+        return f"a list of sizes, {'at most one' if self.rest == 1 else 'any'} of them -1"
+
+
+class PerSide(Field["tuple[int, ...]"]):
+    """Elements added at both ends of each axis, in torch's order: the last axis first, its start before its end.
+
+    One number stands for all of them; negative ones, where they are allowed, cut off.
+    """
+
+    def __init__(self, default: object = REQUIRED, *, minimum: int = -LARGEST) -> None:
+        super().__init__(default)
+        self.minimum = minimum
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * (2 * axes)
+        if len(items) != 2 * axes or not all(is_number(item, self.minimum) for item in items):
+            return None
+        return tuple(items)
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(set(value)) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        least = "" if self.minimum < 0 else f" of at least {self.minimum}"
+        return f"a whole number{least}, or a list of {2 * axes} of them, the last axis first"
+
+
+class Scale(Field["tuple[float, ...]"]):
+    """A factor above 0 for each axis; one number stands for all of them, however many the input has."""
+
+    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        fine = all(
+            type(item) in (int, float) and math.isfinite(item) and 0 < item <= LARGEST for item in items
+        )
+        return tuple(items) if items and fine else None
+
+    def text(self, value: tuple[float, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "a number above 0, or a list of them"
+
+
+class Text(Field[str]):
+    """Text that the layer reads itself."""
+
+    numeric = False
+
+    def accept(self, value: object, axes: int) -> str | None:
+        return value if isinstance(value, str) and value.strip() else None
+
+    def describe(self, axes: int) -> str:
+        return "text"

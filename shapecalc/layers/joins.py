@@ -20,7 +20,8 @@ def combine(first: Tensor, second: Tensor) -> Tensor:
 class add(Layer):
     """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
 
-    function = "fold"
+    function = "add"
+    folds = True
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -29,7 +30,8 @@ class add(Layer):
 class mul(Layer):
     """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
 
-    function = "fold"
+    function = "mul"
+    folds = True
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -38,7 +40,7 @@ class mul(Layer):
 class concat(Layer):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
-    function = "gather"
+    function = "concat"
     dim = Axis(1)
 
     def output(self, *xs: Tensor) -> Tensor:
@@ -51,6 +53,9 @@ class concat(Layer):
             total = total + x.shape[axis]
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
+
+    def feed(self, *xs: object) -> tuple[object, ...]:
+        return (xs,)
 
     def check_fit(self, first: Tensor, x: Tensor, axis: int, number: int) -> None:
         """Branches may differ on the joined axis only."""

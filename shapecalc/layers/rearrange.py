@@ -47,7 +47,7 @@ class Unflatten(Layer):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
     dim = Axis()
-    unflattened_size = Sizes()
+    unflattened_size = Sizes(rest=1)
 
     def output(self, x: Tensor) -> Tensor:
         axis = check_axis(self.dim, x, "dim")
@@ -58,8 +58,8 @@ class Unflatten(Layer):
 class reshape(Layer):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
-    function = "apply"
-    shape = Sizes()
+    function = "reshape"
+    shape = Sizes(rest=1)
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any
 
 import torch
 
 from shapecalc.analysis.liveness import releases
 from shapecalc.errors import shorten
+from shapecalc.layers import LAYERS, Layer
 from shapecalc.results import Analysis, Edge, Row
 from shapecalc.tensors import Tensor, is_floating
 
@@ -39,6 +40,9 @@ class Network(torch.nn.Module):
         self.analysis = analysis
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
+        for row, module in zip(analysis.rows, self.layers, strict=True):
+            if row.shares is not None:
+                _share(self.layers[row.shares], module, row.shared)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
@@ -53,7 +57,7 @@ class Network(torch.nn.Module):
         return tuple(tensors[edge] for edge in self.analysis.output_edges)
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        call = _function(row) if row.layer.function else module
+        call = _function(row, module) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
         except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
@@ -66,7 +70,7 @@ def _flat(outputs: Any) -> Iterator[Any]:
     if isinstance(outputs, tuple):
         for output in outputs:
             yield from _flat(output)
-    else:
+    elif outputs is not None:
         yield outputs
 
 
@@ -84,24 +88,45 @@ def build(analysis: Analysis) -> Network:
 
 def _module(row: Row) -> Any:
     if row.layer.function:
-        return torch.nn.Identity()
+        return _learned(row) if row.weights else torch.nn.Identity()
     try:
-        return getattr(torch.nn, row.type)(**row.arguments)
+        return module_of(row.layer, row.arguments)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise BuildError(row, error) from error
 
 
-def _function(row: Row) -> Callable[..., Any]:
-    """torch's function of the row's name, called as the layer's `function` says."""
-    function = getattr(torch, row.type)
-    # All arguments by name: where shapecalc has a default, torch's own may be another (concat's dim).
-    arguments = {name: row.layer.__dict__[name] for name in row.layer.fields}
-    calls: dict[str, Callable[..., Any]] = {
-        "apply": lambda *xs: function(*xs, **arguments),
-        "fold": lambda *xs: reduce(lambda a, b: function(a, b, **arguments), xs),
-        "gather": lambda *xs: function(xs, **arguments),
-    }
-    return calls[row.layer.function or ""]
+def _share(owner: Any, module: Any, names: Iterable[str]) -> None:
+    """Put tensors of one module in the place of another's."""
+    for name in names:
+        path, _, last = name.rpartition(".")
+        setattr(module.get_submodule(path), last, getattr(owner.get_submodule(path), last))
+
+
+def _learned(row: Row) -> Any:
+    """A module that owns the row's weights, for a layer that is nothing but them."""
+    module = torch.nn.Module()
+    for name, weight in row.weights.items():
+        module.register_parameter(name, torch.nn.Parameter(torch.empty(weight.shape)))
+    return module
+
+
+def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
+    """torch's module of a layer's type, made of torch's arguments."""
+    if not layer.wraps:
+        return getattr(torch.nn, layer.type)(**arguments)
+    name, inner = layer.wraps
+    inside = {key: value for key, value in arguments.items() if key in LAYERS[inner].fields}
+    own = {key: value for key, value in arguments.items() if key not in inside}
+    return getattr(torch.nn, layer.type)(**{name: getattr(torch.nn, inner)(**inside)}, **own)
+
+
+def _function(row: Row, module: Any) -> Callable[..., Any]:
+    """torch's function of the row's type, with the layer's arguments."""
+    if row.weights:
+        return lambda: next(module.parameters()).detach()
+    function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
+    call: Callable[..., Any] = partial(function, **row.layer.keywords())
+    return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 
 def sample(tensor: Tensor, device: Any) -> Any:

@@ -1,0 +1,49 @@
+"""A layer with its inputs, as the property tests draw it, and what is written about such draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.tensors import BYTES, Tensor
+
+SIZES = (4, 2, 8, 1, 6, 3)
+"""Channels, features and groups: sizes that often divide each other."""
+
+LONGEST = 14
+"""The longest spatial axis, just above the longest span of a drawn window."""
+
+DTYPES = sorted(BYTES)
+
+
+class Drawn(NamedTuple):
+    """A layer as a file may write it, and the tensors that come to it."""
+
+    layer_type: type[Layer]
+    arguments: Mapping[str, Any]
+    inputs: tuple[Tensor, ...]
+
+    def __repr__(self) -> str:
+        written = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        inputs = ", ".join(f"{'x'.join(map(str, x.shape))}:{x.dtype}" for x in self.inputs)
+        return f"{self.layer_type.__name__}({written}) on {inputs}"
+
+
+class Stricter(NamedTuple):
+    """A refusal of shapecalc's own: the types and the messages of it, why, and a case of it."""
+
+    types: str
+    message: str
+    reason: str
+    case: Drawn
+
+
+def drawn(name: str, *inputs: Tensor, **arguments: Any) -> Drawn:
+    return Drawn(LAYERS[name], arguments, inputs)
+
+
+def rarely(draw: st.DrawFn, one_in: int) -> bool:
+    return draw(st.sampled_from([False] * (one_in - 1) + [True]))
