@@ -19,8 +19,8 @@ from shapecalc.steps import Argument, Block, Steps, resolve
 from shapecalc.symbolic import Dim, Expr, symbol
 from shapecalc.values import WORDS, identifier, read_value, require_mapping
 
-_FIGURES = ("params", "macs", "output", "source")
-_KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
+FIGURES = ("params", "macs", "output", "source")
+KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,8 @@ class _FileReader:
 
     def architecture(self) -> Architecture:
         for key, (node, _) in self.root.entries.items():
-            if key not in _KEYS:
-                hint = nearest(key, _KEYS) or f"the keys of a file: {', '.join(_KEYS)}"
+            if key not in KEYS:
+                hint = nearest(key, KEYS) or f"the keys of a file: {', '.join(KEYS)}"
                 raise self.source.error(f"the key {quoted(key)} is unknown", node, hint)
         for key in ("input", "layers"):
             if key not in self.root.entries:
@@ -229,8 +229,8 @@ class _FileReader:
     def expectation(self, node: Node) -> Expectation:
         figures: dict[str, Any] = {}
         for name, (key, value) in require_mapping(node, self.source, "expect").entries.items():
-            if name not in _FIGURES:
-                hint = nearest(name, _FIGURES) or f"figures: {', '.join(_FIGURES)}"
+            if name not in FIGURES:
+                hint = nearest(name, FIGURES) or f"figures: {', '.join(FIGURES)}"
                 raise self.source.error(f"expect: the figure {quoted(name)} is unknown", key, hint)
             figures[name] = self.figure(name, value)
         return Expectation(node, **figures)

@@ -237,6 +237,29 @@ def list_(format: Form = Format.table) -> None:
 
 
 @app.command()
+def layers(
+    type: Annotated[
+        str | None, typer.Argument(metavar="[TYPE]", help="One layer type; all unless given.")
+    ] = None,
+    format: DomainForm = DomainFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """The layer types with their arguments and formulas, and what of torch.nn is not among them."""
+    from shapecalc.render.layers import print_layers
+
+    print_layers(type, format)
+
+
+@app.command()
+def schema() -> None:
+    """The language as JSON Schema, for the completion and the checks of an editor."""
+    from shapecalc.render.grid import print_json
+    from shapecalc.schema import schema
+
+    print_json(schema())
+
+
+@app.command()
 def verify(
     archs: Annotated[
         list[str] | None, typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")

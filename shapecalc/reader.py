@@ -9,7 +9,7 @@ from typing import Any
 from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.expressions import Expression
-from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers import ABSENT, LAYERS, Layer
 from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
 from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
 from shapecalc.values import WORDS, identifier, is_name, read_value
@@ -127,7 +127,8 @@ class StepReader:
             step = self.layer(LAYERS[head], key, value, common, beside)
         else:
             hint = (
-                nearest(head, [*self.blocks, *LAYERS, GROUP])
+                ABSENT.get(head)
+                or nearest(head, [*self.blocks, *LAYERS, GROUP])
                 or f"known here: {listed([*self.blocks, *sorted(LAYERS, key=str.lower), GROUP], most=30)}"
             )
             raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)

@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeAlias
 from shapecalc.conditions import AT_LEAST, Condition, collecting
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer, Weight
+from shapecalc.layers.base import Example
 from shapecalc.layers.fields import Inferred, PerAxis, Size
-from shapecalc.results import Analysis, Node, Row
+from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.symbolic import Dim, at, symbol, symbols_in
 from shapecalc.symbolic.notation import Notation, substituted, text
-from shapecalc.tensors import Tensor, Window
+from shapecalc.tensors import Shape, Tensor, Window
 
 _LETTERS = {
     1: ("F",),
@@ -95,6 +96,10 @@ class Explanation:
     """All that can be said of the figures of one row."""
 
     row: Row
+    inputs: tuple[Shape, ...]
+    """The inputs by the names of their sizes."""
+    shape: Shape
+    """The first output in the same way."""
     output: tuple[Derivation, ...]
     fits: _Fits
     """Conditions on names, with what these stand for, that hold because the inputs fit."""
@@ -143,7 +148,16 @@ def _explain(row: Row, general: Row | None, conditions: tuple[Condition, ...]) -
     layer = _named(row.layer, values, windows=True)
     weights = _derive_weights(row, layer, inputs, values)
     macs = _derive_macs(row, layer, inputs, Tensor(shape, row.output.dtype), values)
-    return Explanation(row, _merged(output), fits, weights, macs, general, own)
+    named = tuple(x.shape for x in inputs)
+    return Explanation(row, named, shape, _merged(output), fits, weights, macs, general, own)
+
+
+def of_type(layer_type: type[Layer]) -> Explanation:
+    """The explanation of a layer type by its own example."""
+    inputs, arguments = layer_type.example or Example((Tensor((2, 4, 8, 8)[: layer_type.axes + 2 or 4]),), {})
+    layer = layer_type(**arguments)
+    wires = tuple(Wire(x, -1, port) for port, x in enumerate(inputs))
+    return _explain(Row(layer.type, layer, wires, layer.figures(inputs)), None, ())
 
 
 def _letters(row: Row, x: Tensor) -> tuple[str, ...]:

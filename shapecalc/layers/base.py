@@ -146,6 +146,16 @@ class Layer:
         return f"{cls.__name__} takes {', '.join(names)}" if names else "it takes no arguments"
 
     @classmethod
+    def required(cls) -> list[str]:
+        """The arguments that must be written."""
+        return [name for name, field in cls.fields.items() if field.required]
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the type does, in the first sentence of its documentation."""
+        return " ".join((cls.__doc__ or "").split()).partition(". ")[0].rstrip(".") + "."
+
+    @classmethod
     def main_argument(cls) -> str | None:
         """The argument that a single value goes to: the first that can't be inferred.
 

@@ -24,6 +24,22 @@ REQUIRED: Any = object()
 """The default of an argument that must be written."""
 
 
+EXPRESSION = {"$ref": "#/$defs/expression"}
+"""The schema of text that stands for a value: a parameter, or arithmetic with parameters."""
+
+
+def whole_number(minimum: int) -> dict[str, Any]:
+    """The schema of a whole number, or of what stands for one."""
+    bound = {} if minimum <= -LARGEST else {"minimum": minimum}
+    return {"anyOf": [{"type": "integer", **bound}, EXPRESSION]}
+
+
+def one_or_list(one: dict[str, Any], length: int | None = None) -> dict[str, Any]:
+    """The schema of one value, or of a list of as many, or of any number, of them."""
+    many = {"minItems": length, "maxItems": length} if length else {"minItems": 1}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, **many}]}
+
+
 class Field(Generic[T]):
     """One argument: its default, the words it accepts as they stand, and its check."""
 
@@ -73,6 +89,10 @@ class Field(Generic[T]):
         """The value as a file would write it, at its shortest."""
         return written(value)
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        """What a file may write, as JSON Schema; text that stands for a number is added to what is numeric."""
+        raise NotImplementedError
+
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (", or null" if self.optional else "")
         hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
@@ -116,6 +136,9 @@ class Inferred(Field["Dim | None"]):
     def describe(self, axes: int) -> str:
         return "a whole number of at least 1 (or left out: it follows from the input)"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(1)
+
 
 class Channels(Inferred):
     """The size of the axis before the spatial ones, with a batch axis or without."""
@@ -140,6 +163,9 @@ class Size(Field[Dim]):
 
     def describe(self, axes: int) -> str:
         return f"a whole number of at least {self.minimum}"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(self.minimum)
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         error = super().refusal(value, axes)
@@ -179,6 +205,10 @@ class PerAxis(Field["tuple[int, ...]"]):
         one = f"a whole number of at least {self.minimum}"
         return one if axes == 1 else f"{one}, or a list of {axes} of them"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        one = whole_number(self.minimum)
+        return one_or_list({"anyOf": [*one["anyOf"], {"type": "null"}]} if self.optional_items else one, axes)
+
 
 class Padding(Field["tuple[int, ...] | str"]):
     """Padding at both ends of each axis, or one of the words `same` and `valid`."""
@@ -200,6 +230,9 @@ class Padding(Field["tuple[int, ...] | str"]):
     def describe(self, axes: int) -> str:
         return f"{self.numbers.describe(axes)}, same or valid"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"enum": sorted(self.words)}, *self.numbers.schema(axes)["anyOf"]]}
+
 
 class Flag(Field[bool]):
     """true or false."""
@@ -211,6 +244,9 @@ class Flag(Field[bool]):
 
     def describe(self, axes: int) -> str:
         return "true or false"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, EXPRESSION]}
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         error = super().refusal(value, axes)
@@ -233,6 +269,9 @@ class Choice(Field[str]):
 
     def describe(self, axes: int) -> str:
         return "one of " + ", ".join(self.listed)
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.listed)}, EXPRESSION]}
 
 
 class Real(Field[float]):
@@ -260,6 +299,11 @@ class Real(Field[float]):
             return f"a number from {self.low:g} to {self.high:g}"
         return f"a number of at least {self.low:g}" if self.low > -math.inf else "a number"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        bounds = {"minimum": self.low, "maximum": self.high}
+        own = {key: bound for key, bound in bounds.items() if math.isfinite(bound)}
+        return {"anyOf": [{"type": "number", **own}, EXPRESSION]}
+
 
 class Axis(Field[int]):
     """The number of an axis, counted from the first one or, if negative, from the last."""
@@ -269,6 +313,9 @@ class Axis(Field[int]):
 
     def describe(self, axes: int) -> str:
         return "the number of an axis"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-64)
 
 
 class Axes(Field["tuple[int, ...]"]):
@@ -284,9 +331,12 @@ class Axes(Field["tuple[int, ...]"]):
     def describe(self, axes: int) -> str:
         return "the number of an axis, or a list of them"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(-64))
+
 
 class Sizes(Field["tuple[Dim, ...]"]):
-    """Sizes of several axes; with `rest`, that many of them may be −1, which stands for what the layer says."""
+    """Sizes of several axes; `rest` of them may be −1, which stands for what the layer says."""
 
     def __init__(
         self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
@@ -306,9 +356,12 @@ class Sizes(Field["tuple[Dim, ...]"]):
             return f"a list of sizes of at least {self.minimum}"
         return f"a list of sizes, {'at most one' if self.rest == 1 else 'any'} of them -1"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(-1 if self.rest else self.minimum))
+
 
 class PerSide(Field["tuple[int, ...]"]):
-    """Elements added at both ends of each axis, in torch's order: the last axis first, its start before its end.
+    """Elements added at both ends of each axis, in torch's order: the last axis first, start before end.
 
     One number stands for all of them; negative ones, where they are allowed, cut off.
     """
@@ -330,6 +383,9 @@ class PerSide(Field["tuple[int, ...]"]):
         least = "" if self.minimum < 0 else f" of at least {self.minimum}"
         return f"a whole number{least}, or a list of {2 * axes} of them, the last axis first"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(self.minimum), 2 * axes)
+
 
 class Scale(Field["tuple[float, ...]"]):
     """A factor above 0 for each axis; one number stands for all of them, however many the input has."""
@@ -347,6 +403,9 @@ class Scale(Field["tuple[float, ...]"]):
     def describe(self, axes: int) -> str:
         return "a number above 0, or a list of them"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]})
+
 
 class Text(Field[str]):
     """Text that the layer reads itself."""
@@ -358,3 +417,6 @@ class Text(Field[str]):
 
     def describe(self, axes: int) -> str:
         return "text"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}]}

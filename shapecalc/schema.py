@@ -1,0 +1,117 @@
+"""The language as JSON Schema, for editors: completion, and red lines under what can't be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.architecture import FIGURES, KEYS
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.fields import EXPRESSION, Inferred
+from shapecalc.reader import BESIDE, GROUP
+
+_REF = "#/$defs/{}".format
+_STEPS = {"$ref": _REF("steps")}
+_NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+_NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
+_BESIDE = {
+    "times": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]},
+    "as": _NAMES,
+    "from": _NAMES,
+    "share": _NAME,
+}
+_TEXT = {"type": "string"}
+_SHAPE = {
+    "type": ["string", "integer"],
+    "description": "sizes joined by x: 1x3x224x224, Nx3xHxW, 1x128:int64",
+}
+_FILE: dict[str, Any] = {
+    "name": _TEXT,
+    "source": _TEXT,
+    "notes": _TEXT,
+    "input": {"anyOf": [_SHAPE, {"type": "object", "minProperties": 1, "additionalProperties": _SHAPE}]},
+    "parameters": {"type": ["object", "null"]},
+    "expect": {
+        "type": "object",
+        "properties": {
+            "params": {"type": "integer"},
+            "macs": {"type": "integer"},
+            "output": _SHAPE,
+            "source": _TEXT,
+        },
+        "additionalProperties": False,
+    },
+    "blocks": {"type": "object", "additionalProperties": _STEPS},
+    "layers": _STEPS,
+}
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a file."""
+    assert set(_FILE) == set(KEYS)  # the reader's keys are the language's
+    assert set(_FILE["expect"]["properties"]) == set(FIGURES)
+    assert set(_BESIDE) == set(BESIDE)
+    types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "shapecalc architecture",
+        "type": "object",
+        "properties": _FILE,
+        "required": ["input", "layers"],
+        "additionalProperties": False,
+        "$defs": {
+            "expression": {
+                "type": "string",
+                "pattern": r"^[\sA-Za-z0-9_+\-*/(),]+$",
+                "description": "a parameter, or whole-number arithmetic of them: + - * // ( ) min max",
+            },
+            "steps": {"type": "array", "items": {"$ref": _REF("step")}},
+            "step": {
+                # A block of the file has a name of the user's: what is no layer type is taken for one.
+                "anyOf": [
+                    {"enum": sorted(n for n, t in LAYERS.items() if not t.required() and not t.branching)},
+                    {"type": "string", "not": {"enum": sorted(LAYERS)}},
+                    {
+                        "type": "object",
+                        "properties": {**types, GROUP: _STEPS, **_BESIDE},
+                        "minProperties": 1,
+                        "maxProperties": 1 + len(_BESIDE),
+                    },
+                ]
+            },
+            "branches": {
+                "type": "array",
+                "items": {"anyOf": [_STEPS, _NAME]},
+                "description": "each a list of steps, [] for the current tensor itself, or a name",
+            },
+            **{name: _of_layer(LAYERS[name]) for name in LAYERS},
+        },
+    }
+
+
+def _of_layer(layer: type[Layer]) -> dict[str, Any]:
+    """What may stand after a layer type: its arguments by name, or a single value for the main one."""
+    properties = {name: _argument(layer, name) for name in layer.fields}
+    required = layer.required()
+    forms: list[dict[str, Any]] = []
+    if layer.branching:
+        forms.append({"$ref": _REF("branches")})
+        properties = {"branches": {"$ref": _REF("branches")}, **properties}
+    named = {"type": "object", "properties": properties, "additionalProperties": False}
+    forms.append({**named, "required": required} if required else named)
+    main = None if layer.branching else layer.main_argument()
+    if main is not None and set(required) <= {main}:
+        forms.append({"$ref": f"{_REF(layer.__name__)}/anyOf/{len(forms) - 1}/properties/{main}"})
+    if not required:
+        forms.append({"type": "null"})
+    return {"description": layer.summary(), "anyOf": forms}
+
+
+def _argument(layer: type[Layer], name: str) -> dict[str, Any]:
+    field = layer.fields[name]
+    schema = field.schema(layer.axes)
+    if field.optional:
+        schema = {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+    described = field.describe(layer.axes)
+    if not field.required and not isinstance(field, Inferred) and field.default is not None:
+        schema = {**schema, "default": field.default}
+    return {"description": described, **schema}
