@@ -12,21 +12,21 @@ from typing import Any
 import torch
 
 
-def _trilinear(first: Any, weight: Any, second: Any, *_: Any, **__: Any) -> int:
+def _trilinear(first: Any, weight: Any, *_: Any, **__: Any) -> int:
     """For each of the leading elements, o · i · j products of first_i · weight_oij · second_j."""
-    return 2 * prod(first[:-1]) * prod(weight)
+    return int(2 * prod(first[:-1]) * prod(weight))
 
 
 def _mv(matrix: Any, *_: Any, **__: Any) -> int:
-    return 2 * prod(matrix)
+    return int(2 * prod(matrix))
 
 
 def _addmv(_: Any, matrix: Any, *__: Any, **___: Any) -> int:
-    return 2 * prod(matrix)
+    return int(2 * prod(matrix))
 
 
 def _dot(first: Any, *_: Any, **__: Any) -> int:
-    return 2 * prod(first)
+    return int(2 * prod(first))
 
 
 UNCOUNTED = {
