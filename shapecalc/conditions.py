@@ -13,11 +13,10 @@ from math import gcd
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, symbols_in
-from shapecalc.symbolic.notation import PLAIN, UNICODE, text
+from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 from shapecalc.symbolic.terms import ONE, Floor
 
 AT_LEAST, EQUAL, MULTIPLE = "≥", "=", "divisible by"
-_PLAIN = {AT_LEAST: "{} >= {}", EQUAL: "{} == {}", MULTIPLE: "{} % {} == 0"}
 
 
 class Condition(NamedTuple):
@@ -61,10 +60,10 @@ class Condition(NamedTuple):
 
     def ascii(self) -> str:
         """The condition for programs: `H >= 63`, `H*W % 784 == 0`."""
-        left, right = text(self.left, PLAIN), text(self.right, PLAIN)
-        if self.relation == MULTIPLE and isinstance(self.left, Expr) and len(self.left.terms) > 1:
-            left = f"({left})"
-        return _PLAIN[self.relation].format(left, right)
+        if self.relation == MULTIPLE:
+            return f"{within_product(self.left, PLAIN)} % {as_factor(self.right, PLAIN)} == 0"
+        sign = {AT_LEAST: ">=", EQUAL: "=="}[self.relation]
+        return f"{text(self.left, PLAIN)} {sign} {text(self.right, PLAIN)}"
 
 
 _collected: ContextVar[list[Condition]] = ContextVar("collected")
