@@ -15,7 +15,6 @@ import shapecalc
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
-from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
@@ -33,9 +32,6 @@ def declared() -> Iterator[None]:
 
 
 def declare() -> None:
-    class Conv3d(Convolution):
-        axes = 3
-
     class Embedding(Layer):
         num_embeddings = Size()
         embedding_dim = Size()
