@@ -209,7 +209,7 @@ STEPS = [
         "did you mean Conv2d?",
     ),
     Wrong(
-        "a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU or GELU?"
+        "a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU?"
     ),
     Wrong(
         "a block that is close",

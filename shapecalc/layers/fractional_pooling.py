@@ -45,6 +45,14 @@ class FractionalMaxPool(Layer, abstract=True):
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
         return with_indices(Tensor((*x.shape[: -self.axes], *sizes), x.dtype), self.return_indices)
 
+    def remark(self, x: Tensor) -> str | None:
+        """How a ratio became sizes."""
+        if not self.output_ratio:
+            return "where the windows start is random"
+        pairs = zip(x.shape[-self.axes :], self.output_ratio, strict=True)
+        products = ", ".join(dict.fromkeys(f"⌊{n}·{ratio}⌋ = {_scaled(n, ratio)}" for n, ratio in pairs))
+        return f"output_ratio of the input's sizes: {products}; where the windows start is random"
+
     def scaled(self, space: tuple[Dim, ...]) -> tuple[int, ...]:
         """The input's sizes times output_ratio, rounded down."""
         return tuple(_scaled(n, ratio) for n, ratio in zip(space, self.output_ratio, strict=True))

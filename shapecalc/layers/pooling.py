@@ -22,13 +22,14 @@ def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -
 def windows(
     kernel_size: tuple[int, ...],
     stride: tuple[int, ...] | None,
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
-    ceil_mode: bool,
+    padding: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    ceil_mode: bool = False,
 ) -> tuple[Window, ...]:
     """The window of each axis; the stride is the kernel's size unless written."""
-    axes = zip(kernel_size, stride or kernel_size, padding, dilation, strict=True)
-    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in axes)
+    axes = len(kernel_size)
+    columns = (kernel_size, stride or kernel_size, padding or (0,) * axes, dilation or (1,) * axes)
+    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in zip(*columns, strict=True))
 
 
 def slide(x: Tensor, window: tuple[Window, ...]) -> Tensor:
@@ -109,7 +110,7 @@ class AvgPool(Layer, abstract=True):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, self.padding, (1,) * self.axes, self.ceil_mode)
+        return windows(self.kernel_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor:
         return slide(x, self.window)
@@ -153,9 +154,9 @@ class AvgPool3d(AvgPool):
 
 
 def check_averaged_volume(y: Tensor, space: Shape, kernel_size: tuple[int, ...]) -> None:
-    """torch averages over three axes in no short floats, and needs room for the kernel without padding."""
+    """torch averages over three axes in no short floats on the CPU, and needs room for the kernel itself."""
     if BYTES[y.dtype] < 4:
-        raise ArchitectureError(f"an input of float32 or float64 is needed, not {y.dtype}, on the CPU")
+        raise ArchitectureError(f"torch averages over three axes in float32 or float64, not in {y.dtype}")
     for n, k in zip(space, kernel_size, strict=True):
         message = "kernel_size {1} does not fit on an input of {0}: padding and ceil_mode do not help here"
         check_at_least(n, k, message, "a smaller kernel", why="the kernel fits without padding")
@@ -189,7 +190,7 @@ class LPPool1d(LPPool):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows((self.kernel_size,), self.stride, (0,), (1,), self.ceil_mode)
+        return windows((self.kernel_size,), self.stride, ceil_mode=self.ceil_mode)
 
 
 class LPPool2d(LPPool):
@@ -206,7 +207,7 @@ class LPPool2d(LPPool):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, (0, 0), (1, 1), self.ceil_mode)
+        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
 
 
 class LPPool3d(LPPool):
@@ -223,7 +224,7 @@ class LPPool3d(LPPool):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, (0, 0, 0), (1, 1, 1), self.ceil_mode)
+        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor:
         y = super().output(x)

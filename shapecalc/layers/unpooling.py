@@ -38,12 +38,13 @@ class MaxUnpool(Layer, abstract=True):
 
     def output(self, x: Tensor, indices: Tensor) -> Tensor:
         check_rank(x, self.axes + 1, self.axes + 2)
-        check_floating(x)
         self.check_indices(x, indices)
         strides = self.stride or self.kernel_size
         windows = zip(x.shape[-self.axes :], self.kernel_size, strides, self.padding, strict=True)
         usual = [(n - 1) * s + k - 2 * p for n, k, s, p in windows]
-        return Tensor((*x.shape[: -self.axes], *self.chosen(usual, strides)), x.dtype)
+        y = Tensor((*x.shape[: -self.axes], *self.chosen(usual, strides)), x.dtype)
+        check_floating(x)  # last, as torch never looks at the maxima where there is nothing to fill
+        return y
 
     def check_indices(self, x: Tensor, indices: Tensor) -> None:
         """Each maximum has an index."""
