@@ -208,9 +208,7 @@ STEPS = [
         "the step 'Conv2D' is unknown",
         "did you mean Conv2d?",
     ),
-    Wrong(
-        "a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU?"
-    ),
+    Wrong("a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU?"),
     Wrong(
         "a block that is close",
         steps("nim: 3", head="blocks: {nin(out): [Linear: out]}\n"),
