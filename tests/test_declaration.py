@@ -107,6 +107,11 @@ NETWORKS = {
         " [Conv3d: {out_channels: 4, kernel_size: [3, 2, 5], padding: [1, 0, 2]}]}",
         (1, 4, 8, 8, 10),
     ),
+    "unpooling to a size that torch takes in its call": (
+        "{input: 1x3x9, layers: [{MaxPool1d: {kernel_size: 2, return_indices: true}, as: [y, i]},"
+        " {MaxUnpool1d: {kernel_size: 2, output_size: 9}, from: [y, i]}]}",
+        (1, 3, 9),
+    ),
     "LSTM": ("{input: 7x2x5, layers: [LSTM: {hidden_size: 3, num_layers: 2}, Linear: 4]}", (7, 2, 4)),
     "LSTM with its state": (
         "{input: {x: 7x2x5, h: 1x2x3, c: 1x2x3}, layers: [{LSTM: 3, from: [x, h, c], as: [y, h_n, c_n]},"

@@ -246,7 +246,7 @@ class Choice(Field[str]):
         return value if isinstance(value, str) and value in self.words else None
 
     def describe(self, axes: int) -> str:
-        return "one of " + ", ".join(self.listed)
+        return ("one of " if len(self.listed) > 1 else "") + ", ".join(self.listed)
 
 
 class Real(Field[float]):

@@ -169,7 +169,9 @@ class LPPool(Layer, abstract=True):
 
     def check(self) -> None:
         if self.norm_type == 0:
-            raise ArchitectureError("norm_type must not be 0: there is no root of that", argument="norm_type")
+            raise ArchitectureError(
+                "norm_type must not be 0: there is no root of order 0", argument="norm_type"
+            )
 
     def output(self, x: Tensor) -> Tensor:
         """A power makes floating-point numbers of integers."""

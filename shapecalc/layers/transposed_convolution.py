@@ -33,8 +33,8 @@ class TransposedConvolution(Layer, abstract=True):
         for more, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
             if more >= max(s, d):
                 raise ArchitectureError(
-                    f"output_padding {more} is not less than stride {s} or dilation {d}",
-                    hint="it chooses among the sizes that a convolution of this stride makes one of",
+                    f"output_padding {more} must be less than stride {s} or dilation {d}",
+                    hint="a convolution makes one size of several: output_padding says which of them it was",
                     argument="output_padding",
                 )
 

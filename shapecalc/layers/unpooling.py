@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.conditions import at_least, equal
-from shapecalc.errors import ArchitectureError, written
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Shape, Tensor, check_at_least
-
-_POOLED = "output_size is a size that is pooled to this"
+from shapecalc.tensors import Shape, Tensor
 
 
 class MaxUnpool(Layer, abstract=True):
@@ -39,10 +37,8 @@ class MaxUnpool(Layer, abstract=True):
     def output(self, x: Tensor, indices: Tensor) -> Tensor:
         check_rank(x, self.axes + 1, self.axes + 2)
         self.check_indices(x, indices)
-        strides = self.stride or self.kernel_size
-        windows = zip(x.shape[-self.axes :], self.kernel_size, strides, self.padding, strict=True)
-        usual = [(n - 1) * s + k - 2 * p for n, k, s, p in windows]
-        y = Tensor((*x.shape[: -self.axes], *self.chosen(usual, strides)), x.dtype)
+        space = x.shape[-self.axes :]
+        y = Tensor((*x.shape[: -self.axes], *self.sizes(space)), x.dtype)
         check_floating(x)  # last, as torch never looks at the maxima where there is nothing to fill
         return y
 
@@ -57,25 +53,41 @@ class MaxUnpool(Layer, abstract=True):
         if x.rank != indices.rank or not all(equal(n, m, "each maximum has an index") for n, m in pairs):
             raise ArchitectureError(f"the maxima {x} and their indices {indices} must be of one shape")
 
-    def chosen(self, usual: list[Dim], strides: tuple[int, ...]) -> Shape:
-        """The sizes out: the usual ones, or those written, each less than a stride away."""
-        if not self.output_size:
-            for size in usual:
-                message = f"padding {written(self.padding)} leaves {{0}} elements of an axis, not {{1}}"
-                check_at_least(size, 1, message, "less padding", why="the padding leaves something")
-            return tuple(usual)
-        sizes = self.output_size[-self.axes :]
-        for size, middle, stride in zip(sizes, usual, strides, strict=True):
-            low, high = middle - stride + 1, middle + stride - 1
-            if not (at_least(size, low, _POOLED) and at_least(high, size, _POOLED)):
-                raise ArchitectureError(
-                    f"output_size {size} is not between {low} and {high}, the sizes that were pooled to this",
-                    argument="output_size",
-                )
-        return sizes
+    def sizes(self, space: Shape) -> Shape:
+        """The sizes out: those of windows side by side, or those written, each less than a stride away."""
+        windows = zip(self.kernel_size, self.stride or self.kernel_size, self.padding, strict=True)
+        written = self.output_size[-self.axes :] if self.output_size else (None,) * self.axes
+        pairs = zip(space, windows, written, strict=True)
+        return tuple(
+            _usual(n, *window) if size is None else _chosen(n, window, size) for n, window, size in pairs
+        )
 
     def feed(self, x: Any, indices: Any) -> tuple[Any, ...]:
         return x, indices, self.output_size
+
+
+def _usual(n: Dim, k: int, s: int, p: int) -> Dim:
+    size = (n - 1) * s + k - 2 * p
+    if not at_least(size, 1, "the padding leaves something"):
+        raise ArchitectureError(
+            f"padding {p} takes away all of the {size + 2 * p} elements that {n} maxima come from",
+            argument="padding",
+        )
+    return size
+
+
+def _chosen(n: Dim, window: tuple[int, int, int], size: Dim) -> Dim:
+    """`size`, if a pooling of this window makes n of it: rounded down of some sizes, rounded up of others."""
+    k, s, p = window
+    usual = (n - 1) * s + k - 2 * p
+    low, high = usual - s + 1, usual + s - 1
+    why = "output_size is a size that is pooled to this"
+    if not (at_least(size, low, why) and at_least(high, size, why)):
+        raise ArchitectureError(
+            f"output_size {size} is not from {low} to {high}, the sizes that are pooled to {n}",
+            argument="output_size",
+        )
+    return size
 
 
 class MaxUnpool1d(MaxUnpool):

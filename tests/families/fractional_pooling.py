@@ -65,6 +65,12 @@ STRICTER = (
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("FractionalMaxPool2d", Tensor((2, 3, 6, 6)), kernel_size=2, output_ratio=0.1),
     ),
+    Stricter(
+        "FractionalMaxPool3d",
+        r"output_ratio must be .*, not \[([^,]+, ){3}",
+        "a fourth ratio is ignored by torch in silence",
+        drawn("FractionalMaxPool3d", Tensor((2, 3, 6, 6, 6)), kernel_size=2, output_ratio=4 * [0.5]),
+    ),
 )
 
 RARE = (

@@ -74,7 +74,7 @@ STRICTER = (
     ),
     Stricter(
         "MaxUnpool.d",
-        "leaves 0 elements of an axis|output_size must be a list of sizes of at least 1",
+        "takes away all of|output_size must be a list of sizes of at least 1",
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("MaxUnpool1d", Tensor((2, 3, 4)), Tensor((2, 3, 4), "int64"), kernel_size=2, padding=4),
     ),
