@@ -47,6 +47,12 @@ def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tupl
     return [draw(one) for _ in range(count)]
 
 
+def whole_number(field: f.WholeNumber, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    """A number, seldom one too small, or a list of one."""
+    low = field.minimum
+    return st.sampled_from([*3 * [*range(low, low + 4)], low - 1, [low]])
+
+
 def padding(field: f.Padding, layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
     numbers = per_axis(field.numbers, layer_type, inputs)
     return st.one_of(numbers, numbers, st.sampled_from([*2 * sorted(field.words), "nonsense"]))
@@ -98,6 +104,16 @@ def scale(_: f.Scale, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
     return st.one_of(one, st.lists(one, min_size=max(1, rank - 2), max_size=max(1, rank - 2)))
 
 
+@st.composite
+def ratios(draw: st.DrawFn, _: f.Ratios, layer_type: type[Layer], __: tuple[Tensor, ...]) -> Any:
+    """Numbers whose products with sizes are near whole numbers, and others; seldom a bound."""
+    bounds = [0, 1, 0.0, 1.0] if rarely(draw, 8) else []
+    one = st.one_of(st.sampled_from([0.5, 0.29, 0.57, 0.7, 1 / 3, *bounds]), st.floats(0.05, 0.95))
+    if draw(st.booleans()):
+        return draw(one)
+    return [draw(one) for _ in range(layer_type.axes + rarely(draw, 16))]
+
+
 def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
     return st.sampled_from(["nonsense"])
 
@@ -105,6 +121,7 @@ def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
     f.Inferred: inferred,
     f.Size: size,
+    f.WholeNumber: whole_number,
     f.PerAxis: per_axis,
     f.Padding: padding,
     f.Flag: flag,
@@ -115,6 +132,7 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Sizes: sizes,
     f.PerSide: per_side,
     f.Scale: scale,
+    f.Ratios: ratios,
     f.Text: text,
 }
 """Type of field → what to draw for it; a type that is missing is drawn as the one it derives from."""

@@ -15,7 +15,6 @@ import shapecalc
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
-from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
@@ -33,9 +32,6 @@ def declared() -> Iterator[None]:
 
 
 def declare() -> None:
-    class Conv3d(Convolution):
-        axes = 3
-
     class Embedding(Layer):
         num_embeddings = Size()
         embedding_dim = Size()
@@ -110,6 +106,11 @@ NETWORKS = {
         "{input: 1x3x8x9x10, layers:"
         " [Conv3d: {out_channels: 4, kernel_size: [3, 2, 5], padding: [1, 0, 2]}]}",
         (1, 4, 8, 8, 10),
+    ),
+    "unpooling to a size that torch takes in its call": (
+        "{input: 1x3x9, layers: [{MaxPool1d: {kernel_size: 2, return_indices: true}, as: [y, i]},"
+        " {MaxUnpool1d: {kernel_size: 2, output_size: 9}, from: [y, i]}]}",
+        (1, 3, 9),
     ),
     "LSTM": ("{input: 7x2x5, layers: [LSTM: {hidden_size: 3, num_layers: 2}, Linear: 4]}", (7, 2, 4)),
     "LSTM with its state": (

@@ -89,6 +89,8 @@ class Layer:
     """Whether the function takes two inputs, and further ones after the result of these."""
     wraps: ClassVar[tuple[str, str] | None] = None
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
+    called_with: ClassVar[frozenset[str]] = frozenset()
+    """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     example: ClassVar[Example | None] = None

@@ -174,6 +174,20 @@ class Size(Field[Dim]):
         return error
 
 
+class WholeNumber(Field[int]):
+    """A whole number that no formula can stand for, with a least value."""
+
+    def __init__(self, default: object = REQUIRED, *, minimum: int = 1) -> None:
+        super().__init__(default)
+        self.minimum = minimum
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return cast("int", value) if is_number(value, self.minimum) else None
+
+    def describe(self, axes: int) -> str:
+        return f"a whole number of at least {self.minimum}"
+
+
 class PerAxis(Field["tuple[int, ...]"]):
     """A whole number for each spatial axis; one number stands for all of them."""
 
@@ -268,7 +282,7 @@ class Choice(Field[str]):
         return value if isinstance(value, str) and value in self.words else None
 
     def describe(self, axes: int) -> str:
-        return "one of " + ", ".join(self.listed)
+        return ("one of " if len(self.listed) > 1 else "") + ", ".join(self.listed)
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"enum": list(self.listed)}, EXPRESSION]}
@@ -405,6 +419,22 @@ class Scale(Field["tuple[float, ...]"]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]})
+
+
+class Ratios(Field["tuple[float, ...]"]):
+    """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
+
+    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * axes
+        ratios = tuple(item for item in items if isinstance(item, float) and 0 < item < 1)
+        return ratios if len(ratios) == len(items) == axes else None
+
+    def text(self, value: tuple[float, ...]) -> str:
+        return written(value[0] if len(set(value)) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        one = "a number between 0 and 1"
+        return one if axes == 1 else f"{one}, or a list of {axes} of them"
 
 
 class Text(Field[str]):

@@ -112,6 +112,7 @@ def _learned(row: Row) -> Any:
 
 def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
     """torch's module of a layer's type, made of torch's arguments."""
+    arguments = {key: value for key, value in arguments.items() if key not in layer.called_with}
     if not layer.wraps:
         return getattr(torch.nn, layer.type)(**arguments)
     name, inner = layer.wraps
