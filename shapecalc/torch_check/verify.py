@@ -99,7 +99,8 @@ class _Findings:
         def observe(row: Row, outputs: tuple[Any, ...]) -> None:
             nonlocal counted
             before, counted = counted, counter.get_total_flops()
-            self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
+            if row.layer.counted:
+                self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
             self.compare_outputs(row, outputs)
 
         with without_compiler(), counter:
