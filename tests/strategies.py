@@ -35,6 +35,14 @@ def size(field: f.Size, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.sampled_from([s for s in 3 * SIZES if s >= field.minimum] + [field.minimum - 1])
 
 
+def count(field: f.Count, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([*3 * [field.minimum, field.minimum + 1, field.minimum + 2], field.minimum - 1])
+
+
+def index(_: f.Index, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.integers(-9, 9)
+
+
 @st.composite
 def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
     """One number or a list of them; seldom a number too small, or one number too many."""
@@ -121,7 +129,8 @@ def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
     f.Inferred: inferred,
     f.Size: size,
-    f.WholeNumber: whole_number,
+    f.Count: count,
+    f.Index: index,
     f.PerAxis: per_axis,
     f.Padding: padding,
     f.Flag: flag,
@@ -207,4 +216,5 @@ def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
     own_inputs, own_arguments = families.INPUTS.get(name), families.ARGUMENTS.get(name)
     given = draw(own_inputs() if own_inputs else inputs(layer_type))
     chosen = draw(own_arguments(given) if own_arguments else arguments(layer_type, given))
-    return Drawn(layer_type, chosen, given)
+    fitted = families.FITTED.get(name)
+    return Drawn(layer_type, {**chosen, **draw(fitted(given))} if fitted else chosen, given)

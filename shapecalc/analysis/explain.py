@@ -193,7 +193,7 @@ def _named_inputs(row: Row) -> tuple[tuple[Tensor, ...], _Values]:
     for name, field in row.layer.fields.items():
         if isinstance(field, Inferred):
             found = field.value(tuple(inputs), row.layer.axes)
-            for letter in [letter for letter in values if found == symbol(letter)]:
+            for letter in [name for name in values.keys() - row.layer.fields if found == symbol(name)]:
                 values[name] = values.pop(letter)
                 inputs = [_renamed(x, letter, name) for x in inputs]
     return tuple(inputs), values

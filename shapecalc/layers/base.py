@@ -102,7 +102,8 @@ class Layer:
     def __init_subclass__(cls, abstract: bool = False) -> None:
         """Collect the fields in their order of declaration and enter the type in `LAYERS`."""
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
-        cls.fields = {**cls.fields, **own}
+        inherited = {name: field for name, field in cls.fields.items() if name not in own}
+        cls.fields = {**inherited, **own}  # one that is declared again takes its new place
         if not abstract:
             code = cls.output.__code__
             most = code.co_argcount - 1
@@ -197,7 +198,7 @@ class Layer:
     def macs(self, *inputs: Any, **_: Any) -> Dim:
         """Multiply-accumulates, given the inputs and `y`, the first output; by default none.
 
-        Exactly the products that torch's FlopCounterMode counts: 2 · MACs are its FLOPs.
+        Exactly the products that torch's FlopCounterMode counts where it is not blind: 2 · MACs are its FLOPs.
         """
         return 0
 
@@ -224,7 +225,7 @@ class Layer:
                 size = field.value(inputs, self.axes)
                 if size is not None:
                     sizes[name] = size
-                    self.check_written(name, size, inputs[field.of])
+                    self.check_written(name, size, field.source(inputs))
         return sizes
 
     def check_written(self, name: str, size: Dim, x: Tensor) -> None:

@@ -117,7 +117,8 @@ def is_size(value: object, minimum: int) -> bool:
 class Inferred(Field["Dim | None"]):
     """A size that follows from an input: left out in a file or, where written, checked.
 
-    `axis` is the input's axis that it is the size of; `of` the number of the input.
+    `axis` is the input's axis that it is the size of; `of` the number of the input, which is the last one
+    where there are fewer: one tensor that attends to itself is query, key and value.
     """
 
     def __init__(self, axis: int, of: int = 0) -> None:
@@ -125,9 +126,13 @@ class Inferred(Field["Dim | None"]):
         self.axis = axis
         self.of = of
 
+    def source(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The input whose size it is."""
+        return inputs[min(self.of, len(inputs) - 1)]
+
     def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
-        """The size that the inputs give, None where such an input or axis is missing."""
-        shape = inputs[self.of].shape if self.of < len(inputs) else ()
+        """The size that the inputs give, None where there is no input, or no such axis."""
+        shape = self.source(inputs).shape if inputs else ()
         return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
 
     def accept(self, value: object, axes: int) -> Dim | None:
@@ -174,18 +179,38 @@ class Size(Field[Dim]):
         return error
 
 
-class WholeNumber(Field[int]):
-    """A whole number that no formula can stand for, with a least value."""
+class Count(Field[int]):
+    """A number that decides which weights there are, and so can't be a formula."""
 
-    def __init__(self, default: object = REQUIRED, *, minimum: int = 1) -> None:
+    def __init__(self, default: object = REQUIRED, *, minimum: int = 1, most: int = LARGEST) -> None:
         super().__init__(default)
         self.minimum = minimum
+        self.most = most
 
     def accept(self, value: object, axes: int) -> int | None:
-        return cast("int", value) if is_number(value, self.minimum) else None
+        return value if type(value) is int and self.minimum <= value <= self.most else None
 
     def describe(self, axes: int) -> str:
-        return f"a whole number of at least {self.minimum}"
+        if self.most == LARGEST:
+            return f"a whole number of at least {self.minimum}"
+        return f"a whole number from {self.minimum} to {self.most}"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        bounds = {"minimum": self.minimum} | ({"maximum": self.most} if self.most < LARGEST else {})
+        return {"anyOf": [{"type": "integer", **bounds}, EXPRESSION]}
+
+
+class Index(Field[int]):
+    """The number of a row, counted from the first one or, if negative, from the last."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and abs(value) <= LARGEST else None
+
+    def describe(self, axes: int) -> str:
+        return "the number of a row"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
 
 
 class PerAxis(Field["tuple[int, ...]"]):

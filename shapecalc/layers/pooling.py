@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
-from shapecalc.layers.fields import Flag, PerAxis, Real, Size, WholeNumber
+from shapecalc.layers.fields import Count, Flag, PerAxis, Real, Size
 from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, is_floating
 
 
@@ -185,7 +185,7 @@ class LPPool1d(LPPool):
     """
 
     axes = 1
-    kernel_size = WholeNumber()
+    kernel_size = Count()
     stride = PerAxis(None)
     ceil_mode = Flag(False)
     example = example((1, 16, 100), norm_type=2, kernel_size=2)

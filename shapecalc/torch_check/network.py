@@ -31,6 +31,9 @@ class BuildError(Exception):
 
 Observe = Callable[[Row, "tuple[Any, ...]"], None]
 
+REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
+"""What torch raises to refuse a layer or an input; NotImplementedError is a RuntimeError."""
+
 
 class Network(torch.nn.Module):
     """The network of an analysis; row number i is `layers[i]`, Identity where it is a function."""
@@ -60,7 +63,7 @@ class Network(torch.nn.Module):
         call = _function(row, module) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
-        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+        except REFUSALS as error:
             raise BuildError(row, error) from error
         return tuple(_flat(outputs))
 
@@ -91,7 +94,7 @@ def _module(row: Row) -> Any:
         return _learned(row) if row.weights else torch.nn.Identity()
     try:
         return module_of(row.layer, row.arguments)
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except REFUSALS as error:
         raise BuildError(row, error) from error
 
 

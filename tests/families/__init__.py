@@ -35,6 +35,8 @@ ARGUMENTS: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[st
     "ARGUMENTS"
 )
 """Type → its arguments, given the inputs."""
+FITTED: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = _mapping("FITTED")
+"""Type → some of its arguments, given the inputs; they take the place of those drawn from the fields."""
 UNSEEN: Mapping[str, Callable[[Drawn], int]] = _mapping("UNSEEN")
 """Type → the multiply-accumulates of a draw, counted by torch in a decomposition."""
 STRICTER: list[Stricter] = _sequence("STRICTER")
