@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
+from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
 from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely
@@ -82,6 +83,21 @@ def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.lists(one, min_size=1, max_size=3)
 
 
+def size_or_sizes(_: f.SizeOrSizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.one_of(st.sampled_from([*SIZES, 0]), st.lists(st.sampled_from(SIZES), min_size=1, max_size=3))
+
+
+def position(_: f.Position, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """Places on the axes of the input, and just beyond their ends."""
+    longest = max((number(size) for x in inputs for size in x.shape), default=1)
+    return st.integers(-longest - 1, longest)
+
+
+def shifts(_: f.Shifts, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    one = st.integers(-LONGEST, LONGEST)
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
+
+
 @st.composite
 def per_side(draw: st.DrawFn, field: f.PerSide, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
     """One number or a list of them; seldom one too small, or one too many."""
@@ -113,6 +129,9 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Axis: axis,
     f.Axes: axes,
     f.Sizes: sizes,
+    f.SizeOrSizes: size_or_sizes,
+    f.Position: position,
+    f.Shifts: shifts,
     f.PerSide: per_side,
     f.Scale: scale,
     f.Text: text,

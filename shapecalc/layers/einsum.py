@@ -99,8 +99,7 @@ def plan(equation: Equation, xs: Sequence[Tensor]) -> Plan:
         letters = Counter(label for label in chain(*labels) if isinstance(label, str))
         alone = sorted(letter for letter, count in letters.items() if count == 1)
         return Plan(operands, together, (*covered, *alone))
-    output = chain.from_iterable(covered if token == _ELLIPSIS else (token,) for token in equation.output)
-    return Plan(operands, together, tuple(output))
+    return Plan(operands, together, _spelled(equation.output, covered))
 
 
 def _labels(tokens: tuple[str, ...], x: Tensor, number: int) -> tuple[Label, ...]:
@@ -108,7 +107,15 @@ def _labels(tokens: tuple[str, ...], x: Tensor, number: int) -> tuple[Label, ...
     covered = x.rank - sum(token != _ELLIPSIS for token in tokens)
     if covered < 0 or (covered and _ELLIPSIS not in tokens):
         raise _wrong(f"equation has {x.rank - covered} letters for operand {number}, {x} has {x.rank} axes")
-    return tuple(chain(*(range(-covered, 0) if token == _ELLIPSIS else token for token in tokens)))
+    return _spelled(tokens, range(-covered, 0))
+
+
+def _spelled(tokens: tuple[str, ...], covered: range) -> tuple[Label, ...]:
+    """The tokens with the labels of the axes that `...` covers in its place."""
+    labels: list[Label] = []
+    for token in tokens:
+        labels += covered if token == _ELLIPSIS else [token]
+    return tuple(labels)
 
 
 def _sizes(labels: tuple[Label, ...], x: Tensor, number: int) -> dict[Label, Dim]:
@@ -164,8 +171,8 @@ class einsum(Layer):
         if len(xs) > 2:
             listed = ", ".join(map(str, planned.summed))
             raise _wrong(
-                f"equation sums over {listed} in {len(xs)} operands: the order of the products, and with it their"
-                " number, is torch's choice",
+                f"equation sums over {listed} in {len(xs)} operands: in which order, and so by how many"
+                " products, is torch's choice",
                 hint="an einsum of two operands after another one fixes the order",
             )
         dtypes = {x.dtype for x in xs}

@@ -394,9 +394,11 @@ class Position(Field[Dim]):
 class Shifts(Field["tuple[int, ...]"]):
     """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
 
+    least = -(2**62)  # torch takes what is below for symbols of its own
+
     def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(items) if items and all(is_number(item, -LARGEST) for item in items) else None
+        return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
 
     def text(self, value: tuple[int, ...]) -> str:
         return written(value[0] if len(value) == 1 else value)
@@ -405,7 +407,7 @@ class Shifts(Field["tuple[int, ...]"]):
         return "a whole number, or a list of them"
 
     def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(-LARGEST))
+        return one_or_list(whole_number(self.least))
 
 
 class PerSide(Field["tuple[int, ...]"]):

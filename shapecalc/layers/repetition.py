@@ -9,7 +9,6 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -41,7 +40,8 @@ def _repeated(x: Tensor, sizes: Shape, n: Dim, size: Dim) -> Dim:
 
 def _unfit(x: Tensor, sizes: Shape, reason: str) -> ArchitectureError:
     hint = "sizes are matched from the last axis; repeat copies axes of any size"
-    return ArchitectureError(f"the input {x} can't be expanded to {shape_text(sizes)}: {reason}", hint=hint)
+    listed = "×".join(map(str, sizes))
+    return ArchitectureError(f"the input {x} can't be expanded to {listed}: {reason}", hint=hint)
 
 
 class expand(Layer):
