@@ -126,11 +126,9 @@ class StepReader:
         elif head in LAYERS:
             step = self.layer(LAYERS[head], key, value, common, beside)
         else:
-            hint = (
-                ABSENT.get(head)
-                or nearest(head, [*self.blocks, *LAYERS, GROUP])
-                or f"known here: {listed([*self.blocks, *sorted(LAYERS, key=str.lower), GROUP], most=30)}"
-            )
+            own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
+            near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP])
+            hint = near or f"{own}`shapecalc layers` lists the layer types"
             raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)
         return step
 

@@ -223,9 +223,7 @@ STEPS = [
         steps("Qqqq: 3"),
         "3:5",
         "the step 'Qqqq' is unknown",
-        "known here: AdaptiveAvgPool2d, AdaptiveMaxPool2d, add, AvgPool2d, BatchNorm1d, BatchNorm2d, concat, "
-        "Conv2d, Dropout, Flatten, GELU, Identity, Linear, MaxPool2d, mul, parameter, ReLU, reshape, Sigmoid, Softmax, "
-        "Tanh, Unflatten, seq",
+        "`shapecalc layers` lists the layer types",
     ),
     Wrong(
         "two layers in one step",

@@ -90,7 +90,7 @@ class Field(Generic[T]):
         return written(value)
 
     def schema(self, axes: int) -> dict[str, Any]:
-        """What a file may write, as JSON Schema; text that stands for a number is added to what is numeric."""
+        """What a file may write, as JSON Schema: a mapping with `anyOf`."""
         raise NotImplementedError
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:

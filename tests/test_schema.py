@@ -1,0 +1,94 @@
+"""The JSON Schema: what it accepts and refuses, held against the reader of the language itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+import shapecalc
+from shapecalc import ShapecalcError, zoo
+from shapecalc.layers import LAYERS
+from shapecalc.schema import schema
+
+VALIDATOR = Draft202012Validator(schema())
+
+
+def errors(text: str) -> list[str]:
+    return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_shipped_files_are_valid(name: str) -> None:
+    assert errors(Path(zoo.find(name)).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "ReLU",
+        "Linear: 10",
+        "Linear: {out_features: 4*k, bias: false}",
+        "MaxPool2d: [2, 3]",
+        "Conv2d: {out_channels: k, kernel_size: 3, padding: same}",
+        "AdaptiveAvgPool2d: [null, 1]",
+        "add: [[ReLU], []]",
+        "add: [[own], named]",
+        "concat: {branches: [[], []], dim: 2}",
+        "own: 3",
+        "own",
+        "seq: [ReLU, Linear: 3]",
+        "ReLU: , times: k, as: y, from: x, share: z",
+        "parameter: {shape: [1, 2]}",
+    ],
+)
+def test_steps_that_are_valid(step: str) -> None:
+    assert (
+        errors(
+            f"{{input: 1x2, layers: [{{{step}}}]}}" if ":" in step else f"{{input: 1x2, layers: [{step}]}}"
+        )
+        == []
+    )
+
+
+WRONG = [
+    "{input: 1x2}",
+    "{layers: [ReLU]}",
+    "{input: 1x2, layers: [ReLU], inputs: 1}",
+    "{input: 1x2, layers: [Linear: {out_feature: 3}]}",
+    "{input: 1x2, layers: [Linear: {bias: true}]}",
+    "{input: 1x2, layers: [Linear: 0]}",
+    "{input: 1x2, layers: [Linear: 1.5]}",
+    "{input: 1x2, layers: [Dropout: 1.5]}",
+    "{input: 1x2x3x3, layers: [MaxPool2d: [1, 2, 3]]}",
+    "{input: 1x2x3x3, layers: [Conv2d: {out_channels: 3, kernel_size: 1, padding_mode: 3}]}",
+    "{input: 1x2, layers: [{ReLU: , times: -1}]}",
+    "{input: 1x2, layers: [{ReLU: , as: 1}]}",
+    "{input: 1x2, layers: [Conv2d]}",
+    "{input: 1x2, layers: ReLU}",
+    "{input: 1x2, layers: [add: [[ReLU], 3]]}",
+    "{input: 1x2, layers: [ReLU], expect: {param: 3}}",
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_is_marked_and_refused(text: str) -> None:
+    assert errors(text)
+    with pytest.raises(ShapecalcError):
+        shapecalc.analyse(shapecalc.parse(text))
+
+
+def test_every_argument_is_described() -> None:
+    definitions: dict[str, Any] = schema()["$defs"]
+    for name, layer in LAYERS.items():
+        forms = definitions[name]["anyOf"]
+        properties = next(form["properties"] for form in forms if "properties" in form)
+        assert set(layer.fields) <= set(properties)
+        assert all(properties[argument]["description"] for argument in layer.fields)
