@@ -9,7 +9,7 @@ from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.conditions import equal
+from shapecalc.conditions import equal, not_one
 from shapecalc.errors import ArchitectureError, quoted
 from shapecalc.layers.base import Layer, check_floating, example
 from shapecalc.layers.fields import Text
@@ -76,10 +76,11 @@ class Plan(NamedTuple):
         found = Counter(chain(*self.operands))
         return [label for label, count in found.items() if count > 1 and label not in self.output]
 
-    def length(self, label: Label) -> Dim:
-        """Over how many products `label` sums: where one operand has size 1, the others are summed before."""
-        sizes = [sizes[label] for sizes in self.operands if label in sizes]
-        return 1 if 1 in sizes else sizes[0]
+    @property
+    def length(self) -> Dim:
+        """How many products of two operands make an element; one of size 1 meets the sum of the other's."""
+        pairs = [[sizes[label] for sizes in self.operands if label in sizes] for label in self.summed]
+        return product(tuple(first for first, *others in pairs if 1 not in (first, *others)))
 
 
 def plan(equation: Equation, xs: Sequence[Tensor]) -> Plan:
@@ -106,7 +107,9 @@ def _labels(tokens: tuple[str, ...], x: Tensor, number: int) -> tuple[Label, ...
     """The label of each axis of operand `number`."""
     covered = x.rank - sum(token != _ELLIPSIS for token in tokens)
     if covered < 0 or (covered and _ELLIPSIS not in tokens):
-        raise _wrong(f"equation has {x.rank - covered} letters for operand {number}, {x} has {x.rank} axes")
+        raise _wrong(
+            f"equation has {x.rank - covered} letters for operand {number}, and {x} has {x.rank} axes"
+        )
     return _spelled(tokens, range(-covered, 0))
 
 
@@ -176,17 +179,16 @@ class einsum(Layer):
                 hint="an einsum of two operands after another one fixes the order",
             )
         dtypes = {x.dtype for x in xs}
-        if len(dtypes) > 1 and any(planned.length(label) != 1 for label in planned.summed):
+        if len(dtypes) > 1 and planned.length != 1:
             raise ArchitectureError(f"branches of one dtype are needed, not {' and '.join(sorted(dtypes))}")
 
     def macs(self, x: Tensor, *others: Tensor, y: Tensor) -> Dim:
-        """One product for each output element and each index that is summed over; none without a sum.
+        """As many products for each output element as are summed; none where each stands alone.
 
         A letter that only one operand has is summed before, which takes no products.
         """
-        planned = self.plan((x, *others))
-        summed = planned.summed
-        return y.elements * product(tuple(map(planned.length, summed))) if summed else 0
+        length = self.plan((x, *others)).length
+        return y.elements * length if not_one(length, "products are summed") else 0
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return self.equation, *xs

@@ -6,7 +6,7 @@ from functools import reduce
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, check_new_axis
+from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, broadcast, promote
@@ -34,6 +34,7 @@ class add(Layer):
 
     function = "add"
     folds = True
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -44,6 +45,7 @@ class mul(Layer):
 
     function = "mul"
     folds = True
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -54,6 +56,7 @@ class concat(Layer):
 
     function = "concat"
     dim = Axis(1)
+    example = example((2, 8, 4, 4), (2, 16, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         first, *others = xs
@@ -76,6 +79,7 @@ class stack(Layer):
 
     function = "stack"
     dim = Axis(0)
+    example = example((2, 8, 4), (2, 8, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         first, *others = xs

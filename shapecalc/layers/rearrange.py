@@ -154,7 +154,7 @@ class squeeze(Layer):
 
     function = "squeeze"
     dim = Axes(None)
-    example = example((2, 8, 1, 1))
+    example = example((2, 8, 1, 1), dim=(2, 3))
 
     def output(self, x: Tensor) -> Tensor:
         meant = range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")

@@ -22,7 +22,7 @@ def expanded(x: Tensor, sizes: Shape) -> Tensor:
     if new < 0:
         raise _unfit(x, sizes, f"it has {x.rank} axes, and {len(sizes)} sizes are given")
     if -1 in sizes[:new]:
-        raise _unfit(x, sizes, f"its {new} new axes come first, and -1 can keep none of them")
+        raise _unfit(x, sizes, "a new axis has no size that -1 could keep")
     kept = (
         n if size == -1 else _repeated(x, sizes, n, size)
         for n, size in zip(x.shape, sizes[new:], strict=True)

@@ -47,7 +47,7 @@ class split(Layer):
     function = "split"
     split_size_or_sections = SizeOrSizes()
     dim = Axis(0)
-    example = example((2, 24, 8), split_size_or_sections=8, dim=1)
+    example = example((2, 24, 8), split_size_or_sections=(8, 8, 8), dim=1)
 
     def output(self, x: Tensor) -> tuple[Tensor, ...]:
         axis = check_axis(self.dim, x, "dim")

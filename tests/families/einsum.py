@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from tests.families.base import DTYPES, Drawn, Stricter, drawn, rarely
+from tests.families.base import DTYPES, Stricter, drawn, rarely
 
 FLOATING = [dtype for dtype in DTYPES if "float" in dtype]
 
@@ -71,51 +68,9 @@ def shortened(draw: st.DrawFn, term: str) -> str:
     return term[:start] + "..." + term[draw(st.integers(start, len(term))) :]
 
 
-def products_of(equation: str, shapes: Sequence[Sequence[int]]) -> int:
-    with FlopCounterMode(display=False) as counter:
-        torch.einsum(equation, *[torch.empty(tuple(shape), device="meta") for shape in shapes])
-    return int(counter.get_total_flops()) // 2
-
-
-def contracted(drawn: Drawn) -> int:
-    """What the counter sees; where it sees nothing because sums have one term, half of it with two terms."""
-    equation = drawn.arguments["equation"].replace(" ", "")
-    shapes = [[number(size) for size in x.shape] for x in drawn.inputs]
-    seen = products_of(equation, shapes)
-    left, _, right = equation.partition("->")
-    terms = [spelled(term, len(shape)) for term, shape in zip(left.split(","), shapes, strict=True)]
-    if seen:
-        return seen
-    kept = output_of(terms, right, arrow="->" in equation)
-    shared = [c for c in sorted(set("".join(terms))) if c not in kept and sum(c in t for t in terms) > 1]
-    if not shared:
-        return 0
-    doubled = [
-        [2 if letter == shared[0] else size for letter, size in zip(term, shape, strict=True)]
-        for term, shape in zip(terms, shapes, strict=True)
-    ]
-    return products_of(",".join(terms) + "->" + kept, doubled) // 2
-
-
-def spelled(term: str, rank: int) -> str:
-    """The term with letters of their own in place of `...`, the same ones counted from the last axis."""
-    covered = rank - len(re.findall("[A-Za-z]", term))
-    return term.replace("...", "ZYXWV"[:covered][::-1])
-
-
-def output_of(terms: Sequence[str], right: str, arrow: bool) -> str:
-    covered = "".join(sorted({c for term in terms for c in term if c in "ZYXWV"}))
-    if arrow:
-        return right.replace("...", covered)
-    text = "".join(terms)
-    return covered + "".join(sorted(c for c in set(text) if text.count(c) == 1 and c not in covered))
-
-
 INPUTS = {"einsum": operands}
 
 ARGUMENTS = {"einsum": equation}
-
-UNSEEN = {"einsum": contracted}
 
 MATRIX = Tensor((2, 2))
 
