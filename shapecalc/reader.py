@@ -264,8 +264,10 @@ class StepReader:
             raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
         fewest, most = LAYERS[key.text].inputs_range
         if len(node.items) < fewest:
-            many = {2: "two", 3: "three"}.get(fewest, str(fewest))
-            raise self.source.error(f"{key.text}: at least {many} branches are needed", node, form)
+            many = {1: "one branch is", 2: "two branches are", 3: "three branches are"}.get(
+                fewest, f"{fewest} branches are"
+            )
+            raise self.source.error(f"{key.text}: at least {many} needed", node, form)
         if len(node.items) > most:
             found = f"at most {most} branches, not {len(node.items)}"
             raise self.source.error(f"{key.text}: it takes {found}", node, form)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
+from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
 from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely
@@ -55,12 +56,6 @@ def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tupl
     return [draw(one) for _ in range(count)]
 
 
-def whole_number(field: f.WholeNumber, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
-    """A number, seldom one too small, or a list of one."""
-    low = field.minimum
-    return st.sampled_from([*3 * [*range(low, low + 4)], low - 1, [low]])
-
-
 def padding(field: f.Padding, layer_type: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
     numbers = per_axis(field.numbers, layer_type, inputs)
     return st.one_of(numbers, numbers, st.sampled_from([*2 * sorted(field.words), "nonsense"]))
@@ -94,6 +89,21 @@ def axes(_: f.Axes, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
 def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     one = st.sampled_from([*(4 if field.rest == 0 else 1) * SIZES, -1])
     return st.lists(one, min_size=1, max_size=3)
+
+
+def size_or_sizes(_: f.SizeOrSizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.one_of(st.sampled_from([*SIZES, 0]), st.lists(st.sampled_from(SIZES), min_size=1, max_size=3))
+
+
+def position(_: f.Position, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """Places on the axes of the input, and just beyond their ends."""
+    longest = max((number(size) for x in inputs for size in x.shape), default=1)
+    return st.integers(-longest - 1, longest)
+
+
+def shifts(_: f.Shifts, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    one = st.integers(-LONGEST, LONGEST)
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
 
 
 @st.composite
@@ -139,6 +149,9 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Axis: axis,
     f.Axes: axes,
     f.Sizes: sizes,
+    f.SizeOrSizes: size_or_sizes,
+    f.Position: position,
+    f.Shifts: shifts,
     f.PerSide: per_side,
     f.Scale: scale,
     f.Ratios: ratios,

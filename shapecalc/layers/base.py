@@ -14,12 +14,12 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
 Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
 (`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
 parameter for each input; parameters with a default are inputs that may be left out, `*xs` makes the
-type a join of branches.
+type a join of branches, of two at least unless parameters before it say otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -109,7 +109,7 @@ class Layer:
             most = code.co_argcount - 1
             joins = bool(code.co_flags & _VARIADIC)
             cls.branching = cls.branching or joins
-            fewest = 2 if joins else most - len(cls.output.__defaults__ or ())
+            fewest = 2 if joins and not most else most - len(cls.output.__defaults__ or ())
             cls.inputs_range = (fewest, float("inf") if joins else most)
             if cls.__name__ in LAYERS:
                 raise TypeError(f"two layer types are called {cls.__name__}")
@@ -283,7 +283,9 @@ class Layer:
 def _range_text(fewest: int, most: float) -> str:
     if fewest == most:
         return "one input is" if most == 1 else f"{most} inputs are"
-    return f"at least {fewest} inputs are" if most == float("inf") else f"{fewest} to {most} inputs are"
+    if most == float("inf"):
+        return "at least one input is" if fewest == 1 else f"at least {fewest} inputs are"
+    return f"{fewest} to {most} inputs are"
 
 
 class Elementwise(Layer, abstract=True):
@@ -311,7 +313,36 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
 def check_axis(axis: int, x: Tensor, name: str) -> int:
     """The axis counted from the first one; refuses one that the input lacks."""
     if not -x.rank <= axis < x.rank:
-        raise ArchitectureError(
-            f"{name} is {axis}, but the input {x} has axes 0 to {x.rank - 1}", argument=name
-        )
+        raise _no_axis(axis, x, name)
     return axis % x.rank
+
+
+def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:
+    """The axes counted from the first one; refuses one that the input lacks, and one that is named twice.
+
+    Of a scalar they may be 0 or −1, as in most of torch's functions.
+    """
+    rank = max(x.rank, 1)
+    found: list[int] = []
+    for axis in axes:
+        if not -rank <= axis < rank:
+            raise _no_axis(axis, x, name)
+        if axis % rank in found:
+            raise ArchitectureError(f"{name} has axis {axis % rank} of {x} twice", argument=name)
+        found.append(axis % rank)
+    return tuple(found)
+
+
+def check_new_axis(axis: int, x: Tensor) -> int:
+    """The place of an axis `dim` that is put between those of the input, counted from the first one."""
+    if not -x.rank - 1 <= axis <= x.rank:
+        raise ArchitectureError(
+            f"dim is {axis}, but with the new one there are axes 0 to {x.rank} (the input is {x})",
+            argument="dim",
+        )
+    return axis % (x.rank + 1)
+
+
+def _no_axis(axis: int, x: Tensor, name: str) -> ArchitectureError:
+    has = f"has axes 0 to {x.rank - 1}" if x.rank else "has no axes"
+    return ArchitectureError(f"{name} is {axis}, but the input {x} {has}", argument=name)

@@ -294,12 +294,12 @@ class Flag(Field[bool]):
 
 
 class Choice(Field[str]):
-    """One of a few words; the first is the default."""
+    """One of a few words; the first is the default, or null where `optional`."""
 
     numeric = False
 
-    def __init__(self, *words: str) -> None:
-        super().__init__(words[0])
+    def __init__(self, *words: str, optional: bool = False) -> None:
+        super().__init__(None if optional else words[0])
         self.words = frozenset(words)
         self.listed = words
 
@@ -397,6 +397,56 @@ class Sizes(Field["tuple[Dim, ...]"]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list(whole_number(-1 if self.rest else self.minimum))
+
+
+class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
+    """One size, or a list of sizes, which mean different things to the layer."""
+
+    def accept(self, value: object, axes: int) -> Dim | tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(is_size(item, 1) for item in items):
+            return None
+        return tuple(items) if isinstance(value, (list, tuple)) else cast("Dim", value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number of at least 1, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
+class Position(Field[Dim]):
+    """A place on an axis, counted from 0 at its start or, if negative, back from its end."""
+
+    def accept(self, value: object, axes: int) -> Dim | None:
+        if isinstance(value, Expr):
+            return value if is_size(value, 0) else None
+        return cast("int", value) if is_number(value, -LARGEST) else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number, counted from 0 or, if negative, from the end"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
+
+
+class Shifts(Field["tuple[int, ...]"]):
+    """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
+
+    least = -(2**62)  # torch takes what is below for symbols of its own
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(self.least))
 
 
 class PerSide(Field["tuple[int, ...]"]):
