@@ -440,7 +440,7 @@ class ForEach(Field[T]):
         return cast("T", items if several else value) if items and all(map(self.fits, items)) else None
 
 
-class SizeForEach(ForEach["Dim | tuple[Dim, ...]"]):
+class SizeForEach(ForEach["Dim | tuple[Dim, ...] | None"]):
     """A size for each spatial axis of the input, however many it has; one stands for all."""
 
     def fits(self, item: object) -> bool:
@@ -453,7 +453,7 @@ class SizeForEach(ForEach["Dim | tuple[Dim, ...]"]):
         return one_or_list(whole_number(1))
 
 
-class Scale(ForEach["float | tuple[float, ...]"]):
+class Scale(ForEach["float | tuple[float, ...] | None"]):
     """A factor above 0 for each spatial axis of the input, however many it has; one stands for all."""
 
     def fits(self, item: object) -> bool:

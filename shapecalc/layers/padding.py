@@ -207,21 +207,21 @@ class ReplicationPad(Pad, abstract=True):
 
 
 class ReplicationPad1d(ReplicationPad):
-    """The values of the border repeated beyond both ends of the last axis. Source: torch.nn.ReplicationPad1d."""
+    """The border repeated beyond both ends of the last axis. Source: torch.nn.ReplicationPad1d."""
 
     axes = 1
     example = example((2, 4, 16), padding=1)
 
 
 class ReplicationPad2d(ReplicationPad):
-    """The values of the border repeated beyond both ends of height and width. Source: torch.nn.ReplicationPad2d."""
+    """The border repeated beyond both ends of height and width. Source: torch.nn.ReplicationPad2d."""
 
     axes = 2
     example = example((2, 4, 8, 8), padding=1)
 
 
 class ReplicationPad3d(ReplicationPad):
-    """The values of the border repeated beyond both ends of depth, height and width. Source: torch.nn.ReplicationPad3d."""
+    """The border repeated beyond both ends of depth, height and width. Source: torch.nn.ReplicationPad3d."""
 
     axes = 3
     example = example((2, 4, 8, 8, 8), padding=1)
@@ -234,21 +234,21 @@ class CircularPad(Pad, abstract=True):
 
 
 class CircularPad1d(CircularPad):
-    """The input wrapped around beyond both ends of the last axis. Source: torch.nn.CircularPad1d."""
+    """The input repeated beyond both ends of the last axis. Source: torch.nn.CircularPad1d."""
 
     axes = 1
     example = example((2, 4, 16), padding=1)
 
 
 class CircularPad2d(CircularPad):
-    """The input wrapped around beyond both ends of height and width. Source: torch.nn.CircularPad2d."""
+    """The input repeated beyond both ends of height and width. Source: torch.nn.CircularPad2d."""
 
     axes = 2
     example = example((2, 4, 8, 8), padding=1)
 
 
 class CircularPad3d(CircularPad):
-    """The input wrapped around beyond both ends of depth, height and width. Source: torch.nn.CircularPad3d."""
+    """The input repeated beyond both ends of depth, height and width. Source: torch.nn.CircularPad3d."""
 
     axes = 3
     example = example((2, 4, 8, 8, 8), padding=1)

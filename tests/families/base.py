@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -47,3 +47,21 @@ def drawn(name: str, *inputs: Tensor, **arguments: Any) -> Drawn:
 
 def rarely(draw: st.DrawFn, one_in: int) -> bool:
     return draw(st.sampled_from([False] * (one_in - 1) + [True]))
+
+
+@st.composite
+def tensors_of(
+    draw: st.DrawFn,
+    ranks: Sequence[int],
+    channels: Sequence[int] = SIZES,
+    space: Sequence[int] = range(1, LONGEST + 1),
+    channel_axis: int = 1,
+) -> Tensor:
+    """A tensor of one of these numbers of axes, the channels counted as `channel_axis`; seldom another."""
+    rank = draw(st.integers(1, 6)) if rarely(draw, 12) else draw(st.sampled_from(ranks))
+    place = channel_axis % rank if -rank <= channel_axis < rank else -1
+    shape = [
+        draw(st.sampled_from(channels if axis == place else SIZES if axis < place else space))
+        for axis in range(rank)
+    ]
+    return Tensor(tuple(shape), draw(st.sampled_from(DTYPES)) if rarely(draw, 4) else "float32")
