@@ -1,4 +1,4 @@
-"""The dtypes that can be resized, by torch's kernels; while it counts FLOPs it runs decompositions instead."""
+"""The dtypes that can be resized, by torch's kernels: while it counts FLOPs, it runs decompositions."""
 
 from __future__ import annotations
 
