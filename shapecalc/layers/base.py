@@ -214,6 +214,10 @@ class Layer:
         """What a reader of the layer's formulas should know besides, in a few words; by default nothing."""
         return None
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        """A letter for each axis of an input, or of the output if `made`; None for the usual ones."""
+        return None
+
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim | Shape]:
         """The sizes that follow from the inputs, each checked against the one written, if any."""
         sizes: dict[str, Dim | Shape] = {}

@@ -27,7 +27,7 @@ def check_blocks(x: Tensor) -> None:
 class Unfold(Layer):
     """Each window of an image becomes a column.
 
-    (N, C, H, W) → (N, C·k·k, L), where L counts the windows: ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋.
+    (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
     Source: torch.nn.Unfold.
     """
 
@@ -42,6 +42,9 @@ class Unfold(Layer):
     def window(self) -> tuple[Window, ...]:
         return windows(self)
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NKL"[-x.rank :] if made else None
+
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 3, 4)
         check_blocks(x)
@@ -52,7 +55,7 @@ class Unfold(Layer):
 class Fold(Layer):
     """The columns that an image unfolds into become an image again, overlaps added up.
 
-    (N, C·k·k, L) → (N, C, *output_size), where L is the number of windows that such an image has.
+    (N, K, L) → (N, C, *output_size) with C = K/(k·k); such an image must have L windows.
     Source: torch.nn.Fold.
     """
 
@@ -63,6 +66,9 @@ class Fold(Layer):
     padding = PerAxis(0, minimum=0)
     stride = PerAxis(1)
     example = example((2, 12, 16), output_size=8, kernel_size=2, stride=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return None if made else "NKL"[-x.rank :]
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 2, 3)
@@ -93,6 +99,7 @@ class PixelShuffle(Layer):
     Source: Shi et al. 2016, arXiv:1609.05158; torch.nn.PixelShuffle.
     """
 
+    axes = 2
     upscale_factor = Size()
     example = example((2, 16, 8, 8), upscale_factor=2)
 
@@ -116,6 +123,7 @@ class PixelUnshuffle(Layer):
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
+    axes = 2
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
 
@@ -137,6 +145,9 @@ class ChannelShuffle(Layer):
 
     groups = Size()
     example = example((2, 4, 8, 8), groups=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)

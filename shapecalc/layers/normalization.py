@@ -115,6 +115,9 @@ class SyncBatchNorm(BatchNorm):
 
     example = example((2, 4, 8, 8))
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
     def check_axes(self, x: Tensor) -> None:
         check_least_rank(x, 2)
 
@@ -183,6 +186,9 @@ class GroupNorm(Layer):
     affine = Flag(True)
     bias = Flag(True)
     example = example((2, 4, 8, 8), num_groups=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 2)

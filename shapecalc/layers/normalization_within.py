@@ -95,6 +95,9 @@ class LocalResponseNorm(Layer):
     k = Real(1.0)
     example = example((2, 16, 8, 8), size=5)
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)
         if x.dtype == "int64":  # the one integer that torch averages

@@ -27,6 +27,9 @@ class Resize(Layer, abstract=True):
     size = SizeForEach(None)
     scale_factor = Scale(None)
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
     def check(self) -> None:
         if (self.size is None) == (self.scale_factor is None):
             found = "neither is" if self.size is None else "both are"
