@@ -115,11 +115,43 @@ def per_side(draw: st.DrawFn, field: f.PerSide, layer_type: type[Layer], _: tupl
     return [draw(one) for _ in range(2 * layer_type.axes + rarely(draw, 16))]
 
 
+@st.composite
+def per_side_of_some(
+    draw: st.DrawFn, field: f.PerSideOfSome, _: type[Layer], inputs: tuple[Tensor, ...]
+) -> Any:
+    """Pairs for some of the input's last axes; seldom for more axes than it has, an odd number, or none."""
+    one = st.integers(max(field.minimum, -2) - rarely(draw, 16), 4)
+    pairs = draw(st.integers(1, inputs[0].rank + rarely(draw, 8)))
+    return [draw(one) for _ in range(2 * pairs - rarely(draw, 16))]
+
+
+@st.composite
+def trailing(draw: st.DrawFn, _: f.Trailing, __: type[Layer], inputs: tuple[Tensor, ...]) -> Any:
+    """The last size of the input, or several of them; seldom one that it has not, or one more."""
+    shape: Shape = inputs[0].shape
+    sizes: list[Any] = list(shape[draw(st.integers(0, len(shape) - 1)) :])
+    if rarely(draw, 6):
+        sizes[draw(st.integers(0, len(sizes) - 1))] = draw(st.sampled_from([*SIZES, 0]))
+    if rarely(draw, 8):
+        sizes = [draw(st.sampled_from(SIZES)), *sizes]
+    return sizes[0] if len(sizes) == 1 and draw(st.booleans()) else sizes
+
+
+def for_each(one: Values, inputs: tuple[Tensor, ...]) -> Values:
+    """One value for all spatial axes of the input, or a list of one for each; seldom one too many."""
+    axes = max(1, inputs[0].rank - 2) if inputs else 2
+    exact = st.lists(one, min_size=axes, max_size=axes)
+    return st.one_of(one, one, exact, exact, exact, st.lists(one, min_size=1, max_size=axes + 1))
+
+
+def size_for_each(_: f.SizeForEach, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    return for_each(st.sampled_from([*3 * SIZES, 0]), inputs)
+
+
 def scale(_: f.Scale, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
     """Factors whose products with sizes are near whole numbers, and others."""
-    one = st.one_of(st.sampled_from([2, 1, 0.5, 2.0, 0.29, 0.57, 1.15, 2.3, 0.7, 0]), st.floats(0.1, 3.0))
-    rank = inputs[0].rank if inputs else 4
-    return st.one_of(one, st.lists(one, min_size=max(1, rank - 2), max_size=max(1, rank - 2)))
+    near = st.sampled_from([*2 * (2, 1, 0.5, 2.0, 1.5, 0.29, 0.57, 1.15, 2.3, 0.7), 0])
+    return for_each(st.one_of(near, near, st.floats(0.1, 3.0)), inputs)
 
 
 @st.composite
@@ -152,7 +184,10 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.SizeOrSizes: size_or_sizes,
     f.Position: position,
     f.Shifts: shifts,
+    f.Trailing: trailing,
     f.PerSide: per_side,
+    f.PerSideOfSome: per_side_of_some,
+    f.SizeForEach: size_for_each,
     f.Scale: scale,
     f.Ratios: ratios,
     f.Text: text,

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import pytest
@@ -328,6 +328,17 @@ def read(text: str, sizes: Sizes) -> Any:
     assert text.isascii()
     exact = re.sub(r"\b\d+", r"Fraction(\g<0>)", text)
     return eval(exact, {**ROUNDED, **sizes, "Fraction": Fraction, "__builtins__": {}})
+
+
+def test_conditions_for_other_programs() -> None:
+    """They are true exactly where the network accepts: what stands after % is in parentheses."""
+    layer = {"Conv2d": {"out_channels": 12, "kernel_size": 1, "groups": "2*g"}}
+    file = json.dumps({"input": "1xCx9x9", "parameters": {"g": 1}, "layers": [layer]})
+    general = shapecalc.analyse(shapecalc.parse(file), parameters={"g": "g"})
+    for c, g in product(range(1, 25), range(1, 9)):
+        sizes = {"C": c, "g": g}
+        taken = all(read(condition.ascii(), sizes) for condition in general.conditions)
+        assert taken == check(general, sizes)
 
 
 def assert_alike(general: Any, plain: Any, sizes: Sizes) -> None:

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures, Weight
 from shapecalc.layers.base import Weights
-from shapecalc.layers.fields import REQUIRED, Inferred
+from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.network import module_of
@@ -77,7 +77,7 @@ def torch_arguments(drawn: Drawn) -> Mapping[str, Any]:
         kept = {name: tuple(v) if isinstance(v, list) else v for name, v in drawn.arguments.items()}
     written = {name: kept[name] for name in drawn.arguments}
     for name, field in drawn.layer_type.fields.items():
-        if isinstance(field, Inferred) and written.get(name) is None:
+        if isinstance(field, (Inferred, Trailing)) and written.get(name) is None:
             written[name] = field.value(drawn.inputs, drawn.layer_type.axes) or 1
     return written
 

@@ -160,8 +160,11 @@ def of_type(layer_type: type[Layer]) -> Explanation:
     return _explain(Row(layer.type, layer, wires, layer.figures(inputs)), None, ())
 
 
-def _letters(row: Row, x: Tensor) -> tuple[str, ...]:
-    """A letter for each axis of a tensor, as the textbooks call it."""
+def _letters(row: Row, x: Tensor, made: bool = False) -> tuple[str, ...]:
+    """A letter for each axis of an input, or of what is made of it, as the textbooks call it."""
+    own = row.layer.letters(x, made)
+    if own:
+        return tuple(own)
     axes = row.layer.axes
     if axes and axes + 1 <= x.rank <= axes + 2:
         return ("N", "C", *_SPATIAL[axes])[-x.rank :]
@@ -239,7 +242,7 @@ def _derive_output(
         y, conditions = row.output, []
     shape: list[Dim] = []
     derivations = []
-    letters = _letters(row, row.output)
+    letters = _letters(row, row.output, made=True)
     made = (y if isinstance(y, Tensor) else y[0]).shape
     for letter, size, result in zip(letters, made, row.output.shape, strict=True):
         name = f"{letter}'"

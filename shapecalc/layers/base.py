@@ -217,9 +217,13 @@ class Layer:
         """What a reader of the layer's formulas should know besides, in a few words; by default nothing."""
         return None
 
-    def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim]:
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        """A letter for each axis of an input, or of the output if `made`; None for the usual ones."""
+        return None
+
+    def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim | Shape]:
         """The sizes that follow from the inputs, each checked against the one written, if any."""
-        sizes = {}
+        sizes: dict[str, Dim | Shape] = {}
         for name, field in self.fields.items():
             if isinstance(field, Inferred):
                 size = field.value(inputs, self.axes)
@@ -300,6 +304,12 @@ def check_rank(x: Tensor, *ranks: int, hint: str | None = None) -> None:
     if x.rank not in ranks:
         wanted = " or ".join(map(str, ranks))
         raise ArchitectureError(f"an input of {wanted} axes is needed, not {x.rank} ({x})", hint=hint)
+
+
+def check_least_rank(x: Tensor, least: int) -> None:
+    """Refuse an input of fewer than `least` axes."""
+    if x.rank < least:
+        raise ArchitectureError(f"an input of at least {least} axes is needed, not {x.rank} ({x})")
 
 
 def check_floating(x: Tensor, dtype: str | None = None) -> None:

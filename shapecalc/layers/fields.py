@@ -415,6 +415,30 @@ class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
         return one_or_list(whole_number(1))
 
 
+class Trailing(Field["tuple[Dim, ...] | None"]):
+    """Sizes of the last axes, one number or several: left out, that of the last one; written, checked."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
+        """The size of the last axis, None where there is none."""
+        return inputs[0].shape[-1] if inputs and inputs[0].shape else None
+
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(is_size(item, 1) for item in items) else None
+
+    def text(self, value: tuple[Dim, ...] | None) -> str:
+        return written(value[0] if value is not None and len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "the size of the last axis, or a list of the last sizes (or left out: it is the last axis)"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
 class Position(Field[Dim]):
     """A place on an axis, counted from 0 at its start or, if negative, back from its end."""
 
@@ -476,18 +500,55 @@ class PerSide(Field["tuple[int, ...]"]):
         return one_or_list(whole_number(self.minimum), 2 * axes)
 
 
-class Scale(Field["tuple[float, ...]"]):
-    """A factor above 0 for each axis; one number stands for all of them, however many the input has."""
+class PerSideOfSome(PerSide):
+    """Elements added at both ends of some of the last axes, as many as the list has pairs."""
 
-    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        fine = all(
-            type(item) in (int, float) and math.isfinite(item) and 0 < item <= LARGEST for item in items
-        )
-        return tuple(items) if items and fine else None
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        pairs = len(value) // 2 if isinstance(value, (list, tuple)) else 0
+        return super().accept(value, pairs) if pairs else None
 
-    def text(self, value: tuple[float, ...]) -> str:
-        return written(value[0] if len(value) == 1 else value)
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value)
+
+    def describe(self, axes: int) -> str:
+        return "a list of whole numbers, two for each axis that is padded, the last axis first"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"type": "array", "items": whole_number(self.minimum), "minItems": 2}]}
+
+
+class ForEach(Field[T]):
+    """A value for each spatial axis of the input, however many it has; one stands for all of them."""
+
+    def fits(self, item: object) -> bool:
+        raise NotImplementedError
+
+    def accept(self, value: object, axes: int) -> T | None:
+        several = isinstance(value, (list, tuple))
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        return cast("T", items if several else value) if items and all(map(self.fits, items)) else None
+
+
+class SizeForEach(ForEach["Dim | tuple[Dim, ...] | None"]):
+    """A size for each spatial axis of the input, however many it has; one stands for all."""
+
+    def fits(self, item: object) -> bool:
+        return is_size(item, 1)
+
+    def describe(self, axes: int) -> str:
+        return "a size of at least 1, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
+class Scale(ForEach["float | tuple[float, ...] | None"]):
+    """A factor above 0 for each spatial axis of the input, however many it has; one stands for all."""
+
+    def fits(self, item: object) -> bool:
+        if isinstance(item, bool) or not isinstance(item, (int, float)):
+            return False
+        return math.isfinite(item) and 0 < item <= LARGEST
 
     def describe(self, axes: int) -> str:
         return "a number above 0, or a list of them"

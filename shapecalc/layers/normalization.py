@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank
-from shapecalc.layers.fields import Flag, Inferred, Real
-from shapecalc.tensors import Tensor, check_at_least, product
+from shapecalc.layers.base import (
+    Layer,
+    Weight,
+    Weights,
+    check_floating,
+    check_least_rank,
+    check_rank,
+    example,
+)
+from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
+
+
+def per_channel(channels: Dim, affine: bool, bias: bool, tracked: bool = False) -> Weights:
+    """What is learned of each channel, and where it is `tracked`, the statistics of training."""
+    each = (channels,)
+    weights: dict[str, Weight] = {}
+    if affine:
+        weights["weight"] = Weight(each)
+    if affine and bias:
+        weights["bias"] = Weight(each)
+    if tracked:
+        weights |= {
+            "running_mean": Weight(each, buffer=True),
+            "running_var": Weight(each, buffer=True),
+            "num_batches_tracked": Weight((), "int64", buffer=True),
+        }
+    return weights
 
 
 class BatchNorm(Layer, abstract=True):
@@ -16,15 +40,12 @@ class BatchNorm(Layer, abstract=True):
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167; torch.nn.BatchNorm2d.
     """
 
-    ranks: ClassVar[tuple[int, ...]]
-    """The numbers of axes that an input may have."""
-
     num_features = Inferred(axis=1)
     eps = Real(1e-5, low=0)
     momentum = Real(0.1, optional=True)
     affine = Flag(True)
-    bias = Flag(True)
     track_running_stats = Flag(True)
+    bias = Flag(True)
 
     def check(self) -> None:
         if not self.track_running_stats and self.eps == 0:
@@ -32,42 +53,161 @@ class BatchNorm(Layer, abstract=True):
                 "eps must be above 0 where the statistics are those of the batch", argument="eps"
             )
 
+    def check_axes(self, x: Tensor) -> None:
+        """Refuse an input of a number of axes that the type does not take."""
+        raise NotImplementedError
+
     def output(self, x: Tensor) -> Tensor:
-        check_rank(x, *self.ranks)
+        self.check_axes(x)
         check_floating(x, "float32" if self.affine or self.track_running_stats else None)
         if not self.track_running_stats:
             # Without running statistics, those of the batch are used in evaluation too.
-            values = product((x.shape[0], *x.shape[2:]))
             hint = "a larger batch or input, or track_running_stats: true"
             message = f"each channel of {x} has {{0}} value: its statistics need {{1}}"
-            check_at_least(values, 2, message, hint, why="a channel has statistics")
+            check_at_least(_values(x), 2, message, hint, why="a channel has statistics")
         return x
 
     def weights(self, x: Tensor) -> Weights:
-        per_channel = (x.shape[1],)
-        weights: dict[str, Weight] = {}
-        if self.affine:
-            weights["weight"] = Weight(per_channel)
-        if self.affine and self.bias:
-            weights["bias"] = Weight(per_channel)
-        if self.track_running_stats:
-            weights |= {
-                "running_mean": Weight(per_channel, buffer=True),
-                "running_var": Weight(per_channel, buffer=True),
-                "num_batches_tracked": Weight((), "int64", buffer=True),
-            }
-        return weights
+        return per_channel(x.shape[1], self.affine, self.bias, self.track_running_stats)
+
+    def remark(self, x: Tensor) -> str | None:
+        return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
+
+
+def _values(x: Tensor) -> Dim:
+    """How many values a batch has of each channel."""
+    return product((x.shape[0], *x.shape[2:]))
 
 
 class BatchNorm1d(BatchNorm):
     """Each feature of (N, C), or each channel of (N, C, L), to zero mean and unit variance."""
 
     axes = 1
-    ranks = (2, 3)
+
+    def check_axes(self, x: Tensor) -> None:
+        check_rank(x, 2, 3)
 
 
 class BatchNorm2d(BatchNorm):
     """Each channel of (N, C, H, W) to zero mean and unit variance."""
 
     axes = 2
-    ranks = (4,)
+
+    def check_axes(self, x: Tensor) -> None:
+        check_rank(x, 4)
+
+
+class BatchNorm3d(BatchNorm):
+    """Each channel of (N, C, D, H, W) to zero mean and unit variance."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8))
+
+    def check_axes(self, x: Tensor) -> None:
+        check_rank(x, 5)
+
+
+class SyncBatchNorm(BatchNorm):
+    """Each channel of (N, C, *) to zero mean and unit variance, in training those of all processes' batches.
+
+    Source: torch.nn.SyncBatchNorm.
+    """
+
+    example = example((2, 4, 8, 8))
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
+    def check_axes(self, x: Tensor) -> None:
+        check_least_rank(x, 2)
+
+
+class InstanceNorm(Layer, abstract=True):
+    """What instance normalisations of any number of spatial axes have in common.
+
+    Source: Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022; torch.nn.InstanceNorm2d.
+    """
+
+    num_features = Channels()
+    eps = Real(1e-5)
+    momentum = Real(0.1, optional=True)
+    affine = Flag(False)
+    track_running_stats = Flag(False)
+    bias = Flag(True)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_rank(x, self.axes + 1, self.axes + 2)
+        check_floating(x, "float32" if self.affine else None)
+        if not self.track_running_stats:
+            hint = "a larger input, or track_running_stats: true"
+            message = f"each channel of an image in {x} has {{0}} value: its statistics need {{1}}"
+            check_at_least(self._values(x), 2, message, hint, why="a channel has statistics")
+        return x
+
+    def _values(self, x: Tensor) -> Dim:
+        """How many values each channel of an image has."""
+        return product(x.shape[-self.axes :])
+
+    def weights(self, x: Tensor) -> Weights:
+        return per_channel(x.shape[-self.axes - 1], self.affine, self.bias, self.track_running_stats)
+
+    def remark(self, x: Tensor) -> str | None:
+        return "torch trains it on no image of one value for each channel" if self._values(x) == 1 else None
+
+
+class InstanceNorm1d(InstanceNorm):
+    """Each channel of each item in (N, C, L), or in (C, L), to zero mean and unit variance."""
+
+    axes = 1
+
+
+class InstanceNorm2d(InstanceNorm):
+    """Each channel of each image in (N, C, H, W), or in (C, H, W), to zero mean and unit variance."""
+
+    axes = 2
+
+
+class InstanceNorm3d(InstanceNorm):
+    """Each channel of each item in (N, C, D, H, W), or in (C, D, H, W), to zero mean and unit variance."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8))
+
+
+class GroupNorm(Layer):
+    """Each group of channels of each item in (N, C, *) to zero mean and unit variance.
+
+    Source: Wu & He 2018, arXiv:1803.08494; torch.nn.GroupNorm.
+    """
+
+    num_groups = Size()
+    num_channels = Inferred(axis=1)
+    eps = Real(1e-5)
+    affine = Flag(True)
+    bias = Flag(True)
+    example = example((2, 4, 8, 8), num_groups=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
+    def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 2)
+        check_floating(x, "float32" if self.affine else None)
+        batch, channels, *space = x.shape
+        check_multiple(
+            channels,
+            self.num_groups,
+            "the input's {0} channels are not divisible by num_groups {1}",
+            "each group has an equal part of the channels",
+            why="groups divide the channels",
+        )
+        # torch asks for two values of a group's number in the whole batch, whatever the mode.
+        values = batch * channels // self.num_groups * product(tuple(space))
+        message = f"each group of {x} has {{0}} value in the whole batch: torch needs {{1}}"
+        check_at_least(
+            values, 2, message, "fewer groups, a larger batch or input", why="a group has statistics"
+        )
+        return x
+
+    def weights(self, x: Tensor) -> Weights:
+        return per_channel(x.shape[1], self.affine, self.bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -60,3 +60,21 @@ def spoilt(draw: st.DrawFn, shape: Shape) -> Shape:
         case "shorter" if len(shape) > 1:
             return (*shape[:place], *shape[place + 1 :])
     return (*shape[:place], size, *shape[place + 1 :])
+
+
+@st.composite
+def tensors_of(
+    draw: st.DrawFn,
+    ranks: Sequence[int],
+    channels: Sequence[int] = SIZES,
+    space: Sequence[int] = range(1, LONGEST + 1),
+    channel_axis: int = 1,
+) -> Tensor:
+    """A tensor of one of these numbers of axes, the channels counted as `channel_axis`; seldom another."""
+    rank = draw(st.integers(1, 6)) if rarely(draw, 12) else draw(st.sampled_from(ranks))
+    place = channel_axis % rank if -rank <= channel_axis < rank else -1
+    shape = [
+        draw(st.sampled_from(channels if axis == place else SIZES if axis < place else space))
+        for axis in range(rank)
+    ]
+    return Tensor(tuple(shape), draw(st.sampled_from(DTYPES)) if rarely(draw, 4) else "float32")

@@ -1,0 +1,161 @@
+"""Folding and shuffling (torch.nn, "Vision Layers", "Shuffle Layers"): elements that change places."""
+
+from __future__ import annotations
+
+from shapecalc.layers.base import Layer, check_floating, check_least_rank, check_rank, example
+from shapecalc.layers.fields import PerAxis, Size
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
+
+
+def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
+    """The window on each axis of the image that unfolds."""
+    axes = zip(layer.kernel_size, layer.stride, layer.padding, layer.dilation, strict=True)
+    return tuple(Window(k, s, p, p, d) for k, s, p, d in axes)
+
+
+def count(layer: Unfold | Fold, image: Shape) -> Dim:
+    """How many windows an image has."""
+    return product(tuple(window.size(n) for window, n in zip(windows(layer), image, strict=True)))
+
+
+def check_blocks(x: Tensor) -> None:
+    if x.dtype != "bool":
+        check_floating(x)
+
+
+class Unfold(Layer):
+    """Each window of an image becomes a column.
+
+    (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
+    Source: torch.nn.Unfold.
+    """
+
+    axes = 2
+    kernel_size = PerAxis()
+    dilation = PerAxis(1)
+    padding = PerAxis(0, minimum=0)
+    stride = PerAxis(1)
+    example = example((2, 3, 8, 8), kernel_size=2, stride=2)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        return windows(self)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NKL"[-x.rank :] if made else None
+
+    def output(self, x: Tensor) -> Tensor:
+        check_rank(x, 3, 4)
+        check_blocks(x)
+        *batch, channels = x.shape[:-2]
+        return Tensor((*batch, channels * product(self.kernel_size), count(self, x.shape[-2:])), x.dtype)
+
+
+class Fold(Layer):
+    """The columns that an image unfolds into become an image again, overlaps added up.
+
+    (N, K, L) → (N, C, *output_size) with C = K/(k·k); such an image must have L windows.
+    Source: torch.nn.Fold.
+    """
+
+    axes = 2
+    output_size = PerAxis()
+    kernel_size = PerAxis()
+    dilation = PerAxis(1)
+    padding = PerAxis(0, minimum=0)
+    stride = PerAxis(1)
+    example = example((2, 12, 16), output_size=8, kernel_size=2, stride=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return None if made else "NKL"[-x.rank :]
+
+    def output(self, x: Tensor) -> Tensor:
+        check_rank(x, 2, 3)
+        check_blocks(x)
+        *batch, channels, columns = x.shape
+        elements = product(self.kernel_size)
+        check_multiple(
+            channels,
+            elements,
+            "the input's {0} channels are not divisible by {1}, the elements of kernel_size",
+            "a column holds a window of each channel",
+            why="a column holds whole windows",
+        )
+        check_equal(
+            columns,
+            count(self, self.output_size),
+            "the input has {0} columns, but an image of output_size has {1} windows",
+            "Fold takes what Unfold makes with the same arguments",
+            why="there is a column for each window",
+        )
+        return Tensor((*batch, channels // elements, *self.output_size), x.dtype)
+
+
+class PixelShuffle(Layer):
+    """Channels become pixels: each r·r of them one of r times the height and width.
+
+    (*, C·r·r, H, W) → (*, C, H·r, W·r) with r = upscale_factor.
+    Source: Shi et al. 2016, arXiv:1609.05158; torch.nn.PixelShuffle.
+    """
+
+    axes = 2
+    upscale_factor = Size()
+    example = example((2, 16, 8, 8), upscale_factor=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 3)
+        *batch, channels, height, width = x.shape
+        r = self.upscale_factor
+        check_multiple(
+            channels,
+            r * r,
+            "the input's {0} channels are not divisible by {1}, the square of upscale_factor",
+            "each pixel of a new channel has a channel of its own before",
+            why="channels become pixels",
+        )
+        return Tensor((*batch, channels // (r * r), height * r, width * r), x.dtype)
+
+
+class PixelUnshuffle(Layer):
+    """Pixels become channels: each channel r·r of them of height and width divided by r.
+
+    (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
+    """
+
+    axes = 2
+    downscale_factor = Size()
+    example = example((2, 4, 8, 8), downscale_factor=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 3)
+        *batch, channels, height, width = x.shape
+        r = self.downscale_factor
+        for size, name in ((height, "height"), (width, "width")):
+            message = f"the input's {name} {{0}} is not divisible by downscale_factor {{1}}"
+            check_multiple(size, r, message, why="pixels become channels")
+        return Tensor((*batch, channels * r * r, height // r, width // r), x.dtype)
+
+
+class ChannelShuffle(Layer):
+    """The channels in another order: the first of each group, the second of each, and so on.
+
+    Source: Zhang et al. 2017, arXiv:1707.01083; torch.nn.ChannelShuffle.
+    """
+
+    groups = Size()
+    example = example((2, 4, 8, 8), groups=2)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
+    def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 3)
+        check_multiple(
+            x.shape[1],
+            self.groups,
+            "the input's {0} channels are not divisible by groups {1}",
+            "each group has an equal part of the channels",
+            why="groups divide the channels",
+        )
+        return x

@@ -1,0 +1,254 @@
+"""Padding (torch.nn, "Padding Layers"): elements added at both ends of the last axes, or cut off there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from shapecalc.conditions import at_least
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_least_rank, check_rank, example
+from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import BYTES, Tensor, is_floating
+
+_SHORTEST: Mapping[str, Callable[[int, int], int]] = {
+    "constant": lambda *_: 1,
+    "reflect": lambda before, after: max(before, after) + 1,  # the border itself is not repeated
+    "replicate": lambda *_: 1,
+    "circular": max,  # it is wrapped around once
+}
+"""Mode of torch.nn.functional.pad → the shortest axis that can be padded by these numbers at its ends."""
+
+_LARGEST_FLOAT = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
+
+
+def padded(x: Tensor, padding: tuple[int, ...], mode: str, argument: str) -> Tensor:
+    """`x` with its last axes padded by the pairs of `padding`, the last axis by the first pair.
+
+    (…, n, …) → (…, before + n + after, …). Source: torch.nn.functional.pad.
+    """
+    pairs = [*zip(padding[::2], padding[1::2], strict=True)][::-1]
+    check_least_rank(x, len(pairs))
+    check_mode(x, len(pairs), mode)
+    lead = x.rank - len(pairs)
+    sizes = [_padded(n, *pair, mode, argument) for n, pair in zip(x.shape[lead:], pairs, strict=True)]
+    return Tensor((*x.shape[:lead], *sizes), x.dtype)
+
+
+def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
+    """An axis of `n` with its padding; refuses what the mode can't make of it."""
+    written = f"{argument} by {before} and {after} in mode {mode}"
+    shortest = _SHORTEST[mode](before, after)
+    if not at_least(n, shortest, "padding is made of the input"):
+        problem = f"{written} needs an axis of at least {shortest}, not {n}"
+        raise ArchitectureError(problem, argument=argument)
+    # Mirrors and copies make up for what is cut off at the other end, the other modes do not.
+    cut = max(-before, 0) + max(-after, 0)
+    if mode in ("constant", "circular") and not at_least(n, cut, "what is cut off is there"):
+        raise ArchitectureError(f"{written} cuts off more than an axis of {n} has", argument=argument)
+    size = before + n + after
+    if not at_least(size, 1, "something is left of the input"):
+        raise ArchitectureError(f"{written} leaves nothing of an axis of {n}", argument=argument)
+    return size
+
+
+def check_mode(x: Tensor, axes: int, mode: str) -> None:
+    """Constants pad any tensor; what is made of the input itself pads channels, and mirrors no bool."""
+    if mode == "constant":
+        return
+    check_rank(x, axes + 1, axes + 2)
+    if x.dtype == "bool" and mode != "circular":
+        raise ArchitectureError(f"mode {mode} needs numbers, not bool")
+
+
+def check_value(value: float, dtype: str) -> None:
+    """Refuse a value that a dtype can't hold; to bool, all that is not 0 is true."""
+    if dtype in ("bool", "float64"):
+        return
+    if is_floating(dtype):
+        low, high = -_LARGEST_FLOAT[dtype], _LARGEST_FLOAT[dtype]
+    else:
+        signed = dtype != "uint8"
+        high = 2.0 ** (8 * BYTES[dtype] - signed) - 1
+        low = -high - 1 if signed else 0.0
+    if not low <= value <= high:
+        raise ArchitectureError(f"value {value} is beyond {dtype}: {low} to {high}", argument="value")
+
+
+class Pad(Layer, abstract=True):
+    """What paddings of a fixed number of axes have in common.
+
+    An axis of n becomes one of before + n + after; a negative number cuts off.
+    """
+
+    mode: ClassVar[str]
+    padding = PerSide()
+
+    def output(self, x: Tensor) -> Tensor:
+        return padded(x, self.padding, self.mode, "padding")
+
+
+class ConstantPad(Pad, abstract=True):
+    """What paddings with a given value have in common."""
+
+    mode = "constant"
+    value = Real()
+
+    def output(self, x: Tensor) -> Tensor:
+        y = super().output(x)
+        if max(self.padding) > 0:
+            check_value(self.value, x.dtype)
+        return y
+
+
+class pad(Layer):
+    """The last axes longer by what `pad` adds at both ends, or shorter where that is negative.
+
+    Source: torch.nn.functional.pad.
+    """
+
+    function = "nn.functional.pad"
+    pad = PerSideOfSome()
+    mode = Choice("constant", "reflect", "replicate", "circular")
+    value = Real(None)
+    example = example((2, 4, 8, 8), pad=(1, 1, 2, 2))
+
+    def check(self) -> None:
+        if self.mode != "constant" and self.value:
+            raise ArchitectureError(f"value is for mode constant, not for {self.mode}", argument="value")
+
+    def output(self, x: Tensor) -> Tensor:
+        y = padded(x, self.pad, self.mode, "pad")
+        if self.mode == "constant" and max(self.pad) > 0:
+            check_value(self.value or 0.0, x.dtype)
+        return y
+
+
+class ZeroPad(Pad, abstract=True):
+    """What paddings that add zeros have in common."""
+
+    mode = "constant"
+
+
+class ZeroPad1d(ZeroPad):
+    """Zeros beyond both ends of the last axis. Source: torch.nn.ZeroPad1d."""
+
+    axes = 1
+    example = example((2, 4, 16), padding=1)
+
+
+class ZeroPad2d(ZeroPad):
+    """Zeros beyond both ends of height and width. Source: torch.nn.ZeroPad2d."""
+
+    axes = 2
+    example = example((2, 4, 8, 8), padding=1)
+
+
+class ZeroPad3d(ZeroPad):
+    """Zeros beyond both ends of depth, height and width. Source: torch.nn.ZeroPad3d."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8), padding=1)
+
+
+class ConstantPad1d(ConstantPad):
+    """One value beyond both ends of the last axis. Source: torch.nn.ConstantPad1d."""
+
+    axes = 1
+    example = example((2, 4, 16), padding=1, value=0.5)
+
+
+class ConstantPad2d(ConstantPad):
+    """One value beyond both ends of height and width. Source: torch.nn.ConstantPad2d."""
+
+    axes = 2
+    example = example((2, 4, 8, 8), padding=1, value=0.5)
+
+
+class ConstantPad3d(ConstantPad):
+    """One value beyond both ends of depth, height and width. Source: torch.nn.ConstantPad3d."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8), padding=1, value=0.5)
+
+
+class ReflectionPad(Pad, abstract=True):
+    """What paddings that mirror the input at its border have in common."""
+
+    mode = "reflect"
+
+
+class ReflectionPad1d(ReflectionPad):
+    """The input mirrored beyond both ends of the last axis. Source: torch.nn.ReflectionPad1d."""
+
+    axes = 1
+    example = example((2, 4, 16), padding=1)
+
+
+class ReflectionPad2d(ReflectionPad):
+    """The input mirrored beyond both ends of height and width. Source: torch.nn.ReflectionPad2d."""
+
+    axes = 2
+    example = example((2, 4, 8, 8), padding=1)
+
+
+class ReflectionPad3d(ReflectionPad):
+    """The input mirrored beyond both ends of depth, height and width. Source: torch.nn.ReflectionPad3d."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8), padding=1)
+
+
+class ReplicationPad(Pad, abstract=True):
+    """What paddings that repeat the border have in common."""
+
+    mode = "replicate"
+
+
+class ReplicationPad1d(ReplicationPad):
+    """The border repeated beyond both ends of the last axis. Source: torch.nn.ReplicationPad1d."""
+
+    axes = 1
+    example = example((2, 4, 16), padding=1)
+
+
+class ReplicationPad2d(ReplicationPad):
+    """The border repeated beyond both ends of height and width. Source: torch.nn.ReplicationPad2d."""
+
+    axes = 2
+    example = example((2, 4, 8, 8), padding=1)
+
+
+class ReplicationPad3d(ReplicationPad):
+    """The border repeated beyond both ends of depth, height and width. Source: torch.nn.ReplicationPad3d."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8), padding=1)
+
+
+class CircularPad(Pad, abstract=True):
+    """What paddings that wrap the input around have in common."""
+
+    mode = "circular"
+
+
+class CircularPad1d(CircularPad):
+    """The input repeated beyond both ends of the last axis. Source: torch.nn.CircularPad1d."""
+
+    axes = 1
+    example = example((2, 4, 16), padding=1)
+
+
+class CircularPad2d(CircularPad):
+    """The input repeated beyond both ends of height and width. Source: torch.nn.CircularPad2d."""
+
+    axes = 2
+    example = example((2, 4, 8, 8), padding=1)
+
+
+class CircularPad3d(CircularPad):
+    """The input repeated beyond both ends of depth, height and width. Source: torch.nn.CircularPad3d."""
+
+    axes = 3
+    example = example((2, 4, 8, 8, 8), padding=1)

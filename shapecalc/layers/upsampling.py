@@ -1,0 +1,155 @@
+"""Resizing (torch.nn, "Vision Layers"): images of another size, interpolated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_at_least
+
+_RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "lanczos": (4,), "trilinear": (5,)}
+"""Mode → the numbers of axes of its inputs; the other modes take 3 to 5."""
+
+_NOT_ALIGNED = ("nearest", "nearest-exact", "area")
+_ANTIALIASED = ("bilinear", "bicubic", "lanczos")
+_OF_BYTES = ("nearest", "nearest-exact", *_ANTIALIASED)
+
+_EXACT = 2**16  # a fraction of such numbers times a size of an axis is exact in float64, up to 2**37
+
+
+class Resize(Layer, abstract=True):
+    """What types that resize the axes after the channels have in common: (N, C, *) → (N, C, *)."""
+
+    size = SizeForEach(None)
+    scale_factor = Scale(None)
+
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "NCL" if x.rank == 3 else None
+
+    def check(self) -> None:
+        if (self.size is None) == (self.scale_factor is None):
+            found = "neither is" if self.size is None else "both are"
+            raise ArchitectureError(f"one of size and scale_factor must be written: {found}")
+
+    def resized(self, x: Tensor, mode: str) -> Tensor:
+        """The output, for inputs that the mode takes."""
+        check_rank(
+            x, *_RANKS.get(mode, (3, 4, 5)), hint=f"mode {mode} takes them so, batch and channels first"
+        )
+        if x.dtype != "uint8" or mode not in _OF_BYTES:
+            check_floating(x)
+        batch, channels, *space = x.shape
+        if self.scale_factor is None:
+            sizes = for_each("size", self.size, x)
+        else:
+            factors = for_each("scale_factor", self.scale_factor, x)
+            sizes = [scaled(n, factor) for n, factor in zip(space, factors, strict=True)]
+        return Tensor((batch, channels, *sizes), x.dtype)
+
+
+def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
+    """The value of an argument for each axis after the channels."""
+    axes = x.rank - 2
+    if not isinstance(value, tuple):
+        return (value,) * axes
+    if len(value) != axes:
+        message = f"{name} has {len(value)} numbers for {axes} axes after the channels ({x})"
+        raise ArchitectureError(message, hint="one number stands for all axes", argument=name)
+    return value
+
+
+def scaled(n: Dim, factor: float) -> Dim:
+    """⌊n · factor⌋, the product rounded to float64 as torch has it: 100 · 0.29 is 28, 10 · 0.7 is 7.
+
+    Of a formula, an exact product is needed: whole numbers, halves, quarters and the like.
+    """
+    if isinstance(n, int):
+        size: Dim = int(n * float(factor))
+    else:
+        over, by = float(factor).as_integer_ratio()
+        if max(over, by) > _EXACT:
+            raise ArchitectureError(
+                f"scale_factor {factor} of an axis of {n}: torch rounds the product before it is rounded"
+                " down, and no formula of this kind gives that",
+                hint="give numbers, or a factor of few binary places, as 2, 1.5 or 0.25",
+                argument="scale_factor",
+            )
+        size = n * over // by
+    check_at_least(size, 1, f"scale_factor {factor} leaves nothing of an axis of {n}", why="an axis is left")
+    return size
+
+
+class Interpolation(Resize, abstract=True):
+    """What types that interpolate in a mode of choice have in common."""
+
+    mode = Choice("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact")
+    align_corners = Flag(None)
+    recompute_scale_factor = Flag(None)
+
+    def check(self) -> None:
+        super().check()
+        if self.align_corners is not None and self.mode in _NOT_ALIGNED:
+            raise ArchitectureError(f"mode {self.mode} has no align_corners", argument="align_corners")
+        if self.recompute_scale_factor and self.scale_factor is None:
+            problem = "recompute_scale_factor needs a scale_factor, not a size"
+            raise ArchitectureError(problem, argument="recompute_scale_factor")
+
+    def output(self, x: Tensor) -> Tensor:
+        return self.resized(x, self.mode)
+
+
+class Upsample(Interpolation):
+    """An image of another size: that written, or each axis times a factor and rounded down.
+
+    (N, C, *) → (N, C, *size), or ⌊n · scale_factor⌋ for each n; the product is rounded to float64, so
+    that 100 · 0.29 is 28. Source: torch.nn.Upsample.
+    """
+
+    example = example((2, 4, 8, 8), scale_factor=2)
+
+
+class UpsamplingNearest2d(Resize):
+    """Upsample in mode nearest, of 1 to 3 axes in spite of its name. Source: torch.nn.UpsamplingNearest2d."""
+
+    example = example((2, 4, 8, 8), scale_factor=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        return self.resized(x, "nearest")
+
+
+class UpsamplingBilinear2d(Resize):
+    """Upsample in mode bilinear, with aligned corners. Source: torch.nn.UpsamplingBilinear2d."""
+
+    example = example((2, 4, 8, 8), scale_factor=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        return self.resized(x, "bilinear")
+
+
+class interpolate(Interpolation):
+    """An image of another size, as Upsample has it, or smaller without aliases.
+
+    Source: torch.nn.functional.interpolate.
+    """
+
+    function = "nn.functional.interpolate"
+    mode = Choice(*Interpolation.mode.listed, "lanczos")
+    antialias = Flag(False)
+    example = example((2, 4, 8, 8), scale_factor=2)
+
+    def check(self) -> None:
+        super().check()
+        if self.antialias and self.mode not in _ANTIALIASED:
+            problem = f"antialias is for the modes {', '.join(_ANTIALIASED)}, not {self.mode}"
+            raise ArchitectureError(problem, argument="antialias")
+        if self.mode == "lanczos" and (self.align_corners or not self.antialias):
+            raise ArchitectureError("mode lanczos needs antialias: true and no align_corners: true")
+
+    def output(self, x: Tensor) -> Tensor:
+        if self.antialias and x.dtype in ("float16", "bfloat16"):
+            raise ArchitectureError(f"antialias needs float32, float64 or uint8, not {x.dtype}")
+        return super().output(x)
