@@ -198,7 +198,7 @@ class Layer:
     def macs(self, *inputs: Any, **_: Any) -> Dim:
         """Multiply-accumulates, given the inputs and `y`, the first output; by default none.
 
-        Exactly the products that torch's FlopCounterMode counts where it is not blind: 2 · MACs are its FLOPs.
+        Exactly the products that torch's FlopCounterMode counts, where it is not blind: 2 · MACs its FLOPs.
         """
         return 0
 

@@ -15,6 +15,7 @@ class Linear(Layer):
     in_features = Inferred(axis=-1)
     out_features = Size()
     bias = Flag(True)
+    example = example((2, 16), out_features=10)
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x, "float32")

@@ -20,6 +20,7 @@ class Flatten(Layer):
 
     start_dim = Axis(1)
     end_dim = Axis(-1)
+    example = example((2, 16, 5, 5))
 
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
@@ -31,6 +32,7 @@ class flatten(Layer):
     function = "flatten"
     start_dim = Axis(0)
     end_dim = Axis(-1)
+    example = example((2, 16, 5, 5), start_dim=1)
 
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
@@ -62,6 +64,7 @@ class Unflatten(Layer):
 
     dim = Axis()
     unflattened_size = Sizes(rest=1)
+    example = example((2, 12, 5), dim=1, unflattened_size=(3, -1))
 
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.unflattened_size)
@@ -91,6 +94,7 @@ class reshape(Layer):
 
     function = "reshape"
     shape = Sizes(rest=1)
+    example = example((2, 12, 5), shape=(2, -1))
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
