@@ -572,6 +572,10 @@ class Ratios(Field["tuple[float, ...]"]):
         one = "a number between 0 and 1"
         return one if axes == 1 else f"{one}, or a list of {axes} of them"
 
+    def schema(self, axes: int) -> dict[str, Any]:
+        one = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+        return one_or_list({"anyOf": [one, EXPRESSION]}, axes)
+
 
 class Text(Field[str]):
     """Text that the layer reads itself."""
