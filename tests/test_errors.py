@@ -1052,8 +1052,8 @@ SHAPES = [
         "a ratio of 1",
         steps("FractionalMaxPool2d: {kernel_size: 2, output_ratio: 1.0}"),
         "3:57",
-        "FractionalMaxPool2d: output_ratio must be a number between 0 and 1, or a list of 2 of them, or null, "
-        "not 1.0",
+        "FractionalMaxPool2d: output_ratio must be a number between 0 and 1, or a list of 2 of them, or "
+        "null, not 1.0",
     ),
     Wrong(
         "a ratio of a formula",
