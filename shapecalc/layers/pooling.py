@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
-from shapecalc.layers.fields import Count, Flag, PerAxis, Real, Size
-from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, is_floating
+from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least
 
 
 def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
@@ -160,75 +160,3 @@ def check_averaged_volume(y: Tensor, space: Shape, kernel_size: tuple[int, ...])
     for n, k in zip(space, kernel_size, strict=True):
         message = "kernel_size {1} does not fit on an input of {0}: padding and ceil_mode do not help here"
         check_at_least(n, k, message, "a smaller kernel", why="the kernel fits without padding")
-
-
-class LPPool(Layer, abstract=True):
-    """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
-
-    norm_type = Real()
-
-    def check(self) -> None:
-        if self.norm_type == 0:
-            raise ArchitectureError(
-                "norm_type must not be 0: there is no root of order 0", argument="norm_type"
-            )
-
-    def output(self, x: Tensor) -> Tensor:
-        """A power makes floating-point numbers of integers."""
-        return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
-
-
-class LPPool1d(LPPool):
-    """The root of the sum of powers of each window: sizes as those of AvgPool1d, without padding.
-
-    Source: torch.nn.LPPool1d; torch takes its kernel's size as one number alone.
-    """
-
-    axes = 1
-    kernel_size = Count()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
-    example = example((1, 16, 100), norm_type=2, kernel_size=2)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows((self.kernel_size,), self.stride, ceil_mode=self.ceil_mode)
-
-
-class LPPool2d(LPPool):
-    """The root of the sum of powers of each window: sizes as those of AvgPool2d, without padding.
-
-    Source: torch.nn.LPPool2d.
-    """
-
-    axes = 2
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
-    example = example((1, 16, 32, 32), norm_type=2, kernel_size=2)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
-
-
-class LPPool3d(LPPool):
-    """The root of the sum of powers of each window: sizes as those of AvgPool3d, without padding.
-
-    Source: torch.nn.LPPool3d.
-    """
-
-    axes = 3
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
-    example = example((1, 16, 8, 32, 32), norm_type=2, kernel_size=2)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
-
-    def output(self, x: Tensor) -> Tensor:
-        y = super().output(x)
-        check_averaged_volume(y, x.shape[-3:], self.kernel_size)
-        return y

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from shapecalc.tensors import Tensor
 from tests.families.base import Stricter, drawn
 
@@ -13,12 +11,6 @@ STRICTER = (
         "a floating-point input is needed, not u?int",
         "pooling of integers exists on the CPU alone",
         drawn("MaxPool2d", Tensor((2, 3, 4, 4), "int64"), kernel_size=2),
-    ),
-    Stricter(
-        "LPPool.d",
-        "norm_type must be a number, not inf",
-        "a maximum of absolute values has a name of its own, and a file no number that is infinite",
-        drawn("LPPool2d", Tensor((2, 3, 4, 4)), norm_type=math.inf, kernel_size=2),
     ),
 )
 
@@ -38,11 +30,4 @@ RARE = (
     drawn("AvgPool3d", Tensor((1, 1, 3, 4, 4)), kernel_size=4, stride=1, ceil_mode=True),
     drawn("AvgPool1d", Tensor((1, 1, 3)), kernel_size=4, padding=1),
     drawn("MaxPool3d", Tensor((1, 1, 3, 3, 3)), kernel_size=4, padding=1),
-    drawn("LPPool3d", Tensor((1, 1, 3, 4, 4)), norm_type=2, kernel_size=4, stride=1, ceil_mode=True),
-    drawn("LPPool2d", Tensor((1, 1, 3, 4)), norm_type=2, kernel_size=4, stride=1, ceil_mode=True),
-    # There is no root of the order 0, but of any other.
-    drawn("LPPool2d", Tensor((1, 1, 4, 4)), norm_type=0, kernel_size=2),
-    drawn("LPPool2d", Tensor((1, 1, 4, 4)), norm_type=-0.5, kernel_size=2),
-    # torch multiplies by the kernel's size, which can't be a list.
-    drawn("LPPool1d", Tensor((1, 1, 4)), norm_type=2, kernel_size=[2]),
 )
