@@ -99,7 +99,7 @@ STRICTER = (
         "MultiheadAttention",
         "1 to 3 inputs are needed, not",
         "torch's further inputs are masks, which change no figure",
-        drawn("MultiheadAttention", *[Tensor((4, 4))] * 4, num_heads=2),
+        drawn("MultiheadAttention", *[Tensor((4, 4))] * 3, Tensor((4,)), num_heads=2),
     ),
     Stricter(
         "scaled_dot_product_attention",

@@ -27,18 +27,19 @@ def transformed(draw: st.DrawFn, count: int) -> tuple[Tensor, ...]:
 
 @st.composite
 def fitted(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    """Heads that divide the features, and few of those that are not looked at for long."""
+    """Heads that divide the features, and small maps, which are fast."""
     return {**draw(heads("nhead", inputs)), "dim_feedforward": draw(st.sampled_from([4, 2, 8, 1, 3]))}
 
 
-@st.composite
-def fitted_pair(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    few = st.sampled_from([1, 2, 1, 2, 3, 0])
-    return {
-        **draw(fitted(inputs)),
-        "num_encoder_layers": draw(few),
-        "num_decoder_layers": draw(few),
-    }
+def fitted_stack(*names: str) -> Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]:
+    """The same, and few layers."""
+
+    @st.composite
+    def arguments(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+        few = st.sampled_from([*6 * [1], 2, 2, 3, 0])
+        return {**draw(fitted(inputs)), **{name: draw(few) for name in names}}
+
+    return arguments
 
 
 def _of(count: int) -> Callable[[], st.SearchStrategy[tuple[Tensor, ...]]]:
@@ -46,7 +47,13 @@ def _of(count: int) -> Callable[[], st.SearchStrategy[tuple[Tensor, ...]]]:
 
 
 INPUTS = {**dict.fromkeys(ENCODERS, _of(1)), **dict.fromkeys(DECODERS, _of(2))}
-FITTED = {**dict.fromkeys((*ENCODERS, *DECODERS), fitted), "Transformer": fitted_pair}
+FITTED = {
+    "TransformerEncoderLayer": fitted,
+    "TransformerDecoderLayer": fitted,
+    "TransformerEncoder": fitted_stack("num_layers"),
+    "TransformerDecoder": fitted_stack("num_layers"),
+    "Transformer": fitted_stack("num_encoder_layers", "num_decoder_layers"),
+}
 
 X = Tensor((2, 3, 4))
 
