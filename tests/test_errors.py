@@ -209,7 +209,11 @@ STEPS = [
         "did you mean Conv2d?",
     ),
     Wrong(
-        "a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU or GELU?"
+        "a type in small letters",
+        steps("identity"),
+        "3:5",
+        "the step 'identity' is unknown",
+        "did you mean Identity?",
     ),
     Wrong(
         "a block that is close",
