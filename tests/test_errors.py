@@ -208,7 +208,13 @@ STEPS = [
         "the step 'Conv2D' is unknown",
         "did you mean Conv2d?",
     ),
-    Wrong("a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU?"),
+    Wrong(
+        "a type in small letters",
+        steps("identity"),
+        "3:5",
+        "the step 'identity' is unknown",
+        "did you mean Identity?",
+    ),
     Wrong(
         "a block that is close",
         steps("nim: 3", head="blocks: {nin(out): [Linear: out]}\n"),

@@ -134,10 +134,13 @@ def _sizes(labels: tuple[Label, ...], x: Tensor, number: int) -> dict[Label, Dim
 def _common(label: Label, first: Dim, size: Dim, number: int, xs: Sequence[Tensor]) -> Dim:
     """The size of a label in the operands up to `number`, of which those with 1 are repeated."""
     if 1 not in (first, size) and not equal(first, size, "a letter has one size", or_one=True):
-        name = label if isinstance(label, str) else f"axis {label} of ..."
         found = ", ".join(map(str, xs))
-        raise _wrong(f"equation has {name} for {first}, and for {size} in operand {number} ({found})")
+        raise _wrong(f"equation has {_name(label)} for {first}, and for {size} in operand {number} ({found})")
     return size if first == 1 else first
+
+
+def _name(label: Label) -> str:
+    return label if isinstance(label, str) else f"axis {label} of ..."
 
 
 class einsum(Layer):
@@ -172,7 +175,7 @@ class einsum(Layer):
     def check_contraction(self, planned: Plan, xs: Sequence[Tensor]) -> None:
         """Sums of products are matrix products, which are of two tensors of one dtype."""
         if len(xs) > 2:
-            listed = ", ".join(map(str, planned.summed))
+            listed = ", ".join(map(_name, planned.summed))
             raise _wrong(
                 f"equation sums over {listed} in {len(xs)} operands: in which order, and so by how many"
                 " products, is torch's choice",
