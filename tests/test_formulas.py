@@ -36,7 +36,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def figures(row: Row, value: Callable[[Dim], Dim]) -> Figures:
     """All that a row says of itself, each size through `value`."""
     outputs = [([value(size) for size in x.shape], x.dtype) for x in row.outputs]
-    weights = {name: ([value(size) for size in w.shape], w.dtype, w.buffer) for name, w in row.weights.items()}
+    weights = {
+        name: ([value(size) for size in w.shape], w.dtype, w.buffer) for name, w in row.weights.items()
+    }
     totals = [value(row.params), value(row.buffers), value(row.macs)]
     return row.path, row.type, row.edges, outputs, weights, totals
 
@@ -81,7 +83,9 @@ def check(general: Analysis, sizes: Sizes, **parameters: int) -> bool | None:
 
 # The zoo.
 
-IMAGES = {"lenet": [(28 * i, 28 * j) for i in range(1, 4) for j in range(1, 4)] + [(1, 784), (49, 16), (14, 56)]}
+IMAGES = {
+    "lenet": [(28 * i, 28 * j) for i in range(1, 4) for j in range(1, 4)] + [(1, 784), (49, 16), (14, 56)]
+}
 """Sizes of images for a network that takes few of them."""
 
 

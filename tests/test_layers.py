@@ -44,7 +44,7 @@ NO_FORMULA = [
 ]
 """Why a layer may refuse symbols where it takes numbers."""
 
-REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, ZeroDivisionError)
+REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, ZeroDivisionError, AssertionError)
 """What torch raises to refuse a layer; NotImplementedError is a RuntimeError."""
 
 

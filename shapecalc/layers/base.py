@@ -305,10 +305,13 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
         raise ArchitectureError(f"a floating-point input is needed, not {x.dtype}")
 
 
-def check_axis(axis: int, x: Tensor, name: str) -> int:
-    """The axis counted from the first one; refuses one that the input lacks."""
-    if not -x.rank <= axis < x.rank:
-        raise ArchitectureError(
-            f"{name} is {axis}, but the input {x} has axes 0 to {x.rank - 1}", argument=name
-        )
-    return axis % x.rank
+def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:
+    """The axis counted from the first one; refuses one that the input lacks.
+
+    With `scalars`, a tensor without axes has one all the same, as in torch's reductions.
+    """
+    rank = max(x.rank, 1) if scalars else x.rank
+    if not -rank <= axis < rank:
+        axes = f"axes 0 to {x.rank - 1}" if x.rank else "no axes"
+        raise ArchitectureError(f"{name} is {axis}, but the input {x} has {axes}", argument=name)
+    return axis % rank

@@ -9,12 +9,12 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis
 from shapecalc.layers.fields import Axis
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, broadcast, promote
+from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
 
 def combine(first: Tensor, second: Tensor) -> Tensor:
     """Shape and dtype of an elementwise operation on two tensors."""
-    return Tensor(broadcast(first.shape, second.shape), promote(first.dtype, second.dtype))
+    return Tensor(broadcast(first.shape, second.shape), result_dtype(first, second))
 
 
 class add(Layer):
