@@ -35,6 +35,10 @@ def size(field: f.Size, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.sampled_from([s for s in 3 * SIZES if s >= field.minimum] + [field.minimum - 1])
 
 
+def whole(_: f.Whole, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([0, -1, -100, 3, 2**40, 0.5])
+
+
 @st.composite
 def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
     """One number or a list of them; seldom a number too small, or one number too many."""
@@ -79,7 +83,7 @@ def axes(_: f.Axes, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
 
 def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     one = st.sampled_from([*(4 if field.rest == 0 else 1) * SIZES, -1])
-    return st.lists(one, min_size=1, max_size=3)
+    return st.lists(one, min_size=field.fewest, max_size=3)
 
 
 @st.composite
@@ -105,6 +109,7 @@ def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
     f.Inferred: inferred,
     f.Size: size,
+    f.Whole: whole,
     f.PerAxis: per_axis,
     f.Padding: padding,
     f.Flag: flag,

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, example
+from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
-
-
-def check_numbers(x: Tensor) -> None:
-    """Refuse bool, which torch neither compares nor subtracts."""
-    if x.dtype == "bool":
-        raise ArchitectureError("numbers are needed, not bool")
 
 
 class OfNumbers(Layer, abstract=True):

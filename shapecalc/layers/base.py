@@ -91,6 +91,8 @@ class Layer:
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    reads_values: ClassVar[bool] = False
+    """Whether torch looks at the values of its inputs on the way, which tensors on `meta` do not have."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -303,6 +305,12 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
         raise ArchitectureError(f"an input of {dtype} is needed, to match the weights, not {x.dtype}")
     if not is_floating(x.dtype):
         raise ArchitectureError(f"a floating-point input is needed, not {x.dtype}")
+
+
+def check_numbers(*xs: Tensor) -> None:
+    """Refuse bool, which torch neither compares nor subtracts."""
+    if any(x.dtype == "bool" for x in xs):
+        raise ArchitectureError("numbers are needed, not bool")
 
 
 def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:

@@ -2,7 +2,7 @@
 
 A type is drawn from its declaration alone. It is named in a module here only where something can't be read
 off its fields: `INPUTS` and `ARGUMENTS` that have to fit together, `STRICTER` refusals of shapecalc's own,
-`RARE` cases that are drawn too seldom, `TAKES_ALL` types that refuse nothing, `UNSEEN` types whose products
+`VALUES` of inputs where zeros won't do, `RARE` cases that are drawn too seldom, `TAKES_ALL` types that refuse nothing, `UNSEEN` types whose products
 torch's counter does not see, with a decomposition into products that it does.
 """
 
@@ -35,6 +35,8 @@ ARGUMENTS: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[st
     "ARGUMENTS"
 )
 """Type → its arguments, given the inputs."""
+VALUES: Mapping[str, Callable[[tuple[Tensor, ...]], Mapping[int, list[int]]]] = _mapping("VALUES")
+"""Type → by the number of an input, its elements in torch; all others are zeros."""
 UNSEEN: Mapping[str, Callable[[Drawn], int]] = _mapping("UNSEEN")
 """Type → the multiply-accumulates of a draw, counted by torch in a decomposition."""
 STRICTER: list[Stricter] = _sequence("STRICTER")
