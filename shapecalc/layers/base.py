@@ -92,7 +92,7 @@ class Layer:
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     reads_values: ClassVar[bool] = False
-    """Whether torch looks at the values of its inputs on the way, which tensors on `meta` do not have."""
+    """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}

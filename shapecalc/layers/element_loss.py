@@ -79,6 +79,7 @@ class HuberLoss(Loss):
 class BCELoss(Loss):
     """−(target · log(input) + (1 − target) · log(1 − input)), of probabilities. Source: torch.nn.BCELoss."""
 
+    reads_values = True
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
