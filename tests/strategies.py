@@ -44,6 +44,10 @@ def index(_: f.Index, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
     return st.integers(-9, 9)
 
 
+def whole(_: f.Whole, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([0, -1, -100, 3, 2**40, 0.5])
+
+
 @st.composite
 def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
     """One number or a list of them; seldom a number too small, or one number too many."""
@@ -88,7 +92,7 @@ def axes(_: f.Axes, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
 
 def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     one = st.sampled_from([*(4 if field.rest == 0 else 1) * SIZES, -1])
-    return st.lists(one, min_size=1, max_size=3)
+    return st.lists(one, min_size=field.fewest, max_size=3)
 
 
 def size_or_sizes(_: f.SizeOrSizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
@@ -173,6 +177,7 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Size: size,
     f.Count: count,
     f.Index: index,
+    f.Whole: whole,
     f.PerAxis: per_axis,
     f.Padding: padding,
     f.Flag: flag,

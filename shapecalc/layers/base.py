@@ -93,6 +93,8 @@ class Layer:
     """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    reads_values: ClassVar[bool] = False
+    """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -320,11 +322,21 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
         raise ArchitectureError(f"a floating-point input is needed, not {x.dtype}")
 
 
-def check_axis(axis: int, x: Tensor, name: str) -> int:
-    """The axis counted from the first one; refuses one that the input lacks."""
-    if not -x.rank <= axis < x.rank:
+def check_numbers(*xs: Tensor) -> None:
+    """Refuse bool, which torch neither compares nor subtracts."""
+    if any(x.dtype == "bool" for x in xs):
+        raise ArchitectureError("numbers are needed, not bool")
+
+
+def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:
+    """The axis counted from the first one; refuses one that the input lacks.
+
+    With `scalars`, a tensor without axes has one all the same, as in torch's reductions.
+    """
+    rank = max(x.rank, 1) if scalars else x.rank
+    if not -rank <= axis < rank:
         raise _no_axis(axis, x, name)
-    return axis % x.rank
+    return axis % rank
 
 
 def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:

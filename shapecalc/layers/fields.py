@@ -34,9 +34,9 @@ def whole_number(minimum: int) -> dict[str, Any]:
     return {"anyOf": [{"type": "integer", **bound}, EXPRESSION]}
 
 
-def one_or_list(one: dict[str, Any], length: int | None = None) -> dict[str, Any]:
-    """The schema of one value, or of a list of as many, or of any number, of them."""
-    many = {"minItems": length, "maxItems": length} if length else {"minItems": 1}
+def one_or_list(one: dict[str, Any], length: int | None = None, fewest: int = 1) -> dict[str, Any]:
+    """The schema of one value, or of a list of `length`, or else of at least `fewest`, of them."""
+    many = {"minItems": length, "maxItems": length} if length else {"minItems": fewest}
     return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, **many}]}
 
 
@@ -213,6 +213,19 @@ class Index(Field[int]):
         return whole_number(-LARGEST)
 
 
+class Whole(Field[int]):
+    """A whole number that decides values but no size: a class that is ignored."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
+
+
 class PerAxis(Field["tuple[int, ...]"]):
     """A whole number for each spatial axis; one number stands for all of them."""
 
@@ -375,7 +388,10 @@ class Axes(Field["tuple[int, ...]"]):
 
 
 class Sizes(Field["tuple[Dim, ...]"]):
-    """Sizes of several axes; `rest` of them may be −1, which stands for what the layer says."""
+    """Sizes of several axes, of none only where that is the default; `rest` of them may be −1.
+
+    What −1 stands for, the layer says.
+    """
 
     def __init__(
         self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
@@ -383,10 +399,13 @@ class Sizes(Field["tuple[Dim, ...]"]):
         super().__init__(default, optional=optional)
         self.rest = rest
         self.minimum = minimum
+        self.fewest = 0 if default == () else 1
 
     def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items or not all((item == -1 and self.rest) or is_size(item, self.minimum) for item in items):
+        if len(items) < self.fewest or not all(
+            (item == -1 and self.rest) or is_size(item, self.minimum) for item in items
+        ):
             return None
         return tuple(items) if sum(item == -1 for item in items) <= self.rest else None
 
@@ -396,7 +415,7 @@ class Sizes(Field["tuple[Dim, ...]"]):
         return f"a list of sizes, {'at most one' if self.rest == 1 else 'any'} of them -1"
 
     def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(-1 if self.rest else self.minimum))
+        return one_or_list(whole_number(-1 if self.rest else self.minimum), fewest=self.fewest)
 
 
 class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):

@@ -9,12 +9,12 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, broadcast, promote
+from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
 
 def combine(first: Tensor, second: Tensor) -> Tensor:
     """Shape and dtype of an elementwise operation on two tensors."""
-    return Tensor(broadcast(first.shape, second.shape), promote(first.dtype, second.dtype))
+    return Tensor(broadcast(first.shape, second.shape), result_dtype(first, second))
 
 
 def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, besides: int = -1) -> None:
