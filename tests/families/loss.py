@@ -153,7 +153,7 @@ def frequent_and_rare(draw: st.DrawFn) -> tuple[Tensor, ...]:
 
 
 @st.composite
-def adaptive(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+def adaptive(draw: st.DrawFn, _: tuple[Tensor, ...]) -> dict[str, Any]:
     """Cutoffs that rise, mostly, and a divisor that leaves something."""
     cutoffs = draw(st.lists(st.integers(1, 12), min_size=1, max_size=3))
     if not rarely(draw, 8):
