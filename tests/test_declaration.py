@@ -1,4 +1,4 @@
-"""A layer type is one class: types that shapecalc lacks are declared here, and all else follows.
+"""A layer type is one class: some are declared here anew, in their simplest form, and all else follows.
 
 Three spatial axes, inputs that may be left out and several outputs, an integer input, and weights whose
 names hold dots: the declaration carries them from the YAML file to the verdict of torch.
@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import shapecalc
+from shapecalc import steps
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
@@ -23,12 +24,16 @@ from shapecalc.torch_check.verify import verify
 
 @pytest.fixture(autouse=True)
 def declared() -> Iterator[None]:
-    """Types that are declared inside of a test are gone after it."""
+    """In a test, the types declared below take the place of shapecalc's own; after it they are gone."""
     before = dict(LAYERS)
+    for name in ("Embedding", "LSTM", "MultiheadAttention"):
+        del LAYERS[name]
+    steps._shared.cache_clear()
     declare()
     yield
     LAYERS.clear()
     LAYERS.update(before)
+    steps._shared.cache_clear()
 
 
 def declare() -> None:

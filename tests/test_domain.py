@@ -185,6 +185,14 @@ def test_inputs_of_a_sum_that_repeats(last: str) -> None:
         assert within(found.boxes, found.open, {"H": h, "W": w}) == accepts(found.analysis, h, w)
 
 
+def test_the_smallest_input_has_the_fewest_elements() -> None:
+    """(H + 2)·(W + 2) = 36 also is 6·6, of 4×4 elements."""
+    padded = "Conv2d: {out_channels: 1, kernel_size: 1, padding: 1}"
+    head = "Linear: {in_features: 36, out_features: 1}"
+    found = domain(general(f"input: 1x1x8x8\nlayers: [{padded}, Flatten, {head}]"))
+    assert found.smallest == {"H": 1, "W": 10}
+
+
 def test_two_inputs_that_must_agree() -> None:
     """The smallest ones are found, though they agree by no closed form."""
     pair = "input: {a: 1x1x224x224, b: 1x1x224x224}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 67\n"

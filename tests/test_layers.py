@@ -31,7 +31,7 @@ from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.network import module_of
 from shapecalc.torch_check.startup import without_compiler
-from tests.families import RARE, STRICTER, TAKES_ALL, UNSEEN, ELEMENTS
+from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
 from tests.families.base import Drawn, Stricter, drawn
 from tests.strategies import draws
 

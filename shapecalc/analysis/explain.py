@@ -155,7 +155,8 @@ def _explain(row: Row, general: Row | None, conditions: tuple[Condition, ...]) -
 def of_type(layer_type: type[Layer]) -> Explanation:
     """The explanation of a layer type by its own example."""
     usual = Tensor((2, 4, 8, 8, 8)[: layer_type.axes + 2 if layer_type.axes else 4])
-    inputs, arguments = layer_type.example or Example((usual,), {})
+    fewest = max(1, layer_type.inputs_range[0])
+    inputs, arguments = layer_type.example or Example((usual,) * fewest, {})
     layer = layer_type(**arguments)
     wires = tuple(Wire(x, -1, port) for port, x in enumerate(inputs))
     return _explain(Row(layer.type, layer, wires, layer.figures(inputs)), None, ())

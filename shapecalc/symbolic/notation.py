@@ -182,7 +182,7 @@ def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
         return 0, place, "" if factor.name == "N" else factor.name
     written = _factor_text(factor, PLAIN)
     by = [floor.by for floor in _floors(factor) if isinstance(floor.by, int)]
-    return (1, by[0], written) if by else (2, 0, written)
+    return (1, min(by), written) if by else (2, 0, written)
 
 
 def _floors(factor: Factor) -> list[Floor]:
