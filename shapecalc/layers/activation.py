@@ -62,7 +62,7 @@ class Hardtanh(OfNumbers):
         for name in ("min_val", "max_val"):
             value = getattr(self, name)
             # The bounds of whole numbers are made whole.
-            check_fits(value if is_floating(x.dtype) else int(value), x.dtype, name)
+            check_fits(value if is_floating(x.dtype) else type(value)(int(value)), x.dtype, name)
         return super().output(x)
 
 

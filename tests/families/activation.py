@@ -38,8 +38,10 @@ RARE = (
     *(drawn("Threshold", Tensor((2,), "int8"), threshold=low, value=0) for low in (-128, -129, -128.5)),
     *(
         drawn("Threshold", Tensor((2,), "int64"), threshold=0, value=value)
-        for value in (2**63 - 1, 2**63, -(2**63))
+        for value in (2**63 - 1, 2**63, -(2**63), 2.0**63, 1.01 * 2.0**63)
     ),
+    drawn("Hardtanh", Tensor((2,), "int64"), max_val=2.0**63),
+    drawn("Hardtanh", Tensor((2,), "int64"), max_val=2**63),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=low) for low in (-0.5, -1)),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=0, max_val=high) for high in (255.5, 256)),
     *(
