@@ -66,12 +66,6 @@ STRICTER = (
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("Upsample", Tensor((1, 1, 4)), scale_factor=0.1, mode="area"),
     ),
-    Stricter(
-        "Upsampl.*|interpolate",
-        "a floating-point input is needed, not|antialias needs float32",
-        "torch's kernels refuse it, but not the decompositions that it runs instead while it counts FLOPs",
-        drawn("Upsample", Tensor((1, 1, 4), "int64"), size=2),
-    ),
 )
 
 RARE = (
