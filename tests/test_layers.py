@@ -11,7 +11,7 @@ import re
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import reduce
 from importlib.util import find_spec
@@ -31,7 +31,7 @@ from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.network import module_of
 from shapecalc.torch_check.startup import without_compiler
-from tests.families import RARE, STRICTER, TAKES_ALL, UNSEEN, VALUES
+from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
 from tests.families.base import Drawn, Stricter, drawn
 from tests.strategies import draws
 
@@ -72,7 +72,7 @@ def _judge() -> Iterator[None]:
 
 
 @contextmanager
-def on_meta(counter: Any) -> Iterator[None]:
+def counting(counter: Any) -> Iterator[None]:
     """Count products; the kernels import numpy at each call, and a search in vain takes half of the time."""
     with counter:
         if not _NUMPY:
@@ -119,15 +119,15 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
 
 
 def measure(drawn: Drawn, arguments: Mapping[str, Any], device: str) -> Measured:
-    """Build and run the draw in torch; its products are counted on `meta` alone."""
+    """Build and run the draw in torch; its products are counted on the first of its judges."""
     counter = FlopCounterMode(display=False)
+    counted = device == judges(drawn)[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with torch.device(device) if device == "meta" else nullcontext():
             module, run = call(drawn, arguments)
             inputs = list(samples(drawn))
-        counted = counter if drawn.layer_type.reads_values else nullcontext()
-        with on_meta(counter) if device == "meta" else counted:
+        with counting(counter) if counted else nullcontext():
             outputs = run(*inputs)
     parameters = {name: weight(tensor, buffer=False) for name, tensor in module.named_parameters()}
     buffers = {name: weight(tensor, buffer=True) for name, tensor in module.named_buffers()}
@@ -138,7 +138,7 @@ def measure(drawn: Drawn, arguments: Mapping[str, Any], device: str) -> Measured
 def samples(drawn: Drawn) -> Iterator[Any]:
     """torch's inputs: zeros, or the values that the type asks for."""
     fewest, most = drawn.layer_type.inputs_range
-    own = VALUES.get(drawn.layer_type.__name__) if fewest <= len(drawn.inputs) <= most else None
+    own = ELEMENTS.get(drawn.layer_type.__name__) if fewest <= len(drawn.inputs) <= most else None
     values = own(drawn.inputs) if own else {}
     for i, x in enumerate(drawn.inputs):
         dtype = getattr(torch, x.dtype)
@@ -149,9 +149,9 @@ def samples(drawn: Drawn) -> Iterator[Any]:
         )
 
 
-def judges(drawn: Drawn) -> tuple[str, str]:
-    """Where the products are counted, and where real kernels run; `meta` has no values to look at."""
-    return "cpu" if drawn.layer_type.reads_values else "meta", "cpu"
+def judges(drawn: Drawn) -> Sequence[str]:
+    """The devices that a draw is run on; `meta` has no values to look at."""
+    return ("cpu",) if drawn.layer_type.reads_values else ("meta", "cpu")
 
 
 def flat(outputs: Any) -> Iterator[Any]:
@@ -182,7 +182,7 @@ def check_accepted(drawn: Drawn, figures: Figures) -> None:
     """Each figure is the one that torch has."""
     arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
     try:
-        counted, on_cpu = (measure(drawn, arguments, device) for device in judges(drawn))
+        counted, *others = (measure(drawn, arguments, device) for device in judges(drawn))
     except REFUSALS as error:
         pytest.fail(f"accepted, but torch refuses: {type(error).__name__}: {error}")
     flops = number(2 * figures.macs)
@@ -191,7 +191,8 @@ def check_accepted(drawn: Drawn, figures: Figures) -> None:
         assert figures.macs == unseen(drawn)
         flops = counted.flops
     assert counted == Measured(figures.outputs, figures.weights, flops)
-    assert on_cpu.outputs == figures.outputs  # FLOPs are not comparable here: fused kernels hide some
+    for on_cpu in others:
+        assert on_cpu.outputs == figures.outputs  # FLOPs are not comparable here: fused kernels hide some
 
 
 def check_refused(drawn: Drawn, error: ArchitectureError) -> None:

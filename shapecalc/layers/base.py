@@ -328,15 +328,11 @@ def check_numbers(*xs: Tensor) -> None:
         raise ArchitectureError("numbers are needed, not bool")
 
 
-def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:
-    """The axis counted from the first one; refuses one that the input lacks.
-
-    With `scalars`, a tensor without axes has one all the same, as in torch's reductions.
-    """
-    rank = max(x.rank, 1) if scalars else x.rank
-    if not -rank <= axis < rank:
+def check_axis(axis: int, x: Tensor, name: str) -> int:
+    """The axis counted from the first one; refuses one that the input lacks."""
+    if not -x.rank <= axis < x.rank:
         raise _no_axis(axis, x, name)
-    return axis % rank
+    return axis % x.rank
 
 
 def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:

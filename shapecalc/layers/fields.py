@@ -179,6 +179,19 @@ class Size(Field[Dim]):
         return error
 
 
+class Whole(Field[int]):
+    """A whole number that decides values but no size: a class that is ignored."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
+
+
 class Count(Field[int]):
     """A number that decides which weights there are, and so can't be a formula."""
 
@@ -200,30 +213,11 @@ class Count(Field[int]):
         return {"anyOf": [{"type": "integer", **bounds}, EXPRESSION]}
 
 
-class Index(Field[int]):
+class Index(Whole):
     """The number of a row, counted from the first one or, if negative, from the last."""
-
-    def accept(self, value: object, axes: int) -> int | None:
-        return value if type(value) is int and abs(value) <= LARGEST else None
 
     def describe(self, axes: int) -> str:
         return "the number of a row"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(-LARGEST)
-
-
-class Whole(Field[int]):
-    """A whole number that decides values but no size: a class that is ignored."""
-
-    def accept(self, value: object, axes: int) -> int | None:
-        return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
-
-    def describe(self, axes: int) -> str:
-        return "a whole number"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(-LARGEST)
 
 
 class PerAxis(Field["tuple[int, ...]"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, check_axis, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
 from shapecalc.tensors import Tensor
 
@@ -18,7 +18,7 @@ class AlongAxis(Layer, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)
         if self.dim is not None:
-            check_axis(self.dim, x, "dim", scalars=True)
+            check_axes((self.dim,), x, "dim")
         return x
 
 
