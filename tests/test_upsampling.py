@@ -1,4 +1,4 @@
-"""The dtypes that can be resized, by torch's kernels: while it counts FLOPs, it runs decompositions."""
+"""Resizing: the dtypes of torch's kernels, which take its decompositions' place, and formulas of factors."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS
+from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import BYTES, Tensor
 
 MODES = {
@@ -39,9 +42,29 @@ def measured(arguments: dict[str, Any], x: Tensor) -> Tensor | None:
     return Tensor(tuple(y.shape), str(y.dtype).removeprefix("torch."))
 
 
+# While FLOPs are counted, as in all other tests, torch runs decompositions, which take any dtype.
 @pytest.mark.parametrize(("mode", "rank"), [(mode, rank) for mode, ranks in MODES.items() for rank in ranks])
 def test_dtypes_that_can_be_resized(mode: str, rank: int) -> None:
     for dtype, antialias in itertools.product(BYTES, (False, True)):
         x = Tensor((1, 2, 4, 5, 6)[:rank], dtype)
         arguments = {"scale_factor": 2, "mode": mode, "antialias": antialias}
         assert computed(arguments, x) == measured(arguments, x), (dtype, antialias)
+
+
+def length(n: Dim, factor: float) -> Dim:
+    return LAYERS["interpolate"](scale_factor=factor).figures((Tensor((1, 1, n)),)).outputs[0].shape[2]
+
+
+@given(st.integers(1, 2**37), st.integers(1, 2**16), st.integers(0, 16))
+def test_a_formula_of_a_factor_is_what_torch_makes(n: int, over: int, places: int) -> None:
+    factor = over / 2**places
+    assume(n * factor >= 1)
+    x = torch.empty((1, 1, n), device="meta")
+    made = torch.nn.functional.interpolate(x, scale_factor=factor).shape[2]
+    assert at(length(symbol("n"), factor), {"n": n}) == length(n, factor) == made
+
+
+@pytest.mark.parametrize("factor", [0.29, 0.7, 1 / 3, 1e-3, 2**17 + 0.5])
+def test_a_rounded_product_has_no_formula(factor: float) -> None:
+    with pytest.raises(ArchitectureError, match="no formula"):
+        length(symbol("n"), factor)
