@@ -55,10 +55,10 @@ def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
 
 
 def check_mode(x: Tensor, axes: int, mode: str) -> None:
-    """Constants pad any tensor; what is made of the input itself pads channels, and mirrors no bool."""
+    """Constants pad any axes of any tensor; what is made of the input pads channels, and copies no bool."""
     if mode == "constant":
         return
-    check_rank(x, axes + 1, axes + 2)
+    check_rank(x, axes + 1, axes + 2, hint=f"mode {mode} pads all axes after the channels")
     if x.dtype == "bool" and mode != "circular":
         raise ArchitectureError(f"mode {mode} needs numbers, not bool")
 

@@ -37,9 +37,8 @@ class Resize(Layer, abstract=True):
 
     def resized(self, x: Tensor, mode: str) -> Tensor:
         """The output, for inputs that the mode takes."""
-        check_rank(
-            x, *_RANKS.get(mode, (3, 4, 5)), hint=f"mode {mode} takes them so, batch and channels first"
-        )
+        hint = "linear is for one axis after the channels, bilinear and bicubic for two, trilinear for three"
+        check_rank(x, *_RANKS.get(mode, (3, 4, 5)), hint=hint)
         if x.dtype != "uint8" or mode not in _OF_BYTES:
             check_floating(x)
         batch, channels, *space = x.shape
