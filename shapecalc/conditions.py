@@ -1,7 +1,7 @@
 """What sizes must satisfy: decided where it can be, else recorded as a condition of the result.
 
-`at_least`, `equal` and `multiple` are False where sizes can't satisfy them, and True where they do or may;
-in the latter case, what they must satisfy is added to what `collecting` gathers.
+`at_least`, `equal`, `multiple` and `not_one` are False where sizes can't satisfy them, and True where they
+do or may; in the latter case, what they must satisfy is added to what `collecting` gathers.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from math import gcd
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, symbols_in
-from shapecalc.symbolic.notation import PLAIN, UNICODE, text
+from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 from shapecalc.symbolic.terms import ONE, Floor
 
 AT_LEAST, EQUAL, MULTIPLE = "≥", "=", "divisible by"
-_PLAIN = {AT_LEAST: "{} >= {}", EQUAL: "{} == {}", MULTIPLE: "{} % {} == 0"}
 
 
 class Condition(NamedTuple):
@@ -28,7 +27,7 @@ class Condition(NamedTuple):
     right: Dim
     why: str
     or_one: bool = False
-    """Whether either side may be 1 instead, which torch repeats; formulas are for sides that are equal."""
+    """Whether either side may be 1 instead, which torch treats apart; formulas are for where it is not."""
     path: str = ""
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
@@ -49,7 +48,7 @@ class Condition(NamedTuple):
         if self.left != other.left or self.relation != other.relation:
             return False
         if self.relation == AT_LEAST and isinstance(self.right, int) and isinstance(other.right, int):
-            return self.right >= other.right
+            return self.right >= other.right and self.or_one <= other.or_one
         return self.right == other.right and self.or_one <= other.or_one
 
     @property
@@ -61,10 +60,10 @@ class Condition(NamedTuple):
 
     def ascii(self) -> str:
         """The condition for programs: `H >= 63`, `H*W % 784 == 0`."""
-        left, right = text(self.left, PLAIN), text(self.right, PLAIN)
-        if self.relation == MULTIPLE and isinstance(self.left, Expr) and len(self.left.terms) > 1:
-            left = f"({left})"
-        return _PLAIN[self.relation].format(left, right)
+        if self.relation == MULTIPLE:
+            return f"{within_product(self.left, PLAIN)} % {as_factor(self.right, PLAIN)} == 0"
+        sign = {AT_LEAST: ">=", EQUAL: "=="}[self.relation]
+        return f"{text(self.left, PLAIN)} {sign} {text(self.right, PLAIN)}"
 
 
 _collected: ContextVar[list[Condition]] = ContextVar("collected")
@@ -100,6 +99,14 @@ def at_least(size: Dim, bound: Dim, why: str) -> bool:
         return False
     left, right = _unfolded(spare, 0)
     return _record(Condition(left, AT_LEAST, right, why))
+
+
+def not_one(size: Dim, why: str) -> bool:
+    """Whether a size is not 1; of a formula it is taken for granted, and 1 is permitted all the same."""
+    if isinstance(size, int):
+        return size != 1
+    low = least(size)
+    return (low is not None and low > 1) or _record(Condition(size, AT_LEAST, 2, why, or_one=True))
 
 
 def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:

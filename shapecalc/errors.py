@@ -144,5 +144,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # only an error pays for this import
 
     by_lower = {candidate.lower(): candidate for candidate in names}
+    if name.lower() in by_lower:  # nothing is closer: Conv2D is no Conv3d
+        return f"did you mean {by_lower[name.lower()]}?"
     close = get_close_matches(name.lower()[:100], list(by_lower)[:MOST_COMPARED], n=3, cutoff=0.6)
     return f"did you mean {' or '.join(by_lower[match] for match in close)}?" if close else None

@@ -126,11 +126,9 @@ class StepReader:
         elif head in LAYERS:
             step = self.layer(LAYERS[head], key, value, common, beside)
         else:
-            hint = (
-                ABSENT.get(head)
-                or nearest(head, [*self.blocks, *LAYERS, GROUP])
-                or f"known here: {listed([*self.blocks, *sorted(LAYERS, key=str.lower), GROUP], most=30)}"
-            )
+            own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
+            near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP])
+            hint = near or f"{own}`shapecalc layers` lists the layer types"
             raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)
         return step
 
@@ -266,8 +264,10 @@ class StepReader:
             raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
         fewest, most = LAYERS[key.text].inputs_range
         if len(node.items) < fewest:
-            many = {2: "two", 3: "three"}.get(fewest, str(fewest))
-            raise self.source.error(f"{key.text}: at least {many} branches are needed", node, form)
+            many = {1: "one branch is", 2: "two branches are", 3: "three branches are"}.get(
+                fewest, f"{fewest} branches are"
+            )
+            raise self.source.error(f"{key.text}: at least {many} needed", node, form)
         if len(node.items) > most:
             found = f"at most {most} branches, not {len(node.items)}"
             raise self.source.error(f"{key.text}: it takes {found}", node, form)

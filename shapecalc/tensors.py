@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import at_least, equal, multiple
@@ -85,6 +86,24 @@ def promote(first: str, second: str) -> str:
         return "int16"
     # A float outranks every integer whatever its width, an integer outranks bool, then the wider one.
     return max(first, second, key=lambda d: (is_floating(d), d != "bool", BYTES[d]))
+
+
+def result_dtype(*tensors: Tensor) -> str:
+    """The dtype of an operation on tensors (torch.result_type).
+
+    A tensor without axes counts only where it is of a higher kind than those with axes: a float32 scalar
+    leaves float16 as it is, and makes float32 of int64.
+    """
+    dtypes = [x.dtype for x in tensors if x.rank]
+    scalars = [x.dtype for x in tensors if not x.rank]
+    if not dtypes or not scalars:
+        return reduce(promote, dtypes or scalars)
+    dtype, scalar = reduce(promote, dtypes), reduce(promote, scalars)
+    return scalar if _kind(scalar) > _kind(dtype) else dtype
+
+
+def _kind(dtype: str) -> int:
+    return 2 if is_floating(dtype) else int(dtype != "bool")
 
 
 def broadcast(first: Shape, second: Shape) -> Shape:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
+from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
 from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely
@@ -33,6 +34,18 @@ def inferred(field: f.Inferred, layer_type: type[Layer], inputs: tuple[Tensor, .
 
 def size(field: f.Size, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.sampled_from([s for s in 3 * SIZES if s >= field.minimum] + [field.minimum - 1])
+
+
+def count(field: f.Count, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([*3 * [field.minimum, field.minimum + 1, field.minimum + 2], field.minimum - 1])
+
+
+def index(_: f.Index, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.integers(-9, 9)
+
+
+def whole(_: f.Whole, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([0, -1, -100, 3, 2**40, 0.5])
 
 
 @st.composite
@@ -79,7 +92,22 @@ def axes(_: f.Axes, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
 
 def sizes(field: f.Sizes, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     one = st.sampled_from([*(4 if field.rest == 0 else 1) * SIZES, -1])
-    return st.lists(one, min_size=1, max_size=3)
+    return st.lists(one, min_size=field.fewest, max_size=3)
+
+
+def size_or_sizes(_: f.SizeOrSizes, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.one_of(st.sampled_from([*SIZES, 0]), st.lists(st.sampled_from(SIZES), min_size=1, max_size=3))
+
+
+def position(_: f.Position, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
+    """Places on the axes of the input, and just beyond their ends."""
+    longest = max((number(size) for x in inputs for size in x.shape), default=1)
+    return st.integers(-longest - 1, longest)
+
+
+def shifts(_: f.Shifts, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    one = st.integers(-LONGEST, LONGEST)
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
 
 
 @st.composite
@@ -130,6 +158,16 @@ def scale(_: f.Scale, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
     return for_each(st.one_of(near, near, st.floats(0.1, 3.0)), inputs)
 
 
+@st.composite
+def ratios(draw: st.DrawFn, _: f.Ratios, layer_type: type[Layer], __: tuple[Tensor, ...]) -> Any:
+    """Numbers whose products with sizes are near whole numbers, and others; seldom a bound."""
+    bounds = [0, 1, 0.0, 1.0] if rarely(draw, 8) else []
+    one = st.one_of(st.sampled_from([0.5, 0.29, 0.57, 0.7, 1 / 3, *bounds]), st.floats(0.05, 0.95))
+    if draw(st.booleans()):
+        return draw(one)
+    return [draw(one) for _ in range(layer_type.axes + rarely(draw, 16))]
+
+
 def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
     return st.sampled_from(["nonsense"])
 
@@ -137,6 +175,9 @@ def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
     f.Inferred: inferred,
     f.Size: size,
+    f.Count: count,
+    f.Index: index,
+    f.Whole: whole,
     f.PerAxis: per_axis,
     f.Padding: padding,
     f.Flag: flag,
@@ -145,11 +186,15 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Axis: axis,
     f.Axes: axes,
     f.Sizes: sizes,
+    f.SizeOrSizes: size_or_sizes,
+    f.Position: position,
+    f.Shifts: shifts,
     f.Trailing: trailing,
     f.PerSide: per_side,
     f.PerSideOfSome: per_side_of_some,
     f.SizeForEach: size_for_each,
     f.Scale: scale,
+    f.Ratios: ratios,
     f.Text: text,
 }
 """Type of field → what to draw for it; a type that is missing is drawn as the one it derives from."""
@@ -224,4 +269,5 @@ def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
     own_inputs, own_arguments = families.INPUTS.get(name), families.ARGUMENTS.get(name)
     given = draw(own_inputs() if own_inputs else inputs(layer_type))
     chosen = draw(own_arguments(given) if own_arguments else arguments(layer_type, given))
-    return Drawn(layer_type, chosen, given)
+    fitted = families.FITTED.get(name)
+    return Drawn(layer_type, {**chosen, **draw(fitted(given))} if fitted else chosen, given)

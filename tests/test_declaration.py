@@ -1,4 +1,4 @@
-"""A layer type is one class: types that shapecalc lacks are declared here, and all else follows.
+"""A layer type is one class: some are declared here anew, in their simplest form, and all else follows.
 
 Three spatial axes, inputs that may be left out and several outputs, an integer input, and weights whose
 names hold dots: the declaration carries them from the YAML file to the verdict of torch.
@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import shapecalc
+from shapecalc import steps
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
-from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
@@ -24,18 +24,19 @@ from shapecalc.torch_check.verify import verify
 
 @pytest.fixture(autouse=True)
 def declared() -> Iterator[None]:
-    """Types that are declared inside of a test are gone after it."""
+    """In a test, the types declared below take the place of shapecalc's own; after it they are gone."""
     before = dict(LAYERS)
+    for name in ("Embedding", "LSTM", "MultiheadAttention"):
+        del LAYERS[name]
+    steps._shared.cache_clear()
     declare()
     yield
     LAYERS.clear()
     LAYERS.update(before)
+    steps._shared.cache_clear()
 
 
 def declare() -> None:
-    class Conv3d(Convolution):
-        axes = 3
-
     class Embedding(Layer):
         num_embeddings = Size()
         embedding_dim = Size()
@@ -110,6 +111,11 @@ NETWORKS = {
         "{input: 1x3x8x9x10, layers:"
         " [Conv3d: {out_channels: 4, kernel_size: [3, 2, 5], padding: [1, 0, 2]}]}",
         (1, 4, 8, 8, 10),
+    ),
+    "unpooling to a size that torch takes in its call": (
+        "{input: 1x3x9, layers: [{MaxPool1d: {kernel_size: 2, return_indices: true}, as: [y, i]},"
+        " {MaxUnpool1d: {kernel_size: 2, output_size: 9}, from: [y, i]}]}",
+        (1, 3, 9),
     ),
     "LSTM": ("{input: 7x2x5, layers: [LSTM: {hidden_size: 3, num_layers: 2}, Linear: 4]}", (7, 2, 4)),
     "LSTM with its state": (

@@ -209,7 +209,11 @@ STEPS = [
         "did you mean Conv2d?",
     ),
     Wrong(
-        "a function's name", steps("relu"), "3:5", "the step 'relu' is unknown", "did you mean ReLU or GELU?"
+        "a type in small letters",
+        steps("identity"),
+        "3:5",
+        "the step 'identity' is unknown",
+        "did you mean Identity?",
     ),
     Wrong(
         "a block that is close",
@@ -223,9 +227,7 @@ STEPS = [
         steps("Qqqq: 3"),
         "3:5",
         "the step 'Qqqq' is unknown",
-        "known here: AdaptiveAvgPool2d, AdaptiveMaxPool2d, add, AvgPool2d, BatchNorm1d, BatchNorm2d, concat, "
-        "Conv2d, Dropout, Flatten, GELU, Identity, Linear, MaxPool2d, mul, parameter, ReLU, reshape, Sigmoid, Softmax, "
-        "Tanh, Unflatten, seq",
+        "`shapecalc layers` lists the layer types",
     ),
     Wrong(
         "two layers in one step",
@@ -945,6 +947,8 @@ JOINS = [
     ),
 ]
 
+MAXIMA = "{MaxPool1d: {kernel_size: 2, return_indices: true}, as: [y, i]}"
+
 SHAPES = [
     Wrong(
         "a kernel that is too large",
@@ -995,6 +999,111 @@ SHAPES = [
         steps("Conv2d: {out_channels: 4, kernel_size: 1, padding: 8, padding_mode: reflect}"),
         "3:73",
         "Conv2d: padding_mode: reflect can't pad an axis of 8 by 8",
+    ),
+    Wrong(
+        "padding of the output by a whole stride",
+        steps("ConvTranspose2d: {out_channels: 4, kernel_size: 2, stride: 2, output_padding: 2}"),
+        "3:83",
+        "ConvTranspose2d: output_padding 2 must be less than stride 2 or dilation 1",
+        "a convolution makes one size of several: output_padding says which of them it was",
+    ),
+    Wrong(
+        "a transposed convolution that leaves nothing",
+        steps("ConvTranspose2d: {out_channels: 4, kernel_size: 2, padding: 5}"),
+        "3:65",
+        "ConvTranspose2d: padding 5 takes away all of the 9 elements that an input of 8 makes",
+        "padding is cut off at both ends here: less of it, or a larger input",
+    ),
+    Wrong(
+        "a transposed convolution that mirrors",
+        steps("ConvTranspose2d: {out_channels: 4, kernel_size: 2, padding_mode: reflect}"),
+        "3:70",
+        "ConvTranspose2d: padding_mode must be zeros, not reflect",
+    ),
+    Wrong(
+        "a mean that only padding makes room for",
+        steps("AvgPool3d: {kernel_size: 4, padding: 1}", input="1x3x3x8x8"),
+        "3:5",
+        "AvgPool3d: kernel_size 4 does not fit on an input of 3: padding and ceil_mode do not help here",
+    ),
+    Wrong(
+        "a root of order 0",
+        steps("LPPool2d: {norm_type: 0, kernel_size: 2}"),
+        "3:27",
+        "LPPool2d: norm_type must not be 0: there is no root of order 0",
+    ),
+    Wrong(
+        "a list where torch multiplies by a number",
+        steps("LPPool1d: {norm_type: 2, kernel_size: [2]}", input="1x3x8"),
+        "3:43",
+        "LPPool1d: kernel_size must be a whole number of at least 1, not [2]",
+    ),
+    Wrong(
+        "fractional pooling to no size",
+        steps("FractionalMaxPool2d: 2"),
+        "3:5",
+        "FractionalMaxPool2d: output_size or output_ratio is missing",
+        "one of the two says how large the output is",
+    ),
+    Wrong(
+        "fractional pooling to two sizes",
+        steps("FractionalMaxPool2d: {kernel_size: 2, output_size: 4, output_ratio: 0.5}"),
+        "3:5",
+        "FractionalMaxPool2d: output_size and output_ratio are both written",
+        "one of the two says how large the output is",
+    ),
+    Wrong(
+        "a ratio of 1",
+        steps("FractionalMaxPool2d: {kernel_size: 2, output_ratio: 1.0}"),
+        "3:57",
+        "FractionalMaxPool2d: output_ratio must be a number between 0 and 1, or a list of 2 of them, or "
+        "null, not 1.0",
+    ),
+    Wrong(
+        "a ratio of a formula",
+        steps("FractionalMaxPool2d: {kernel_size: 2, output_ratio: 0.5}", input="1x3xHx8"),
+        "3:57",
+        "FractionalMaxPool2d: output_ratio 0.5 of an input of H is rounded as a floating-point number: "
+        "no formula of this kind gives that",
+        "give numbers, or write output_size",
+    ),
+    Wrong(
+        "more windows than there is room for",
+        steps("FractionalMaxPool3d: {kernel_size: 3, output_size: 6}", input="1x3x8x8x8"),
+        "3:5",
+        "FractionalMaxPool3d: 6 windows of 3 need an input of 9, not 8",
+    ),
+    Wrong(
+        "unpooling to a size that is not pooled to this",
+        steps(MAXIMA, "{MaxUnpool1d: {kernel_size: 2, output_size: 10}, from: [y, i]}", input="1x3x8"),
+        "4:49",
+        "MaxUnpool1d: output_size 10 is not from 7 to 9, the sizes that are pooled to 4",
+    ),
+    Wrong(
+        "unpooling to a size too many",
+        steps(MAXIMA, "{MaxUnpool1d: {kernel_size: 2, output_size: [8, 8]}, from: [y, i]}", input="1x3x8"),
+        "4:49",
+        "MaxUnpool1d: output_size has 2 sizes; 1 or 3 are needed",
+        "those of the spatial axes, or of all axes",
+    ),
+    Wrong(
+        "unpooling without indices",
+        steps(MAXIMA, "{MaxUnpool1d: 2, from: [y, y]}", input="1x3x8"),
+        "4:6",
+        "MaxUnpool1d: the second input must be indices of int64, not float32",
+        "a max pooling with return_indices: true makes them",
+    ),
+    Wrong(
+        "unpooling with the indices of others",
+        steps(MAXIMA, "{AvgPool1d: 2, from: y, as: z}", "{MaxUnpool1d: 2, from: [z, i]}", input="1x3x8"),
+        "5:6",
+        "MaxUnpool1d: the maxima 1×3×2 and their indices 1×3×4 must be of one shape",
+    ),
+    Wrong(
+        "unpooling that leaves nothing",
+        steps(MAXIMA, "{MaxUnpool1d: {kernel_size: 2, padding: 4}, from: [y, i]}", input="1x3x8"),
+        "4:45",
+        "MaxUnpool1d: padding 4 takes away all of the 8 elements that 4 maxima come from",
     ),
     Wrong(
         "groups of unequal output",

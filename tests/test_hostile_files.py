@@ -357,7 +357,7 @@ def test_a_hundred_thousand_steps_with_an_error_at_the_end(feed: Feed) -> None:
         outcome.text.splitlines()[0],
         "  100003 │ - Linaer: 3",
         "         │   ^^^^^^",
-        "  hint: did you mean Linear?",
+        "  hint: did you mean Linear or Bilinear?",
     ]
 
 

@@ -354,8 +354,8 @@ def test_times_as_an_expression(n: int) -> None:
         input: 1x4
         parameters: {n: 1}
         blocks:
-          stack(copies): [{ReLU: , times: 2*copies - n}]
-        layers: [{Linear: 4, times: n}, {stack: n, times: n}, Tanh]
+          tower(copies): [{ReLU: , times: 2*copies - n}]
+        layers: [{Linear: 4, times: n}, {tower: n, times: n}, Tanh]
     """
     analysis = analyse(text, parameters={"n": n})
     types = [row.type for row in analysis.rows]
@@ -778,7 +778,7 @@ def test_an_alias_of_a_step_that_names_its_output_names_it_twice() -> None:
         "{layers: [ReLU]}",
         "{input: 1x4, layers: [[ReLU]]}",
         "{input: 1x4, layers: ReLU}",
-        "{input: 1x4, layers: [relu]}",
+        "{input: 1x4, layers: [identity]}",
         "{input: 1x4, blocks: {a: [b], b: [a]}, layers: [a]}",
         "{input: 1x4, blocks: {a: [ReLU, a]}, layers: [ReLU]}",
         "{input: 1x4, blocks: {ReLU: [Tanh]}, layers: [ReLU]}",

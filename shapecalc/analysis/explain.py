@@ -154,7 +154,9 @@ def _explain(row: Row, general: Row | None, conditions: tuple[Condition, ...]) -
 
 def of_type(layer_type: type[Layer]) -> Explanation:
     """The explanation of a layer type by its own example."""
-    inputs, arguments = layer_type.example or Example((Tensor((2, 4, 8, 8)[: layer_type.axes + 2 or 4]),), {})
+    usual = Tensor((2, 4, 8, 8, 8)[: layer_type.axes + 2 if layer_type.axes else 4])
+    fewest = max(1, layer_type.inputs_range[0])
+    inputs, arguments = layer_type.example or Example((usual,) * fewest, {})
     layer = layer_type(**arguments)
     wires = tuple(Wire(x, -1, port) for port, x in enumerate(inputs))
     return _explain(Row(layer.type, layer, wires, layer.figures(inputs)), None, ())
@@ -196,7 +198,7 @@ def _named_inputs(row: Row) -> tuple[tuple[Tensor, ...], _Values]:
     for name, field in row.layer.fields.items():
         if isinstance(field, Inferred):
             found = field.value(tuple(inputs), row.layer.axes)
-            for letter in [letter for letter in values if found == symbol(letter)]:
+            for letter in [name for name in values.keys() - row.layer.fields if found == symbol(name)]:
                 values[name] = values.pop(letter)
                 inputs = [_renamed(x, letter, name) for x in inputs]
     return tuple(inputs), values
@@ -235,11 +237,7 @@ def _derive_output(
     """The first output by names, how its sizes come about, and what must hold for the inputs to fit."""
     sliding = {f"{letter}'": Sliding(window, size) for letter, window, size in _windows(row)}
     known = set(values)
-    try:
-        with collecting() as conditions:
-            y = _named(row.layer, values, windows=False).output(*inputs)
-    except (ArchitectureError, TypeError):  # a rule that looks at what a size is can't run on its name
-        y, conditions = row.output, []
+    y, conditions = _run_on_names(row, inputs, values)
     shape: list[Dim] = []
     derivations = []
     letters = _letters(row, row.output, made=True)
@@ -255,6 +253,19 @@ def _derive_output(
         shape.append(size if lone and name not in sliding else symbol(name))
     fits = tuple((c, values) for c in conditions if c.relation != AT_LEAST)
     return tuple(shape), derivations, fits
+
+
+def _run_on_names(
+    row: Row, inputs: tuple[Tensor, ...], values: _Values
+) -> tuple[Tensor | tuple[Tensor, ...], list[Condition]]:
+    """The output by names: those of arguments and inputs, of inputs alone, or as it is if neither will do."""
+    for layer in (_named(row.layer, values, windows=False), row.layer):
+        try:
+            with collecting() as conditions:
+                return layer.output(*inputs), conditions
+        except (ArchitectureError, TypeError):  # a rule that looks at what a size is can't run on its name
+            continue
+    return row.outputs, []
 
 
 def _merged(derivations: list[Derivation]) -> tuple[Derivation, ...]:

@@ -1,22 +1,69 @@
-"""Activations and dropout (torch.nn, "Non-linear Activations", "Dropout Layers"): the shape stays."""
+"""Activations (torch.nn, "Non-linear Activations"): each element becomes a function of itself."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating
-from shapecalc.layers.fields import Axis, Choice, Flag, Real
-from shapecalc.tensors import Tensor, is_floating
+from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
+from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
+from shapecalc.layers.ranges import check_fits, computed_in
+from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
-class ReLU(Elementwise):
+class OfNumbers(Layer, abstract=True):
+    """An activation of numbers, whole ones too."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return x
+
+
+class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
     inplace = Flag(False)
 
+
+class ReLU6(OfNumbers):
+    """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
+
+    inplace = Flag(False)
+
+
+class Threshold(OfNumbers):
+    """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
+
+    threshold = Real()
+    value = Real()
+    inplace = Flag(False)
+    example = example((1, 16), threshold=0.1, value=0)
+
     def output(self, x: Tensor) -> Tensor:
-        if x.dtype == "bool":
-            raise ArchitectureError("numbers are needed, not bool")
-        return x
+        check_fits(self.threshold, computed_in(x.dtype), "threshold")
+        check_fits(self.value, x.dtype, "value")
+        return super().output(x)
+
+
+class Hardtanh(OfNumbers):
+    """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
+
+    min_val = Real(-1.0)
+    max_val = Real(1.0)
+    inplace = Flag(False)
+
+    def check(self) -> None:
+        if self.max_val <= self.min_val:
+            raise ArchitectureError(
+                f"max_val must be above min_val {self.min_val:g}, not {self.max_val:g}", argument="max_val"
+            )
+
+    def output(self, x: Tensor) -> Tensor:
+        for name in ("min_val", "max_val"):
+            value = getattr(self, name)
+            # The bounds of whole numbers are made whole.
+            check_fits(value if is_floating(x.dtype) else int(value), x.dtype, name)
+        return super().output(x)
 
 
 class ToFloating(Layer, abstract=True):
@@ -34,30 +81,176 @@ class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
 
 
-class GELU(Elementwise):
+class Softsign(ToFloating):
+    """x / (1 + |x|). Source: torch.nn.Softsign."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return super().output(x)
+
+
+class Tanhshrink(ToFloating):
+    """x − tanh(x). Source: torch.nn.Tanhshrink."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return super().output(x)
+
+
+class OfFloating(Layer, abstract=True):
+    """An activation of floating-point numbers alone."""
+
+    narrow: ClassVar[bool] = False
+    """Whether torch converts the numbers among its arguments to the input's own dtype, however narrow."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        dtype = x.dtype if self.narrow else computed_in(x.dtype)
+        for name, field in self.fields.items():
+            if isinstance(field, Real):
+                check_fits(getattr(self, name), dtype, name)
+        return x
+
+
+class Hardsigmoid(OfFloating):
+    """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
+
+    inplace = Flag(False)
+
+
+class LogSigmoid(OfFloating):
+    """log(1 / (1 + exp(−x))). Source: torch.nn.LogSigmoid."""
+
+
+class Softplus(OfFloating):
+    """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
+
+    beta = Real(1.0)
+    threshold = Real(20.0)
+
+
+class Hardshrink(OfFloating):
+    """x, and 0 between −lambd and lambd. Source: torch.nn.Hardshrink."""
+
+    narrow = True
+    lambd = Real(0.5)
+
+
+class Softshrink(OfFloating):
+    """x moved towards 0 by `lambd`, and 0 between −lambd and lambd. Source: torch.nn.Softshrink."""
+
+    narrow = True
+    lambd = Real(0.5, low=0)
+
+
+class LeakyReLU(OfFloating):
+    """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
+
+    negative_slope = Real(0.01)
+    inplace = Flag(False)
+
+
+class RReLU(OfFloating):
+    """x, negative ones times a slope: random between `lower` and `upper`, in evaluation their mean.
+
+    Source: Xu et al. 2015, arXiv:1505.00853.
+    """
+
+    lower = Real(1 / 8)
+    upper = Real(1 / 3)
+    inplace = Flag(False)
+
+    def check(self) -> None:
+        if self.lower > self.upper:
+            raise ArchitectureError(
+                f"upper must be at least lower {self.lower:g}, not {self.upper:g}", argument="upper"
+            )
+
+
+class ELU(OfFloating):
+    """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
+
+    alpha = Real(1.0)
+    inplace = Flag(False)
+
+
+class CELU(OfFloating):
+    """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
+
+    alpha = Real(1.0)
+    inplace = Flag(False)
+
+    def check(self) -> None:
+        if self.alpha == 0:
+            raise ArchitectureError("alpha must not be 0: x is divided by it", argument="alpha")
+
+
+class SELU(OfFloating):
+    """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
+
+    inplace = Flag(False)
+
+
+class GELU(OfFloating):
     """x · Φ(x), Φ the normal distribution. Source: Hendrycks & Gimpel 2016, arXiv:1606.08415."""
 
     approximate = Choice("none", "tanh")
 
-    def output(self, x: Tensor) -> Tensor:
-        check_floating(x)
-        return x
 
+class SiLU(OfFloating):
+    """x / (1 + exp(−x)). Source: Elfwing, Uchibe & Doya 2017, arXiv:1702.03118."""
 
-class Softmax(Elementwise):
-    """exp(x) divided by its sum along `dim`. Source: torch.nn.Softmax."""
-
-    dim = Axis(None)
-
-    def output(self, x: Tensor) -> Tensor:
-        check_floating(x)
-        if self.dim is not None:
-            check_axis(self.dim, x, "dim")
-        return x
-
-
-class Dropout(Elementwise):
-    """In training, each element becomes 0 with probability p. Source: Srivastava et al. 2014, JMLR 15."""
-
-    p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
+
+
+class Mish(OfFloating):
+    """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
+
+    inplace = Flag(False)
+
+
+class Hardswish(OfFloating):
+    """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
+
+    inplace = Flag(False)
+
+
+class PReLU(Layer):
+    """x, negative ones times a learned slope: one for all, or one for each channel, which is axis 1.
+
+    Source: He et al. 2015, arXiv:1502.01852; torch.nn.PReLU.
+    """
+
+    num_parameters = Size(1)
+    init = Real(0.25)
+    example = example((1, 8, 16, 16), num_parameters=8)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x, "float32")
+        if self.num_parameters != 1:
+            # torch takes a tensor of fewer than two axes for a single channel.
+            channels = x.shape[1] if x.rank > 1 else 1
+            message = f"num_parameters is {{0}}, but the input has {{1}} channels ({x})"
+            hint = "one slope for all of them is num_parameters: 1"
+            check_equal(self.num_parameters, channels, message, hint, why="each channel has a slope")
+        return x
+
+    def weights(self, x: Tensor) -> Weights:
+        return {"weight": Weight((self.num_parameters,))}
+
+
+class GLU(Layer):
+    """The first half along `dim` times the sigmoid of the second, which gates it.
+
+    (*, n, *) → (*, n/2, *). Source: Dauphin et al. 2016, arXiv:1612.08083; torch.nn.GLU.
+    """
+
+    dim = Axis(-1)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        axis = check_axis(self.dim, x, "dim")
+        size = x.shape[axis]
+        message = f"the input has {{0}} on axis {axis}, which can't be halved ({x})"
+        check_multiple(size, 2, message, why="one half gates the other")
+        return Tensor((*x.shape[:axis], size // 2, *x.shape[axis + 1 :]), x.dtype)

@@ -14,12 +14,12 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
 Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
 (`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
 parameter for each input; parameters with a default are inputs that may be left out, `*xs` makes the
-type a join of branches.
+type a join of branches, of two at least unless parameters before it say otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -89,8 +89,12 @@ class Layer:
     """Whether the function takes two inputs, and further ones after the result of these."""
     wraps: ClassVar[tuple[str, str] | None] = None
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
+    called_with: ClassVar[frozenset[str]] = frozenset()
+    """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    reads_values: ClassVar[bool] = False
+    """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -100,13 +104,14 @@ class Layer:
     def __init_subclass__(cls, abstract: bool = False) -> None:
         """Collect the fields in their order of declaration and enter the type in `LAYERS`."""
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
-        cls.fields = {**cls.fields, **own}
+        inherited = {name: field for name, field in cls.fields.items() if name not in own}
+        cls.fields = {**inherited, **own}  # one that is declared again takes its new place
         if not abstract:
             code = cls.output.__code__
             most = code.co_argcount - 1
             joins = bool(code.co_flags & _VARIADIC)
             cls.branching = cls.branching or joins
-            fewest = 2 if joins else most - len(cls.output.__defaults__ or ())
+            fewest = 2 if joins and not most else most - len(cls.output.__defaults__ or ())
             cls.inputs_range = (fewest, float("inf") if joins else most)
             if cls.__name__ in LAYERS:
                 raise TypeError(f"two layer types are called {cls.__name__}")
@@ -195,7 +200,7 @@ class Layer:
     def macs(self, *inputs: Any, **_: Any) -> Dim:
         """Multiply-accumulates, given the inputs and `y`, the first output; by default none.
 
-        Exactly the products that torch's FlopCounterMode counts: 2 · MACs are its FLOPs.
+        Exactly the products that torch's FlopCounterMode counts, where it is not blind: 2 · MACs its FLOPs.
         """
         return 0
 
@@ -226,7 +231,7 @@ class Layer:
                 size = field.value(inputs, self.axes)
                 if size is not None:
                     sizes[name] = size
-                    self.check_written(name, size, inputs[field.of])
+                    self.check_written(name, size, field.source(inputs))
         return sizes
 
     def check_written(self, name: str, size: Dim, x: Tensor) -> None:
@@ -284,7 +289,9 @@ class Layer:
 def _range_text(fewest: int, most: float) -> str:
     if fewest == most:
         return "one input is" if most == 1 else f"{most} inputs are"
-    return f"at least {fewest} inputs are" if most == float("inf") else f"{fewest} to {most} inputs are"
+    if most == float("inf"):
+        return "at least one input is" if fewest == 1 else f"at least {fewest} inputs are"
+    return f"{fewest} to {most} inputs are"
 
 
 class Elementwise(Layer, abstract=True):
@@ -315,10 +322,49 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
         raise ArchitectureError(f"a floating-point input is needed, not {x.dtype}")
 
 
-def check_axis(axis: int, x: Tensor, name: str) -> int:
-    """The axis counted from the first one; refuses one that the input lacks."""
-    if not -x.rank <= axis < x.rank:
+def check_numbers(*xs: Tensor) -> None:
+    """Refuse bool, which torch neither compares nor subtracts."""
+    if any(x.dtype == "bool" for x in xs):
+        raise ArchitectureError("numbers are needed, not bool")
+
+
+def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:
+    """The axis counted from the first one; refuses one that the input lacks.
+
+    With `scalars`, a tensor without axes has one all the same, as in torch's reductions.
+    """
+    rank = max(x.rank, 1) if scalars else x.rank
+    if not -rank <= axis < rank:
+        raise _no_axis(axis, x, name)
+    return axis % rank
+
+
+def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:
+    """The axes counted from the first one; refuses one that the input lacks, and one that is named twice.
+
+    Of a scalar they may be 0 or −1, as in most of torch's functions.
+    """
+    rank = max(x.rank, 1)
+    found: list[int] = []
+    for axis in axes:
+        if not -rank <= axis < rank:
+            raise _no_axis(axis, x, name)
+        if axis % rank in found:
+            raise ArchitectureError(f"{name} has axis {axis % rank} of {x} twice", argument=name)
+        found.append(axis % rank)
+    return tuple(found)
+
+
+def check_new_axis(axis: int, x: Tensor) -> int:
+    """The place of an axis `dim` that is put between those of the input, counted from the first one."""
+    if not -x.rank - 1 <= axis <= x.rank:
         raise ArchitectureError(
-            f"{name} is {axis}, but the input {x} has axes 0 to {x.rank - 1}", argument=name
+            f"dim is {axis}, but with the new one there are axes 0 to {x.rank} (the input is {x})",
+            argument="dim",
         )
-    return axis % x.rank
+    return axis % (x.rank + 1)
+
+
+def _no_axis(axis: int, x: Tensor, name: str) -> ArchitectureError:
+    has = f"has axes 0 to {x.rank - 1}" if x.rank else "has no axes"
+    return ArchitectureError(f"{name} is {axis}, but the input {x} {has}", argument=name)

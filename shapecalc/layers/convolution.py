@@ -4,10 +4,38 @@ from __future__ import annotations
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, Window, check_multiple, product
+
+
+def check_made_by_groups(out_channels: Dim, groups: Dim) -> None:
+    check_multiple(
+        out_channels,
+        groups,
+        "out_channels {0} is not divisible by groups {1}",
+        "each group makes an equal part of the output channels",
+        why="groups divide the channels",
+    )
+
+
+def check_seen_by_groups(channels: Dim, groups: Dim) -> None:
+    check_multiple(
+        channels,
+        groups,
+        "the input's {0} channels are not divisible by groups {1}",
+        "each group sees an equal part of the input channels",
+        why="groups divide the channels",
+    )
+
+
+def check_image(x: Tensor, layer: Layer) -> None:
+    """Refuse an input that is not N×C×… of as many spatial axes as the layer has, or C×…, in float32."""
+    space = {1: "L", 2: "H×W", 3: "D×H×W"}[layer.axes]
+    hint = f"{layer.type} takes N×C×{space}, or the same without the batch axis"
+    check_rank(x, layer.axes + 1, layer.axes + 2, hint=hint)
+    check_floating(x, "float32")
 
 
 class Convolution(Layer, abstract=True):
@@ -24,13 +52,7 @@ class Convolution(Layer, abstract=True):
     padding_mode = Choice("zeros", "reflect", "replicate", "circular")
 
     def check(self) -> None:
-        check_multiple(
-            self.out_channels,
-            self.groups,
-            "out_channels {0} is not divisible by groups {1}",
-            "each group makes an equal part of the output channels",
-            why="groups divide the channels",
-        )
+        check_made_by_groups(self.out_channels, self.groups)
         if self.padding == "same" and any(s != 1 for s in self.stride):
             raise ArchitectureError(
                 "padding: same needs a stride of 1",
@@ -54,24 +76,13 @@ class Convolution(Layer, abstract=True):
         return [(total // 2, total - total // 2) for total in totals]
 
     def output(self, x: Tensor) -> Tensor:
-        check_rank(x, self.axes + 1, self.axes + 2, hint=self.rank_hint(x))
-        check_floating(x, "float32")
+        check_image(x, self)
         *batch, channels = x.shape[: -self.axes]
         space = x.shape[-self.axes :]
-        check_multiple(
-            channels,
-            self.groups,
-            "the input's {0} channels are not divisible by groups {1}",
-            "each group sees an equal part of the input channels",
-            why="groups divide the channels",
-        )
+        check_seen_by_groups(channels, self.groups)
         self.check_padding_mode(space)
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
-
-    def rank_hint(self, x: Tensor) -> str:
-        names = ("H", "W") if self.axes == 2 else ("D", "H", "W")[-self.axes :]
-        return f"{self.type} takes N×C×{'×'.join(names)}, or the same without the batch axis"
 
     def check_padding_mode(self, space: tuple[Dim, ...]) -> None:
         """`reflect` mirrors without repeating the border, `circular` wraps around once."""
@@ -97,6 +108,16 @@ class Convolution(Layer, abstract=True):
         return y.elements * (channels // self.groups) * product(self.kernel_size)
 
 
+class Conv1d(Convolution):
+    """A learned kernel slides along a sequence.
+
+    (N, C, L) → (N, out_channels, L') with L' = ⌊(L − k + p + s)/s⌋, as in Conv2d. Source: torch.nn.Conv1d.
+    """
+
+    axes = 1
+    example = example((1, 16, 100), out_channels=32, kernel_size=3, padding=1)
+
+
 class Conv2d(Convolution):
     """A learned kernel slides over height and width.
 
@@ -105,3 +126,15 @@ class Conv2d(Convolution):
     """
 
     axes = 2
+    example = example((1, 3, 32, 32), out_channels=16, kernel_size=3, padding=1)
+
+
+class Conv3d(Convolution):
+    """A learned kernel slides over depth (or time), height and width.
+
+    (N, C, D, H, W) → (N, out_channels, D', H', W') with D' = ⌊(D − k + p + s)/s⌋, as in Conv2d.
+    Source: torch.nn.Conv3d.
+    """
+
+    axes = 3
+    example = example((1, 3, 8, 32, 32), out_channels=16, kernel_size=3, padding=1)

@@ -34,9 +34,9 @@ def whole_number(minimum: int) -> dict[str, Any]:
     return {"anyOf": [{"type": "integer", **bound}, EXPRESSION]}
 
 
-def one_or_list(one: dict[str, Any], length: int | None = None) -> dict[str, Any]:
-    """The schema of one value, or of a list of as many, or of any number, of them."""
-    many = {"minItems": length, "maxItems": length} if length else {"minItems": 1}
+def one_or_list(one: dict[str, Any], length: int | None = None, fewest: int = 1) -> dict[str, Any]:
+    """The schema of one value, or of a list of `length`, or else of at least `fewest`, of them."""
+    many = {"minItems": length, "maxItems": length} if length else {"minItems": fewest}
     return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, **many}]}
 
 
@@ -90,7 +90,7 @@ class Field(Generic[T]):
         return written(value)
 
     def schema(self, axes: int) -> dict[str, Any]:
-        """What a file may write, as JSON Schema; text that stands for a number is added to what is numeric."""
+        """What a file may write, as JSON Schema: a mapping with `anyOf`."""
         raise NotImplementedError
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
@@ -117,7 +117,8 @@ def is_size(value: object, minimum: int) -> bool:
 class Inferred(Field["Dim | None"]):
     """A size that follows from an input: left out in a file or, where written, checked.
 
-    `axis` is the input's axis that it is the size of; `of` the number of the input.
+    `axis` is the input's axis that it is the size of; `of` the number of the input, which is the last one
+    where there are fewer: one tensor that attends to itself is query, key and value.
     """
 
     def __init__(self, axis: int, of: int = 0) -> None:
@@ -125,9 +126,13 @@ class Inferred(Field["Dim | None"]):
         self.axis = axis
         self.of = of
 
+    def source(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The input whose size it is."""
+        return inputs[min(self.of, len(inputs) - 1)]
+
     def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
-        """The size that the inputs give, None where such an input or axis is missing."""
-        shape = inputs[self.of].shape if self.of < len(inputs) else ()
+        """The size that the inputs give, None where there is no input, or no such axis."""
+        shape = self.source(inputs).shape if inputs else ()
         return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
 
     def accept(self, value: object, axes: int) -> Dim | None:
@@ -172,6 +177,53 @@ class Size(Field[Dim]):
         if isinstance(value, (list, tuple)):
             error.hint = f"several arguments go by their names: {{{self.name}: …, …}}"
         return error
+
+
+class Count(Field[int]):
+    """A number that decides which weights there are, and so can't be a formula."""
+
+    def __init__(self, default: object = REQUIRED, *, minimum: int = 1, most: int = LARGEST) -> None:
+        super().__init__(default)
+        self.minimum = minimum
+        self.most = most
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and self.minimum <= value <= self.most else None
+
+    def describe(self, axes: int) -> str:
+        if self.most == LARGEST:
+            return f"a whole number of at least {self.minimum}"
+        return f"a whole number from {self.minimum} to {self.most}"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        bounds = {"minimum": self.minimum} | ({"maximum": self.most} if self.most < LARGEST else {})
+        return {"anyOf": [{"type": "integer", **bounds}, EXPRESSION]}
+
+
+class Index(Field[int]):
+    """The number of a row, counted from the first one or, if negative, from the last."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and abs(value) <= LARGEST else None
+
+    def describe(self, axes: int) -> str:
+        return "the number of a row"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
+
+
+class Whole(Field[int]):
+    """A whole number that decides values but no size: a class that is ignored."""
+
+    def accept(self, value: object, axes: int) -> int | None:
+        return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
 
 
 class PerAxis(Field["tuple[int, ...]"]):
@@ -255,12 +307,12 @@ class Flag(Field[bool]):
 
 
 class Choice(Field[str]):
-    """One of a few words; the first is the default."""
+    """One of a few words; the first is the default, or null where `optional`."""
 
     numeric = False
 
-    def __init__(self, *words: str) -> None:
-        super().__init__(words[0])
+    def __init__(self, *words: str, optional: bool = False) -> None:
+        super().__init__(None if optional else words[0])
         self.words = frozenset(words)
         self.listed = words
 
@@ -268,7 +320,7 @@ class Choice(Field[str]):
         return value if isinstance(value, str) and value in self.words else None
 
     def describe(self, axes: int) -> str:
-        return "one of " + ", ".join(self.listed)
+        return ("one of " if len(self.listed) > 1 else "") + ", ".join(self.listed)
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"enum": list(self.listed)}, EXPRESSION]}
@@ -336,7 +388,10 @@ class Axes(Field["tuple[int, ...]"]):
 
 
 class Sizes(Field["tuple[Dim, ...]"]):
-    """Sizes of several axes; `rest` of them may be −1, which stands for what the layer says."""
+    """Sizes of several axes, of none only where that is the default; `rest` of them may be −1.
+
+    What −1 stands for, the layer says.
+    """
 
     def __init__(
         self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
@@ -344,10 +399,13 @@ class Sizes(Field["tuple[Dim, ...]"]):
         super().__init__(default, optional=optional)
         self.rest = rest
         self.minimum = minimum
+        self.fewest = 0 if default == () else 1
 
     def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items or not all((item == -1 and self.rest) or is_size(item, self.minimum) for item in items):
+        if len(items) < self.fewest or not all(
+            (item == -1 and self.rest) or is_size(item, self.minimum) for item in items
+        ):
             return None
         return tuple(items) if sum(item == -1 for item in items) <= self.rest else None
 
@@ -357,7 +415,23 @@ class Sizes(Field["tuple[Dim, ...]"]):
         return f"a list of sizes, {'at most one' if self.rest == 1 else 'any'} of them -1"
 
     def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(-1 if self.rest else self.minimum))
+        return one_or_list(whole_number(-1 if self.rest else self.minimum), fewest=self.fewest)
+
+
+class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
+    """One size, or a list of sizes, which mean different things to the layer."""
+
+    def accept(self, value: object, axes: int) -> Dim | tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(is_size(item, 1) for item in items):
+            return None
+        return tuple(items) if isinstance(value, (list, tuple)) else cast("Dim", value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number of at least 1, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
 
 
 class Trailing(Field["tuple[Dim, ...] | None"]):
@@ -382,6 +456,40 @@ class Trailing(Field["tuple[Dim, ...] | None"]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list(whole_number(1))
+
+
+class Position(Field[Dim]):
+    """A place on an axis, counted from 0 at its start or, if negative, back from its end."""
+
+    def accept(self, value: object, axes: int) -> Dim | None:
+        if isinstance(value, Expr):
+            return value if is_size(value, 0) else None
+        return cast("int", value) if is_number(value, -LARGEST) else None
+
+    def describe(self, axes: int) -> str:
+        return "a whole number, counted from 0 or, if negative, from the end"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return whole_number(-LARGEST)
+
+
+class Shifts(Field["tuple[int, ...]"]):
+    """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
+
+    least = -(2**62)  # torch takes what is below for symbols of its own
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(self.least))
 
 
 class PerSide(Field["tuple[int, ...]"]):
@@ -466,6 +574,26 @@ class Scale(ForEach["float | tuple[float, ...] | None"]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]})
+
+
+class Ratios(Field["tuple[float, ...]"]):
+    """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
+
+    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * axes
+        ratios = tuple(item for item in items if isinstance(item, float) and 0 < item < 1)
+        return ratios if len(ratios) == len(items) == axes else None
+
+    def text(self, value: tuple[float, ...]) -> str:
+        return written(value[0] if len(set(value)) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        one = "a number between 0 and 1"
+        return one if axes == 1 else f"{one}, or a list of {axes} of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        one = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+        return one_or_list({"anyOf": [one, EXPRESSION]}, axes)
 
 
 class Text(Field[str]):

@@ -6,15 +6,27 @@ from functools import reduce
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis
+from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, broadcast, promote
+from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
 
 def combine(first: Tensor, second: Tensor) -> Tensor:
     """Shape and dtype of an elementwise operation on two tensors."""
-    return Tensor(broadcast(first.shape, second.shape), promote(first.dtype, second.dtype))
+    return Tensor(broadcast(first.shape, second.shape), result_dtype(first, second))
+
+
+def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, besides: int = -1) -> None:
+    """Refuse branch `number` where it has not the shape of the first one, but for the axis `besides`."""
+    if x.rank != first.rank:
+        raise ArchitectureError(
+            f"branch {number} has {x.rank} axes ({x}), branch 0 has {first.rank} ({first})"
+        )
+    for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
+        if i != besides and not equal(a, b, "the branches agree"):
+            message = f"branches 0 and {number} differ on axis {i}: {a} and {b} ({first} and {x})"
+            raise ArchitectureError(message, hint=hint)
 
 
 class add(Layer):
@@ -22,6 +34,7 @@ class add(Layer):
 
     function = "add"
     folds = True
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -32,6 +45,7 @@ class mul(Layer):
 
     function = "mul"
     folds = True
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
@@ -42,6 +56,7 @@ class concat(Layer):
 
     function = "concat"
     dim = Axis(1)
+    example = example((2, 8, 4, 4), (2, 16, 4, 4))
 
     def output(self, *xs: Tensor) -> Tensor:
         first, *others = xs
@@ -49,7 +64,8 @@ class concat(Layer):
         total: Dim = first.shape[axis]
         dtype = first.dtype
         for number, x in enumerate(others, start=1):
-            self.check_fit(first, x, axis, number)
+            hint = f"along dim {axis} they may differ, on every other axis they must agree"
+            check_same(first, x, number, hint, besides=axis)
             total = total + x.shape[axis]
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
@@ -57,15 +73,22 @@ class concat(Layer):
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
 
-    def check_fit(self, first: Tensor, x: Tensor, axis: int, number: int) -> None:
-        """Branches may differ on the joined axis only."""
-        if x.rank != first.rank:
-            raise ArchitectureError(
-                f"branch {number} has {x.rank} axes ({x}), branch 0 has {first.rank} ({first})"
-            )
-        for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
-            if i != axis and not equal(a, b, "the branches agree"):
-                raise ArchitectureError(
-                    f"branches 0 and {number} differ on axis {i}: {a} and {b} ({first} and {x})",
-                    hint=f"along dim {axis} they may differ, on every other axis they must agree",
-                )
+
+class stack(Layer):
+    """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
+
+    function = "stack"
+    dim = Axis(0)
+    example = example((2, 8, 4), (2, 8, 4))
+
+    def output(self, *xs: Tensor) -> Tensor:
+        first, *others = xs
+        axis = check_new_axis(self.dim, first)
+        dtype = first.dtype
+        for number, x in enumerate(others, start=1):
+            check_same(first, x, number)
+            dtype = promote(dtype, x.dtype)
+        return Tensor((*first.shape[:axis], len(xs), *first.shape[axis:]), dtype)
+
+    def feed(self, *xs: object) -> tuple[object, ...]:
+        return (xs,)

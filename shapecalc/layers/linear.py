@@ -1,11 +1,12 @@
-"""Layers that multiply by one matrix (torch.nn, "Linear Layers")."""
+"""Layers that multiply by learned matrices (torch.nn, "Linear Layers")."""
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, check_equal
 
 
 class Linear(Layer):
@@ -14,6 +15,7 @@ class Linear(Layer):
     in_features = Inferred(axis=-1)
     out_features = Size()
     bias = Flag(True)
+    example = example((2, 16), out_features=10)
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x, "float32")
@@ -27,3 +29,35 @@ class Linear(Layer):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """One dot product over the input features for each output element."""
         return y.elements * x.shape[-1]
+
+
+class Bilinear(Layer):
+    """x₁ᵀ·A·x₂ + b, with a matrix A for each output feature.
+
+    (*, in1_features) and (*, in2_features) → (*, out_features). torch's counter knows nothing of it: the
+    MACs are those of A with the products of the elements of x₁ and x₂. Source: torch.nn.Bilinear.
+    """
+
+    in1_features = Inferred(axis=-1)
+    in2_features = Inferred(axis=-1, of=1)
+    out_features = Size()
+    bias = Flag(True)
+    example = example((2, 16), (2, 24), out_features=8)
+
+    def output(self, first: Tensor, second: Tensor) -> Tensor:
+        for x in (first, second):
+            check_floating(x, "float32")
+        if first.rank != second.rank:
+            raise ArchitectureError(f"the inputs have {first.rank} and {second.rank} axes")
+        message = f"the inputs {first} and {second} differ before their last axis: {{0}} and {{1}}"
+        for a, b in zip(first.shape[:-1], second.shape[:-1], strict=True):
+            check_equal(a, b, message, why="the inputs agree but for their last axis")
+        return Tensor((*first.shape[:-1], self.out_features))
+
+    def weights(self, first: Tensor, second: Tensor) -> Weights:
+        weights = {"weight": Weight((self.out_features, first.shape[-1], second.shape[-1]))}
+        return {**weights, "bias": Weight((self.out_features,))} if self.bias else weights
+
+    def macs(self, first: Tensor, second: Tensor, y: Tensor) -> Dim:
+        """Each pair of elements of the two inputs for each output element."""
+        return y.elements * first.shape[-1] * second.shape[-1]

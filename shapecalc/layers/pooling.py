@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_floating, check_rank
+from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
-from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, Window
+from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least
 
 
 def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
@@ -23,13 +22,14 @@ def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -
 def windows(
     kernel_size: tuple[int, ...],
     stride: tuple[int, ...] | None,
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
-    ceil_mode: bool,
+    padding: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    ceil_mode: bool = False,
 ) -> tuple[Window, ...]:
     """The window of each axis; the stride is the kernel's size unless written."""
-    axes = zip(kernel_size, stride or kernel_size, padding, dilation, strict=True)
-    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in axes)
+    axes = len(kernel_size)
+    columns = (kernel_size, stride or kernel_size, padding or (0,) * axes, dilation or (1,) * axes)
+    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in zip(*columns, strict=True))
 
 
 def slide(x: Tensor, window: tuple[Window, ...]) -> Tensor:
@@ -46,15 +46,9 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
     return (y, Tensor(y.shape, "int64")) if return_indices else y
 
 
-class MaxPool2d(Layer):
-    """The maximum of each window.
+class MaxPool(Layer, abstract=True):
+    """What max poolings of any number of spatial axes have in common."""
 
-    (N, C, H, W) → (N, C, H', W') with H' = ⌊(H − k + p + s)/s⌋; the stride is the kernel's size unless
-    written. With `ceil_mode` the quotient is rounded up, and a last window that would start beyond the
-    input and its padding before is dropped. Source: torch.nn.MaxPool2d.
-    """
-
-    axes = 2
     kernel_size = PerAxis()
     stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
@@ -73,79 +67,96 @@ class MaxPool2d(Layer):
         return with_indices(slide(x, self.window), self.return_indices)
 
 
-class AvgPool2d(Layer):
-    """The mean of each window; sizes as those of MaxPool2d, without dilation.
+class MaxPool1d(MaxPool):
+    """The maximum of each window: (N, C, L) → (N, C, L') as in MaxPool2d. Source: torch.nn.MaxPool1d."""
 
-    Source: torch.nn.AvgPool2d.
+    axes = 1
+    example = example((1, 16, 100), kernel_size=2)
+
+
+class MaxPool2d(MaxPool):
+    """The maximum of each window.
+
+    (N, C, H, W) → (N, C, H', W') with H' = ⌊(H − k + p + s)/s⌋; the stride is the kernel's size unless
+    written. With `ceil_mode` the quotient is rounded up, and a last window that would start beyond the
+    input and its padding before is dropped. Source: torch.nn.MaxPool2d.
     """
 
     axes = 2
+    example = example((1, 16, 32, 32), kernel_size=2)
+
+
+class MaxPool3d(MaxPool):
+    """The maximum of each window: (N, C, D, H, W) → (N, C, D', H', W') as in MaxPool2d.
+
+    Source: torch.nn.MaxPool3d.
+    """
+
+    axes = 3
+    example = example((1, 16, 8, 32, 32), kernel_size=2)
+
+
+class AvgPool(Layer, abstract=True):
+    """What average poolings of any number of spatial axes have in common."""
+
     kernel_size = PerAxis()
     stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
     ceil_mode = Flag(False)
     count_include_pad = Flag(True)
-    divisor_override = Size(None)
 
     def check(self) -> None:
         check_half_padding(self.padding, self.kernel_size)
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, self.padding, (1,) * self.axes, self.ceil_mode)
+        return windows(self.kernel_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor:
         return slide(x, self.window)
 
 
-class AdaptivePool(Layer, abstract=True):
-    """As many windows as the output has elements, between ⌊i·n/m⌋ and ⌈(i + 1)·n/m⌉ for the i-th of m."""
+class AvgPool1d(AvgPool):
+    """The mean of each window: (N, C, L) → (N, C, L'), sizes as those of MaxPool1d, without dilation.
 
-    output_size = PerAxis(optional_items=True)
+    Source: torch.nn.AvgPool1d.
+    """
 
-    def adapt(self, x: Tensor) -> Tensor:
-        """The output; an axis whose size is null keeps it."""
-        check_rank(x, self.axes + 1, self.axes + 2)
-        check_floating(x)
-        sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
-        return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
-
-    def remark(self, x: Tensor) -> str | None:
-        """The extents of the windows, which may differ from each other."""
-        spans = {_spans(n, m) for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True) if m}
-        return f"each window reads {' or '.join(sorted(spans))} elements of an axis" if spans else None
+    axes = 1
+    example = example((1, 16, 100), kernel_size=2)
 
 
-def _spans(n: Dim, m: int) -> str:
-    """The elements that each of m windows on an axis of n reads."""
-    if m == 1:
-        return f"all {n}"
-    if not isinstance(n, int):
-        return f"⌈{n}/{m}⌉ or one more"
-    sizes = sorted({-(-(i + 1) * n // m) - i * n // m for i in range(m)})
-    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+class AvgPool2d(AvgPool):
+    """The mean of each window; sizes as those of MaxPool2d, without dilation.
 
-
-class AdaptiveAvgPool2d(AdaptivePool):
-    """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveAvgPool2d.
+    Source: torch.nn.AvgPool2d.
     """
 
     axes = 2
+    divisor_override = Size(None)
+    example = example((1, 16, 32, 32), kernel_size=2)
+
+
+class AvgPool3d(AvgPool):
+    """The mean of each window; sizes as those of MaxPool3d, without dilation.
+
+    The input must be as large as the kernel without its padding. Source: torch.nn.AvgPool3d.
+    """
+
+    axes = 3
+    divisor_override = Size(None)
+    example = example((1, 16, 8, 32, 32), kernel_size=2)
 
     def output(self, x: Tensor) -> Tensor:
-        return self.adapt(x)
+        y = slide(x, self.window)
+        check_averaged_volume(y, x.shape[-3:], self.kernel_size)
+        return y
 
 
-class AdaptiveMaxPool2d(AdaptivePool):
-    """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveMaxPool2d.
-    """
-
-    axes = 2
-    return_indices = Flag(False)
-
-    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return with_indices(self.adapt(x), self.return_indices)
+def check_averaged_volume(y: Tensor, space: Shape, kernel_size: tuple[int, ...]) -> None:
+    """torch averages over three axes in no short floats on the CPU, and needs room for the kernel itself."""
+    if BYTES[y.dtype] < 4:
+        raise ArchitectureError(f"torch averages over three axes in float32 or float64, not in {y.dtype}")
+    for n, k in zip(space, kernel_size, strict=True):
+        message = "kernel_size {1} does not fit on an input of {0}: padding and ceil_mode do not help here"
+        check_at_least(n, k, message, "a smaller kernel", why="the kernel fits without padding")

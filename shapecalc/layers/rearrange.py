@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Elementwise, Layer, check_axis
-from shapecalc.layers.fields import Axis, Sizes
-from shapecalc.symbolic import Dim
+from shapecalc.layers.base import Elementwise, Layer, check_axes, check_axis, check_new_axis, example
+from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
+from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
 
@@ -18,16 +20,30 @@ class Flatten(Layer):
 
     start_dim = Axis(1)
     end_dim = Axis(-1)
+    example = example((2, 16, 5, 5))
 
     def output(self, x: Tensor) -> Tensor:
-        start = check_axis(self.start_dim, x, "start_dim")
-        end = check_axis(self.end_dim, x, "end_dim")
-        if start > end:
-            raise ArchitectureError(
-                f"start_dim {self.start_dim} comes after end_dim {self.end_dim} in the input {x}"
-            )
-        shape = (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
-        return Tensor(shape, x.dtype)
+        return flattened(x, self.start_dim, self.end_dim)
+
+
+class flatten(Layer):
+    """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
+
+    function = "flatten"
+    start_dim = Axis(0)
+    end_dim = Axis(-1)
+    example = example((2, 16, 5, 5), start_dim=1)
+
+    def output(self, x: Tensor) -> Tensor:
+        return flattened(x, self.start_dim, self.end_dim)
+
+
+def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
+    """One axis in place of those from start_dim to end_dim, and of none where the input is a scalar."""
+    (start,), (end,) = check_axes((start_dim,), x, "start_dim"), check_axes((end_dim,), x, "end_dim")
+    if start > end:
+        raise ArchitectureError(f"start_dim {start_dim} comes after end_dim {end_dim} in the input {x}")
+    return Tensor((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]), x.dtype)
 
 
 def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
@@ -48,11 +64,29 @@ class Unflatten(Layer):
 
     dim = Axis()
     unflattened_size = Sizes(rest=1)
+    example = example((2, 12, 5), dim=1, unflattened_size=(3, -1))
 
     def output(self, x: Tensor) -> Tensor:
-        axis = check_axis(self.dim, x, "dim")
-        sizes = fill(self.unflattened_size, x.shape[axis], f"axis {self.dim}")
-        return Tensor((*x.shape[:axis], *sizes, *x.shape[axis + 1 :]), x.dtype)
+        return unflattened(x, self.dim, self.unflattened_size)
+
+
+class unflatten(Layer):
+    """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
+
+    function = "unflatten"
+    dim = Axis()
+    sizes = Sizes(rest=1)
+    example = example((2, 12, 5), dim=1, sizes=(3, -1))
+
+    def output(self, x: Tensor) -> Tensor:
+        return unflattened(x, self.dim, self.sizes)
+
+
+def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
+    """Axes of these sizes in place of one, which has as many elements as they hold."""
+    axis = check_axis(dim, x, "dim")
+    filled = fill(sizes, x.shape[axis], f"axis {dim}")
+    return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
 
 
 class reshape(Layer):
@@ -60,6 +94,130 @@ class reshape(Layer):
 
     function = "reshape"
     shape = Sizes(rest=1)
+    example = example((2, 12, 5), shape=(2, -1))
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
+
+
+class view(Layer):
+    """All elements in another shape, of which one size may be −1, without a copy.
+
+    torch refuses it where the strides need a copy, as after a permute; no shape tells, so `verify` does,
+    and reshape is for all cases. Source: torch.Tensor.view.
+    """
+
+    function = "Tensor.view"
+    shape = Sizes(rest=1)
+    example = example((2, 12, 5), shape=(2, -1))
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
+
+    def feed(self, x: object) -> tuple[object, ...]:
+        return x, self.shape
+
+    def keywords(self) -> dict[str, Any]:
+        return {}
+
+
+class permute(Layer):
+    """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
+
+    function = "permute"
+    dims = Axes()
+    example = example((2, 8, 4, 4), dims=(0, 2, 3, 1))
+
+    def output(self, x: Tensor) -> Tensor:
+        order = check_axes(self.dims, x, "dims")
+        if len(order) != x.rank:
+            raise ArchitectureError(
+                f"dims has {len(order)} axes, the input {x} has {x.rank}",
+                hint="every axis is listed once, those that stay too",
+                argument="dims",
+            )
+        return Tensor(tuple(x.shape[axis] for axis in order), x.dtype)
+
+
+class transpose(Layer):
+    """Two axes change places. Source: torch.transpose."""
+
+    function = "transpose"
+    dim0 = Axis()
+    dim1 = Axis()
+    example = example((2, 8, 16), dim0=1, dim1=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        (first,), (second,) = check_axes((self.dim0,), x, "dim0"), check_axes((self.dim1,), x, "dim1")
+        other = {first: second, second: first}
+        return Tensor(tuple(x.shape[other.get(axis, axis)] for axis in range(x.rank)), x.dtype)
+
+
+class squeeze(Layer):
+    """Axes of 1 go: those of `dim`, or all of them. An axis of another size stays. Source: torch.squeeze."""
+
+    function = "squeeze"
+    dim = Axes(None)
+    example = example((2, 8, 1, 1), dim=(2, 3))
+
+    def output(self, x: Tensor) -> Tensor:
+        meant = range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
+        kept = (n for axis, n in enumerate(x.shape) if axis not in meant or not self.is_one(n, axis, x))
+        return Tensor(tuple(kept), x.dtype)
+
+    def is_one(self, size: Dim, axis: int, x: Tensor) -> bool:
+        if isinstance(size, int):
+            return size == 1
+        low = least(size)
+        if low is not None and low > 1:
+            return False
+        raise ArchitectureError(
+            f"axis {axis} of {x} goes where {size} is 1, and stays elsewhere: no formula of this kind gives"
+            " both",
+            hint="list in dim the axes that are 1 for certain",
+        )
+
+    def keywords(self) -> dict[str, Any]:
+        return {} if self.dim is None else {"dim": self.dim}
+
+
+class unsqueeze(Layer):
+    """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
+
+    function = "unsqueeze"
+    dim = Axis()
+    example = example((2, 8), dim=1)
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_new_axis(self.dim, x)
+        return Tensor((*x.shape[:axis], 1, *x.shape[axis:]), x.dtype)
+
+
+class roll(Layer):
+    """Elements moved along `dims` by `shifts`, those beyond the end back at the start.
+
+    Without `dims` all elements are moved as if in one row. Source: torch.roll; in windows of attention
+    Liu et al. 2021, arXiv:2103.14030.
+    """
+
+    function = "roll"
+    shifts = Shifts()
+    dims = Axes(None)
+    example = example((2, 56, 56, 96), shifts=(-3, -3), dims=(1, 2))
+
+    def check(self) -> None:
+        axes = 1 if self.dims is None else len(self.dims)
+        if len(self.shifts) != axes:
+            found = "no dims" if self.dims is None else f"{axes} dims"
+            raise ArchitectureError(
+                f"shifts has {len(self.shifts)} numbers for {found}: one for each is needed",
+                argument="shifts",
+            )
+
+    def output(self, x: Tensor) -> Tensor:
+        for axis in self.dims or ():
+            check_axis(axis, x, "dims")  # an axis may be moved along more than once
+        return x
+
+    def keywords(self) -> dict[str, Any]:
+        return {"shifts": self.shifts, "dims": self.dims or ()}

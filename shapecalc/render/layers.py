@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc
@@ -53,7 +54,7 @@ def _kinds() -> dict[str, list[type[Layer]]]:
     kinds: dict[str, list[type[Layer]]] = {}
     for name in _sorted():
         module = import_module(LAYERS[name].__module__).__doc__ or ""
-        title = module.partition("\n")[0].partition(" (torch")[0].partition(":")[0].rstrip(".")
+        title = re.split(r" \(torch|[:,;.]", module.partition("\n")[0])[0]
         kinds.setdefault(title, []).append(LAYERS[name])
     return dict(sorted(kinds.items()))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import gcd
 from typing import TypeAlias
 
-from shapecalc.symbolic.notation import PLAIN, UNICODE, text
+from shapecalc.symbolic.notation import PLAIN, UNICODE, product_key, text
 from shapecalc.symbolic.terms import ONE, Factor, Floor, Product, Symbol
 
 Dim: TypeAlias = "int | Expr"
@@ -89,7 +89,7 @@ class Expr:
         return _over_formula(self, other) if isinstance(other, Expr) else NotImplemented
 
     def __rfloordiv__(self, other: int) -> Dim:
-        return _over_formula(other, self)
+        return _over_formula(other, self) if isinstance(other, int) else NotImplemented
 
     @property
     def constant(self) -> int:
@@ -131,9 +131,7 @@ def factored(expr: Expr) -> tuple[int, Product]:
 def _leading(terms: Mapping[Product, int]) -> int:
     """The coefficient that decides the sign of a sum: that of its first product, in any fixed order."""
     products = [product for product in terms if product]
-    if len(products) > 1:
-        products.sort(key=lambda product: sorted((repr(factor), power) for factor, power in product))
-    return terms[products[0]]
+    return terms[min(products, key=product_key) if len(products) > 1 else products[0]]
 
 
 def _over_number(expr: Expr, k: int) -> Dim:

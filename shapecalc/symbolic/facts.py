@@ -118,7 +118,8 @@ def _multiplied_out(expr: Expr) -> Dim:
         terms: dict[Product, int] = {ONE: coefficient}
         for factor, power in product:
             single: dict[Product, int] = {frozenset({(factor, 1)}): 1}
-            factors = factor.terms if isinstance(factor, Expr) else single
+            inner = _multiplied_out(factor) if isinstance(factor, Expr) else None
+            factors = inner.terms if isinstance(inner, Expr) else single
             for _ in range(power):
                 terms = _times(terms, factors)
                 if len(terms) > _MOST_TERMS:

@@ -80,6 +80,16 @@ def within_product(size: Dim, notation: Notation) -> str:
     return _grouped(_text(size, notation), _PRODUCT)
 
 
+def as_factor(size: Dim, notation: Notation) -> str:
+    """A size as it is written after a sign of division: a sum or a product in parentheses."""
+    return _grouped(_text(size, notation), _FACTOR)
+
+
+def product_key(product: Product) -> str:
+    """A text that no other product has."""
+    return _product_text(product, 1, PLAIN)[0]
+
+
 def shape_text(shape: Iterable[Dim], notation: Notation = UNICODE) -> str:
     """A shape as it is printed everywhere: `1×96×54×54`."""
     return notation.by.join([within_product(size, notation) for size in shape]) or "scalar"
@@ -161,8 +171,8 @@ def _factor_text(factor: Factor, notation: Notation) -> str:
 
 def _rank(product: Product, notation: Notation) -> tuple[Any, ...]:
     """The place of a term in a sum: the highest powers first, the constant last."""
-    powers = sum(power for _, power in product)
-    return product == ONE, -powers, sorted(_order(factor, notation) for factor, _ in product)
+    degree = sum(power for _, power in product)
+    return product == ONE, -degree, sorted((_order(factor, notation), -power) for factor, power in product)
 
 
 def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
@@ -172,7 +182,7 @@ def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
         return 0, place, "" if factor.name == "N" else factor.name
     written = _factor_text(factor, PLAIN)
     by = [floor.by for floor in _floors(factor) if isinstance(floor.by, int)]
-    return (1, by[0], written) if by else (2, 0, written)
+    return (1, min(by), written) if by else (2, 0, written)
 
 
 def _floors(factor: Factor) -> list[Floor]:

@@ -31,6 +31,9 @@ class BuildError(Exception):
 
 Observe = Callable[[Row, "tuple[Any, ...]"], None]
 
+REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
+"""What torch raises to refuse a layer or an input; NotImplementedError is a RuntimeError."""
+
 
 class Network(torch.nn.Module):
     """The network of an analysis; row number i is `layers[i]`, Identity where it is a function."""
@@ -57,10 +60,12 @@ class Network(torch.nn.Module):
         return tuple(tensors[edge] for edge in self.analysis.output_edges)
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        if row.layer.reads_values and any(x.device.type == "meta" for x in arguments):
+            return tuple(sample(y, "meta") for y in row.outputs)
         call = _function(row, module) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
-        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+        except REFUSALS as error:
             raise BuildError(row, error) from error
         return tuple(_flat(outputs))
 
@@ -91,7 +96,7 @@ def _module(row: Row) -> Any:
         return _learned(row) if row.weights else torch.nn.Identity()
     try:
         return module_of(row.layer, row.arguments)
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except REFUSALS as error:
         raise BuildError(row, error) from error
 
 
@@ -112,6 +117,7 @@ def _learned(row: Row) -> Any:
 
 def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
     """torch's module of a layer's type, made of torch's arguments."""
+    arguments = {key: value for key, value in arguments.items() if key not in layer.called_with}
     if not layer.wraps:
         return getattr(torch.nn, layer.type)(**arguments)
     name, inner = layer.wraps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,15 +16,17 @@ from shapecalc.report import Mismatch, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import require_memory
-from shapecalc.torch_check.network import BuildError, Network, build, first_line, sample
+from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
+from shapecalc.torch_check.uncounted import UNCOUNTED
 
 
 def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = True) -> Verdict:
     """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
 
-    MACs are those of FlopCounterMode on `meta`, whose kernels it sees all; the fused kernels of a real
-    device it does not. `expectations` includes the published figures of the file.
+    MACs are those of FlopCounterMode on `meta`, whose kernels it sees all but for a few that it is told of;
+    the fused kernels of a real device it does not. Layers that look at values, which `meta` has not, are run
+    and counted on `device` alone. `expectations` includes the published figures of the file.
 
     Raises:
         UsageError: a size is a formula.
@@ -93,28 +96,40 @@ class _Findings:
             self.mismatches.append(Mismatch("", what, number(expected), measured))
 
     def run_on_meta(self, network: Network) -> None:
-        counter = FlopCounterMode(display=False)
+        counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
+        with without_compiler(), counter:
+            network(*self.samples("meta"), observe=self.observer(counter, reads_values=False))
+
+    def run_on(self, network: Network, device: Any) -> None:
+        """A real forward pass; weights are what the memory holds, or 0 where a layer looks at values."""
+        counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
+        matter = any(row.layer.reads_values for row in self.analysis.rows)
+        counting = counter if matter else nullcontext()
+        torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
+        try:
+            network.to_empty(device=device)
+            if matter:
+                for tensor in (*network.parameters(), *network.buffers()):
+                    tensor.zero_()
+            with without_compiler(), counting:
+                network(*self.samples(device), observe=self.observer(counter, reads_values=True))
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        finally:
+            torch.set_flush_denormal(False)
+
+    def observer(self, counter: FlopCounterMode, reads_values: bool) -> Observe:
+        """Compares the outputs of each row, and FLOPs: of the rows that look at values, or of all others."""
         counted = 0
 
         def observe(row: Row, outputs: tuple[Any, ...]) -> None:
             nonlocal counted
             before, counted = counted, counter.get_total_flops()
-            self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
+            if row.layer.reads_values is reads_values:
+                self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
             self.compare_outputs(row, outputs)
 
-        with without_compiler(), counter:
-            network(*self.samples("meta"), observe=observe)
-
-    def run_on(self, network: Network, device: Any) -> None:
-        """A real forward pass; the values of the weights are whatever the memory holds."""
-        torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
-        try:
-            network.to_empty(device=device)
-            network(*self.samples(device), observe=self.compare_outputs)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-        finally:
-            torch.set_flush_denormal(False)
+        return observe
 
     def samples(self, device: Any) -> list[Any]:
         return [sample(tensor, device) for tensor in self.analysis.inputs.values()]

@@ -1,9 +1,10 @@
 """What the property tests have to know of single layer types, one module for each file of layers.
 
 A type is drawn from its declaration alone. It is named in a module here only where something can't be read
-off its fields: `INPUTS` and `ARGUMENTS` that have to fit together, `STRICTER` refusals of shapecalc's own,
-`RARE` cases that are drawn too seldom, `TAKES_ALL` types that refuse nothing, `UNSEEN` types whose products
-torch's counter does not see, with a decomposition into products that it does.
+off its fields: `INPUTS` and `ARGUMENTS` that have to fit together (`FITTED` for some arguments only),
+`VALUES` that torch looks at, `STRICTER` refusals of shapecalc's own, `RARE` cases that are drawn too seldom,
+`TAKES_ALL` types that refuse nothing, `UNSEEN` types whose products torch's counter does not see, with a
+decomposition into products that it does.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ ARGUMENTS: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[st
     "ARGUMENTS"
 )
 """Type → its arguments, given the inputs."""
+FITTED: Mapping[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = _mapping("FITTED")
+"""Type → some of its arguments, given the inputs; they take the place of those drawn from the fields."""
+VALUES: Mapping[str, Callable[[tuple[Tensor, ...]], Mapping[int, list[int]]]] = _mapping("VALUES")
+"""Type → by the number of an input, its elements in torch; all others are zeros."""
 UNSEEN: Mapping[str, Callable[[Drawn], int]] = _mapping("UNSEEN")
 """Type → the multiply-accumulates of a draw, counted by torch in a decomposition."""
 STRICTER: list[Stricter] = _sequence("STRICTER")

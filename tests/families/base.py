@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.tensors import BYTES, Tensor
+from shapecalc.tensors import BYTES, Shape, Tensor
 
 SIZES = (4, 2, 8, 1, 6, 3)
 """Channels, features and groups: sizes that often divide each other."""
@@ -47,6 +47,19 @@ def drawn(name: str, *inputs: Tensor, **arguments: Any) -> Drawn:
 
 def rarely(draw: st.DrawFn, one_in: int) -> bool:
     return draw(st.sampled_from([False] * (one_in - 1) + [True]))
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, shape: Shape) -> Shape:
+    """The shape with one size of another value, or with an axis more or fewer."""
+    place = draw(st.integers(0, len(shape) - 1))
+    size = draw(st.sampled_from(SIZES))
+    match draw(st.sampled_from(["other", "other", "longer", "shorter"])):
+        case "longer":
+            return (*shape[:place], size, *shape[place:])
+        case "shorter" if len(shape) > 1:
+            return (*shape[:place], *shape[place + 1 :])
+    return (*shape[:place], size, *shape[place + 1 :])
 
 
 @st.composite

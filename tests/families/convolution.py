@@ -9,7 +9,7 @@ IMAGE = Tensor((2, 3, 4, 4))
 
 STRICTER = (
     Stricter(
-        "Conv2d",
+        "Conv.d",
         "padding must be a whole number of at least 0.*, not (.*-)",
         "a negative padding crops in some padding modes, and is refused by torch in `zeros`",
         drawn("Conv2d", IMAGE, out_channels=3, kernel_size=1, padding=-1, padding_mode="circular"),

@@ -28,7 +28,7 @@ STRICTER = (
     ),
 )
 
-VALUES = ("uint8", -0.5), ("uint8", 255.5), ("int8", 127.5), ("float16", 1e5), ("bfloat16", 3.4e38)
+FILLS = ("uint8", -0.5), ("uint8", 255.5), ("int8", 127.5), ("float16", 1e5), ("bfloat16", 3.4e38)
 
 RARE = (
     # Cutting off and adding at the same axis: each mode has its own bound.
@@ -40,7 +40,7 @@ RARE = (
     drawn("CircularPad1d", Tensor((1, 1, 3)), padding=[-1, 3]),
     drawn("CircularPad1d", Tensor((1, 1, 4)), padding=[-1, 3]),
     # A value must be one of the dtype, unless nothing is added.
-    *(drawn("ConstantPad1d", Tensor((2, 3, 4), dtype), padding=1, value=v) for dtype, v in VALUES),
+    *(drawn("ConstantPad1d", Tensor((2, 3, 4), dtype), padding=1, value=v) for dtype, v in FILLS),
     drawn("ConstantPad1d", Tensor((2, 3, 4), "uint8"), padding=-1, value=-1.0),
     drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-1.5),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[1, 0], value=-1.0),

@@ -7,19 +7,7 @@ from tests.families.base import Stricter, drawn
 
 STRICTER = (
     Stricter(
-        "AdaptiveAvgPool2d|AdaptiveMaxPool2d",
-        "must be a whole number of at least 1.*, not (.*\\b)?0",
-        "a size of 0 leaves nothing to compute, and is a mistake in a file",
-        drawn("AdaptiveAvgPool2d", Tensor((2, 3, 4, 4)), output_size=0),
-    ),
-    Stricter(
-        "AdaptiveAvgPool2d",
-        "an input of 3 or 4 axes is needed, not [56]",
-        "for an output of 1×1 torch takes a mean over the last two axes and never looks at the rank",
-        drawn("AdaptiveAvgPool2d", Tensor((2, 3, 4, 4, 4)), output_size=1),
-    ),
-    Stricter(
-        "MaxPool2d|AvgPool2d",
+        "(Max|Avg)Pool.d",
         "a floating-point input is needed, not u?int",
         "pooling of integers exists on the CPU alone",
         drawn("MaxPool2d", Tensor((2, 3, 4, 4), "int64"), kernel_size=2),
@@ -36,4 +24,10 @@ RARE = (
     drawn("AvgPool2d", Tensor((1, 1, 3, 3)), kernel_size=2, padding=1, ceil_mode=True),
     # Half of the kernel bounds the padding, whatever the dilation.
     drawn("MaxPool2d", Tensor((1, 1, 9, 9)), kernel_size=3, padding=2, dilation=2),
+    # Average pooling of three axes needs room for its kernel without the padding, and with ceil_mode too.
+    drawn("AvgPool3d", Tensor((1, 1, 3, 3, 3)), kernel_size=4, padding=1),
+    drawn("AvgPool3d", Tensor((1, 1, 4, 4, 4)), kernel_size=4, padding=1),
+    drawn("AvgPool3d", Tensor((1, 1, 3, 4, 4)), kernel_size=4, stride=1, ceil_mode=True),
+    drawn("AvgPool1d", Tensor((1, 1, 3)), kernel_size=4, padding=1),
+    drawn("MaxPool3d", Tensor((1, 1, 3, 3, 3)), kernel_size=4, padding=1),
 )

@@ -1,0 +1,115 @@
+"""Adaptive pooling (torch.nn, "Pooling layers"): the size out is given, the windows follow from it."""
+
+from __future__ import annotations
+
+from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.fields import Flag, PerAxis
+from shapecalc.layers.pooling import with_indices
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor
+
+
+class AdaptivePool(Layer, abstract=True):
+    """As many windows as the output has elements, between ⌊i·n/m⌋ and ⌈(i + 1)·n/m⌉ for the i-th of m."""
+
+    output_size = PerAxis(optional_items=True)
+
+    def adapt(self, x: Tensor) -> Tensor:
+        """The output; an axis whose size is null keeps it."""
+        check_rank(x, self.axes + 1, self.axes + 2)
+        check_floating(x)
+        sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
+        return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
+
+    def remark(self, x: Tensor) -> str | None:
+        """The extents of the windows, which may differ from each other."""
+        spans = {_spans(n, m) for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True) if m}
+        return f"each window reads {' or '.join(sorted(spans))} elements of an axis" if spans else None
+
+
+def _spans(n: Dim, m: int) -> str:
+    """The elements that each of m windows on an axis of n reads."""
+    if m == 1:
+        return f"all {n}"
+    if not isinstance(n, int):
+        return f"⌈{n}/{m}⌉ or one more"
+    sizes = sorted({-(-(i + 1) * n // m) - i * n // m for i in range(m)})
+    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+
+
+class AdaptiveAvgPool(AdaptivePool, abstract=True):
+    """The mean of each window."""
+
+    def output(self, x: Tensor) -> Tensor:
+        return self.adapt(x)
+
+
+class AdaptiveAvgPool1d(AdaptiveAvgPool):
+    """The mean of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
+
+    Source: torch.nn.AdaptiveAvgPool1d.
+    """
+
+    axes = 1
+    output_size = PerAxis()
+    example = example((1, 16, 100), output_size=8)
+
+
+class AdaptiveAvgPool2d(AdaptiveAvgPool):
+    """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveAvgPool2d.
+    """
+
+    axes = 2
+    example = example((1, 16, 32, 32), output_size=7)
+
+
+class AdaptiveAvgPool3d(AdaptiveAvgPool):
+    """The mean of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveAvgPool3d.
+    """
+
+    axes = 3
+    example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])
+
+
+class AdaptiveMaxPool(AdaptivePool, abstract=True):
+    """The maximum of each window."""
+
+    return_indices = Flag(False)
+
+    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return with_indices(self.adapt(x), self.return_indices)
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPool):
+    """The maximum of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
+
+    Source: torch.nn.AdaptiveMaxPool1d.
+    """
+
+    axes = 1
+    output_size = PerAxis()
+    example = example((1, 16, 100), output_size=8)
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPool):
+    """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveMaxPool2d.
+    """
+
+    axes = 2
+    example = example((1, 16, 32, 32), output_size=7)
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool):
+    """The maximum of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
+
+    Source: torch.nn.AdaptiveMaxPool3d.
+    """
+
+    axes = 3
+    example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])

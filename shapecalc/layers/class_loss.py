@@ -1,0 +1,130 @@
+"""Losses of scores for classes (torch.nn, "Loss Functions"): axis 1 has the classes, targets name them.
+
+A class that is out of range is no matter of shapes: torch finds it when it runs.
+"""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
+from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, product, result_dtype
+
+
+def without_classes(scores: Tensor) -> Shape:
+    """(N, C, *d) → (N, *d), and (C) → ()."""
+    return (*scores.shape[:1], *scores.shape[2:]) if scores.rank > 1 else ()
+
+
+def negative_log_likelihood(scores: Tensor, target: Tensor) -> Tensor:
+    """The losses of scores (N, C, *d) for classes (N, *d), or of (C) for a single class ()."""
+    check_classed(scores)
+    check_floating(scores)
+    check_classes(target)
+    check_shape(target, without_classes(scores), "target")
+    return Tensor(target.shape, scores.dtype)
+
+
+def cross_entropy(scores: Tensor, target: Tensor, ignore_index: int | None) -> Tensor:
+    """The losses of scores for classes, or for probabilities, which are of the same shape as the scores."""
+    check_classed(scores)
+    if target.rank != scores.rank:
+        return negative_log_likelihood(scores, target)
+    check_floating(scores)
+    check_target(target)
+    check_shape(target, scores.shape, "target")
+    if ignore_index is not None and ignore_index >= 0:
+        raise ArchitectureError(
+            f"ignore_index {ignore_index} is a class, but the target has probabilities",
+            argument="ignore_index",
+        )
+    return Tensor(without_classes(scores), result_dtype(scores, target))
+
+
+class LikelihoodLoss(Loss, abstract=True):
+    """−input at the target's class: input (N, C, *d) and target (N, *d), or (C) and ()."""
+
+    ignore_index = Whole(-100)
+    reduction = Reduction()
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        return self.reduced(negative_log_likelihood(input, target))
+
+
+class NLLLoss(LikelihoodLoss):
+    """−input at the target's class, of log-probabilities: input (N, C, *d) and target (N, *d), or (C) and ().
+
+    Source: torch.nn.NLLLoss.
+    """
+
+    example = example((8, 10), Tensor((8,), "int64"))
+
+
+class NLLLoss2d(LikelihoodLoss):
+    """The old name of NLLLoss. Source: torch.nn.NLLLoss2d."""
+
+    example = example((2, 10, 16, 16), Tensor((2, 16, 16), "int64"))
+
+
+class CrossEntropyLoss(Loss):
+    """−log(softmax(input)) at the target's class, or its mean over the target's probabilities.
+
+    Input (N, C, *d) with classes (N, *d) or probabilities (N, C, *d); or (C) with () or (C).
+    `label_smoothing` mixes an equal share of all classes in (Szegedy et al. 2015, arXiv:1512.00567).
+    Source: torch.nn.CrossEntropyLoss.
+    """
+
+    ignore_index = Whole(-100)
+    reduction = Reduction()
+    label_smoothing = Real(0.0, low=0, high=1)
+    example = example((8, 10), Tensor((8,), "int64"))
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        return self.reduced(cross_entropy(input, target, self.ignore_index))
+
+
+class LinearCrossEntropyLoss(Loss):
+    """CrossEntropyLoss of a Linear, whose output (N, C, *out_features) need not be kept.
+
+    Input (N, in_features) with classes (N, *out_features) or probabilities (N, C, *out_features), or
+    (in_features) with () or (C). The `options` of its chunks are left out. Source:
+    torch.nn.LinearCrossEntropyLoss.
+    """
+
+    in_features = Inferred(axis=-1)
+    num_classes = Size()
+    out_features = Sizes(())
+    bias = Flag(False)
+    reduction = Reduction()
+    ignore_index = Whole(None)
+    label_smoothing = Real(0.0, low=0, high=1)
+    example = example((8, 16), Tensor((8,), "int64"), num_classes=10)
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_rank(input, 1, 2)
+        check_floating(input, "float32")
+        if self.out_features and input.rank == 1:
+            raise ArchitectureError(
+                f"out_features need a batch axis, which the input {input} lacks", argument="out_features"
+            )
+        scores = Tensor((*input.shape[:-1], self.num_classes, *self.out_features), input.dtype)
+        if self.ignore_index is not None and target.rank == scores.rank:
+            raise ArchitectureError(
+                "ignore_index is for classes, but the target has probabilities", argument="ignore_index"
+            )
+        return self.reduced(cross_entropy(scores, target, self.ignore_index))
+
+    @property
+    def scores(self) -> Dim:
+        """How many scores one input gets."""
+        return self.num_classes * product(self.out_features)
+
+    def weights(self, input: Tensor, target: Tensor) -> Weights:
+        weights = {"linear.weight": Weight((self.scores, input.shape[-1]))}
+        return {**weights, "linear.bias": Weight((self.scores,))} if self.bias else weights
+
+    def macs(self, input: Tensor, target: Tensor, y: Tensor) -> Dim:
+        """One dot product over the input features for each score."""
+        return input.elements * self.scores

@@ -1,0 +1,46 @@
+"""How far two tensors are from each other (torch.nn, "Distance Functions")."""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_axis, example
+from shapecalc.layers.fields import Axis, Flag, Real
+from shapecalc.layers.joins import combine
+from shapecalc.tensors import Tensor, is_floating
+
+
+class CosineSimilarity(Layer):
+    """The cosine of the angle between two inputs along `dim`, which disappears; the others are broadcast.
+
+    (*, D, *) and (*, D, *) → (*, *). Source: torch.nn.CosineSimilarity.
+    """
+
+    dim = Axis(1)
+    eps = Real(1e-8, low=0)
+    example = example((2, 32), (2, 32))
+
+    def output(self, first: Tensor, second: Tensor) -> Tensor:
+        both = combine(first, second)
+        if not is_floating(both.dtype):
+            raise ArchitectureError(f"a floating-point input is needed, not {first.dtype} and {second.dtype}")
+        axis = check_axis(self.dim, both, "dim")
+        return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), both.dtype)
+
+
+class PairwiseDistance(Layer):
+    """The p-norm of the difference of two inputs along their last axis; the others are broadcast.
+
+    (*, D) and (*, D) → (*), or (*, 1) with `keepdim`. Source: torch.nn.PairwiseDistance.
+    """
+
+    p = Real(2.0)
+    eps = Real(1e-6)
+    keepdim = Flag(False)
+    example = example((2, 32), (2, 32))
+
+    def output(self, first: Tensor, second: Tensor) -> Tensor:
+        if "bool" in (first.dtype, second.dtype):
+            raise ArchitectureError(f"numbers are needed, not {first.dtype} and {second.dtype}")
+        both = combine(first, second)
+        dtype = both.dtype if is_floating(both.dtype) else "float32"
+        return Tensor((*both.shape[:-1], 1) if self.keepdim else both.shape[:-1], dtype)

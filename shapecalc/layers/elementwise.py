@@ -1,0 +1,90 @@
+"""Activations as functions, by torch's names; each is the module of the same name in capitals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.activation import ToFloating
+from shapecalc.layers.base import Elementwise, Layer, check_axes, check_floating, example
+from shapecalc.layers.fields import Axis, Choice, Real
+from shapecalc.tensors import Tensor
+
+
+class relu(Elementwise):
+    """max(x, 0). Source: torch.relu."""
+
+    function = "relu"
+
+    def output(self, x: Tensor) -> Tensor:
+        if x.dtype == "bool":
+            raise ArchitectureError("numbers are needed, not bool")
+        return x
+
+
+class sigmoid(ToFloating):
+    """1 / (1 + exp(−x)). Source: torch.sigmoid."""
+
+    function = "sigmoid"
+
+
+class tanh(ToFloating):
+    """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.tanh."""
+
+    function = "tanh"
+
+
+class Floating(Layer, abstract=True):
+    """A function of floating-point numbers."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        return x
+
+
+class gelu(Floating):
+    """x · Φ(x), Φ the normal distribution. Source: torch.nn.functional.gelu; arXiv:1606.08415."""
+
+    function = "nn.functional.gelu"
+    approximate = Choice("none", "tanh")
+
+
+class silu(Floating):
+    """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
+
+    function = "nn.functional.silu"
+
+
+class AlongAxis(Layer, abstract=True):
+    """A function of floating-point numbers that looks at all those along one axis."""
+
+    dim = Axis()
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        check_axes((self.dim,), x, "dim")
+        return x
+
+
+class softmax(AlongAxis):
+    """exp(x) divided by its sum along `dim`. Source: torch.softmax."""
+
+    function = "softmax"
+    example = example((2, 10), dim=-1)
+
+
+class log_softmax(AlongAxis):
+    """The logarithm of softmax along `dim`. Source: torch.log_softmax."""
+
+    function = "log_softmax"
+    example = example((2, 10), dim=-1)
+
+
+class dropout(Elementwise):
+    """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
+
+    function = "nn.functional.dropout"
+    p = Real(0.5, low=0, high=1)
+
+    def keywords(self) -> dict[str, Any]:
+        return {"p": self.p, "training": False}

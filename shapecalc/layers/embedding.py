@@ -1,0 +1,99 @@
+"""Embeddings (torch.nn, "Sparse Layers"): rows of a table, looked up by their numbers."""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, Weight, Weights, check_rank, example
+from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_at_least
+
+INTEGERS = ("int32", "int64")
+
+
+def check_numbers(x: Tensor, what: str) -> None:
+    """Refuse what holds no numbers of rows."""
+    if x.dtype not in INTEGERS:
+        raise ArchitectureError(
+            f"{what} of int32 or int64 is needed, not {x.dtype}",
+            hint="a dtype follows the shape of an input: 1x128:int64",
+        )
+
+
+class Table(Layer, abstract=True):
+    """A table of num_embeddings rows of embedding_dim features."""
+
+    num_embeddings = Size()
+    embedding_dim = Size()
+    padding_idx = Index(None)
+    max_norm = Real(None)
+    norm_type = Real(2.0)
+    scale_grad_by_freq = Flag(False)
+    sparse = Flag(False)
+
+    def check(self) -> None:
+        if self.padding_idx is not None:
+            rows = self.padding_idx + 1 if self.padding_idx >= 0 else -self.padding_idx
+            message = f"padding_idx {self.padding_idx} is none of the num_embeddings {{0}} rows"
+            check_at_least(self.num_embeddings, rows, message, why="padding_idx is one of the rows")
+
+    def weights(self, x: Tensor, *_: Tensor) -> Weights:
+        return {"weight": Weight((self.num_embeddings, self.embedding_dim))}
+
+
+class Embedding(Table):
+    """A row of the table for each number of the input: (*) → (*, embedding_dim).
+
+    Source: torch.nn.Embedding.
+    """
+
+    example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x, "an input")
+        return Tensor((*x.shape, self.embedding_dim))
+
+
+class EmbeddingBag(Table):
+    """The sum, the mean or the maximum of the rows of each bag: (N, L) → (N, embedding_dim).
+
+    An input of one axis is all bags one after another; a second input says where each bag starts, and with
+    `include_last_offset` where the last one ends. Source: torch.nn.EmbeddingBag.
+    """
+
+    max_norm = Table.max_norm
+    norm_type = Table.norm_type
+    scale_grad_by_freq = Table.scale_grad_by_freq
+    mode = Choice("mean", "sum", "max")
+    sparse = Table.sparse
+    include_last_offset = Flag(False)
+    padding_idx = Table.padding_idx
+    example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
+
+    def check(self) -> None:
+        super().check()
+        for name in ("scale_grad_by_freq", "sparse"):
+            if self.mode == "max" and getattr(self, name):
+                raise ArchitectureError(f"mode: max does not go with {name}: true", argument=name)
+
+    def output(self, x: Tensor, offsets: Tensor | None = None) -> Tensor:
+        check_rank(x, 1, 2)
+        check_numbers(x, "an input")
+        bags = x.shape[0] if offsets is None else self.bags(offsets)
+        if (x.rank == 1) is not (offsets is not None):
+            raise ArchitectureError(
+                f"an input of 1 axis needs offsets as a second input, and one of 2 axes takes none ({x})"
+            )
+        return Tensor((bags, self.embedding_dim))
+
+    def bags(self, offsets: Tensor) -> Dim:
+        """How many bags there are."""
+        if offsets.rank != 1:
+            raise ArchitectureError(f"offsets need 1 axis, not {offsets.rank} ({offsets})")
+        check_numbers(offsets, "a second input, the offsets,")
+        (starts,) = offsets.shape
+        if not self.include_last_offset:
+            return starts
+        message = "include_last_offset: {0} offset makes no bag, {1} are needed"
+        check_at_least(starts, 2, message, why="there is a bag")
+        return starts - 1

@@ -1,0 +1,138 @@
+"""Losses that ask for a margin between what is right and what is wrong (torch.nn, "Loss Functions")."""
+
+from __future__ import annotations
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import check_floating, check_numbers, check_rank, example
+from shapecalc.layers.fields import Real
+from shapecalc.layers.loss import (
+    Loss,
+    Reduction,
+    check_classed,
+    check_classes,
+    check_keeps_dtype,
+    check_ranks,
+    check_shape,
+    check_wide,
+    combined,
+    floating,
+)
+from shapecalc.tensors import Tensor, check_equal
+
+
+class HingeEmbeddingLoss(Loss):
+    """input where target is 1, max(0, margin − input) where it is −1. Source: torch.nn.HingeEmbeddingLoss."""
+
+    margin = Real(1.0)
+    reduction = Reduction()
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_numbers(input)
+        return self.reduced(Tensor(combined(input, target).shape, input.dtype))
+
+
+class SoftMarginLoss(Loss):
+    """log(1 + exp(−target · input)); the target may be repeated to the input, not the input.
+
+    Source: torch.nn.SoftMarginLoss.
+    """
+
+    reduction = Reduction()
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_floating(input)
+        losses = combined(input, target)
+        if losses.shape != input.shape:
+            raise ArchitectureError(f"target {target} can't be repeated to the input's {input}")
+        check_keeps_dtype(losses, input)
+        return self.reduced(losses)
+
+
+class MarginRankingLoss(Loss):
+    """max(0, margin − target · (input1 − input2)), the target 1 or −1. Source: torch.nn.MarginRankingLoss."""
+
+    margin = Real(0.0)
+    reduction = Reduction()
+    example = example((8,), (8,), (8,))
+
+    def output(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        check_ranks(input1, input2, target)
+        check_numbers(input1, input2, target)
+        return self.reduced(floating(combined(target, combined(input1, input2))))
+
+
+class MultiMarginLoss(Loss):
+    """The mean over other classes of max(0, margin − input at the target's class + input at theirs)ᵖ.
+
+    Input (N, C) and target (N), or (C) and (). Source: torch.nn.MultiMarginLoss.
+    """
+
+    p = Real(1, low=1, high=2)
+    margin = Real(1.0)
+    reduction = Reduction()
+    example = example((8, 10), Tensor((8,), "int64"))
+
+    def check(self) -> None:
+        if self.p not in (1, 2):
+            raise ArchitectureError(f"p must be 1 or 2, not {self.p:g}", argument="p")
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_rank(input, 0, 1, 2)
+        check_wide(input)
+        check_classes(target)
+        if target.rank > 1:
+            raise ArchitectureError(f"a target of N is needed, not {target}")
+        rows = input.shape[0] if input.rank == 2 else 1
+        message = f"target is {target}, but the input {input} has {{1}} rows"
+        check_equal(target.elements, rows, message, why="each row has a class")
+        check_batch(self, target)
+        return self.reduced(Tensor(target.shape, input.dtype))
+
+
+class MultiLabelMarginLoss(Loss):
+    """The mean of max(0, 1 − input at a target's class + input at another), over both.
+
+    Input (N, C), and of the same shape a target that lists classes and is filled up with −1; or both (C).
+    Source: torch.nn.MultiLabelMarginLoss.
+    """
+
+    reduction = Reduction()
+    example = example((8, 10), Tensor((8, 10), "int64"))
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_rank(input, 0, 1, 2)
+        check_wide(input)
+        check_classes(target)
+        check_shape(target, input.shape, "target")
+        rows = Tensor(input.shape[:-1], input.dtype)
+        check_batch(self, rows)
+        return self.reduced(rows)
+
+
+def check_batch(loss: Loss, losses: Tensor) -> None:
+    """Refuse losses without a batch axis where they are not reduced."""
+    if loss.reduction == "none" and not losses.rank:
+        raise ArchitectureError(
+            "reduction: none needs a batch axis, torch's kernels differ on what they give without one",
+            hint="a batch of 1 has one",
+            argument="reduction",
+        )
+
+
+class MultiLabelSoftMarginLoss(Loss):
+    """The mean over the input's last axis of BCEWithLogitsLoss, with torch's broadcasting.
+
+    Input and target (N, C) give (N). Source: torch.nn.MultiLabelSoftMarginLoss.
+    """
+
+    reduction = Reduction()
+    example = example((8, 10), (8, 10))
+
+    def output(self, input: Tensor, target: Tensor) -> Tensor:
+        check_floating(input)
+        check_numbers(target)
+        check_classed(input)
+        losses = combined(input, target)
+        # A target of more axes moves the others, but torch counts the input's from the first.
+        axis = input.rank - 1
+        return self.reduced(Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype))

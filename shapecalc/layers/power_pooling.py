@@ -1,0 +1,92 @@
+"""Power-average pooling (torch.nn, "Pooling layers"): the root of a sum of powers in each window."""
+
+from __future__ import annotations
+
+import math
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.fields import Count, Flag, PerAxis, Real
+from shapecalc.layers.pooling import check_averaged_volume, slide, windows
+from shapecalc.tensors import Tensor, Window, is_floating
+
+_LARGEST_POWERS = {"float16": 65504.0, "bfloat16": (2 - 2**-7) * 2.0**127}
+"""The largest numbers of short floats, which torch does not exceed in an exponent."""
+
+
+class LPPool(Layer, abstract=True):
+    """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
+
+    norm_type = Real()
+
+    def check(self) -> None:
+        if self.norm_type == 0:
+            raise ArchitectureError(
+                "norm_type must not be 0: there is no root of order 0", argument="norm_type"
+            )
+
+    def output(self, x: Tensor) -> Tensor:
+        for exponent in (self.norm_type, 1 / self.norm_type):
+            if _LARGEST_POWERS.get(x.dtype, math.inf) < abs(exponent) < math.inf:
+                raise ArchitectureError(
+                    f"norm_type {self.norm_type:g} is too large or too small for powers in {x.dtype}",
+                    argument="norm_type",
+                )
+        # A power makes floating-point numbers of integers.
+        return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
+
+
+class LPPool1d(LPPool):
+    """The root of the sum of powers of each window: sizes as those of AvgPool1d, without padding.
+
+    Source: torch.nn.LPPool1d; torch takes its kernel's size as one number alone.
+    """
+
+    axes = 1
+    kernel_size = Count()
+    stride = PerAxis(None)
+    ceil_mode = Flag(False)
+    example = example((1, 16, 100), norm_type=2, kernel_size=2)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        return windows((self.kernel_size,), self.stride, ceil_mode=self.ceil_mode)
+
+
+class LPPool2d(LPPool):
+    """The root of the sum of powers of each window: sizes as those of AvgPool2d, without padding.
+
+    Source: torch.nn.LPPool2d.
+    """
+
+    axes = 2
+    kernel_size = PerAxis()
+    stride = PerAxis(None)
+    ceil_mode = Flag(False)
+    example = example((1, 16, 32, 32), norm_type=2, kernel_size=2)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
+
+
+class LPPool3d(LPPool):
+    """The root of the sum of powers of each window: sizes as those of AvgPool3d, without padding.
+
+    Source: torch.nn.LPPool3d.
+    """
+
+    axes = 3
+    kernel_size = PerAxis()
+    stride = PerAxis(None)
+    ceil_mode = Flag(False)
+    example = example((1, 16, 8, 32, 32), norm_type=2, kernel_size=2)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
+
+    def output(self, x: Tensor) -> Tensor:
+        y = super().output(x)
+        check_averaged_volume(y, x.shape[-3:], self.kernel_size)
+        return y

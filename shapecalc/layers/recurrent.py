@@ -1,0 +1,226 @@
+"""Recurrent layers (torch.nn, "Recurrent Layers"): a state is carried from each step to the next.
+
+In all of them a matrix for the input and one for the state make the gates of a step: one in a plain
+network, three in a gated recurrent unit, four in a long short-term memory.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
+from shapecalc.layers.sequences import layers, sequence
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_at_least, check_equal, product
+
+
+def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "") -> dict[str, Weight]:
+    """What makes all gates of a step; `place` is the end of the names in a stack, as `_l0_reverse`."""
+    weights = {f"weight_ih{place}": Weight((gates, inputs)), f"weight_hh{place}": Weight((gates, state))}
+    if bias:
+        weights |= {f"bias_ih{place}": Weight((gates,)), f"bias_hh{place}": Weight((gates,))}
+    return weights
+
+
+def check_state(name: str, found: Tensor, needed: Tensor) -> None:
+    """Refuse an initial state that is not of the needed shape."""
+    message = f"the state {name} is {found}, and {needed} is needed"
+    if found.dtype != needed.dtype:
+        raise ArchitectureError(f"the state {name} has to be of {needed.dtype}, not {found.dtype}")
+    if found.rank != needed.rank:
+        raise ArchitectureError(message)
+    for size, wanted in zip(found.shape, needed.shape, strict=True):
+        check_equal(size, wanted, message, why=f"{name} is {needed}")
+
+
+def check_both(h: Tensor | None, c: Tensor | None) -> None:
+    """Refuse the one state without the other."""
+    if h is not None and c is None:
+        raise ArchitectureError("2 inputs: the states h and c are given together, or both left out")
+
+
+class Recurrent(Layer, abstract=True):
+    """A stack of recurrent layers, each with one direction or two.
+
+    (L, N, input_size) → (L, N, D·R), of D directions with states of R features, and the last states
+    (D·num_layers, N, R). With `batch_first` the sequences are (N, L, …), the states stay; without a batch
+    the axis N is missing. L steps of N samples go through each matrix.
+    """
+
+    gates: ClassVar[int]
+    """The gates of a step, each of hidden_size rows."""
+
+    input_size = Inferred(axis=-1)
+    hidden_size = Size()
+    num_layers = layers(1)
+    bias = Flag(True)
+    batch_first = Flag(False)
+    dropout = Real(0.0, low=0, high=1)
+    bidirectional = Flag(False)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The ends of the names of each direction's weights."""
+        return ("", "_reverse") if self.bidirectional else ("",)
+
+    @property
+    def features(self) -> Dim:
+        """The features that a state carries on, and that each direction gives out."""
+        return self.hidden_size
+
+    def output(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, ...]:
+        y, state = self.sequence_out(x), self.state(x, self.features)
+        if h is not None:
+            check_state("h", h, state)
+        return y, state
+
+    def sequence_out(self, x: Tensor) -> Tensor:
+        sequence(x, self.batch_first)
+        return Tensor((*x.shape[:-1], len(self.directions) * self.features))
+
+    def state(self, x: Tensor, features: Dim) -> Tensor:
+        """The states of all layers and directions, of that many features."""
+        batch = sequence(x, self.batch_first).batch
+        return Tensor((len(self.directions) * self.num_layers, *batch, features))
+
+    def weights(self, x: Tensor, *states: Tensor) -> Weights:
+        weights: dict[str, Weight] = {}
+        for layer in range(self.num_layers):
+            inputs = len(self.directions) * self.features if layer else x.shape[-1]
+            for direction in self.directions:
+                weights |= self.layer_weights(inputs, f"_l{layer}{direction}")
+        return weights
+
+    def layer_weights(self, inputs: Dim, place: str) -> Weights:
+        """What one layer owns for one direction."""
+        return gate_weights(self.gates * self.hidden_size, inputs, self.features, self.bias, place)
+
+    def macs(self, x: Tensor, *states: Tensor, y: Tensor) -> Dim:
+        """Each matrix once for each step of each sample."""
+        matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
+        return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
+
+
+class RNN(Recurrent):
+    """h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh) at each step, or with relu in place of tanh.
+
+    Outputs: the sequence, and the last states. Source: torch.nn.RNN; Elman 1990, Cognitive Science 14.
+    """
+
+    gates = 1
+    nonlinearity = Choice("tanh", "relu")
+    bias = Recurrent.bias
+    batch_first = Recurrent.batch_first
+    dropout = Recurrent.dropout
+    bidirectional = Recurrent.bidirectional
+    example = example((7, 2, 16), hidden_size=32)
+
+
+class GRU(Recurrent):
+    """A gated recurrent unit: a reset gate, an update gate, and a candidate for the next state.
+
+    Outputs: the sequence, and the last states. Source: torch.nn.GRU; Cho et al. 2014, arXiv:1406.1078.
+    """
+
+    gates = 3
+    example = example((7, 2, 16), hidden_size=32)
+
+
+class LSTM(Recurrent):
+    """A long short-term memory: gates for input, forgetting and output, and a candidate for the cell.
+
+    Beside the state h there is that of the cell, c, of hidden_size features; with `proj_size` a matrix more
+    makes proj_size features of h. Outputs: the sequence, the last h, and the last c.
+    Source: torch.nn.LSTM; Hochreiter & Schmidhuber 1997; Sak et al. 2014, arXiv:1402.1128.
+    """
+
+    gates = 4
+    proj_size = Count(0, minimum=0)
+    example = example((7, 2, 16), hidden_size=32, num_layers=2)
+
+    def check(self) -> None:
+        message = f"proj_size {self.proj_size} has to be smaller than hidden_size {{0}}"
+        check_at_least(self.hidden_size, self.proj_size + 1, message, why="a projection makes it smaller")
+
+    @property
+    def features(self) -> Dim:
+        return self.proj_size or self.hidden_size
+
+    def output(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, ...]:
+        check_both(h, c)
+        y, state, cell = self.sequence_out(x), self.state(x, self.features), self.state(x, self.hidden_size)
+        if h is not None and c is not None:
+            check_state("h", h, state)
+            check_state("c", c, cell)
+        return y, state, cell
+
+    def layer_weights(self, inputs: Dim, place: str) -> Weights:
+        weights = super().layer_weights(inputs, place)
+        if not self.proj_size:
+            return weights
+        return {**weights, f"weight_hr{place}": Weight((self.proj_size, self.hidden_size))}
+
+    def feed(self, x: object, *states: object) -> tuple[object, ...]:
+        return (x, states[:2], *states[2:]) if states else (x,)
+
+
+class RecurrentCell(Layer, abstract=True):
+    """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
+
+    gates: ClassVar[int]
+    input_size = Inferred(axis=-1)
+    hidden_size = Size()
+    bias = Flag(True)
+
+    def output(self, x: Tensor, h: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
+        state = self.next_state(x)
+        if h is not None:
+            check_state("h", h, state)
+        return state
+
+    def next_state(self, x: Tensor) -> Tensor:
+        check_rank(x, 1, 2)
+        check_floating(x, "float32")
+        return Tensor((*x.shape[:-1], self.hidden_size))
+
+    def weights(self, x: Tensor, *states: Tensor) -> Weights:
+        return gate_weights(self.gates * self.hidden_size, x.shape[-1], self.hidden_size, self.bias)
+
+    def macs(self, x: Tensor, *states: Tensor, y: Tensor) -> Dim:
+        """Both matrices once for each sample."""
+        return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
+
+
+class RNNCell(RecurrentCell):
+    """One step of an RNN. Source: torch.nn.RNNCell."""
+
+    gates = 1
+    nonlinearity = Choice("tanh", "relu")
+    example = example((2, 16), hidden_size=32)
+
+
+class GRUCell(RecurrentCell):
+    """One step of a GRU. Source: torch.nn.GRUCell."""
+
+    gates = 3
+    example = example((2, 16), hidden_size=32)
+
+
+class LSTMCell(RecurrentCell):
+    """One step of an LSTM; outputs: the next h, and the next c. Source: torch.nn.LSTMCell."""
+
+    gates = 4
+    example = example((2, 16), hidden_size=32)
+
+    def output(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        check_both(h, c)
+        state = self.next_state(x)
+        if h is not None and c is not None:
+            check_state("h", h, state)
+            check_state("c", c, state)
+        return state, state
+
+    def feed(self, x: object, *states: object) -> tuple[object, ...]:
+        return (x, states[:2], *states[2:]) if states else (x,)

@@ -1,0 +1,61 @@
+"""Functions that make one number of all those along some axes."""
+
+from __future__ import annotations
+
+from shapecalc.layers.base import Layer, check_axes, check_floating
+from shapecalc.layers.fields import Axes, Flag
+from shapecalc.tensors import Shape, Tensor, is_floating
+
+
+class Reduction(Layer, abstract=True):
+    """What they have in common: the axes that go, all of them unless written."""
+
+    dim = Axes(None)
+    keepdim = Flag(False)
+
+    def reduced(self, x: Tensor) -> Shape:
+        """The sizes that stay; with `keepdim` the others are 1."""
+        gone = range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
+        if self.keepdim:
+            return tuple(1 if axis in gone else size for axis, size in enumerate(x.shape))
+        return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
+
+
+class mean(Reduction):
+    """The mean along the axes `dim`, of all elements unless written. Source: torch.mean."""
+
+    function = "mean"
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        return Tensor(self.reduced(x), x.dtype)
+
+
+class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python's
+    """The sum along the axes `dim`, of all elements unless written; of whole numbers it is int64.
+
+    Source: torch.sum.
+    """
+
+    function = "sum"
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
+
+
+class amax(Reduction):
+    """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
+
+    function = "amax"
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(self.reduced(x), x.dtype)
+
+
+class amin(Reduction):
+    """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
+
+    function = "amin"
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(self.reduced(x), x.dtype)

@@ -1,0 +1,138 @@
+"""Functions that take parts of a tensor along one axis."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, check_axis, example
+from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
+from shapecalc.symbolic import Dim, Expr, least
+from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
+
+MOST_PARTS = 10_000
+"""Outputs of one layer."""
+
+
+def with_size(x: Tensor, axis: int, size: Dim) -> Tensor:
+    """The tensor with another size of one axis."""
+    return Tensor((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
+
+
+def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
+    """`count` parts along an axis, each of `size` but the last, which has what is left."""
+    if count > MOST_PARTS:
+        raise ArchitectureError(
+            f"axis {axis} of {x} would give {count} outputs; at most {MOST_PARTS} are made"
+        )
+    whole = with_size(x, axis, size)
+    return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
+
+
+def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
+    raise ArchitectureError(
+        f"how many parts {argument} {value} makes of axis {axis} of {x} depends on its size:"
+        " a number of outputs has no formula of this kind",
+        hint="give a number, or a multiple that shows it: 3*C is three parts of C",
+        argument=argument,
+    )
+
+
+class split(Layer):
+    """Parts along `dim`: of one size, the last one maybe smaller, or of the sizes listed.
+
+    n elements make ⌈n/size⌉ parts. Source: torch.split.
+    """
+
+    function = "split"
+    split_size_or_sections = SizeOrSizes()
+    dim = Axis(0)
+    example = example((2, 24, 8), split_size_or_sections=(8, 8, 8), dim=1)
+
+    def output(self, x: Tensor) -> tuple[Tensor, ...]:
+        axis = check_axis(self.dim, x, "dim")
+        size = self.split_size_or_sections
+        if isinstance(size, tuple):
+            return self.sections(x, axis, size)
+        count = -(-x.shape[axis] // size)
+        if isinstance(count, Expr):
+            no_count(x, axis, "split_size_or_sections", size)
+        return parts(x, axis, x.shape[axis] if count == 1 else size, count)
+
+    def sections(self, x: Tensor, axis: int, sizes: Shape) -> tuple[Tensor, ...]:
+        total: Dim = 0
+        for size in sizes:
+            total = total + size
+        listed = " + ".join(map(str, sizes))
+        message = f"split_size_or_sections has {listed} = {{0}} elements, axis {axis} of {x} has {{1}}"
+        check_equal(total, x.shape[axis], message, why="the parts are the whole")
+        return tuple(with_size(x, axis, size) for size in sizes)
+
+
+class chunk(Layer):
+    """About equal parts along `dim`: each has ⌈n/chunks⌉ of n elements, the last one what is left.
+
+    There may be fewer than `chunks`: 9 elements in 6 chunks are 5, of 2, 2, 2, 2 and 1. Source: torch.chunk.
+    """
+
+    function = "chunk"
+    chunks = Size()
+    dim = Axis(0)
+    example = example((2, 24, 8), chunks=3, dim=1)
+
+    def output(self, x: Tensor) -> tuple[Tensor, ...]:
+        axis = check_axis(self.dim, x, "dim")
+        n = x.shape[axis]
+        size = -(-n // self.chunks)
+        return parts(x, axis, size, self.count(x, axis, -(-n // size)))
+
+    def count(self, x: Tensor, axis: int, count: Dim) -> int:
+        """How many parts there are, ⌈n/⌈n/chunks⌉⌉."""
+        if isinstance(count, int):
+            return count
+        low = least(x.shape[axis])
+        # From n = (chunks − 1)² + 1 on, what the parts have too much is less than one part.
+        if isinstance(self.chunks, int) and low is not None and low > (self.chunks - 1) ** 2:
+            return self.chunks
+        no_count(x, axis, "chunks", self.chunks)
+
+
+class narrow(Layer):
+    """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
+
+    function = "narrow"
+    dim = Axis()
+    start = Position()
+    length = Size()
+    example = example((2, 24, 8), dim=1, start=4, length=8)
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_axis(self.dim, x, "dim")
+        n = x.shape[axis]
+        start = self.start
+        if isinstance(start, int) and start < 0:
+            message = f"start {start} lies before axis {axis} of {x}, which has {{0}} elements"
+            check_at_least(n, -start, message, why="the part starts inside")
+            start = n + start
+        message = (
+            f"start {start} and length {self.length} reach to {{1}}, axis {axis} of {x} has {{0}} elements"
+        )
+        check_at_least(n, start + self.length, message, why="the part ends inside")
+        return with_size(x, axis, self.length)
+
+
+class select(Layer):
+    """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
+
+    function = "select"
+    dim = Axis()
+    index = Position()
+    example = example((2, 24, 8), dim=1, index=0)
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_axis(self.dim, x, "dim")
+        backwards = isinstance(self.index, int) and self.index < 0
+        needed = -self.index if backwards else self.index + 1
+        message = f"index {self.index} needs {{1}} elements, axis {axis} of {x} has {{0}}"
+        check_at_least(x.shape[axis], needed, message, why="there is such an index")
+        return Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)

@@ -1,0 +1,46 @@
+"""Softmax and its kin (torch.nn, "Non-linear Activations"): elements along an axis become shares of one."""
+
+from __future__ import annotations
+
+from shapecalc.layers.base import Layer, check_axis, check_floating, check_rank, example
+from shapecalc.layers.fields import Axis
+from shapecalc.tensors import Tensor
+
+
+class AlongAxis(Layer, abstract=True):
+    """What the softmaxes have in common.
+
+    Without `dim`, torch takes axis 0 of an input of 0, 1 or 3 axes and axis 1 of any other, and warns.
+    """
+
+    dim = Axis(None)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        if self.dim is not None:
+            check_axis(self.dim, x, "dim", scalars=True)
+        return x
+
+
+class Softmax(AlongAxis):
+    """exp(x) divided by its sum along `dim`. Source: torch.nn.Softmax."""
+
+
+class Softmin(AlongAxis):
+    """exp(−x) divided by its sum along `dim`. Source: torch.nn.Softmin."""
+
+
+class LogSoftmax(AlongAxis):
+    """The logarithm of Softmax: x − log(the sum of exp(x) along `dim`). Source: torch.nn.LogSoftmax."""
+
+
+class Softmax2d(Layer):
+    """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
+
+    axes = 2
+    example = example((1, 8, 16, 16))
+
+    def output(self, x: Tensor) -> Tensor:
+        check_rank(x, 3, 4)
+        check_floating(x)
+        return x

@@ -1,0 +1,199 @@
+"""Transformers (torch.nn, "Transformer Layers"; Vaswani et al. 2017, arXiv:1706.03762).
+
+The letters are torch's: sequences of S elements at the encoder and of T at the decoder, N samples, of
+E = d_model features, and F = dim_feedforward.
+"""
+
+from __future__ import annotations
+
+from shapecalc.layers.attention import MultiheadAttention, check_heads
+from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
+from shapecalc.layers.linear import Linear
+from shapecalc.layers.sequences import Sequence, check_batch, inside, layers, sequence
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_equal
+
+
+class TransformerParts(Layer, abstract=True):
+    """The arguments of all transformers, and the two layers that they are stacked of."""
+
+    d_model = Inferred(axis=-1)
+    nhead = Size()
+    dim_feedforward = Size(2048)
+    dropout = Real(0.1, low=0, high=1)
+    activation = Choice("relu", "gelu")
+    layer_norm_eps = Real(1e-5)
+    batch_first = Flag(False)
+    norm_first = Flag(False)
+    bias = Flag(True)
+
+    @property
+    def attention(self) -> MultiheadAttention:
+        return MultiheadAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
+
+    def read(self, x: Tensor, what: str = "the input") -> Sequence:
+        """The axes of a sequence; refuses one whose features the heads do not divide."""
+        found = sequence(x, self.batch_first, what)
+        check_heads(found.features, self.nhead, ("d_model", "nhead"))
+        return found
+
+    def check_both(self, first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
+        """Refuse two sequences that do not fit each other."""
+        one, other = (self.read(x, f"the {name}") for x, name in zip((first, second), names, strict=True))
+        check_batch(one, other, " and ".join(names))
+        message = f"the {names[0]} has d_model {{1}} features, the {names[1]} {{0}}"
+        check_equal(other.features, one.features, message, why="both have d_model features")
+
+    def norm_weights(self, x: Tensor) -> Weights:
+        """What a LayerNorm over the features owns."""
+        weights = {"weight": Weight((x.shape[-1],))}
+        return {**weights, "bias": Weight((x.shape[-1],))} if self.bias else weights
+
+    def layer_weights(self, x: Tensor, *attentions: str) -> Weights:
+        """What one layer owns: its attentions, two linear maps, and a norm for each of these parts."""
+        weights: dict[str, Weight] = {}
+        for name in attentions:
+            weights |= inside(name, self.attention.weights(x))
+        hidden = Tensor((*x.shape[:-1], self.dim_feedforward))
+        weights |= inside("linear1", Linear(out_features=hidden.shape[-1], bias=self.bias).weights(x))
+        weights |= inside("linear2", Linear(out_features=x.shape[-1], bias=self.bias).weights(hidden))
+        for number in range(1, len(attentions) + 2):
+            weights |= inside(f"norm{number}", self.norm_weights(x))
+        return weights
+
+    def encoder_weights(self, x: Tensor) -> Weights:
+        return self.layer_weights(x, "self_attn")
+
+    def decoder_weights(self, x: Tensor) -> Weights:
+        return self.layer_weights(x, "self_attn", "multihead_attn")
+
+    def encoder_macs(self, x: Tensor) -> Dim:
+        """N·(4·S·E·E + 2·S·S·E + 2·S·E·F)."""
+        return self.attention.macs(x, y=x) + 2 * x.elements * self.dim_feedforward
+
+    def decoder_macs(self, x: Tensor, memory: Tensor) -> Dim:
+        """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
+        return self.encoder_macs(x) + self.attention.macs(x, memory, y=x)
+
+
+def copies(weights: Weights, number: int) -> dict[str, Weight]:
+    """What several layers own that are made alike."""
+    return {name: weight for i in range(number) for name, weight in inside(f"layers.{i}", weights).items()}
+
+
+class TransformerEncoderLayer(TransformerParts):
+    """Attention of a sequence to itself, then two linear maps, each with a shortcut and a LayerNorm.
+
+    (S, N, d_model) → the same; with `batch_first` (N, S, d_model), without a batch (S, d_model).
+    Source: torch.nn.TransformerEncoderLayer.
+    """
+
+    example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True)
+
+    def output(self, x: Tensor) -> Tensor:
+        self.read(x)
+        return x
+
+    def weights(self, x: Tensor) -> Weights:
+        return self.encoder_weights(x)
+
+    def macs(self, x: Tensor, y: Tensor) -> Dim:
+        return self.encoder_macs(x)
+
+
+class TransformerDecoderLayer(TransformerParts):
+    """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
+
+    (T, N, d_model) and a memory (S, N, d_model) → (T, N, d_model). Source: torch.nn.TransformerDecoderLayer.
+    """
+
+    example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True)
+
+    def output(self, x: Tensor, memory: Tensor) -> Tensor:
+        self.check_both(x, memory, ("target", "memory"))
+        return x
+
+    def weights(self, x: Tensor, memory: Tensor) -> Weights:
+        return self.decoder_weights(x)
+
+    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
+        return self.decoder_macs(x, memory)
+
+
+class TransformerEncoder(TransformerParts):
+    """Encoder layers one after another, made of the arguments here: (S, N, d_model) → the same.
+
+    A LayerNorm after it is torch's argument `norm`. Source: torch.nn.TransformerEncoder.
+    """
+
+    wraps = ("encoder_layer", "TransformerEncoderLayer")
+    num_layers = layers()
+    enable_nested_tensor = Flag(True)
+    mask_check = Flag(True)
+    example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        self.read(x)
+        return x
+
+    def weights(self, x: Tensor) -> Weights:
+        return copies(self.encoder_weights(x), self.num_layers)
+
+    def macs(self, x: Tensor, y: Tensor) -> Dim:
+        return self.num_layers * self.encoder_macs(x)
+
+
+class TransformerDecoder(TransformerParts):
+    """Decoder layers one after another, made of the arguments here, which all attend to one memory.
+
+    (T, N, d_model) and a memory (S, N, d_model) → (T, N, d_model). A LayerNorm after it is torch's argument
+    `norm`. Source: torch.nn.TransformerDecoder.
+    """
+
+    wraps = ("decoder_layer", "TransformerDecoderLayer")
+    num_layers = layers()
+    example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
+
+    def output(self, x: Tensor, memory: Tensor) -> Tensor:
+        self.check_both(x, memory, ("target", "memory"))
+        return x
+
+    def weights(self, x: Tensor, memory: Tensor) -> Weights:
+        return copies(self.decoder_weights(x), self.num_layers)
+
+    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
+        return self.num_layers * self.decoder_macs(x, memory)
+
+
+class Transformer(TransformerParts):
+    """An encoder and a decoder that attends to what it makes, each with a LayerNorm at its end.
+
+    A source (S, N, d_model) and a target (T, N, d_model) → (T, N, d_model). Source: torch.nn.Transformer.
+    """
+
+    nhead = Size(8)
+    num_encoder_layers = layers(6)
+    num_decoder_layers = layers(6)
+    dim_feedforward = TransformerParts.dim_feedforward
+    dropout = TransformerParts.dropout
+    activation = TransformerParts.activation
+    layer_norm_eps = TransformerParts.layer_norm_eps
+    batch_first = TransformerParts.batch_first
+    norm_first = TransformerParts.norm_first
+    bias = TransformerParts.bias
+    example = example((2, 9, 64), (2, 7, 64), batch_first=True)
+
+    def output(self, source: Tensor, target: Tensor) -> Tensor:
+        self.check_both(source, target, ("source", "target"))
+        return target
+
+    def weights(self, source: Tensor, target: Tensor) -> Weights:
+        norm = inside("norm", self.norm_weights(source))
+        encoder = copies(self.encoder_weights(source), self.num_encoder_layers) | norm
+        decoder = copies(self.decoder_weights(target), self.num_decoder_layers) | norm
+        return {**inside("encoder", encoder), **inside("decoder", decoder)}
+
+    def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
+        encoder = self.num_encoder_layers * self.encoder_macs(source)
+        return encoder + self.num_decoder_layers * self.decoder_macs(target, source)

@@ -1,0 +1,102 @@
+"""Transposed convolutions (torch.nn, "Convolution Layers"): inputs spread kernels over the output."""
+
+from __future__ import annotations
+
+from shapecalc.conditions import at_least
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
+from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, product
+
+
+class TransposedConvolution(Layer, abstract=True):
+    """What transposed convolutions of any number of spatial axes have in common.
+
+    The gradient of a convolution of the same arguments, so the kernels bear its input's channels second.
+    """
+
+    in_channels = Channels()
+    out_channels = Size()
+    kernel_size = PerAxis()
+    stride = PerAxis(1)
+    padding = PerAxis(0, minimum=0)
+    output_padding = PerAxis(0, minimum=0)
+    groups = Size(1)
+    bias = Flag(True)
+    dilation = PerAxis(1)
+    padding_mode = Choice("zeros")
+
+    def check(self) -> None:
+        check_made_by_groups(self.out_channels, self.groups)
+        for more, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if more >= max(s, d):
+                raise ArchitectureError(
+                    f"output_padding {more} must be less than stride {s} or dilation {d}",
+                    hint="a convolution makes one size of several: output_padding says which of them it was",
+                    argument="output_padding",
+                )
+
+    def output(self, x: Tensor) -> Tensor:
+        check_image(x, self)
+        *batch, channels = x.shape[: -self.axes]
+        check_seen_by_groups(channels, self.groups)
+        return Tensor((*batch, self.out_channels, *self.spread(x.shape[-self.axes :])), x.dtype)
+
+    def spread(self, space: tuple[Dim, ...]) -> list[Dim]:
+        """The sizes out: kernels from the first input element's to the last one's, less the padding."""
+        windows = zip(self.kernel_size, self.stride, self.dilation, strict=True)
+        sizes = []
+        for n, (k, s, d), p, more in zip(space, windows, self.padding, self.output_padding, strict=True):
+            size = (n - 1) * s + d * (k - 1) + 1 + more - 2 * p
+            if not at_least(size, 1, "the padding leaves something"):
+                raise ArchitectureError(
+                    f"padding {p} takes away all of the {size + 2 * p} elements that an input of {n} makes",
+                    hint="padding is cut off at both ends here: less of it, or a larger input",
+                    argument="padding",
+                )
+            sizes.append(size)
+        return sizes
+
+    def weights(self, x: Tensor) -> Weights:
+        shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)
+        weights = {"weight": Weight(shape)}
+        return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
+
+    def macs(self, x: Tensor, y: Tensor) -> Dim:
+        """Once per input element: a kernel's worth of products for each output channel of its group."""
+        return x.elements * (self.out_channels // self.groups) * product(self.kernel_size)
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """Each element of a sequence spreads a learned kernel over a longer one.
+
+    (N, C, L) → (N, out_channels, L') with L' as H' in ConvTranspose2d. Source: torch.nn.ConvTranspose1d.
+    """
+
+    axes = 1
+    example = example((1, 16, 50), out_channels=8, kernel_size=4, stride=2, padding=1)
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """Each element of an image spreads a learned kernel over a larger one.
+
+    (N, C, H, W) → (N, out_channels, H', W') with H' = (H − 1)·s + k − p + output_padding, where
+    p = 2·padding and k = dilation·(kernel_size − 1) + 1. Source: torch.nn.ConvTranspose2d;
+    Dumoulin & Visin 2016, arXiv:1603.07285, chapter 4.
+    """
+
+    axes = 2
+    example = example((1, 64, 16, 16), out_channels=32, kernel_size=2, stride=2)
+
+
+class ConvTranspose3d(TransposedConvolution):
+    """Each element of a volume spreads a learned kernel over a larger one.
+
+    (N, C, D, H, W) → (N, out_channels, D', H', W') with D' as H' in ConvTranspose2d.
+    Source: torch.nn.ConvTranspose3d.
+    """
+
+    axes = 3
+    example = example((1, 16, 4, 8, 8), out_channels=8, kernel_size=2, stride=2)

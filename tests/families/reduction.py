@@ -1,0 +1,23 @@
+"""Draws for `shapecalc/layers/reduction.py`."""
+
+from __future__ import annotations
+
+from shapecalc.tensors import Tensor
+from tests.families.base import drawn
+
+RARE = tuple(
+    case
+    for name in ("mean", "sum", "amax", "amin")
+    for case in (
+        drawn(name, Tensor(())),
+        drawn(name, Tensor(()), dim=0),
+        drawn(name, Tensor(()), dim=[-1], keepdim=True),
+        drawn(name, Tensor(()), dim=1),
+        drawn(name, Tensor(()), dim=[0, -1]),
+        drawn(name, Tensor((2, 3)), keepdim=True),
+        drawn(name, Tensor((2, 3)), dim=[0, -2]),
+        drawn(name, Tensor((2, 3), "bool"), dim=1),
+        drawn(name, Tensor((2, 3), "uint8"), dim=1),
+        drawn(name, Tensor((2, 3), "float16"), dim=1),
+    )
+)

@@ -1,0 +1,626 @@
+"""The inputs that a network takes, those that give an output, and why: against runs, torch and plain sets."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc import Analysis, ArchitectureError, zoo
+from shapecalc.analysis.domain import Domain, domain, inputs_that_give
+from shapecalc.analysis.general import in_general
+from shapecalc.analysis.sizesets import EVERY, SizeSet
+from shapecalc.analysis.solving import Box, solve
+from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
+from shapecalc.engine import inputs_of
+from shapecalc.symbolic import Dim, number, symbol
+from shapecalc.tensors import Tensor, Window
+from shapecalc.torch_check.network import BuildError, build, sample
+from tests.command import Command, Finished
+from tests.test_formulas import Sizes, concrete, networks, read
+from tests.test_taught import TAUGHT
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """Where a test writes its file."""
+    return tmp_path / "net.yaml"
+
+
+@cache
+def general(file: str) -> Analysis:
+    """A network of the zoo, or of a text, with symbols in its inputs."""
+    architecture = shapecalc.load(file) if file in zoo.names() else shapecalc.parse(file)
+    return in_general(architecture, inputs_of(architecture), {})
+
+
+def accepts(analysis: Analysis, h: int, w: int) -> bool:
+    return concrete(analysis.architecture, analysis.inputs, {"H": h, "W": w}) is not None
+
+
+def within(boxes: Sequence[Box], conditions: Iterable[Condition], sizes: Sizes) -> bool:
+    """Whether sizes are in one of the boxes and meet the conditions that are left open."""
+    inside = any(all(n in box.get(name, EVERY) for name, n in sizes.items()) for box in boxes)
+    return inside and all(condition.permits(sizes) for condition in conditions)
+
+
+# The smallest input of every network of the zoo; all of them are convolutional.
+
+SMALLEST = {
+    **dict.fromkeys(["alexnet", "alexnet-slim", "nin"], 67),
+    **dict.fromkeys(["vgg11", "vgg11-small"], 32),
+    **dict.fromkeys(["resnet18", "googlenet"], 1),
+    **dict.fromkeys(["lenet-maxpool", "lenet-batchnorm"], 16),
+    "densenet": 29,
+    "lenet": 28,
+}
+"""Height and width, by hand: the last of three poolings by 3 with stride 2 needs 3 elements, so 7, so 15;
+15 windows of 11 with stride 4 span 4·14 + 11 = 67."""
+
+
+def smaller(n: int) -> list[tuple[int, int]]:
+    """Heights and widths just below n × n."""
+    return [(h, w) for h, w in ((n - 1, n), (n, n - 1), (n - 1, n - 1)) if h and w]
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_smallest_input(name: str) -> None:
+    analysis, n = general(name), SMALLEST[name]
+    assert domain(analysis).smallest == {"H": n, "W": n}
+    assert accepts(analysis, n, n)
+    assert not any(accepts(analysis, h, w) for h, w in smaller(n))
+
+
+def run_in_torch(analysis: Analysis, shape: Sequence[Dim]) -> None:
+    """The module of an analysis, fed with a tensor of any shape on `meta`."""
+    network = build(analysis)
+    with torch.inference_mode():
+        network(sample(Tensor(tuple(shape)), "meta"), observe=lambda *_: None)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_smallest_input_in_torch(name: str) -> None:
+    """Torch takes it, and fails with less in the layer whose condition decides."""
+    analysis, n = general(name), SMALLEST[name]
+    found = concrete(analysis.architecture, analysis.inputs, {"H": n, "W": n})
+    assert found
+    run_in_torch(found, (1, 1, n, n))
+    for h, w in smaller(n):
+        with pytest.raises(BuildError) as caught:
+            run_in_torch(found, (1, 1, h, w))
+        assert caught.value.row.path in {c.path for c in analysis.decisive_conditions}
+
+
+# All inputs, by trying them.
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_inputs_of_the_zoo(name: str) -> None:
+    found = domain(general(name))
+    draw = random.Random(name)
+    tried = [(draw.randint(1, 80), draw.randint(1, 80)) for _ in range(400)]
+    if name == "lenet":
+        tried += [(h, w) for h in range(1, 80, 7) for w in range(1, 80, 2)]
+    for h, w in tried:
+        assert within(found.boxes, found.open, {"H": h, "W": w}) == accepts(found.analysis, h, w)
+
+
+def drawn_images(seed: int) -> list[Sizes]:
+    draw = random.Random(seed)
+    return [{"H": draw.randint(1, 80), "W": draw.randint(1, 80)} for _ in range(25)]
+
+
+images = st.builds(drawn_images, st.integers(0, 2**32))
+
+
+def drawn_domain(file: str) -> Domain:
+    """The domain of a random network without a sum in which a size of 1 may be repeated."""
+    try:
+        analysis = general(file)
+    except ArchitectureError:
+        analysis = None
+    assume(analysis and not any(condition.or_one for condition in analysis.conditions))
+    assert analysis
+    return domain(analysis)
+
+
+@given(networks(), images)
+def test_inputs_of_random_networks(file: str, images: list[Sizes]) -> None:
+    found = drawn_domain(file)
+    taken = [sizes for sizes in images if accepts(found.analysis, **{k.lower(): n for k, n in sizes.items()})]
+    assert taken == [sizes for sizes in images if within(found.boxes, found.open, sizes)]
+    if found.smallest:
+        assert accepts(found.analysis, found.smallest["H"], found.smallest["W"])
+        areas = [sizes["H"] * sizes["W"] for sizes in taken]
+        assert found.smallest["H"] * found.smallest["W"] <= min(areas, default=10**9)
+    else:
+        assert not taken
+
+
+@given(networks(), images, st.data())
+def test_inputs_that_give_the_output_of_some_layer(
+    file: str, images: list[Sizes], data: st.DataObject
+) -> None:
+    """Wanted is what one of the inputs gives, now and then a little more, or any size."""
+    found = drawn_domain(file)
+    runs = [(sizes, concrete(found.analysis.architecture, found.analysis.inputs, sizes)) for sizes in images]
+    taken = [analysis for _, analysis in runs if analysis]
+    assume(taken)
+    row = data.draw(st.integers(0, len(taken[0].rows) - 1))
+    shape = data.draw(st.sampled_from(taken)).rows[row].output.shape
+    changes = [data.draw(st.sampled_from([0, 0, 0, 0, 1, None])) for _ in shape]
+    wanted = [None if more is None else size + more for size, more in zip(shape, changes, strict=True)]
+    solutions = inputs_that_give(found, found.analysis.rows[row].output.shape, wanted)
+    assert bool(solutions.boxes) != bool(solutions.reason)
+    for sizes, analysis in runs:
+        output = analysis.rows[row].output.shape if analysis else ()
+        gives = bool(output) and all(w in (None, n) for w, n in zip(wanted, output, strict=True))
+        assert within(solutions.boxes, solutions.open, sizes) == gives
+
+
+REPEATING = "input: 1x1x9x9\nlayers:\n- add: [[MaxPool2d: 3], [MaxPool2d: 2]]\n- {}\n"
+"""A row or column of one element is repeated where the other branch has two."""
+
+
+@pytest.mark.parametrize("last", ["ReLU", "MaxPool2d: 2", "reshape: [1, 1]"])
+def test_inputs_of_a_sum_that_repeats(last: str) -> None:
+    found = domain(general(REPEATING.format(last)))
+    for h, w in itertools.product(range(1, 12), repeat=2):
+        assert within(found.boxes, found.open, {"H": h, "W": w}) == accepts(found.analysis, h, w)
+
+
+def test_the_smallest_input_has_the_fewest_elements() -> None:
+    """(H + 2)·(W + 2) = 36 also is 6·6, of 4×4 elements."""
+    padded = "Conv2d: {out_channels: 1, kernel_size: 1, padding: 1}"
+    head = "Linear: {in_features: 36, out_features: 1}"
+    found = domain(general(f"input: 1x1x8x8\nlayers: [{padded}, Flatten, {head}]"))
+    assert found.smallest == {"H": 1, "W": 10}
+
+
+def test_two_inputs_that_must_agree() -> None:
+    """The smallest ones are found, though they agree by no closed form."""
+    pair = "input: {a: 1x1x224x224, b: 1x1x224x224}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 67\n"
+    assert set((domain(general(pair)).smallest or {}).values()) == {67}
+
+
+# Conditions on one symbol and on several, solved.
+
+H, W = symbol("H"), symbol("W")
+
+CONDITIONS = [
+    Condition((H - 3) // 2, AT_LEAST, 1, ""),
+    Condition(5 - H, AT_LEAST, 1, ""),
+    Condition(-(-H // 4) * 3, EQUAL, 9, ""),
+    Condition(H // 2 * 2, EQUAL, H, ""),
+    Condition(H // 2, EQUAL, H // 3, ""),
+    Condition(H // 2, EQUAL, 5, "", or_one=True),
+    Condition((H + 1) // 3, EQUAL, (H + 2) // 4, "", or_one=True),
+    Condition(3 * H // 5 + 1, MULTIPLE, 4, ""),
+    Condition(H * (H // 3), MULTIPLE, 12, ""),
+    Condition(H * H + H // 2, MULTIPLE, 6, ""),
+    Condition(H * H * 2, EQUAL, 98, ""),
+    Condition(H * (H // 2), AT_LEAST, 40, ""),
+    Condition(H, EQUAL, 301, ""),
+    Condition(6 * H * W, MULTIPLE, 20, ""),
+    Condition((H // 2) * (W // 3), EQUAL, 12, ""),
+    Condition(4 * H * (W // 3), EQUAL, 18, ""),
+    Condition(H * (W + 2), AT_LEAST, 30, ""),
+    Condition(H * H * W, EQUAL, 72, ""),
+]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+def test_solved_conditions(condition: Condition) -> None:
+    boxes = solve(condition)
+    assert boxes is not None
+    numbers = range(1, 400) if condition.symbols == {"H"} else range(1, 50)
+    for values in itertools.product(numbers, repeat=len(condition.symbols)):
+        sizes = dict(zip(("H", "W"), values, strict=False))
+        assert within(boxes, (), sizes) == condition.permits(sizes), sizes
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition(H // 2, EQUAL, W, ""),
+        Condition(H * W - H, AT_LEAST, 3, ""),
+        Condition(H, MULTIPLE, W, ""),
+        Condition(H * H - 7 * H, EQUAL, 8, ""),
+        Condition(H // 7919 // 7927, AT_LEAST, 3, ""),
+    ],
+    ids=str,
+)
+def test_conditions_that_stay_as_they_are(condition: Condition) -> None:
+    assert solve(condition) is None
+
+
+# Sets of sizes, against Python's.
+
+UP_TO = range(1, 301)
+
+
+@st.composite
+def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
+    """A set, and what it has up to 300."""
+    start, period = draw(st.integers(1, 25)), draw(st.sampled_from([1, 1, 2, 3, 4, 6, 8, 12]))
+    members = draw(st.sets(st.integers(1, start)))
+    residues = draw(st.sets(st.integers(0, period - 1)))
+
+    def holds(n: int) -> bool:
+        return n in members if n < start else n % period in residues
+
+    return SizeSet.where(holds, start, period), {n for n in UP_TO if holds(n)}
+
+
+@given(size_sets(), size_sets())
+def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSet, set[int]]) -> None:
+    """Equal sets are equal objects: two that agree up to 300 agree everywhere."""
+    (first, numbers), (second, others) = one, two
+    assert {n for n in UP_TO if n in first} == numbers
+    assert list(itertools.takewhile(lambda n: n <= 300, first)) == sorted(numbers)
+    assert bool(first) == bool(numbers)
+    assert (first == second) == (numbers == others)
+    assert {n for n in UP_TO if n in first & second} == numbers & others
+    assert first & second == second & first
+    assert first & EVERY == first & first == first
+
+
+@given(size_sets())
+def test_ways_to_write_a_set(drawn: tuple[SizeSet, set[int]]) -> None:
+    found, numbers = drawn
+    assert eval(f"{{H for H in UP_TO if {found.ascii('H')}}}") == numbers
+    ranges = [range(p.first, (p.last or 300) + 1, p.step) for p in found.progressions()]
+    assert sorted(itertools.chain(*ranges)) == sorted(numbers)  # no number twice
+    assert (found.text("H") == "never") == (not numbers)
+
+
+@pytest.mark.parametrize(
+    ("holds", "start", "period", "text", "plain"),
+    [
+        (lambda n: n >= 63, 63, 1, "H ≥ 63", "H >= 63"),
+        (lambda n: n % 4 == 0, 1, 4, "H divisible by 4", "H % 4 == 0"),
+        (lambda n: n > 10 and n % 4 == 3, 10, 8, "H ≥ 11, H − 3 divisible by 4", "H >= 11 and H % 4 == 3"),
+        (lambda n: 28 <= n <= 31, 40, 1, "28 ≤ H ≤ 31", "28 <= H <= 31"),
+        (lambda n: n == 28, 40, 1, "H = 28", "H == 28"),
+        (lambda n: n in (2, 9) or n > 20, 21, 1, "H = 2 or H = 9 or H ≥ 21", "H == 2 or H == 9 or H >= 21"),
+        (lambda n: n in (2, 4, 6), 9, 1, "2 ≤ H ≤ 6, H divisible by 2", "2 <= H <= 6 and H % 2 == 0"),
+        (lambda n: n % 8 in (1, 2), 1, 8, "H mod 8 in 1, 2", "H % 8 in (1, 2)"),
+        (lambda _: True, 7, 12, "H ≥ 1", "H >= 1"),
+        (lambda _: False, 7, 12, "never", "False"),
+    ],
+)
+def test_texts_of_sets(holds: Any, start: int, period: int, text: str, plain: str) -> None:
+    found = SizeSet.where(holds, start, period)
+    assert (found.text("H"), found.ascii("H")) == (text, plain)
+
+
+# Elements at the end of an axis that no window reads.
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_unread_elements(ceil_mode: bool) -> None:
+    """Each window by itself: with no gaps inside or between windows, what none touches is at the end."""
+    for kernel, stride, before, after, n in itertools.product(*map(range, (1, 1, 0, 0, 1), (6, 6, 4, 4, 15))):
+        window = Window(kernel, stride, before, after, 1, ceil_mode)
+        try:
+            starts = [i * stride - before for i in range(number(window.size(n)))]
+        except ArchitectureError:
+            continue
+        reached = max(start + kernel for start in starts)
+        assert window.unread(n) == max(0, n - reached)
+        if stride <= kernel:
+            touched = {start + i for start in starts for i in range(kernel)}
+            assert window.unread(n) == len(set(range(n)) - touched)
+
+
+def test_unread_elements_of_a_kernel_with_gaps() -> None:
+    window = Window(3, 2, dilation=3)  # reads 0, 3, 6, then 2, 5, 8, …
+    assert [window.unread(n) for n in range(7, 13)] == [0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "lossless"),
+    [
+        ("MaxPool2d: {kernel_size: 3, stride: 2}", "H >= 3 and H % 2 == 1"),
+        ("Conv2d: {out_channels: 1, kernel_size: 7, stride: 4, padding: 3}", "H % 4 in (1, 2, 3, 0)"),
+        ("Conv2d: {out_channels: 1, kernel_size: 3, stride: 4}", "H >= 3 and H % 4 == 3"),
+    ],
+)
+def test_sizes_of_which_all_is_read(layer: str, lossless: str) -> None:
+    found = domain(general(f"input: 1x1x32x32\nlayers: [{layer}]"))
+    assert found.lossless
+    losing = {n for n in range(1, 100) if any(found.losses({"H": n, "W": 3}))}
+    assert {n for n in range(3, 100) if n not in found.lossless["H"]} <= losing
+    for n in range(3, 100):
+        units = {sliding.unit for sliding, _ in found.losses({"H": n, "W": 3})}
+        assert ("row" not in units) == (n in found.lossless["H"]) == read(lossless, {"H": n})
+
+
+def test_sizes_of_which_something_is_always_left() -> None:
+    """Of an even size, windows of 3 with stride 2 leave one element."""
+    found = domain(general("input: 1x1x2*hx9\nlayers: [MaxPool2d: {kernel_size: 3, stride: 2}]"))
+    assert all(list(found.losses({"h": h})) for h in range(2, 20))
+    assert not (found.lossless or {"h": True})["h"]
+
+
+# `solve`: ranges, and why there is none.
+
+
+def shown(done: Finished) -> Any:
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+def test_the_json_of_domain(run: Command) -> None:
+    found = shown(run("domain", "alexnet", "--format", "json"))
+    assert found["smallest"] == {"H": 67, "W": 67}
+    assert [(c["path"], c["condition"]) for c in found["conditions"][-2:]] == [
+        ("MaxPool2d[2]", "H >= 67"),
+        ("MaxPool2d[2]", "W >= 67"),
+    ]
+    assert found["solutions"] == [{"H": [67, None, 1], "W": [67, None, 1]}]
+    assert found["every_element_read"] == [{"H": [67, None, 32], "W": [67, None, 32]}]
+
+
+SOLVED = [
+    ("resnet18 --at b5 -o 1x512x7x7", [{"H": [193, 224, 1], "W": [193, 224, 1]}]),
+    ("resnet18 --at b5 -o Bx512x1xany", [{"H": [1, 32, 1], "W": [1, None, 1]}]),
+    ("nin --at MaxPool2d[2] -o 1x384x5x6", [{"H": [195, 226, 1], "W": [227, 258, 1]}]),
+    ("alexnet -o 1x10", [{"H": [67, None, 1], "W": [67, None, 1]}]),
+    ("vgg11 --at Flatten[0] -o 1x1024",
+     [{"H": [32, 63, 1], "W": [64, 95, 1]}, {"H": [64, 95, 1], "W": [32, 63, 1]}]),
+    ("vgg11-small --at Flatten[0] -o 1x64*49 -i 1x1xHxH", [{"H": [224, 255, 1]}]),
+    ("vgg11-small --at vgg[1] -o 1x16x9x18 -i 1x1x3*hx4*w", [{"h": [12, 13, 1], "w": [18, 18, 1]}]),
+    ("nin -o 1x100 --set classes=4*K", [{"H": [67, None, 1], "W": [67, None, 1], "K": [25, 25, 1]}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "solutions"), SOLVED)
+def test_solutions(command: str, solutions: Any, run: Command) -> None:
+    found = shown(run("solve", *command.split(), "--format", "json"))
+    assert found["solutions"] == solutions
+    assert (found["conditions"], found["reason"]) == ([], None)
+
+
+UNSOLVABLE = [
+    ("resnet18 --at b5 -o 1x511x7x7", "axis 1 is 512 whatever the input, not 511"),
+    ("resnet18 -o 1x512x7x7", "it has 2 axes, not 4"),
+    ("resnet18 --at b5 -o 1x512x0x7", "axis 2 is ⌈H/32⌉: of the inputs that work, none makes it 0, but 1"),
+    ("vgg11 --at vgg[4] -o 1x512x-1x7", "axis 2 is ⌊H/32⌋: of the inputs that work, none makes it -1, but 1"),
+    ("resnet18 --at b2 -o 1x64x5x6 -i 1x1x8*hx8*w",
+     "axis 2 is 2⋅h: of the inputs that work, none makes it 5, but 4 or 6"),
+    ("vgg11-small --at Flatten[0] -o 1x3200 -i 1x1xHxH",
+     "axis 1 is 64⋅⌊H/32⌋²: of the inputs that work, none makes it 3200, but 3136 or 4096"),
+    ("vgg11-small --at Flatten[0] -o 1x100353",
+     "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353, but 100352 or 100416"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "reason"), UNSOLVABLE)
+def test_no_solution(command: str, reason: str, run: Command) -> None:
+    found = shown(run("solve", *command.split(), "--format", "json"))
+    assert (found["solutions"], found["reason"]) == ([], reason)
+    assert f": {reason}\n" in run("solve", *command.split(), columns=300).out
+
+
+# `explain`: each derivation, read again by Python.
+
+
+def told(run: Command, *words: str) -> list[Any]:
+    layers: list[Any] = shown(run("explain", *words, "--format", "json"))["layers"]
+    return layers
+
+
+LETTERS = {2: "NF", 4: "NCHW"}
+
+
+def derived(layer: Any) -> dict[int, int]:
+    """Axis of the output → the size that is derived for it."""
+    letters = LETTERS[len(layer["output"])]
+    names = [(name, size["result"]) for size in layer["sizes"] for name in size["of"].split(", ")]
+    return {letters.index(name.removesuffix("'")): result for name, result in names}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_derivation(name: str, run: Command) -> None:
+    """The formula with the numbers put in gives the result, and the result is the figure of the row."""
+    rows = shapecalc.analyse(shapecalc.load(name)).rows
+    for row, layer in zip(rows, told(run, name), strict=True):
+        macs = [layer["macs"]] if layer["macs"] else []
+        for derivation in (*layer["sizes"], *layer["weights"], *macs):
+            assert read(derivation["values"], {}) == derivation["result"]
+        assert all(row.output.shape[axis] == size for axis, size in derived(layer).items())
+        assert {w["of"]: w["result"] for w in layer["weights"]} == {
+            name: weight.elements for name, weight in row.weights.items()
+        }
+        assert sum(derivation["result"] for derivation in macs) == row.macs
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.names() if "stated" in TAUGHT[name]])
+def test_shapes_that_the_books_print_are_unfolded(name: str, run: Command) -> None:
+    """Every size in every layer of a block is derived, or the input's own."""
+    tree = shapecalc.analyse(shapecalc.load(name)).tree
+    for node, shape in zip(tree, TAUGHT[name]["stated"], strict=True):
+        layers = told(run, name, node.path)
+        assert layers[-1]["output"] == shape
+        for layer in layers:
+            same_rank = [x for x in layer["inputs"] if len(x) == len(layer["output"])]
+            kept = {axis for axis, n in enumerate(layer["output"]) if all(x[axis] == n for x in same_rank)}
+            unfolded = derived(layer).keys() | (kept if same_rank else {0})
+            assert unfolded == set(range(len(layer["output"])))
+
+
+def test_the_textbook_s_form(run: Command) -> None:
+    words = ("explain", "nin", "nin[0].Conv2d[0]")
+    text = "⌊(n − k + p + s)/s⌋ = ⌊(224 − 11 + 0 + 4)/4⌋ = 54"
+    latex = (
+        r"\left\lfloor \frac{n - k + p + s}{s} \right\rfloor"
+        r" = \left\lfloor \frac{224 - 11 + 0 + 4}{4} \right\rfloor = 54"
+    )
+    assert f"H' = W' = {text}\n" in run(*words).out
+    assert f"H' = W' = {text}\n" in run(*words, "--format", "markdown").out
+    assert f"$H' = W' = {latex}$\n" in run(*words, "--format", "latex").out
+    assert (
+        "H' = W' = floor((n - k + p + s)/s) = floor((224 - 11 + 0 + 4)/4) = 54\n"
+        in run(*words, "--ascii").out
+    )
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_latex_is_well_formed(name: str, run: Command) -> None:
+    latex = run("explain", name, "--format", "latex").out
+    assert latex.isascii()
+    assert latex.count(r"\begin{itemize}") == latex.count(r"\end{itemize}") == len(general(name).rows)
+    assert latex.count(r"\left") == latex.count(r"\right")
+    for line in re.sub(r"\\[{}$_%#&]", "", latex).splitlines():
+        assert line.count("$") % 2 == 0
+        depths = list(itertools.accumulate({"{": 1, "}": -1}.get(character, 0) for character in line))
+        assert min(depths, default=0) >= 0
+        assert not line or depths[-1] == 0
+        assert not re.search(r"[_^]", "".join(line.split("$")[::2]))  # outside of mathematics
+
+
+def test_a_join_says_why_it_fits(run: Command) -> None:
+    assert "H₀ = H₁ = 28\n" in run("explain", "resnet18", "b3.down[0].add[0]").out
+    grow = run("explain", "densenet", "dense[0].grow[0].concat[0]").out
+    assert "C' = C₀ + C₁ = 64 + 32 = 96\n" in grow
+    assert "W₀ = W₁ = 24\n" in grow
+    assert "the inputs fit whatever the sizes are\n" in grow
+
+
+def test_the_usual_confusions_are_named(run: Command) -> None:
+    """Padding of one side and of both; parameters, and multiplications at each position."""
+    padded = run("explain", "resnet18", "b1.conv_bn[0].Conv2d[0]").out
+    assert "p is the padding of both sides together: 3 + 3 = 6\n" in padded
+    assert "3,200 parameters, the same at each of the 112×112 positions\n" in padded
+    assert "each weight multiplies once at each of the 112×112 positions\n" in padded
+    assert "p is" not in run("explain", "nin", "nin[0].Conv2d[0]").out
+    assert "positions" not in run("explain", "lenet", "Linear[0]").out
+
+
+def test_the_border_is_explained(run: Command) -> None:
+    border = run("explain", "nin", "nin[0].Conv2d[0]").out
+    assert "at the end read by no window: (224 − 11 + 0) mod 4 = 1\n" in border
+    assert "read by no window" not in run("explain", "nin", "nin[0].Conv2d[0]", "--input", "1x1x227x227").out
+
+
+def test_a_row_in_the_network_s_own_sizes(run: Command) -> None:
+    assert "1×1×H×W → " not in run("explain", "resnet18", "b5").out
+    assert "N×512×⌈H/32⌉×⌈W/32⌉ → N×512×1×1\n" in run("explain", "resnet18", "AdaptiveAvgPool2d[0]").out
+
+
+GAPS = "Conv2d: {out_channels: 2, kernel_size: 3, dilation: [2, 1], padding: 1, bias: false}"
+
+
+def test_formulas_with_formulas_put_in(run: Command, written: Path) -> None:
+    """Where the input has symbols, what is put in is a formula itself, and a sum in parentheses."""
+    written.write_text(f"input: NxCxHxW\nlayers: [{GAPS}, Flatten, Linear: 3]\n")
+    sizes = {"N": 2, "C": 3, "H": 11, "W": 13}
+    for layer in told(run, str(written)):
+        for derivation in (*layer["sizes"], *layer["weights"], *filter(None, [layer["macs"]])):
+            result = read(str(derivation["result"]), sizes)
+            assert read(derivation["values"], sizes) == result, derivation["values"]
+
+
+def test_words_in_ascii(run: Command, written: Path) -> None:
+    written.write_text(f"input: 1x3x8x8\nlayers: [{GAPS}]\n")
+    assert "2*(3 - 1) + 1 = 5\n" in run("explain", str(written), "--ascii").out
+
+
+# What can't be done, and that nothing breaks.
+
+CLAMPED = "input: 1x1x9x9\nlayers: [MaxPool2d: {kernel_size: 2, stride: 3, ceil_mode: true}]\n"
+KERNEL = "input: 1x1x9x9\nparameters: {k: 3}\nlayers:\n  - Conv2d: {out_channels: 1, kernel_size: k}\n"
+LINEAR = "input: 1x1x8x8\nlayers: [Flatten, Linear: {in_features: 64, out_features: 3}]\n"
+REFUSED = [
+    (KERNEL, "show FILE --set k=K", 1, "net.yaml:4:44: Conv2d: kernel_size must be a whole number"),
+    (KERNEL, "domain FILE --set k=kx", 2, "'kx' can't be the name of a symbol"),
+    (KERNEL, "solve FILE -o 1x1x3x3:int64", 2, "--output is sizes alone, without the dtype int64"),
+    (KERNEL, "solve FILE -o=", 2, "is no input shape"),
+    (KERNEL, "solve FILE -o 1x1x3x3 --at Conv", 2, "did you mean Conv2d[0]?"),
+    (KERNEL, "verify FILE --device meta --input Nx1xHx9", 2, "is run with numbers"),
+    (CLAMPED, "show FILE --input 1x1xHx9", 1, "a last window may lie outside of the input"),
+    (CLAMPED, "domain FILE", 1, "a last window may lie outside of the input"),
+    (CLAMPED, "solve FILE -o 1x1x3x3", 1, "a last window may lie outside of the input"),
+    (LINEAR, "explain FILE Linear[1]", 2, "did you mean Linear[0]?"),
+    (LINEAR, "explain FILE --input 1x1x8x9", 1, "in_features is written as 64, but the input has 72"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "command", "code", "message"), REFUSED)
+def test_refusals(file: str, command: str, code: int, message: str, run: Command, written: Path) -> None:
+    written.write_text(file)
+    done = run(*command.replace("FILE", str(written)).split())
+    assert done.code == code
+    assert message in done.err
+
+
+def test_an_ambiguous_end_of_a_path(run: Command) -> None:
+    for words in (
+        ["explain", "resnet18", "Conv2d[0]"],
+        ["solve", "resnet18", "-o", "1x1", "--at", "Conv2d[0]"],
+    ):
+        done = run(*words)
+        assert (done.code, done.out) == (2, "")
+        assert "'Conv2d[0]' is the end of 20 paths\n  hint: such as b1.conv_bn[0].Conv2d[0]," in done.err
+
+
+def test_a_clamped_pooling_is_explained_with_numbers(run: Command, written: Path) -> None:
+    written.write_text(CLAMPED)
+    done = run("explain", str(written))
+    assert "⌈(n − k + p)/s⌉ + 1 − 1 = ⌈(9 − 2 + 0)/3⌉ + 1 − 1 = 3\n" in done.out
+    assert "No formula for every input: MaxPool2d: ceil_mode on an input of H" in done.out
+
+
+OUTPUTS = ["", "x", "0x3", "-1x10", "1x10:float32", "1x99999999999999999999x7", "1x512xHxW", "1x512x7x7x7"]
+PLACES = ["b5", "b3.down[0].add[0].1", "b3.down[0].add[0].0", "b2.residual[0].add[0].1", "", "[", "Linear"]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_odd_outputs(output: str, run: Command) -> None:
+    for place in PLACES:
+        done = run("solve", "resnet18", f"--output={output}", "--at", place, "--format", "json")
+        assert done.code in (0, 2)
+        assert bool(done.out) == (done.code == 0) == (not done.err)
+
+
+SYMBOLIC = [
+    (LINEAR, "show FILE --input NxCxHxW"),
+    (LINEAR, "show FILE --input NxCxHxW --format json"),
+    (LINEAR, "show FILE --input 1x1xHxW --columns arguments"),
+    (LINEAR, "explain FILE --input 1x1xHxW"),
+    (CLAMPED.replace("3", "1"), "explain FILE --input 1x1xHxW"),
+    (KERNEL, "explain FILE --input NxCxH*Wx2*W+7 --format latex"),
+    (KERNEL, "domain FILE --input 1x1x(H-3)*NxW-2 --format json"),
+    ("input: 1xC\nparameters: {c: 1}\nlayers: [BatchNorm1d, Linear: c]", "explain FILE --set c=C"),
+    ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE"),
+    ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE --format markdown"),
+    ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "domain FILE --set c=K//(K-1)"),
+    ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "solve FILE --set c=5//K -o 1x2"),
+    ("input: 64\nlayers: [Linear: 3]", "domain FILE"),
+    ("input: 1x2x3x4x5x6\nlayers: [Linear: 3]", "explain FILE"),
+    ("input: {a: 1x1x8x8, b: 1x1x8x8}\nlayers: [concat: [[], b]]", "domain FILE"),
+]
+
+
+@pytest.mark.parametrize(("file", "command"), SYMBOLIC)
+def test_commands_take_symbols(file: str, command: str, run: Command, written: Path) -> None:
+    written.write_text(file)
+    done = run(*command.replace("FILE", str(written)).split())
+    assert (done.code, done.err) == (0, "")
