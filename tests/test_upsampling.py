@@ -1,4 +1,4 @@
-"""Resizing: the dtypes of torch's kernels, which take its decompositions' place, and formulas of factors."""
+"""Resizing: the dtypes that each mode takes, and the factors that have a formula."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def measured(arguments: dict[str, Any], x: Tensor) -> Tensor | None:
     return Tensor(tuple(y.shape), str(y.dtype).removeprefix("torch."))
 
 
-# While FLOPs are counted, as in all other tests, torch runs decompositions, which take any dtype.
 @pytest.mark.parametrize(("mode", "rank"), [(mode, rank) for mode, ranks in MODES.items() for rank in ranks])
 def test_dtypes_that_can_be_resized(mode: str, rank: int) -> None:
     for dtype, antialias in itertools.product(BYTES, (False, True)):

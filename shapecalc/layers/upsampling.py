@@ -145,6 +145,8 @@ class interpolate(Interpolation):
 
     function = "nn.functional.interpolate"
     mode = Choice(*Interpolation.mode.listed, "lanczos")
+    align_corners = Flag(None)
+    recompute_scale_factor = Flag(None)
     antialias = Flag(False)
     example = example((2, 4, 8, 8), scale_factor=2)
 
