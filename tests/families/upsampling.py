@@ -66,6 +66,12 @@ STRICTER = (
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("Upsample", Tensor((1, 1, 4)), scale_factor=0.1, mode="area"),
     ),
+    Stricter(
+        "interpolate",
+        "a floating-point input is needed, not|antialias needs float32",
+        "antialias to the size that there is already copies any dtype, and resizes none of these",
+        drawn("interpolate", Tensor((1, 1, 4, 4), "int64"), size=4, mode="bilinear", antialias=True),
+    ),
 )
 
 RARE = (
