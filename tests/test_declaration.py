@@ -1,4 +1,4 @@
-"""A layer type is one class: types that shapecalc lacks are declared here, and all else follows.
+"""A layer type is one class: types are declared here as if shapecalc lacked them, and all else follows.
 
 Three spatial axes, inputs that may be left out and several outputs, an integer input, and weights whose
 names hold dots: the declaration carries them from the YAML file to the verdict of torch.
@@ -17,6 +17,7 @@ from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.fields import Flag, Inferred, Size
+from shapecalc.steps import _shared
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
 from shapecalc.torch_check.verify import verify
@@ -24,12 +25,16 @@ from shapecalc.torch_check.verify import verify
 
 @pytest.fixture(autouse=True)
 def declared() -> Iterator[None]:
-    """Types that are declared inside of a test are gone after it."""
+    """Types that are declared inside of a test are gone after it; shipped ones of their names make way."""
     before = dict(LAYERS)
+    _shared.cache_clear()  # layers are kept by their types' names
+    for name in ("Conv3d", "Embedding", "LSTM", "MultiheadAttention"):
+        LAYERS.pop(name, None)
     declare()
     yield
     LAYERS.clear()
     LAYERS.update(before)
+    _shared.cache_clear()
 
 
 def declare() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
@@ -18,13 +19,12 @@ from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, pr
 
 def check_heads(features: Dim, heads: Dim, names: tuple[str, str]) -> None:
     """Refuse heads that do not divide the features; `names` are those of the two arguments."""
-    check_multiple(
-        features,
-        heads,
-        f"{names[0]} {{0}} is not divisible by {names[1]} {{1}}",
-        "each head takes an equal part of the features",
-        why="the heads divide the features",
-    )
+    if not multiple(features, heads, "the heads divide the features"):
+        raise ArchitectureError(
+            f"{names[0]} {features} is not divisible by {names[1]} {heads}",
+            hint="each head takes an equal part of the features",
+            argument=names[1],
+        )
 
 
 class MultiheadAttention(Layer):
