@@ -127,8 +127,9 @@ def test_one_symbol_for_the_features_of_all_makes_a_formula_and_two_do_not() -> 
     assert "in_proj_weight" in attention.figures((query, same)).weights
     with pytest.raises(ArchitectureError, match="no formula of this kind says which"):
         attention.figures((query, other))
-    numbers = Tensor((2, 5, 8)), Tensor((2, 5, 6))
-    assert "q_proj_weight" in attention.figures(numbers).weights
+    written = LAYERS["MultiheadAttention"](embed_dim=8, num_heads=2, batch_first=True, kdim=6)
+    eight = Tensor((symbol("N"), symbol("T"), 8))
+    assert written.figures((eight, other, eight)).weights["k_proj_weight"].shape == (8, 6)
 
 
 def test_arguments_come_in_the_order_of_torch() -> None:

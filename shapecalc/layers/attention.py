@@ -78,20 +78,22 @@ class MultiheadAttention(Layer):
     def packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
         apart = [difference(size, features) for size in others]
-        if not all(isinstance(size, int) for size in apart):
+        known = [size for size in apart if isinstance(size, int)]
+        if not any(known) and known != apart:
             raise ArchitectureError(
                 f"embed_dim {features}, kdim {others[0]} and vdim {others[1]} may be equal or not, and have"
                 " one matrix or three: no formula of this kind says which",
                 hint="give numbers, or the same symbols",
             )
-        return not any(apart)
+        return not any(known)
 
     def weights(self, *inputs: Tensor) -> Weights:
         queries, keys, values = self.sequences(*inputs)
         size = queries.features
+        kdim, vdim = self.kdim or keys.features, self.vdim or values.features
         weights = {"in_proj_weight": Weight((3 * size, size))}
-        if not self.packed(size, keys.features, values.features):
-            sizes = {"q": size, "k": keys.features, "v": values.features}
+        if not self.packed(size, kdim, vdim):
+            sizes = {"q": size, "k": kdim, "v": vdim}
             weights = {f"{name}_proj_weight": Weight((size, of)) for name, of in sizes.items()}
         if self.bias:
             weights["in_proj_bias"] = Weight((3 * size,))

@@ -12,7 +12,7 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
-from shapecalc.layers.sequences import layers, sequence
+from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal, product
 
@@ -55,7 +55,7 @@ class Recurrent(Layer, abstract=True):
 
     input_size = Inferred(axis=-1)
     hidden_size = Size()
-    num_layers = layers(1)
+    num_layers = layer_count(1)
     bias = Flag(True)
     batch_first = Flag(False)
     dropout = Real(0.0, low=0, high=1)

@@ -10,7 +10,7 @@ from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
-from shapecalc.layers.sequences import Sequence, check_batch, inside, layers, sequence
+from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal
 
@@ -134,7 +134,7 @@ class TransformerEncoder(TransformerParts):
     """
 
     wraps = ("encoder_layer", "TransformerEncoderLayer")
-    num_layers = layers()
+    num_layers = layer_count()
     enable_nested_tensor = Flag(True)
     mask_check = Flag(True)
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
@@ -158,7 +158,7 @@ class TransformerDecoder(TransformerParts):
     """
 
     wraps = ("decoder_layer", "TransformerDecoderLayer")
-    num_layers = layers()
+    num_layers = layer_count()
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
 
     def output(self, x: Tensor, memory: Tensor) -> Tensor:
@@ -179,8 +179,8 @@ class Transformer(TransformerParts):
     """
 
     nhead = Size(8)
-    num_encoder_layers = layers(6)
-    num_decoder_layers = layers(6)
+    num_encoder_layers = layer_count(6)
+    num_decoder_layers = layer_count(6)
     dim_feedforward = TransformerParts.dim_feedforward
     dropout = TransformerParts.dropout
     activation = TransformerParts.activation
