@@ -16,7 +16,8 @@ from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, symbo
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 from shapecalc.symbolic.terms import ONE, Floor
 
-AT_LEAST, EQUAL, MULTIPLE = "≥", "=", "divisible by"
+AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
+_SIGNS = {AT_LEAST: ">=", AT_MOST: "<=", EQUAL: "=="}
 
 
 class Condition(NamedTuple):
@@ -56,14 +57,22 @@ class Condition(NamedTuple):
         return symbols_in(self.left, self.right)
 
     def __str__(self) -> str:
-        return f"{text(self.left, UNICODE)} {self.relation} {text(self.right, UNICODE)}"
+        left, relation, right = self._plainly()
+        return f"{text(left, UNICODE)} {relation} {text(right, UNICODE)}"
+
+    def _plainly(self) -> tuple[Dim, str, Dim]:
+        """The condition as it is said: −L ≥ −1024 is L ≤ 1024."""
+        left, relation, right = self.left, self.relation, self.right
+        if relation == AT_LEAST and isinstance(left, Expr) and all(c < 0 for c in left.terms.values()):
+            return -left, AT_MOST, -right
+        return left, relation, right
 
     def ascii(self) -> str:
         """The condition for programs: `H >= 63`, `H*W % 784 == 0`."""
         if self.relation == MULTIPLE:
             return f"{within_product(self.left, PLAIN)} % {as_factor(self.right, PLAIN)} == 0"
-        sign = {AT_LEAST: ">=", EQUAL: "=="}[self.relation]
-        return f"{text(self.left, PLAIN)} {sign} {text(self.right, PLAIN)}"
+        left, relation, right = self._plainly()
+        return f"{text(left, PLAIN)} {_SIGNS[relation]} {text(right, PLAIN)}"
 
 
 _collected: ContextVar[list[Condition]] = ContextVar("collected")

@@ -99,7 +99,7 @@ def _inputs(
     tensors = {}
     for name, own in architecture.inputs.items():
         if name in given:
-            tensors[name] = _given_input(given[name], own, scope)
+            tensors[name] = _given_input(given[name], own)
             continue
         try:
             tensors[name] = own.tensor(scope)
@@ -108,11 +108,11 @@ def _inputs(
     return tensors
 
 
-def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
+def _given_input(given: InputText, own: InputSpec) -> Tensor:
     dtype = own.dtype or DEFAULT_DTYPE
     try:
         if isinstance(given, str):
-            return parse_input(given).tensor(scope, dtype)
+            return parse_input(given).tensor({}, dtype)  # letters are symbols, not the file's parameters
         if isinstance(given, Tensor):
             return checked(given)
         if isinstance(given, (list, tuple)) and all(type(size) in (int, Expr) for size in given):

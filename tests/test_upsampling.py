@@ -1,4 +1,4 @@
-"""The dtypes that can be resized, by torch's kernels: while it counts FLOPs, it runs decompositions."""
+"""Resizing: the dtypes that each mode takes, and the factors that have a formula."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS
+from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import BYTES, Tensor
 
 MODES = {
@@ -45,3 +48,22 @@ def test_dtypes_that_can_be_resized(mode: str, rank: int) -> None:
         x = Tensor((1, 2, 4, 5, 6)[:rank], dtype)
         arguments = {"scale_factor": 2, "mode": mode, "antialias": antialias}
         assert computed(arguments, x) == measured(arguments, x), (dtype, antialias)
+
+
+def length(n: Dim, factor: float) -> Dim:
+    return LAYERS["interpolate"](scale_factor=factor).figures((Tensor((1, 1, n)),)).outputs[0].shape[2]
+
+
+@given(st.integers(1, 2**37), st.integers(1, 2**16), st.integers(0, 16))
+def test_a_formula_of_a_factor_is_what_torch_makes(n: int, over: int, places: int) -> None:
+    factor = over / 2**places
+    assume(n * factor >= 1)
+    x = torch.empty((1, 1, n), device="meta")
+    made = torch.nn.functional.interpolate(x, scale_factor=factor).shape[2]
+    assert at(length(symbol("n"), factor), {"n": n}) == length(n, factor) == made
+
+
+@pytest.mark.parametrize("factor", [0.29, 0.7, 1 / 3, 1e-3, 2**17 + 0.5])
+def test_a_rounded_product_has_no_formula(factor: float) -> None:
+    with pytest.raises(ArchitectureError, match="no formula"):
+        length(symbol("n"), factor)

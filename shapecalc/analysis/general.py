@@ -9,37 +9,46 @@ from shapecalc.architecture import Architecture
 from shapecalc.engine import analyse
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Expr, symbol
-from shapecalc.tensors import Shape, Tensor
+from shapecalc.tensors import Tensor, is_floating
 
 _AXES = {1: ("N",), 2: ("N", "L"), 3: ("N", "C", "L"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
 """Letters of the axes of a tensor by their number: batch, channels, depth, height, width, length."""
 
 
-def generalised(inputs: Mapping[str, Tensor], batch: bool) -> dict[str, Tensor]:
+def generalised(architecture: Architecture, inputs: Mapping[str, Tensor], batch: bool) -> dict[str, Tensor]:
     """Inputs with symbols in place of their spatial sizes, and of the batch; channels and features stay.
 
-    The symbols of further inputs bear their names: `H`, `H_template`. Inputs with symbols stay as they are.
+    A size that the file has as a parameter is a symbol of its name, in all inputs. Other symbols of further
+    inputs bear the input's name: `H`, `H_template`. Inputs with symbols stay as they are.
     """
     if any(isinstance(size, Expr) for tensor in inputs.values() for size in tensor.shape):
         return dict(inputs)
     first = next(iter(inputs))
-    return {
-        name: Tensor(_general(tensor, "" if name == first else f"_{name}", batch), tensor.dtype)
-        for name, tensor in inputs.items()
-    }
+    general = {}
+    for name, tensor in inputs.items():
+        letters = _letters(tensor, "" if name == first else f"_{name}", batch)
+        texts = [expression.text for expression in architecture.inputs[name].sizes]
+        if len(texts) == tensor.rank:
+            own = [text if text in architecture.parameters else None for text in texts]
+            letters = [letter and (mine or letter) for letter, mine in zip(letters, own, strict=True)]
+        sizes = zip(letters, tensor.shape, strict=True)
+        shape = tuple(symbol(letter) if letter else size for letter, size in sizes)
+        general[name] = Tensor(shape, tensor.dtype)
+    return general
 
 
-def _general(tensor: Tensor, suffix: str, batch: bool) -> Shape:
-    letters = _AXES.get(tensor.rank, ())
+def _letters(tensor: Tensor, suffix: str, batch: bool) -> list[str | None]:
+    """A symbol for each axis that may vary."""
     # Of two axes, the second one holds the features of a table, or the words of a text.
-    varying = [2, 3, 4] if tensor.dtype.startswith("float") else [1, 2, 3, 4]
-    shape = list(tensor.shape)
+    varying = (2, 3, 4) if is_floating(tensor.dtype) else (1, 2, 3, 4)
+    letters = _AXES.get(tensor.rank, ())
+    found: list[str | None] = [None] * tensor.rank
     for axis, letter in enumerate(letters):
         if axis in varying:
-            shape[axis] = symbol(letter + suffix)
+            found[axis] = letter + suffix
         elif axis == 0 and batch:
-            shape[0] = symbol("N")
-    return tuple(shape)
+            found[axis] = "N"
+    return found
 
 
 def in_general(
@@ -53,7 +62,11 @@ def in_general(
     Raises:
         ArchitectureError: a layer can't take formulas.
     """
-    return analyse(architecture, generalised(inputs, batch), parameters)
+    general = generalised(architecture, inputs, batch)
+    # What an input decides is for the symbols to decide now.
+    decided = {text for own in architecture.inputs.values() for text in (size.text for size in own.sizes)}
+    kept = {name: value for name, value in parameters.items() if name not in decided}
+    return analyse(architecture, general, kept)
 
 
 def sizes_of(inputs: Mapping[str, Tensor], general: Mapping[str, Tensor]) -> dict[str, int]:

@@ -190,18 +190,44 @@ def _alone(factor: Factor) -> Dim:
 def _of_several(condition: Condition) -> list[Box] | None:
     """A product of sizes, each of its own symbol, beside a number: the number's divisors are theirs."""
     left, relation, right = condition[:3]
-    if condition.or_one or not isinstance(left, Expr) or not isinstance(right, int) or len(left.terms) > 1:
+    if not isinstance(left, Expr) or not isinstance(right, int):
         return None
-    ((product, coefficient),) = left.terms.items()
+    constant = left.constant if relation != MULTIPLE else 0
+    rights = {right - constant, 1 - constant} if condition.or_one and right != 1 else {right - constant}
+    parts = _parts(left - constant)
+    if parts is None or (condition.or_one and right == 1):
+        return None
+    coefficient, sizes = parts
+    boxes: list[Box] = []
+    for bound in sorted(rights):
+        found = _boxes(relation, coefficient, bound, sizes)
+        if found is None:
+            return None
+        boxes += found
+    return boxes
+
+
+def _parts(size: Dim) -> tuple[int, dict[str, Dim]] | None:
+    """A size as a coefficient and a size of each symbol alone, None where it is no such product."""
+    if not isinstance(size, Expr) or len(size.terms) > 1:
+        return None
+    ((product, coefficient),) = size.terms.items()
     parts: dict[str, Dim] = {}
     for factor, power in product:
-        size = _alone(factor)
-        names = symbols_in(size)
+        own = _alone(factor)
+        names = symbols_in(own)
         if len(names) != 1:
             return None
         (name,) = names
         for _ in range(power):
-            parts[name] = parts.get(name, 1) * size
+            parts[name] = parts.get(name, 1) * own
+    return coefficient, parts
+
+
+def _boxes(relation: str, coefficient: int, right: int, parts: Mapping[str, Dim]) -> list[Box] | None:
+    """Where the product of a coefficient and sizes has that relation to a number."""
+    if right < 1 and relation == EQUAL:
+        return []  # sizes that a network has are at least 1
     shares = _shares(relation, coefficient, right, len(parts))
     if shares is None:
         return None

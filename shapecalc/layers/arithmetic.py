@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine
 from shapecalc.tensors import Tensor, is_floating
@@ -22,8 +22,7 @@ class sub(Layer):
     example = example((2, 8, 4), (2, 1, 4))
 
     def output(self, x: Tensor, other: Tensor) -> Tensor:
-        if "bool" in (x.dtype, other.dtype):
-            raise ArchitectureError("numbers are needed to subtract, not bool")
+        check_numbers(x, other)
         return combine(x, other)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
@@ -18,13 +19,12 @@ from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, pr
 
 def check_heads(features: Dim, heads: Dim, names: tuple[str, str]) -> None:
     """Refuse heads that do not divide the features; `names` are those of the two arguments."""
-    check_multiple(
-        features,
-        heads,
-        f"{names[0]} {{0}} is not divisible by {names[1]} {{1}}",
-        "each head takes an equal part of the features",
-        why="the heads divide the features",
-    )
+    if not multiple(features, heads, "the heads divide the features"):
+        raise ArchitectureError(
+            f"{names[0]} {features} is not divisible by {names[1]} {heads}",
+            hint="each head takes an equal part of the features",
+            argument=names[1],
+        )
 
 
 class MultiheadAttention(Layer):
@@ -78,20 +78,22 @@ class MultiheadAttention(Layer):
     def packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
         apart = [difference(size, features) for size in others]
-        if not all(isinstance(size, int) for size in apart):
+        known = [size for size in apart if isinstance(size, int)]
+        if not any(known) and known != apart:
             raise ArchitectureError(
                 f"embed_dim {features}, kdim {others[0]} and vdim {others[1]} may be equal or not, and have"
                 " one matrix or three: no formula of this kind says which",
                 hint="give numbers, or the same symbols",
             )
-        return not any(apart)
+        return not any(known)
 
     def weights(self, *inputs: Tensor) -> Weights:
         queries, keys, values = self.sequences(*inputs)
         size = queries.features
+        kdim, vdim = self.kdim or keys.features, self.vdim or values.features
         weights = {"in_proj_weight": Weight((3 * size, size))}
-        if not self.packed(size, keys.features, values.features):
-            sizes = {"q": size, "k": keys.features, "v": values.features}
+        if not self.packed(size, kdim, vdim):
+            sizes = {"q": size, "k": kdim, "v": vdim}
             weights = {f"{name}_proj_weight": Weight((size, of)) for name, of in sizes.items()}
         if self.bias:
             weights["in_proj_bias"] = Weight((3 * size,))

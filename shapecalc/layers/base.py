@@ -323,16 +323,21 @@ def check_floating(x: Tensor, dtype: str | None = None) -> None:
 
 
 def check_numbers(*xs: Tensor) -> None:
-    """Refuse bool, which torch neither compares nor subtracts."""
+    """Refuse bool, which torch neither compares nor subtracts, and puts into no matrix product."""
     if any(x.dtype == "bool" for x in xs):
         raise ArchitectureError("numbers are needed, not bool")
 
 
-def check_axis(axis: int, x: Tensor, name: str) -> int:
-    """The axis counted from the first one; refuses one that the input lacks."""
-    if not -x.rank <= axis < x.rank:
-        raise _no_axis(axis, x, name)
-    return axis % x.rank
+def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:
+    """The axis counted from the first one; refuses one that the input lacks.
+
+    With `scalars`, a tensor without axes has one all the same, as in torch's reductions.
+    """
+    rank = max(x.rank, 1) if scalars else x.rank
+    if not -rank <= axis < rank:
+        has = f"has axes 0 to {x.rank - 1}" if x.rank else "has no axes"
+        raise ArchitectureError(f"{name} is {axis}, but the input {x} {has}", argument=name)
+    return axis % rank
 
 
 def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:
@@ -340,14 +345,12 @@ def check_axes(axes: Iterable[int], x: Tensor, name: str) -> tuple[int, ...]:
 
     Of a scalar they may be 0 or −1, as in most of torch's functions.
     """
-    rank = max(x.rank, 1)
     found: list[int] = []
-    for axis in axes:
-        if not -rank <= axis < rank:
-            raise _no_axis(axis, x, name)
-        if axis % rank in found:
-            raise ArchitectureError(f"{name} has axis {axis % rank} of {x} twice", argument=name)
-        found.append(axis % rank)
+    for written in axes:
+        axis = check_axis(written, x, name, scalars=True)
+        if axis in found:
+            raise ArchitectureError(f"{name} has axis {axis} of {x} twice", argument=name)
+        found.append(axis)
     return tuple(found)
 
 
@@ -359,8 +362,3 @@ def check_new_axis(axis: int, x: Tensor) -> int:
             argument="dim",
         )
     return axis % (x.rank + 1)
-
-
-def _no_axis(axis: int, x: Tensor, name: str) -> ArchitectureError:
-    has = f"has axes 0 to {x.rank - 1}" if x.rank else "has no axes"
-    return ArchitectureError(f"{name} is {axis}, but the input {x} {has}", argument=name)

@@ -1,25 +1,19 @@
-"""Activations as functions, by torch's names; each is the module of the same name in capitals."""
+"""Activations as functions, by torch's names; what they do is what the modules of these names do."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.errors import ArchitectureError
-from shapecalc.layers.activation import ToFloating
-from shapecalc.layers.base import Elementwise, Layer, check_axes, check_floating, example
+from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
+from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
 from shapecalc.tensors import Tensor
 
 
-class relu(Elementwise):
+class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
     function = "relu"
-
-    def output(self, x: Tensor) -> Tensor:
-        if x.dtype == "bool":
-            raise ArchitectureError("numbers are needed, not bool")
-        return x
 
 
 class sigmoid(ToFloating):
@@ -34,22 +28,14 @@ class tanh(ToFloating):
     function = "tanh"
 
 
-class Floating(Layer, abstract=True):
-    """A function of floating-point numbers."""
-
-    def output(self, x: Tensor) -> Tensor:
-        check_floating(x)
-        return x
-
-
-class gelu(Floating):
+class gelu(OfFloating):
     """x · Φ(x), Φ the normal distribution. Source: torch.nn.functional.gelu; arXiv:1606.08415."""
 
     function = "nn.functional.gelu"
     approximate = Choice("none", "tanh")
 
 
-class silu(Floating):
+class silu(OfFloating):
     """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
 
     function = "nn.functional.silu"
@@ -62,7 +48,7 @@ class AlongAxis(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)
-        check_axes((self.dim,), x, "dim")
+        check_axis(self.dim, x, "dim", scalars=True)
         return x
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
@@ -34,8 +35,11 @@ class Table(Layer, abstract=True):
     def check(self) -> None:
         if self.padding_idx is not None:
             rows = self.padding_idx + 1 if self.padding_idx >= 0 else -self.padding_idx
-            message = f"padding_idx {self.padding_idx} is none of the num_embeddings {{0}} rows"
-            check_at_least(self.num_embeddings, rows, message, why="padding_idx is one of the rows")
+            if not at_least(self.num_embeddings, rows, "padding_idx is one of the rows"):
+                raise ArchitectureError(
+                    f"padding_idx {self.padding_idx} is none of the {self.num_embeddings} rows",
+                    argument="padding_idx",
+                )
 
     def weights(self, x: Tensor, *_: Tensor) -> Weights:
         return {"weight": Weight((self.num_embeddings, self.embedding_dim))}

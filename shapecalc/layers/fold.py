@@ -20,6 +20,7 @@ def count(layer: Unfold | Fold, image: Shape) -> Dim:
 
 
 def check_blocks(x: Tensor) -> None:
+    """Refuse what torch neither unfolds nor folds: integers."""
     if x.dtype != "bool":
         check_floating(x)
 

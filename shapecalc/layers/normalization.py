@@ -201,7 +201,7 @@ class GroupNorm(Layer):
             "each group has an equal part of the channels",
             why="groups divide the channels",
         )
-        # torch asks for two values of a group's number in the whole batch, whatever the mode.
+        # Statistics are of one item, but torch counts a group's values in the whole batch, in evaluation too.
         values = batch * channels // self.num_groups * product(tuple(space))
         message = f"each group of {x} has {{0}} value in the whole batch: torch needs {{1}}"
         check_at_least(

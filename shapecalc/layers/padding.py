@@ -13,11 +13,16 @@ from shapecalc.layers.ranges import check_fits
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
+
+def _cut(before: int, after: int) -> int:
+    return max(-before, 0) + max(-after, 0)
+
+
 _SHORTEST: Mapping[str, Callable[[int, int], int]] = {
-    "constant": lambda *_: 1,
+    "constant": _cut,
     "reflect": lambda before, after: max(before, after) + 1,  # the border itself is not repeated
     "replicate": lambda *_: 1,
-    "circular": max,  # it is wrapped around once
+    "circular": lambda before, after: max(before, after, 0) + _cut(before, after),  # what is left goes around
 }
 """Mode of torch.nn.functional.pad → the shortest axis that can be padded by these numbers at its ends."""
 
@@ -42,10 +47,6 @@ def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
     if not at_least(n, shortest, "padding is made of the input"):
         problem = f"{written} needs an axis of at least {shortest}, not {n}"
         raise ArchitectureError(problem, argument=argument)
-    # Mirrors and copies make up for what is cut off at the other end, the other modes do not.
-    cut = max(-before, 0) + max(-after, 0)
-    if mode in ("constant", "circular") and not at_least(n, cut, "what is cut off is there"):
-        raise ArchitectureError(f"{written} cuts off more than an axis of {n} has", argument=argument)
     size = before + n + after
     if not at_least(size, 1, "something is left of the input"):
         raise ArchitectureError(f"{written} leaves nothing of an axis of {n}", argument=argument)
@@ -53,10 +54,10 @@ def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
 
 
 def check_mode(x: Tensor, axes: int, mode: str) -> None:
-    """Constants pad any tensor; what is made of the input itself pads channels, and mirrors no bool."""
+    """Constants pad any axes of any tensor; what is made of the input pads channels, and copies no bool."""
     if mode == "constant":
         return
-    check_rank(x, axes + 1, axes + 2)
+    check_rank(x, axes + 1, axes + 2, hint=f"mode {mode} pads all axes after the channels")
     if x.dtype == "bool" and mode != "circular":
         raise ArchitectureError(f"mode {mode} needs numbers, not bool")
 

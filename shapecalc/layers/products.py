@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
 
@@ -12,8 +12,7 @@ def check_factors(x: Tensor, other: Tensor) -> None:
     """Refuse branches whose elements torch doesn't multiply and sum: nothing is promoted here."""
     if x.dtype != other.dtype:
         raise ArchitectureError(f"branches of one dtype are needed, not {x.dtype} and {other.dtype}")
-    if x.dtype == "bool":
-        raise ArchitectureError("numbers are needed to multiply, not bool")
+    check_numbers(x)
 
 
 class matmul(Layer):

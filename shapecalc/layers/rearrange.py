@@ -40,7 +40,8 @@ class flatten(Layer):
 
 def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
     """One axis in place of those from start_dim to end_dim, and of none where the input is a scalar."""
-    (start,), (end,) = check_axes((start_dim,), x, "start_dim"), check_axes((end_dim,), x, "end_dim")
+    start = check_axis(start_dim, x, "start_dim", scalars=True)
+    end = check_axis(end_dim, x, "end_dim", scalars=True)
     if start > end:
         raise ArchitectureError(f"start_dim {start_dim} comes after end_dim {end_dim} in the input {x}")
     return Tensor((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]), x.dtype)
@@ -148,7 +149,8 @@ class transpose(Layer):
     example = example((2, 8, 16), dim0=1, dim1=2)
 
     def output(self, x: Tensor) -> Tensor:
-        (first,), (second,) = check_axes((self.dim0,), x, "dim0"), check_axes((self.dim1,), x, "dim1")
+        first = check_axis(self.dim0, x, "dim0", scalars=True)
+        second = check_axis(self.dim1, x, "dim1", scalars=True)
         other = {first: second, second: first}
         return Tensor(tuple(x.shape[other.get(axis, axis)] for axis in range(x.rank)), x.dtype)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
-from shapecalc.layers.sequences import layers, sequence
+from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_at_least, check_equal, product
+from shapecalc.tensors import Tensor, check_equal, product
 
 
 def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "") -> dict[str, Weight]:
@@ -54,7 +55,7 @@ class Recurrent(Layer, abstract=True):
 
     input_size = Inferred(axis=-1)
     hidden_size = Size()
-    num_layers = layers(1)
+    num_layers = layer_count(1)
     bias = Flag(True)
     batch_first = Flag(False)
     dropout = Real(0.0, low=0, high=1)
@@ -141,8 +142,11 @@ class LSTM(Recurrent):
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
     def check(self) -> None:
-        message = f"proj_size {self.proj_size} has to be smaller than hidden_size {{0}}"
-        check_at_least(self.hidden_size, self.proj_size + 1, message, why="a projection makes it smaller")
+        if not at_least(self.hidden_size, self.proj_size + 1, "a projection makes the state smaller"):
+            raise ArchitectureError(
+                f"proj_size {self.proj_size} has to be smaller than hidden_size {self.hidden_size}",
+                argument="proj_size",
+            )
 
     @property
     def features(self) -> Dim:

@@ -13,7 +13,7 @@ from shapecalc.tensors import Shape, Tensor, check_equal, product
 MOST_LAYERS = 10_000  # of one stack: each has weights of its own, which are listed
 
 
-def layers(default: int | None = None) -> Count:
+def layer_count(default: int | None = None) -> Count:
     """The argument that says how many layers are stacked."""
     return Count(most=MOST_LAYERS) if default is None else Count(default, most=MOST_LAYERS)
 

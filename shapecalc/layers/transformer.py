@@ -10,7 +10,7 @@ from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
-from shapecalc.layers.sequences import Sequence, check_batch, inside, layers, sequence
+from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal
 
@@ -40,7 +40,8 @@ class TransformerParts(Layer, abstract=True):
 
     def check_both(self, first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
         """Refuse two sequences that do not fit each other."""
-        one, other = (self.read(x, f"the {name}") for x, name in zip((first, second), names, strict=True))
+        one = self.read(first, f"the {names[0]}")
+        other = sequence(second, self.batch_first, f"the {names[1]}")
         check_batch(one, other, " and ".join(names))
         message = f"the {names[0]} has d_model {{1}} features, the {names[1]} {{0}}"
         check_equal(other.features, one.features, message, why="both have d_model features")
@@ -74,7 +75,12 @@ class TransformerParts(Layer, abstract=True):
 
     def decoder_macs(self, x: Tensor, memory: Tensor) -> Dim:
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
-        return self.encoder_macs(x) + self.attention.macs(x, memory, y=x)
+        return self.encoder_macs(x) + self.attention.macs(x, alike(memory, x), y=x)
+
+
+def alike(x: Tensor, first: Tensor) -> Tensor:
+    """A sequence with the features of a first one, which are as many: one name for them in a formula."""
+    return Tensor((*x.shape[:-1], first.shape[-1]), x.dtype)
 
 
 def copies(weights: Weights, number: int) -> dict[str, Weight]:
@@ -128,7 +134,7 @@ class TransformerEncoder(TransformerParts):
     """
 
     wraps = ("encoder_layer", "TransformerEncoderLayer")
-    num_layers = layers()
+    num_layers = layer_count()
     enable_nested_tensor = Flag(True)
     mask_check = Flag(True)
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
@@ -152,7 +158,7 @@ class TransformerDecoder(TransformerParts):
     """
 
     wraps = ("decoder_layer", "TransformerDecoderLayer")
-    num_layers = layers()
+    num_layers = layer_count()
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
 
     def output(self, x: Tensor, memory: Tensor) -> Tensor:
@@ -173,8 +179,8 @@ class Transformer(TransformerParts):
     """
 
     nhead = Size(8)
-    num_encoder_layers = layers(6)
-    num_decoder_layers = layers(6)
+    num_encoder_layers = layer_count(6)
+    num_decoder_layers = layer_count(6)
     dim_feedforward = TransformerParts.dim_feedforward
     dropout = TransformerParts.dropout
     activation = TransformerParts.activation
@@ -182,18 +188,26 @@ class Transformer(TransformerParts):
     batch_first = TransformerParts.batch_first
     norm_first = TransformerParts.norm_first
     bias = TransformerParts.bias
-    example = example((2, 9, 64), (2, 7, 64), batch_first=True)
+    example = example(
+        (2, 9, 32),
+        (2, 7, 32),
+        nhead=4,
+        num_encoder_layers=1,
+        num_decoder_layers=1,
+        dim_feedforward=64,
+        batch_first=True,
+    )
 
     def output(self, source: Tensor, target: Tensor) -> Tensor:
         self.check_both(source, target, ("source", "target"))
-        return target
+        return alike(target, source)
 
     def weights(self, source: Tensor, target: Tensor) -> Weights:
         norm = inside("norm", self.norm_weights(source))
         encoder = copies(self.encoder_weights(source), self.num_encoder_layers) | norm
-        decoder = copies(self.decoder_weights(target), self.num_decoder_layers) | norm
+        decoder = copies(self.decoder_weights(source), self.num_decoder_layers) | norm
         return {**inside("encoder", encoder), **inside("decoder", decoder)}
 
     def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
         encoder = self.num_encoder_layers * self.encoder_macs(source)
-        return encoder + self.num_decoder_layers * self.decoder_macs(target, source)
+        return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)

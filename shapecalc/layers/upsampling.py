@@ -37,9 +37,8 @@ class Resize(Layer, abstract=True):
 
     def resized(self, x: Tensor, mode: str) -> Tensor:
         """The output, for inputs that the mode takes."""
-        check_rank(
-            x, *_RANKS.get(mode, (3, 4, 5)), hint=f"mode {mode} takes them so, batch and channels first"
-        )
+        hint = "linear is for one axis after the channels, bilinear and bicubic for two, trilinear for three"
+        check_rank(x, *_RANKS.get(mode, (3, 4, 5)), hint=hint)
         if x.dtype != "uint8" or mode not in _OF_BYTES:
             check_floating(x)
         batch, channels, *space = x.shape
@@ -49,6 +48,12 @@ class Resize(Layer, abstract=True):
             factors = for_each("scale_factor", self.scale_factor, x)
             sizes = [scaled(n, factor) for n, factor in zip(space, factors, strict=True)]
         return Tensor((batch, channels, *sizes), x.dtype)
+
+    def remark(self, x: Tensor) -> str | None:
+        factors = () if self.scale_factor is None else for_each("scale_factor", self.scale_factor, x)
+        if all(map(is_exact, factors)):
+            return None
+        return "a size is n · scale_factor, first rounded to float64, then rounded down"
 
 
 def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
@@ -63,24 +68,26 @@ def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
 
 
 def scaled(n: Dim, factor: float) -> Dim:
-    """⌊n · factor⌋, the product rounded to float64 as torch has it: 100 · 0.29 is 28, 10 · 0.7 is 7.
-
-    Of a formula, an exact product is needed: whole numbers, halves, quarters and the like.
-    """
+    """⌊n · factor⌋, the product rounded to float64 as torch has it: 100 · 0.29 is 28, 10 · 0.7 is 7."""
     if isinstance(n, int):
         size: Dim = int(n * float(factor))
-    else:
+    elif is_exact(factor):
         over, by = float(factor).as_integer_ratio()
-        if max(over, by) > _EXACT:
-            raise ArchitectureError(
-                f"scale_factor {factor} of an axis of {n}: torch rounds the product before it is rounded"
-                " down, and no formula of this kind gives that",
-                hint="give numbers, or a factor of few binary places, as 2, 1.5 or 0.25",
-                argument="scale_factor",
-            )
         size = n * over // by
+    else:
+        raise ArchitectureError(
+            f"scale_factor {factor} of an axis of {n}: torch rounds the product before it is rounded down,"
+            " and no formula of this kind gives that",
+            hint="give numbers, or a factor of few binary places, as 2, 1.5 or 0.25",
+            argument="scale_factor",
+        )
     check_at_least(size, 1, f"scale_factor {factor} leaves nothing of an axis of {n}", why="an axis is left")
     return size
+
+
+def is_exact(factor: float) -> bool:
+    """Whether products with sizes need no rounding: of whole numbers, halves, quarters and the like."""
+    return max(float(factor).as_integer_ratio()) <= _EXACT
 
 
 class Interpolation(Resize, abstract=True):
@@ -138,6 +145,8 @@ class interpolate(Interpolation):
 
     function = "nn.functional.interpolate"
     mode = Choice(*Interpolation.mode.listed, "lanczos")
+    align_corners = Flag(None)
+    recompute_scale_factor = Flag(None)
     antialias = Flag(False)
     example = example((2, 4, 8, 8), scale_factor=2)
 

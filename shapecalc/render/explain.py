@@ -41,8 +41,8 @@ def print_explanations(
 def sections(one: Explanation, notation: Notation) -> Iterator[tuple[str, list[Item]]]:
     """The parts of an explanation, each a title and lines."""
     row = one.row
-    inputs = [shape_text(x.shape, notation) for x in row.inputs]
-    yield "Input", [Item(maths=shape) for shape in inputs]
+    if row.inputs:
+        yield "Input", [Item(maths=shape_text(x.shape, notation)) for x in row.inputs]
     output = [Item(maths=shape_text(row.output.shape, notation))]
     output += [Item(maths=_chain(derivation, notation)) for derivation in one.output]
     output += [Item(words=words) for words in _about_windows(one)]
@@ -123,6 +123,8 @@ def _counted(one: Explanation) -> str:
     words = f"{count(params)} parameters" if params != 1 else "1 parameter"
     if buffers != 0:
         words += f" and {count(buffers)} elements of buffers"
+    if one.row.shared:
+        words += f"; {', '.join(sorted(one.row.shared))} shared with an earlier layer, and counted there"
     if one.positions:
         words += f", the same at each of the {shape_text(one.positions)} positions"
     return words

@@ -52,6 +52,9 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
             continue
         for number, (name, weight) in enumerate(row.weights.items()):
             guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
+            if name in row.shared:
+                yield Line((f"{guide}{name} (shared)", weight.shape, None, None))
+                continue
             counts = (None, weight.elements) if weight.buffer else (weight.elements, None)
             yield Line((guide + name, weight.shape, *counts))
 

@@ -19,6 +19,7 @@ from statistics import median
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.general import generalised
+from shapecalc.engine import inputs_of
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
@@ -83,7 +84,7 @@ def symbolic() -> list[list[str]]:
     ratios = []
     for name in zoo.names():
         architecture = shapecalc.load(name)
-        inputs = generalised(shapecalc.analyse(architecture).inputs, batch=True)
+        inputs = generalised(architecture, inputs_of(architecture), batch=True)
         ours, numbers = in_turn(
             partial(shapecalc.analyse, architecture, inputs),
             partial(shapecalc.analyse, architecture),
@@ -106,7 +107,7 @@ def _first_time(name: str) -> tuple[float, str, float, float]:
     code = (
         "import time, shapecalc; from shapecalc.analysis.general import generalised;"
         f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.inputs_of(a);"
-        "given = generalised(given, True) if {} else given;"
+        "given = generalised(a, given, True) if {} else given;"
         "t = time.perf_counter(); shapecalc.analyse(a, given); print(time.perf_counter() - t)"
     )
     times: list[float] = []

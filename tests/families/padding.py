@@ -16,8 +16,8 @@ STRICTER = (
     ),
     Stricter(
         "CircularPad.d|pad",
-        "in mode circular cuts off more than",
-        "where more is cut off than there is, torch wraps an index, and at times returns memory as it lies",
+        r"by (-\d+ and \d+|\d+ and -\d+) in mode circular needs",
+        "of more than is left beside what is cut off, torch makes memory as it lies, if anything",
         drawn("CircularPad1d", LINE, padding=(4, -7)),
     ),
     Stricter(
@@ -28,7 +28,7 @@ STRICTER = (
     ),
 )
 
-FILLS = ("uint8", -0.5), ("uint8", 255.5), ("int8", 127.5), ("float16", 1e5), ("bfloat16", 3.4e38)
+CONSTANTS = ("uint8", -0.5), ("uint8", 255.5), ("int8", 127.5), ("float16", 1e5), ("bfloat16", 3.4e38)
 
 RARE = (
     # Cutting off and adding at the same axis: each mode has its own bound.
@@ -37,8 +37,10 @@ RARE = (
         for name in ("ZeroPad1d", "ReflectionPad1d", "ReplicationPad1d", "CircularPad1d")
         for padding in ((5, -5), (-5, 5), (4, -4), (-4, 4), (3, -5), (-5, 3), (5, -4), (3, 3), (4, 4), (5, 0))
     ),
+    drawn("CircularPad1d", Tensor((1, 1, 3)), padding=[-1, 3]),
+    drawn("CircularPad1d", Tensor((1, 1, 4)), padding=[-1, 3]),
     # A value must be one of the dtype, unless nothing is added.
-    *(drawn("ConstantPad1d", Tensor((2, 3, 4), dtype), padding=1, value=v) for dtype, v in FILLS),
+    *(drawn("ConstantPad1d", Tensor((2, 3, 4), dtype), padding=1, value=v) for dtype, v in CONSTANTS),
     drawn("ConstantPad1d", Tensor((2, 3, 4), "uint8"), padding=-1, value=-1.0),
     drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-1.5),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[1, 0], value=-1.0),

@@ -110,8 +110,8 @@ STRICTER = (
     ),
     Stricter(
         "(RNN|GRU|LSTM)Cell",
-        "the state . is (\\d+)×\\1, and \\1 is needed",
-        "for an input without a batch torch takes a square matrix as a state, as if each row were one",
+        "the state . is (\\d+)×\\d+, and \\1 is needed",
+        "for an input without a batch torch takes a matrix as a state, as long as it can be broadcast",
         drawn("RNNCell", Tensor((3,)), Tensor((4, 4)), hidden_size=4),
     ),
 )

@@ -28,7 +28,7 @@ def transformed(draw: st.DrawFn, count: int) -> tuple[Tensor, ...]:
 @st.composite
 def fitted(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     """Heads that divide the features, and small maps, which are fast."""
-    return {**draw(heads("nhead", inputs)), "dim_feedforward": draw(st.sampled_from([4, 2, 8, 1, 3]))}
+    return {**draw(heads("nhead", inputs)), "dim_feedforward": draw(st.sampled_from([4, 2, 8, 1, 3, 6, 0]))}
 
 
 def fitted_stack(*names: str) -> Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]:
@@ -58,6 +58,12 @@ FITTED = {
 X = Tensor((2, 3, 4))
 
 STRICTER = (
+    Stricter(
+        "Transformer.*",
+        "dim_feedforward must be a whole number of at least 1, not 0",
+        "maps to nothing and back compute nothing",
+        drawn("TransformerEncoderLayer", Tensor((4, 4)), nhead=2, dim_feedforward=0),
+    ),
     Stricter(
         "Transformer.*",
         "(one input is|2 inputs are) needed, not [23]",

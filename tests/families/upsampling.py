@@ -67,10 +67,10 @@ STRICTER = (
         drawn("Upsample", Tensor((1, 1, 4)), scale_factor=0.1, mode="area"),
     ),
     Stricter(
-        "Upsampl.*|interpolate",
+        "interpolate",
         "a floating-point input is needed, not|antialias needs float32",
-        "torch's kernels refuse it, but not the decompositions that it runs instead while it counts FLOPs",
-        drawn("Upsample", Tensor((1, 1, 4), "int64"), size=2),
+        "antialias to the size that there is already copies any dtype, and resizes none of these",
+        drawn("interpolate", Tensor((1, 1, 4, 4), "int64"), size=4, mode="bilinear", antialias=True),
     ),
 )
 
