@@ -23,15 +23,21 @@ def bounds(dtype: str) -> tuple[float, float]:
     return -(2**bits), 2**bits - 1
 
 
-def check_fits(value: float, dtype: str, name: str) -> None:
-    """Refuse an argument that torch can't convert to the dtype; to bool, all that is not 0 is true."""
+def fits(value: float, dtype: str) -> bool:
+    """Whether torch converts a number to the dtype; to bool, all that is not 0 is true."""
     if dtype in ("bool", "float64"):
-        return
+        return True
     low, high = bounds(dtype)
     if isinstance(value, float):
         low, high = float(low), float(high)  # as torch compares them: 2.0**63 passes for an int64
-    if not low <= value <= high:
-        raise ArchitectureError(f"{name} {value} is beyond {dtype}: {low} to {high}", argument=name)
+    return low <= value <= high
+
+
+def check_fits(value: float, dtype: str, name: str) -> None:
+    """Refuse an argument that torch can't convert to the dtype."""
+    if not fits(value, dtype):
+        low, high = bounds(dtype)
+        raise ArchitectureError(f"{name} {value:g} is beyond {dtype}: {low:g} to {high:g}", argument=name)
 
 
 def computed_in(dtype: str) -> str:

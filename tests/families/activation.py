@@ -54,6 +54,9 @@ RARE = (
     drawn("RReLU", Tensor((2,), "bfloat16"), upper=GREAT["float32"]),
     drawn("RReLU", Tensor((2,)), lower=0.1, upper=0.1),
     drawn("CELU", Tensor((2,)), alpha=0),
+    # torch takes the inverse; infinity is a number of every dtype.
+    *(drawn("CELU", Tensor((2,)), alpha=alpha) for alpha in (1e-39, 2.9e-39, 3e-39, -1e-39, 5e-324)),
+    drawn("CELU", Tensor((2,), "float64"), alpha=1e-39),
 )
 
 TAKES_ALL = ("Sigmoid", "Tanh")
