@@ -62,8 +62,11 @@ class Hardtanh(OfNumbers):
     def output(self, x: Tensor) -> Tensor:
         for name in ("min_val", "max_val"):
             value = getattr(self, name)
-            # The bounds of whole numbers are made whole.
-            check_fits(value if is_floating(x.dtype) else type(value)(int(value)), x.dtype, name)
+            if not is_floating(x.dtype):
+                value = type(value)(int(value))  # the bounds of whole numbers are made whole
+            check_fits(value, x.dtype, name)
+        if x.dtype == "uint8" and self.min_val <= -1:
+            raise ArchitectureError(f"min_val {self.min_val:g} is beyond uint8", argument="min_val")
         return super().output(x)
 
 
@@ -233,6 +236,9 @@ class PReLU(Layer):
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
+
+    def check(self) -> None:
+        check_fits(self.init, "float32", "init")
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x, "float32")

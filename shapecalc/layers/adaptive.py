@@ -10,7 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_at_least, check_equal
+from shapecalc.tensors import LARGEST, Tensor, check_at_least, check_equal
 
 
 class AdaptiveLogSoftmaxWithLoss(Layer):
@@ -64,21 +64,30 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
 
     def width(self, in_features: Dim, power: int) -> Dim:
         """in_features // div_value**power; refuses 0."""
-        try:
-            divisor = self.div_value**power
-        except OverflowError:
-            divisor = math.inf
+        divisor = self.divisor(power)
         if isinstance(in_features, int):
             width: Dim = int(in_features // divisor)
         elif divisor % 1 == 0:
             width = in_features // int(divisor)
         else:
             raise ArchitectureError(f"{in_features} // {divisor:g}: no formula of this kind gives that")
-        message = f"cluster {power} has in_features // div_value**{power} = {{0}} elements"
+        message = f"cluster {power} has in_features // {divisor:g} = {{0}} elements"
         check_at_least(
             width, 1, message, "a smaller div_value, or fewer cutoffs", why="a cluster has elements"
         )
         return width
+
+    def divisor(self, power: int) -> float:
+        """div_value**power; refuses what makes too much or nothing of every number of features."""
+        try:
+            divisor = self.div_value**power
+        except OverflowError:
+            divisor = math.inf
+        if not 1 / LARGEST < divisor < math.inf:
+            raise ArchitectureError(
+                f"div_value {self.div_value:g} to the power of {power} is no divisor", argument="div_value"
+            )
+        return divisor
 
     def weights(self, input: Tensor, target: Tensor) -> Weights:
         features = input.shape[-1]

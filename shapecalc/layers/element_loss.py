@@ -16,6 +16,7 @@ from shapecalc.layers.loss import (
     expanded,
     floating,
 )
+from shapecalc.layers.ranges import check_fits
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
@@ -160,6 +161,7 @@ class GaussianNLLLoss(Loss):
         check_numbers(input, target)
         if not is_floating(var.dtype):
             raise ArchitectureError(f"a floating-point var is needed, not {var.dtype}")
+        check_fits(self.eps, var.dtype, "eps")
         if var.rank == input.rank - 1:
             check_shape(var, input.shape[:-1], "var")
             var = Tensor((*var.shape, 1), var.dtype)

@@ -17,6 +17,7 @@ from shapecalc.layers.loss import (
     combined,
     floating,
 )
+from shapecalc.layers.ranges import check_fits
 from shapecalc.tensors import Tensor, check_equal
 
 
@@ -28,6 +29,7 @@ class HingeEmbeddingLoss(Loss):
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input)
+        check_fits(float(self.margin), input.dtype, "margin")
         return self.reduced(Tensor(combined(input, target).shape, input.dtype))
 
 
@@ -79,6 +81,7 @@ class MultiMarginLoss(Loss):
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_rank(input, 0, 1, 2)
         check_wide(input)
+        check_fits(float(self.margin), input.dtype, "margin")
         check_classes(target)
         if target.rank > 1:
             raise ArchitectureError(f"a target of N is needed, not {target}")

@@ -28,9 +28,9 @@ def fits(value: float, dtype: str) -> bool:
     if dtype in ("bool", "float64"):
         return True
     low, high = bounds(dtype)
-    if isinstance(value, float):
-        low, high = float(low), float(high)  # as torch compares them: 2.0**63 passes for an int64
-    return low <= value <= high
+    if type(value) is int:
+        return (-high if dtype == "uint8" else low) <= value <= high  # there, −1 is 255
+    return float(low) <= value <= float(high)  # as torch compares them: 2.0**63 passes for an int64
 
 
 def check_fits(value: float, dtype: str, name: str) -> None:

@@ -34,7 +34,10 @@ RARE = (
         drawn("Threshold", Tensor((2,), dtype), threshold=-1.01 * great, value=0)
         for dtype, great in GREAT.items()
     ),
-    *(drawn("Threshold", Tensor((2,), "uint8"), threshold=0, value=value) for value in (255, 256, -0.5)),
+    *(
+        drawn("Threshold", Tensor((2,), "uint8"), threshold=0, value=value)
+        for value in (255, 256, -0.5, -1, -256)
+    ),
     *(drawn("Threshold", Tensor((2,), "int8"), threshold=low, value=0) for low in (-128, -129, -128.5)),
     *(
         drawn("Threshold", Tensor((2,), "int64"), threshold=0, value=value)
@@ -52,6 +55,7 @@ RARE = (
     ),
     drawn("Softplus", Tensor((2,), "float64"), beta=1e300),
     drawn("RReLU", Tensor((2,), "bfloat16"), upper=GREAT["float32"]),
+    *(drawn("PReLU", Tensor((2, 4)), init=init) for init in (1e38, 1e39)),
     drawn("RReLU", Tensor((2,)), lower=0.1, upper=0.1),
     drawn("CELU", Tensor((2,)), alpha=0),
     # torch takes the inverse; infinity is a number of every dtype.

@@ -219,6 +219,12 @@ STRICTER = (
         drawn("HuberLoss", ROWS, Tensor((3, 4), "float64")),
     ),
     Stricter(
+        "GaussianNLLLoss",
+        "a floating-point var is needed, not u?int",
+        "torch takes whole variances where eps is whole too",
+        drawn("GaussianNLLLoss", ROWS, ROWS, Tensor((3, 4), "int64"), eps=1),
+    ),
+    Stricter(
         "MultiMarginLoss|MultiLabelMarginLoss",
         "reduction: none needs a batch axis",
         "the loss has one axis on meta, none on the CPU",
@@ -238,8 +244,42 @@ STRICTER = (
     ),
     Stricter(
         "AdaptiveLogSoftmaxWithLoss",
-        "cluster . has in_features .* = 0 elements",
+        r"cluster . has in_features .* = 0 elements|div_value .* is no divisor",
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("AdaptiveLogSoftmaxWithLoss", ROWS, Tensor((3,), "int64"), n_classes=9, cutoffs=[2, 4]),
     ),
+)
+
+HALF, WHOLE, CLASSES = Tensor((3, 4), "float16"), Tensor((3, 4), "uint8"), Tensor((3,), "int64")
+
+RARE = (
+    # Numbers among the arguments that a dtype can't hold.
+    *(drawn("HingeEmbeddingLoss", x, x, margin=7e4, reduction="none") for x in (ROWS, HALF, WHOLE)),
+    *(drawn("HingeEmbeddingLoss", WHOLE, WHOLE, margin=m, reduction="none") for m in (-1, 0.5, 255, 256)),
+    *(drawn("GaussianNLLLoss", ROWS, ROWS, x, eps=eps) for x in (ROWS, HALF) for eps in (7e4, 1e39, -1e39)),
+    *(drawn("MultiMarginLoss", ROWS, CLASSES, margin=margin) for margin in (7e4, 1e39)),
+    *(drawn("SmoothL1Loss", HALF, HALF, beta=beta) for beta in (0, 7e4, 1e39, 1e300)),
+    *(drawn("HuberLoss", HALF, HALF, delta=delta) for delta in (7e4, 1e39, 1e300)),
+    *(
+        drawn(
+            "AdaptiveLogSoftmaxWithLoss",
+            ROWS,
+            Tensor((3,), "int64"),
+            n_classes=9,
+            cutoffs=[2, 4],
+            div_value=d,
+        )
+        for d in (1, 2, 0.5, 1e-300, 1e300)
+    ),
+    # Targets one after another, whose lengths add up.
+    drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((4,), "int64"), *[Tensor((2,), "int64")] * 2),
+    drawn("CTCLoss", Tensor((5, 3)), Tensor((4,), "int64"), *[Tensor((), "int64")] * 2),
+    drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((1, 2), "int64")] * 2, blank=2),
+    drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((2,), "int64")] * 2, blank=3),
+    # A variance of fewer axes is not broadcast, but for the last one.
+    drawn("GaussianNLLLoss", Tensor((3, 1)), Tensor((3, 1)), Tensor((1,))),
+    drawn("GaussianNLLLoss", Tensor((3, 4, 2)), Tensor((3, 4, 2)), Tensor((1, 4, 1))),
+    # A target of more axes than the input.
+    drawn("MultiLabelSoftMarginLoss", Tensor((3,)), Tensor((2, 3)), reduction="none"),
+    drawn("SoftMarginLoss", Tensor((3,)), Tensor((1, 3))),
 )
