@@ -29,7 +29,7 @@ def generalised(architecture: Architecture, inputs: Mapping[str, Tensor], batch:
         letters = _letters(tensor, "" if name == first else f"_{name}", batch)
         texts = [expression.text for expression in architecture.inputs[name].sizes]
         if len(texts) == tensor.rank:
-            own = [text if text in architecture.parameters else None for text in texts]
+            own = [text if text in architecture.decided else None for text in texts]
             letters = [letter and (mine or letter) for letter, mine in zip(letters, own, strict=True)]
         sizes = zip(letters, tensor.shape, strict=True)
         shape = tuple(symbol(letter) if letter else size for letter, size in sizes)
@@ -63,9 +63,7 @@ def in_general(
         ArchitectureError: a layer can't take formulas.
     """
     general = generalised(architecture, inputs, batch)
-    # What an input decides is for the symbols to decide now.
-    decided = {text for own in architecture.inputs.values() for text in (size.text for size in own.sizes)}
-    kept = {name: value for name, value in parameters.items() if name not in decided}
+    kept = {name: value for name, value in parameters.items() if name not in architecture.decided}
     return analyse(architecture, general, kept)
 
 
