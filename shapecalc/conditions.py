@@ -43,7 +43,9 @@ class Condition(NamedTuple):
 
     def permits(self, sizes: Mapping[str, int]) -> bool:
         """Whether the layer works: the condition is met, or a side of 1 is repeated instead."""
-        return self.holds(sizes) or (self.or_one and 1 in (at(self.left, sizes), at(self.right, sizes)))
+        if self.holds(sizes):
+            return True
+        return self.or_one and any(at(side, sizes) == 1 for side in (self.left, self.right))
 
     def implies(self, other: Condition) -> bool:
         """Whether the other plainly holds where this one does: the same, or a lower bound of one size."""

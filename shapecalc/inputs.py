@@ -95,5 +95,5 @@ def check_symbol(name: str) -> None:
     if "x" in name or name in RESERVED or iskeyword(name):
         raise ArchitectureError(
             f"{quoted(name)} can't be the name of a symbol",
-            hint="a symbol has no x in its name, which joins the sizes of a shape, and is no word of formulas or Python",
+            hint="a symbol has no x in its name, which joins sizes, and is no word of formulas or of Python",
         )

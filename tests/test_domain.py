@@ -217,9 +217,11 @@ def test_the_smallest_input_has_the_fewest_elements() -> None:
 
 
 def test_two_inputs_that_must_agree() -> None:
-    """The smallest ones are found, though they agree by no closed form."""
-    pair = "input: {a: 1x1x224x224, b: 1x1x224x224}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 67\n"
-    assert set((domain(general(pair)).smallest or {}).values()) == {67}
+    """Two symbols that are equal have no closed form here: the condition stays beside the ranges."""
+    pair = "input: {a: 1x1x8x8, b: 1x1x8x8}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 3\n"
+    found = domain(general(pair))
+    assert [str(condition) for condition in found.open] == ["H = H_b", "W = W_b"]
+    assert set((found.smallest or {}).values()) == {3}
 
 
 # Conditions on one symbol and on several, solved.
@@ -339,18 +341,15 @@ def test_texts_of_sets(holds: Any, start: int, period: int, text: str, plain: st
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_unread_elements(ceil_mode: bool) -> None:
-    """Each window by itself: with no gaps inside or between windows, what none touches is at the end."""
+    """Each window by itself: what is beyond the last element that any of them touches."""
     for kernel, stride, before, after, n in itertools.product(*map(range, (1, 1, 0, 0, 1), (6, 6, 4, 4, 15))):
         window = Window(kernel, stride, before, after, 1, ceil_mode)
         try:
             starts = [i * stride - before for i in range(number(window.size(n)))]
         except ArchitectureError:
             continue
-        reached = max(start + kernel for start in starts)
-        assert window.unread(n) == max(0, n - reached)
-        if stride <= kernel:
-            touched = {start + i for start in starts for i in range(kernel)}
-            assert window.unread(n) == len(set(range(n)) - touched)
+        touched = {start + i for start in starts for i in range(kernel)} & set(range(n))
+        assert window.unread(n) == n - 1 - max(touched, default=-1)
 
 
 def test_unread_elements_of_a_kernel_with_gaps() -> None:
@@ -439,7 +438,7 @@ UNSOLVABLE = [
     ("vgg11-small --at Flatten[0] -o 1x3200 -i 1x1xHxH",
      "axis 1 is 64⋅⌊H/32⌋²: of the inputs that work, none makes it 3200, but 3136 or 4096"),
     ("vgg11-small --at Flatten[0] -o 1x100353",
-     "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353, but 100352 or 100416"),
+     "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353"),
 ]  # fmt: skip
 
 
@@ -652,7 +651,6 @@ SYMBOLIC = [
     ("input: 1xC\nparameters: {c: 1}\nlayers: [BatchNorm1d, Linear: c]", "explain FILE --set c=C"),
     ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE"),
     ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE --format markdown"),
-    ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "domain FILE --set c=K//(K-1)"),
     ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "solve FILE --set c=5//K -o 1x2"),
     ("input: 64\nlayers: [Linear: 3]", "domain FILE"),
     ("input: 1x2x3x4x5x6\nlayers: [Linear: 3]", "explain FILE"),

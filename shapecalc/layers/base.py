@@ -251,7 +251,8 @@ class Layer:
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""
-        inferred = self.inferred(inputs)
+        with collecting():  # what has to hold was recorded with the figures
+            inferred = self.inferred(inputs)
         known = {**{name: self.__dict__[name] for name in self.given}, **inferred}
         return {name: known[name] for name in self.fields if name in known}
 

@@ -106,7 +106,7 @@ def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str
     """A formula with numbers in place of its symbols, and nothing worked out."""
 
     def value(name: str) -> str:
-        return text(values[name], notation) if name in values else notation.symbol(name)
+        return as_factor(values[name], notation) if name in values else notation.symbol(name)
 
     return text(size, notation._replace(symbol=value))
 
