@@ -221,8 +221,8 @@ class Window(NamedTuple):
         for index in reversed(range(number(self.windows_on(n)))):
             start = index * self.stride - self.before
             if start < n:  # a window further on lies in the padding
-                taken = min(self.kernel - 1, (n - 1 - start) // self.dilation)
-                return n - 1 - start - taken * self.dilation
+                last = start + min(self.kernel - 1, (n - 1 - start) // self.dilation) * self.dilation
+                return n - 1 - max(last, -1)
         return n
 
     def _dropped(self, n: Dim) -> str:
