@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures, Weight
-from shapecalc.layers.base import Weights
+from shapecalc.layers.base import Weights, example
 from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
@@ -49,7 +49,7 @@ NO_FORMULA = [
 ]
 """Why a layer may refuse symbols where it takes numbers."""
 
-REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, ZeroDivisionError, AssertionError)
+REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError, AssertionError)
 """What torch raises to refuse a layer; NotImplementedError is a RuntimeError, kernels of `meta` assert."""
 
 
@@ -283,6 +283,16 @@ def test_torch_agrees(name: str) -> None:
 @pytest.mark.parametrize("case", RARE, ids=repr)
 def test_torch_agrees_on_rare_cases(case: Drawn) -> None:
     agree(case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_agrees_on_scalars(name: str) -> None:
+    """A reduced loss is one: it may be any input of anything."""
+    layer_type = LAYERS[name]
+    shown = layer_type.example or example(*[(2, 8, 6, 6)] * layer_type.inputs_range[0])
+    for scalars in itertools.product((True, False), repeat=len(shown.inputs)):
+        inputs = [Tensor((), x.dtype) if s else x for s, x in zip(scalars, shown.inputs, strict=True)]
+        agree(drawn(name, *inputs, **shown.arguments))
 
 
 @pytest.mark.parametrize("row", STRICTER, ids=[row.reason for row in STRICTER])

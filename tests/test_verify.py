@@ -150,6 +150,34 @@ def test_what_torch_refuses_is_a_mismatch() -> None:
     assert any(m.path == "nin[3].Conv2d[1]" for m in verdict.mismatches)
 
 
+LOOKING_AT_VALUES = """
+    input: {x: 4x16, target: "4:int64", y: 4x16}
+    layers:
+      - {AdaptiveLogSoftmaxWithLoss: {n_classes: 20, cutoffs: [5, 10]}, from: [x, target], as: [scores, loss]}
+      - {Linear: 16, from: x}
+      - {Sigmoid: , as: share}
+      - {BCELoss: , from: [share, y]}
+      - {Linear: 16, from: x, as: variance}
+      - {GaussianNLLLoss: , from: [x, y, variance]}
+"""
+
+
+@pytest.mark.parametrize("device", [META, CPU])
+def test_what_looks_at_values_has_some_that_it_takes(device: torch.device) -> None:
+    """On `meta` there are none; in arbitrary memory, which weights are else, are negative variances."""
+    analysis = shapecalc.analyse(shapecalc.parse(LOOKING_AT_VALUES))
+    assert verify(analysis, device, "losses").mismatches == ()
+
+
+def test_what_looks_at_values_is_counted_on_the_device() -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(LOOKING_AT_VALUES))
+    rows = (with_figures(macs=1)(analysis.rows[0]), *analysis.rows[1:])
+    wrong = dataclasses.replace(analysis, rows=rows)
+    path, macs = analysis.rows[0].path, 4 * 16 * (5 + 2)
+    assert verify(wrong, META, "losses").mismatches == ()
+    assert verify(wrong, CPU, "losses").mismatches == (Mismatch(path, "FLOPs (2 · MACs)", 2, 2 * macs),)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "mismatch"),
     [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import ClassVar
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
-from shapecalc.layers.ranges import check_fits, computed_in
+from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
@@ -62,7 +63,7 @@ class Hardtanh(OfNumbers):
         for name in ("min_val", "max_val"):
             value = getattr(self, name)
             # The bounds of whole numbers are made whole.
-            check_fits(value if is_floating(x.dtype) else int(value), x.dtype, name)
+            check_fits(value if is_floating(x.dtype) else type(value)(int(value)), x.dtype, name)
         return super().output(x)
 
 
@@ -183,6 +184,14 @@ class CELU(OfFloating):
     def check(self) -> None:
         if self.alpha == 0:
             raise ArchitectureError("alpha must not be 0: x is divided by it", argument="alpha")
+
+    def output(self, x: Tensor) -> Tensor:
+        inverse, dtype = 1 / self.alpha, computed_in(x.dtype)
+        if isfinite(inverse) and not fits(inverse, dtype):
+            raise ArchitectureError(
+                f"alpha {self.alpha:g} is too small: 1/alpha is beyond {dtype}", argument="alpha"
+            )
+        return super().output(x)
 
 
 class SELU(OfFloating):

@@ -54,6 +54,9 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         tuple(self.clusters(input))
         return Tensor(target.shape, input.dtype), Tensor((), input.dtype)
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "N" if x.rank == 1 else None
+
     def clusters(self, input: Tensor) -> Iterator[tuple[Dim, Dim]]:
         """The elements of the vectors of each cluster, and its classes."""
         for power, (start, end) in enumerate(pairwise((*self.cutoffs, self.n_classes)), start=1):

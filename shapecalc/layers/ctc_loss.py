@@ -39,6 +39,9 @@ class CTCLoss(Loss):
             check_equal(lengths.elements, product(batch), message, why="each sequence has a length")
         return self.reduced(Tensor(batch, log_probs.dtype))
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return {1: "N", 2: "NS", 3: "TNC"}.get(x.rank)
+
     def check_targets(self, targets: Tensor, batch: Dim) -> None:
         """Refuse targets that are not (N, S) or (S)."""
         check_whole(targets, "targets")

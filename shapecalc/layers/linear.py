@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_least_rank, example
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal
@@ -18,6 +18,7 @@ class Linear(Layer):
     example = example((2, 16), out_features=10)
 
     def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 1)
         check_floating(x, "float32")
         *lead, _ = x.shape
         return Tensor((*lead, self.out_features), x.dtype)
@@ -46,6 +47,7 @@ class Bilinear(Layer):
 
     def output(self, first: Tensor, second: Tensor) -> Tensor:
         for x in (first, second):
+            check_least_rank(x, 1)
             check_floating(x, "float32")
         if first.rank != second.rank:
             ranks = f"{first.rank} and {second.rank} axes"

@@ -28,6 +28,9 @@ class Loss(Layer, abstract=True):
 
     reduction: Reduction
 
+    def letters(self, x: Tensor, made: bool) -> str | None:
+        return "N" if x.rank == 1 else None
+
     def reduced(self, losses: Tensor) -> Tensor:
         """What `reduction` makes of the losses of the elements."""
         if self.reduction == "none":

@@ -9,8 +9,9 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
+from shapecalc.layers.ranges import check_fits
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import BYTES, Tensor, is_floating
+from shapecalc.tensors import Tensor
 
 
 def _cut(before: int, after: int) -> int:
@@ -24,8 +25,6 @@ _SHORTEST: Mapping[str, Callable[[int, int], int]] = {
     "circular": lambda before, after: max(before, after, 0) + _cut(before, after),  # what is left goes around
 }
 """Mode of torch.nn.functional.pad → the shortest axis that can be padded by these numbers at its ends."""
-
-_LARGEST_FLOAT = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
 
 
 def padded(x: Tensor, padding: tuple[int, ...], mode: str, argument: str) -> Tensor:
@@ -63,20 +62,6 @@ def check_mode(x: Tensor, axes: int, mode: str) -> None:
         raise ArchitectureError(f"mode {mode} needs numbers, not bool")
 
 
-def check_value(value: float, dtype: str) -> None:
-    """Refuse a value that a dtype can't hold; to bool, all that is not 0 is true."""
-    if dtype in ("bool", "float64"):
-        return
-    if is_floating(dtype):
-        low, high = -_LARGEST_FLOAT[dtype], _LARGEST_FLOAT[dtype]
-    else:
-        signed = dtype != "uint8"
-        high = 2.0 ** (8 * BYTES[dtype] - signed) - 1
-        low = -high - 1 if signed else 0.0
-    if not low <= value <= high:
-        raise ArchitectureError(f"value {value} is beyond {dtype}: {low} to {high}", argument="value")
-
-
 class Pad(Layer, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
@@ -99,7 +84,7 @@ class ConstantPad(Pad, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         y = super().output(x)
         if max(self.padding) > 0:
-            check_value(self.value, x.dtype)
+            check_fits(float(self.value), x.dtype, "value")
         return y
 
 
@@ -122,7 +107,7 @@ class pad(Layer):
     def output(self, x: Tensor) -> Tensor:
         y = padded(x, self.pad, self.mode, "pad")
         if self.mode == "constant" and max(self.pad) > 0:
-            check_value(self.value or 0.0, x.dtype)
+            check_fits(float(self.value or 0), x.dtype, "value")
         return y
 
 

@@ -8,10 +8,8 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
+from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.tensors import Tensor, Window, is_floating
-
-_LARGEST_POWERS = {"float16": 65504.0, "bfloat16": (2 - 2**-7) * 2.0**127}
-"""The largest numbers of short floats, which torch does not exceed in an exponent."""
 
 
 class LPPool(Layer, abstract=True):
@@ -26,8 +24,9 @@ class LPPool(Layer, abstract=True):
             )
 
     def output(self, x: Tensor) -> Tensor:
+        short = x.dtype in ("float16", "bfloat16")  # which torch does not exceed in an exponent
         for exponent in (self.norm_type, 1 / self.norm_type):
-            if _LARGEST_POWERS.get(x.dtype, math.inf) < abs(exponent) < math.inf:
+            if short and GREATEST_FLOAT[x.dtype] < abs(exponent) < math.inf:
                 raise ArchitectureError(
                     f"norm_type {self.norm_type:g} is too large or too small for powers in {x.dtype}",
                     argument="norm_type",

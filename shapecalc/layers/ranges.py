@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.tensors import is_floating
+from shapecalc.tensors import BYTES, is_floating
 
-GREATEST = {
-    "uint8": 255,
-    "int8": 127,
-    "int16": 2**15 - 1,
-    "int32": 2**31 - 1,
-    "int64": 2**63 - 1,
-    "float16": 65504.0,
-    "bfloat16": 255 * 2.0**120,
+GREATEST_FLOAT = {
+    "float16": (2 - 2.0**-10) * 2.0**15,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
     "float32": (2 - 2.0**-23) * 2.0**127,
 }
 """The greatest number of each dtype; a float64 holds every number of a file."""
 
 
+def bounds(dtype: str) -> tuple[float, float]:
+    """The least and the greatest number of a dtype."""
+    if is_floating(dtype):
+        return -GREATEST_FLOAT[dtype], GREATEST_FLOAT[dtype]
+    if dtype == "uint8":
+        return 0, 255
+    bits = 8 * BYTES[dtype] - 1
+    return -(2**bits), 2**bits - 1
+
+
+def fits(value: float, dtype: str) -> bool:
+    """Whether torch converts a number to the dtype; to bool, all that is not 0 is true."""
+    if dtype in ("bool", "float64"):
+        return True
+    low, high = bounds(dtype)
+    if isinstance(value, float):
+        low, high = float(low), float(high)  # as torch compares them: 2.0**63 passes for an int64
+    return low <= value <= high
+
+
 def check_fits(value: float, dtype: str, name: str) -> None:
-    """Refuse an argument that torch can't convert to the dtype it computes in."""
-    if dtype not in GREATEST:
-        return
-    high = GREATEST[dtype]
-    low = 0 if dtype == "uint8" else -high - (not is_floating(dtype))
-    if not low <= value <= high:
-        raise ArchitectureError(f"{name} is {value:g}, which {dtype} can't hold", argument=name)
+    """Refuse an argument that torch can't convert to the dtype."""
+    if not fits(value, dtype):
+        low, high = bounds(dtype)
+        raise ArchitectureError(f"{name} {value:g} is beyond {dtype}: {low:g} to {high:g}", argument=name)
 
 
 def computed_in(dtype: str) -> str:

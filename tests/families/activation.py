@@ -38,8 +38,10 @@ RARE = (
     *(drawn("Threshold", Tensor((2,), "int8"), threshold=low, value=0) for low in (-128, -129, -128.5)),
     *(
         drawn("Threshold", Tensor((2,), "int64"), threshold=0, value=value)
-        for value in (2**63 - 1, 2**63, -(2**63))
+        for value in (2**63 - 1, 2**63, -(2**63), 2.0**63, 1.01 * 2.0**63)
     ),
+    drawn("Hardtanh", Tensor((2,), "int64"), max_val=2.0**63),
+    drawn("Hardtanh", Tensor((2,), "int64"), max_val=2**63),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=low) for low in (-0.5, -1)),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=0, max_val=high) for high in (255.5, 256)),
     *(
@@ -52,6 +54,9 @@ RARE = (
     drawn("RReLU", Tensor((2,), "bfloat16"), upper=GREAT["float32"]),
     drawn("RReLU", Tensor((2,)), lower=0.1, upper=0.1),
     drawn("CELU", Tensor((2,)), alpha=0),
+    # torch takes the inverse; infinity is a number of every dtype.
+    *(drawn("CELU", Tensor((2,)), alpha=alpha) for alpha in (1e-39, 2.9e-39, 3e-39, -1e-39, 5e-324)),
+    drawn("CELU", Tensor((2,), "float64"), alpha=1e-39),
 )
 
 TAKES_ALL = ("Sigmoid", "Tanh")
