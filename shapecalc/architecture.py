@@ -49,6 +49,12 @@ class Architecture:
     notes: str | None = None
     expect: Expectation | None = None
 
+    @property
+    def decided(self) -> frozenset[str]:
+        """The parameters that are sizes of an input by themselves: a given input decides them."""
+        texts = (size.text for spec in self.inputs.values() for size in spec.sizes)
+        return frozenset(text for text in texts if text in self.parameters)
+
     def scope(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The values of the file's parameters, `overrides` in place of their defaults.
 

@@ -183,7 +183,7 @@ def solve(
             "--output",
             "-o",
             metavar="SHAPE",
-            help="The wanted output, as in 1x512x7x7; a letter is any size.",
+            help="The wanted output, as in 1x512x7x7; a new letter is any size.",
         ),
     ],
     at: Annotated[

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from math import gcd
 from typing import NamedTuple
 
-from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, symbols_in
+from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, number, symbols_in
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 from shapecalc.symbolic.terms import ONE, Floor
 
@@ -33,16 +33,19 @@ class Condition(NamedTuple):
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         """Whether the condition is met with numbers in place of all symbols."""
-        left, right = at(self.left, sizes), at(self.right, sizes)
-        assert isinstance(left, int)
-        assert isinstance(right, int)
+        try:
+            left, right = number(at(self.left, sizes)), number(at(self.right, sizes))
+        except ZeroDivisionError:  # of a size that another condition refuses
+            return False
         if self.relation == AT_LEAST:
             return left >= right
         return left == right if self.relation == EQUAL else left % right == 0
 
     def permits(self, sizes: Mapping[str, int]) -> bool:
         """Whether the layer works: the condition is met, or a side of 1 is repeated instead."""
-        return self.holds(sizes) or (self.or_one and 1 in (at(self.left, sizes), at(self.right, sizes)))
+        if self.holds(sizes):
+            return True
+        return self.or_one and any(at(side, sizes) == 1 for side in (self.left, self.right))
 
     def implies(self, other: Condition) -> bool:
         """Whether the other plainly holds where this one does: the same, or a lower bound of one size."""
@@ -161,8 +164,8 @@ def multiple(size: Dim, of: Dim, why: str) -> bool:
     if isinstance(of, int) and isinstance(size, Expr):
         # Terms that `of` divides do not matter, and a divisor that all others share is taken out of both.
         terms = {product: coefficient % of for product, coefficient in size.terms.items() if coefficient % of}
+        if terms.get(ONE, 0) % gcd(of, *(c for product, c in terms.items() if product)):
+            return False  # 2·H + 1 is no multiple of 4
         common = gcd(of, *terms.values())
         size, of = Expr({product: c // common for product, c in terms.items()}), of // common
-        if not terms.keys() - {ONE}:
-            return False
     return _record(Condition(size, MULTIPLE, of, why))

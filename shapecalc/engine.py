@@ -97,9 +97,11 @@ def _inputs(
             hint = nearest(name, architecture.inputs) or f"inputs: {', '.join(architecture.inputs)}"
             raise UsageError(f"{architecture.name} has no input {quoted(name)}", hint=hint)
     tensors = {}
+    # What an input decides is a symbol in the one given, other parameters are what they are.
+    known = {name: value for name, value in scope.items() if name not in architecture.decided}
     for name, own in architecture.inputs.items():
         if name in given:
-            tensors[name] = _given_input(given[name], own)
+            tensors[name] = _given_input(given[name], own, known)
             continue
         try:
             tensors[name] = own.tensor(scope)
@@ -108,11 +110,11 @@ def _inputs(
     return tensors
 
 
-def _given_input(given: InputText, own: InputSpec) -> Tensor:
+def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
     dtype = own.dtype or DEFAULT_DTYPE
     try:
         if isinstance(given, str):
-            return parse_input(given).tensor({}, dtype)  # letters are symbols, not the file's parameters
+            return parse_input(given).tensor(scope, dtype)
         if isinstance(given, Tensor):
             return checked(given)
         if isinstance(given, (list, tuple)) and all(type(size) in (int, Expr) for size in given):

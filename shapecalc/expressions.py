@@ -16,7 +16,7 @@ from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 from shapecalc.errors import ArchitectureError, quoted, written
-from shapecalc.symbolic import Dim, Expr, maximum, minimum
+from shapecalc.symbolic import Dim, Expr, least, maximum, minimum
 from shapecalc.tensors import LARGEST
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -164,6 +164,8 @@ def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text
         for operand in (a, b):
             if type(operand) is not int and not isinstance(operand, Expr):
                 raise ArchitectureError(f"{quoted(text)}: {written(operand)} is no whole number")
+        if function is operator.floordiv and isinstance(b, Expr) and (least(b) or 0) < 1:
+            raise ArchitectureError(f"{quoted(text)} may divide by zero: {b} is not always at least 1")
         try:
             result = function(a, b)
         except ZeroDivisionError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
@@ -91,8 +92,8 @@ def check_symbol(name: str) -> None:
     """
     if len(name) > LONGEST_SYMBOL:
         raise ArchitectureError(f"the symbol {quoted(name)} is longer than {LONGEST_SYMBOL} characters")
-    if "x" in name or name in RESERVED:
+    if "x" in name or name in RESERVED or iskeyword(name):
         raise ArchitectureError(
             f"{quoted(name)} can't be the name of a symbol",
-            hint="a symbol has no x in its name, which joins the sizes of a shape, and is no function",
+            hint="a symbol has no x in its name, which joins sizes, and is no word of formulas or of Python",
         )

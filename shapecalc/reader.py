@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
 
 from shapecalc import nodes
@@ -188,7 +188,7 @@ class StepReader:
                 )
         return arguments
 
-    def argument(self, node: Node, subject: str, words: frozenset[str], *, numeric: bool) -> Argument:
+    def argument(self, node: Node, subject: str, words: Set[str], *, numeric: bool) -> Argument:
         """The argument that a node writes; a parameter's name comes before a word."""
         try:
             return Argument(read_value(node, self.source, self.scope, words, numeric), node)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, Expr, number
+from shapecalc.symbolic import Dim, Expr, maximum, number
 from shapecalc.symbolic.notation import shape_text
 
 Shape: TypeAlias = tuple[Dim, ...]
@@ -119,7 +119,9 @@ def broadcast(first: Shape, second: Shape) -> Shape:
         # A formula that could be 1 is taken not to be: the sizes must be equal.
         if 1 not in (a, b) and not equal(a, b, "the branches agree", or_one=True):
             raise _differing(first, second, axis - len(longer), axis)
-        tail.append(b if a == 1 else a)
+        # Where sizes may differ, one of them is 1 and repeated: the result is the greater one, or the number.
+        numbers = [size for size in (a, b) if isinstance(size, int) and size != 1]
+        tail.append(b if a == 1 else a if b == 1 else numbers[0] if numbers else maximum(a, b))
     return (*longer[:lead], *tail)
 
 
@@ -195,13 +197,14 @@ class Window(NamedTuple):
 
     def size(self, n: Dim) -> Dim:
         """How many windows fit on an axis of `n` elements; refuses when none does."""
-        size = self._count(n)
+        size = self.windows_on(n)
         if not at_least(size, 1, "one window fits"):
             hint = "a larger input, more padding or a smaller kernel makes room"
             raise ArchitectureError(self._too_large(n), hint=hint)
         return size
 
-    def _count(self, n: Dim) -> Dim:
+    def windows_on(self, n: Dim) -> Dim:
+        """`size` without a look at whether any window fits."""
         slack = n - self.extent + self.before + self.after
         if not self.ceil_mode:
             return (slack + self.stride) // self.stride
@@ -214,8 +217,13 @@ class Window(NamedTuple):
         return size
 
     def unread(self, n: int) -> int:
-        """How many elements at the end of an axis of `n` no window reaches."""
-        return max(0, n + self.before - (number(self._count(n)) - 1) * self.stride - self.extent)
+        """How many elements at the end of an axis of `n` no window reads."""
+        for index in reversed(range(number(self.windows_on(n)))):
+            start = index * self.stride - self.before
+            if start < n:  # a window further on lies in the padding
+                last = start + min(self.kernel - 1, (n - 1 - start) // self.dilation) * self.dilation
+                return n - 1 - max(last, -1)
+        return n
 
     def _dropped(self, n: Dim) -> str:
         return (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Set
+from functools import cached_property
 
 from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
@@ -14,7 +15,26 @@ from shapecalc.steps import Value
 
 _LONGEST_NAME = 100
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-WORDS: frozenset[str] = frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
+
+
+class _Words(Set[str]):
+    """Words of all layer types, gathered when one is asked for."""
+
+    @cached_property
+    def all(self) -> frozenset[str]:
+        return frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and text.isidentifier() and text in self.all
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+
+WORDS = _Words()
 """Words that mean something to an argument of some layer, and so may be handed through a block."""
 
 
@@ -46,7 +66,7 @@ def read_value(
     node: Node,
     source: Source,
     scope: Collection[str],
-    words: frozenset[str] = frozenset(),
+    words: Set[str] = frozenset(),
     numeric: bool = True,
 ) -> Value:
     """The value of a node: `words` stand for themselves, other text is an expression over `scope`.
@@ -70,7 +90,7 @@ def read_value(
         raise error.at(source.place_of(node)) from None
 
 
-def unknown_name(name: str, scope: Collection[str], words: frozenset[str]) -> ArchitectureError:
+def unknown_name(name: str, scope: Collection[str], words: Set[str]) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
     if nodes.is_ambiguous(name):
         hint = "a flag is written true or false"

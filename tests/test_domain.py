@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import re
-from collections.abc import Iterable, Sequence
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
@@ -24,11 +27,11 @@ from shapecalc.analysis.sizesets import EVERY, SizeSet
 from shapecalc.analysis.solving import Box, solve
 from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
 from shapecalc.engine import inputs_of
-from shapecalc.symbolic import Dim, number, symbol
+from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Tensor, Window
 from shapecalc.torch_check.network import BuildError, build, sample
 from tests.command import Command, Finished
-from tests.test_formulas import Sizes, concrete, networks, read
+from tests.test_formulas import IMAGES, Sizes, concrete, networks, read
 from tests.test_taught import TAUGHT
 
 
@@ -50,8 +53,8 @@ def general(file: str) -> Analysis:
     return in_general(architecture, inputs_of(architecture), {})
 
 
-def accepts(analysis: Analysis, h: int, w: int) -> bool:
-    return concrete(analysis.architecture, analysis.inputs, {"H": h, "W": w}) is not None
+def accepts(analysis: Analysis, sizes: Sizes) -> bool:
+    return concrete(analysis.architecture, analysis.inputs, sizes) is not None
 
 
 def within(boxes: Sequence[Box], conditions: Iterable[Condition], sizes: Sizes) -> bool:
@@ -60,50 +63,65 @@ def within(boxes: Sequence[Box], conditions: Iterable[Condition], sizes: Sizes) 
     return inside and all(condition.permits(sizes) for condition in conditions)
 
 
-# The smallest input of every network of the zoo; all of them are convolutional.
+# The smallest input of every convolutional network of the zoo.
 
-SMALLEST = {
-    **dict.fromkeys(["alexnet", "alexnet-slim", "nin"], 67),
-    **dict.fromkeys(["vgg11", "vgg11-small"], 32),
-    **dict.fromkeys(["resnet18", "googlenet"], 1),
-    **dict.fromkeys(["lenet-maxpool", "lenet-batchnorm"], 16),
-    "densenet": 29,
-    "lenet": 28,
+
+def square(n: int) -> Sizes:
+    return {"H": n, "W": n}
+
+
+SMALLEST: Mapping[str, Sizes] = {
+    **dict.fromkeys(["alexnet", "alexnet-slim", "nin"], square(67)),
+    **dict.fromkeys(["vgg11", "vgg11-small"], square(32)),
+    **dict.fromkeys(["resnet18", "googlenet", "dcgan"], square(1)),
+    **dict.fromkeys(["lenet-maxpool", "lenet-batchnorm", "unet"], square(16)),
+    "densenet": square(29),
+    "lenet": square(28),
+    "vit-b-16": square(224),
+    "cnn3d": {"D": 4, "H": 8, "W": 8},
+    "wavenet": {"L": 1},
 }
-"""Height and width, by hand: the last of three poolings by 3 with stride 2 needs 3 elements, so 7, so 15;
-15 windows of 11 with stride 4 span 4·14 + 11 = 67."""
+"""By hand: the last of the three poolings by 3 with stride 2 of AlexNet and NiN needs 3 elements, so 7,
+so 15; 15 windows of 11 with stride 4 span 4·14 + 11 = 67."""
 
 
-def smaller(n: int) -> list[tuple[int, int]]:
-    """Heights and widths just below n × n."""
-    return [(h, w) for h, w in ((n - 1, n), (n, n - 1), (n - 1, n - 1)) if h and w]
+def test_every_convolutional_network_is_here() -> None:
+    rows = {name: shapecalc.analyse(shapecalc.load(name)).rows for name in zoo.names()}
+    assert {name for name in rows if any("Conv" in row.type for row in rows[name])} == SMALLEST.keys()
 
 
-@pytest.mark.parametrize("name", zoo.names())
+def smaller(sizes: Sizes) -> list[Sizes]:
+    """The sizes with one of them one less, and with all of them one less."""
+    found = [{**sizes, name: n - 1} for name, n in sizes.items()] + [{k: n - 1 for k, n in sizes.items()}]
+    return [one for one in found if min(one.values())]
+
+
+@pytest.mark.parametrize("name", SMALLEST)
 def test_smallest_input(name: str) -> None:
-    analysis, n = general(name), SMALLEST[name]
-    assert domain(analysis).smallest == {"H": n, "W": n}
-    assert accepts(analysis, n, n)
-    assert not any(accepts(analysis, h, w) for h, w in smaller(n))
+    analysis, smallest = general(name), SMALLEST[name]
+    assert domain(analysis).smallest == smallest
+    assert accepts(analysis, smallest)
+    assert not any(accepts(analysis, sizes) for sizes in smaller(smallest))
 
 
-def run_in_torch(analysis: Analysis, shape: Sequence[Dim]) -> None:
-    """The module of an analysis, fed with a tensor of any shape on `meta`."""
-    network = build(analysis)
+def run_in_torch(found: Analysis, inputs: Mapping[str, Tensor], sizes: Sizes) -> None:
+    """The module of an analysis, fed with inputs of any sizes on `meta`."""
+    shapes = [tuple(at(size, sizes) for size in x.shape) for x in inputs.values()]
+    network = build(found)
     with torch.inference_mode():
-        network(sample(Tensor(tuple(shape)), "meta"), observe=lambda *_: None)
+        network(*(sample(Tensor(shape), "meta") for shape in shapes), observe=lambda *_: None)
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", SMALLEST)
 def test_smallest_input_in_torch(name: str) -> None:
-    """Torch takes it, and fails with less in the layer whose condition decides."""
-    analysis, n = general(name), SMALLEST[name]
-    found = concrete(analysis.architecture, analysis.inputs, {"H": n, "W": n})
+    """Torch takes it, and fails with less in a layer whose condition decides."""
+    analysis = general(name)
+    found = concrete(analysis.architecture, analysis.inputs, SMALLEST[name])
     assert found
-    run_in_torch(found, (1, 1, n, n))
-    for h, w in smaller(n):
+    run_in_torch(found, analysis.inputs, SMALLEST[name])
+    for sizes in smaller(SMALLEST[name]):
         with pytest.raises(BuildError) as caught:
-            run_in_torch(found, (1, 1, h, w))
+            run_in_torch(found, analysis.inputs, sizes)
         assert caught.value.row.path in {c.path for c in analysis.decisive_conditions}
 
 
@@ -114,19 +132,21 @@ def test_smallest_input_in_torch(name: str) -> None:
 def test_inputs_of_the_zoo(name: str) -> None:
     found = domain(general(name))
     draw = random.Random(name)
-    tried = [(draw.randint(1, 80), draw.randint(1, 80)) for _ in range(400)]
-    if name == "lenet":
-        tried += [(h, w) for h in range(1, 80, 7) for w in range(1, 80, 2)]
-    for h, w in tried:
-        assert within(found.boxes, found.open, {"H": h, "W": w}) == accepts(found.analysis, h, w)
+    for largest in [80] * 150 + [300] * 50 + [2000] * 50:
+        sizes = {symbol: draw.randint(1, largest) for symbol in found.symbols}
+        if name in IMAGES:
+            sizes |= zip("HW", draw.choice(IMAGES[name]), strict=True)
+            sizes["W"] += draw.choice([0, 0, 1, -1])
+        assert within(found.boxes, found.open, sizes) == accepts(found.analysis, sizes)
 
 
 def drawn_images(seed: int) -> list[Sizes]:
     draw = random.Random(seed)
-    return [{"H": draw.randint(1, 80), "W": draw.randint(1, 80)} for _ in range(25)]
+    return [{"H": draw.randint(1, 80), "W": draw.randint(1, 80)} for _ in range(15)]
 
 
 images = st.builds(drawn_images, st.integers(0, 2**32))
+half = settings(max_examples=settings().max_examples // 2)  # each example is many runs
 
 
 def drawn_domain(file: str) -> Domain:
@@ -140,19 +160,21 @@ def drawn_domain(file: str) -> Domain:
     return domain(analysis)
 
 
+@half
 @given(networks(), images)
 def test_inputs_of_random_networks(file: str, images: list[Sizes]) -> None:
     found = drawn_domain(file)
-    taken = [sizes for sizes in images if accepts(found.analysis, **{k.lower(): n for k, n in sizes.items()})]
+    taken = [sizes for sizes in images if accepts(found.analysis, sizes)]
     assert taken == [sizes for sizes in images if within(found.boxes, found.open, sizes)]
     if found.smallest:
-        assert accepts(found.analysis, found.smallest["H"], found.smallest["W"])
+        assert accepts(found.analysis, found.smallest)
         areas = [sizes["H"] * sizes["W"] for sizes in taken]
         assert found.smallest["H"] * found.smallest["W"] <= min(areas, default=10**9)
     else:
         assert not taken
 
 
+@half
 @given(networks(), images, st.data())
 def test_inputs_that_give_the_output_of_some_layer(
     file: str, images: list[Sizes], data: st.DataObject
@@ -182,7 +204,8 @@ REPEATING = "input: 1x1x9x9\nlayers:\n- add: [[MaxPool2d: 3], [MaxPool2d: 2]]\n-
 def test_inputs_of_a_sum_that_repeats(last: str) -> None:
     found = domain(general(REPEATING.format(last)))
     for h, w in itertools.product(range(1, 12), repeat=2):
-        assert within(found.boxes, found.open, {"H": h, "W": w}) == accepts(found.analysis, h, w)
+        sizes = {"H": h, "W": w}
+        assert within(found.boxes, found.open, sizes) == accepts(found.analysis, sizes)
 
 
 def test_the_smallest_input_has_the_fewest_elements() -> None:
@@ -194,9 +217,11 @@ def test_the_smallest_input_has_the_fewest_elements() -> None:
 
 
 def test_two_inputs_that_must_agree() -> None:
-    """The smallest ones are found, though they agree by no closed form."""
-    pair = "input: {a: 1x1x224x224, b: 1x1x224x224}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 67\n"
-    assert set((domain(general(pair)).smallest or {}).values()) == {67}
+    """Two symbols that are equal have no closed form here: the condition stays beside the ranges."""
+    pair = "input: {a: 1x1x8x8, b: 1x1x8x8}\nlayers:\n- concat: [[], b]\n- MaxPool2d: 3\n"
+    found = domain(general(pair))
+    assert [str(condition) for condition in found.open] == ["H = H_b", "W = W_b"]
+    assert set((found.smallest or {}).values()) == {3}
 
 
 # Conditions on one symbol and on several, solved.
@@ -252,12 +277,12 @@ def test_conditions_that_stay_as_they_are(condition: Condition) -> None:
 
 # Sets of sizes, against Python's.
 
-UP_TO = range(1, 301)
+UP_TO = range(1, 201)
 
 
 @st.composite
 def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
-    """A set, and what it has up to 300."""
+    """A set, and what it has up to 200."""
     start, period = draw(st.integers(1, 25)), draw(st.sampled_from([1, 1, 2, 3, 4, 6, 8, 12]))
     members = draw(st.sets(st.integers(1, start)))
     residues = draw(st.sets(st.integers(0, period - 1)))
@@ -268,12 +293,13 @@ def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
     return SizeSet.where(holds, start, period), {n for n in UP_TO if holds(n)}
 
 
+@half
 @given(size_sets(), size_sets())
 def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSet, set[int]]) -> None:
-    """Equal sets are equal objects: two that agree up to 300 agree everywhere."""
+    """Equal sets are equal objects: two that agree up to 200 agree everywhere."""
     (first, numbers), (second, others) = one, two
     assert {n for n in UP_TO if n in first} == numbers
-    assert list(itertools.takewhile(lambda n: n <= 300, first)) == sorted(numbers)
+    assert list(itertools.takewhile(lambda n: n <= 200, first)) == sorted(numbers)
     assert bool(first) == bool(numbers)
     assert (first == second) == (numbers == others)
     assert {n for n in UP_TO if n in first & second} == numbers & others
@@ -285,7 +311,7 @@ def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSe
 def test_ways_to_write_a_set(drawn: tuple[SizeSet, set[int]]) -> None:
     found, numbers = drawn
     assert eval(f"{{H for H in UP_TO if {found.ascii('H')}}}") == numbers
-    ranges = [range(p.first, (p.last or 300) + 1, p.step) for p in found.progressions()]
+    ranges = [range(p.first, (p.last or 200) + 1, p.step) for p in found.progressions()]
     assert sorted(itertools.chain(*ranges)) == sorted(numbers)  # no number twice
     assert (found.text("H") == "never") == (not numbers)
 
@@ -315,18 +341,15 @@ def test_texts_of_sets(holds: Any, start: int, period: int, text: str, plain: st
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_unread_elements(ceil_mode: bool) -> None:
-    """Each window by itself: with no gaps inside or between windows, what none touches is at the end."""
+    """Each window by itself: what is beyond the last element that any of them touches."""
     for kernel, stride, before, after, n in itertools.product(*map(range, (1, 1, 0, 0, 1), (6, 6, 4, 4, 15))):
         window = Window(kernel, stride, before, after, 1, ceil_mode)
         try:
             starts = [i * stride - before for i in range(number(window.size(n)))]
         except ArchitectureError:
             continue
-        reached = max(start + kernel for start in starts)
-        assert window.unread(n) == max(0, n - reached)
-        if stride <= kernel:
-            touched = {start + i for start in starts for i in range(kernel)}
-            assert window.unread(n) == len(set(range(n)) - touched)
+        touched = {start + i for start in starts for i in range(kernel)} & set(range(n))
+        assert window.unread(n) == n - 1 - max(touched, default=-1)
 
 
 def test_unread_elements_of_a_kernel_with_gaps() -> None:
@@ -356,7 +379,7 @@ def test_sizes_of_which_something_is_always_left() -> None:
     """Of an even size, windows of 3 with stride 2 leave one element."""
     found = domain(general("input: 1x1x2*hx9\nlayers: [MaxPool2d: {kernel_size: 3, stride: 2}]"))
     assert all(list(found.losses({"h": h})) for h in range(2, 20))
-    assert not (found.lossless or {"h": True})["h"]
+    assert found.lossless is None or not found.lossless["h"]
 
 
 # `solve`: ranges, and why there is none.
@@ -394,8 +417,15 @@ SOLVED = [
 @pytest.mark.parametrize(("command", "solutions"), SOLVED)
 def test_solutions(command: str, solutions: Any, run: Command) -> None:
     found = shown(run("solve", *command.split(), "--format", "json"))
-    assert found["solutions"] == solutions
+    assert sorted(found["solutions"], key=str) == sorted(solutions, key=str)
     assert (found["conditions"], found["reason"]) == ([], None)
+
+
+def test_solutions_are_in_the_same_order_in_every_run() -> None:
+    command = [sys.executable, "-m", "shapecalc", "solve", "vgg11", "--at", "Flatten[0]", "-o", "1x512*12"]
+    environments = [{**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(4)]
+    runs = [subprocess.run(command, env=env, check=True, capture_output=True) for env in environments]
+    assert len({done.stdout for done in runs}) == 1
 
 
 UNSOLVABLE = [
@@ -408,7 +438,7 @@ UNSOLVABLE = [
     ("vgg11-small --at Flatten[0] -o 1x3200 -i 1x1xHxH",
      "axis 1 is 64⋅⌊H/32⌋²: of the inputs that work, none makes it 3200, but 3136 or 4096"),
     ("vgg11-small --at Flatten[0] -o 1x100353",
-     "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353, but 100352 or 100416"),
+     "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353"),
 ]  # fmt: skip
 
 
@@ -427,12 +457,12 @@ def told(run: Command, *words: str) -> list[Any]:
     return layers
 
 
-LETTERS = {2: "NF", 4: "NCHW"}
+LETTERS = {1: "F", 2: "NF", 3: "NLF", 4: "NCHW", 5: "NCDHW"}
 
 
 def derived(layer: Any) -> dict[int, int]:
     """Axis of the output → the size that is derived for it."""
-    letters = LETTERS[len(layer["output"])]
+    letters = "NCL" if layer["type"].endswith("1d") else LETTERS[len(layer["output"])]
     names = [(name, size["result"]) for size in layer["sizes"] for name in size["of"].split(", ")]
     return {letters.index(name.removesuffix("'")): result for name, result in names}
 
@@ -452,7 +482,7 @@ def test_every_derivation(name: str, run: Command) -> None:
         assert sum(derivation["result"] for derivation in macs) == row.macs
 
 
-@pytest.mark.parametrize("name", [name for name in zoo.names() if "stated" in TAUGHT[name]])
+@pytest.mark.parametrize("name", [name for name in TAUGHT if "stated" in TAUGHT[name]])
 def test_shapes_that_the_books_print_are_unfolded(name: str, run: Command) -> None:
     """Every size in every layer of a block is derived, or the input's own."""
     tree = shapecalc.analyse(shapecalc.load(name)).tree
@@ -486,7 +516,7 @@ def test_the_textbook_s_form(run: Command) -> None:
 def test_latex_is_well_formed(name: str, run: Command) -> None:
     latex = run("explain", name, "--format", "latex").out
     assert latex.isascii()
-    assert latex.count(r"\begin{itemize}") == latex.count(r"\end{itemize}") == len(general(name).rows)
+    assert latex.count(r"\begin{itemize}") == latex.count(r"\end{itemize}") > 0
     assert latex.count(r"\left") == latex.count(r"\right")
     for line in re.sub(r"\\[{}$_%#&]", "", latex).splitlines():
         assert line.count("$") % 2 == 0
@@ -494,6 +524,16 @@ def test_latex_is_well_formed(name: str, run: Command) -> None:
         assert min(depths, default=0) >= 0
         assert not line or depths[-1] == 0
         assert not re.search(r"[_^]", "".join(line.split("$")[::2]))  # outside of mathematics
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_markdown_and_text_say_the_same(name: str, run: Command) -> None:
+    """Every formula with its numbers, in the same order."""
+    forms = [run("explain", name, "--format", form).out for form in ("text", "markdown")]
+    text, markdown = [re.findall(r"\S.* = [\d,]+$", form, re.MULTILINE) for form in forms]
+    assert len(text) == len(markdown) > 0
+    for one, other in zip(text, markdown, strict=True):
+        assert other.endswith(re.split(r"\s{2,}", one)[-1])
 
 
 def test_a_join_says_why_it_fits(run: Command) -> None:
@@ -611,7 +651,6 @@ SYMBOLIC = [
     ("input: 1xC\nparameters: {c: 1}\nlayers: [BatchNorm1d, Linear: c]", "explain FILE --set c=C"),
     ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE"),
     ("input: NxCxHxW\nlayers: [BatchNorm2d]", "params FILE --format markdown"),
-    ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "domain FILE --set c=K//(K-1)"),
     ("input: 1x1xHxW\nparameters: {c: 1}\nlayers: [Flatten, Linear: c]", "solve FILE --set c=5//K -o 1x2"),
     ("input: 64\nlayers: [Linear: 3]", "domain FILE"),
     ("input: 1x2x3x4x5x6\nlayers: [Linear: 3]", "explain FILE"),

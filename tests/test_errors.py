@@ -617,7 +617,7 @@ INPUTS = [
         steps("ReLU", input="Nx3xfloorx8"),
         "1:8",
         "'floor' can't be the name of a symbol",
-        "a symbol has no x in its name, which joins the sizes of a shape, and is no function",
+        "a symbol has no x in its name, which joins sizes, and is no word of formulas or of Python",
     ),
     Wrong(
         "a formula that is never a size",

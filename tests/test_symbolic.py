@@ -21,7 +21,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
-from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition, at_least, collecting, equal, multiple
+from shapecalc.conditions import (
+    AT_LEAST,
+    EQUAL,
+    MULTIPLE,
+    Condition,
+    at_least,
+    collecting,
+    equal,
+    multiple,
+    not_one,
+)
 from shapecalc.symbolic import (
     Dim,
     Expr,
@@ -526,6 +536,7 @@ IN_PYTHON: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
     ast.Mod: operator.mod,
     ast.GtE: operator.ge,
+    ast.LtE: operator.le,
     ast.Eq: operator.eq,
 }
 CALLS: Mapping[str, Callable[..., Any]] = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
@@ -623,8 +634,9 @@ def test_what_is_decided_and_recorded(demand: tuple[str, Tree, Tree], sizes: lis
         (at_least, -(-H // 2), 4, "H ≥ 7", "H >= 7"),
         (at_least, 3 * (H // 4) - 5, 2, "H ≥ 12", "H >= 12"),
         (at_least, H, W, "H − W ≥ 0", "H - W >= 0"),
-        (at_least, 4, H, "−H ≥ −4", "-H >= -4"),
-        (at_least, 5, H // 2, "−⌊H/2⌋ ≥ −5", "-floor(H/2) >= -5"),
+        (at_least, 4, H, "H ≤ 4", "H <= 4"),
+        (at_least, 5, H // 2, "⌊H/2⌋ ≤ 5", "floor(H/2) <= 5"),
+        (at_least, 9, H + 2 * W, "H + 2⋅W ≤ 9", "H + 2*W <= 9"),
         (at_least, (H // 2) * (H // 2), 4, "⌊H/2⌋² ≥ 4", "floor(H/2)**2 >= 4"),
         (equal, 2 * (H // 4), H // 2, "2⋅⌊H/4⌋ = ⌊H/2⌋", "2*floor(H/4) == floor(H/2)"),
         (equal, 1, H, "H = 1", "H == 1"),
@@ -680,11 +692,22 @@ def test_branches_may_be_repeated_along_an_axis_of_1() -> None:
     assert [condition.holds({"H": h, "W": w}) for h, w in pairs] == [h == w for h, w in pairs]
 
 
+def test_a_size_that_is_taken_not_to_be_1() -> None:
+    with collecting() as recorded:
+        assert [not_one(size, "") for size in (0, 1, 2, H + 1, H)] == [True, False, True, True, True]
+    (condition,) = recorded
+    assert str(condition) == "H ≥ 2"
+    assert [(condition.holds({"H": n}), condition.permits({"H": n})) for n in (1, 2)] == [
+        (False, True),
+        (True, True),
+    ]
+
+
 few = st.sampled_from([H, W, H + 1, H * W])
 bounds = st.one_of(st.integers(1, 6), few)
 conditions = st.one_of(
-    st.builds(Condition, few, st.sampled_from([AT_LEAST, MULTIPLE]), bounds, st.just(""), st.just(False)),
-    st.builds(Condition, few, st.just(EQUAL), bounds, st.just(""), st.booleans()),
+    st.builds(Condition, few, st.just(MULTIPLE), bounds, st.just(""), st.just(False)),
+    st.builds(Condition, few, st.sampled_from([AT_LEAST, EQUAL]), bounds, st.just(""), st.booleans()),
 )
 
 

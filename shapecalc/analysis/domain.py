@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shapecalc.analysis.sizesets import EVERY, SizeSet
 from shapecalc.analysis.solving import Box, both, solve, where_remainder
 from shapecalc.conditions import EQUAL, Condition
-from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.inputs import parse_input
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
@@ -118,12 +118,12 @@ class Domain:
             if names and found is None:
                 return None
             for name in names:
-                box[name] = box.get(name, EVERY) & (found or EVERY)
+                box[name] = box.get(name, EVERY) & (EVERY if found is None else found)
         return box
 
 
 def _read_to_the_end(size: Dim, window: Window) -> SizeSet | None:
-    return where_remainder(lambda n: window.unread(n) == 0, size, window.stride)
+    return where_remainder(lambda n: window.unread(n) == 0, size, window.stride, beyond=window.extent)
 
 
 def domain(analysis: Analysis) -> Domain:
@@ -198,6 +198,12 @@ def wanted_shape(domain: Domain, text: str) -> list[Dim | None]:
     if spec.dtype:
         raise UsageError(f"--output is sizes alone, without the dtype {spec.dtype}")
     names = {name: symbol(name) for name in domain.symbols}
+    free = [size.text for size in spec.sizes if not size.names <= names.keys()]
+    if len(set(free)) < len(free) or not all(text.isidentifier() for text in free):
+        hint = f"a letter of the input ({', '.join(names) or 'it has none'}) is its size"
+        raise UsageError(
+            f"--output: any other letter stands alone for any size, in {quoted(text)}", hint=hint
+        )
     return [size(names) if size.names <= names.keys() else None for size in spec.sizes]
 
 
@@ -228,12 +234,14 @@ def _nearest(boxes: Sequence[Box], size: Dim, wanted: Dim) -> str:
     """The values that a size has in the boxes, next to one that it never has."""
     if not isinstance(wanted, int):
         return f": of the inputs that work, none makes it {wanted}"
-    below, above = None, None
+    below, above, tried = None, None, 0
     for sizes in islice(_in_order(boxes, sorted(symbols_in(size)), [size]), _MOST_TRIED):
-        value = number(at(size, sizes))
+        value, tried = number(at(size, sizes)), tried + 1
         if value > wanted:
             above = value
             break
         below = value
+    if tried == _MOST_TRIED:
+        return f": of the inputs that work, none makes it {wanted}"  # what is next to it was not reached
     found = " or ".join(str(value) for value in (below, above) if value is not None)
     return f": of the inputs that work, none makes it {wanted}{f', but {found}' if found else ''}"

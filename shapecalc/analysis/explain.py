@@ -44,7 +44,9 @@ class Formula(NamedTuple):
         """The formula, and the same with the numbers put in."""
         ranks = {name: rank for rank, name in enumerate(dict.fromkeys(self.order))}
         notation = notation._replace(order=ranks)
-        return text(self.size, notation), substituted(self.size, self.values, notation)
+        lone = [name for name in self.values if self.size == symbol(name)]
+        values = text(self.values[lone[0]], notation) if lone else None
+        return text(self.size, notation), values or substituted(self.size, self.values, notation)
 
 
 class Sliding(NamedTuple):
@@ -71,7 +73,7 @@ class Sliding(NamedTuple):
         """Whether torch leaves out a last window, which would start beyond the input."""
         w = self.window
         rounded_up = -(-(self.n - w.extent + w.before + w.after) // w.stride) + 1
-        return w.ceil_mode and rounded_up != w.size(self.n)
+        return w.ceil_mode and rounded_up != w.windows_on(self.n)
 
 
 class Derivation(NamedTuple):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from shapecalc.architecture import Architecture
 from shapecalc.engine import analyse
 from shapecalc.results import Analysis
-from shapecalc.symbolic import Expr, symbol
+from shapecalc.symbolic import Expr, symbol, symbols_in
 from shapecalc.tensors import Tensor, is_floating
 
 _AXES = {1: ("N",), 2: ("N", "L"), 3: ("N", "C", "L"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
 """Letters of the axes of a tensor by their number: batch, channels, depth, height, width, length."""
 
 
-def generalised(architecture: Architecture, inputs: Mapping[str, Tensor], batch: bool) -> dict[str, Tensor]:
+def generalised(
+    architecture: Architecture, inputs: Mapping[str, Tensor], batch: bool, taken: Collection[str] = ()
+) -> dict[str, Tensor]:
     """Inputs with symbols in place of their spatial sizes, and of the batch; channels and features stay.
 
     A size that the file has as a parameter is a symbol of its name, in all inputs. Other symbols of further
-    inputs bear the input's name: `H`, `H_template`. Inputs with symbols stay as they are.
+    inputs bear the input's name: `H`, `H_template`; a name that is `taken` gets a line after it. Inputs with
+    symbols stay as they are.
     """
     if any(isinstance(size, Expr) for tensor in inputs.values() for size in tensor.shape):
         return dict(inputs)
@@ -29,8 +32,9 @@ def generalised(architecture: Architecture, inputs: Mapping[str, Tensor], batch:
         letters = _letters(tensor, "" if name == first else f"_{name}", batch)
         texts = [expression.text for expression in architecture.inputs[name].sizes]
         if len(texts) == tensor.rank:
-            own = [text if text in architecture.parameters else None for text in texts]
+            own = [text if text in architecture.decided else None for text in texts]
             letters = [letter and (mine or letter) for letter, mine in zip(letters, own, strict=True)]
+        letters = [letter and (f"{letter}_" if letter in taken else letter) for letter in letters]
         sizes = zip(letters, tensor.shape, strict=True)
         shape = tuple(symbol(letter) if letter else size for letter, size in sizes)
         general[name] = Tensor(shape, tensor.dtype)
@@ -62,10 +66,9 @@ def in_general(
     Raises:
         ArchitectureError: a layer can't take formulas.
     """
-    general = generalised(architecture, inputs, batch)
-    # What an input decides is for the symbols to decide now.
-    decided = {text for own in architecture.inputs.values() for text in (size.text for size in own.sizes)}
-    kept = {name: value for name, value in parameters.items() if name not in decided}
+    taken = symbols_in(*(value for value in parameters.values() if isinstance(value, Expr)))
+    general = generalised(architecture, inputs, batch, taken)
+    kept = {name: value for name, value in parameters.items() if name not in architecture.decided}
     return analyse(architecture, general, kept)
 
 

@@ -54,6 +54,10 @@ class SizeSet:
         start, period = max(self.start, other.start), lcm(self.period, other.period)
         return SizeSet.where(lambda n: n in self and n in other, start, period)
 
+    def extent_with(self, other: SizeSet) -> tuple[int, int]:
+        """The start and the period of the intersection with another set, which a look at them takes."""
+        return max(self.start, other.start), lcm(self.period, other.period)
+
     def __bool__(self) -> bool:
         return bool(self.members or self.residues)
 
@@ -95,7 +99,8 @@ class SizeSet:
 
 def _residue_in_words(symbol: str, step: int, residues: tuple[int, ...]) -> str:
     if len(residues) > 1:
-        return f"{symbol} mod {step} in {', '.join(map(str, residues))}"
+        listed = [*map(str, residues[:16]), *(["…"] if len(residues) > 16 else [])]
+        return f"{symbol} mod {step} in {', '.join(listed)}"
     return f"{symbol} − {residues[0]} divisible by {step}" if residues[0] else f"{symbol} divisible by {step}"
 
 

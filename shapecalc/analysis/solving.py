@@ -43,6 +43,10 @@ def both(first: Sequence[Box], second: Sequence[Box]) -> list[Box] | None:
         return None
     boxes: list[Box] = []
     for one, other in every_choice(first, second):
+        if any(
+            max(one[name].extent_with(other[name])) > _MOST_LOOKED_AT for name in one.keys() & other.keys()
+        ):
+            return None
         box = {name: one.get(name, EVERY) & other.get(name, EVERY) for name in {**one, **other}}
         if all(box.values()) and box not in boxes:
             boxes.append(box)
@@ -93,6 +97,12 @@ def _linear_product(product: frozenset[tuple[Factor, int]]) -> _Linear | None:
 
 
 def _of_one_symbol(condition: Condition, name: str) -> SizeSet | None:
+    left, relation, right = condition[:3]
+    if left == symbol(name) and isinstance(right, int) and relation != MULTIPLE and not condition.or_one:
+        bound = max(1, right)
+        if relation == AT_LEAST:
+            return SizeSet(frozenset(), bound, 1, frozenset({0}))
+        return SizeSet(frozenset({right}) if right >= 1 else frozenset(), bound + 1, 1, frozenset())
     extent = _extent(condition)
     if extent is None or sum(extent) > _MOST_LOOKED_AT:
         return None
@@ -221,7 +231,7 @@ def _parts(size: Dim) -> tuple[int, dict[str, Dim]] | None:
         (name,) = names
         for _ in range(power):
             parts[name] = parts.get(name, 1) * own
-    return coefficient, parts
+    return coefficient, dict(sorted(parts.items()))
 
 
 def _boxes(relation: str, coefficient: int, right: int, parts: Mapping[str, Dim]) -> list[Box] | None:
@@ -296,10 +306,14 @@ def _reaching(least: int, parts: int) -> Iterator[_Share]:
             yield ((EQUAL, first), *others)
 
 
-def where_remainder(holds: Callable[[int], bool], size: Dim, modulo: int) -> SizeSet | None:
-    """The values of a size's one symbol with which the size `holds`, a matter of its remainder alone."""
+def where_remainder(holds: Callable[[int], bool], size: Dim, modulo: int, beyond: int) -> SizeSet | None:
+    """The values of a size's one symbol with which the size `holds`, a matter of its remainder alone.
+
+    It is looked at where the size is `beyond` a number: small sizes may be none that a layer takes.
+    """
     (name,) = symbols_in(size)
     period = _period_modulo(size, modulo)
     if period is None or period > _MOST_LOOKED_AT:
         return None
-    return SizeSet.where(lambda n: holds(number(at(size, {name: n}))), 1, period)
+    shift = period * (beyond + modulo)
+    return SizeSet.where(lambda n: holds(number(at(size, {name: n + shift}))), 1, period)

@@ -26,10 +26,11 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
+from shapecalc.layers.registry import Registry
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
-LAYERS: dict[str, type[Layer]] = {}
+LAYERS = Registry()
 """Every layer type by its name in a file, which is its class's name."""
 
 _MOST_KNOWN = 1000  # results that a layer keeps
@@ -113,7 +114,7 @@ class Layer:
             cls.branching = cls.branching or joins
             fewest = 2 if joins and not most else most - len(cls.output.__defaults__ or ())
             cls.inputs_range = (fewest, float("inf") if joins else most)
-            if cls.__name__ in LAYERS:
+            if LAYERS.taken(cls.__name__):
                 raise TypeError(f"two layer types are called {cls.__name__}")
             LAYERS[cls.__name__] = cls
 
@@ -250,7 +251,8 @@ class Layer:
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""
-        inferred = self.inferred(inputs)
+        with collecting():  # what has to hold was recorded with the figures
+            inferred = self.inferred(inputs)
         known = {**{name: self.__dict__[name] for name in self.given}, **inferred}
         return {name: known[name] for name in self.fields if name in known}
 

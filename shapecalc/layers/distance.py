@@ -43,4 +43,5 @@ class PairwiseDistance(Layer):
             raise ArchitectureError(f"numbers are needed, not {first.dtype} and {second.dtype}")
         both = combine(first, second)
         dtype = both.dtype if is_floating(both.dtype) else "float32"
-        return Tensor((*both.shape[:-1], 1) if self.keepdim else both.shape[:-1], dtype)
+        kept = (1,) if self.keepdim and both.rank else ()
+        return Tensor((*both.shape[:-1], *kept), dtype)

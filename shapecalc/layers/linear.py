@@ -50,7 +50,8 @@ class Bilinear(Layer):
             check_least_rank(x, 1)
             check_floating(x, "float32")
         if first.rank != second.rank:
-            raise ArchitectureError(f"the inputs have {first.rank} and {second.rank} axes")
+            ranks = f"{first.rank} and {second.rank} axes"
+            raise ArchitectureError(f"the inputs have {ranks} ({first} and {second})")
         message = f"the inputs {first} and {second} differ before their last axis: {{0}} and {{1}}"
         for a, b in zip(first.shape[:-1], second.shape[:-1], strict=True):
             check_equal(a, b, message, why="the inputs agree but for their last axis")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import check_floating, check_numbers, check_rank, example
 from shapecalc.layers.fields import Real
@@ -44,7 +45,8 @@ class SoftMarginLoss(Loss):
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_floating(input)
         losses = combined(input, target)
-        if losses.shape != input.shape:
+        pairs = zip(losses.shape, input.shape, strict=False)
+        if losses.rank != input.rank or not all(equal(n, m, "the target fits the input") for n, m in pairs):
             raise ArchitectureError(f"target {target} can't be repeated to the input's {input}")
         check_keeps_dtype(losses, input)
         return self.reduced(losses)

@@ -49,8 +49,8 @@ def sequence(x: Tensor, batch_first: bool, what: str = "the input") -> Sequence:
 def check_batch(first: Sequence, second: Sequence, what: str) -> None:
     """Refuse sequences of different batches; `what` names the two, as "query and key"."""
     if len(first.batch) != len(second.batch):
-        ranks = f"{len(first.batch) + 2} and {len(second.batch) + 2} axes"
-        raise ArchitectureError(f"{what} need both a batch axis or none, and have {ranks}")
+        (batch,) = first.batch or second.batch
+        raise ArchitectureError(f"{what} differ: one of them has a batch of {batch}, the other none")
     for a, b in zip(first.batch, second.batch, strict=True):
         hint = "batch_first says which of the first two axes is the batch"
         check_equal(b, a, f"{what} differ in the batch: {a} and {{0}}", hint, why="the batches agree")

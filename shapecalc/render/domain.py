@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
+from math import prod
 from typing import Any
 
 from shapecalc.analysis.domain import Domain, Solutions, Solved
@@ -18,6 +19,7 @@ from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import for_json
 
 _MOST_LISTED = 8
+_MOST_RANGES = 10_000
 _CONDITIONS = (
     Column("condition", "Condition"),
     Column("path", "Layer"),
@@ -124,11 +126,16 @@ def _open(conditions: Sequence[Condition]) -> list[str]:
     return [condition.ascii() for condition in conditions]
 
 
-def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list[int | None]]]:
-    """Boxes as ranges [first, last, step] of each symbol; last is None where there is no end."""
-    found = []
+def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list[int | None]]] | None:
+    """Boxes as ranges [first, last, step] of each symbol; last is None where there is no end.
+
+    None stands for more ranges than anyone reads.
+    """
+    found: list[dict[str, list[int | None]]] = []
     for box in boxes:
         sets = [box.get(name, EVERY).progressions() for name in symbols]
+        if prod(map(len, sets)) > _MOST_RANGES:
+            return None
         found += [dict(zip(symbols, map(list, choice), strict=True)) for choice in product(*sets)]
     return found
 

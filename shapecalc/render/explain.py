@@ -87,8 +87,8 @@ def _about_windows(one: Explanation) -> Iterator[str]:
     for padding in sorted({(w.before, w.after) for w in windows if w.before or w.after}):
         yield f"p is the padding of both sides together: {padding[0]} + {padding[1]} = {sum(padding)}"
     for window in sorted({w for w in windows if w.dilation > 1}):
-        extent = f"{window.dilation}·({window.kernel} − 1) + 1 = {window.extent}"
-        yield f"k is the extent of the kernel with its gaps: dilation·(kernel_size − 1) + 1 = {extent}"
+        extent = f"{window.dilation}⋅({window.kernel} − 1) + 1 = {window.extent}"
+        yield f"k is the extent of the kernel with its gaps: dilation⋅(kernel_size − 1) + 1 = {extent}"
     if any(derivation_drops(derivation) for derivation in one.output):
         yield "− 1, because the last window would begin in the padding after the end"
     remark = one.row.layer.remark(*one.row.inputs)
@@ -107,9 +107,11 @@ def _border(one: Explanation) -> Iterator[str]:
             _plural(number, _ELEMENT.get(letter, "element"))
         )
     for (number, w, n), elements in grouped.items():
-        remainder = f"({n} − {w.extent} + {w.before + w.after}) mod {w.stride} = {number + w.after}"
+        left = (n - w.extent + w.before + w.after) % w.stride
+        remainder = f": ({n} − {w.extent} + {w.before + w.after}) mod {w.stride} = {left}"
         padding = f", {w.after} of it padding" if w.after else ""
-        yield f"{' and '.join(elements)} at the end read by no window: {remainder}{padding}"
+        plain = left == number + w.after  # not where windows skip elements or lie in the padding alone
+        yield f"{' and '.join(elements)} at the end read by no window{(remainder + padding) * plain}"
     for gap in sorted({w.stride - w.extent for w in one.row.layer.window if w.stride > w.extent}):
         yield f"between two windows, {_plural(gap, 'element')} read by none"
 

@@ -46,7 +46,10 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
     """Every block and layer that owns something, and below a layer its weights."""
     for own, below, node in outline(_owners(analysis, analysis.tree), depth):
         totals = analysis.totals_of(node)
-        yield Line((own + label(node), None, totals.params, totals.buffers or None), strong=True)
+        yield Line(
+            (own + label(node), None, totals.params, None if totals.buffers == 0 else totals.buffers),
+            strong=True,
+        )
         row = own_row(analysis, node)
         if row is None or (depth is not None and _level(node) >= depth):
             continue

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from math import gcd
 from typing import TypeAlias
 
+from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.notation import PLAIN, UNICODE, product_key, text
-from shapecalc.symbolic.terms import ONE, Factor, Floor, Product, Symbol
+from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
+
+MOST_PARTS = 2_000
+MOST_POWER = 64
 
 Dim: TypeAlias = "int | Expr"
 """A size: a number, or a formula that is none. Rules use only + - * // on sizes."""
@@ -21,11 +25,15 @@ class Expr:
     and no truth value: see `least`, `greatest` and `difference` for what can be known of them.
     """
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "parts", "terms")
 
     def __init__(self, terms: Mapping[Product, int]) -> None:
-        """For this module alone: `symbol` and arithmetic make formulas."""
+        """For this package alone: `symbol` and arithmetic make formulas."""
         self.terms = terms
+        self.parts = sum([_parts(factor) for product in terms for factor, _ in product])
+        """The symbols and floors that the formula is written with."""
+        if self.parts > MOST_PARTS:
+            raise ArchitectureError(f"a formula of more than {MOST_PARTS:,} parts", hint="give numbers")
         self._hash = hash(frozenset(terms.items()))
 
     def __hash__(self) -> int:
@@ -79,6 +87,8 @@ class Expr:
         powers = dict(first)
         for factor, power in second:
             powers[factor] = powers.get(factor, 0) + power
+        if any(power > MOST_POWER for power in powers.values()):
+            raise ArchitectureError(f"a formula with a power above {MOST_POWER}", hint="give numbers")
         return total({frozenset(powers.items()): a * b})
 
     __rmul__ = __mul__
@@ -95,6 +105,22 @@ class Expr:
     def constant(self) -> int:
         """The term without a symbol."""
         return self.terms.get(ONE, 0)
+
+
+def _parts(factor: Factor) -> int:
+    match factor:
+        case Symbol():
+            return 1
+        case Floor(over, by):
+            return 1 + _parts_of(over) + _parts_of(by)
+        case Extreme(_, of):
+            return 1 + sum(map(_parts_of, of))
+        case Expr():
+            return factor.parts
+
+
+def _parts_of(size: Dim) -> int:
+    return 0 if isinstance(size, int) else size.parts
 
 
 def symbol(name: str) -> Expr:

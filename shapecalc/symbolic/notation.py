@@ -10,6 +10,7 @@ The form for programs is valid Python, if floor and ceil round a quotient:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
@@ -87,7 +88,13 @@ def as_factor(size: Dim, notation: Notation) -> str:
 
 def product_key(product: Product) -> str:
     """A text that no other product has."""
-    return _product_text(product, 1, PLAIN)[0]
+    return "*".join(sorted([f"{_plain(factor)}**{power}" for factor, power in product]))
+
+
+@lru_cache(maxsize=10_000)
+def _plain(factor: Factor) -> str:
+    """A factor for programs; kept, since factors are written again and again to be put in order."""
+    return _factor_text(factor, PLAIN)
 
 
 def shape_text(shape: Iterable[Dim], notation: Notation = UNICODE) -> str:
@@ -99,7 +106,7 @@ def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str
     """A formula with numbers in place of its symbols, and nothing worked out."""
 
     def value(name: str) -> str:
-        return text(values[name], notation) if name in values else notation.symbol(name)
+        return as_factor(values[name], notation) if name in values else notation.symbol(name)
 
     return text(size, notation._replace(symbol=value))
 
@@ -180,7 +187,7 @@ def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
     if isinstance(factor, Symbol):
         place = notation.order.get(factor.name, len(notation.order))
         return 0, place, "" if factor.name == "N" else factor.name
-    written = _factor_text(factor, PLAIN)
+    written = _plain(factor)
     by = [floor.by for floor in _floors(factor) if isinstance(floor.by, int)]
     return (1, min(by), written) if by else (2, 0, written)
 

@@ -39,8 +39,8 @@ X = Tensor((2, 3), "int64")
 STRICTER = (
     Stricter(
         "Embedding|EmbeddingBag",
-        "embedding_dim must be a whole number of at least 1, not 0",
-        "a row without features says nothing",
+        "(num_embeddings|embedding_dim) must be a whole number of at least 1, not 0",
+        "a table without rows or features says nothing",
         drawn("Embedding", X, num_embeddings=4, embedding_dim=0),
     ),
     Stricter(

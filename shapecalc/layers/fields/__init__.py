@@ -1,0 +1,78 @@
+"""The types of a layer's arguments: what each accepts, how it is kept, how it is described.
+
+A field is declared once, as a class attribute of a layer, and from it follow the check of what a YAML
+file writes, the text of an error, the reference and the strategies of the property tests. On an
+instance of the layer the same attribute holds the argument's value.
+"""
+
+from __future__ import annotations
+
+from shapecalc.layers.fields.base import (
+    EXPRESSION,
+    REQUIRED,
+    Field,
+    is_number,
+    is_size,
+    one_or_list,
+    whole_number,
+)
+from shapecalc.layers.fields.one import (
+    Axis,
+    Channels,
+    Choice,
+    Count,
+    Flag,
+    Index,
+    Inferred,
+    Position,
+    Real,
+    Size,
+    Text,
+    Whole,
+)
+from shapecalc.layers.fields.several import (
+    Axes,
+    ForEach,
+    Scale,
+    Shifts,
+    SizeForEach,
+    SizeOrSizes,
+    Sizes,
+    Trailing,
+)
+from shapecalc.layers.fields.windows import Padding, PerAxis, PerSide, PerSideOfSome, Ratios
+
+__all__ = [
+    "EXPRESSION",
+    "REQUIRED",
+    "Axes",
+    "Axis",
+    "Channels",
+    "Choice",
+    "Count",
+    "Field",
+    "Flag",
+    "ForEach",
+    "Index",
+    "Inferred",
+    "Padding",
+    "PerAxis",
+    "PerSide",
+    "PerSideOfSome",
+    "Position",
+    "Ratios",
+    "Real",
+    "Scale",
+    "Shifts",
+    "Size",
+    "SizeForEach",
+    "SizeOrSizes",
+    "Sizes",
+    "Text",
+    "Trailing",
+    "Whole",
+    "is_number",
+    "is_size",
+    "one_or_list",
+    "whole_number",
+]

@@ -1,0 +1,109 @@
+"""What all fields have in common, and the JSON Schema of what they accept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+
+from shapecalc.conditions import at_least
+from shapecalc.errors import ArchitectureError, nearest, written
+from shapecalc.symbolic import Expr
+from shapecalc.tensors import LARGEST
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base import Layer
+
+
+T = TypeVar("T")
+
+REQUIRED: Any = object()
+"""The default of an argument that must be written."""
+
+
+EXPRESSION = {"$ref": "#/$defs/expression"}
+"""The schema of text that stands for a value: a parameter, or arithmetic with parameters."""
+
+
+def whole_number(minimum: int) -> dict[str, Any]:
+    """The schema of a whole number, or of what stands for one."""
+    bound = {} if minimum <= -LARGEST else {"minimum": minimum}
+    return {"anyOf": [{"type": "integer", **bound}, EXPRESSION]}
+
+
+def one_or_list(one: dict[str, Any], length: int | None = None, fewest: int = 1) -> dict[str, Any]:
+    """The schema of one value, or of a list of `length`, or else of at least `fewest`, of them."""
+    many = {"minItems": length, "maxItems": length} if length else {"minItems": fewest}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, **many}]}
+
+
+class Field(Generic[T]):
+    """One argument: its default, the words it accepts as they stand, and its check."""
+
+    words: frozenset[str] = frozenset()
+    numeric = True
+    """Whether text stands for a number, as an expression."""
+
+    def __init__(self, default: object = REQUIRED, *, optional: bool = False) -> None:
+        """`optional` accepts null beside what the field accepts otherwise."""
+        self.default = default
+        self.optional = optional or default is None
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, layer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, layer: Layer, owner: type) -> T: ...
+    def __get__(self, layer: Layer | None, owner: type) -> Self | T:
+        # Only class access comes here: an instance finds the value in its own __dict__ first.
+        return self
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def parse(self, value: object, axes: int) -> T:
+        """The value as it is kept, for a layer of `axes` spatial axes; refuses what it can't be."""
+        if value is None and self.optional:
+            return cast("T", None)
+        parsed = self.accept(value, axes)
+        if parsed is None:
+            raise self.refusal(value, axes)
+        return parsed
+
+    def accept(self, value: object, axes: int) -> T | None:
+        """The value as it is kept, or None if it is none of this field's."""
+        raise NotImplementedError
+
+    def describe(self, axes: int) -> str:
+        """What the field accepts, in words: "a whole number of at least 1"."""
+        raise NotImplementedError
+
+    def text(self, value: T) -> str:
+        """The value as a file would write it, at its shortest."""
+        return written(value)
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        """What a file may write, as JSON Schema: a mapping with `anyOf`."""
+        raise NotImplementedError
+
+    def refusal(self, value: object, axes: int) -> ArchitectureError:
+        wanted = self.describe(axes) + (", or null" if self.optional else "")
+        hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
+        if any(isinstance(item, Expr) for item in (value if isinstance(value, tuple) else (value,))):
+            hint = "a symbol can stand for channels, features and the sizes of an input, not for this"
+        return ArchitectureError(
+            f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
+        )
+
+
+def is_number(value: object, minimum: int) -> bool:
+    return type(value) is int and minimum <= value <= LARGEST
+
+
+def is_size(value: object, minimum: int) -> bool:
+    """Whether a value is a number, or a formula that can be, of at least `minimum`."""
+    if isinstance(value, Expr):
+        return at_least(value, minimum, f"a size is at least {minimum}")
+    return is_number(value, minimum)

@@ -1,0 +1,167 @@
+"""Fields of several values: axes, sizes, factors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from shapecalc.errors import written
+from shapecalc.layers.fields.base import (
+    EXPRESSION,
+    REQUIRED,
+    Field,
+    T,
+    is_number,
+    is_size,
+    one_or_list,
+    whole_number,
+)
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import LARGEST, Tensor
+
+
+class Axes(Field["tuple[int, ...]"]):
+    """One axis or several, each counted from the first one or, if negative, from the last."""
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(type(i) is int and abs(i) <= 64 for i in items) else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "the number of an axis, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(-64))
+
+
+class Sizes(Field["tuple[Dim, ...]"]):
+    """Sizes of several axes, of none only where that is the default; `rest` of them may be −1.
+
+    What −1 stands for, the layer says.
+    """
+
+    def __init__(
+        self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
+    ) -> None:
+        super().__init__(default, optional=optional)
+        self.rest = rest
+        self.minimum = minimum
+        self.fewest = 0 if default == () else 1
+
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if len(items) < self.fewest or not all(
+            (item == -1 and self.rest) or is_size(item, self.minimum) for item in items
+        ):
+            return None
+        return tuple(items) if sum(item == -1 for item in items) <= self.rest else None
+
+    def describe(self, axes: int) -> str:
+        if not self.rest:
+            return f"a list of sizes of at least {self.minimum}"
+        return f"a list of sizes, {'at most one' if self.rest == 1 else 'any'} of them -1"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(-1 if self.rest else self.minimum), fewest=self.fewest)
+
+
+class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
+    """One size, or a list of sizes, which mean different things to the layer."""
+
+    def accept(self, value: object, axes: int) -> Dim | tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(is_size(item, 1) for item in items):
+            return None
+        return tuple(items) if isinstance(value, (list, tuple)) else cast("Dim", value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number of at least 1, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
+class Trailing(Field["tuple[Dim, ...] | None"]):
+    """Sizes of the last axes, one number or several: left out, that of the last one; written, checked."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def value(self, inputs: tuple[Tensor, ...], axes: int) -> Dim | None:
+        """The size of the last axis, None where there is none."""
+        return inputs[0].shape[-1] if inputs and inputs[0].shape else None
+
+    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(is_size(item, 1) for item in items) else None
+
+    def text(self, value: tuple[Dim, ...] | None) -> str:
+        return written(value[0] if value is not None and len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "the size of the last axis, or a list of the last sizes (or left out: it is the last axis)"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
+class Shifts(Field["tuple[int, ...]"]):
+    """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
+
+    least = -(2**62)  # torch takes what is below for symbols of its own
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(value) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        return "a whole number, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(self.least))
+
+
+class ForEach(Field[T]):
+    """A value for each spatial axis of the input, however many it has; one stands for all of them."""
+
+    def fits(self, item: object) -> bool:
+        raise NotImplementedError
+
+    def accept(self, value: object, axes: int) -> T | None:
+        several = isinstance(value, (list, tuple))
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        return cast("T", items if several else value) if items and all(map(self.fits, items)) else None
+
+
+class SizeForEach(ForEach["Dim | tuple[Dim, ...] | None"]):
+    """A size for each spatial axis of the input, however many it has; one stands for all."""
+
+    def fits(self, item: object) -> bool:
+        return is_size(item, 1)
+
+    def describe(self, axes: int) -> str:
+        return "a size of at least 1, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(1))
+
+
+class Scale(ForEach["float | tuple[float, ...] | None"]):
+    """A factor above 0 for each spatial axis of the input, however many it has; one stands for all."""
+
+    def fits(self, item: object) -> bool:
+        if isinstance(item, bool) or not isinstance(item, (int, float)):
+            return False
+        return math.isfinite(item) and 0 < item <= LARGEST
+
+    def describe(self, axes: int) -> str:
+        return "a number above 0, or a list of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]})

@@ -1,0 +1,140 @@
+"""Fields with a number for each spatial axis, or for each of its sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.errors import written
+from shapecalc.layers.fields.base import (
+    EXPRESSION,
+    REQUIRED,
+    Field,
+    is_number,
+    one_or_list,
+    whole_number,
+)
+from shapecalc.tensors import LARGEST
+
+
+class PerAxis(Field["tuple[int, ...]"]):
+    """A whole number for each spatial axis; one number stands for all of them."""
+
+    def __init__(
+        self,
+        default: object = REQUIRED,
+        *,
+        minimum: int = 1,
+        optional: bool = False,
+        optional_items: bool = False,
+    ) -> None:
+        super().__init__(default, optional=optional)
+        self.minimum = minimum
+        self.optional_items = optional_items
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * axes
+        if len(items) != axes or not all(self.fits(item) for item in items):
+            return None
+        return tuple(items)
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if value and len(set(value)) == 1 else value)
+
+    def fits(self, item: object) -> bool:
+        return is_number(item, self.minimum) or (item is None and self.optional_items)
+
+    def describe(self, axes: int) -> str:
+        one = f"a whole number of at least {self.minimum}"
+        return one if axes == 1 else f"{one}, or a list of {axes} of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        one = whole_number(self.minimum)
+        return one_or_list({"anyOf": [*one["anyOf"], {"type": "null"}]} if self.optional_items else one, axes)
+
+
+class Padding(Field["tuple[int, ...] | str"]):
+    """Padding at both ends of each axis, or one of the words `same` and `valid`."""
+
+    words = frozenset({"same", "valid"})
+
+    def __init__(self, default: object = 0) -> None:
+        super().__init__(default)
+        self.numbers = PerAxis(minimum=0)
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | str | None:
+        if isinstance(value, str):
+            return value if value in self.words else None
+        return self.numbers.accept(value, axes)
+
+    def text(self, value: tuple[int, ...] | str) -> str:
+        return value if isinstance(value, str) else self.numbers.text(value)
+
+    def describe(self, axes: int) -> str:
+        return f"{self.numbers.describe(axes)}, same or valid"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"enum": sorted(self.words)}, *self.numbers.schema(axes)["anyOf"]]}
+
+
+class PerSide(Field["tuple[int, ...]"]):
+    """Elements added at both ends of each axis, in torch's order: the last axis first, start before end.
+
+    One number stands for all of them; negative ones, where they are allowed, cut off.
+    """
+
+    def __init__(self, default: object = REQUIRED, *, minimum: int = -LARGEST) -> None:
+        super().__init__(default)
+        self.minimum = minimum
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * (2 * axes)
+        if len(items) != 2 * axes or not all(is_number(item, self.minimum) for item in items):
+            return None
+        return tuple(items)
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value[0] if len(set(value)) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        least = "" if self.minimum < 0 else f" of at least {self.minimum}"
+        return f"a whole number{least}, or a list of {2 * axes} of them, the last axis first"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return one_or_list(whole_number(self.minimum), 2 * axes)
+
+
+class PerSideOfSome(PerSide):
+    """Elements added at both ends of some of the last axes, as many as the list has pairs."""
+
+    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
+        pairs = len(value) // 2 if isinstance(value, (list, tuple)) else 0
+        return super().accept(value, pairs) if pairs else None
+
+    def text(self, value: tuple[int, ...]) -> str:
+        return written(value)
+
+    def describe(self, axes: int) -> str:
+        return "a list of whole numbers, two for each axis that is padded, the last axis first"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"type": "array", "items": whole_number(self.minimum), "minItems": 2}]}
+
+
+class Ratios(Field["tuple[float, ...]"]):
+    """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
+
+    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
+        items = value if isinstance(value, (list, tuple)) else (value,) * axes
+        ratios = tuple(item for item in items if isinstance(item, float) and 0 < item < 1)
+        return ratios if len(ratios) == len(items) == axes else None
+
+    def text(self, value: tuple[float, ...]) -> str:
+        return written(value[0] if len(set(value)) == 1 else value)
+
+    def describe(self, axes: int) -> str:
+        one = "a number between 0 and 1"
+        return one if axes == 1 else f"{one}, or a list of {axes} of them"
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        one = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+        return one_or_list({"anyOf": [one, EXPRESSION]}, axes)

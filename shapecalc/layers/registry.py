@@ -1,0 +1,66 @@
+"""The layer types by their names, each imported when it is asked for.
+
+A network needs a handful of the types; to import all of them takes longer than all else that a command does.
+Which file declares a type is read off the files' own `class` lines, so that a new one is found by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base import Layer
+
+_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+
+
+class Registry(MutableMapping[str, "type[Layer]"]):
+    """Name → type; a look at a name imports its file, a look at all imports every file."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, type[Layer]] = {}
+        self._files: dict[str, str] | None = None
+        """Class → the module of a file that is not imported yet."""
+
+    def _declared(self) -> dict[str, str]:
+        if self._files is None:
+            files = sorted(Path(__file__).parent.glob("*.py"))
+            texts = [(file.stem, file.read_text(encoding="utf-8")) for file in files]
+            self._files = {name: stem for stem, text in texts for name in _CLASS.findall(text)}
+        return self._files
+
+    def _load(self, stem: str) -> None:
+        import_module(f"{__package__}.{stem}")
+        files = self._declared()
+        for name in [name for name, file in files.items() if file == stem]:
+            del files[name]
+
+    def _all(self) -> dict[str, type[Layer]]:
+        for stem in sorted(set(self._declared().values())):
+            self._load(stem)
+        return self._types
+
+    def __getitem__(self, name: str) -> type[Layer]:
+        if name not in self._types and name in self._declared():
+            self._load(self._declared()[name])
+        return self._types[name]
+
+    def taken(self, name: str) -> bool:
+        """Whether a type of that name is imported."""
+        return name in self._types
+
+    def __setitem__(self, name: str, layer: type[Layer]) -> None:
+        self._types[name] = layer
+
+    def __delitem__(self, name: str) -> None:
+        del self._types[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._all()))
+
+    def __len__(self) -> int:
+        return len(self._all())
