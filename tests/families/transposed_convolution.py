@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
-from tests.families.base import Stricter, drawn
+from tests.families.base import Stricter, drawn, rarely
+
+TYPES = ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
+
+
+@st.composite
+def transposed(draw: st.DrawFn, inputs: tuple[Tensor, ...], name: str) -> dict[str, Any]:
+    """As any type's, but the output is mostly padded by less than the stride or the dilation."""
+    from tests.strategies import arguments  # which imports this module
+
+    given = draw(arguments(LAYERS[name], inputs))
+    if "output_padding" in given and not rarely(draw, 4):
+        strides, dilations = (
+            value if isinstance(value, list) else [value] * LAYERS[name].axes
+            for value in (given.get("stride", 1), given.get("dilation", 1))
+        )
+        most = [max(0, s - 1, d - 1) for s, d in zip(strides, dilations, strict=False)]
+        given["output_padding"] = [draw(st.integers(0, m)) for m in most]
+    return given
+
+
+ARGUMENTS = {name: partial(transposed, name=name) for name in TYPES}
 
 STRICTER = (
     Stricter(
