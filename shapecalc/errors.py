@@ -133,6 +133,10 @@ class ArchitectureError(ShapecalcError):
     exit_code = 1
 
 
+class UnknownError(ArchitectureError):
+    """A figure that is not known of a layer, and so not of the network."""
+
+
 class UnavailableError(ShapecalcError):
     """This machine can't do it: no such device, too little memory, torch missing: exit code 3."""
 

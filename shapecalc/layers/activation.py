@@ -6,13 +6,44 @@ from math import isfinite
 from typing import ClassVar
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
+from shapecalc.layers.base import (
+    OUTPUT,
+    Layer,
+    Saved,
+    Weight,
+    Weights,
+    check_axis,
+    check_floating,
+    check_numbers,
+    example,
+)
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
-class OfNumbers(Layer, abstract=True):
+class Activation(Layer, abstract=True):
+    """What activations have in common: a kernel, which may write over its input."""
+
+    aligned = True
+    keeps_output: ClassVar[bool] = False
+    """Whether autograd keeps the output for the gradient, and not the input."""
+    overwrites: ClassVar[bool] = False
+    """Whether the same goes for an activation in place; else it keeps a copy of the input."""
+
+    def saved(self, x: Value) -> Saved:
+        return (OUTPUT if self.keeps_output else x,)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        if not getattr(self, "inplace", False):
+            return super().run(tape, x)
+        if self.keeps_output or self.overwrites:
+            return (tape.in_place(x, keeps_output=True),)
+        return (tape.in_place(x, keeps=[tape.new(x.tensor)] if x.tracked else []),)
+
+
+class OfNumbers(Activation, abstract=True):
     """An activation of numbers, whole ones too."""
 
     def output(self, x: Tensor) -> Tensor:
@@ -23,6 +54,7 @@ class OfNumbers(Layer, abstract=True):
 class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
+    keeps_output = True
     inplace = Flag(False)
 
 
@@ -35,6 +67,7 @@ class ReLU6(OfNumbers):
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
+    overwrites = True
     threshold = Real()
     value = Real()
     inplace = Flag(False)
@@ -70,7 +103,7 @@ class Hardtanh(OfNumbers):
         return super().output(x)
 
 
-class ToFloating(Layer, abstract=True):
+class ToFloating(Activation, abstract=True):
     """An activation that makes floating-point numbers of integers."""
 
     def output(self, x: Tensor) -> Tensor:
@@ -80,9 +113,13 @@ class ToFloating(Layer, abstract=True):
 class Sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.nn.Sigmoid."""
 
+    keeps_output = True
+
 
 class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
+
+    keeps_output = True
 
 
 class Softsign(ToFloating):
@@ -92,6 +129,11 @@ class Softsign(ToFloating):
         check_numbers(x)
         return super().output(x)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        below = tape.kernel(x.tensor, x, keeps=(x,), strides=x.strides)  # |x|
+        below = tape.kernel(x.tensor, below, passes=True, strides=x.strides)
+        return (tape.kernel(self.output(x.tensor), x, below, keeps=(x, below), strides=x.strides),)
+
 
 class Tanhshrink(ToFloating):
     """x − tanh(x). Source: torch.nn.Tanhshrink."""
@@ -100,8 +142,12 @@ class Tanhshrink(ToFloating):
         check_numbers(x)
         return super().output(x)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        bent = tape.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
+        return (tape.kernel(bent.tensor, x, bent, passes=True, strides=x.strides),)
 
-class OfFloating(Layer, abstract=True):
+
+class OfFloating(Activation, abstract=True):
     """An activation of floating-point numbers alone."""
 
     narrow: ClassVar[bool] = False
@@ -124,6 +170,9 @@ class Hardsigmoid(OfFloating):
 
 class LogSigmoid(OfFloating):
     """log(1 / (1 + exp(−x))). Source: torch.nn.LogSigmoid."""
+
+    def saved(self, x: Value) -> Saved:
+        return (x, x.tensor)
 
 
 class Softplus(OfFloating):
@@ -150,6 +199,7 @@ class Softshrink(OfFloating):
 class LeakyReLU(OfFloating):
     """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
 
+    overwrites = True
     negative_slope = Real(0.01)
     inplace = Flag(False)
 
@@ -170,10 +220,18 @@ class RReLU(OfFloating):
                 f"upper must be at least lower {self.lower:g}, not {self.upper:g}", argument="upper"
             )
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """The slopes are made in evaluation too."""
+        noise = tape.new(x.tensor)
+        if self.inplace:
+            return (tape.in_place(x, keeps=(noise,), keeps_output=True),)
+        return (tape.kernel(x.tensor, x, keeps=(x, noise), strides=x.strides),)
+
 
 class ELU(OfFloating):
     """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
 
+    overwrites = True
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -181,6 +239,7 @@ class ELU(OfFloating):
 class CELU(OfFloating):
     """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
 
+    overwrites = True
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -200,6 +259,7 @@ class CELU(OfFloating):
 class SELU(OfFloating):
     """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
 
+    overwrites = True
     inplace = Flag(False)
 
 
@@ -233,6 +293,7 @@ class PReLU(Layer):
     Source: He et al. 2015, arXiv:1502.01852; torch.nn.PReLU.
     """
 
+    aligned = True
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -253,6 +314,9 @@ class PReLU(Layer):
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight((self.num_parameters,))}
 
+    def saved(self, x: Value) -> Saved:
+        return (x,)
+
 
 class GLU(Layer):
     """The first half along `dim` times the sigmoid of the second, which gates it.
@@ -269,3 +333,6 @@ class GLU(Layer):
         message = f"the input has {{0}} on axis {axis}, which can't be halved ({x})"
         check_multiple(size, 2, message, why="one half gates the other")
         return Tensor((*x.shape[:axis], size // 2, *x.shape[axis + 1 :]), x.dtype)
+
+    def saved(self, x: Value) -> Saved:
+        return (x,)

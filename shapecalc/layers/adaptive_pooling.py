@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
-from shapecalc.layers.pooling import with_indices
+from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
@@ -42,6 +43,10 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return self.adapt(x)
+
+    def saved(self, x: Value) -> Saved:
+        """Of a single window it is the mean, which needs the sizes alone."""
+        return () if all(m == 1 for m in self.output_size) else (x,)
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -82,6 +87,9 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
 
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(self.adapt(x), self.return_indices)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return run_with_indices(tape, x, self.adapt(x.tensor), self.return_indices)
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
-from shapecalc.layers.joins import combine
+from shapecalc.layers.joins import combine, operation
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -25,6 +26,9 @@ class sub(Layer):
         check_numbers(x, other)
         return combine(x, other)
 
+    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
+        return (operation(tape, x, other, factors=False),)
+
 
 class div(Layer):
     """The first branch divided by the second, element by element, with torch's broadcasting.
@@ -32,6 +36,7 @@ class div(Layer):
     Whole numbers give float32. Source: torch.div.
     """
 
+    aligned = True
     function = "div"
     branching = True
     rounding_mode = Choice("trunc", "floor", optional=True)
@@ -51,3 +56,9 @@ class div(Layer):
 
     def keywords(self) -> dict[str, Any]:
         return {"rounding_mode": self.rounding_mode}
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        """The divisor for the gradient of the dividend, and both for that of the divisor."""
+        if self.rounding_mode:
+            return ()
+        return (x, other) if other.tracked else (other,)

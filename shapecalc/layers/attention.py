@@ -9,11 +9,13 @@ from typing import Any
 
 from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, parameter_elements
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
+from shapecalc.layers.kernels import bmm, dropout, linear, matmul, softmax, times_number
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.symbolic import Dim, difference
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
 
@@ -112,6 +114,117 @@ class MultiheadAttention(Layer):
         maps = 2 * queries.length * size + keys.length * (keys.features + values.features)
         pairs = 2 * queries.length * (keys.length + self.more_keys)
         return queries.samples * size * (maps + pairs)
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        attended, weights = self.attend(tape, *self.feed(*inputs), need_weights=True)
+        assert weights is not None
+        return attended, weights
+
+    # The rest is written after torch.nn.MultiheadAttention.forward and multi_head_attention_forward, line by line.
+
+    def attend(
+        self, tape: Tape, query: Value, key: Value, value: Value, need_weights: bool
+    ) -> tuple[Value, Value | None]:
+        batched = query.rank == 3
+        weights = self.weights(query.tensor, key.tensor, value.tensor)
+        if batched and self.batch_first:
+            if key is value:
+                if query is key:
+                    query = key = value = tape.transpose(query, 1, 0)
+                else:
+                    query, key = tape.transpose(query, 1, 0), tape.transpose(key, 1, 0)
+                    value = key
+            else:
+                query, key, value = (tape.transpose(x, 1, 0) for x in (query, key, value))
+        if not batched:
+            query, key, value = (tape.view(x, (x.shape[0], 1, x.shape[1])) for x in (query, key, value))
+        attended, seen = self.forward(tape, query, key, value, weights, need_weights)
+        if not batched:
+            attended = tape.view(attended, (attended.shape[0], attended.shape[2]))
+            seen = seen and tape.view(seen, seen.shape[1:])
+        if batched and self.batch_first:
+            attended = tape.transpose(attended, 1, 0)
+        return attended, seen
+
+    def forward(
+        self, tape: Tape, query: Value, key: Value, value: Value, weights: Weights, need_weights: bool
+    ) -> tuple[Value, Value | None]:
+        (length, batch, features), heads = query.shape, self.num_heads
+        size = features // heads
+        q, k, v = self.projected(tape, query, key, value, weights)
+        if self.add_bias_kv:
+            k = self.longer(tape, k, "bias_k", weights)
+            v = self.longer(tape, v, "bias_v", weights)
+        q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))
+        if self.add_zero_attn:
+            k, v = self.with_zeros(tape, k), self.with_zeros(tape, v)
+        if not need_weights:
+            q, k, v = (tape.seen_as(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
+            attended = attention_by_math(tape, q, k, v, self.dropout)
+            del q, k, v
+            attended = tape.reshape(tape.permute(attended, (2, 0, 1, 3)), (batch * length, features))
+            return self.projected_out(tape, attended, query, weights), None
+        scaled = times_number(tape, q)
+        seen = bmm(tape, scaled, tape.transpose(k, 1, 2))
+        del scaled, k
+        seen = softmax(tape, seen)
+        seen = dropout(tape, seen, self.dropout)
+        attended = bmm(tape, seen, v)
+        del v
+        attended = tape.reshape(tape.transpose(attended, 0, 1), (length * batch, features))
+        attended = self.projected_out(tape, attended, query, weights)
+        seen = tape.seen_as(seen, (batch, heads, *seen.shape[1:]))
+        seen = tape.kernel(Tensor((batch, *seen.shape[2:]), seen.dtype), seen)
+        return attended, seen
+
+    def projected_out(self, tape: Tape, x: Value, query: Value, weights: Weights) -> Value:
+        names = ["out_proj.weight", *(["out_proj.bias"] if self.bias else [])]
+        x = linear(tape, x, query.shape[2], parameter_elements(weights, *names))
+        return tape.seen_as(x, query.shape)
+
+    def projected(
+        self, tape: Tape, query: Value, key: Value, value: Value, weights: Weights
+    ) -> tuple[Value, Value, Value]:
+        """What torch.nn.functional._in_projection_packed does, or _in_projection with a matrix for each."""
+        features = query.shape[2]
+        bias = [features] if self.bias else []
+        if "in_proj_weight" in weights and key is value:
+            if query is key:
+                q, k, v = self.packed_parts(tape, query, features, 3)
+                return q, k, v
+            q = linear(tape, query, features, [features * features, *bias])
+            k, v = self.packed_parts(tape, key, features, 2)
+            return q, k, v
+        q, k, v = (linear(tape, x, features, [features * x.shape[2], *bias]) for x in (query, key, value))
+        return q, k, v
+
+    def packed_parts(self, tape: Tape, x: Value, features: Dim, count: int) -> list[Value]:
+        """Several projections of one input at once, put one after another."""
+        elements = [count * features * features, *([count * features] if self.bias else [])]
+        y = linear(tape, x, count * features, elements)
+        y = tape.transpose(tape.seen_as(y, (1, *x.shape[:2], count, features)), 0, 3)
+        y = tape.contiguous(tape.seen_as(y, (count, *x.shape[:2], features)))
+        return [tape.view(y, x.shape[:2] + (features,), passes=False) for _ in range(count)]
+
+    def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
+        """The keys or values, and one that is learned."""
+        learned = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=parameter_elements(weights, name))
+        return tape.kernel(Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype), x, learned, passes=True)
+
+    def with_zeros(self, tape: Tape, x: Value) -> Value:
+        zeros = tape.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
+        return tape.kernel(Tensor((x.shape[0], x.shape[1] + 1, x.shape[2]), x.dtype), x, zeros, passes=True)
+
+    def by_head(self, tape: Tape, x: Value, heads: Dim, size: Dim) -> Value:
+        return tape.transpose(tape.seen_as(x, (x.shape[0], heads, size)), 0, 1)
+
+
+def attention_by_math(tape: Tape, q: Value, k: Value, v: Value, p: float) -> Value:
+    """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
+    q = times_number(tape, q)
+    seen = matmul(tape, q, times_number(tape, tape.transpose(k, k.rank - 2, k.rank - 1)))
+    seen = softmax(tape, seen)
+    return matmul(tape, dropout(tape, seen, p), v)
 
 
 class scaled_dot_product_attention(Layer):

@@ -19,15 +19,16 @@ type a join of branches, of two at least unless parameters before it say otherwi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from shapecalc.conditions import Condition, collecting
-from shapecalc.errors import ArchitectureError, nearest, quoted
+from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()
@@ -54,6 +55,17 @@ class Weight(NamedTuple):
 
 
 Weights: TypeAlias = Mapping[str, Weight]
+
+OUTPUT = Tensor((), "output")
+"""What a kernel makes, among what autograd keeps."""
+
+Saved: TypeAlias = Sequence["Value | Tensor"]
+"""What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
+
+
+def parameter_elements(weights: Weights, *names: str) -> list[Dim]:
+    """The elements of each parameter, or of those named: what gradients are made for."""
+    return [weights[name].elements for name in names or weights if not weights[name].buffer]
 
 
 class Example(NamedTuple):
@@ -94,6 +106,8 @@ class Layer:
     """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    aligned: ClassVar[bool] = False
+    """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     example: ClassVar[Example | None] = None
@@ -204,6 +218,36 @@ class Layer:
         Exactly the products that torch's FlopCounterMode counts, where it is not blind: 2 · MACs its FLOPs.
         """
         return 0
+
+    # What it allocates: `saved` of a layer that is one kernel, `run` of one that is several or a view.
+
+    def saved(self, *inputs: Any) -> Saved | None:
+        """What autograd keeps for the backward pass: inputs, `OUTPUT`, and tensors made besides.
+
+        Weights are left out. By default None: not known.
+        """
+        return None
+
+    def run(self, tape: Tape, *inputs: Any) -> tuple[Value, ...]:
+        """The kernels that torch runs, in its order; by default one that makes the only output.
+
+        Raises:
+            UnknownError: what autograd keeps is not known.
+        """
+        figures = self.figures(tuple([x.tensor for x in inputs]))
+        (made, *others) = figures.outputs
+        keeps = self.saved(*inputs)
+        if keeps is None or others:
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+        y = tape.kernel(
+            made,
+            *inputs,
+            keeps=[x for x in keeps if x is not OUTPUT],
+            keeps_output=OUTPUT in keeps,
+            weights=parameter_elements(figures.weights),
+            strides=inputs[0].strides if self.aligned else None,
+        )
+        return (y,)
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, check_multiple, product
 
 
@@ -101,6 +102,20 @@ class Convolution(Layer, abstract=True):
         shape = (self.out_channels, channels // self.groups, *self.kernel_size)
         weights = {"weight": Weight(shape)}
         return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
+
+    def saved(self, x: Value) -> Saved:
+        return (x,)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """Padding of another kind than zeros, or of other numbers before and after, is a kernel of its own."""
+        if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
+            return super().run(tape, x)
+        space = zip(x.shape[-self.axes :], self.ends(), strict=True)
+        padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
+        keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
+        wide = tape.kernel(padded, x, keeps=keeps)
+        weights = [weight.elements for weight in self.weights(x.tensor).values()]
+        return (tape.kernel(self.output(x.tensor), wide, keeps=(wide,), weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
 class DropoutLayer(Elementwise, abstract=True):
     """What dropouts have in common. In evaluation each is the identity."""
 
+    channels: ClassVar[bool] = False
+    """Whether whole channels are dropped."""
+    scales: ClassVar[bool] = False
+    """Whether what is left is scaled and shifted."""
     p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """In training noise is made, which autograd keeps, and multiplied with."""
+        if not tape.training or self.p == 0:
+            return (x,)
+        return (self.noisy(tape, x),)
+
+    def noisy(self, tape: Tape, x: Value) -> Value:
+        noise = tape.new(self.noise(x.tensor))
+        if self.p == 1 and not self.scales:
+            noise = tape.new(Tensor((), x.dtype))
+        shift = tape.new(noise.tensor) if self.scales else None
+        if self.inplace:
+            return tape.in_place(x, keeps=(noise,))
+        return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
+
+    def noise(self, x: Tensor) -> Tensor:
+        """A number for each element, or for each channel of an image."""
+        return Tensor((*x.shape[:2], *[1] * (x.rank - 2)), x.dtype) if self.channels else x
 
 
 class Dropout(DropoutLayer):
@@ -25,6 +51,7 @@ class Dropout1d(DropoutLayer):
     """
 
     axes = 1
+    channels = True
     example = example((1, 8, 16))
 
     def output(self, x: Tensor) -> Tensor:
@@ -40,6 +67,7 @@ class Dropout2d(DropoutLayer):
     """
 
     axes = 2
+    channels = True
 
 
 class Dropout3d(DropoutLayer):
@@ -49,6 +77,7 @@ class Dropout3d(DropoutLayer):
     """
 
     axes = 3
+    channels = True
 
 
 class AlphaDropout(DropoutLayer):
@@ -57,6 +86,11 @@ class AlphaDropout(DropoutLayer):
     Source: Klambauer et al. 2017, arXiv:1706.02515; torch.nn.AlphaDropout.
     """
 
+    scales = True
+
 
 class FeatureAlphaDropout(DropoutLayer):
     """AlphaDropout of whole channels, which are axis 1. Source: torch.nn.FeatureAlphaDropout."""
+
+    channels = True
+    scales = True

@@ -5,26 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
-from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating, example
+from shapecalc.layers.base import OUTPUT, Elementwise, Layer, Saved, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
 class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
+    keeps_output = True
     function = "relu"
 
 
 class sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.sigmoid."""
 
+    keeps_output = True
     function = "sigmoid"
 
 
 class tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.tanh."""
 
+    keeps_output = True
     function = "tanh"
 
 
@@ -51,6 +55,9 @@ class AlongAxis(Layer, abstract=True):
         check_axis(self.dim, x, "dim", scalars=True)
         return x
 
+    def saved(self, x: Value) -> Saved:
+        return (OUTPUT,)
+
 
 class softmax(AlongAxis):
     """exp(x) divided by its sum along `dim`. Source: torch.softmax."""
@@ -74,3 +81,7 @@ class dropout(Elementwise):
 
     def keywords(self) -> dict[str, Any]:
         return {"p": self.p, "training": False}
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """A function is told whether it trains, and this one is not."""
+        return (x,)

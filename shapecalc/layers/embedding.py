@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_rank, example
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
 
 INTEGERS = ("int32", "int64")
@@ -56,6 +57,9 @@ class Embedding(Table):
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x, "an input")
         return Tensor((*x.shape, self.embedding_dim))
+
+    def saved(self, x: Value) -> Saved:
+        return (x,)
 
 
 class EmbeddingBag(Table):

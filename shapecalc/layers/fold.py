@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, check_floating, check_least_rank, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
 
 
@@ -52,6 +53,9 @@ class Unfold(Layer):
         *batch, channels = x.shape[:-2]
         return Tensor((*batch, channels * product(self.kernel_size), count(self, x.shape[-2:])), x.dtype)
 
+    def saved(self, x: Value) -> Saved:
+        return ()
+
 
 class Fold(Layer):
     """The columns that an image unfolds into become an image again, overlaps added up.
@@ -92,6 +96,9 @@ class Fold(Layer):
         )
         return Tensor((*batch, channels // elements, *self.output_size), x.dtype)
 
+    def saved(self, x: Value) -> Saved:
+        return ()
+
 
 class PixelShuffle(Layer):
     """Channels become pixels: each r·r of them one of r times the height and width.
@@ -117,6 +124,9 @@ class PixelShuffle(Layer):
         )
         return Tensor((*batch, channels // (r * r), height * r, width * r), x.dtype)
 
+    def saved(self, x: Value) -> Saved:
+        return ()
+
 
 class PixelUnshuffle(Layer):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
@@ -136,6 +146,9 @@ class PixelUnshuffle(Layer):
             message = f"the input's {name} {{0}} is not divisible by downscale_factor {{1}}"
             check_multiple(size, r, message, why="pixels become channels")
         return Tensor((*batch, channels * r * r, height // r, width // r), x.dtype)
+
+    def saved(self, x: Value) -> Saved:
+        return ()
 
 
 class ChannelShuffle(Layer):
@@ -160,3 +173,6 @@ class ChannelShuffle(Layer):
             why="groups divide the channels",
         )
         return x
+
+    def saved(self, x: Value) -> Saved:
+        return ()

@@ -7,8 +7,9 @@ from typing import ClassVar
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
-from shapecalc.layers.pooling import with_indices
+from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_at_least
 
 
@@ -56,6 +57,13 @@ class FractionalMaxPool(Layer, abstract=True):
     def scaled(self, space: tuple[Dim, ...]) -> tuple[int, ...]:
         """The input's sizes times output_ratio, rounded down."""
         return tuple(_scaled(n, ratio) for n, ratio in zip(space, self.output_ratio, strict=True))
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """Random numbers place the windows of each channel."""
+        lead = (1, *x.shape[: -self.axes])[-2:]
+        tape.new(Tensor((*lead, self.axes), x.dtype))
+        figures = self.figures((x.tensor,))
+        return run_with_indices(tape, x, figures.outputs[0], self.return_indices)
 
 
 def _scaled(n: Dim, ratio: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 from shapecalc.conditions import equal
@@ -9,6 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
 
@@ -29,6 +31,27 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
             raise ArchitectureError(message, hint=hint)
 
 
+def fold(tape: Tape, xs: Sequence[Value], factors: bool) -> Value:
+    """Sums or products on the tape, each of the one before and the next; autograd keeps factors alone."""
+    result, *others = xs
+    for x in others:
+        result = operation(tape, result, x, factors=factors)
+    return result
+
+
+def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
+    """An elementwise operation on the tape; the gradient of each of two factors is made of the other."""
+    made = combine(first.tensor, second.tensor)
+    keeps: list[Value] = []
+    if factors:
+        keeps += [second] if first.tracked else []
+        keeps += [first] if second.tracked else []
+    like = first if first.shape == made.shape else second
+    strides = like.strides if like.shape == made.shape else None
+    alike = first.shape == second.shape
+    return tape.kernel(made, first, second, keeps=keeps, passes=alike and not factors, strides=strides)
+
+
 class add(Layer):
     """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
 
@@ -38,6 +61,9 @@ class add(Layer):
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
+
+    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        return (fold(tape, xs, factors=False),)
 
 
 class mul(Layer):
@@ -49,6 +75,9 @@ class mul(Layer):
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
+
+    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        return (fold(tape, xs, factors=True),)
 
 
 class concat(Layer):
@@ -73,6 +102,9 @@ class concat(Layer):
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
 
+    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
+
 
 class stack(Layer):
     """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
@@ -92,3 +124,6 @@ class stack(Layer):
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
+
+    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_least_rank, example
+from shapecalc.layers.base import (
+    Layer,
+    Weight,
+    Weights,
+    check_floating,
+    check_least_rank,
+    example,
+    parameter_elements,
+)
 from shapecalc.layers.fields import Flag, Inferred, Size
+from shapecalc.layers.kernels import linear
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
 
 
@@ -30,6 +40,9 @@ class Linear(Layer):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """One dot product over the input features for each output element."""
         return y.elements * x.shape[-1]
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (linear(tape, x, self.out_features, parameter_elements(self.weights(x.tensor))),)
 
 
 class Bilinear(Layer):
@@ -64,3 +77,11 @@ class Bilinear(Layer):
     def macs(self, first: Tensor, second: Tensor, y: Tensor) -> Dim:
         """Each pair of elements of the two inputs for each output element."""
         return y.elements * first.shape[-1] * second.shape[-1]
+
+    def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
+        """The bias is added by a kernel of its own."""
+        made = self.output(first.tensor, second.tensor)
+        matrix, *bias = parameter_elements(self.weights(first.tensor, second.tensor))
+        first, second = tape.contiguous(first), tape.contiguous(second)
+        y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
+        return (tape.kernel(made, y, weights=bias, passes=True) if bias else y,)

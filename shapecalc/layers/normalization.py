@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
+    Saved,
     Weight,
     Weights,
     check_floating,
@@ -14,6 +15,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value, statistic
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
 
 
@@ -40,6 +42,7 @@ class BatchNorm(Layer, abstract=True):
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167; torch.nn.BatchNorm2d.
     """
 
+    aligned = True
     num_features = Inferred(axis=1)
     eps = Real(1e-5, low=0)
     momentum = Real(0.1, optional=True)
@@ -72,6 +75,10 @@ class BatchNorm(Layer, abstract=True):
 
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
+
+    def saved(self, x: Value) -> Saved:
+        """The input, and the mean and the deviation of each channel."""
+        return (x, *[Tensor((x.shape[1],), statistic(x.dtype))] * 2)
 
 
 def _values(x: Tensor) -> Dim:
@@ -154,6 +161,27 @@ class InstanceNorm(Layer, abstract=True):
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no image of one value for each channel" if self._values(x) == 1 else None
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """A BatchNorm of a batch of one, whose channels are those of all items: weights and statistics repeated.
+
+        Source: at::instance_norm.
+        """
+        batch = x.shape[0] if x.rank == self.axes + 2 else 1
+        channels = batch * x.shape[-self.axes - 1]
+        many = Tensor((channels,))
+        affine = {name: weight for name, weight in self.weights(x.tensor).items() if not weight.buffer}
+        learned = [tape.kernel(many, weights=[weight.elements]) for weight in affine.values()]
+        seen = [tape.new(many) for _ in range(2 if self.track_running_stats else 0)]
+        x = tape.contiguous(x)
+        kept = (*learned[:1], *seen) if tape.grad else ()
+        statistics = Tensor((channels,), statistic(x.dtype))
+        y = tape.kernel(x.tensor, x, *learned, keeps=(x, *kept, statistics, statistics))
+        if seen and tape.training:
+            del statistics
+            for _ in range(2):
+                tape.new(Tensor((channels // batch,)))
+        return (y,)
+
 
 class InstanceNorm1d(InstanceNorm):
     """Each channel of each item in (N, C, L), or in (C, L), to zero mean and unit variance."""
@@ -211,3 +239,6 @@ class GroupNorm(Layer):
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)
+
+    def saved(self, x: Value) -> Saved:
+        return (x, *[Tensor((x.shape[0], self.num_groups), statistic(x.dtype))] * 2)

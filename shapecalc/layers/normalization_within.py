@@ -7,15 +7,18 @@ from shapecalc.errors import ArchitectureError, written
 from shapecalc.layers.base import (
     Elementwise,
     Layer,
+    Saved,
     Weight,
     Weights,
     check_floating,
     check_least_rank,
     check_rank,
     example,
+    parameter_elements,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value, statistic
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -64,6 +67,11 @@ class LayerNorm(TrailingNorm):
         names = ("weight", "bias") if self.bias else ("weight",)
         return {name: Weight(self.normalized(x)) for name in names} if self.elementwise_affine else {}
 
+    def saved(self, x: Value) -> Saved:
+        """The input, and the mean and the deviation of each position."""
+        axes = len(self.normalized(x.tensor))
+        return (x, *[Tensor((*x.shape[:-axes], *[1] * axes), statistic(x.dtype))] * 2)
+
 
 class RMSNorm(TrailingNorm):
     """Each position to a root mean square of 1 over the last axes.
@@ -81,6 +89,18 @@ class RMSNorm(TrailingNorm):
 
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight(self.normalized(x))} if self.elementwise_affine else {}
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
+        axes = len(self.normalized(x.tensor))
+        mean = Tensor((*x.shape[:-axes], *[1] * axes), x.dtype)
+        y = tape.kernel(x.tensor, x, keeps=(x,), strides=x.strides)  # x²
+        y = tape.kernel(mean, y)
+        root = tape.kernel(mean, y, keeps_output=True)
+        del y
+        y = tape.kernel(x.tensor, x, root, keeps=(root, x), strides=x.strides)
+        weights = parameter_elements(self.weights(x.tensor))
+        return (tape.kernel(x.tensor, y, keeps=(y,), weights=weights, strides=x.strides) if weights else y,)
 
 
 class LocalResponseNorm(Layer):
@@ -106,6 +126,22 @@ class LocalResponseNorm(Layer):
             raise ArchitectureError(f"an input of float32 or float64 is needed, not {x.dtype}")
         check_floating(x)
         return x
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """x divided by a power of the mean of squares in neighbouring channels, each step a kernel."""
+        below = tape.kernel(x.tensor, x, keeps=(x,))
+        below = self.mean_of_neighbours(tape, below)
+        below = tape.kernel(x.tensor, below)
+        below = tape.kernel(x.tensor, below, passes=True)
+        below = tape.kernel(x.tensor, below, keeps=(below,))
+        return (tape.kernel(x.tensor, x, below, keeps=(x, below)),)
+
+    def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
+        padded = Tensor((x.shape[0], x.shape[1] + self.size - 1, *x.shape[2:]), x.dtype)
+        x = tape.kernel(padded, x)
+        return tape.kernel(
+            Tensor((x.shape[0], x.shape[1] - self.size + 1, *x.shape[2:]), x.dtype), x, keeps=(x,)
+        )
 
 
 class CrossMapLRN2d(Elementwise):

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_least_rank, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Tensor
 
 
@@ -62,6 +63,11 @@ def check_mode(x: Tensor, axes: int, mode: str) -> None:
         raise ArchitectureError(f"mode {mode} needs numbers, not bool")
 
 
+def keeps_to_pad(x: Value, mode: str) -> Saved:
+    """Autograd keeps the input whose border was mirrored or repeated, for its sizes alone."""
+    return (x,) if mode in ("reflect", "replicate") else ()
+
+
 class Pad(Layer, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
@@ -73,6 +79,9 @@ class Pad(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return padded(x, self.padding, self.mode, "padding")
+
+    def saved(self, x: Value) -> Saved:
+        return keeps_to_pad(x, self.mode)
 
 
 class ConstantPad(Pad, abstract=True):
@@ -109,6 +118,9 @@ class pad(Layer):
         if self.mode == "constant" and max(self.pad) > 0:
             check_fits(float(self.value or 0), x.dtype, "value")
         return y
+
+    def saved(self, x: Value) -> Saved:
+        return keeps_to_pad(x, self.mode)
 
 
 class ZeroPad(Pad, abstract=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Layer, Weight, Weights, example
 from shapecalc.layers.fields import Sizes
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
@@ -19,3 +20,6 @@ class parameter(Layer):
 
     def weights(self) -> Weights:
         return {"weight": Weight(self.shape)}
+
+    def run(self, tape: Tape) -> tuple[Value, ...]:
+        return (tape.weight(self.shape),)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least
 
 
@@ -46,6 +47,13 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
     return (y, Tensor(y.shape, "int64")) if return_indices else y
 
 
+def run_with_indices(tape: Tape, x: Value, made: Tensor, return_indices: bool) -> tuple[Value, ...]:
+    """A max pooling on the tape: the indices are made whether they are asked for or not, and kept."""
+    indices = tape.new(Tensor(made.shape, "int64"))
+    y = tape.kernel(made, x, keeps=(x, indices))
+    return (y, indices) if return_indices else (y,)
+
+
 class MaxPool(Layer, abstract=True):
     """What max poolings of any number of spatial axes have in common."""
 
@@ -65,6 +73,9 @@ class MaxPool(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(slide(x, self.window), self.return_indices)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return run_with_indices(tape, x, slide(x.tensor, self.window), self.return_indices)
 
 
 class MaxPool1d(MaxPool):
@@ -114,6 +125,9 @@ class AvgPool(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return slide(x, self.window)
+
+    def saved(self, x: Value) -> Saved:
+        return (x,)
 
 
 class AvgPool1d(AvgPool):

@@ -9,6 +9,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, is_floating
 
 
@@ -33,6 +34,18 @@ class LPPool(Layer, abstract=True):
                 )
         # A power makes floating-point numbers of integers.
         return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
+        made = self.output(x.tensor)
+        y = tape.kernel(Tensor(x.shape, made.dtype), x, keeps=(x,), strides=x.strides)
+        y = tape.kernel(made, y, keeps=(y,))
+        sign = tape.kernel(made, y)
+        positive = tape.kernel(made, tape.kernel(made, y, keeps=(y,)), keeps_output=True)
+        factors = tape.kernel(made, sign, positive, keeps=(sign, positive))
+        del sign, positive
+        y2 = tape.kernel(made, factors)
+        return (tape.kernel(made, y2, keeps=(y2,)),)
 
 
 class LPPool1d(LPPool):

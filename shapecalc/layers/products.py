@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.layers.kernels import bmm as bmm_of
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
 
 
@@ -90,3 +92,6 @@ class bmm(Layer):
     def macs(self, x: Tensor, other: Tensor, y: Tensor) -> Dim:
         """One dot product for each output element."""
         return y.elements * x.shape[2]
+
+    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
+        return (bmm_of(tape, x, other),)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Elementwise, Layer, check_axes, check_axis, check_new_axis, example
+from shapecalc.layers.base import Elementwise, Layer, Saved, check_axes, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
 from shapecalc.symbolic import Dim, least
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
 
 class Identity(Elementwise):
     """The input itself. Source: torch.nn.Identity."""
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (x,)
 
 
 class Flatten(Layer):
@@ -25,6 +29,9 @@ class Flatten(Layer):
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.reshape(x, self.output(x.tensor).shape),)
+
 
 class flatten(Layer):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
@@ -36,6 +43,9 @@ class flatten(Layer):
 
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.reshape(x, self.output(x.tensor).shape),)
 
 
 def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
@@ -70,6 +80,9 @@ class Unflatten(Layer):
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.unflattened_size)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.seen_as(x, self.output(x.tensor).shape),)
+
 
 class unflatten(Layer):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
@@ -81,6 +94,9 @@ class unflatten(Layer):
 
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.sizes)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.seen_as(x, self.output(x.tensor).shape),)
 
 
 def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
@@ -99,6 +115,9 @@ class reshape(Layer):
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.reshape(x, self.output(x.tensor).shape),)
 
 
 class view(Layer):
@@ -121,6 +140,9 @@ class view(Layer):
     def keywords(self) -> dict[str, Any]:
         return {}
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.seen_as(x, self.output(x.tensor).shape),)
+
 
 class permute(Layer):
     """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
@@ -139,6 +161,9 @@ class permute(Layer):
             )
         return Tensor(tuple(x.shape[axis] for axis in order), x.dtype)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.permute(x, [axis % x.rank for axis in self.dims]),)
+
 
 class transpose(Layer):
     """Two axes change places. Source: torch.transpose."""
@@ -153,6 +178,9 @@ class transpose(Layer):
         second = check_axis(self.dim1, x, "dim1", scalars=True)
         other = {first: second, second: first}
         return Tensor(tuple(x.shape[other.get(axis, axis)] for axis in range(x.rank)), x.dtype)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.transpose(x, self.dim0, self.dim1) if x.rank else tape.view(x, ()),)
 
 
 class squeeze(Layer):
@@ -182,6 +210,9 @@ class squeeze(Layer):
     def keywords(self) -> dict[str, Any]:
         return {} if self.dim is None else {"dim": self.dim}
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.seen_as(x, self.output(x.tensor).shape),)
+
 
 class unsqueeze(Layer):
     """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
@@ -193,6 +224,9 @@ class unsqueeze(Layer):
     def output(self, x: Tensor) -> Tensor:
         axis = check_new_axis(self.dim, x)
         return Tensor((*x.shape[:axis], 1, *x.shape[axis:]), x.dtype)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.seen_as(x, self.output(x.tensor).shape),)
 
 
 class roll(Layer):
@@ -223,3 +257,6 @@ class roll(Layer):
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}
+
+    def saved(self, x: Value) -> Saved:
+        return ()

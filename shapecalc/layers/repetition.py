@@ -6,9 +6,10 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import Layer, Saved, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.symbolic import Dim, Expr
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -63,6 +64,9 @@ class expand(Layer):
     def keywords(self) -> dict[str, Any]:
         return {}
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.expand(x, self.output(x.tensor).shape),)
+
 
 class expand_as(Layer):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
@@ -73,6 +77,9 @@ class expand_as(Layer):
 
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         return expanded(x, other.shape)
+
+    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
+        return (tape.expand(x, self.output(x.tensor, other.tensor).shape),)
 
 
 class repeat(Layer):
@@ -101,3 +108,6 @@ class repeat(Layer):
 
     def keywords(self) -> dict[str, Any]:
         return {}
+
+    def saved(self, x: Value) -> Saved:
+        return ()

@@ -8,6 +8,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.symbolic import Dim, Expr, least
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
 
 MOST_PARTS = 10_000
@@ -68,6 +69,9 @@ class split(Layer):
         check_equal(total, x.shape[axis], message, why="the parts are the whole")
         return tuple(with_size(x, axis, size) for size in sizes)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return tape.parts(x, [part.shape for part in self.output(x.tensor)])
+
 
 class chunk(Layer):
     """About equal parts along `dim`: each has ⌈n/chunks⌉ of n elements, the last one what is left.
@@ -96,6 +100,9 @@ class chunk(Layer):
             return self.chunks
         no_count(x, axis, "chunks", self.chunks)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return tape.parts(x, [part.shape for part in self.output(x.tensor)])
+
 
 class narrow(Layer):
     """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
@@ -120,6 +127,9 @@ class narrow(Layer):
         check_at_least(n, start + self.length, message, why="the part ends inside")
         return with_size(x, axis, self.length)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (tape.view(x, self.output(x.tensor).shape, x.all_strides, passes=False),)
+
 
 class select(Layer):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
@@ -136,3 +146,8 @@ class select(Layer):
         message = f"index {self.index} needs {{1}} elements, axis {axis} of {x} has {{0}}"
         check_at_least(x.shape[axis], needed, message, why="there is such an index")
         return Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        axis = self.dim % x.rank
+        strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
+        return (tape.view(x, self.output(x.tensor).shape, strides, passes=False),)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, check_axes, check_floating, check_rank, example
+from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
@@ -21,6 +22,9 @@ class AlongAxis(Layer, abstract=True):
             check_axes((self.dim,), x, "dim")
         return x
 
+    def saved(self, x: Value) -> Saved:
+        return (OUTPUT,)
+
 
 class Softmax(AlongAxis):
     """exp(x) divided by its sum along `dim`. Source: torch.nn.Softmax."""
@@ -28,6 +32,9 @@ class Softmax(AlongAxis):
 
 class Softmin(AlongAxis):
     """exp(−x) divided by its sum along `dim`. Source: torch.nn.Softmin."""
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return super().run(tape, tape.kernel(x.tensor, x, strides=x.strides))
 
 
 class LogSoftmax(AlongAxis):
@@ -44,3 +51,6 @@ class Softmax2d(Layer):
         check_rank(x, 3, 4)
         check_floating(x)
         return x
+
+    def saved(self, x: Value) -> Saved:
+        return (OUTPUT,)

@@ -7,11 +7,13 @@ E = d_model features, and F = dim_feedforward.
 from __future__ import annotations
 
 from shapecalc.layers.attention import MultiheadAttention, check_heads
-from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.base import Layer, Weight, Weights, example, parameter_elements
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
+from shapecalc.layers.kernels import dropout, layer_norm, linear, sum_of
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
 
 
@@ -77,6 +79,54 @@ class TransformerParts(Layer, abstract=True):
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
         return self.encoder_macs(x) + self.attention.macs(x, alike(memory, x), y=x)
 
+    # Written after the forward of torch's layers: names hold what is alive.
+
+    def encode(self, tape: Tape, x: Value) -> Value:
+        """One encoder layer."""
+        weights = self.encoder_weights(x.tensor)
+        if self.norm_first:
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 1), None))
+            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, weights, 2), weights))
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, None)), weights, 1)
+        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x, weights)), weights, 2)
+
+    def decode(self, tape: Tape, x: Value, memory: Value) -> Value:
+        """One decoder layer."""
+        weights = self.decoder_weights(x.tensor)
+        if self.norm_first:
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 1), None))
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 2), memory))
+            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, weights, 3), weights))
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, None)), weights, 1)
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, memory)), weights, 2)
+        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x, weights)), weights, 3)
+
+    def normed(self, tape: Tape, x: Value, weights: Weights, number: int) -> Value:
+        names = [name for name in weights if name.startswith(f"norm{number}.")]
+        return layer_norm(tape, x, parameter_elements(weights, *names))
+
+    def attended(self, tape: Tape, x: Value, memory: Value | None) -> Value:
+        keys = x if memory is None else memory
+        attention = self.attention
+        attention.dropout = self.dropout
+        x = attention.attend(tape, x, keys, keys, need_weights=False)[0]
+        return dropout(tape, x, self.dropout)
+
+    def fed_forward(self, tape: Tape, x: Value, weights: Weights) -> Value:
+        first, second = (
+            parameter_elements(weights, *[name for name in weights if name.startswith(f"linear{number}.")])
+            for number in (1, 2)
+        )
+        features = x.shape[-1]
+        x = self.activated(tape, linear(tape, x, self.dim_feedforward, first))
+        x = linear(tape, dropout(tape, x, self.dropout), features, second)
+        return dropout(tape, x, self.dropout)
+
+    def activated(self, tape: Tape, x: Value) -> Value:
+        """relu keeps its output, gelu its input."""
+        relu = self.activation == "relu"
+        return tape.kernel(x.tensor, x, keeps=() if relu else (x,), keeps_output=relu, strides=x.strides)
+
 
 def alike(x: Tensor, first: Tensor) -> Tensor:
     """A sequence with the features of a first one, which are as many: one name for them in a formula."""
@@ -107,6 +157,9 @@ class TransformerEncoderLayer(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.encoder_macs(x)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (self.encode(tape, x),)
+
 
 class TransformerDecoderLayer(TransformerParts):
     """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
@@ -125,6 +178,9 @@ class TransformerDecoderLayer(TransformerParts):
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.decoder_macs(x, memory)
+
+    def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
+        return (self.decode(tape, x, memory),)
 
 
 class TransformerEncoder(TransformerParts):
@@ -149,6 +205,11 @@ class TransformerEncoder(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        for _ in range(self.num_layers):
+            x = self.encode(tape, x)
+        return (x,)
+
 
 class TransformerDecoder(TransformerParts):
     """Decoder layers one after another, made of the arguments here, which all attend to one memory.
@@ -170,6 +231,11 @@ class TransformerDecoder(TransformerParts):
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
+
+    def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
+        for _ in range(self.num_layers):
+            x = self.decode(tape, x, memory)
+        return (x,)
 
 
 class Transformer(TransformerParts):
@@ -211,3 +277,12 @@ class Transformer(TransformerParts):
     def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
         encoder = self.num_encoder_layers * self.encoder_macs(source)
         return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
+
+    def run(self, tape: Tape, source: Value, target: Value) -> tuple[Value, ...]:
+        norm = parameter_elements(self.norm_weights(source.tensor))
+        for _ in range(self.num_encoder_layers):
+            source = self.encode(tape, source)
+        source = layer_norm(tape, source, norm)
+        for _ in range(self.num_decoder_layers):
+            target = self.decode(tape, target, source)
+        return (layer_norm(tape, target, norm),)

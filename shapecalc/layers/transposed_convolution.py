@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, product
 
 
@@ -63,6 +64,9 @@ class TransposedConvolution(Layer, abstract=True):
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)
         weights = {"weight": Weight(shape)}
         return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
+
+    def saved(self, x: Value) -> Saved:
+        return (x,)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per input element: a kernel's worth of products for each output channel of its group."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from shapecalc.conditions import at_least, equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -64,6 +65,9 @@ class MaxUnpool(Layer, abstract=True):
 
     def feed(self, x: Any, indices: Any) -> tuple[Any, ...]:
         return x, indices, self.output_size
+
+    def saved(self, x: Value, indices: Value) -> Saved:
+        return (indices,)
 
 
 def _usual(n: Dim, k: int, s: int, p: int) -> Dim:

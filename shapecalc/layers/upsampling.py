@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
 
 _RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "lanczos": (4,), "trilinear": (5,)}
@@ -54,6 +55,9 @@ class Resize(Layer, abstract=True):
         if all(map(is_exact, factors)):
             return None
         return "a size is n · scale_factor, first rounded to float64, then rounded down"
+
+    def saved(self, x: Value) -> Saved:
+        return ()
 
 
 def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:

@@ -1,0 +1,73 @@
+"""Bytes as torch has them: what is alive at once, and what autograd keeps."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+
+class Alive(TorchDispatchMode):
+    """Follows the storages that kernels make: `bytes` alive now, and the most at once, `peak`."""
+
+    def __init__(self, owned: Iterable[Any], given: Iterable[Any]) -> None:
+        """`owned` are tensors whose storages do not count, `given` those that are there already."""
+        super().__init__()
+        self.bytes = self.peak = 0
+        self.known = {key(tensor): 0 for tensor in owned}
+        for tensor in given:
+            self.meet(tensor)
+        self.peak = self.bytes
+
+    def meet(self, tensor: Any) -> None:
+        storage = tensor.untyped_storage()
+        if key(tensor) not in self.known:
+            self.known[key(tensor)] = storage.nbytes()
+            self.bytes += storage.nbytes()
+            weakref.finalize(storage, self.part, key(tensor))
+
+    def part(self, storage: int) -> None:
+        self.bytes -= self.known.pop(storage)
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        for tensor in tree_iter(made):
+            if isinstance(tensor, torch.Tensor):
+                self.meet(tensor)
+        self.peak = max(self.peak, self.bytes)
+        return made
+
+
+def key(tensor: Any) -> int:
+    """What two tensors of one storage have in common."""
+    number: int = tensor.untyped_storage()._cdata
+    return number
+
+
+@contextmanager
+def kept(owned: Iterable[Any]) -> Iterator[dict[int, int]]:
+    """The storages that autograd keeps, with their bytes; those of `owned` tensors are left out."""
+    known = {key(tensor) for tensor in owned}
+    found: dict[int, int] = {}
+
+    def pack(tensor: Any) -> Any:
+        if key(tensor) not in known:
+            found[key(tensor)] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield found
+
+
+def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any]) -> tuple[int, int, Any]:
+    """Bytes kept for the backward pass, and the most alive at once, as `run` runs; and what it returns."""
+    owned = list(owned)
+    with kept(owned) as found, Alive(owned, given) as alive:
+        made = run()
+    return sum(found.values()), alive.peak, made
