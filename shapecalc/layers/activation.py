@@ -67,7 +67,6 @@ class ReLU6(OfNumbers):
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
-    overwrites = True
     threshold = Real()
     value = Real()
     inplace = Flag(False)

@@ -7,7 +7,12 @@ from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Shape, Tensor
+
+
+def keeps_to_average(x: Value, sizes: Shape) -> Saved:
+    """What autograd keeps of the means of windows; of a single one it needs the sizes alone."""
+    return () if all(size == 1 for size in sizes) else (x,)
 
 
 class AdaptivePool(Layer, abstract=True):
@@ -46,7 +51,7 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         """Of a single window it is the mean, which needs the sizes alone."""
-        return () if all(m == 1 for m in self.output_size) else (x,)
+        return keeps_to_average(x, self.adapt(x.tensor).shape[-self.axes :])
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):

@@ -59,6 +59,4 @@ class div(Layer):
 
     def saved(self, x: Value, other: Value) -> Saved:
         """The divisor for the gradient of the dividend, and both for that of the divisor."""
-        if self.rounding_mode:
-            return ()
         return (x, other) if other.tracked else (other,)

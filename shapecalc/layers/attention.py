@@ -11,7 +11,7 @@ from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, parameter_elements
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
-from shapecalc.layers.kernels import bmm, dropout, linear, matmul, softmax, times_number
+from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.symbolic import Dim, difference
@@ -157,10 +157,11 @@ class MultiheadAttention(Layer):
             v = self.longer(tape, v, "bias_v", weights)
         q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))
         if self.add_zero_attn:
-            k, v = self.with_zeros(tape, k), self.with_zeros(tape, v)
+            k = self.with_zeros(tape, k)
+            v = self.with_zeros(tape, v)
         if not need_weights:
             q, k, v = (tape.seen_as(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
-            attended = attention_by_math(tape, q, k, v, self.dropout)
+            attended = attention_by_math(tape, q, k, v, self.dropout if tape.training else 0)
             del q, k, v
             attended = tape.reshape(tape.permute(attended, (2, 0, 1, 3)), (batch * length, features))
             return self.projected_out(tape, attended, query, weights), None
@@ -219,12 +220,38 @@ class MultiheadAttention(Layer):
         return tape.transpose(tape.seen_as(x, (x.shape[0], heads, size)), 0, 1)
 
 
-def attention_by_math(tape: Tape, q: Value, k: Value, v: Value, p: float) -> Value:
+def attention_by_math(
+    tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
+) -> Value:
     """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
+    mask = None
     q = times_number(tape, q)
+    if is_causal:
+        mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
+    if enable_gqa:
+        k, v = repeated_heads(tape, q, k), repeated_heads(tape, q, v)
     seen = matmul(tape, q, times_number(tape, tape.transpose(k, k.rank - 2, k.rank - 1)))
+    if mask:
+        seen = tape.kernel(seen.tensor, seen, passes=True)
     seen = softmax(tape, seen)
-    return matmul(tape, dropout(tape, seen, p), v)
+    seen = noisy(tape, seen, p)
+    return matmul(tape, seen, v)
+
+
+def causal_mask(tape: Tape, made: Tensor) -> Value:
+    """Ones, the lower triangle of them, and zeros filled where that has none."""
+    bools = Tensor(made.shape, "bool")
+    mask = tape.new(bools)
+    mask = tape.new(bools)
+    filled = tape.new(made)
+    _beyond = tape.new(bools)
+    return filled
+
+
+def repeated_heads(tape: Tape, q: Value, x: Value) -> Value:
+    """Each head as often as there are queries for it, in a copy even where that is once."""
+    shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
+    return tape.kernel(Tensor(shape, x.dtype), x)
 
 
 class scaled_dot_product_attention(Layer):
@@ -280,3 +307,8 @@ class scaled_dot_product_attention(Layer):
         """Each query with each key, over their features, and each element out over all values."""
         scores = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         return scores * query.shape[-1] + y.elements * key.shape[-2]
+
+    def run(self, tape: Tape, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
+        """A function drops as it is told, whatever the mode of the modules."""
+        y = attention_by_math(tape, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
+        return (y,)

@@ -13,8 +13,8 @@ from shapecalc.tensors import Tensor
 class DropoutLayer(Elementwise, abstract=True):
     """What dropouts have in common. In evaluation each is the identity."""
 
-    channels: ClassVar[bool] = False
-    """Whether whole channels are dropped."""
+    batched_rank: ClassVar[int | None] = None
+    """Where whole channels are dropped, the axes of an input with a batch; 0 for any number."""
     scales: ClassVar[bool] = False
     """Whether what is left is scaled and shifted."""
     p = Real(0.5, low=0, high=1)
@@ -27,17 +27,21 @@ class DropoutLayer(Elementwise, abstract=True):
         return (self.noisy(tape, x),)
 
     def noisy(self, tape: Tape, x: Value) -> Value:
-        noise = tape.new(self.noise(x.tensor))
-        if self.p == 1 and not self.scales:
+        if self.p == 1:
             noise = tape.new(Tensor((), x.dtype))
-        shift = tape.new(noise.tensor) if self.scales else None
-        if self.inplace:
+        else:
+            noise = tape.new(self.noise(x.tensor))
+            _shift = tape.new(noise.tensor) if self.scales else None
+        if self.inplace and not self.scales:
             return tape.in_place(x, keeps=(noise,))
         return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 
     def noise(self, x: Tensor) -> Tensor:
-        """A number for each element, or for each channel of an image."""
-        return Tensor((*x.shape[:2], *[1] * (x.rank - 2)), x.dtype) if self.channels else x
+        """A number for each element, or for each channel of each image."""
+        return x if self.batched_rank is None else Tensor(x.shape[: 2 if self.batched(x) else 1], x.dtype)
+
+    def batched(self, x: Tensor) -> bool:
+        return self.batched_rank in (0, x.rank)
 
 
 class Dropout(DropoutLayer):
@@ -51,7 +55,7 @@ class Dropout1d(DropoutLayer):
     """
 
     axes = 1
-    channels = True
+    batched_rank = 3
     example = example((1, 8, 16))
 
     def output(self, x: Tensor) -> Tensor:
@@ -67,7 +71,7 @@ class Dropout2d(DropoutLayer):
     """
 
     axes = 2
-    channels = True
+    batched_rank = 0
 
 
 class Dropout3d(DropoutLayer):
@@ -77,7 +81,7 @@ class Dropout3d(DropoutLayer):
     """
 
     axes = 3
-    channels = True
+    batched_rank = 5
 
 
 class AlphaDropout(DropoutLayer):
@@ -92,5 +96,5 @@ class AlphaDropout(DropoutLayer):
 class FeatureAlphaDropout(DropoutLayer):
     """AlphaDropout of whole channels, which are axis 1. Source: torch.nn.FeatureAlphaDropout."""
 
-    channels = True
+    batched_rank = 0
     scales = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shapecalc.layers.base import Layer, Saved, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
 
 
@@ -174,5 +174,8 @@ class ChannelShuffle(Layer):
         )
         return x
 
-    def saved(self, x: Value) -> Saved:
-        return ()
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """Groups and the channels of one change places, which is a copy unless one of the two is single."""
+        batch, channels, *space = x.shape
+        y = tape.seen_as(tape.contiguous(x), (batch, self.groups, channels // self.groups, *space))
+        return (tape.seen_as(tape.contiguous(tape.transpose(y, 1, 2)), x.shape),)

@@ -61,7 +61,7 @@ class FractionalMaxPool(Layer, abstract=True):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """Random numbers place the windows of each channel."""
         lead = (1, *x.shape[: -self.axes])[-2:]
-        tape.new(Tensor((*lead, self.axes), x.dtype))
+        _samples = tape.new(Tensor((*lead, self.axes), x.dtype))
         figures = self.figures((x.tensor,))
         return run_with_indices(tape, x, figures.outputs[0], self.return_indices)
 

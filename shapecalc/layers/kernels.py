@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from shapecalc.symbolic import Dim
 from shapecalc.tape import STATISTIC, Tape, Value
-from shapecalc.tensors import Tensor, product
+from shapecalc.tensors import Shape, Tensor, broadcast, product
 
 
 def linear(tape: Tape, x: Value, out_features: Dim, weights: Sequence[Dim]) -> Value:
@@ -32,9 +32,8 @@ def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Dim) -> Value:
 
 
 def bmm(tape: Tape, x: Value, other: Value) -> Value:
-    """Products of as many matrices: (*, n, k) and (*, k, m) → (*, n, m)."""
-    keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
-    return tape.kernel(Tensor((*x.shape[:-1], other.shape[-1]), x.dtype), x, other, keeps=keeps)
+    """Products of as many matrices: (B, n, k) and (B, k, m) → (B, n, m)."""
+    return product_of(tape, x, other, (*x.shape[:-1], other.shape[-1]))
 
 
 def softmax(tape: Tape, x: Value) -> Value:
@@ -42,12 +41,14 @@ def softmax(tape: Tape, x: Value) -> Value:
 
 
 def dropout(tape: Tape, x: Value, p: float) -> Value:
-    """In training noise is made, which autograd keeps, and multiplied with. Source: at::dropout."""
-    if not tape.training or p == 0:
+    return noisy(tape, x, p) if tape.training else x
+
+
+def noisy(tape: Tape, x: Value, p: float) -> Value:
+    """Noise is made, which autograd keeps, and multiplied with. Source: at::dropout."""
+    if p == 0:
         return x
-    noise = tape.new(x.tensor)
-    if p == 1:
-        noise = tape.new(Tensor((), x.dtype))
+    noise = tape.new(x.tensor if p < 1 else Tensor((), x.dtype))
     return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 
 
@@ -67,8 +68,59 @@ def layer_norm(tape: Tape, x: Value, weights: Sequence[Dim]) -> Value:
 
 
 def matmul(tape: Tape, x: Value, other: Value) -> Value:
-    """The same of matrices under any axes, which are equal here: seen as one axis, copied where they can't be."""
-    made = (*x.shape[:-1], other.shape[-1])
-    count = product(x.shape[:-2])
-    x, other = (tape.reshape(y, (count, *y.shape[-2:])) for y in (x, other))
-    return tape.seen_as(bmm(tape, x, other), made)
+    """The product of the last two axes, or of the only one, others broadcast. Source: at::matmul."""
+    if x.rank <= 2 and other.rank <= 2:
+        columns = other.shape[1:] if other.rank == 2 else ()
+        return product_of(tape, x, other, (*x.shape[:-1], *columns))
+    if folds(x, other):
+        return folded(tape, x, other)
+    rows, columns = x.shape[-2:-1] if x.rank > 1 else (), other.shape[-1:] if other.rank > 1 else ()
+    lead = broadcast(x.shape[:-2], other.shape[:-2])
+    first = tape.seen_as(x, (1, *x.shape)) if x.rank == 1 else x
+    second = tape.seen_as(other, (*other.shape, 1)) if other.rank == 1 else other
+    first, second = (batched(tape, y, lead) for y in (first, second))
+    return tape.seen_as(bmm(tape, first, second), (*lead, *rows, *columns))
+
+
+def product_of(tape: Tape, x: Value, other: Value, shape: Shape) -> Value:
+    """A kernel that multiplies; the gradient of each factor is made of the other."""
+    keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
+    return tape.kernel(Tensor(shape, x.dtype), x, other, keeps=keeps)
+
+
+def folds(x: Value, other: Value) -> bool:
+    """Whether the axes before the last of the larger one are seen as one, for a product of two matrices."""
+    large, small = (x, other) if x.rank >= other.rank else (other, x)
+    if large.rank < 3 or small.rank > 2:
+        return False
+    if small.tracked:
+        return True
+    steps, sizes = list(large.all_strides), list(large.shape)
+    if large is not x:
+        if x.rank == 2:
+            return False
+        for each in (steps, sizes):
+            each[-2:] = reversed(each[-2:])
+    return all(steps[i] == steps[i + 1] * sizes[i + 1] for i in range(large.rank - 2))
+
+
+def folded(tape: Tape, x: Value, other: Value) -> Value:
+    """With the larger one on the right both are transposed, and the product is transposed back."""
+    turned = other.rank > x.rank
+    large, small = (x, other)
+    if turned:
+        large = tape.transpose(other, other.rank - 2, other.rank - 1)
+        small = tape.transpose(x, 0, 1) if x.rank == 2 else x
+    *lead, length = large.shape
+    rows = tape.reshape(large, (product(tuple(lead)), length))
+    columns = small.shape[1:]
+    y = tape.seen_as(product_of(tape, rows, small, (rows.shape[0], *columns)), (*lead, *columns))
+    if turned and columns:
+        y = tape.contiguous(tape.transpose(y, y.rank - 2, y.rank - 1))
+    return y
+
+
+def batched(tape: Tape, x: Value, lead: Shape) -> Value:
+    """A matrix for each index of the axes before, which become one."""
+    x = tape.expand(x, (*lead, *x.shape[-2:]))
+    return tape.reshape(x, (product(lead), *x.shape[-2:]))

@@ -15,7 +15,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value, statistic
+from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
 
 
@@ -171,16 +171,20 @@ class InstanceNorm(Layer, abstract=True):
         many = Tensor((channels,))
         affine = {name: weight for name, weight in self.weights(x.tensor).items() if not weight.buffer}
         learned = [tape.kernel(many, weights=[weight.elements]) for weight in affine.values()]
-        seen = [tape.new(many) for _ in range(2 if self.track_running_stats else 0)]
-        x = tape.contiguous(x)
-        kept = (*learned[:1], *seen) if tape.grad else ()
+        seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
+        kept = (*learned[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
-        y = tape.kernel(x.tensor, x, *learned, keeps=(x, *kept, statistics, statistics))
+        y = tape.kernel(x.tensor, tape.contiguous(x), *learned, keeps=(x, *kept, statistics, statistics))
         if seen and tape.training:
-            del statistics
-            for _ in range(2):
-                tape.new(Tensor((channels // batch,)))
+            for _ in seen:  # their means over the batch go into the running statistics
+                mean = tape.new(Tensor((channels // batch,), x.dtype))
+                _ = mean if x.dtype == "float32" else tape.new(Tensor(mean.shape))
         return (y,)
+
+    def repeated(self, tape: Tape, x: Value, channels: Dim, batch: Dim) -> Value:
+        """A running statistic for the channels of each item, in the input's dtype."""
+        _own = None if x.dtype == "float32" else tape.new(Tensor((channels,), x.dtype))
+        return tape.new(Tensor((batch * channels,), x.dtype))
 
 
 class InstanceNorm1d(InstanceNorm):
@@ -241,4 +245,4 @@ class GroupNorm(Layer):
         return per_channel(x.shape[1], self.affine, self.bias)
 
     def saved(self, x: Value) -> Saved:
-        return (x, *[Tensor((x.shape[0], self.num_groups), statistic(x.dtype))] * 2)
+        return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)

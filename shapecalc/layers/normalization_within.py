@@ -18,7 +18,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value, statistic
+from shapecalc.tape import STATISTIC, Tape, Value, statistic
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -94,13 +94,22 @@ class RMSNorm(TrailingNorm):
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
         mean = Tensor((*x.shape[:-axes], *[1] * axes), x.dtype)
-        y = tape.kernel(x.tensor, x, keeps=(x,), strides=x.strides)  # x²
-        y = tape.kernel(mean, y)
-        root = tape.kernel(mean, y, keeps_output=True)
-        del y
-        y = tape.kernel(x.tensor, x, root, keeps=(root, x), strides=x.strides)
+        wide = self.widened(tape, x)
+        squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
+        mean = tape.kernel(Tensor(mean.shape, wide.dtype), squares)
+        root = tape.kernel(mean.tensor, mean, keeps_output=True)
+        del squares, mean
+        y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
         weights = parameter_elements(self.weights(x.tensor))
-        return (tape.kernel(x.tensor, y, keeps=(y,), weights=weights, strides=x.strides) if weights else y,)
+        if weights:
+            y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
+        return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)
+
+    def widened(self, tape: Tape, x: Value) -> Value:
+        """Short floats are made float32 on the way."""
+        if tape.bytes[x.dtype] >= 4:
+            return x
+        return tape.kernel(Tensor(x.shape, STATISTIC), x, strides=x.strides)
 
 
 class LocalResponseNorm(Layer):
@@ -129,11 +138,10 @@ class LocalResponseNorm(Layer):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """x divided by a power of the mean of squares in neighbouring channels, each step a kernel."""
-        below = tape.kernel(x.tensor, x, keeps=(x,))
-        below = self.mean_of_neighbours(tape, below)
-        below = tape.kernel(x.tensor, below)
-        below = tape.kernel(x.tensor, below, passes=True)
-        below = tape.kernel(x.tensor, below, keeps=(below,))
+        mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
+        base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
+        below = tape.kernel(x.tensor, base, keeps=(base,))
+        del mean, base
         return (tape.kernel(x.tensor, x, below, keeps=(x, below)),)
 
     def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
@@ -38,14 +39,15 @@ class LPPool(Layer, abstract=True):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
         made = self.output(x.tensor)
-        y = tape.kernel(Tensor(x.shape, made.dtype), x, keeps=(x,), strides=x.strides)
-        y = tape.kernel(made, y, keeps=(y,))
-        sign = tape.kernel(made, y)
-        positive = tape.kernel(made, tape.kernel(made, y, keeps=(y,)), keeps_output=True)
-        factors = tape.kernel(made, sign, positive, keeps=(sign, positive))
-        del sign, positive
-        y2 = tape.kernel(made, factors)
-        return (tape.kernel(made, y2, keeps=(y2,)),)
+        powers = tape.kernel(Tensor(x.shape, made.dtype), x, keeps=(x,), strides=x.strides)
+        mean = tape.kernel(made, powers, keeps=(powers,))
+        del powers
+        absolute = partial(tape.kernel, made, mean, keeps=(mean,))
+        factors = [tape.kernel(made, mean), tape.kernel(made, absolute(), keeps_output=True)]
+        y = tape.kernel(made, *factors, keeps=factors)
+        del factors
+        y = tape.kernel(made, y)
+        return (tape.kernel(made, y, keeps=(y,)),)
 
 
 class LPPool1d(LPPool):

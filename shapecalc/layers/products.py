@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.layers import kernels
 from shapecalc.layers.base import Layer, check_numbers, example
-from shapecalc.layers.kernels import bmm as bmm_of
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
@@ -54,6 +54,9 @@ class matmul(Layer):
         """One dot product for each output element, also where torch uses no matrix for a vector."""
         return y.elements * x.shape[-1]
 
+    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
+        return (kernels.matmul(tape, x, other),)
+
 
 class bmm(Layer):
     """The matrix product for each index of the first axis: (B, n, k) and (B, k, m) → (B, n, m).
@@ -94,4 +97,4 @@ class bmm(Layer):
         return y.elements * x.shape[2]
 
     def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (bmm_of(tape, x, other),)
+        return (kernels.bmm(tape, x, other),)

@@ -6,14 +6,26 @@ network, three in a gated recurrent unit, four in a long short-term memory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
+from shapecalc.layers.recurrence import (
+    Cell,
+    Matrices,
+    gated_step,
+    memory_step,
+    run_stack,
+    simple_step,
+    stacked,
+    steps,
+)
 from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, product
 
 
@@ -23,6 +35,12 @@ def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "
     if bias:
         weights |= {f"bias_ih{place}": Weight((gates,)), f"bias_hh{place}": Weight((gates,))}
     return weights
+
+
+def matrices_of(elements: Mapping[str, Dim], place: str = "") -> Matrices:
+    """The elements of the weights at a place of the stack."""
+    kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
+    return Matrices(*([elements[n + place] for n in names if n + place in elements] for names in kinds))
 
 
 def check_state(name: str, found: Tensor, needed: Tensor) -> None:
@@ -103,6 +121,49 @@ class Recurrent(Layer, abstract=True):
         matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
+    step: ClassVar[Cell]
+    """What one step does, on a tape."""
+
+    def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
+        """All layers step by step, from states of zeros unless they are given."""
+        batched = x.rank == 3
+        if not batched:
+            x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
+            states = tuple([tape.seen_as(h, (h.shape[0], 1, h.shape[1])) for h in states])
+        given = states or self.zeros(tape, x)
+        if self.batch_first:
+            x = tape.transpose(x, 0, 1)
+        pairs = list(zip(*(steps(tape, h) for h in given), strict=True))
+        each = len(self.directions)
+        grouped = [pairs[i : i + each] for i in range(0, len(pairs), each)]
+        del pairs
+        y, lasts = run_stack(tape, type(self).step, x, grouped, self.matrices(x.tensor), self.dropout)
+        del x
+        ends = [stacked(tape, values) for values in zip(*lasts, strict=True)]
+        if batched and self.batch_first:
+            y = tape.transpose(y, 0, 1)
+        if batched:
+            return (y, *ends)
+        return tuple([tape.seen_as(z, (z.shape[0], z.shape[2])) for z in (y, *ends)])
+
+    def zeros(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """The states that a batch starts from."""
+        batch = x.shape[0 if self.batch_first else 1]
+        each = len(self.directions) * self.num_layers
+        return tuple([tape.new(Tensor((each, batch, features))) for features in self.state_features])
+
+    @property
+    def state_features(self) -> tuple[Dim, ...]:
+        return (self.features,)
+
+    def matrices(self, x: Tensor) -> list[list[Matrices]]:
+        """The elements of the weights, by layer and direction."""
+        weights = {name: weight.elements for name, weight in self.weights(x).items()}
+        return [
+            [matrices_of(weights, f"_l{layer}{direction}") for direction in self.directions]
+            for layer in range(self.num_layers)
+        ]
+
 
 class RNN(Recurrent):
     """h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh) at each step, or with relu in place of tanh.
@@ -111,6 +172,7 @@ class RNN(Recurrent):
     """
 
     gates = 1
+    step = simple_step
     nonlinearity = Choice("tanh", "relu")
     bias = Recurrent.bias
     batch_first = Recurrent.batch_first
@@ -126,6 +188,7 @@ class GRU(Recurrent):
     """
 
     gates = 3
+    step = gated_step
     example = example((7, 2, 16), hidden_size=32)
 
 
@@ -138,6 +201,7 @@ class LSTM(Recurrent):
     """
 
     gates = 4
+    step = memory_step
     proj_size = Count(0, minimum=0)
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
@@ -159,6 +223,10 @@ class LSTM(Recurrent):
             check_state("h", h, state)
             check_state("c", c, cell)
         return y, state, cell
+
+    @property
+    def state_features(self) -> tuple[Dim, ...]:
+        return (self.features, self.hidden_size)
 
     def layer_weights(self, inputs: Dim, place: str) -> Weights:
         weights = super().layer_weights(inputs, place)
@@ -196,11 +264,26 @@ class RecurrentCell(Layer, abstract=True):
         """Both matrices once for each sample."""
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
 
+    step: ClassVar[Cell]
+    """What the step does, on a tape."""
+    states: ClassVar[int] = 1
+
+    def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
+        batched = x.rank == 2
+        if not batched:
+            x = tape.seen_as(x, (1, *x.shape))
+            states = tuple([tape.seen_as(h, (1, *h.shape)) for h in states])
+        given = states or (tape.new(Tensor((x.shape[0], self.hidden_size))),) * self.states
+        elements = {name: weight.elements for name, weight in self.weights(x.tensor).items()}
+        made = type(self).step(tape, x, given, matrices_of(elements))
+        return made if batched else tuple([tape.seen_as(y, y.shape[1:]) for y in made])
+
 
 class RNNCell(RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
 
     gates = 1
+    step = simple_step
     nonlinearity = Choice("tanh", "relu")
     example = example((2, 16), hidden_size=32)
 
@@ -209,6 +292,7 @@ class GRUCell(RecurrentCell):
     """One step of a GRU. Source: torch.nn.GRUCell."""
 
     gates = 3
+    step = gated_step
     example = example((2, 16), hidden_size=32)
 
 
@@ -216,6 +300,8 @@ class LSTMCell(RecurrentCell):
     """One step of an LSTM; outputs: the next h, and the next c. Source: torch.nn.LSTMCell."""
 
     gates = 4
+    step = memory_step
+    states = 2
     example = example((2, 16), hidden_size=32)
 
     def output(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, Tensor]:

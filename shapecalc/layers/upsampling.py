@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.layers.adaptive_pooling import keeps_to_average
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
 from shapecalc.symbolic import Dim
@@ -57,6 +58,9 @@ class Resize(Layer, abstract=True):
         return "a size is n · scale_factor, first rounded to float64, then rounded down"
 
     def saved(self, x: Value) -> Saved:
+        """The gradient needs the sizes alone, but for that of means (mode area)."""
+        if getattr(self, "mode", None) == "area":
+            return keeps_to_average(x, self.figures((x.tensor,)).outputs[0].shape[2:])
         return ()
 
 

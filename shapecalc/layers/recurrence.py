@@ -1,0 +1,165 @@
+"""Recurrent layers step by step, as kernels on a tape: written after torch's code for devices without a fused one.
+
+Source: aten/src/ATen/native/RNN.cpp. What a name holds is alive until it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from shapecalc.errors import UnknownError
+from shapecalc.layers.kernels import dropout
+from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
+from shapecalc.tensors import Tensor
+
+State: TypeAlias = tuple[Value, ...]
+"""The hidden state, and in an LSTM that of the cell."""
+
+
+class Matrices(NamedTuple):
+    """The elements of the weights of one layer and direction, each with those of its bias."""
+
+    inputs: Sequence[Dim]
+    state: Sequence[Dim]
+    projection: Sequence[Dim] = ()
+
+
+Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
+
+
+def linear(tape: Tape, x: Value, out_features: Dim, weights: Sequence[Dim]) -> Value:
+    return tape.kernel(Tensor((x.shape[0], out_features), x.dtype), x, keeps=(x,), weights=weights)
+
+
+def part(tape: Tape, gates: Value, count: int) -> Value:
+    """One of several gates side by side."""
+    return tape.view(gates, (gates.shape[0], gates.shape[1] // count), gates.all_strides, passes=False)
+
+
+def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+    """h' = tanh(W·x + b + U·h + c); relu keeps as much."""
+    (h,) = state
+    y = linear(tape, h, h.shape[1], weights.state)
+    of_input = linear(tape, x, h.shape[1], weights.inputs)
+    y = add_(tape, y, of_input)
+    return (tape.kernel(y.tensor, y, keeps_output=True),)
+
+
+def add_(tape: Tape, y: Value, other: Value) -> Value:
+    z = Value(y.tensor, y.storage, y.strides, y.tracked or other.tracked)
+    tape.record((z,), (y, other), passes=True)
+    return z
+
+
+def mul_(tape: Tape, y: Value, other: Value) -> Value:
+    """In place: autograd keeps a copy of what is written over, where the other factor's gradient needs it."""
+    copy = [tape.new(y.tensor)] if other.tracked else []
+    z = Value(y.tensor, y.storage, y.strides, y.tracked or other.tracked)
+    tape.record((z,), (y, other), [*copy, *([other] if y.tracked else [])])
+    return z
+
+
+def mul(tape: Tape, x: Value, other: Value) -> Value:
+    keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
+    return tape.kernel(x.tensor, x, other, keeps=keeps)
+
+
+def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+    """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
+    (h,) = state
+    of_input = linear(tape, x, 3 * h.shape[1], weights.inputs)
+    of_state = linear(tape, h, 3 * h.shape[1], weights.state)
+    reset = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
+    reset = tape.in_place(reset, keeps_output=True)
+    update = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
+    update = tape.in_place(update, keeps_output=True)
+    remembered = mul_(tape, part(tape, of_state, 3), reset)
+    candidate = tape.kernel(h.tensor, part(tape, of_input, 3), remembered, passes=True)
+    candidate = tape.in_place(candidate, keeps_output=True)
+    y = tape.kernel(h.tensor, h, candidate, passes=True)
+    y = mul_(tape, y, update)
+    return (add_(tape, y, candidate),)
+
+
+def memory_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+    """A long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'), which may be projected."""
+    h, c = state
+    features = c.shape[1]
+    gates = linear(tape, h, 4 * features, weights.state)
+    gates = add_(tape, gates, linear(tape, x, 4 * features, weights.inputs))
+    i, f, g, o = (tape.in_place(part(tape, gates, 4), keeps_output=True) for _ in range(4))
+    c = mul(tape, f, c)
+    c = add_(tape, c, mul(tape, i, g))
+    h = mul(tape, o, tape.kernel(c.tensor, c, keeps_output=True))
+    if weights.projection:
+        h = linear(tape, h, weights.projection[0] // features, weights.projection)
+    return h, c
+
+
+def run_steps(
+    tape: Tape, cell: Cell, inputs: Sequence[Value], state: State, weights: Matrices
+) -> tuple[list[Value], State]:
+    """One layer in one direction: the outputs of all steps, and the last state."""
+    outputs = []
+    for x in inputs:
+        state = cell(tape, x, state, weights)
+        outputs.append(state[0])
+    return outputs, state
+
+
+def stacked(tape: Tape, values: Sequence[Value]) -> Value:
+    first = values[0]
+    return tape.kernel(Tensor((len(values), *first.shape), first.dtype), *values, passes=True)
+
+
+def run_layer(
+    tape: Tape, cell: Cell, x: Value, states: Sequence[State], weights: Sequence[Matrices]
+) -> tuple[Value, list[State]]:
+    """One layer in one direction or in both: (L, N, features) and the last state of each."""
+    inputs = steps(tape, x)
+    outputs, last = run_steps(tape, cell, inputs, states[0], weights[0])
+    y = stacked(tape, outputs)
+    if len(states) == 1:
+        return y, [last]
+    backwards, first = run_steps(tape, cell, inputs[::-1], states[1], weights[1])
+    z = stacked(tape, backwards)
+    both = Tensor((*y.shape[:-1], 2 * y.shape[-1]), y.dtype)
+    return tape.kernel(both, y, z, passes=True), [last, first]
+
+
+def steps(tape: Tape, x: Value) -> tuple[Value, ...]:
+    """Views of each step."""
+    length = x.shape[0]
+    if not isinstance(length, int):
+        raise UnknownError(
+            f"a recurrent layer is followed step by step, and {length} are not a number of steps",
+            hint="give numbers",
+        )
+    views = tuple(
+        [Value(Tensor(x.shape[1:], x.dtype), x.storage, x.all_strides[1:], x.tracked) for _ in range(length)]
+    )
+    tape.record(views, (x,))
+    return views
+
+
+def run_stack(
+    tape: Tape,
+    cell: Cell,
+    x: Value,
+    states: Sequence[Sequence[State]],
+    weights: Sequence[Sequence[Matrices]],
+    p: float,
+) -> tuple[Value, list[State]]:
+    """All layers, with dropout between them: the output of the last, and the last states of all."""
+    lasts: list[State] = []
+    for number, (state, matrices) in enumerate(zip(states, weights, strict=True)):
+        y, last = run_layer(tape, cell, x, state, matrices)
+        lasts += last
+        del last
+        x = y
+        if number < len(states) - 1:
+            x = dropout(tape, x, p)
+        del y
+    return x, lasts
