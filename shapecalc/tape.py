@@ -11,7 +11,9 @@ the libraries of a GPU have in their place, and without the workspace of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
@@ -20,7 +22,7 @@ from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
 
 Strides: TypeAlias = tuple[Dim, ...]
 
-STATISTIC = "statistic"
+STATISTIC = "float_statistic"
 """The dtype of means and deviations, which are float32 where what they are of is shorter."""
 
 SIZES = {**BYTES, STATISTIC: 4}
@@ -60,8 +62,9 @@ class Value:
         """Elements from one index of an axis to the next; None where all lie in a row, axis by axis."""
         self.tracked = tracked
         """Whether a gradient flows back to it."""
-        self.number = storage.tape.values
-        storage.tape.values += 1
+        tape = storage.tape
+        self.number = len(tape.values)
+        tape.values.append(product(self.shape) * tape.bytes[self.dtype] if tracked else 0)
 
     @property
     def tensor(self) -> Tensor:
@@ -102,44 +105,77 @@ class Kernel(NamedTuple):
     """The storages that autograd keeps for it; those of weights count no bytes."""
     passes: bool
     """Whether the gradient of the output is, or is a part or a view of, that of each input."""
-    gradients: tuple[Dim, ...]
-    """Bytes of the gradients of its weights."""
+    weights: tuple[int, ...]
+    """The weights among the values, or views of them: their gradients always need memory."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
 
 
+class Mode(NamedTuple):
+    """What a network is run for."""
+
+    grad: bool = False
+    """Whether autograd watches."""
+    training: bool = False
+    """The mode of the modules: whether dropout drops."""
+    dtype: str = "float32"
+    """What float32 is converted to, weights and all."""
+
+
+INFERENCE, TRAINING = Mode(), Mode(grad=True, training=True)
+
+
+@cache
+def _bytes(dtype: str) -> Mapping[str, int]:
+    """Bytes of one element, by what its dtype is where the network is of float32."""
+    return {**SIZES, "float32": BYTES[dtype]}
+
+
 class Tape:
     """The kernels of a layer as they are run."""
 
-    def __init__(self, *, grad: bool, training: bool, bytes: Mapping[str, int] = SIZES) -> None:
-        """`grad`: whether autograd watches; `training`: the mode of the modules; `bytes`: by dtype."""
-        self.grad = grad
-        self.training = training
-        self.bytes = bytes
+    def __init__(self, mode: Mode) -> None:
+        self.grad = mode.grad
+        self.training = mode.training
+        self.bytes = _bytes(mode.dtype)
         self.events: list[Event] = []
         self.sizes: list[Dim] = []
         """The bytes of each storage."""
-        self.values = 0
+        self.values: list[Dim] = []
+        """The bytes of each value's gradient."""
+        self.parameters_by_name: dict[str, Value] = {}
+        self.place = ""
 
     # Values
 
     def storage(self, made: Tensor) -> Storage:
         return Storage(self, made.elements * self.bytes[made.dtype])
 
-    def given(self, made: Tensor, strides: Strides | None = None, tracked: bool = False) -> Value:
-        """A value from outside of the layer."""
-        return Value(made, self.storage(made), strides, tracked)
+    def parameter(self, name: str, shape: Shape) -> Value:
+        """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
+        name = self.place + name
+        known = self.parameters_by_name.get(name)
+        if known is None:
+            known = Value(Tensor(shape), Storage(self, 0), None, self.grad)
+            self.parameters_by_name[name] = known
+        return known
 
-    def weight(self, shape: Shape) -> Value:
-        """A weight that is used as a tensor among others; its bytes are counted with the weights."""
-        return Value(Tensor(shape), Storage(self, 0), None, self.grad)
+    def parameters(self, shapes: Mapping[str, Shape]) -> list[Value]:
+        return [self.parameter(name, shape) for name, shape in shapes.items()]
 
     def new(self, made: Tensor) -> Value:
         """A tensor that no gradient flows through: random numbers, indices, zeros."""
         y = Value(made, self.storage(made))
         self.events.append(Made(y.storage.number))
         return y
+
+    @contextmanager
+    def inside(self, part: str) -> Iterator[None]:
+        """Weights are those of a part, by their names in the whole."""
+        place, self.place = self.place, f"{self.place}{part}."
+        yield
+        self.place = place
 
     # Kernels
 
@@ -149,7 +185,7 @@ class Tape:
         *inputs: Value,
         keeps: Sequence[Value | Tensor] = (),
         keeps_output: bool = False,
-        weights: Sequence[Dim] = (),
+        weights: Sequence[Value] = (),
         passes: bool = False,
         strides: Strides | None = None,
     ) -> Value:
@@ -160,11 +196,11 @@ class Tape:
             inputs: what gradients flow back to, where these are tracked.
             keeps: what autograd keeps: a value, or a tensor that the kernel makes besides.
             keeps_output: whether it keeps what is made, as that of an exponential.
-            weights: the elements of each weight that it uses.
+            weights: the weights that it uses, whose gradients always need memory.
             passes: whether the gradient needs no memory of its own.
             strides: of what it makes, if its elements do not lie in a row.
         """
-        tracked = self.grad and is_floating(made.dtype) and (bool(weights) or any(x.tracked for x in inputs))
+        tracked = self.grad and is_floating(made.dtype) and any(x.tracked for x in (*inputs, *weights))
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
@@ -176,7 +212,7 @@ class Tape:
         outputs: Sequence[Value],
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
-        weights: Sequence[Dim] = (),
+        weights: Sequence[Value] = (),
         passes: bool = False,
     ) -> None:
         """Write down what autograd goes back through, if it does."""
@@ -187,7 +223,7 @@ class Tape:
                     tuple([y.number for y in outputs]),
                     tuple([x.storage.number for x in kept]),
                     passes,
-                    tuple([elements * self.bytes["float32"] for elements in weights]),
+                    tuple([w.number for w in weights]),
                 )
             )
 
@@ -249,8 +285,18 @@ class Tape:
         return self.view(x, tuple([x.shape[i] for i in order]), tuple([strides[i] for i in order]))
 
 
+class Given(NamedTuple):
+    """An input of a layer: what it is, how it lies, and whether a gradient flows back to it."""
+
+    tensor: Tensor
+    strides: Strides | None = None
+    tracked: bool = False
+    same_as: int = -1
+    """The number of an earlier input that is the same value."""
+
+
 class Output(NamedTuple):
-    """An output of a layer: what it is, how it lies, whether a gradient flows back, and its numbers."""
+    """An output of a layer, with its numbers in the recipe."""
 
     tensor: Tensor
     strides: Strides | None
@@ -264,14 +310,24 @@ class Recipe(NamedTuple):
 
     events: tuple[Event, ...]
     sizes: tuple[Dim, ...]
+    """The bytes of each storage."""
+    values: tuple[Dim, ...]
+    """The bytes of each value's gradient."""
+    parameters: Mapping[str, int]
+    """The values that are weights, by name."""
     outputs: tuple[Output, ...]
 
 
-def recipe(tape: Tape, run: Callable[..., tuple[Value, ...]], inputs: Sequence[Value]) -> Recipe:
-    """Run a layer on a tape whose only values are its inputs."""
-    outputs = run(tape, *inputs)
+def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
+    """Run a layer on a tape of its own."""
+    tape = Tape(mode)
+    values = [Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked) for x in inputs]
+    values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
+    tape.events.clear()
+    outputs = run(tape, *values)
     made = [Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs]
-    return Recipe(tuple(tape.events), tuple(tape.sizes), tuple(made))
+    parameters = {name: value.number for name, value in tape.parameters_by_name.items()}
+    return Recipe(tuple(tape.events), tuple(tape.sizes), tuple(tape.values), parameters, tuple(made))
 
 
 def in_a_row(shape: Shape) -> Strides:

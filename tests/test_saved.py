@@ -15,7 +15,7 @@ from shapecalc.analysis.memory import Account
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import number
-from shapecalc.tape import Tape, recipe
+from shapecalc.tape import INFERENCE, TRAINING, Given, Mode
 from shapecalc.tensors import is_floating
 from shapecalc.torch_check.memory import measured
 from shapecalc.torch_check.startup import without_compiler
@@ -23,30 +23,28 @@ from tests.families.base import Drawn
 from tests.strategies import draws
 from tests.test_layers import NAMES, call
 
-MODES = [(False, False), (True, True), (True, False)]
-"""Whether autograd watches, and whether the modules train."""
+MODES = (INFERENCE, TRAINING, Mode(grad=True))
 
 
-def computed(drawn: Drawn, grad: bool, training: bool) -> tuple[int, int]:
-    tape, account = Tape(grad=grad, training=training), Account()
-    inputs = [tape.given(x, tracked=grad and is_floating(x.dtype)) for x in drawn.inputs]
-    layer = drawn.layer_type(**drawn.arguments)
-    found = recipe(tape, layer.run, inputs)
-    given = [account.storage(found.sizes[x.storage.number]) for x in inputs]
+def computed(drawn: Drawn, mode: Mode) -> tuple[int, int]:
+    inputs = tuple(Given(x, tracked=mode.grad and is_floating(x.dtype)) for x in drawn.inputs)
+    found = drawn.layer_type(**drawn.arguments).recipe(inputs, mode)
+    account = Account()
+    given = [account.storage(size) for size in found.sizes[: len(inputs)]]
     for storage in given:
         account.hold(storage)
     account.play(found, given)
     return number(account.saved()), number(account.peak.size())
 
 
-def in_torch(drawn: Drawn, grad: bool, training: bool) -> tuple[int, int]:
+def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:
     arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
-    with warnings.catch_warnings(), torch.device("meta"), torch.set_grad_enabled(grad):
+    with warnings.catch_warnings(), torch.device("meta"), torch.set_grad_enabled(mode.grad):
         warnings.simplefilter("ignore")
         module, run = call(drawn, arguments)
-        module.train(training)
+        module.train(mode.training)
         inputs: list[Any] = [torch.zeros(x.shape, dtype=getattr(torch, x.dtype)) for x in drawn.inputs]
-        if grad:
+        if mode.grad:
             inputs = [x.requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
         owned = [*module.parameters(), *module.buffers()]
         saved, peak, _ = measured(lambda: run(*inputs), owned, inputs)
@@ -69,20 +67,20 @@ def test_torch_keeps_as_much(name: str) -> None:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
         except ArchitectureError:
             return
-        for grad, training in MODES:
+        for mode in MODES:
             try:
-                expected = computed(drawn, grad, training)
+                expected = computed(drawn, mode)
             except UnknownError as error:
                 found[error.message] += 1
                 continue
             try:
-                there = in_torch(drawn, grad, training)
+                there = in_torch(drawn, mode)
             except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
                 found["torch refuses"] += 1
                 found[str(error)[:60]] += 1
                 continue
             found["known"] += 1
-            assert expected == there, (drawn, grad, training)
+            assert expected == there, (drawn, mode)
 
     check()
     print(name, dict(found))

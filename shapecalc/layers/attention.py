@@ -9,12 +9,12 @@ from typing import Any
 
 from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, parameter_elements
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, learned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
-from shapecalc.symbolic import Dim, difference
+from shapecalc.symbolic import Dim, difference, number
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
@@ -77,7 +77,7 @@ class MultiheadAttention(Layer):
         seen = keys.length + self.more_keys
         return query, Tensor((*queries.batch, queries.length, seen))
 
-    def packed(self, features: Dim, *others: Dim) -> bool:
+    def is_packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
         apart = [difference(size, features) for size in others]
         known = [size for size in apart if isinstance(size, int)]
@@ -94,7 +94,7 @@ class MultiheadAttention(Layer):
         size = queries.features
         kdim, vdim = self.kdim or keys.features, self.vdim or values.features
         weights = {"in_proj_weight": Weight((3 * size, size))}
-        if not self.packed(size, kdim, vdim):
+        if not self.is_packed(size, kdim, vdim):
             sizes = {"q": size, "k": kdim, "v": vdim}
             weights = {f"{name}_proj_weight": Weight((size, of)) for name, of in sizes.items()}
         if self.bias:
@@ -180,37 +180,59 @@ class MultiheadAttention(Layer):
 
     def projected_out(self, tape: Tape, x: Value, query: Value, weights: Weights) -> Value:
         names = ["out_proj.weight", *(["out_proj.bias"] if self.bias else [])]
-        x = linear(tape, x, query.shape[2], parameter_elements(weights, *names))
+        x = linear(tape, x, learned(tape, weights, *names))
         return tape.seen_as(x, query.shape)
 
     def projected(
         self, tape: Tape, query: Value, key: Value, value: Value, weights: Weights
     ) -> tuple[Value, Value, Value]:
         """What torch.nn.functional._in_projection_packed does, or _in_projection with a matrix for each."""
-        features = query.shape[2]
-        bias = [features] if self.bias else []
-        if "in_proj_weight" in weights and key is value:
-            if query is key:
-                q, k, v = self.packed_parts(tape, query, features, 3)
-                return q, k, v
-            q = linear(tape, query, features, [features * features, *bias])
-            k, v = self.packed_parts(tape, key, features, 2)
+        if "in_proj_weight" not in weights:
+            names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+            matrices = [[matrix] for matrix in learned(tape, weights, *names)]
+            if self.bias:
+                each = (query.shape[2],)
+                biases = tape.parts(*learned(tape, weights, "in_proj_bias"), [each] * 3)
+                matrices = [[*matrix, bias] for matrix, bias in zip(matrices, biases, strict=True)]
+        elif key is value and query is key:
+            q, k, v = self.packed(tape, query, self.in_projection(tape, weights))
             return q, k, v
-        q, k, v = (linear(tape, x, features, [features * x.shape[2], *bias]) for x in (query, key, value))
+        elif key is value:
+            first, both = self.in_projection_parts(tape, weights, query.shape[2], 1, 2)
+            q = linear(tape, query, first)
+            k, v = self.packed(tape, key, both)
+            return q, k, v
+        else:
+            matrices = self.in_projection_parts(tape, weights, query.shape[2], 1, 1, 1)
+        q, k, v = (linear(tape, x, own) for x, own in zip((query, key, value), matrices, strict=True))
         return q, k, v
 
-    def packed_parts(self, tape: Tape, x: Value, features: Dim, count: int) -> list[Value]:
+    def in_projection(self, tape: Tape, weights: Weights) -> list[Value]:
+        return learned(tape, weights, "in_proj_weight", *(["in_proj_bias"] if self.bias else []))
+
+    def in_projection_parts(
+        self, tape: Tape, weights: Weights, features: Dim, *counts: int
+    ) -> list[list[Value]]:
+        """The packed matrix, and the bias if there is one, in parts of so many times the features."""
+        split = [
+            tape.parts(whole, [(count * features, *whole.shape[1:]) for count in counts])
+            for whole in self.in_projection(tape, weights)
+        ]
+        return [list(parts) for parts in zip(*split, strict=True)]
+
+    def packed(self, tape: Tape, x: Value, weights: list[Value]) -> tuple[Value, ...]:
         """Several projections of one input at once, put one after another."""
-        elements = [count * features * features, *([count * features] if self.bias else [])]
-        y = linear(tape, x, count * features, elements)
+        features = x.shape[2]
+        y = linear(tape, x, weights)
+        count = y.shape[2] // features
         y = tape.transpose(tape.seen_as(y, (1, *x.shape[:2], count, features)), 0, 3)
         y = tape.contiguous(tape.seen_as(y, (count, *x.shape[:2], features)))
-        return [tape.view(y, x.shape[:2] + (features,), passes=False) for _ in range(count)]
+        return tuple([tape.view(y, x.shape, passes=False) for _ in range(number(count))])
 
     def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
-        learned = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=parameter_elements(weights, name))
-        return tape.kernel(Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype), x, learned, passes=True)
+        more = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=learned(tape, weights, name))
+        return tape.kernel(Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype), x, more, passes=True)
 
     def with_zeros(self, tape: Tape, x: Value) -> Value:
         zeros = tape.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
@@ -228,7 +250,7 @@ def attention_by_math(
     q = times_number(tape, q)
     if is_causal:
         mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
-    if enable_gqa:
+    if enable_gqa and not q.shape[-3] == k.shape[-3] == v.shape[-3]:
         k, v = repeated_heads(tape, q, k), repeated_heads(tape, q, v)
     seen = matmul(tape, q, times_number(tape, tape.transpose(k, k.rank - 2, k.rank - 1)))
     if mask:
@@ -241,10 +263,11 @@ def attention_by_math(
 def causal_mask(tape: Tape, made: Tensor) -> Value:
     """Ones, the lower triangle of them, and zeros filled where that has none."""
     bools = Tensor(made.shape, "bool")
-    mask = tape.new(bools)
-    mask = tape.new(bools)
+    ones = tape.new(bools)
+    lower = tape.new(bools)
+    del ones
     filled = tape.new(made)
-    _beyond = tape.new(bools)
+    _upper = tape.new(lower.tensor)
     return filled
 
 

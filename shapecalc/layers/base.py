@@ -28,7 +28,7 @@ from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.tape import Given, Mode, Recipe, Tape, Value, record
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()
@@ -63,9 +63,10 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 """What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
 
 
-def parameter_elements(weights: Weights, *names: str) -> list[Dim]:
-    """The elements of each parameter, or of those named: what gradients are made for."""
-    return [weights[name].elements for name in names or weights if not weights[name].buffer]
+def learned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
+    """The parameters among weights, or those named, as values on a tape."""
+    chosen = {name: weights[name] for name in names} if names else weights
+    return tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
 
 
 class Example(NamedTuple):
@@ -142,6 +143,7 @@ class Layer:
             raise self.unknown_argument(name)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
+        self._recipes: dict[tuple[tuple[Given, ...], Mode], Recipe] = {}
         with collecting() as self._conditions:
             for name, field in self.fields.items():
                 value = arguments.get(name, field.default)
@@ -244,10 +246,24 @@ class Layer:
             *inputs,
             keeps=[x for x in keeps if x is not OUTPUT],
             keeps_output=OUTPUT in keeps,
-            weights=parameter_elements(figures.weights),
+            weights=learned(tape, figures.weights),
             strides=inputs[0].strides if self.aligned else None,
         )
         return (y,)
+
+    def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
+        """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.
+
+        Raises:
+            UnknownError: what it allocates is not known.
+        """
+        key = (inputs, mode)
+        known = self._recipes.get(key)
+        if known is None:
+            if len(self._recipes) >= _MOST_KNOWN:
+                self._recipes.clear()
+            known = self._recipes[key] = record(self.run, inputs, mode)
+        return known
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, learned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
@@ -114,7 +114,7 @@ class Convolution(Layer, abstract=True):
         padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
-        weights = [weight.elements for weight in self.weights(x.tensor).values()]
+        weights = learned(tape, self.weights(x.tensor))
         return (tape.kernel(self.output(x.tensor), wide, keeps=(wide,), weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.symbolic import Dim
 from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, product
 
 
-def linear(tape: Tape, x: Value, out_features: Dim, weights: Sequence[Dim]) -> Value:
-    """x·Wᵀ + b; `weights` are the elements of W and, if there is one, of b. Source: at::linear.
+def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
+    """x·Wᵀ + b; `weights` are W and, if there is one, b. Source: at::linear.
 
     An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel of
     its own.
     """
-    made = Tensor((*x.shape[:-1], out_features), x.dtype)
+    made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
     if x.rank <= 2 or x.strides is None:
         return tape.kernel(made, x, keeps=(x,), weights=weights)
     matrix, *bias = weights
@@ -26,7 +25,7 @@ def linear(tape: Tape, x: Value, out_features: Dim, weights: Sequence[Dim]) -> V
     return tape.kernel(made, y, weights=bias, passes=True) if bias else y
 
 
-def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Dim) -> Value:
+def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
     rows = tape.reshape(x, (x.elements // x.shape[-1], x.shape[-1]))
     return tape.kernel(made, rows, keeps=(rows,), weights=(matrix,))
 
@@ -61,7 +60,7 @@ def sum_of(tape: Tape, x: Value, other: Value) -> Value:
     return tape.kernel(x.tensor, x, other, passes=True, strides=x.strides)
 
 
-def layer_norm(tape: Tape, x: Value, weights: Sequence[Dim]) -> Value:
+def layer_norm(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """Over the last axis; the mean and the deviation of each position are kept."""
     statistics = Tensor((*x.shape[:-1], 1), STATISTIC)
     return tape.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)

@@ -10,7 +10,7 @@ from shapecalc.layers.base import (
     check_floating,
     check_least_rank,
     example,
-    parameter_elements,
+    learned,
 )
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.kernels import linear
@@ -42,7 +42,7 @@ class Linear(Layer):
         return y.elements * x.shape[-1]
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (linear(tape, x, self.out_features, parameter_elements(self.weights(x.tensor))),)
+        return (linear(tape, x, learned(tape, self.weights(x.tensor))),)
 
 
 class Bilinear(Layer):
@@ -81,7 +81,7 @@ class Bilinear(Layer):
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
         """The bias is added by a kernel of its own."""
         made = self.output(first.tensor, second.tensor)
-        matrix, *bias = parameter_elements(self.weights(first.tensor, second.tensor))
+        matrix, *bias = learned(tape, self.weights(first.tensor, second.tensor))
         first, second = tape.contiguous(first), tape.contiguous(second)
         y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
         return (tape.kernel(made, y, weights=bias, passes=True) if bias else y,)

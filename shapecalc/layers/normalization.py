@@ -12,6 +12,7 @@ from shapecalc.layers.base import (
     check_least_rank,
     check_rank,
     example,
+    learned,
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.symbolic import Dim
@@ -169,17 +170,20 @@ class InstanceNorm(Layer, abstract=True):
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))
-        affine = {name: weight for name, weight in self.weights(x.tensor).items() if not weight.buffer}
-        learned = [tape.kernel(many, weights=[weight.elements]) for weight in affine.values()]
+        own = [tape.kernel(many, weights=[weight]) for weight in learned(tape, self.weights(x.tensor))]
         seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
-        kept = (*learned[:1], *seen)
+        kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
-        y = tape.kernel(x.tensor, tape.contiguous(x), *learned, keeps=(x, *kept, statistics, statistics))
+        y = tape.kernel(x.tensor, tape.contiguous(x), *own, keeps=(x, *kept, statistics, statistics))
         if seen and tape.training:
-            for _ in seen:  # their means over the batch go into the running statistics
-                mean = tape.new(Tensor((channels // batch,), x.dtype))
-                _ = mean if x.dtype == "float32" else tape.new(Tensor(mean.shape))
+            for _ in seen:
+                self.averaged(tape, x, channels // batch)
         return (y,)
+
+    def averaged(self, tape: Tape, x: Value, channels: Dim) -> None:
+        """The mean over the batch of what was repeated, which goes into a running statistic."""
+        _mean = tape.new(Tensor((channels,), x.dtype))
+        _copy = None if x.dtype == "float32" else tape.new(Tensor((channels,)))
 
     def repeated(self, tape: Tape, x: Value, channels: Dim, batch: Dim) -> Value:
         """A running statistic for the channels of each item, in the input's dtype."""

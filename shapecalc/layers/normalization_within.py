@@ -14,7 +14,7 @@ from shapecalc.layers.base import (
     check_least_rank,
     check_rank,
     example,
-    parameter_elements,
+    learned,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.symbolic import Dim
@@ -100,7 +100,7 @@ class RMSNorm(TrailingNorm):
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
-        weights = parameter_elements(self.weights(x.tensor))
+        weights = learned(tape, self.weights(x.tensor))
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
         return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)

@@ -22,4 +22,4 @@ class parameter(Layer):
         return {"weight": Weight(self.shape)}
 
     def run(self, tape: Tape) -> tuple[Value, ...]:
-        return (tape.weight(self.shape),)
+        return (tape.parameter("weight", self.shape),)

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import UnknownError
 from shapecalc.layers.kernels import dropout
-from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -19,18 +18,19 @@ State: TypeAlias = tuple[Value, ...]
 
 
 class Matrices(NamedTuple):
-    """The elements of the weights of one layer and direction, each with those of its bias."""
+    """The weights of one layer and direction, each with its bias."""
 
-    inputs: Sequence[Dim]
-    state: Sequence[Dim]
-    projection: Sequence[Dim] = ()
+    inputs: Sequence[Value]
+    state: Sequence[Value]
+    projection: Sequence[Value] = ()
 
 
 Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
 
 
-def linear(tape: Tape, x: Value, out_features: Dim, weights: Sequence[Dim]) -> Value:
-    return tape.kernel(Tensor((x.shape[0], out_features), x.dtype), x, keeps=(x,), weights=weights)
+def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
+    made = Tensor((x.shape[0], weights[0].shape[0]), x.dtype)
+    return tape.kernel(made, x, keeps=(x,), weights=weights)
 
 
 def part(tape: Tape, gates: Value, count: int) -> Value:
@@ -41,8 +41,8 @@ def part(tape: Tape, gates: Value, count: int) -> Value:
 def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     """h' = tanh(W·x + b + U·h + c); relu keeps as much."""
     (h,) = state
-    y = linear(tape, h, h.shape[1], weights.state)
-    of_input = linear(tape, x, h.shape[1], weights.inputs)
+    y = linear(tape, h, weights.state)
+    of_input = linear(tape, x, weights.inputs)
     y = add_(tape, y, of_input)
     return (tape.kernel(y.tensor, y, keeps_output=True),)
 
@@ -69,8 +69,8 @@ def mul(tape: Tape, x: Value, other: Value) -> Value:
 def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
     (h,) = state
-    of_input = linear(tape, x, 3 * h.shape[1], weights.inputs)
-    of_state = linear(tape, h, 3 * h.shape[1], weights.state)
+    of_input = linear(tape, x, weights.inputs)
+    of_state = linear(tape, h, weights.state)
     reset = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
     reset = tape.in_place(reset, keeps_output=True)
     update = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
@@ -86,15 +86,14 @@ def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
 def memory_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     """A long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'), which may be projected."""
     h, c = state
-    features = c.shape[1]
-    gates = linear(tape, h, 4 * features, weights.state)
-    gates = add_(tape, gates, linear(tape, x, 4 * features, weights.inputs))
+    gates = linear(tape, h, weights.state)
+    gates = add_(tape, gates, linear(tape, x, weights.inputs))
     i, f, g, o = (tape.in_place(part(tape, gates, 4), keeps_output=True) for _ in range(4))
     c = mul(tape, f, c)
     c = add_(tape, c, mul(tape, i, g))
     h = mul(tape, o, tape.kernel(c.tensor, c, keeps_output=True))
     if weights.projection:
-        h = linear(tape, h, weights.projection[0] // features, weights.projection)
+        h = linear(tape, h, weights.projection)
     return h, c
 
 

@@ -6,12 +6,11 @@ network, three in a gated recurrent unit, four in a long short-term memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, learned
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
 from shapecalc.layers.recurrence import (
     Cell,
@@ -37,10 +36,11 @@ def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "
     return weights
 
 
-def matrices_of(elements: Mapping[str, Dim], place: str = "") -> Matrices:
-    """The elements of the weights at a place of the stack."""
+def matrices_of(tape: Tape, weights: Weights, place: str = "") -> Matrices:
+    """The weights at a place of the stack."""
     kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
-    return Matrices(*([elements[n + place] for n in names if n + place in elements] for names in kinds))
+    places = [[name + place for name in names if name + place in weights] for names in kinds]
+    return Matrices(*(learned(tape, weights, *names) if names else [] for names in places))
 
 
 def check_state(name: str, found: Tensor, needed: Tensor) -> None:
@@ -137,7 +137,7 @@ class Recurrent(Layer, abstract=True):
         each = len(self.directions)
         grouped = [pairs[i : i + each] for i in range(0, len(pairs), each)]
         del pairs
-        y, lasts = run_stack(tape, type(self).step, x, grouped, self.matrices(x.tensor), self.dropout)
+        y, lasts = run_stack(tape, type(self).step, x, grouped, self.matrices(tape, x.tensor), self.dropout)
         del x
         ends = [stacked(tape, values) for values in zip(*lasts, strict=True)]
         if batched and self.batch_first:
@@ -156,11 +156,11 @@ class Recurrent(Layer, abstract=True):
     def state_features(self) -> tuple[Dim, ...]:
         return (self.features,)
 
-    def matrices(self, x: Tensor) -> list[list[Matrices]]:
-        """The elements of the weights, by layer and direction."""
-        weights = {name: weight.elements for name, weight in self.weights(x).items()}
+    def matrices(self, tape: Tape, x: Tensor) -> list[list[Matrices]]:
+        """The weights, by layer and direction."""
+        weights = self.weights(x)
         return [
-            [matrices_of(weights, f"_l{layer}{direction}") for direction in self.directions]
+            [matrices_of(tape, weights, f"_l{layer}{direction}") for direction in self.directions]
             for layer in range(self.num_layers)
         ]
 
@@ -274,8 +274,7 @@ class RecurrentCell(Layer, abstract=True):
             x = tape.seen_as(x, (1, *x.shape))
             states = tuple([tape.seen_as(h, (1, *h.shape)) for h in states])
         given = states or (tape.new(Tensor((x.shape[0], self.hidden_size))),) * self.states
-        elements = {name: weight.elements for name, weight in self.weights(x.tensor).items()}
-        made = type(self).step(tape, x, given, matrices_of(elements))
+        made = type(self).step(tape, x, given, matrices_of(tape, self.weights(x.tensor)))
         return made if batched else tuple([tape.seen_as(y, y.shape[1:]) for y in made])
 
 

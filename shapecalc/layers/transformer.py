@@ -7,9 +7,9 @@ E = d_model features, and F = dim_feedforward.
 from __future__ import annotations
 
 from shapecalc.layers.attention import MultiheadAttention, check_heads
-from shapecalc.layers.base import Layer, Weight, Weights, example, parameter_elements
+from shapecalc.layers.base import Layer, Weight, Weights, example, learned
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
-from shapecalc.layers.kernels import dropout, layer_norm, linear, sum_of
+from shapecalc.layers.kernels import dropout, layer_norm, sum_of
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
@@ -83,49 +83,62 @@ class TransformerParts(Layer, abstract=True):
 
     def encode(self, tape: Tape, x: Value) -> Value:
         """One encoder layer."""
-        weights = self.encoder_weights(x.tensor)
         if self.norm_first:
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 1), None))
-            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, weights, 2), weights))
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, None)), weights, 1)
-        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x, weights)), weights, 2)
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm1")))
+            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, "norm2")))
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x)), "norm1")
+        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x)), "norm2")
 
     def decode(self, tape: Tape, x: Value, memory: Value) -> Value:
         """One decoder layer."""
-        weights = self.decoder_weights(x.tensor)
         if self.norm_first:
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 1), None))
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, weights, 2), memory))
-            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, weights, 3), weights))
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, None)), weights, 1)
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, memory)), weights, 2)
-        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x, weights)), weights, 3)
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm1")))
+            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm2"), memory))
+            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, "norm3")))
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x)), "norm1")
+        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, memory)), "norm2")
+        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x)), "norm3")
 
-    def normed(self, tape: Tape, x: Value, weights: Weights, number: int) -> Value:
-        names = [name for name in weights if name.startswith(f"norm{number}.")]
-        return layer_norm(tape, x, parameter_elements(weights, *names))
+    def normed(self, tape: Tape, x: Value, name: str) -> Value:
+        with tape.inside(name):
+            return layer_norm(tape, x, learned(tape, self.norm_weights(x.tensor)))
 
-    def attended(self, tape: Tape, x: Value, memory: Value | None) -> Value:
-        keys = x if memory is None else memory
+    def attended(self, tape: Tape, x: Value, memory: Value | None = None) -> Value:
+        """Attention to the sequence itself, or to a memory, with the dropout after it."""
+        name, keys = ("self_attn", x) if memory is None else ("multihead_attn", memory)
         attention = self.attention
         attention.dropout = self.dropout
-        x = attention.attend(tape, x, keys, keys, need_weights=False)[0]
+        with tape.inside(name):
+            x, _ = attention.attend(tape, x, keys, keys, need_weights=False)
+        del keys
         return dropout(tape, x, self.dropout)
 
-    def fed_forward(self, tape: Tape, x: Value, weights: Weights) -> Value:
-        first, second = (
-            parameter_elements(weights, *[name for name in weights if name.startswith(f"linear{number}.")])
-            for number in (1, 2)
-        )
+    def fed_forward(self, tape: Tape, x: Value) -> Value:
         features = x.shape[-1]
-        x = self.activated(tape, linear(tape, x, self.dim_feedforward, first))
-        x = linear(tape, dropout(tape, x, self.dropout), features, second)
+        x = self.activated(tape, self.mapped(tape, x, self.dim_feedforward, "linear1"))
+        x = self.mapped(tape, dropout(tape, x, self.dropout), features, "linear2")
         return dropout(tape, x, self.dropout)
+
+    def mapped(self, tape: Tape, x: Value, out_features: Dim, name: str) -> Value:
+        with tape.inside(name):
+            return Linear(out_features=out_features, bias=self.bias).run(tape, x)[0]
 
     def activated(self, tape: Tape, x: Value) -> Value:
         """relu keeps its output, gelu its input."""
         relu = self.activation == "relu"
         return tape.kernel(x.tensor, x, keeps=() if relu else (x,), keeps_output=relu, strides=x.strides)
+
+    def encode_all(self, tape: Tape, x: Value, number: int) -> Value:
+        for i in range(number):
+            with tape.inside(f"layers.{i}"):
+                x = self.encode(tape, x)
+        return x
+
+    def decode_all(self, tape: Tape, x: Value, memory: Value, number: int) -> Value:
+        for i in range(number):
+            with tape.inside(f"layers.{i}"):
+                x = self.decode(tape, x, memory)
+        return x
 
 
 def alike(x: Tensor, first: Tensor) -> Tensor:
@@ -206,9 +219,7 @@ class TransformerEncoder(TransformerParts):
         return self.num_layers * self.encoder_macs(x)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        for _ in range(self.num_layers):
-            x = self.encode(tape, x)
-        return (x,)
+        return (self.encode_all(tape, x, self.num_layers),)
 
 
 class TransformerDecoder(TransformerParts):
@@ -233,9 +244,7 @@ class TransformerDecoder(TransformerParts):
         return self.num_layers * self.decoder_macs(x, memory)
 
     def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
-        for _ in range(self.num_layers):
-            x = self.decode(tape, x, memory)
-        return (x,)
+        return (self.decode_all(tape, x, memory, self.num_layers),)
 
 
 class Transformer(TransformerParts):
@@ -279,10 +288,9 @@ class Transformer(TransformerParts):
         return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
 
     def run(self, tape: Tape, source: Value, target: Value) -> tuple[Value, ...]:
-        norm = parameter_elements(self.norm_weights(source.tensor))
-        for _ in range(self.num_encoder_layers):
-            source = self.encode(tape, source)
-        source = layer_norm(tape, source, norm)
-        for _ in range(self.num_decoder_layers):
-            target = self.decode(tape, target, source)
-        return (layer_norm(tape, target, norm),)
+        with tape.inside("encoder"):
+            source = self.normed(tape, self.encode_all(tape, source, self.num_encoder_layers), "norm")
+        with tape.inside("decoder"):
+            return (
+                self.normed(tape, self.decode_all(tape, target, source, self.num_decoder_layers), "norm"),
+            )
