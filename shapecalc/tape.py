@@ -127,7 +127,7 @@ INFERENCE, TRAINING = Mode(), Mode(grad=True, training=True)
 
 
 @cache
-def _bytes(dtype: str) -> Mapping[str, int]:
+def bytes_of(dtype: str) -> Mapping[str, int]:
     """Bytes of one element, by what its dtype is where the network is of float32."""
     return {**SIZES, "float32": BYTES[dtype]}
 
@@ -138,7 +138,7 @@ class Tape:
     def __init__(self, mode: Mode) -> None:
         self.grad = mode.grad
         self.training = mode.training
-        self.bytes = _bytes(mode.dtype)
+        self.bytes = bytes_of(mode.dtype)
         self.events: list[Event] = []
         self.sizes: list[Dim] = []
         """The bytes of each storage."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+from shapecalc.analysis.liveness import releases
+from shapecalc.errors import ArchitectureError
+from shapecalc.results import Analysis, Edge, Row
 from shapecalc.symbolic import Dim, difference, least, maximum
-from shapecalc.tape import Kernel, Made, Recipe
+from shapecalc.tape import Given, Kernel, Made, Mode, Recipe, bytes_of
+from shapecalc.tensors import Tensor
 
 
 class Peak:
@@ -86,29 +91,36 @@ class Account:
         if not self.holders[storage]:
             self.alive = self.alive - self.sizes[storage]
 
-    def play(
-        self, recipe: Recipe, inputs: Sequence[int], values: Sequence[int] = ()
-    ) -> list[tuple[int, int]]:
-        """Follow the events of a layer on these storages and values.
+    def saved(self) -> Dim:
+        """Bytes of the storages that autograd keeps."""
+        total: Dim = 0
+        for storage in self.kept:
+            total = total + self.sizes[storage]
+        return total
 
-        Gives the storage and the value of each output; their storages are held then.
+    def play(
+        self, recipe: Recipe, inputs: Sequence[int], values: Mapping[int, int] = MappingProxyType({})
+    ) -> list[tuple[int, int]]:
+        """Follow the events of a layer.
+
+        Args:
+            recipe: of the layer.
+            inputs: the storages that its inputs lie in.
+            values: for its values that are known in the network, their numbers there.
+
+        Returns:
+            Of each output its storage, which is held then, and its value.
         """
-        first = len(self.values) - len(values)
-        numbers = [*values, *range(first + len(values), first + len(recipe.values))]
-        self.values += recipe.values[len(values) :]
+        first = len(self.values)
+        self.values += recipe.values
+        numbers = list(range(first, len(self.values)))
+        for number, known in values.items():
+            numbers[number] = known
         storages = [*inputs, *map(self.storage, recipe.sizes[len(inputs) :])]
         own: set[int] = set()
         for event in recipe.events:
             if isinstance(event, Kernel):
-                kept = tuple([storages[number] for number in event.kept])
-                for storage in kept:
-                    self.kept.add(storage)
-                    self.hold(storage)
-                of = (
-                    tuple([numbers[n] for n in side]) for side in (event.inputs, event.outputs, event.weights)
-                )
-                sources, made, weights = of
-                self.steps.append(Step(sources, made, kept, event.passes, weights, self.row))
+                self.keep(event, storages, numbers)
             elif isinstance(event, Made):
                 own.add(event.storage)
                 self.hold(storages[event.storage])
@@ -122,8 +134,113 @@ class Account:
             self.release(storages[number])
         return outputs
 
-    def saved(self) -> Dim:
-        total: Dim = 0
-        for storage in self.kept:
-            total = total + self.sizes[storage]
-        return total
+    def keep(self, kernel: Kernel, storages: Sequence[int], numbers: Sequence[int]) -> None:
+        """What autograd keeps for a kernel, and how it goes back through it."""
+        kept = tuple([storages[number] for number in kernel.kept])
+        for storage in kept:
+            self.hold(storage)
+        self.kept.update(kept)
+        inputs, outputs, weights = (
+            tuple([numbers[number] for number in side])
+            for side in (kernel.inputs, kernel.outputs, kernel.weights)
+        )
+        self.steps.append(Step(inputs, outputs, kept, kernel.passes, weights, self.row))
+
+
+class Flow(NamedTuple):
+    """A tensor on its way through the network: how it lies, its storage and its value."""
+
+    given: Given
+    storage: int
+    value: int
+
+
+class Forward:
+    """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
+
+    def __init__(self, analysis: Analysis, mode: Mode) -> None:
+        """Raises UnknownError where it is not known what a layer allocates."""
+        self.analysis = analysis
+        self.mode = mode
+        self.account = Account()
+        self.flows: dict[Edge, Flow] = {}
+        self.parameters: dict[tuple[int, str], int] = {}
+        """The values that are weights, by the row that they belong to and their name in it."""
+        for port, tensor in enumerate(analysis.inputs.values()):
+            self.enter(Edge(-1, port), tensor)
+        for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
+            self.account.row = number
+            self.run(number, row)
+            for edge in freed:
+                if edge.row >= 0:
+                    self.account.release(self.flows.pop(edge).storage)
+
+    def enter(self, edge: Edge, tensor: Tensor) -> None:
+        account = self.account
+        storage = account.storage(tensor.elements * bytes_of(self.mode.dtype)[tensor.dtype])
+        account.hold(storage)
+        account.values.append(0)
+        self.flows[edge] = Flow(Given(tensor), storage, len(account.values) - 1)
+
+    def run(self, number: int, row: Row) -> None:
+        flows = [self.flows[edge] for edge in row.edges]
+        given = [flow.given for flow in flows]
+        for i, edge in enumerate(row.edges):
+            first = row.edges.index(edge)
+            if first < i:
+                given[i] = given[i]._replace(same_as=first)
+        try:
+            recipe = row.layer.recipe(tuple(given), self.mode)
+        except ArchitectureError as error:
+            raise error.at(None, row.path) from None
+        values = {i: flow.value for i, flow in enumerate(flows)}
+        for name, value in recipe.parameters.items():
+            owner = row.shares if row.shares is not None and name in row.shared else number
+            known = self.parameters.setdefault((owner, name), len(self.account.values) + value)
+            values[value] = known
+        made = self.account.play(recipe, [flow.storage for flow in flows], values)
+        for port, (output, (storage, value)) in enumerate(zip(recipe.outputs, made, strict=True)):
+            flow = Flow(Given(output.tensor, output.strides, output.tracked), storage, value)
+            self.flows[Edge(number, port)] = flow
+
+
+def backward(forward: Forward) -> Account:
+    """The way back through all kernels, from gradients of the network's outputs to those of its weights.
+
+    The account goes on: what was kept for a kernel is let go after it, the gradients of weights stay.
+    """
+    account = forward.account
+    gradients: dict[int, int] = {}
+    for edge in dict.fromkeys(forward.analysis.output_edges):
+        flow = forward.flows[edge]
+        if flow.given.tracked:
+            gradients[flow.value] = held(account, account.values[flow.value])
+            account.hold(gradients[flow.value])  # the caller's
+    for step in reversed(account.steps):
+        account.row = step.row
+        found = [gradients.pop(value) for value in step.outputs if value in gradients]
+        if not found:
+            continue
+        arriving: list[tuple[int, int]] = []
+        for value in step.inputs:
+            if step.passes:
+                account.hold(found[0])
+            arriving.append((value, found[0] if step.passes else held(account, account.values[value])))
+        arriving += [(value, held(account, account.values[value])) for value in step.weights]
+        for storage in (*found, *step.kept):
+            account.release(storage)
+        for value, storage in arriving:
+            if value not in gradients:
+                gradients[value] = storage
+                continue
+            total = held(account, account.values[value])
+            account.release(gradients[value])
+            account.release(storage)
+            gradients[value] = total
+    return account
+
+
+def held(account: Account, size: Dim) -> int:
+    storage = account.storage(size)
+    account.hold(storage)
+    return storage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.conditions import equal
-from shapecalc.errors import ArchitectureError, written
+from shapecalc.errors import ArchitectureError, UnknownError, written
 from shapecalc.layers.base import (
     Elementwise,
     Layer,
@@ -19,7 +19,7 @@ from shapecalc.layers.base import (
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.symbolic import Dim
 from shapecalc.tape import STATISTIC, Tape, Value, statistic
-from shapecalc.tensors import Shape, Tensor
+from shapecalc.tensors import Shape, Tensor, is_floating
 
 
 class TrailingNorm(Layer, abstract=True):
@@ -138,6 +138,8 @@ class LocalResponseNorm(Layer):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """x divided by a power of the mean of squares in neighbouring channels, each step a kernel."""
+        if not is_floating(x.dtype):
+            raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
         mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
         base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
         below = tape.kernel(x.tensor, base, keeps=(base,))

@@ -114,9 +114,10 @@ class TransformerParts(Layer, abstract=True):
         return dropout(tape, x, self.dropout)
 
     def fed_forward(self, tape: Tape, x: Value) -> Value:
-        features = x.shape[-1]
-        x = self.activated(tape, self.mapped(tape, x, self.dim_feedforward, "linear1"))
-        x = self.mapped(tape, dropout(tape, x, self.dropout), features, "linear2")
+        hidden = self.activated(tape, self.mapped(tape, x, self.dim_feedforward, "linear1"))
+        hidden = dropout(tape, hidden, self.dropout)
+        x = self.mapped(tape, hidden, x.shape[-1], "linear2")
+        del hidden
         return dropout(tape, x, self.dropout)
 
     def mapped(self, tape: Tape, x: Value, out_features: Dim, name: str) -> Value:

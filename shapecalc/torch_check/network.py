@@ -57,6 +57,7 @@ class Network(torch.nn.Module):
             tensors.update({Edge(number, port): tensor for port, tensor in enumerate(outputs)})
             for edge in self.releases[number]:
                 tensors.pop(edge, None)
+            del arguments, outputs  # or what nothing needs any more would live through the next row
         return tuple(tensors[edge] for edge in self.analysis.output_edges)
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
@@ -129,7 +130,7 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
 def _function(row: Row, module: Any) -> Callable[..., Any]:
     """torch's function of the row's type, with the layer's arguments."""
     if row.weights:
-        return lambda: next(module.parameters()).detach()
+        return lambda: next(module.parameters())
     function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
     call: Callable[..., Any] = partial(function, **row.layer.keywords())
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
