@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 
 from shapecalc import ArchitectureError
-from shapecalc.analysis.memory import Account
+from shapecalc.analysis.account import Account
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import number
@@ -34,7 +34,7 @@ def computed(drawn: Drawn, mode: Mode) -> tuple[int, int]:
     for storage in given:
         account.hold(storage)
     account.play(found, given)
-    return number(account.saved()), number(account.peak.size())
+    return number(sum(account.saved().values())), number(account.peak.size())
 
 
 def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:
