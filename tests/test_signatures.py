@@ -1,0 +1,67 @@
+"""The arguments of each type, their order and their defaults against the signature that torch declares."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import reduce
+
+import pytest
+import torch
+
+import shapecalc
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.fields import Inferred, Trailing
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None:
+    """The parameters of torch's class or function, None where they are not declared in Python."""
+    name = layer_type.function or f"nn.{layer_type.__name__}"
+    try:
+        declared = inspect.signature(reduce(getattr, name.split("."), torch)).parameters
+    except ValueError:
+        return None
+    if layer_type.wraps:
+        argument, inner = layer_type.wraps
+        kept = {name: parameter for name, parameter in declared.items() if name != argument}
+        declared = {**(signature(LAYERS[inner]) or {}), **kept}
+    return None if any(parameter.kind in VARIADIC for parameter in declared.values()) else declared
+
+
+def cases() -> Iterator[tuple[str, Mapping[str, inspect.Parameter]]]:
+    for name in sorted(LAYERS):
+        declared = signature(LAYERS[name])
+        if LAYERS[name].fields and declared and name != "parameter":  # whose shape is that of torch's data
+            yield name, declared
+
+
+CASES = dict(cases())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arguments_are_those_of_torch(name: str) -> None:
+    declared, layer_type = CASES[name], LAYERS[name]
+    fields = {n: field for n, field in layer_type.fields.items() if n not in layer_type.called_with}
+    assert [*fields] == [argument for argument in declared if argument in fields]
+    for argument, field in fields.items():
+        default = declared[argument].default
+        if isinstance(field, (Inferred, Trailing)):
+            continue  # left out in a file, required in torch
+        assert field.required is (default is inspect.Parameter.empty), argument
+        if not field.required:
+            assert field.default == getattr(default, "__name__", default), argument
+
+
+def test_most_types_are_compared() -> None:
+    """Most functions of torch, and recurrent layers, declare no parameters."""
+    assert len(CASES) > 110
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_single_value_is_the_output_size(axes: int) -> None:
+    shape = "x".join(["2", "4", *["9"] * axes])
+    for kind in ("Avg", "Max"):
+        text = f"{{input: {shape}, layers: [Adaptive{kind}Pool{axes}d: 3]}}"
+        assert shapecalc.analyse(shapecalc.parse(text)).outputs[0].shape == (2, 4, *[3] * axes)
