@@ -145,9 +145,9 @@ def check_size(tensor: Tensor) -> None:
     """Refuse a tensor that torch can't describe, on any device."""
     if tensor.rank > MOST_AXES:
         raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
-    elements = tensor.elements
-    if isinstance(elements, int) and elements > LARGEST:
-        raise ArchitectureError("a tensor of more than 2**63 - 1 elements, the most that torch can count")
+    size = tensor.bytes
+    if isinstance(size, int) and size > LARGEST:
+        raise ArchitectureError("a tensor of more than 2**63 - 1 bytes, the most that torch can count")
 
 
 # The checks of sizes. `{0}` and `{1}` in their texts are the two sizes; `why` is what a condition on formulas

@@ -271,11 +271,37 @@ RARE = (
         )
         for d in (1, 2, 0.5, 1e-300, 1e300)
     ),
+    *(
+        drawn(
+            "AdaptiveLogSoftmaxWithLoss",
+            ROWS,
+            Tensor((3,), "int64"),
+            n_classes=9,
+            cutoffs=[2],
+            div_value=d,
+        )
+        for d in (0, 1e-20)
+    ),
+    drawn("AdaptiveLogSoftmaxWithLoss", Tensor((2, 3, 4)), Tensor((2, 3), "int64"), n_classes=9, cutoffs=[2]),
+    # A target of probabilities goes with no ignored class, not even the first.
+    *(
+        drawn("LinearCrossEntropyLoss", ROWS, target, num_classes=5, ignore_index=0)
+        for target in (CLASSES, Tensor((3, 5)))
+    ),
+    # The target's dtype counts, as its probabilities are multiplied with the scores.
+    drawn("CrossEntropyLoss", HALF, ROWS, reduction="none"),
+    # With `swap`, positive and negative are compared too.
+    *(
+        drawn("TripletMarginLoss", Tensor((2, 1)), Tensor((2, 3)), Tensor((2, 4)), swap=swap)
+        for swap in (True, False)
+    ),
+    drawn("CosineEmbeddingLoss", *[Tensor((2, 3, 4))] * 2, Tensor((2, 3))),
     # Targets one after another, whose lengths add up.
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((4,), "int64"), *[Tensor((2,), "int64")] * 2),
     drawn("CTCLoss", Tensor((5, 3)), Tensor((4,), "int64"), *[Tensor((), "int64")] * 2),
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((1, 2), "int64")] * 2, blank=2),
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((2,), "int64")] * 2, blank=3),
+    drawn("CTCLoss", Tensor((5,)), Tensor((4,), "int64"), *[Tensor((), "int64")] * 2),
     # A variance of fewer axes is not broadcast, but for the last one.
     drawn("GaussianNLLLoss", Tensor((3, 1)), Tensor((3, 1)), Tensor((1,))),
     drawn("GaussianNLLLoss", Tensor((3, 4, 2)), Tensor((3, 4, 2)), Tensor((1, 4, 1))),
