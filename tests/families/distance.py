@@ -5,6 +5,9 @@ from __future__ import annotations
 from shapecalc.tensors import Tensor
 from tests.families.base import drawn
 
-RARE = tuple(
-    drawn("PairwiseDistance", Tensor(()), other, keepdim=True) for other in (Tensor(()), Tensor((3,)))
+SCALAR = Tensor(())
+
+RARE = (
+    *(drawn("PairwiseDistance", SCALAR, other, keepdim=True) for other in (SCALAR, Tensor((3,)))),
+    *(drawn("CosineSimilarity", SCALAR, SCALAR, dim=dim) for dim in (0, -1, 1, -2)),
 )
