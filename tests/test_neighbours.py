@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shapecalc.layers import LAYERS
+from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.base import Example, example
 from shapecalc.layers.fields import Choice, Flag
 from shapecalc.tensors import Shape, Tensor
@@ -20,9 +20,8 @@ from tests.test_layers import NAMES, _judge, agree
 __all__ = ["_judge"]  # a fixture, which pytest finds by its name
 
 
-def shown(name: str) -> Example:
+def shown(layer_type: type[Layer]) -> Example:
     """The example of a type, with small inputs where any will do."""
-    layer_type = LAYERS[name]
     return layer_type.example or example(*[(2, 8, 6, 6)] * layer_type.inputs_range[0])
 
 
@@ -31,26 +30,33 @@ def shapes(shape: Shape) -> Iterator[Shape]:
     for axis, size in enumerate(shape):
         before, after = shape[:axis], shape[axis + 1 :]
         yield from ((*before, size + 1, *after), (*before, 1, *after), (*before, *after))
-    yield from ((2, *shape), (*shape, 2))
+    for size in (1, 2):
+        yield from ((size, *shape), (*shape, size))
 
 
-def neighbours(name: str) -> Iterator[Drawn]:
-    """The example with one input of another dtype or shape, or one argument that is a word of another."""
-    layer_type = LAYERS[name]
-    inputs, arguments = shown(name)
+def words(layer_type: type[Layer]) -> Iterator[tuple[str, object]]:
+    """Each argument that is a word, with each of its words."""
+    for name, field in layer_type.fields.items():
+        if isinstance(field, Choice):
+            yield from ((name, word) for word in field.listed)
+        elif isinstance(field, Flag):
+            yield from ((name, flag) for flag in (True, False))
+
+
+def neighbours(layer_type: type[Layer]) -> Iterator[Drawn]:
+    """The example with one input of another dtype or shape, or with one other word among the arguments."""
+    inputs, arguments = shown(layer_type)
     for i, x in enumerate(inputs):
         dtypes = (Tensor(x.shape, dtype) for dtype in DTYPES if dtype != x.dtype)
         for other in (*dtypes, *(Tensor(shape, x.dtype) for shape in shapes(x.shape))):
             yield Drawn(layer_type, arguments, (*inputs[:i], other, *inputs[i + 1 :]))
-    for field in layer_type.fields.values():
-        words = field.listed if isinstance(field, Choice) else (True, False) if isinstance(field, Flag) else ()
-        for word in words:
-            yield Drawn(layer_type, {**arguments, field.name: word}, inputs)
+    for name, word in words(layer_type):
+        yield Drawn(layer_type, {**arguments, name: word}, inputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_agrees_on_the_neighbours_of_an_example(name: str) -> None:
-    for case in neighbours(name):
+    for case in neighbours(LAYERS[name]):
         agree(case)
 
 
@@ -64,10 +70,12 @@ SEVERAL = [name for name in NAMES if LAYERS[name].inputs_range[0] in (2, 3)]
 def test_torch_agrees_on_mixed_dtypes(name: str) -> None:
     """Of scalars too, whose dtype counts less; of a loss before it is reduced, which many can't be."""
     layer_type = LAYERS[name]
-    inputs, arguments = shown(name)
+    inputs, arguments = shown(layer_type)
     if "reduction" in layer_type.fields:
         arguments = {**arguments, "reduction": "none"}
+    changes = [{}, *({name: word} for name, word in words(layer_type) if name != "reduction")]
     kinds = list(itertools.product(KINDS, (True, False)))
-    for chosen in itertools.product(kinds, repeat=len(inputs)):
+    for change, chosen in itertools.product(changes, itertools.product(kinds, repeat=len(inputs))):
         pairs = zip(inputs, chosen, strict=True)
-        agree(Drawn(layer_type, arguments, tuple(Tensor(x.shape * kept, dtype) for x, (dtype, kept) in pairs)))
+        mixed = tuple(Tensor(x.shape if kept else (), dtype) for x, (dtype, kept) in pairs)
+        agree(Drawn(layer_type, {**arguments, **change}, mixed))

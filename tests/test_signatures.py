@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import pytest
 import torch
 
 import shapecalc
+from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Inferred, Trailing
+from shapecalc.symbolic import number
+from shapecalc.tensors import Tensor
+from tests.test_neighbours import shown
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -20,7 +25,7 @@ def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None
     """The parameters of torch's class or function, None where they are not declared in Python."""
     name = layer_type.function or f"nn.{layer_type.__name__}"
     try:
-        declared = inspect.signature(reduce(getattr, name.split("."), torch)).parameters
+        declared = dict(inspect.signature(reduce(getattr, name.split("."), torch)).parameters)
     except ValueError:
         return None
     if layer_type.wraps:
@@ -33,7 +38,7 @@ def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None
 def cases() -> Iterator[tuple[str, Mapping[str, inspect.Parameter]]]:
     for name in sorted(LAYERS):
         declared = signature(LAYERS[name])
-        if LAYERS[name].fields and declared and name != "parameter":  # whose shape is that of torch's data
+        if LAYERS[name].fields and declared and name != "parameter":  # whose shape is its tensor's in torch
             yield name, declared
 
 
@@ -57,6 +62,41 @@ def test_arguments_are_those_of_torch(name: str) -> None:
 def test_most_types_are_compared() -> None:
     """Most functions of torch, and recurrent layers, declare no parameters."""
     assert len(CASES) > 110
+
+
+OTHERWISE = {
+    "concat": "it joins channels unless told otherwise",
+    "dropout": "it is the identity, as in evaluation",
+    "parameter": "its argument is a shape",
+}
+"""Functions that are not called as torch's are by default, and why."""
+
+FUNCTIONS = [name for name in sorted(LAYERS) if LAYERS[name].function and name not in OTHERWISE]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_left_out_of_a_function_is_what_torch_takes(name: str) -> None:
+    """Its signature may be unknown, so it is called with all arguments, and with those that were written."""
+    layer_type = LAYERS[name]
+    inputs, arguments = shown(layer_type)
+    try:
+        layer = layer_type(**{n: arguments[n] for n in layer_type.required()})
+    except ArchitectureError:  # it needs more than that
+        layer = layer_type(**arguments)
+    keywords = layer.keywords()
+    written = {n: keywords[n] for n in keywords if n in layer.given}
+    assert outcome(layer, inputs, written) == outcome(layer, inputs, keywords)
+
+
+def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any]) -> Any:
+    """What torch makes of the inputs: sizes and values, or a refusal."""
+    function: Any = reduce(getattr, str(layer.function).split("."), torch)
+    tensors = [torch.linspace(1, 2, number(x.elements)).reshape(x.shape) for x in inputs]
+    try:
+        made = function(*layer.feed(*tensors), **keywords)
+    except (RuntimeError, ValueError) as error:
+        return type(error)
+    return [y.tolist() for y in (made if isinstance(made, tuple) else (made,))]
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])

@@ -259,29 +259,14 @@ RARE = (
     *(drawn("GaussianNLLLoss", ROWS, ROWS, x, eps=eps) for x in (ROWS, HALF) for eps in (7e4, 1e39, -1e39)),
     *(drawn("MultiMarginLoss", ROWS, CLASSES, margin=margin) for margin in (7e4, 1e39)),
     *(drawn("SmoothL1Loss", HALF, HALF, beta=beta) for beta in (0, 7e4, 1e39, 1e300)),
-    *(drawn("HuberLoss", HALF, HALF, delta=delta) for delta in (7e4, 1e39, 1e300)),
+    *(drawn("HuberLoss", HALF, HALF, delta=delta) for delta in (0, 7e4, 1e39, 1e300)),
     *(
-        drawn(
-            "AdaptiveLogSoftmaxWithLoss",
-            ROWS,
-            Tensor((3,), "int64"),
-            n_classes=9,
-            cutoffs=[2, 4],
-            div_value=d,
-        )
-        for d in (1, 2, 0.5, 1e-300, 1e300)
+        drawn("AdaptiveLogSoftmaxWithLoss", ROWS, CLASSES, n_classes=9, cutoffs=cutoffs, div_value=d)
+        for cutoffs in ([2, 4], [2])
+        for d in (1, 2, 0.5, 0, 1e-20, 1e-300, 1e300)
     ),
-    *(
-        drawn(
-            "AdaptiveLogSoftmaxWithLoss",
-            ROWS,
-            Tensor((3,), "int64"),
-            n_classes=9,
-            cutoffs=[2],
-            div_value=d,
-        )
-        for d in (0, 1e-20)
-    ),
+    # A sum of whole numbers is one of many of them.
+    *(drawn("L1Loss", x, x, reduction="sum") for x in (WHOLE, Tensor((), "int32"))),
     drawn("AdaptiveLogSoftmaxWithLoss", Tensor((2, 3, 4)), Tensor((2, 3), "int64"), n_classes=9, cutoffs=[2]),
     # A target of probabilities goes with no ignored class, not even the first.
     *(
