@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.base import Example, example
 from shapecalc.layers.fields import Choice, Flag
 from shapecalc.tensors import Shape, Tensor
 from tests.families.base import DTYPES, Drawn
-from tests.test_layers import NAMES, _judge, agree
+from tests.test_layers import NAMES, _judge, agree, check_accepted, computed
 
 __all__ = ["_judge"]  # a fixture, which pytest finds by its name
 
@@ -43,6 +45,13 @@ def words(layer_type: type[Layer]) -> Iterator[tuple[str, object]]:
             yield from ((name, flag) for flag in (True, False))
 
 
+def numbers(layer_type: type[Layer]) -> Iterator[tuple[str, object]]:
+    """Each argument that may be a number, with small ones, whole and not."""
+    for name, field in layer_type.fields.items():
+        if field.numeric:
+            yield from ((name, number) for number in (0, -1, 1, 2, 0.0, 1.5))
+
+
 def neighbours(layer_type: type[Layer]) -> Iterator[Drawn]:
     """The example with one input of another dtype or shape, or with one other word among the arguments."""
     inputs, arguments = shown(layer_type)
@@ -58,6 +67,17 @@ def neighbours(layer_type: type[Layer]) -> Iterator[Drawn]:
 def test_torch_agrees_on_the_neighbours_of_an_example(name: str) -> None:
     for case in neighbours(LAYERS[name]):
         agree(case)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if [*numbers(LAYERS[name])]])
+def test_torch_takes_the_small_numbers_that_are_accepted(name: str) -> None:
+    """What is refused, as a stride of 0, is a mistake in a file, which torch may take."""
+    layer_type = LAYERS[name]
+    inputs, arguments = shown(layer_type)
+    for argument, number in numbers(layer_type):
+        case = Drawn(layer_type, {**arguments, argument: number}, inputs)
+        with suppress(ArchitectureError):
+            check_accepted(case, computed(case))
 
 
 KINDS = ("bool", "int64", "float16", "float64")
