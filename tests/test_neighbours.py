@@ -49,7 +49,7 @@ def numbers(layer_type: type[Layer]) -> Iterator[tuple[str, object]]:
     """Each argument that may be a number, with small ones, whole and not."""
     for name, field in layer_type.fields.items():
         if field.numeric:
-            yield from ((name, number) for number in (0, -1, 1, 2, 0.0, 1.5))
+            yield from ((name, number) for number in (0, -1, 2, 1.5))
 
 
 def neighbours(layer_type: type[Layer]) -> Iterator[Drawn]:

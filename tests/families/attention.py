@@ -131,6 +131,8 @@ RARE = (
         drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((5, 3, 4)), Tensor(values), num_heads=2)
         for values in ((5, 3, 4), (6, 3, 4), (5, 2, 4), (5, 4))
     ),
+    drawn("MultiheadAttention", Tensor((2, 4)), Tensor((5, 3, 4)), num_heads=2),
+    drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((5, 4)), num_heads=2),
     # Keys and values may have fewer heads than the queries, not of the same number.
     *(
         drawn(

@@ -48,7 +48,7 @@ RARE = (
     ),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[-1, 0], value=-1.0),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[0, 0], value=-1.0),
-    drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-1.5),
+    drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-300.5),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[1, 0], value=-1.0),
     drawn("pad", LINE, pad=[1, 0], mode="reflect", value=0),
     drawn("pad", LINE, pad=[1, 0], mode="reflect", value=1),
