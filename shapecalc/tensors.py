@@ -147,7 +147,9 @@ def check_size(tensor: Tensor) -> None:
         raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
     size = tensor.bytes
     if isinstance(size, int) and size > LARGEST:
-        raise ArchitectureError("a tensor of more than 2**63 - 1 bytes, the most that torch can count")
+        raise ArchitectureError(
+            f"a tensor {tensor} of {tensor.dtype} has more than 2**63 - 1 bytes, which torch can't count"
+        )
 
 
 # The checks of sizes. `{0}` and `{1}` in their texts are the two sizes; `why` is what a condition on formulas

@@ -10,6 +10,7 @@ from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
+from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal
@@ -48,8 +49,7 @@ class TransformerParts(Layer, abstract=True):
 
     def norm_weights(self, x: Tensor) -> Weights:
         """What a LayerNorm over the features owns."""
-        weights = {"weight": Weight((x.shape[-1],))}
-        return {**weights, "bias": Weight((x.shape[-1],))} if self.bias else weights
+        return LayerNorm(bias=self.bias).weights(x)
 
     def layer_weights(self, x: Tensor, *attentions: str) -> Weights:
         """What one layer owns: its attentions, two linear maps, and a norm for each of these parts."""

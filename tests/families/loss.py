@@ -263,7 +263,7 @@ RARE = (
     *(
         drawn("AdaptiveLogSoftmaxWithLoss", ROWS, CLASSES, n_classes=9, cutoffs=cutoffs, div_value=d)
         for cutoffs in ([2, 4], [2])
-        for d in (1, 2, 0.5, 0, 1e-20, 1e-300, 1e300)
+        for d in (1, 2, 0.5, 0, 1e-20, 1e-300, 5e-324, 1e300)
     ),
     # A sum of whole numbers is one of many of them.
     *(drawn("L1Loss", x, x, reduction="sum") for x in (WHOLE, Tensor((), "int32"))),
