@@ -120,7 +120,7 @@ def broadcast(first: Shape, second: Shape) -> Shape:
         if 1 not in (a, b) and not equal(a, b, "the branches agree", or_one=True):
             raise _differing(first, second, axis - len(longer), axis)
         # Where sizes may differ, one of them is 1 and repeated: the result is the greater one, or the number.
-        numbers = [size for size in (a, b) if isinstance(size, int) and size != 1]
+        numbers = [size for size in (a, b) if isinstance(size, int)]
         tail.append(b if a == 1 else a if b == 1 else numbers[0] if numbers else maximum(a, b))
     return (*longer[:lead], *tail)
 
