@@ -275,6 +275,7 @@ RARE = (
     ),
     # The target's dtype counts, as its probabilities are multiplied with the scores.
     drawn("CrossEntropyLoss", HALF, ROWS, reduction="none"),
+    drawn("CrossEntropyLoss", WHOLE, ROWS),
     # With `swap`, positive and negative are compared too.
     *(
         drawn("TripletMarginLoss", Tensor((2, 1)), Tensor((2, 3)), Tensor((2, 4)), swap=swap)
