@@ -207,6 +207,18 @@ def test_the_largest_tensor_is_that_of_torch(elements: int, dtype: str) -> None:
         assert analyse(f"{{input: '{elements}:{dtype}', layers: [Identity]}}").outputs[0].elements == elements
 
 
+@pytest.mark.parametrize("times", [2**61 - 1, 2**61])
+def test_the_largest_output_is_that_of_torch(times: int) -> None:
+    text = f"{{input: 1, layers: [repeat: {times}]}}"
+    try:
+        torch.empty(1, device="meta").repeat(times)
+    except RuntimeError:
+        with pytest.raises(ArchitectureError, match=f"repeat: a tensor {times} of float32 has more than"):
+            analyse(text)
+    else:
+        assert analyse(text).outputs[0].shape == (times,)
+
+
 @pytest.mark.parametrize("rows", [2**60, 2**60 + 2**59, 2**61, 2**63 - 1])
 def test_the_largest_weight_is_that_of_torch(rows: int) -> None:
     text = f"{{input: '2:int64', layers: [Embedding: {{num_embeddings: {rows}, embedding_dim: 1}}]}}"

@@ -276,6 +276,10 @@ RARE = (
     # The target's dtype counts, as its probabilities are multiplied with the scores.
     drawn("CrossEntropyLoss", HALF, ROWS, reduction="none"),
     drawn("CrossEntropyLoss", WHOLE, ROWS),
+    *(
+        drawn("CrossEntropyLoss", ROWS, CLASSES, ignore_index=index)
+        for index in (2**63 - 1, 2**63, -(2**63), -(2**63) - 1)
+    ),
     # With `swap`, positive and negative are compared too.
     *(
         drawn("TripletMarginLoss", Tensor((2, 1)), Tensor((2, 3)), Tensor((2, 4)), swap=swap)
