@@ -13,7 +13,7 @@ import torch
 import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.layers.fields import Inferred, Trailing
+from shapecalc.layers.fields import Flag, Inferred, Trailing
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from tests.test_neighbours import shown
@@ -97,6 +97,16 @@ def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any])
     except (RuntimeError, ValueError) as error:
         return type(error)
     return [y.tolist() for y in (made if isinstance(made, tuple) else (made,))]
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_true_is_no_number(name: str) -> None:
+    """Python takes it for 1."""
+    axes = LAYERS[name].axes
+    for field in LAYERS[name].fields.values():
+        assert (field.accept(True, axes) is True) is isinstance(field, Flag)
+        for count in (1, axes, 2 * axes):
+            assert field.accept([True] * count, axes) is None
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
