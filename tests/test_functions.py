@@ -98,6 +98,7 @@ def test_places_on_an_axis_are_conditions() -> None:
 
     assert needed("narrow", start=2, length=3) == ["H ≥ 5"]
     assert needed("narrow", start=-5, length=3) == ["H ≥ 5"]
+    assert needed("narrow", start=H - 5, length=3) == ["H ≥ 5"]
     assert needed("select", index=2) == ["H ≥ 3"]
     assert needed("select", index=-2) == ["H ≥ 2"]
     assert "reach to 5, axis 0 of 4×3 has 4" in message("narrow", (4, 3), dim=0, start=2, length=3)

@@ -117,6 +117,7 @@ RARE = (
     drawn("squeeze", Tensor(()), dim=1),
     drawn("squeeze", Tensor((1, 1)), dim=[0, -2]),
     drawn("unsqueeze", Tensor(()), dim=-1),
+    *(drawn("unsqueeze", Tensor((1,) * 63), dim=dim) for dim in (63, -64)),
     drawn("unsqueeze", Tensor(()), dim=1),
     drawn("roll", Tensor(()), shifts=1),
     drawn("roll", Tensor(()), shifts=1, dims=0),
