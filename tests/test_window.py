@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS
-from shapecalc.symbolic import number
+from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Window
 
 lengths = st.integers(1, 40)
@@ -66,6 +66,16 @@ def test_size_is_the_number_of_places(window: Window, n: int) -> None:
 @example(Window(2, 3, 1, 1, ceil_mode=True), 5)  # … and one that would start in the padding after it
 def test_size_is_the_number_of_places_in_ceil_mode(window: Window, n: int) -> None:
     assert size_or_none(window, n) == (places(window, n) or None)
+
+
+@given(windows(ceil_mode=True), lengths)
+def test_ceil_mode_has_a_formula_where_no_window_is_dropped(window: Window, n: int) -> None:
+    extent = window.dilation * (window.kernel - 1) + 1
+    if window.after + window.stride <= extent:
+        assert number(at(window.windows_on(symbol("n")), {"n": n})) == window.windows_on(n)
+        return
+    with pytest.raises(ArchitectureError, match="no formula"):
+        window.windows_on(symbol("n"))
 
 
 @given(windows(), lengths)
