@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures
+from shapecalc.layers.slicing import MOST_PARTS
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.verify import verify
@@ -60,6 +61,10 @@ def test_parts_of_a_size_by_formula_are_those_of_numbers(times: int, size: int) 
 def test_multiples_of_the_chunks_have_formulas() -> None:
     assert sizes_at(figures("chunk", (6 * H, 2), chunks=3), 5) == [(10, 2)] * 3
     assert "depends on its size" in message("chunk", (H,), chunks=2)
+
+
+def test_the_most_parts_are_made() -> None:
+    assert len(figures("split", (MOST_PARTS,), split_size_or_sections=1).outputs) == MOST_PARTS
 
 
 def test_sections_need_the_size_that_they_make() -> None:

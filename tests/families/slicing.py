@@ -89,7 +89,6 @@ RARE = (
     drawn("split", ROW, split_size_or_sections=[4]),
     drawn("split", ROW, split_size_or_sections=[5]),
     drawn("split", ROW, split_size_or_sections=5),
-    drawn("split", Tensor((MOST_PARTS,)), split_size_or_sections=1),
     drawn("narrow", Tensor(()), dim=0, start=0, length=1),
     drawn("narrow", ROW, dim=0, start=-4, length=4),
     drawn("narrow", ROW, dim=0, start=-5, length=1),
