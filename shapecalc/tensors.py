@@ -120,7 +120,7 @@ def broadcast(first: Shape, second: Shape) -> Shape:
         if 1 not in (a, b) and not equal(a, b, "the branches agree", or_one=True):
             raise _differing(first, second, axis - len(longer), axis)
         # Where sizes may differ, one of them is 1 and repeated: the result is the greater one, or the number.
-        numbers = [size for size in (a, b) if isinstance(size, int) and size != 1]
+        numbers = [size for size in (a, b) if isinstance(size, int)]
         tail.append(b if a == 1 else a if b == 1 else numbers[0] if numbers else maximum(a, b))
     return (*longer[:lead], *tail)
 
@@ -145,9 +145,11 @@ def check_size(tensor: Tensor) -> None:
     """Refuse a tensor that torch can't describe, on any device."""
     if tensor.rank > MOST_AXES:
         raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
-    elements = tensor.elements
-    if isinstance(elements, int) and elements > LARGEST:
-        raise ArchitectureError("a tensor of more than 2**63 - 1 elements, the most that torch can count")
+    size = tensor.bytes
+    if isinstance(size, int) and size > LARGEST:
+        raise ArchitectureError(
+            f"a tensor {tensor} of {tensor.dtype} has more than 2**63 - 1 bytes, which torch can't count"
+        )
 
 
 # The checks of sizes. `{0}` and `{1}` in their texts are the two sizes; `why` is what a condition on formulas

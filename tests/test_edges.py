@@ -192,6 +192,45 @@ def test_what_python_logs_is_what_a_user_reads() -> None:
     assert caught.value.message.startswith("Linear: out_features")
 
 
+# Tensors that are too large for torch on any device.
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("elements", [2**61 - 1, 2**61, 2**63 - 1])
+def test_the_largest_tensor_is_that_of_torch(elements: int, dtype: str) -> None:
+    try:
+        torch.empty(elements, dtype=getattr(torch, dtype), device="meta")
+    except RuntimeError:
+        with pytest.raises(ShapecalcError, match="more than 2"):
+            analyse(f"{{input: '{elements}:{dtype}', layers: [Identity]}}")
+    else:
+        assert analyse(f"{{input: '{elements}:{dtype}', layers: [Identity]}}").outputs[0].elements == elements
+
+
+@pytest.mark.parametrize("times", [2**61 - 1, 2**61])
+def test_the_largest_output_is_that_of_torch(times: int) -> None:
+    text = f"{{input: 1, layers: [repeat: {times}]}}"
+    try:
+        torch.empty(1, device="meta").repeat(times)
+    except RuntimeError:
+        with pytest.raises(ArchitectureError, match=f"repeat: a tensor {times} of float32 has more than"):
+            analyse(text)
+    else:
+        assert analyse(text).outputs[0].shape == (times,)
+
+
+@pytest.mark.parametrize("rows", [2**60, 2**60 + 2**59, 2**61, 2**63 - 1])
+def test_the_largest_weight_is_that_of_torch(rows: int) -> None:
+    text = f"{{input: '2:int64', layers: [Embedding: {{num_embeddings: {rows}, embedding_dim: 1}}]}}"
+    try:
+        torch.nn.Embedding(rows, 1, device="meta")
+    except RuntimeError:
+        with pytest.raises(ArchitectureError, match=f"Embedding: a tensor {rows}×1 of float32 has more than"):
+            analyse(text)
+    else:
+        assert analyse(text).totals.params == rows
+
+
 # Files.
 
 

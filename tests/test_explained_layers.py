@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from shapecalc.layers import LAYERS
+from shapecalc.symbolic import symbol
+from shapecalc.tensors import Tensor
 from tests.command import Command
 
 CASES = {
@@ -64,3 +71,20 @@ def test_a_layer_is_explained_in_these_words(
     finished = Command(monkeypatch, capsys)("explain", str(file), columns=120)
     assert finished.code == 0, finished.err
     assert [line for line in expected if line not in finished.out] == [], finished.out
+
+
+@given(st.integers(1, 30), st.integers(1, 12))
+def test_the_windows_of_an_adaptive_pooling_are_those_of_torch(n: int, m: int) -> None:
+    """Element i of the input is read by the windows that give something for the i-th unit vector."""
+    windows = torch.nn.functional.adaptive_avg_pool1d(torch.eye(n)[:, None], m)[:, 0]
+    reads = {int(count) for count in (windows > 0).sum(0)}
+    pooling = LAYERS["AdaptiveAvgPool1d"](output_size=m)
+    remark = pooling.remark(Tensor((1, 1, n)))
+    assert remark
+    assert {int(number) for number in re.findall(r"\d+", remark)} == {min(reads), max(reads)}
+    assert ("all" in remark) is (m == 1)
+    assert reads <= {-(-n // m), -(-n // m) + 1}  # as is said of a formula
+    by_formula = pooling.remark(Tensor((1, 1, symbol("L"))))
+    assert (
+        by_formula == f"each window reads {'all L' if m == 1 else f'⌈L/{m}⌉ or one more'} elements of an axis"
+    )

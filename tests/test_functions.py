@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures
+from shapecalc.layers.slicing import MOST_PARTS
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.verify import verify
@@ -62,6 +63,10 @@ def test_multiples_of_the_chunks_have_formulas() -> None:
     assert "depends on its size" in message("chunk", (H,), chunks=2)
 
 
+def test_the_most_parts_are_made() -> None:
+    assert len(figures("split", (MOST_PARTS,), split_size_or_sections=1).outputs) == MOST_PARTS
+
+
 def test_sections_need_the_size_that_they_make() -> None:
     (condition,) = figures("split", (H, 3), split_size_or_sections=[4, 6]).conditions
     assert str(condition) == "H = 10"
@@ -98,6 +103,7 @@ def test_places_on_an_axis_are_conditions() -> None:
 
     assert needed("narrow", start=2, length=3) == ["H ≥ 5"]
     assert needed("narrow", start=-5, length=3) == ["H ≥ 5"]
+    assert needed("narrow", start=H - 5, length=3) == ["H ≥ 5"]
     assert needed("select", index=2) == ["H ≥ 3"]
     assert needed("select", index=-2) == ["H ≥ 2"]
     assert "reach to 5, axis 0 of 4×3 has 4" in message("narrow", (4, 3), dim=0, start=2, length=3)

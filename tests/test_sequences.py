@@ -130,6 +130,8 @@ def test_one_symbol_for_the_features_of_all_makes_a_formula_and_two_do_not() -> 
     written = LAYERS["MultiheadAttention"](embed_dim=8, num_heads=2, batch_first=True, kdim=6)
     eight = Tensor((symbol("N"), symbol("T"), 8))
     assert written.figures((eight, other, eight)).weights["k_proj_weight"].shape == (8, 6)
+    six = Tensor((symbol("N"), symbol("T"), 6))  # which says that there are three matrices, whatever K is
+    assert attention.figures((eight, other, six)).weights["k_proj_weight"].shape == (8, symbol("K"))
 
 
 def test_arguments_come_in_the_order_of_torch() -> None:

@@ -1,4 +1,4 @@
-"""Resizing: the dtypes that each mode takes, and the factors that have a formula."""
+"""Resizing: the ranks and dtypes that each mode takes, and the factors that have a formula."""
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import BYTES, Tensor
 
-MODES = {
-    "nearest": (3, 4, 5),
-    "nearest-exact": (3, 4, 5),
-    "area": (3, 4, 5),
-    "linear": (3,),
-    "bilinear": (4,),
-    "bicubic": (4,),
-    "trilinear": (5,),
-    "lanczos": (4,),
-}
+MODES = ("nearest", "nearest-exact", "area", "linear", "bilinear", "bicubic", "trilinear", "lanczos")
 
 
 def computed(arguments: dict[str, Any], x: Tensor) -> Tensor | None:
@@ -37,15 +28,16 @@ def computed(arguments: dict[str, Any], x: Tensor) -> Tensor | None:
 def measured(arguments: dict[str, Any], x: Tensor) -> Tensor | None:
     try:
         y = torch.nn.functional.interpolate(torch.zeros(x.shape, dtype=getattr(torch, x.dtype)), **arguments)
-    except (RuntimeError, ValueError):
+    except (AssertionError, RuntimeError, ValueError):
         return None
     return Tensor(tuple(y.shape), str(y.dtype).removeprefix("torch."))
 
 
-@pytest.mark.parametrize(("mode", "rank"), [(mode, rank) for mode, ranks in MODES.items() for rank in ranks])
-def test_dtypes_that_can_be_resized(mode: str, rank: int) -> None:
+@pytest.mark.parametrize("rank", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("mode", MODES)
+def test_ranks_and_dtypes_that_can_be_resized(mode: str, rank: int) -> None:
     for dtype, antialias in itertools.product(BYTES, (False, True)):
-        x = Tensor((1, 2, 4, 5, 6)[:rank], dtype)
+        x = Tensor((1, 2, 4, 5, 6, 3)[:rank], dtype)
         arguments = {"scale_factor": 2, "mode": mode, "antialias": antialias}
         assert computed(arguments, x) == measured(arguments, x), (dtype, antialias)
 

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
-from shapecalc.symbolic import number
+from shapecalc.layers import LAYERS
+from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Window
 
 lengths = st.integers(1, 40)
@@ -65,6 +66,16 @@ def test_size_is_the_number_of_places(window: Window, n: int) -> None:
 @example(Window(2, 3, 1, 1, ceil_mode=True), 5)  # … and one that would start in the padding after it
 def test_size_is_the_number_of_places_in_ceil_mode(window: Window, n: int) -> None:
     assert size_or_none(window, n) == (places(window, n) or None)
+
+
+@given(windows(ceil_mode=True), lengths)
+def test_ceil_mode_has_a_formula_where_no_window_is_dropped(window: Window, n: int) -> None:
+    extent = window.dilation * (window.kernel - 1) + 1
+    if window.after + window.stride <= extent:
+        assert number(at(window.windows_on(symbol("n")), {"n": n})) == window.windows_on(n)
+        return
+    with pytest.raises(ArchitectureError, match="no formula"):
+        window.windows_on(symbol("n"))
 
 
 @given(windows(), lengths)
@@ -168,6 +179,17 @@ def test_average_pooling_as_torch(h: Window, w: Window, size: Size, ceil_mode: b
     kernel, stride, padding = (h.kernel, w.kernel), (h.stride, w.stride), (h.before, w.before)
     expected = torch_sizes(lambda x: F.avg_pool2d(x, kernel, stride, padding, ceil_mode), size)
     assert sizes_of(h, w, on=size) == expected
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 9))
+def test_same_pads_as_torch(kernel: int, dilation: int, n: int) -> None:
+    """Which end gets the odd element shows in the values alone."""
+    (window,) = LAYERS["Conv1d"](out_channels=1, kernel_size=kernel, dilation=dilation, padding="same").window
+    x, weight = (torch.arange(1.0, 1 + size).reshape(1, 1, size) for size in (n, kernel))
+    padded = F.pad(x, (window.before, window.after))
+    expected = F.conv1d(x, weight, padding="same", dilation=dilation)
+    assert torch.equal(F.conv1d(padded, weight, dilation=dilation), expected)
 
 
 def test_meta_and_real_kernels_agree() -> None:

@@ -105,6 +105,7 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool):
 
     axes = 1
     output_size = PerAxis()
+    return_indices = AdaptiveMaxPool.return_indices
     example = example((1, 16, 100), output_size=8)
 
 

@@ -340,6 +340,8 @@ class Layer:
             for output in outputs:
                 check_size(output)
             weights = MappingProxyType(self.weights(*inputs))
+            for weight in weights.values():
+                check_size(Tensor(weight.shape, weight.dtype))
             macs = self.macs(*inputs, y=outputs[0])
         return Figures(outputs, weights, macs, (*self._conditions, *conditions))
 

@@ -6,7 +6,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine
-from shapecalc.tensors import Tensor, is_floating
+from shapecalc.tensors import Tensor, broadcast, is_floating, promote
 
 
 class CosineSimilarity(Layer):
@@ -20,11 +20,12 @@ class CosineSimilarity(Layer):
     example = example((2, 32), (2, 32))
 
     def output(self, first: Tensor, second: Tensor) -> Tensor:
-        both = combine(first, second)
-        if not is_floating(both.dtype):
+        dtype = promote(first.dtype, second.dtype)  # a scalar's counts in full: torch repeats it before
+        if not is_floating(dtype):
             raise ArchitectureError(f"a floating-point input is needed, not {first.dtype} and {second.dtype}")
-        axis = check_axis(self.dim, both, "dim")
-        return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), both.dtype)
+        both = Tensor(broadcast(first.shape, second.shape), dtype)
+        axis = check_axis(self.dim, both, "dim", scalars=True)
+        return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), dtype)
 
 
 class PairwiseDistance(Layer):

@@ -135,7 +135,7 @@ class PoissonNLLLoss(Loss):
         self.check_subtraction(input, target)
         if self.log_input:
             return self.reduced(combined(floating(input), combined(target, input)))
-        return self.reduced(combined(input, combined(target, floating(input))))
+        return self.reduced(combined(target, floating(input)))
 
     def check_subtraction(self, input: Tensor, target: Tensor) -> None:
         """Refuse bool where it is subtracted, or subtracted from."""

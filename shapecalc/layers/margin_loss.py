@@ -62,7 +62,7 @@ class MarginRankingLoss(Loss):
     def output(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         check_ranks(input1, input2, target)
         check_numbers(input1, input2, target)
-        return self.reduced(floating(combined(target, combined(input1, input2))))
+        return self.reduced(floating(combined(target, input1, input2)))
 
 
 class MultiMarginLoss(Loss):

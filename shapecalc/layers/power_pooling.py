@@ -67,38 +67,36 @@ class LPPool1d(LPPool):
         return windows((self.kernel_size,), self.stride, ceil_mode=self.ceil_mode)
 
 
-class LPPool2d(LPPool):
+class LPPoolOfSeveral(LPPool, abstract=True):
+    """What those of several axes have in common."""
+
+    kernel_size = PerAxis()
+    stride = PerAxis(None)
+    ceil_mode = Flag(False)
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
+
+
+class LPPool2d(LPPoolOfSeveral):
     """The root of the sum of powers of each window: sizes as those of AvgPool2d, without padding.
 
     Source: torch.nn.LPPool2d.
     """
 
     axes = 2
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
     example = example((1, 16, 32, 32), norm_type=2, kernel_size=2)
 
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
 
-
-class LPPool3d(LPPool):
+class LPPool3d(LPPoolOfSeveral):
     """The root of the sum of powers of each window: sizes as those of AvgPool3d, without padding.
 
     Source: torch.nn.LPPool3d.
     """
 
     axes = 3
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
     example = example((1, 16, 8, 32, 32), norm_type=2, kernel_size=2)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
 
     def output(self, x: Tensor) -> Tensor:
         y = super().output(x)

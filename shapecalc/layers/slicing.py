@@ -58,7 +58,7 @@ class split(Layer):
         count = -(-x.shape[axis] // size)
         if isinstance(count, Expr):
             no_count(x, axis, "split_size_or_sections", size)
-        return parts(x, axis, x.shape[axis] if count == 1 else size, count)
+        return parts(x, axis, size, count)
 
     def sections(self, x: Tensor, axis: int, sizes: Shape) -> tuple[Tensor, ...]:
         total: Dim = 0

@@ -11,6 +11,7 @@ from shapecalc.layers.base import Layer, Weight, Weights, example, learned
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import dropout, layer_norm, sum_of
 from shapecalc.layers.linear import Linear
+from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
@@ -50,8 +51,7 @@ class TransformerParts(Layer, abstract=True):
 
     def norm_weights(self, x: Tensor) -> Weights:
         """What a LayerNorm over the features owns."""
-        weights = {"weight": Weight((x.shape[-1],))}
-        return {**weights, "bias": Weight((x.shape[-1],))} if self.bias else weights
+        return LayerNorm(bias=self.bias).weights(x)
 
     def layer_weights(self, x: Tensor, *attentions: str) -> Weights:
         """What one layer owns: its attentions, two linear maps, and a norm for each of these parts."""

@@ -29,7 +29,11 @@ RARE = (
     drawn("PReLU", Tensor((2,)), num_parameters=2),
     drawn("PReLU", Tensor((2, 2)), num_parameters=2),
     # Numbers among the arguments that a dtype can't hold.
-    *(drawn("Threshold", Tensor((2,), dtype), threshold=0, value=great) for dtype, great in GREAT.items()),
+    *(
+        drawn("Threshold", Tensor((2,), dtype), threshold=0, value=times * great)
+        for dtype, great in GREAT.items()
+        for times in (1, 1.01)
+    ),
     *(
         drawn("Threshold", Tensor((2,), dtype), threshold=-1.01 * great, value=0)
         for dtype, great in GREAT.items()
@@ -46,10 +50,16 @@ RARE = (
     drawn("Hardtanh", Tensor((2,), "int64"), max_val=2.0**63),
     drawn("Hardtanh", Tensor((2,), "int64"), max_val=2**63),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=low) for low in (-0.5, -1)),
+    *(drawn("Hardtanh", Tensor((2,), "int8"), min_val=low) for low in (-128.5, -129)),
     *(drawn("Hardtanh", Tensor((2,), "uint8"), min_val=0, max_val=high) for high in (255.5, 256)),
     *(
         drawn(name, Tensor((2,), dtype), **{argument: times * great})
-        for name, argument in (("ELU", "alpha"), ("Hardshrink", "lambd"), ("LeakyReLU", "negative_slope"))
+        for name, argument in (
+            ("ELU", "alpha"),
+            ("Hardshrink", "lambd"),
+            ("Softshrink", "lambd"),
+            ("LeakyReLU", "negative_slope"),
+        )
         for dtype, great in GREAT.items()
         for times in (1, 1.01)
     ),
@@ -61,6 +71,7 @@ RARE = (
     # torch takes the inverse; infinity is a number of every dtype.
     *(drawn("CELU", Tensor((2,)), alpha=alpha) for alpha in (1e-39, 2.9e-39, 3e-39, -1e-39, 5e-324)),
     drawn("CELU", Tensor((2,), "float64"), alpha=1e-39),
+    drawn("CELU", Tensor((2,), "float16"), alpha=1e-6),
 )
 
 TAKES_ALL = ("Sigmoid", "Tanh")

@@ -126,6 +126,25 @@ RARE = (
     drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((2, 3, 6)), Tensor((2, 3, 4)), num_heads=2),
     drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((5, 3, 6)), num_heads=2),
     drawn("MultiheadAttention", Tensor((2, 3, 4)), num_heads=2, kdim=6),
+    # Keys and values belong to each other.
+    *(
+        drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((5, 3, 4)), Tensor(values), num_heads=2)
+        for values in ((5, 3, 4), (6, 3, 4), (5, 2, 4), (5, 4))
+    ),
+    drawn("MultiheadAttention", Tensor((2, 4)), Tensor((5, 3, 4)), num_heads=2),
+    drawn("MultiheadAttention", Tensor((2, 3, 4)), Tensor((5, 4)), num_heads=2),
+    # Keys and values may have fewer heads than the queries, not of the same number.
+    *(
+        drawn(
+            "scaled_dot_product_attention",
+            Tensor((6, 5, 4)),
+            Tensor((keys, 7, 4)),
+            Tensor((values, 7, 4)),
+            enable_gqa=True,
+        )
+        for keys in (1, 2, 3, 4, 6)
+        for values in (1, 2, 3, 4, 6)
+    ),
     # The dimension of the heads is the third last one, which has to be there.
     drawn(
         "scaled_dot_product_attention",

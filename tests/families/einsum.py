@@ -101,6 +101,7 @@ RARE = (
     drawn("einsum", MATRIX, equation="i...j->..."),
     drawn("einsum", MATRIX, equation="ij->ij..."),
     drawn("einsum", MATRIX, equation="......ij"),
+    *(drawn("einsum", MATRIX, equation=equation) for equation in ("ij...", "ijk...", "i")),
     drawn("einsum", MATRIX, equation=". . .ij"),
     drawn("einsum", MATRIX, equation="ij->->ij"),
     drawn("einsum", MATRIX, equation="ij,jk"),

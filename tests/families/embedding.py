@@ -63,6 +63,19 @@ RARE = (
     drawn("Embedding", X, num_embeddings=4, embedding_dim=2, padding_idx=4),
     drawn("Embedding", X, num_embeddings=4, embedding_dim=2, padding_idx=-4),
     drawn("Embedding", X, num_embeddings=4, embedding_dim=2, padding_idx=-5),
+    *(drawn("EmbeddingBag", X, num_embeddings=4, embedding_dim=2, padding_idx=row) for row in (3, 4)),
+    *(
+        drawn(
+            "EmbeddingBag",
+            Tensor((5,), "int64"),
+            offsets,
+            num_embeddings=4,
+            embedding_dim=2,
+            include_last_offset=last,
+        )
+        for offsets in (Tensor((2,), "int64"), Tensor((2,), "int32"), Tensor((2,)))
+        for last in (True, False)
+    ),
     drawn("EmbeddingBag", X, num_embeddings=4, embedding_dim=2, mode="max", sparse=True),
     drawn("EmbeddingBag", X, num_embeddings=4, embedding_dim=2, mode="max", scale_grad_by_freq=True),
 )

@@ -259,23 +259,39 @@ RARE = (
     *(drawn("GaussianNLLLoss", ROWS, ROWS, x, eps=eps) for x in (ROWS, HALF) for eps in (7e4, 1e39, -1e39)),
     *(drawn("MultiMarginLoss", ROWS, CLASSES, margin=margin) for margin in (7e4, 1e39)),
     *(drawn("SmoothL1Loss", HALF, HALF, beta=beta) for beta in (0, 7e4, 1e39, 1e300)),
-    *(drawn("HuberLoss", HALF, HALF, delta=delta) for delta in (7e4, 1e39, 1e300)),
+    *(drawn("HuberLoss", HALF, HALF, delta=delta) for delta in (0, 7e4, 1e39, 1e300)),
     *(
-        drawn(
-            "AdaptiveLogSoftmaxWithLoss",
-            ROWS,
-            Tensor((3,), "int64"),
-            n_classes=9,
-            cutoffs=[2, 4],
-            div_value=d,
-        )
-        for d in (1, 2, 0.5, 1e-300, 1e300)
+        drawn("AdaptiveLogSoftmaxWithLoss", ROWS, CLASSES, n_classes=9, cutoffs=cutoffs, div_value=d)
+        for cutoffs in ([2, 4], [2])
+        for d in (1, 2, 0.5, 0, 1e-20, 1e-300, 5e-324, 1e300)
     ),
+    # A sum of whole numbers is one of many of them.
+    *(drawn("L1Loss", x, x, reduction="sum") for x in (WHOLE, Tensor((), "int32"))),
+    drawn("AdaptiveLogSoftmaxWithLoss", Tensor((2, 3, 4)), Tensor((2, 3), "int64"), n_classes=9, cutoffs=[2]),
+    # A target of probabilities goes with no ignored class, not even the first.
+    *(
+        drawn("LinearCrossEntropyLoss", ROWS, target, num_classes=5, ignore_index=0)
+        for target in (CLASSES, Tensor((3, 5)))
+    ),
+    # The target's dtype counts, as its probabilities are multiplied with the scores.
+    drawn("CrossEntropyLoss", HALF, ROWS, reduction="none"),
+    drawn("CrossEntropyLoss", WHOLE, ROWS),
+    *(
+        drawn("CrossEntropyLoss", ROWS, CLASSES, ignore_index=index)
+        for index in (2**63 - 1, 2**63, -(2**63), -(2**63) - 1)
+    ),
+    # With `swap`, positive and negative are compared too.
+    *(
+        drawn("TripletMarginLoss", Tensor((2, 1)), Tensor((2, 3)), Tensor((2, 4)), swap=swap)
+        for swap in (True, False)
+    ),
+    drawn("CosineEmbeddingLoss", *[Tensor((2, 3, 4))] * 2, Tensor((2, 3))),
     # Targets one after another, whose lengths add up.
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((4,), "int64"), *[Tensor((2,), "int64")] * 2),
     drawn("CTCLoss", Tensor((5, 3)), Tensor((4,), "int64"), *[Tensor((), "int64")] * 2),
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((1, 2), "int64")] * 2, blank=2),
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((2, 4), "int64"), *[Tensor((2,), "int64")] * 2, blank=3),
+    drawn("CTCLoss", Tensor((5,)), Tensor((4,), "int64"), *[Tensor((), "int64")] * 2),
     # A variance of fewer axes is not broadcast, but for the last one.
     drawn("GaussianNLLLoss", Tensor((3, 1)), Tensor((3, 1)), Tensor((1,))),
     drawn("GaussianNLLLoss", Tensor((3, 4, 2)), Tensor((3, 4, 2)), Tensor((1, 4, 1))),

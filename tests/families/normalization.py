@@ -60,5 +60,8 @@ RARE = (
     drawn("InstanceNorm2d", Tensor((2, 3, 4, 4), "float64"), track_running_stats=True),
     drawn("InstanceNorm2d", Tensor((2, 3, 4, 4), "float16"), track_running_stats=True),
     drawn("InstanceNorm2d", Tensor((2, 3, 4, 4), "float64"), affine=True),
-    drawn("GroupNorm", Tensor((2, 3, 4, 4), "float16"), num_groups=1, affine=False),
+    *(
+        drawn("GroupNorm", Tensor((2, 3, 4, 4), dtype), num_groups=1, affine=False)
+        for dtype in ("float16", "float64")
+    ),
 )

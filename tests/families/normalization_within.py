@@ -17,9 +17,12 @@ def inputs(*ranks: int) -> st.SearchStrategy[tuple[Tensor, ...]]:
 INPUTS = {"LocalResponseNorm": partial(inputs, 4, 3, 5), "CrossMapLRN2d": partial(inputs, 4)}
 
 RARE = (
-    drawn("LayerNorm", Tensor((2, 3, 4), "float16"), elementwise_affine=False),
+    *(
+        drawn("LayerNorm", Tensor((2, 3, 4), dtype), elementwise_affine=False)
+        for dtype in ("float16", "float64")
+    ),
     drawn("RMSNorm", Tensor((2, 3, 4), "float64")),
-    drawn("LayerNorm", Tensor((4,)), normalized_shape=[2, 4]),
+    *(drawn("LayerNorm", Tensor((4,)), normalized_shape=sizes) for sizes in ([2, 4], [4, 2])),
     drawn("LayerNorm", Tensor((2, 3, 4)), normalized_shape=[2, 3, 4]),
     *(
         drawn("LocalResponseNorm", Tensor((2, 3, 4), dtype), size=2)

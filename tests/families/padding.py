@@ -41,8 +41,14 @@ RARE = (
     drawn("CircularPad1d", Tensor((1, 1, 4)), padding=[-1, 3]),
     # A value must be one of the dtype, unless nothing is added.
     *(drawn("ConstantPad1d", Tensor((2, 3, 4), dtype), padding=1, value=v) for dtype, v in CONSTANTS),
-    drawn("ConstantPad1d", Tensor((2, 3, 4), "uint8"), padding=-1, value=-1.0),
-    drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-1.5),
+    *(
+        drawn("ConstantPad1d", Tensor((2, 3, 4), "uint8"), padding=padding, value=value)
+        for padding in (1, 0, -1)
+        for value in (-1.0, -1)
+    ),
+    drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[-1, 0], value=-1.0),
+    drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[0, 0], value=-1.0),
+    drawn("ConstantPad1d", Tensor((2, 3, 4), "bool"), padding=1, value=-300.5),
     drawn("pad", Tensor((2, 3, 4), "uint8"), pad=[1, 0], value=-1.0),
     drawn("pad", LINE, pad=[1, 0], mode="reflect", value=0),
     drawn("pad", LINE, pad=[1, 0], mode="reflect", value=1),

@@ -79,5 +79,6 @@ RARE = (
     drawn("matmul", Tensor(()), Tensor((3,))),
     drawn("matmul", Tensor((3,)), Tensor(())),
     drawn("matmul", Tensor((2, 5, 2, 3)), Tensor((3, 3, 2))),
+    drawn("bmm", Tensor((2, 3, 3, 3)), Tensor((2, 3, 3, 3))),
     drawn("bmm", Tensor((1, 2, 3)), Tensor((4, 3, 2))),
 )

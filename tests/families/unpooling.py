@@ -79,3 +79,15 @@ STRICTER = (
         drawn("MaxUnpool1d", Tensor((2, 3, 4)), Tensor((2, 3, 4), "int64"), kernel_size=2, padding=4),
     ),
 )
+
+RARE = tuple(
+    drawn(
+        "MaxUnpool1d",
+        Tensor((2, 3, 4)),
+        Tensor((2, 3, 4), "int64"),
+        kernel_size=3,
+        stride=2,
+        output_size=[size],
+    )
+    for size in (7, 8, 9, 10, 11)  # 8 to 10 are pooled to 4 by rounding up or down
+)
