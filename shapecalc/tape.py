@@ -17,7 +17,7 @@ from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, least
+from shapecalc.symbolic import Dim, difference, least, maximum
 from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
 
 Strides: TypeAlias = tuple[Dim, ...]
@@ -110,6 +110,48 @@ class Kernel(NamedTuple):
 
 
 Event: TypeAlias = Made | Freed | Kernel
+
+
+class Peak:
+    """The greatest of many sizes, and where it was met; of formulas those that may be the greatest."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.at = -1
+        self.formulas: list[tuple[Dim, int]] = []
+
+    def meet(self, size: Dim, at: int) -> None:
+        if isinstance(size, int):
+            if size > self.number:
+                self.number, self.at = size, at
+        elif not any([exceeds(other, size) for other, _ in self.formulas]):
+            kept = [(other, place) for other, place in self.formulas if not exceeds(size, other)]
+            self.formulas = [*kept, (size, at)]
+
+    def sizes(self) -> tuple[Dim, ...]:
+        """The number and the formulas that may be the greatest."""
+        formulas = [size for size, _ in self.formulas]
+        covered = any([exceeds(size, self.number) for size in formulas])
+        return tuple([*formulas, *([] if covered or not self.number else [self.number])])
+
+    def size(self) -> Dim:
+        """The greatest, a maximum of formulas where sizes decide."""
+        result, *others = self.sizes() or (0,)
+        for size in others:
+            result = maximum(result, size)
+        return result
+
+    def places(self) -> list[int]:
+        """Where it is met; in several places where sizes decide which of them it is."""
+        return [place for _, place in self.formulas] or [self.at]
+
+
+def exceeds(first: Dim, second: Dim) -> bool:
+    """Whether the first size is certainly at least as great as the second."""
+    if first == second:
+        return True
+    low = least(difference(first, second))
+    return low is not None and low >= 0
 
 
 class Mode(NamedTuple):
@@ -306,11 +348,13 @@ class Output(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """What a tape has written down of one layer; the inputs have the first numbers."""
+    """What follows from what a tape has written down of one layer; the inputs have the first numbers."""
 
-    events: tuple[Event, ...]
-    sizes: tuple[Dim, ...]
-    """The bytes of each storage."""
+    rises: tuple[Dim, ...]
+    """The most bytes alive at once beyond those before; of formulas those that may be the most."""
+    sizes: Mapping[int, Dim]
+    """The bytes of each storage that is there when the layer is done: of its outputs, and what is kept."""
+    kernels: tuple[Kernel, ...]
     values: tuple[Dim, ...]
     """The bytes of each value's gradient."""
     parameters: Mapping[str, int]
@@ -323,11 +367,32 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
     tape = Tape(mode)
     values = [Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
-    tape.events.clear()
+    tape.events.clear()  # of an input that is the same as another, the storage is gone
     outputs = run(tape, *values)
-    made = [Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs]
-    parameters = {name: value.number for name, value in tape.parameters_by_name.items()}
-    return Recipe(tuple(tape.events), tuple(tape.sizes), tuple(tape.values), parameters, tuple(made))
+    made = tuple([Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs])
+    kernels = tuple([event for event in tape.events if isinstance(event, Kernel)])
+    stays = {y.storage for y in made}.union(*[kernel.kept for kernel in kernels]) - set(range(len(inputs)))
+    return Recipe(
+        rises=_rises(tape, stays),
+        sizes={number: tape.sizes[number] for number in sorted(stays)},
+        kernels=kernels,
+        values=tuple(tape.values),
+        parameters={name: value.number for name, value in tape.parameters_by_name.items()},
+        outputs=made,
+    )
+
+
+def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
+    """The levels of a tape that none of the others is certain to exceed; what stays is not let go."""
+    peak = Peak()
+    alive: Dim = 0
+    for event in tape.events:
+        if isinstance(event, Made):
+            alive = alive + tape.sizes[event.storage]
+            peak.meet(alive, 0)
+        elif isinstance(event, Freed) and event.storage not in stays:
+            alive = alive - tape.sizes[event.storage]
+    return peak.sizes()
 
 
 def in_a_row(shape: Shape) -> Strides:

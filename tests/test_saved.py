@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 
 from shapecalc import ArchitectureError
-from shapecalc.analysis.account import Account
+from shapecalc.analysis.account import Account, Run
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import number
@@ -30,11 +30,10 @@ def computed(drawn: Drawn, mode: Mode) -> tuple[int, int]:
     inputs = tuple(Given(x, tracked=mode.grad and is_floating(x.dtype)) for x in drawn.inputs)
     found = drawn.layer_type(**drawn.arguments).recipe(inputs, mode)
     account = Account()
-    given = [account.storage(size) for size in found.sizes[: len(inputs)]]
-    for storage in given:
-        account.hold(storage)
-    account.play(found, given)
-    return number(sum(account.saved().values())), number(account.peak.size())
+    given = [account.held(number(x.bytes), -1) for x in drawn.inputs]
+    storages = account.play(found, given, 0)
+    account.keep(Run(found.kernels, storages, (), 0))
+    return sum(map(number, account.saved().values())), number(account.peak.size())
 
 
 def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:

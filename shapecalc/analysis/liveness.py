@@ -10,8 +10,10 @@ def releases(analysis: Analysis) -> list[tuple[Edge, ...]]:
     """For each row, the tensors that nothing needs after it; an output of the network is kept."""
     last: dict[Edge, int] = {}
     for index, row in enumerate(analysis.rows):
-        last.update(dict.fromkeys(row.edges, index))
-        last.update({Edge(index, port): index for port in range(len(row.outputs))})
+        for wire in row.sources:
+            last[wire.edge] = index
+        for port in range(len(row.outputs)):
+            last[Edge(index, port)] = index
     freed: list[list[Edge]] = [[] for _ in analysis.rows]
     for edge, index in last.items():
         if edge not in analysis.output_edges:

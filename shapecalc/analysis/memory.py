@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.account import Peak
-from shapecalc.analysis.passes import Forward, backward
+from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Mode, bytes_of
+from shapecalc.tape import Mode, Peak, bytes_of
 from shapecalc.tensors import for_json
 
 
@@ -116,7 +115,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     prediction = Forward(analysis, Mode(dtype=dtype)).account
     training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype))
     saved = training.account.saved()
-    back = backward(training)
+    Backward(training)
     bytes = bytes_of(dtype)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     parameters, buffers = (
@@ -129,7 +128,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         buffers,
         Moment.of(prediction.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
-        Moment.of(back.peak, analysis),
+        Moment.of(training.account.peak, analysis),
     )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapecalc.analysis.account import Account
+from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import releases
 from shapecalc.errors import ArchitectureError
-from shapecalc.results import Analysis, Edge, Row
-from shapecalc.symbolic import Dim
-from shapecalc.tape import Given, Mode, bytes_of
+from shapecalc.results import Analysis, Row
+from shapecalc.tape import Given, Kernel, Mode, Recipe, bytes_of
 from shapecalc.tensors import Tensor
 
 
@@ -29,84 +28,114 @@ class Forward:
         self.analysis = analysis
         self.mode = mode
         self.account = Account()
-        self.flows: dict[Edge, Flow] = {}
+        self.flows: dict[tuple[int, ...], Flow] = {}
+        """By the edge that a tensor is on."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
         for port, tensor in enumerate(analysis.inputs.values()):
-            self.enter(Edge(-1, port), tensor)
+            self.enter(port, tensor)
         for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
-            self.account.row = number
             self.run(number, row)
             for edge in freed:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
 
-    def enter(self, edge: Edge, tensor: Tensor) -> None:
+    def enter(self, port: int, tensor: Tensor) -> None:
         account = self.account
-        storage = account.storage(tensor.elements * bytes_of(self.mode.dtype)[tensor.dtype])
-        account.hold(storage)
-        account.values.append(0)
-        self.flows[edge] = Flow(Given(tensor), storage, len(account.values) - 1)
+        size = tensor.elements * bytes_of(self.mode.dtype)[tensor.dtype]
+        self.flows[-1, port] = Flow(Given(tensor), account.held(size, -1), len(account.gradients))
+        account.gradients.append(0)
 
     def run(self, number: int, row: Row) -> None:
-        flows = [self.flows[edge] for edge in row.edges]
-        given = [flow.given for flow in flows]
-        for i, edge in enumerate(row.edges):
-            first = row.edges.index(edge)
-            if first < i:
-                given[i] = given[i]._replace(same_as=first)
+        flows = [self.flows[wire.row, wire.port] for wire in row.sources]
         try:
-            recipe = row.layer.recipe(tuple(given), self.mode)
+            recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
-        values = {i: flow.value for i, flow in enumerate(flows)}
-        for name, value in recipe.parameters.items():
-            owner = row.shares if row.shares is not None and name in row.shared else number
-            known = self.parameters.setdefault((owner, name), len(self.account.values) + value)
-            values[value] = known
-        made = self.account.play(recipe, [flow.storage for flow in flows], values)
-        for port, (output, (storage, value)) in enumerate(zip(recipe.outputs, made, strict=True)):
-            flow = Flow(Given(output.tensor, output.strides, output.tracked), storage, value)
-            self.flows[Edge(number, port)] = flow
+        storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        values = self.values(number, row, recipe, flows)
+        if recipe.kernels:
+            self.account.keep(Run(recipe.kernels, storages, values, number))
+        for port, (tensor, strides, tracked, value, storage) in enumerate(recipe.outputs):
+            flow = Flow(Given(tensor, strides, tracked), storages[storage], values[value])
+            self.flows[number, port] = flow
+
+    def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
+        """The numbers in the network of a layer's values: its inputs and shared weights have theirs already."""
+        gradients = self.account.gradients
+        first = len(gradients)
+        gradients += recipe.values
+        values = list(range(first, len(gradients)))
+        values[: len(flows)] = [flow.value for flow in flows]
+        if self.mode.grad:
+            for name, value in recipe.parameters.items():
+                owner = row.shares if row.shares is not None and name in row.shared else number
+                values[value] = self.parameters.setdefault((owner, name), values[value])
+        return values
 
 
-def backward(forward: Forward) -> Account:
-    """The way back through all kernels, from gradients of the network's outputs to those of its weights.
+def _given(flows: list[Flow]) -> tuple[Given, ...]:
+    """The inputs of a layer; one that is the same value as another before says so."""
+    if len(flows) == 1:
+        return (flows[0].given,)
+    values = [flow.value for flow in flows]
+    firsts = [values.index(value) for value in values]
+    return tuple(
+        [
+            flow.given if first == i else flow.given._replace(same_as=first)
+            for i, (flow, first) in enumerate(zip(flows, firsts, strict=True))
+        ]
+    )
 
-    The account goes on: what was kept for a kernel is let go after it, the gradients of weights stay.
+
+class Backward:
+    """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
+
+    The account of the pass forward goes on: what was kept for a kernel is let go after it, the gradients of
+    weights stay. Gradients that meet are summed in a new storage, as they are where a mode of torch's looks on.
     """
-    account = forward.account
-    gradients: dict[int, int] = {}
-    for edge in dict.fromkeys(forward.analysis.output_edges):
-        flow = forward.flows[edge]
-        if flow.given.tracked:
-            gradients[flow.value] = held(account, account.values[flow.value])
-            account.hold(gradients[flow.value])  # the caller's
-    for step in reversed(account.steps):
-        account.row = step.row
-        found = [gradients.pop(value) for value in step.outputs if value in gradients]
+
+    def __init__(self, forward: Forward) -> None:
+        self.account = forward.account
+        self.gradients: dict[int, int] = {}
+        """The storage of the gradient of each value, while it is there."""
+        last = len(forward.analysis.rows) - 1
+        for edge in dict.fromkeys(forward.analysis.output_edges):
+            flow = forward.flows[edge]
+            if flow.given.tracked:
+                gradient = self.account.held(self.account.gradients[flow.value], last)
+                self.gradients[flow.value] = gradient
+                self.account.hold(gradient)
+        for run in reversed(self.account.runs):
+            for kernel in reversed(run.kernels):
+                self.pass_through(kernel, run)
+
+    def pass_through(self, kernel: Kernel, run: Run) -> None:
+        account, values = self.account, run.values
+        found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
         if not found:
-            continue
+            return
         arriving: list[tuple[int, int]] = []
-        for value in step.inputs:
-            if step.passes:
+        for x in kernel.inputs:
+            if kernel.passes:
                 account.hold(found[0])
-            arriving.append((value, found[0] if step.passes else held(account, account.values[value])))
-        arriving += [(value, held(account, account.values[value])) for value in step.weights]
-        for storage in (*found, *step.kept):
+                arriving.append((values[x], found[0]))
+            else:
+                arriving.append((values[x], account.held(account.gradients[values[x]], run.row)))
+        for w in kernel.weights:
+            arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
+        for storage in found:
             account.release(storage)
+        for storage in kernel.kept:
+            account.release(run.storages[storage])
         for value, storage in arriving:
-            if value not in gradients:
-                gradients[value] = storage
-                continue
-            total = held(account, account.values[value])
-            account.release(gradients[value])
-            account.release(storage)
-            gradients[value] = total
-    return account
+            self.arrive(value, storage, run.row)
 
-
-def held(account: Account, size: Dim) -> int:
-    storage = account.storage(size)
-    account.hold(storage)
-    return storage
+    def arrive(self, value: int, storage: int, row: int) -> None:
+        known = self.gradients.get(value)
+        if known is not None:
+            both = storage, known
+            storage = self.account.held(self.account.gradients[value], row)
+            for each in both:
+                self.account.release(each)
+        self.gradients[value] = storage
