@@ -11,7 +11,7 @@ from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, learned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
-from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number
+from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.symbolic import Dim, difference, number
@@ -246,8 +246,9 @@ def attention_by_math(
     tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
 ) -> Value:
     """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
-    mask = None
-    q = times_number(tape, q)
+    dtype, mask = q.dtype, None
+    wide_q, k, v = (widened(tape, x) for x in (q, k, v))
+    q = times_number(tape, wide_q)
     if is_causal:
         mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
     if enable_gqa and not q.shape[-3] == k.shape[-3] == v.shape[-3]:
@@ -257,17 +258,21 @@ def attention_by_math(
         seen = tape.kernel(seen.tensor, seen, passes=True)
     seen = softmax(tape, seen)
     seen = noisy(tape, seen, p)
-    return matmul(tape, seen, v)
+    if seen.dtype == dtype:
+        return matmul(tape, seen, v)
+    _shown = tape.kernel(Tensor(seen.shape, dtype), seen)
+    y = matmul(tape, seen, v)
+    return tape.kernel(Tensor(y.shape, dtype), y, strides=y.strides)
 
 
 def causal_mask(tape: Tape, made: Tensor) -> Value:
-    """Ones, the lower triangle of them, and zeros filled where that has none."""
+    """Ones, the lower triangle of them, and one of two numbers where it has some and where it has none."""
     bools = Tensor(made.shape, "bool")
     ones = tape.new(bools)
     lower = tape.new(bools)
     del ones
-    filled = tape.new(made)
-    _upper = tape.new(lower.tensor)
+    _numbers = [tape.new(Tensor((), made.dtype)) for _ in range(2)]
+    filled = tape.new(Tensor(lower.shape, made.dtype))
     return filled
 
 

@@ -51,6 +51,13 @@ def noisy(tape: Tape, x: Value, p: float) -> Value:
     return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 
 
+def widened(tape: Tape, x: Value) -> Value:
+    """Short floats are made float32 on the way."""
+    if tape.bytes[x.dtype] >= 4:
+        return x
+    return tape.kernel(Tensor(x.shape, STATISTIC), x, strides=x.strides)
+
+
 def times_number(tape: Tape, x: Value) -> Value:
     return tape.kernel(x.tensor, x, strides=x.strides)
 

@@ -17,8 +17,9 @@ from shapecalc.layers.base import (
     learned,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
+from shapecalc.layers.kernels import widened
 from shapecalc.symbolic import Dim
-from shapecalc.tape import STATISTIC, Tape, Value, statistic
+from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
@@ -94,7 +95,7 @@ class RMSNorm(TrailingNorm):
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
         mean = Tensor((*x.shape[:-axes], *[1] * axes), x.dtype)
-        wide = self.widened(tape, x)
+        wide = widened(tape, x)
         squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
         mean = tape.kernel(Tensor(mean.shape, wide.dtype), squares)
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
@@ -104,12 +105,6 @@ class RMSNorm(TrailingNorm):
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
         return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)
-
-    def widened(self, tape: Tape, x: Value) -> Value:
-        """Short floats are made float32 on the way."""
-        if tape.bytes[x.dtype] >= 4:
-            return x
-        return tape.kernel(Tensor(x.shape, STATISTIC), x, strides=x.strides)
 
 
 class LocalResponseNorm(Layer):
