@@ -71,6 +71,19 @@ class Dtype(StrEnum):
     float64 = "float64"
 
 
+class MemoryDtype(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class OptimizerName(StrEnum):
+    sgd = "sgd"
+    momentum = "momentum"
+    adam = "adam"
+    adamw = "adamw"
+
+
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
 Input = Annotated[
     list[str] | None,
@@ -219,6 +232,38 @@ def params(
     from shapecalc.render.params import print_params
 
     print_params(_analyse(arch, input, set), format, depth, dtype)
+
+
+@app.command()
+def memory(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
+    dtype: Annotated[MemoryDtype, typer.Option(help="What the network's float32 is.")] = MemoryDtype.float32,
+    train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
+    optimizer: Annotated[
+        OptimizerName, typer.Option(help="What updates the parameters.")
+    ] = OptimizerName.sgd,
+    fit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
+    ] = None,
+    depth: Depth = 1,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
+    from shapecalc.analysis.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.memory import memory
+    from shapecalc.render.memory import print_memory
+
+    architecture, given, values = _read(arch, input, set)
+    analysis = shapecalc.analyse(architecture, given, values)
+    if batch is not None:
+        analysis = with_batch(analysis, batch)
+    found = memory(analysis, dtype, optimizer)
+    best = fitting(found, budget_of(fit), train) if fit is not None else None
+    print_memory(found, format, depth, train, best)
 
 
 @app.command("list")

@@ -9,42 +9,55 @@ from typing import Any, NamedTuple
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, maximum
 from shapecalc.tape import Mode, Peak, bytes_of
-from shapecalc.tensors import for_json
+from shapecalc.tensors import Tensor, for_json
 
 
 class Optimizer(NamedTuple):
     """What an optimizer of torch.optim allocates, in copies of the parameters."""
 
+    title: str
     state: int
     """What it keeps from step to step; the counter of steps, a number for each parameter, is on the CPU."""
     step: int = 0
-    """What it makes for a step, all parameters at once, as is torch's way on a GPU (foreach)."""
+    """What it makes for a step, of all parameters at once, as is torch's way on a GPU (foreach)."""
 
 
 OPTIMIZERS: Mapping[str, Optimizer] = {
-    "sgd": Optimizer(0),
-    "momentum": Optimizer(1),  # SGD(momentum=...): the velocity
-    "adam": Optimizer(2, step=1),  # both moments; the root of the second one
-    "adamw": Optimizer(2, step=1),
+    "sgd": Optimizer("SGD", 0),
+    "momentum": Optimizer("SGD with momentum", 1),  # the velocity
+    "adam": Optimizer("Adam", 2, step=1),  # both moments; the root of the second one
+    "adamw": Optimizer("AdamW", 2, step=1),
 }
-"""Source: torch.optim.sgd, adam and adamw."""
+"""Source: torch.optim.SGD, Adam and AdamW."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The most bytes alive at once, and at which rows that is: at several where sizes decide it."""
+    """The most bytes alive at once, and at which rows that is."""
 
-    bytes: Dim
+    sizes: tuple[Dim, ...]
+    """One size, or several formulas, of which the greatest is meant."""
     paths: tuple[str, ...]
 
     @classmethod
     def of(cls, peak: Peak, analysis: Analysis) -> Moment:
         rows = [analysis.rows[row].path for row in peak.places() if row >= 0]
-        return cls(peak.size(), tuple(dict.fromkeys(rows)))
+        return cls(peak.sizes() or (0,), tuple(dict.fromkeys(rows)))
+
+    @property
+    def bytes(self) -> Dim:
+        result, *others = self.sizes
+        for size in others:
+            result = maximum(result, size)
+        return result
+
+    def above(self, base: Dim) -> Moment:
+        """The same on top of what is there all the time."""
+        return Moment(tuple([base + size for size in self.sizes]), self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,7 @@ class Memory:
     Activations are all that is neither parameter nor buffer; the caller's inputs are among them throughout.
     """
 
+    analysis: Analysis
     dtype: str
     optimizer_name: str
     parameters: Dim
@@ -61,9 +75,12 @@ class Memory:
     activations: Moment
     """In a forward pass in evaluation that lets each tensor go after its last use."""
     saved_by_row: tuple[Dim, ...]
-    """Unique storages that autograd keeps of a step in training; each belongs to the first row it is kept for."""
-    steps: Moment
-    """Activations and gradients, in a step in training: forward, and back to all parameters."""
+    """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
+    passes: Moment
+    """Activations and gradients of a step in training: forward, and back to all parameters."""
+
+    def bytes_of(self, tensor: Tensor) -> Dim:
+        return tensor.elements * bytes_of(self.dtype)[tensor.dtype]
 
     @property
     def saved(self) -> Dim:
@@ -75,37 +92,46 @@ class Memory:
         return self.parameters
 
     @property
-    def weights(self) -> Dim:
-        return self.parameters + self.buffers
-
-    @property
     def optimizer(self) -> Dim:
         """What the optimizer keeps."""
         return OPTIMIZERS[self.optimizer_name].state * self.parameters
 
     @property
-    def inference_peak(self) -> Dim:
-        return self.weights + self.activations.bytes
+    def prediction(self) -> Moment:
+        """The most at once in prediction, weights and all."""
+        return self.activations.above(self.parameters + self.buffers)
 
     @property
-    def training_peak(self) -> Dim:
-        """The most at once of a step: on the way forward and back, or in the optimizer's update."""
-        update = Peak()
-        work = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.parameters
-        for size in (self.steps.bytes, work):
-            update.meet(size, 0)
-        return self.weights + self.optimizer + update.size()
+    def training(self) -> Moment:
+        """The most at once in a step of training: in its passes, or in the optimizer's update."""
+        peak = Peak()
+        for number, size in enumerate(self.passes.sizes):
+            peak.meet(size, number)
+        update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.parameters
+        peak.meet(update, len(self.passes.sizes))
+        in_passes = set(peak.sizes()) & set(self.passes.sizes)
+        paths = (
+            *(self.passes.paths if in_passes else ()),
+            *(() if in_passes else ("the optimizer's update",)),
+        )
+        return Moment(peak.sizes(), paths).above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        names = ("parameters", "buffers", "gradients", "optimizer", "saved")
-        figures = {name: getattr(self, name) for name in names}
-        figures["activations_peak"] = self.activations.bytes
-        figures |= {name: getattr(self, name) for name in ("inference_peak", "training_peak")}
+        figures = {
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "gradients": self.gradients,
+            "optimizer": self.optimizer,
+            "saved": self.saved,
+            "activations_peak": self.activations.bytes,
+            "inference_peak": self.prediction.bytes,
+            "training_peak": self.training.bytes,
+        }
         return {name: for_json(size) for name, size in figures.items()}
 
 
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
-    """The memory of a network whose float32 is `dtype`, and of a training step with an optimizer.
+    """The memory of a network whose float32 is `dtype`, and of a step in training with an optimizer.
 
     Raises:
         UnknownError: it is not known what a layer allocates.
@@ -122,6 +148,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         sum([w.elements * bytes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
     )
     return Memory(
+        analysis,
         dtype,
         optimizer,
         parameters,

@@ -272,8 +272,7 @@ def causal_mask(tape: Tape, made: Tensor) -> Value:
     lower = tape.new(bools)
     del ones
     _numbers = [tape.new(Tensor((), made.dtype)) for _ in range(2)]
-    filled = tape.new(Tensor(lower.shape, made.dtype))
-    return filled
+    return tape.new(Tensor(lower.shape, made.dtype))
 
 
 def repeated_heads(tape: Tape, q: Value, x: Value) -> Value:

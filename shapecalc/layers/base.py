@@ -262,7 +262,8 @@ class Layer:
         if known is None:
             if len(self._recipes) >= _MOST_KNOWN:
                 self._recipes.clear()
-            known = self._recipes[key] = record(self.run, inputs, mode)
+            with collecting():  # what has to hold was recorded with the figures
+                known = self._recipes[key] = record(self.run, inputs, mode)
         return known
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:

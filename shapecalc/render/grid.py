@@ -56,7 +56,7 @@ class Column:
 
     @property
     def right(self) -> bool:
-        return self.text in (count, percent)
+        return self.text in (count, percent, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,10 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
-def size(number: Dim) -> str:
-    """Bytes in the unit that suits them: 7.6 MiB."""
+def size(number: Dim | None) -> str:
+    """Bytes in the unit that suits them, 7.60 MiB; nothing of nothing."""
+    if number is None:
+        return ""
     if not isinstance(number, int):
         return f"{within_product(number, GROUPED)} B"
     value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]

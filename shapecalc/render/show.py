@@ -166,13 +166,13 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Output      {outputs}, after {_layers(len(analysis.rows))}",
         f"Parameters  {count(totals.params)}, all trainable; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
-        f"Compute     {_compute(totals)}",
+        f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
         *([f"Holds for   {', '.join(map(str, conditions))}"] if conditions else []),
     ]
 
 
-def _compute(totals: Totals) -> str:
+def compute(totals: Totals) -> str:
     if isinstance(totals.macs, int):
         return f"{count(totals.macs)} MACs = {short(totals.flops, 'FLOPs')} (2 per MAC)"
     return f"{within_product(totals.macs, GROUPED)} MACs, 2 FLOPs each"

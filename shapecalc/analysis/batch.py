@@ -1,0 +1,115 @@
+"""The batch of a network, the first axis of its inputs: of a wanted size, or the largest that fits."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from shapecalc.analysis.memory import Memory, memory
+from shapecalc.engine import analyse
+from shapecalc.errors import ArchitectureError, UsageError, listed, quoted
+from shapecalc.results import Analysis
+from shapecalc.symbolic import Dim, at, difference, number, symbol
+from shapecalc.tensors import Tensor
+
+
+def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
+    """The network with another size of the first axis of its inputs.
+
+    Raises:
+        UsageError: an input has no axis.
+        ArchitectureError: the network does not take such a batch.
+    """
+    sizes = {}
+    for name, tensor in analysis.inputs.items():
+        if not tensor.rank:
+            raise UsageError(f"the input {name} has no axis that could be a batch")
+        sizes[name] = Tensor((batch, *tensor.shape[1:]), tensor.dtype)
+    decided = analysis.architecture.decided
+    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
+    return analyse(analysis.architecture, sizes, kept)
+
+
+class Fit(NamedTuple):
+    """The largest batch that a budget has room for."""
+
+    budget: int
+    batch: int
+    fixed: int
+    """Bytes that are needed whatever the batch is."""
+    each: int
+    """Bytes that each sample of the batch needs."""
+
+    def to_dict(self) -> dict[str, int]:
+        return {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
+
+
+def fitting(found: Memory, budget: int, training: bool) -> Fit:
+    """The largest batch that a network can predict with, or be trained with, in so many bytes, in closed form.
+
+    Each size that may be the greatest is fixed + each · N, so N is at most ⌊(budget − fixed)/each⌋ for all
+    of them.
+
+    Raises:
+        UsageError: not even one sample fits, or another size is a symbol.
+        ArchitectureError: the memory is no such formula.
+    """
+    name = free_name(found.analysis)
+    general = memory(with_batch(found.analysis, symbol(name)), found.dtype, found.optimizer_name)
+    network = general.analysis.name
+    if others := set(general.analysis.symbols) - {name}:
+        raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
+    weights = number(general.parameters + general.buffers)
+    if budget < weights:
+        raise UsageError(f"--fit: the weights of {network} alone are {weights:,} B, more than {budget:,} B")
+    moment = general.training if training else general.prediction
+    needed = number(at(moment.bytes, {name: 1}))
+    if budget < needed:
+        raise UsageError(f"--fit: a batch of one needs {needed:,} B, more than {budget:,} B")
+    growing = [size for size in moment.sizes if not isinstance(size, int)]
+    if not growing:
+        raise ArchitectureError(f"the memory of {network} does not depend on the batch")
+    return min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
+
+
+def _fit(size: Dim, name: str, budget: int) -> Fit:
+    one, two = (number(at(size, {name: batch})) for batch in (1, 2))
+    each = two - one
+    fixed = one - each
+    if each <= 0 or difference(size, fixed + each * symbol(name)) != 0:
+        raise ArchitectureError(
+            f"the largest batch has no closed form: the memory of a batch of {name} is {size} B",
+            hint="try batches by --batch",
+        )
+    return Fit(budget, (budget - fixed) // each, fixed, each)
+
+
+_UNITS = {"B": 1} | {
+    f"{prefix}{unit}": base**power
+    for power, prefix in enumerate("kMGT", start=1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
+_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", re.IGNORECASE)
+
+
+def budget_of(text: str) -> int:
+    """The bytes of a text as 24GiB (2^30) or 24GB (10^9); of a number alone they are bytes.
+
+    Raises:
+        UsageError: it is no such text.
+    """
+    match = _BUDGET.fullmatch(text.strip())
+    units = {unit.lower(): factor for unit, factor in _UNITS.items()} | {"": 1}
+    if not match or match[2].lower() not in units:
+        raise UsageError(f"--fit {quoted(text)} is no size in bytes", hint="as in 24GiB, 512MiB, 80GB")
+    return int(Fraction(match[1]) * units[match[2].lower()])
+
+
+def free_name(analysis: Analysis) -> str:
+    """A name for the batch that no symbol or parameter has."""
+    taken = {*analysis.symbols, *analysis.parameters}
+    name = "N"
+    while name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,83 @@
+"""`memory`: what a network needs in prediction and in training, in one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from shapecalc.analysis.batch import Fit
+from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
+from shapecalc.errors import listed
+from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
+from shapecalc.render.show import compute, heading
+from shapecalc.render.tree import label, leaves, outline
+from shapecalc.results import Node
+from shapecalc.symbolic import Dim
+
+_LAYERS = (
+    Column("layer", "Layer"),
+    Column("output", "Output shape", shape),
+    Column("output_bytes", "Output", size),
+    Column("saved_bytes", "Kept for backward", size),
+)
+
+
+def print_memory(found: Memory, form: str, depth: int | None, training: bool, fit: Fit | None) -> None:
+    """Print the memory of a network; `training` is whether the reader asked for that of a step too."""
+    if form == "json":
+        print_json({**found.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
+        return
+    flat = form == "csv"
+    tree = found.analysis.tree
+    nodes = (
+        [(node.path, node) for node in leaves(tree, depth)]
+        if flat
+        else [(own + label(node), node) for own, _, node in outline(tree, depth)]
+    )
+    columns = _LAYERS if training else _LAYERS[:-1]
+    lines = [_line(found, title, node, training, flat) for title, node in nodes]
+    notes = [*_facts(found), "", *_prediction(found), *(["", *_training(found)] if training else [])]
+    if fit:
+        notes += ["", _fit(fit)]
+    print_grid(Grid(heading(found.analysis), columns, lines, notes), form)
+
+
+def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> Line:
+    values: list[Any] = [title, node.output.shape, found.bytes_of(node.output)]
+    if training:
+        saved: Dim = sum(found.saved_by_row[node.start : node.stop])
+        values.append(saved if flat or saved != 0 else None)
+    return Line(tuple(values), strong=bool(node.children))
+
+
+def _facts(found: Memory) -> Iterator[str]:
+    totals = found.analysis.totals
+    yield f"Parameters   {count(totals.params)}"
+    yield f"Computation  {compute(totals)}, forward"
+
+
+def _prediction(found: Memory) -> Iterator[str]:
+    yield f"Prediction   {_most(found.prediction)}"
+    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them"
+
+
+def _training(found: Memory) -> Iterator[str]:
+    optimizer = OPTIMIZERS[found.optimizer_name]
+    yield f"Training     {_most(found.training)}, in a step with {optimizer.title}"
+    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    yield f"  {size(found.gradients)} of gradients"
+    yield f"  {size(found.optimizer)} of optimizer state"
+    yield f"  {size(found.saved)} kept for the backward pass"
+
+
+def _most(moment: Moment) -> str:
+    places = f", at {listed(moment.paths, 3)}" if moment.paths else ""
+    return f"{size(moment.bytes)} at most{places}"
+
+
+def _fit(fit: Fit) -> str:
+    return (
+        f"Fits         a batch of {count(fit.batch)} in {size(fit.budget)}:"
+        f" ⌊({count(fit.budget)} − {count(fit.fixed)})/{count(fit.each)}⌋ = {count(fit.batch)}"
+    )
