@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
+from shapecalc.layers.sight import Sights, Unknown, but
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
 class OfNumbers(Layer, abstract=True):
     """An activation of numbers, whole ones too."""
+
+    elementwise = True
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -73,6 +76,8 @@ class Hardtanh(OfNumbers):
 class ToFloating(Layer, abstract=True):
     """An activation that makes floating-point numbers of integers."""
 
+    elementwise = True
+
     def output(self, x: Tensor) -> Tensor:
         return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
 
@@ -104,6 +109,7 @@ class Tanhshrink(ToFloating):
 class OfFloating(Layer, abstract=True):
     """An activation of floating-point numbers alone."""
 
+    elementwise = True
     narrow: ClassVar[bool] = False
     """Whether torch converts the numbers among its arguments to the input's own dtype, however narrow."""
 
@@ -233,6 +239,7 @@ class PReLU(Layer):
     Source: He et al. 2015, arXiv:1502.01852; torch.nn.PReLU.
     """
 
+    elementwise = True
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -269,3 +276,6 @@ class GLU(Layer):
         message = f"the input has {{0}} on axis {axis}, which can't be halved ({x})"
         check_multiple(size, 2, message, why="one half gates the other")
         return Tensor((*x.shape[:axis], size // 2, *x.shape[axis + 1 :]), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.dim, sight=Unknown("two halves of an axis are taken together")),)

@@ -8,6 +8,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine
+from shapecalc.layers.sight import Sights, repeated
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -24,6 +25,9 @@ class sub(Layer):
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         check_numbers(x, other)
         return combine(x, other)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
 
 class div(Layer):
@@ -48,6 +52,9 @@ class div(Layer):
                 argument="rounding_mode",
             )
         return Tensor(y.shape, "float32")
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
     def keywords(self) -> dict[str, Any]:
         return {"rounding_mode": self.rounding_mode}

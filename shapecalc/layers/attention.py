@@ -13,6 +13,7 @@ from shapecalc.layers.base import Layer, Weight, Weights, check_floating, exampl
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.symbolic import Dim, difference
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
@@ -74,6 +75,14 @@ class MultiheadAttention(Layer):
         check_equal(values.length, keys.length, message, why="each key has a value")
         seen = keys.length + self.more_keys
         return query, Tensor((*queries.batch, queries.length, seen))
+
+    def sees(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Sights, ...] | None:
+        """Each query sees all keys and values, which in a single input are all there is."""
+        if port:  # the weights
+            return None
+        length = 0 if inputs[0].rank == 2 else int(self.batch_first)
+        query, *others = (but(x, length, -1) for x in inputs)
+        return (query if not others else but(inputs[0], -1), *others)
 
     def packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
@@ -139,6 +148,16 @@ class scaled_dot_product_attention(Layer):
         key, value = self.repeated(query, key, "key"), self.repeated(query, value, "value")
         lead = broadcast(self.lead(query, key), value.shape[:-2])
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
+
+    def sees(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """Each query sees all keys and values, unless they are causal: then those up to its own place."""
+        lead = Tensor(y.shape[:-2])
+        ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
+        places = (Reading(y.rank - 2), *[ordered if self.is_causal else ALL] * 2)
+        pairs = zip(inputs, places, strict=True)
+        if self.enable_gqa and len({x.shape[-3] for x in inputs}) > 1:
+            return tuple((*but(x, -3, sight=Unknown("heads are repeated"))[:-2], place, ALL) for x, place in pairs)
+        return tuple((*repeated(Tensor(x.shape[:-2]), lead), place, ALL) for x, place in pairs)
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         """At least two axes, three where heads are repeated, and one floating-point dtype."""

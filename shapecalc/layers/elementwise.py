@@ -7,6 +7,7 @@ from typing import Any
 from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
 from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
+from shapecalc.layers.sight import Sights, but
 from shapecalc.tensors import Tensor
 
 
@@ -50,6 +51,9 @@ class AlongAxis(Layer, abstract=True):
         check_floating(x)
         check_axis(self.dim, x, "dim", scalars=True)
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.dim),)
 
 
 class softmax(AlongAxis):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.base import Layer, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.symbolic import Dim
+from shapecalc.layers.sight import POINT, Reading, Sights, Unknown, but, slid
+from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
+
+MIXED = Unknown("channels change places")
 
 
 def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
@@ -51,6 +56,9 @@ class Unfold(Layer):
         check_blocks(x)
         *batch, channels = x.shape[:-2]
         return Tensor((*batch, channels * product(self.kernel_size), count(self, x.shape[-2:])), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, -3, -2, -1, sight=Unknown("its places are divided among other axes")),)
 
 
 class Fold(Layer):
@@ -117,6 +125,12 @@ class PixelShuffle(Layer):
         )
         return Tensor((*batch, channels // (r * r), height * r, width * r), x.dtype)
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The pixel that r·r new ones come from."""
+        r = number(self.upscale_factor)
+        space = (Reading(axis, POINT * r) for axis in (x.rank - 2, x.rank - 1))
+        return ((*but(x, -3, sight=MIXED)[:-2], *space),)
+
 
 class PixelUnshuffle(Layer):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
@@ -136,6 +150,12 @@ class PixelUnshuffle(Layer):
             message = f"the input's {name} {{0}} is not divisible by downscale_factor {{1}}"
             check_multiple(size, r, message, why="pixels become channels")
         return Tensor((*batch, channels * r * r, height // r, width // r), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The r·r pixels that channels are made of: all channels at a place see all of them together."""
+        r = number(self.downscale_factor)
+        windows = (Window(r, r), Window(r, r))
+        return (slid(x, windows, channels=MIXED),)
 
 
 class ChannelShuffle(Layer):
@@ -160,3 +180,6 @@ class ChannelShuffle(Layer):
             why="groups divide the channels",
         )
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, 1, sight=MIXED),)

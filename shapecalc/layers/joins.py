@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
+from shapecalc.layers.sight import Merged, Sights, but, placed, repeated
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
@@ -39,6 +41,9 @@ class add(Layer):
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
 
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
+
 
 class mul(Layer):
     """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
@@ -49,6 +54,9 @@ class mul(Layer):
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
 
 class concat(Layer):
@@ -70,6 +78,11 @@ class concat(Layer):
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
 
+    def sees(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
+        axis = check_axis(self.dim, xs[0], "dim")
+        return tuple(but(x, axis, sight=Merged(axis)) for x in xs)
+
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
 
@@ -89,6 +102,10 @@ class stack(Layer):
             check_same(first, x, number)
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], len(xs), *first.shape[axis:]), dtype)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        new = self.dim % y.rank
+        return tuple(placed(axis for axis in range(y.rank) if axis != new) for _ in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)

@@ -8,6 +8,7 @@ from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Sizes
+from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, repeated
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import Shape, Tensor
 
@@ -57,6 +58,9 @@ class expand(Layer):
     def output(self, x: Tensor) -> Tensor:
         return expanded(x, self.sizes)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (repeated(x, y),)
+
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.sizes
 
@@ -73,6 +77,10 @@ class expand_as(Layer):
 
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         return expanded(x, other.shape)
+
+    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        nothing = tuple(Reading(axis, (range(0),)) for axis in range(y.rank))  # but how large it is
+        return repeated(x, y), nothing
 
 
 class repeat(Layer):
@@ -95,6 +103,12 @@ class repeat(Layer):
             )
         shape = (*[1] * new, *x.shape)
         return Tensor(tuple(n * times for n, times in zip(shape, self.repeats, strict=True)), x.dtype)
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        copied: Sight = Unknown("copies of an axis stand one after another")
+        times = self.repeats[y.rank - x.rank :]
+        pairs = zip(repeated(x, y), times, x.shape, strict=True)
+        return (tuple(sight if k == 1 or n == 1 else copied for sight, k, n in pairs),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.repeats

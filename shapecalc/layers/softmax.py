@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.base import Layer, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
+from shapecalc.layers.sight import Sights, but
 from shapecalc.tensors import Tensor
 
 
@@ -20,6 +23,14 @@ class AlongAxis(Layer, abstract=True):
         if self.dim is not None:
             check_axes((self.dim,), x, "dim")
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.axis_of(x)),)
+
+    def axis_of(self, x: Tensor) -> int:
+        if self.dim is not None:
+            return self.dim
+        return 0 if x.rank in (0, 1, 3) else 1
 
 
 class Softmax(AlongAxis):
@@ -44,3 +55,6 @@ class Softmax2d(Layer):
         check_rank(x, 3, 4)
         check_floating(x)
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, -3),)

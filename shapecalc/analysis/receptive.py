@@ -1,0 +1,265 @@
+"""The receptive field: what the elements of each row's output see of the network's input, axis by axis.
+
+An output element stands for all channels at its place. What it sees is given by the first and the last
+element: with strides larger than kernels, not all between them need be read. Where padding at the border is
+made of the input, by mirroring or repeating it, it counts as lying outside of it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from shapecalc.analysis.spans import Span, Track, Unclear, Whole, through, union
+from shapecalc.errors import UsageError, nearest, quoted
+from shapecalc.layers import Layer
+from shapecalc.layers.sight import Everything, Merged, Reading, Sights
+from shapecalc.results import Analysis, Edge, Row
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, for_json, is_floating
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+EXACT, WHOLE, UNDEFINED = "exact", "whole input", "undefined"
+UNSEEN = Unclear("nothing of the input is seen")
+
+Tracks: TypeAlias = tuple[Track, ...]
+
+
+class Axis(NamedTuple):
+    """The field of a row along one axis, in elements of the input."""
+
+    size: Dim
+    """How many elements output element 0 sees, from the first to the last."""
+    stride: int | Fraction
+    """How much further on the next output element sees, on the average where a pattern repeats."""
+    start: int
+    """The first element that output element 0 sees; below 0 in the padding."""
+    pattern: tuple[tuple[int, int] | None, ...] = ()
+    """Where neighbours differ, start and size of each until the pattern repeats; None for one that sees nothing.
+
+    Size and start are those of the first that sees something.
+    """
+
+
+class Field(NamedTuple):
+    """What the elements of one row's output see."""
+
+    row: Row
+    tracks: Tracks
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not known."""
+        return next((track.reason for track in self.tracks if isinstance(track, Unclear)), None)
+
+    @property
+    def status(self) -> str:
+        if self.reason is not None:
+            return UNDEFINED
+        return WHOLE if all(isinstance(track, Whole) for track in self.tracks) else EXACT
+
+    @property
+    def axes(self) -> tuple[Axis | None, ...]:
+        """Along each spatial axis of the input, None where it is not known."""
+        return tuple(_axis(track) for track in self.tracks)
+
+    def to_dict(self) -> dict[str, Any]:
+        axes = self.axes
+        patterns = [axis and [end and list(end) for end in axis.pattern] for axis in axes]
+        return {
+            "path": self.row.path,
+            "size": [axis and for_json(axis.size) for axis in axes],
+            "stride": [axis and _number(axis.stride) for axis in axes],
+            "start": [axis and axis.start for axis in axes],
+            "status": self.status,
+            **({"reason": self.reason} if self.reason is not None else {}),
+            **({"pattern": patterns} if any(patterns) else {}),
+        }
+
+
+def _number(value: int | Fraction) -> int | str:
+    return value if isinstance(value, int) else str(value)
+
+
+def _axis(track: Track) -> Axis | None:
+    if isinstance(track, Unclear):
+        return None
+    if isinstance(track, Whole):
+        return Axis(track.size, 0, track.first)
+    if len(track.ends) == 1 and track.ends[0]:
+        first, last = track.ends[0]
+        return Axis(last - first + 1, track.shift, first)
+    pattern = tuple(ends and (ends[0], ends[1] - ends[0] + 1) for ends in track.ends)
+    start, size = next(end for end in pattern if end)
+    return Axis(size, _rate(track.shift, len(pattern)), start, pattern)
+
+
+def _rate(shift: int, count: int) -> int | Fraction:
+    from fractions import Fraction  # which takes a while to import, and few networks need
+
+    rate = Fraction(shift, count)
+    return int(rate) if rate.denominator == 1 else rate
+
+
+@dataclass(frozen=True)
+class Receptive:
+    """The fields of all rows with respect to one input of the network, along its axes `axes`."""
+
+    analysis: Analysis
+    input: str
+    axes: tuple[int, ...]
+    fields: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    """Those of the network's outputs that are outputs of a row."""
+
+    @property
+    def space(self) -> tuple[Dim, ...]:
+        """The sizes of the input's spatial axes."""
+        return tuple(self.analysis.inputs[self.input].shape[axis] for axis in self.axes)
+
+    @cached_property
+    def past_border(self) -> Field | None:
+        """The first row whose centre, the element in the middle or after it, sees past the border."""
+        if not all(isinstance(n, int) for n in self.space):
+            return None
+        return next((field for field in self.fields if _past_border(field, self.space)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        past = self.past_border
+        return {
+            "name": self.analysis.name,
+            "input": {"name": self.input, "shape": for_json(self.space)},
+            "layers": [field.to_dict() for field in self.fields],
+            "past_border": past and past.row.path,
+        }
+
+
+def centre(track: Span, y: Tensor) -> int:
+    """The element in the middle of an axis of a row's output, of two the second."""
+    m = 1 if track.axis is None else y.shape[track.axis]
+    return m // 2 if isinstance(m, int) else 0
+
+
+def _past_border(field: Field, space: Sequence[Dim]) -> bool:
+    for track, n in zip(field.tracks, space, strict=True):
+        if isinstance(track, Span) and isinstance(n, int):
+            ends = track.at(centre(track, field.row.output))
+            if ends and not 0 <= ends[0] <= ends[1] < n:
+                return True
+    return False
+
+
+def spatial_axes(tensor: Tensor) -> tuple[int, ...]:
+    """The axes of an input that hold places: those after batch and channels; of words, after the batch."""
+    return tuple(range(2 if is_floating(tensor.dtype) else 1, tensor.rank))
+
+
+def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
+    """The receptive field of every row, with respect to the first input that has spatial axes or to `of`.
+
+    Raises:
+        UsageError: there is no such input.
+    """
+    name = _chosen(analysis.inputs, of)
+    walk = _Walk(analysis, name)
+    fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
+    ends = [edge for edge in analysis.output_edges if edge.row >= 0]
+    outputs = tuple(Field(analysis.rows[edge.row], walk.tracks(edge)) for edge in ends)
+    return Receptive(analysis, name, walk.axes, fields, outputs)
+
+
+def _chosen(inputs: Mapping[str, Tensor], of: str | None) -> str:
+    spatial = [name for name, tensor in inputs.items() if spatial_axes(tensor)]
+    shapes = ", ".join(f"{name} {tensor}" for name, tensor in inputs.items())
+    if of is not None and of not in inputs:
+        raise UsageError(f"there is no input {quoted(of)}", hint=nearest(of, inputs) or f"inputs: {shapes}")
+    if not spatial or (of is not None and of not in spatial):
+        which = "no input has" if of is None else f"the input {of} does not have"
+        hint = f"N×C×H×W has two, N×L of whole numbers has one; the inputs are {shapes}"
+        raise UsageError(f"{which} spatial axes, along which a layer could see a part", hint=hint)
+    return of or spatial[0]
+
+
+class _Walk:
+    """The rows in their order, each with what its outputs see, made of what its inputs see."""
+
+    def __init__(self, analysis: Analysis, name: str) -> None:
+        self.rows = analysis.rows
+        tensor = analysis.inputs[name]
+        self.axes = spatial_axes(tensor)
+        self.space = tuple(tensor.shape[axis] for axis in self.axes)
+        own = tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes)
+        port = list(analysis.inputs).index(name)
+        self.known: dict[tuple[int, int], Tracks | None] = {(-1, port): own}
+        for index, row in enumerate(self.rows):
+            self.known[index, 0] = self.step(row, 0)
+
+    def tracks(self, edge: Edge) -> Tracks:
+        return self.seen(edge.row, edge.port) or (UNSEEN,) * len(self.axes)
+
+    def seen(self, row: int, port: int) -> Tracks | None:
+        """What is seen by an output of a row, or None if that is nothing; others than the first on demand."""
+        key = row, port
+        if key not in self.known:
+            self.known[key] = None if row < 0 else self.step(self.rows[row], port)
+        return self.known[key]
+
+    def step(self, row: Row, port: int) -> Tracks | None:
+        below = tuple([self.seen(wire.row, wire.port) for wire in row.sources])
+        if row.layer.elementwise and len(below) == 1:
+            return below[0]
+        return _step(row.layer, row.inputs, port, below, self.space) if any(below) else None
+
+
+@lru_cache(maxsize=10_000)
+def _step(
+    layer: Layer, inputs: tuple[Tensor, ...], port: int, below: tuple[Tracks | None, ...], space: tuple[Dim, ...]
+) -> Tracks:
+    """What is seen by an output of a layer whose inputs see what is `below`."""
+    sights = layer.seen(inputs, port)
+    if sights is None:
+        return (Unclear(f"what {layer.type} sees is not declared"),) * len(space)
+    parts = [
+        _through(tracks, own, x, space)
+        for tracks, own, x in zip(below, sights, inputs, strict=True)
+        if tracks is not None
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    apart = any(isinstance(sight, Merged) for own in sights for sight in own) or _stacks(layer, inputs, port)
+    return tuple(union(tracks, apart) for tracks in zip(*parts, strict=True))
+
+
+def _stacks(layer: Layer, inputs: tuple[Tensor, ...], port: int) -> bool:
+    """Whether the inputs stand side by side along a new axis."""
+    return layer.figures(inputs).outputs[port].rank > max(x.rank for x in inputs)
+
+
+def _through(tracks: Tracks, sights: Sights, x: Tensor, space: tuple[Dim, ...]) -> Tracks:
+    """What is seen through one layer of one of its inputs, `x`."""
+    if not all(track.even for track in tracks):
+        tracks = _of_channels(tracks, sights, x)
+    return tuple(
+        track if track.axis is None else through(track, sights[track.axis], n)
+        for track, n in zip(tracks, space, strict=True)
+    )
+
+
+def _begin(axis: int, n: Dim) -> Span:
+    """An element of the input sees itself."""
+    return Span(axis, ((0, 0),), 1, (0, n - 1) if isinstance(n, int) else None)
+
+
+def _of_channels(tracks: Tracks, sights: Sights, x: Tensor) -> Tracks:
+    """What is seen of channels that differ in what they see: by all of them together, not by some."""
+    places = {track.axis for track in tracks}
+    others = [(sight, n) for axis, (sight, n) in enumerate(zip(sights, x.shape, strict=True)) if axis not in places]
+    if any(isinstance(sight, Everything) for sight, _ in others):
+        return tuple(track._replace(even=True) for track in tracks)
+    if any(isinstance(sight, Reading) and sight.read is not None and len(sight.read) != n for sight, n in others):
+        return (Unclear("it takes some of the channels, which differ in what they see"),) * len(tracks)
+    return tracks

@@ -1,0 +1,186 @@
+"""What an output element of a layer sees of an input, axis by axis: the stuff that `Layer.sees` is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import gcd
+from typing import Final, NamedTuple, TypeAlias
+
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, Window
+
+POINT: Final = (range(1),)
+"""The taps of an axis whose elements read the one element that stands at their own place."""
+
+
+class Reading(NamedTuple):
+    """How the elements along an axis of the output read an axis of the input.
+
+    Element i reads the places `taps[i % len(taps)]`, `shift` further on for each time that the pattern has
+    gone round, i // len(taps): a convolution has one range of taps, whose shift is its stride; an upsampling
+    has a range for each element that it makes of one. Places outside of the axis are padding.
+    """
+
+    axis: int | None
+    """The axis of the output; None where all elements of the output read the same."""
+    taps: tuple[range, ...] = POINT
+    shift: int = 1
+    read: range | None = None
+    """From the first place that any element reads to the last; None where sizes are formulas."""
+
+
+class Everything(NamedTuple):
+    """Each element of the output sees the whole axis."""
+
+
+class Merged(NamedTuple):
+    """The axis becomes a part of a longer one, `axis` of the output: whoever reads all of that sees all."""
+
+    axis: int
+
+
+class Unknown(NamedTuple):
+    """What is read of the axis follows no rule of this kind."""
+
+    reason: str
+
+
+ALL: Final = Everything()
+Sight: TypeAlias = Reading | Everything | Merged | Unknown
+"""What an output element sees of one axis of an input."""
+Sights: TypeAlias = tuple[Sight, ...]
+"""What an output element sees of one input, for each of its axes."""
+
+
+@lru_cache(maxsize=64)
+def same(rank: int) -> Sights:
+    """Each element sees the one at its own place; one object for each rank."""
+    return tuple(Reading(axis) for axis in range(rank))
+
+
+def alike(*inputs: Tensor) -> tuple[Sights, ...]:
+    """`same` for each of the inputs."""
+    return tuple(same(x.rank) for x in inputs)
+
+
+def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
+    """Each element sees the one at its own place, and of these axes all, or what `sight` is."""
+    changed = {axis % x.rank for axis in axes} if x.rank else set()
+    return tuple(sight if axis in changed else Reading(axis) for axis in range(x.rank))
+
+
+def slid(x: Tensor, windows: Sequence[Window], channels: Sight | None = None) -> Sights:
+    """What windows on the last axes see; of the axis before them the same place, or what `channels` is."""
+    lead = x.rank - len(windows)
+    first = same(lead) if channels is None else but(x, lead - 1, sight=channels)[:lead]
+    return (*first, *(_through(window, lead + i) for i, window in enumerate(windows)))
+
+
+def _through(window: Window, axis: int) -> Reading:
+    taps = range(-window.before, window.extent - window.before, window.dilation)
+    return Reading(axis, (taps,), window.stride)
+
+
+def spread(axis: int, window: Window) -> Reading:
+    """What an element of a transposed convolution sees: input i reaches output s·i + d·t − p by its tap t."""
+    k, s, p, d = window.kernel, window.stride, window.before, window.dilation
+    taps = []
+    for phase in range(s):
+        reached = sorted((phase + p - d * t) // s for t in range(k) if (phase + p - d * t) % s == 0)
+        # Of neighbouring taps that reach the same element, d·t is the same modulo s.
+        step = d // gcd(d, s)
+        taps.append(range(reached[0], reached[-1] + 1, step) if reached else range(0))
+    return Reading(axis, tuple(taps), 1)
+
+
+def shared(axis: int, n: Dim, m: Dim) -> Sight:
+    """What m windows side by side see of n elements: the i-th from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉ − 1."""
+    if m == 1:
+        return ALL
+    if n == m:
+        return Reading(axis)
+    if not (isinstance(n, int) and isinstance(m, int)):
+        return Unknown(f"where {m} windows on an axis of {n} begin differs from size to size")
+    # The pattern repeats after m/gcd windows, which are n/gcd elements.
+    common = gcd(n, m)
+    taps = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
+    return Reading(axis, tuple(taps), n // common)
+
+
+def repeated(x: Tensor, y: Tensor) -> Sights:
+    """What is seen of an input that is broadcast to `y`: axes are matched from the last one, 1 is repeated."""
+    lead = y.rank - x.rank
+    if x.shape == y.shape[lead:]:
+        return same(x.rank) if not lead else tuple(Reading(lead + i) for i in range(x.rank))
+    pairs = enumerate(zip(x.shape, y.shape[lead:], strict=True), start=lead)
+    return tuple(Reading(None, POINT, 0) if n == 1 != m else Reading(axis) for axis, (n, m) in pairs)
+
+
+def placed(axes: Iterable[int | None]) -> Sights:
+    """Each axis of the input as this axis of the output; None where it is gone, of its one element."""
+    return tuple(Reading(None, POINT, 0) if axis is None else Reading(axis) for axis in axes)
+
+
+def regrouped(old: Shape, new: Shape) -> Sights:
+    """What is seen of a tensor whose elements, in their order, have another shape.
+
+    Axes of the same size that only such axes come before, or only such axes after, are kept.
+    """
+    if old == new:
+        return same(len(old))
+    left = [axis for axis, n in enumerate(old) if n != 1]
+    made = [axis for axis, n in enumerate(new) if n != 1]
+    found: dict[int, Sight] = {}
+    for end in (0, -1):
+        while left and made and old[left[end]] == new[made[end]]:
+            found[left.pop(end)] = Reading(made.pop(end))
+    lost: Sight = Merged(made[0]) if len(made) == 1 else Unknown("its places are divided among other axes")
+    found |= dict.fromkeys(left, lost)
+    return tuple(found.get(axis, Reading(None, POINT, 0)) for axis in range(len(old)))
+
+
+def reduced(x: Tensor, gone: Iterable[int], keepdim: bool) -> Sights:
+    """What is seen of an input that these axes are summed up of."""
+    summed = set(gone)
+    axes = iter(range(x.rank))
+    kept = [next(axes) if keepdim or axis not in summed else None for axis in range(x.rank)]
+    return tuple(ALL if axis in summed else Reading(place) for axis, place in enumerate(kept))
+
+
+def measured(sights: Sights, x: Tensor, y: Tensor) -> Sights:
+    """The same, with what all elements of `y` together read of `x`, where sizes are numbers."""
+    return tuple(_measured(sight, n, y) for sight, n in zip(sights, x.shape, strict=True))
+
+
+def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
+    if not isinstance(sight, Reading):
+        return sight
+    m: Dim = 1 if sight.axis is None else y.shape[sight.axis]
+    if not (isinstance(n, int) and isinstance(m, int)):
+        return sight
+    if sight.taps == POINT and sight.shift == 1 and n == m:
+        return sight._replace(read=range(n))
+    return sight._replace(read=_read(sight, n, m))
+
+
+def _read(reading: Reading, n: int, m: int) -> range:
+    """From the first to the last of n places that m elements read; nothing where all of these are padding."""
+    first, last = n, -1
+    for i in range(m):
+        taps = _taps(reading, i)
+        if taps and taps[0] >= first:
+            break
+        first = min([first, *(place for place in taps if 0 <= place < n)])
+    for i in reversed(range(m)):
+        taps = _taps(reading, i)
+        if taps and taps[-1] <= last:
+            break
+        last = max([last, *(place for place in taps if 0 <= place < n)])
+    return range(first, last + 1)
+
+
+def _taps(reading: Reading, i: int) -> range:
+    taps = reading.taps[i % len(reading.taps)]
+    moved = reading.shift * (i // len(reading.taps))
+    return range(taps.start + moved, taps.stop + moved, taps.step)
