@@ -23,7 +23,6 @@ from shapecalc.tensors import Tensor, for_json, is_floating
 if TYPE_CHECKING:
     from fractions import Fraction
 
-EXACT, WHOLE, UNDEFINED = "exact", "whole input", "undefined"
 UNSEEN = Unclear("nothing of the input is seen")
 
 Tracks: TypeAlias = tuple[Track, ...]
@@ -39,9 +38,9 @@ class Axis(NamedTuple):
     start: int
     """The first element that output element 0 sees; below 0 in the padding."""
     pattern: tuple[tuple[int, int] | None, ...] = ()
-    """Where neighbours differ, start and size of each until the pattern repeats; None for one that sees nothing.
+    """Where neighbours differ, start and size of each until the pattern repeats; None of what sees nothing.
 
-    Size and start are those of the first that sees something.
+    Size and start are then those of the first that sees something.
     """
 
 
@@ -58,9 +57,14 @@ class Field(NamedTuple):
 
     @property
     def status(self) -> str:
+        """`exact`, `whole input` where that holds along every axis, or `undefined` if any is not known."""
         if self.reason is not None:
-            return UNDEFINED
-        return WHOLE if all(isinstance(track, Whole) for track in self.tracks) else EXACT
+            return "undefined"
+        return "whole input" if self.whole else "exact"
+
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(track, Whole) for track in self.tracks)
 
     @property
     def axes(self) -> tuple[Axis | None, ...]:
@@ -217,7 +221,11 @@ class _Walk:
 
 @lru_cache(maxsize=10_000)
 def _step(
-    layer: Layer, inputs: tuple[Tensor, ...], port: int, below: tuple[Tracks | None, ...], space: tuple[Dim, ...]
+    layer: Layer,
+    inputs: tuple[Tensor, ...],
+    port: int,
+    below: tuple[Tracks | None, ...],
+    space: tuple[Dim, ...],
 ) -> Tracks:
     """What is seen by an output of a layer whose inputs see what is `below`."""
     sights = layer.seen(inputs, port)
@@ -257,9 +265,13 @@ def _begin(axis: int, n: Dim) -> Span:
 def _of_channels(tracks: Tracks, sights: Sights, x: Tensor) -> Tracks:
     """What is seen of channels that differ in what they see: by all of them together, not by some."""
     places = {track.axis for track in tracks}
-    others = [(sight, n) for axis, (sight, n) in enumerate(zip(sights, x.shape, strict=True)) if axis not in places]
+    others = [
+        (sight, n) for axis, (sight, n) in enumerate(zip(sights, x.shape, strict=True)) if axis not in places
+    ]
     if any(isinstance(sight, Everything) for sight, _ in others):
         return tuple(track._replace(even=True) for track in tracks)
-    if any(isinstance(sight, Reading) and sight.read is not None and len(sight.read) != n for sight, n in others):
+    if any(
+        isinstance(sight, Reading) and sight.read is not None and len(sight.read) != n for sight, n in others
+    ):
         return (Unclear("it takes some of the channels, which differ in what they see"),) * len(tracks)
     return tracks

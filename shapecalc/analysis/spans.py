@@ -83,17 +83,21 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
     if isinstance(track, Whole) or track.axis is None:
         return track
     if isinstance(sight, Everything):
-        if track.cover is None:
-            return Whole(n, 0)
-        return Whole(track.cover[1] - track.cover[0] + 1, track.cover[0])
+        low, size = (track.cover[0], track.cover[1] - track.cover[0] + 1) if track.cover else (0, n)
+        return Whole(size, low)
     if isinstance(sight, Reading):
-        if sight.taps == POINT and sight.shift == 1:
-            return track if sight.axis == track.axis else track._replace(axis=sight.axis)
-        return _read(track, sight) if isinstance(track, Span) else track._replace(axis=None)
+        return _moved(track, sight)
     if isinstance(sight, Merged):
-        reason = track.reason if isinstance(track, Unclear) else "its places lie on an axis with others"
+        reason = track.reason if isinstance(track, Unclear) else sight.reason
         return Unclear(reason, sight.axis, track.cover, track.even)
     return Unclear(sight.reason, None, track.cover)
+
+
+def _moved(track: Span | Unclear, reading: Reading) -> Track:
+    """What is seen by elements that read these places."""
+    if reading.taps == POINT and reading.shift == 1:
+        return track if reading.axis == track.axis else track._replace(axis=reading.axis)
+    return _read(track, reading) if isinstance(track, Span) else track._replace(axis=None)
 
 
 def _read(span: Span, reading: Reading) -> Track:
@@ -208,7 +212,7 @@ def _united(spans: Sequence[Span], apart: bool) -> Track:
     shifts = {span.shift * length // len(span.ends) for span in spans}
     if len(shifts) > 1:
         return Unclear("the branches have different strides", spans[0].axis, _covers(spans))
-    found = [_hull([ends for span in spans if (ends := span.at(i))]) for i in range(length)]
+    found = [_hull([seen for span in spans if (seen := span.at(i))]) for i in range(length)]
     ends = tuple(hull for hull, _ in found)
     dense = all(span.dense for span in spans) and all(full for _, full in found)
     even = not apart and all(span.even for span in spans)

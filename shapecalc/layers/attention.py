@@ -156,7 +156,9 @@ class scaled_dot_product_attention(Layer):
         places = (Reading(y.rank - 2), *[ordered if self.is_causal else ALL] * 2)
         pairs = zip(inputs, places, strict=True)
         if self.enable_gqa and len({x.shape[-3] for x in inputs}) > 1:
-            return tuple((*but(x, -3, sight=Unknown("heads are repeated"))[:-2], place, ALL) for x, place in pairs)
+            return tuple(
+                (*but(x, -3, sight=Unknown("heads are repeated"))[:-2], place, ALL) for x, place in pairs
+            )
         return tuple((*repeated(Tensor(x.shape[:-2]), lead), place, ALL) for x, place in pairs)
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -105,7 +105,11 @@ class Convolution(Layer, abstract=True):
     def in_line(self, sight: Sight, window: Window) -> Sight:
         pad = max(window.before, window.after)
         mirrored = 2 * pad < window.extent and window.dilation == 1
-        if not pad or self.padding_mode in ("zeros", "replicate") or (self.padding_mode == "reflect" and mirrored):
+        if (
+            not pad
+            or self.padding_mode in ("zeros", "replicate")
+            or (self.padding_mode == "reflect" and mirrored)
+        ):
             return sight
         return Unknown(f"padding_mode: {self.padding_mode} shows elements of the input at another place")
 

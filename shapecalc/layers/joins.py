@@ -81,7 +81,8 @@ class concat(Layer):
     def sees(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
         axis = check_axis(self.dim, xs[0], "dim")
-        return tuple(but(x, axis, sight=Merged(axis)) for x in xs)
+        joined = Merged(axis, "the branches stand one after another")
+        return tuple(but(x, axis, sight=joined) for x in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)

@@ -175,7 +175,7 @@ class transpose(Layer):
         return Tensor(tuple(x.shape[axis] for axis in self.order(x)), x.dtype)
 
     def order(self, x: Tensor) -> list[int]:
-        """The axis of the input that each axis of the output is; and of the output, that each of the input is."""
+        """The axis of the input that each axis of the output is, and of the output that each of it is."""
         first = check_axis(self.dim0, x, "dim0", scalars=True)
         second = check_axis(self.dim1, x, "dim1", scalars=True)
         other = {first: second, second: first}

@@ -1,4 +1,4 @@
-"""What an output element of a layer sees of an input, axis by axis: the stuff that `Layer.sees` is made of."""
+"""What an output element of a layer sees of an input, axis by axis: what `Layer.sees` is made of."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Merged(NamedTuple):
     """The axis becomes a part of a longer one, `axis` of the output: whoever reads all of that sees all."""
 
     axis: int
+    reason: str = "the places of several axes lie on one"
 
 
 class Unknown(NamedTuple):
@@ -109,7 +110,7 @@ def shared(axis: int, n: Dim, m: Dim) -> Sight:
 
 
 def repeated(x: Tensor, y: Tensor) -> Sights:
-    """What is seen of an input that is broadcast to `y`: axes are matched from the last one, 1 is repeated."""
+    """What is seen of an input broadcast to `y`: axes are matched from the last one, 1 is repeated."""
     lead = y.rank - x.rank
     if x.shape == y.shape[lead:]:
         return same(x.rank) if not lead else tuple(Reading(lead + i) for i in range(x.rank))

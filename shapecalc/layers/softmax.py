@@ -28,9 +28,8 @@ class AlongAxis(Layer, abstract=True):
         return (but(x, self.axis_of(x)),)
 
     def axis_of(self, x: Tensor) -> int:
-        if self.dim is not None:
-            return self.dim
-        return 0 if x.rank in (0, 1, 3) else 1
+        """The axis that is meant, written or not."""
+        return (0 if x.rank in (0, 1, 3) else 1) if self.dim is None else self.dim
 
 
 class Softmax(AlongAxis):

@@ -13,10 +13,9 @@ import torch
 
 from shapecalc.analysis.receptive import Field, Receptive
 from shapecalc.analysis.spans import Ends, Span, Track, Unclear, Whole
-from shapecalc.layers import Layer
 from shapecalc.report import Mismatch
 from shapecalc.results import Row
-from shapecalc.tensors import Window
+from shapecalc.symbolic import number
 from shapecalc.torch_check.network import Network, build, sample
 
 
@@ -74,7 +73,7 @@ class _Mean(torch.nn.Module):
     def __init__(self, row: Row) -> None:
         super().__init__()
         self.window = row.layer.window
-        self.sizes = row.output.shape[-len(self.window) :]
+        self.sizes = [number(size) for size in row.output.shape[-len(self.window) :]]
         self.indices = len(row.outputs) > 1
 
     def forward(self, x: Any) -> Any:
@@ -97,16 +96,14 @@ class _Mean(torch.nn.Module):
         return pads
 
 
-def _differences(
-    receptive: Receptive, field: Field, y: Any, source: Any, place: str
-) -> Iterator[Mismatch]:
+def _differences(receptive: Receptive, field: Field, y: Any, source: Any, place: str) -> Iterator[Mismatch]:
     indices = [_index(track, y, place) for track in field.tracks]
     gradient = _gradient(field.tracks, indices, y, source)
     for track, index, axis in zip(field.tracks, indices, receptive.axes, strict=True):
         if isinstance(track, Unclear):
             continue
         others = [other for other in range(source.dim()) if other != axis]
-        seen = (gradient != 0).any(dim=others[0]) if len(others) == 1 else _any(gradient != 0, others)
+        seen = _any(gradient != 0, others)
         measured = seen.nonzero().flatten().tolist()
         claimed = _claimed(track, index)
         if not (isinstance(track, Span) and track.dense) and measured:
@@ -125,8 +122,7 @@ def _any(found: Any, axes: Sequence[int]) -> Any:
 def _claimed(track: Span | Whole, index: int) -> list[int]:
     ends: Ends | None
     if isinstance(track, Whole):
-        assert isinstance(track.size, int)  # a network that is run has numbers
-        ends = track.first, track.first + track.size - 1
+        ends = track.first, track.first + number(track.size) - 1
     else:
         ends = track.inside(index)
     return list(range(ends[0], ends[1] + 1)) if ends else []
@@ -142,7 +138,7 @@ def _ends(places: Sequence[int]) -> str:
 def _index(track: Track, y: Any, place: str) -> int:
     if track.axis is None:
         return 0
-    m = y.shape[track.axis]
+    m: int = y.shape[track.axis]
     return {"first": 0, "centre": m // 2, "last": m - 1}[place]
 
 
