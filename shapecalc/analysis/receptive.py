@@ -169,11 +169,16 @@ def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
         UsageError: there is no such input.
     """
     name = _chosen(analysis.inputs, of)
-    walk = _Walk(analysis, name)
+    return along(analysis, name, spatial_axes(analysis.inputs[name]))
+
+
+def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
+    """The fields with respect to these axes of an input, whatever they hold."""
+    walk = _Walk(analysis, name, axes)
     fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
     ends = [edge for edge in analysis.output_edges if edge.row >= 0]
     outputs = tuple(Field(analysis.rows[edge.row], walk.tracks(edge)) for edge in ends)
-    return Receptive(analysis, name, walk.axes, fields, outputs)
+    return Receptive(analysis, name, axes, fields, outputs)
 
 
 def _chosen(inputs: Mapping[str, Tensor], of: str | None) -> str:
@@ -191,10 +196,10 @@ def _chosen(inputs: Mapping[str, Tensor], of: str | None) -> str:
 class _Walk:
     """The rows in their order, each with what its outputs see, made of what its inputs see."""
 
-    def __init__(self, analysis: Analysis, name: str) -> None:
+    def __init__(self, analysis: Analysis, name: str, axes: tuple[int, ...]) -> None:
         self.rows = analysis.rows
         tensor = analysis.inputs[name]
-        self.axes = spatial_axes(tensor)
+        self.axes = axes
         self.space = tuple(tensor.shape[axis] for axis in self.axes)
         own = tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes)
         port = list(analysis.inputs).index(name)

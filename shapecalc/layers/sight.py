@@ -29,6 +29,12 @@ class Reading(NamedTuple):
     read: range | None = None
     """From the first place that any element reads to the last; None where sizes are formulas."""
 
+    def places(self, index: int) -> range:
+        """What the element of this index reads."""
+        taps = self.taps[index % len(self.taps)]
+        moved = self.shift * (index // len(self.taps))
+        return range(taps.start + moved, taps.stop + moved, taps.step)
+
 
 class Everything(NamedTuple):
     """Each element of the output sees the whole axis."""
@@ -169,19 +175,13 @@ def _read(reading: Reading, n: int, m: int) -> range:
     """From the first to the last of n places that m elements read; nothing where all of these are padding."""
     first, last = n, -1
     for i in range(m):
-        taps = _taps(reading, i)
+        taps = reading.places(i)
         if taps and taps[0] >= first:
             break
         first = min([first, *(place for place in taps if 0 <= place < n)])
     for i in reversed(range(m)):
-        taps = _taps(reading, i)
+        taps = reading.places(i)
         if taps and taps[-1] <= last:
             break
         last = max([last, *(place for place in taps if 0 <= place < n)])
     return range(first, last + 1)
-
-
-def _taps(reading: Reading, i: int) -> range:
-    taps = reading.taps[i % len(reading.taps)]
-    moved = reading.shift * (i // len(reading.taps))
-    return range(taps.start + moved, taps.stop + moved, taps.step)

@@ -25,6 +25,17 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
     Of the elements in the middle and at both ends of all axes. Where a field has no gaps, all of it is
     compared, else its first and last element.
     """
+    source, outputs = run(receptive)
+    found: list[Mismatch] = []
+    for field, y in zip(receptive.fields, outputs, strict=True):
+        if any(not isinstance(track, Unclear) for track in field.tracks) and y.requires_grad:
+            for place in places:
+                found.extend(_differences(receptive, field, y, source, place))
+    return tuple(found)
+
+
+def run(receptive: Receptive) -> tuple[Any, list[Any]]:
+    """The input that is seen, and the first output of each row, ready for gradients."""
     torch.manual_seed(0)
     analysis = receptive.analysis
     network = _positive(build(analysis))
@@ -33,12 +44,7 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
     source = inputs[list(analysis.inputs).index(receptive.input)].requires_grad_()
     outputs: list[Any] = []
     network(*inputs, observe=lambda _, found: outputs.append(found[0]))
-    found: list[Mismatch] = []
-    for field, y in zip(receptive.fields, outputs, strict=True):
-        if any(not isinstance(track, Unclear) for track in field.tracks) and y.requires_grad:
-            for place in places:
-                found.extend(_differences(receptive, field, y, source, place))
-    return tuple(found)
+    return source, outputs
 
 
 def _positive(network: Network) -> Network:
@@ -98,19 +104,26 @@ class _Mean(torch.nn.Module):
 
 def _differences(receptive: Receptive, field: Field, y: Any, source: Any, place: str) -> Iterator[Mismatch]:
     indices = [_index(track, y, place) for track in field.tracks]
-    gradient = _gradient(field.tracks, indices, y, source)
-    for track, index, axis in zip(field.tracks, indices, receptive.axes, strict=True):
+    seen = support(field.tracks, indices, y, source, receptive.axes)
+    for track, index, axis, measured in zip(field.tracks, indices, receptive.axes, seen, strict=True):
         if isinstance(track, Unclear):
             continue
-        others = [other for other in range(source.dim()) if other != axis]
-        seen = _any(gradient != 0, others)
-        measured = seen.nonzero().flatten().tolist()
         claimed = _claimed(track, index)
+        compared = measured
         if not (isinstance(track, Span) and track.dense) and measured:
-            measured = list(range(measured[0], measured[-1] + 1))
-        if measured != claimed:
+            compared = list(range(measured[0], measured[-1] + 1))
+        if compared != claimed:
             what = f"axis {axis}, seen by the {place} element"
             yield Mismatch(field.row.path, what, _ends(claimed), _ends(measured))
+
+
+def support(
+    tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any, axes: Sequence[int]
+) -> list[list[int]]:
+    """The places along each axis of the input that an output element sees."""
+    gradient = _gradient(tracks, indices, y, source)
+    others = ([other for other in range(source.dim()) if other != axis] for axis in axes)
+    return [_any(gradient != 0, apart).nonzero().flatten().tolist() for apart in others]
 
 
 def _any(found: Any, axes: Sequence[int]) -> Any:
@@ -143,8 +156,12 @@ def _index(track: Track, y: Any, place: str) -> int:
 
 
 def _gradient(tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any) -> Any:
-    """Of all channels at one place, in parts that differ: where they add up to 1, equal parts cancel."""
-    place: list[Any] = [slice(None)] * y.dim()
+    """Of all channels at one place, in parts that differ: where they add up to 1, equal parts cancel.
+
+    Where the whole input is seen, each single element sees it: the first one then stands for all.
+    """
+    whole = any(isinstance(track, Whole) for track in tracks)
+    place: list[Any] = [slice(1) if whole else slice(None)] * y.dim()
     for track, index in zip(tracks, indices, strict=True):
         if track.axis is not None:
             place[track.axis] = index

@@ -1,0 +1,308 @@
+"""Receptive fields: against gradients through torch, published figures, and those for every input at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc import zoo
+from shapecalc.analysis.general import in_general
+from shapecalc.analysis.receptive import Receptive, along, receptive
+from shapecalc.analysis.spans import Span, Whole
+from shapecalc.errors import ShapecalcError
+from shapecalc.layers import LAYERS
+from shapecalc.layers.sight import Reading
+from shapecalc.results import Analysis
+from shapecalc.tensors import Tensor, is_floating
+from shapecalc.torch_check.support import prove, run, support
+
+# Along one axis each image is as large as the fields of most rows, along the other as small as the network
+# allows, and it has few channels where the file has a parameter for that: it takes less time, and proves as much.
+CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
+    "alexnet": ("1x1x227x67", {}),
+    "alexnet-slim": ("1x1x67x227", {}),
+    "cnn3d": ("1x3x16x64x16", {"width": 4}),
+    "dcgan": ("1x100x3x2", {"width": 2}),
+    "densenet": ("1x1x160x32", {}),
+    "googlenet": ("1x1x224x1", {}),
+    "lenet": (None, {}),
+    "lenet-batchnorm": (None, {}),
+    "lenet-maxpool": (None, {}),
+    "nin": ("1x1x224x67", {}),
+    "resnet18": ("1x1x480x1", {}),
+    "unet": ("1x3x256x16", {"width": 2}),
+    "vgg11": ("1x1x192x32", {}),
+    "vgg11-small": ("1x1x32x192", {}),
+    "vit-b-16": (None, {"width": 12, "heads": 2, "hidden": 8, "depth": 1, "classes": 2}),
+    "wavenet": ("1x1x600", {"width": 4, "levels": 4, "skips": 4}),
+}
+
+
+def analysed(text: str) -> Analysis:
+    return shapecalc.analyse(shapecalc.parse(text))
+
+
+def test_every_network_of_images_is_proved() -> None:
+    of_images = {
+        name
+        for name in zoo.names()
+        if any(
+            is_floating(x.dtype) and x.rank > 2
+            for x in shapecalc.analyse(shapecalc.load(name)).inputs.values()
+        )
+    }
+    assert of_images == CONVOLUTIONAL.keys()
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_gradients_have_the_claimed_support(name: str) -> None:
+    analysis = shapecalc.analyse(shapecalc.load(name), *CONVOLUTIONAL[name])
+    assert prove(receptive(analysis)) == ()
+
+
+def larger(span: Span) -> Span:
+    return span._replace(ends=tuple(ends and (ends[0], ends[1] + 1) for ends in span.ends))
+
+
+def moved(span: Span) -> Span:
+    return span._replace(ends=tuple(ends and (ends[0] - 1, ends[1] - 1) for ends in span.ends))
+
+
+def faster(span: Span) -> Span:
+    return span._replace(shift=span.shift + 1)
+
+
+def without_gaps(span: Span) -> Span:
+    return span._replace(dense=True)
+
+
+@pytest.mark.parametrize("wrong", [larger, moved, faster, without_gaps])
+def test_the_proof_finds_what_is_wrong(wrong: Callable[[Span], Span]) -> None:
+    """One wrong row is found, and no other."""
+    text = (
+        "input: 1x1x40x40\nlayers: [Conv2d: {out_channels: 2, kernel_size: 3, dilation: 2}, MaxPool2d: 2]\n"
+    )
+    found = receptive(analysed(text + "  # the first has gaps, which the second closes\n"))
+    assert prove(found) == ()
+    first, second = found.fields
+    changed = first._replace(tracks=tuple(wrong(track) for track in first.tracks if isinstance(track, Span)))
+    mismatches = prove(dataclasses.replace(found, fields=(changed, second)))
+    assert {mismatch.path for mismatch in mismatches} == {"Conv2d[0]"}
+
+
+def test_the_proof_finds_a_whole_input_that_is_not_seen_whole() -> None:
+    found = receptive(analysed("input: 1x1x9\nlayers: [Conv1d: {out_channels: 2, kernel_size: 3}]\n"))
+    changed = found.fields[0]._replace(tracks=(Whole(9, 0),))
+    assert prove(dataclasses.replace(found, fields=(changed,))) != ()
+
+
+VGG16 = """
+input: 1x3x224x224
+blocks:
+  vgg(convs): [{Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, times: convs}, MaxPool2d: 2]
+layers: [vgg: 2, vgg: 2, vgg: 3, vgg: 3, vgg: 3]
+"""
+ALEXNET_V2 = """
+input: 1x3x224x224
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 11, stride: 4}
+  - MaxPool2d: {kernel_size: 3, stride: 2}
+  - Conv2d: {out_channels: 8, kernel_size: 5, padding: same}
+  - MaxPool2d: {kernel_size: 3, stride: 2}
+  - {Conv2d: {out_channels: 8, kernel_size: 3, padding: same}, times: 3}
+  - MaxPool2d: {kernel_size: 3, stride: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "stride", "padding"), [(ALEXNET_V2, 195, 32, 64), (VGG16, 212, 32, 90)]
+)
+def test_published_figures(text: str, size: int, stride: int, padding: int) -> None:
+    """Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields: the table of networks."""
+    (field,) = receptive(analysed(text)).outputs
+    assert field.axes == ((size, stride, -padding, ()),) * 2
+
+
+def test_resnet18_is_what_papers_say() -> None:
+    """435, with a stride of 32, before the global pooling; then all there is."""
+    found = receptive(shapecalc.analyse(shapecalc.load("resnet18")))
+    by_path = {field.row.path: field for field in found.fields}
+    assert by_path["b5.residual[0].ReLU[0]"].axes == ((435, 32, -217, ()),) * 2
+    pooled = by_path["AdaptiveAvgPool2d[0]"]
+    assert (pooled.status, pooled.axes) == ("whole input", ((224, 0, 0, ()),) * 2)
+
+
+RESHAPED = ("lenet", "lenet-batchnorm", "lenet-maxpool")  # to 28×28, which of a formula is no axis of its own
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.names() if name not in RESHAPED])
+def test_fields_do_not_depend_on_the_size_of_the_input(name: str) -> None:
+    """Those of the network in general are those at the file's own input, but for what sees all of it."""
+    architecture = shapecalc.load(name)
+    own = shapecalc.analyse(architecture)
+    general = receptive(in_general(architecture, own.inputs, own.parameters))
+    for field, other in zip(receptive(own).fields, general.fields, strict=True):
+        assert field.row.path == other.row.path
+        assert field.status == other.status
+        if field.status == "exact":
+            assert field.axes == other.axes
+        elif field.status == "whole input":
+            assert [axis and axis.size for axis in other.axes] == list(general.space)
+
+
+# Every layer type, on the example of its reference.
+
+MAXIMA = ("amax", "amin")  # of all elements, the gradient is that of the greatest or the least
+BORDERS = ("ReflectionPad", "ReplicationPad")  # whose elements show others, and count as lying outside
+
+
+def as_given(value: Any) -> Any:
+    return [as_given(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def alone(name: str) -> Analysis | None:
+    """The type's example as a network of its own, None where it needs more than that."""
+    example = LAYERS[name].example
+    inputs = example.inputs if example else (Tensor((2, 6, 8)),) * int(LAYERS[name].inputs_range[0])
+    arguments = {key: as_given(value) for key, value in example.arguments.items()} if example else {}
+    given = {f"x{i}": f"{'x'.join(map(str, x.shape))}:{x.dtype}" for i, x in enumerate(inputs)}
+    text = yaml.safe_dump({"input": given, "layers": [{name: arguments or None, "from": list(given)}]})
+    try:
+        return analysed(text) if inputs else None
+    except ShapecalcError:
+        return None
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name not in MAXIMA])
+def test_a_type_sees_what_it_declares(name: str) -> None:
+    """Along every axis of every input, channels and batch too."""
+    analysis = alone(name)
+    if analysis is None:
+        return
+    for of, x in analysis.inputs.items():
+        for axis in range(x.rank if is_floating(x.dtype) else 0):
+            found = along(analysis, of, (axis,))
+            if found.fields[0].status != "undefined":
+                places = ["centre"] if name.startswith(BORDERS) else ["first", "centre", "last"]
+                assert prove(found, places) == ()
+
+
+# Stacks of layers along one axis, each of their elements against its gradient.
+
+KERNELS = st.integers(1, 4)
+
+
+@st.composite
+def windowed(draw: st.DrawFn) -> str:
+    k, s, d = draw(KERNELS), draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2, 3]))
+    p = draw(st.integers(0, 3))
+    name = draw(st.sampled_from(["Conv1d", "Conv1d", "MaxPool1d", "AvgPool1d"]))
+    if name == "Conv1d":
+        return f"Conv1d: {{out_channels: 2, kernel_size: {k}, stride: {s}, padding: {p}, dilation: {d}}}"
+    ceil = draw(st.booleans())
+    dilation = f", dilation: {d}" if name == "MaxPool1d" else ""
+    half = min(p, k // 2)
+    window = f"kernel_size: {k}, stride: {s}, padding: {half}{dilation}"
+    return f"{name}: {{{window}, ceil_mode: {str(ceil).lower()}}}"
+
+
+@st.composite
+def transposed(draw: st.DrawFn) -> str:
+    k, s, p, d = (
+        draw(KERNELS),
+        draw(st.integers(1, 3)),
+        draw(st.integers(0, 2)),
+        draw(st.sampled_from([1, 1, 2])),
+    )
+    more = draw(st.integers(0, max(s, d) - 1))
+    return (
+        f"ConvTranspose1d: {{out_channels: 2, kernel_size: {k}, stride: {s}, padding: {p}, dilation: {d},"
+        f" output_padding: {more}}}"
+    )
+
+
+OTHERS = [
+    "ReLU",
+    "BatchNorm1d",
+    "Upsample: {scale_factor: 2}",
+    "Upsample: {scale_factor: 3, mode: linear}",
+    "Upsample: {scale_factor: 2, mode: linear}",
+    "AdaptiveAvgPool1d: 5",
+    "AdaptiveMaxPool1d: 3",
+    "ConstantPad1d: {padding: [2, -1], value: 0}",
+    "ConstantPad1d: {padding: [-2, 3], value: 0}",
+    "narrow: {dim: 2, start: 1, length: 6}",
+    "Identity",
+]
+SIMPLE = st.one_of(windowed(), windowed(), transposed(), st.sampled_from(OTHERS))
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> list[Any]:
+    """A few layers; now and then a join of a layer with what it reads."""
+    layers: list[Any] = []
+    for _ in range(draw(st.integers(1, 5))):
+        step = yaml.safe_load(draw(SIMPLE))
+        if draw(st.integers(0, 4)) == 0:
+            k = 2 * draw(st.integers(0, 2)) + 1
+            same = {"Conv1d": {"out_channels": 2, "kernel_size": k, "padding": "same"}}
+            step = {draw(st.sampled_from(["concat", "add"])): [[], [same]]}
+        layers.append(step)
+    return layers
+
+
+def elements(found: Receptive) -> Any:
+    """The last row's span, and for each of its elements what it sees."""
+    field = found.fields[-1]
+    source, outputs = run(found)
+    (span,) = field.tracks
+    assert isinstance(span, Span)
+    for index in range(outputs[-1].shape[2] if span.axis is not None else 1):
+        (seen,) = support(field.tracks, [index], outputs[-1], source, found.axes)
+        yield span, index, seen
+
+
+def drawn(layers: list[Any], length: int) -> Receptive:
+    text = yaml.safe_dump({"input": f"1x2x{length}", "layers": layers})
+    try:
+        found = receptive(analysed(text))
+    except ShapecalcError:
+        assume(False)
+    assume(isinstance(found.fields[-1].tracks[0], Span))
+    return found
+
+
+def untouched(found: Receptive) -> list[bool]:
+    """For each element of the last row, whether nothing that it is made of, at any depth, is padding."""
+    kept = {(-1, 0): [True] * int(found.space[0])}
+    for number, row in enumerate(found.analysis.rows):
+        sights = row.layer.seen(row.inputs) or ()
+        columns = []
+        for wire, own in zip(row.sources, sights, strict=True):
+            (reading,) = [sight for sight in own if isinstance(sight, Reading) and sight.axis == 2]
+            below = kept[wire.row, wire.port]
+            taps = [reading.places(i) for i in range(int(row.output.shape[2]))]
+            columns.append([all(0 <= t < len(below) and below[t] for t in places) for places in taps])
+        kept[number, 0] = [all(each) for each in zip(*columns, strict=True)]
+    return kept[len(found.analysis.rows) - 1, 0]
+
+
+@settings(max_examples=80)
+@given(stacks(), st.integers(6, 40))
+def test_stacks_see_what_is_computed(layers: list[Any], length: int) -> None:
+    """An element that is made of no padding sees its field, from end to end; one that is, nothing beyond."""
+    found = drawn(layers, length)
+    whole = untouched(found)
+    for span, index, seen in elements(found):
+        field, inside = span.at(index), span.inside(index)
+        assert not seen or (inside is not None and inside[0] <= seen[0] <= seen[-1] <= inside[1])
+        if whole[index]:
+            assert (seen[0], seen[-1]) == field if seen else field is None
+            assert not span.dense or field is None or seen == list(range(field[0], field[1] + 1))
