@@ -20,11 +20,12 @@ from shapecalc.errors import ShapecalcError
 from shapecalc.layers import LAYERS
 from shapecalc.layers.sight import Reading
 from shapecalc.results import Analysis
+from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.support import prove, run, support
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network
-# allows, and it has few channels where the file has a parameter for that: it takes less time, and proves as much.
+# allows, and it has few channels where the file has a parameter for that: this takes less time.
 CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
     "alexnet": ("1x1x227x67", {}),
     "alexnet-slim": ("1x1x67x227", {}),
@@ -157,6 +158,88 @@ def test_fields_do_not_depend_on_the_size_of_the_input(name: str) -> None:
             assert [axis and axis.size for axis in other.axes] == list(general.space)
 
 
+UNDEFINED = {
+    "padding_mode: circular": "Conv2d: {out_channels: 2, kernel_size: 3, padding: 1, padding_mode: circular}",
+    "padding_mode: reflect": "Conv2d: {out_channels: 2, kernel_size: 2, padding: 1, padding_mode: reflect}",
+    "mode circular shows": "CircularPad2d: 1",
+    "go around the end": "roll: {shifts: 1, dims: 2}",
+    "start at random": "FractionalMaxPool2d: {kernel_size: 2, output_size: 3}",
+    "of several axes lie on one": "Flatten",
+    "divided among other axes": "reshape: [1, 4, 3, 3, 9]",
+    "stand one after another": "concat: {branches: [[], []], dim: 2}",
+    "copies of an axis": "repeat: [1, 1, 2, 1]",
+    "run along different axes": "add: [[], [transpose: {dim0: 2, dim1: 3}]]",
+    "have different strides": "add: [[AdaptiveAvgPool2d: 5], [MaxPool2d: {kernel_size: 1, stride: 2}]]",
+    "sees all but a border": "mul: [[], [MaxPool2d: {kernel_size: 5, stride: 5}, AdaptiveAvgPool2d: 1]]",
+    "at places that are rounded": "Upsample: {size: 11}",
+    "is not declared": "einsum: {equation: 'nchw->nchw', branches: [[]]}",
+    "some of the channels": "{seq: [concat: [[], [AvgPool2d: {kernel_size: 3, stride: 1, padding: 1}]],"
+    " narrow: {dim: 1, start: 0, length: 4}]}",
+}
+
+
+@pytest.mark.parametrize(("reason", "step"), UNDEFINED.items())
+def test_what_is_not_known_says_why(reason: str, step: str) -> None:
+    (field,) = receptive(analysed(f"input: 1x4x9x9\nlayers:\n  - {step}\n")).outputs
+    assert field.status == "undefined"
+    assert reason in str(field.reason)
+    assert None in field.axes
+
+
+WHOLE = [
+    "GroupNorm: 2",
+    "InstanceNorm2d",
+    "LayerNorm: {normalized_shape: [9, 9]}",
+    "BatchNorm2d: {track_running_stats: false}",
+    "mean: {dim: [2, 3]}",
+    "AdaptiveMaxPool2d: 1",
+    "mul: [[], [AdaptiveAvgPool2d: 1, Conv2d: {out_channels: 4, kernel_size: 1}, Sigmoid]]",
+    "seq: [Flatten, Linear: 3]",
+    "seq: [Flatten: {start_dim: 2}, transpose: {dim0: 1, dim1: 2}, MultiheadAttention: {num_heads: 1,"
+    " batch_first: true}]",
+]
+
+
+@pytest.mark.parametrize("step", WHOLE)
+def test_what_sees_the_whole_input(step: str) -> None:
+    found = receptive(analysed(f"input: 1x4x9x9\nlayers:\n  - {step}\n"))
+    field = found.outputs[0]
+    assert (field.status, field.axes) == ("whole input", ((9, 0, 0, ()),) * 2)
+    assert prove(found) == ()
+
+
+def test_axes_are_followed_where_they_go() -> None:
+    """To channels last and back, through a layer of either order."""
+    conv = "Conv2d: {out_channels: 4, kernel_size: [3, 5]}"
+    steps = f"[{conv}, permute: [0, 2, 3, 1], Linear: 6, LayerNorm, permute: [0, 3, 1, 2], {conv}]"
+    found = receptive(analysed(f"input: 1x4x20x20\nlayers: {steps}\n"))
+    assert found.outputs[0].axes == ((5, 1, 0, ()), (9, 1, 0, ()))
+    assert prove(found) == ()
+
+
+def test_several_inputs_one_at_a_time() -> None:
+    text = "input: {vector: 1x3, image: 1x3x8x8, words: 1x7:int64}\nlayers:\n"
+    text += "  - {Conv2d: {out_channels: 3, kernel_size: 3}, from: image}\n"
+    text += "  - {Embedding: {num_embeddings: 9, embedding_dim: 2}, from: words}\n"
+    analysis = analysed(text)
+    statuses = [[field.status for field in receptive(analysis, of).fields] for of in (None, "image", "words")]
+    assert statuses == [["exact", "undefined"], ["exact", "undefined"], ["undefined", "exact"]]
+
+
+def test_the_first_that_sees_past_the_border() -> None:
+    """Of nine elements the centre, element 4, sees from 4 − n to 4 + n after n convolutions."""
+    found = receptive(
+        analysed(
+            "input: 1x1x9\nlayers: [{Conv1d: {out_channels: 1, kernel_size: 3, padding: 1}, times: 6}]\n"
+        )
+    )
+    assert found.past_border is found.fields[4]
+    longer = receptive(
+        analysed("input: 1x1xL\nlayers: [{Conv1d: {out_channels: 1, kernel_size: 3}, times: 6}]\n")
+    )
+    assert longer.past_border is None
+
+
 # Every layer type, on the example of its reference.
 
 MAXIMA = ("amax", "amin")  # of all elements, the gradient is that of the greatest or the least
@@ -281,16 +364,16 @@ def drawn(layers: list[Any], length: int) -> Receptive:
 
 def untouched(found: Receptive) -> list[bool]:
     """For each element of the last row, whether nothing that it is made of, at any depth, is padding."""
-    kept = {(-1, 0): [True] * int(found.space[0])}
-    for number, row in enumerate(found.analysis.rows):
+    kept = {(-1, 0): [True] * number(found.space[0])}
+    for index, row in enumerate(found.analysis.rows):
         sights = row.layer.seen(row.inputs) or ()
         columns = []
         for wire, own in zip(row.sources, sights, strict=True):
             (reading,) = [sight for sight in own if isinstance(sight, Reading) and sight.axis == 2]
             below = kept[wire.row, wire.port]
-            taps = [reading.places(i) for i in range(int(row.output.shape[2]))]
+            taps = [reading.places(i) for i in range(number(row.output.shape[2]))]
             columns.append([all(0 <= t < len(below) and below[t] for t in places) for places in taps])
-        kept[number, 0] = [all(each) for each in zip(*columns, strict=True)]
+        kept[index, 0] = [all(each) for each in zip(*columns, strict=True)]
     return kept[len(found.analysis.rows) - 1, 0]
 
 

@@ -54,7 +54,7 @@ def notes(receptive: Receptive) -> Iterator[str]:
     """The field of the output, the first layer that sees past the border, and what the numbers are of."""
     space = extent(receptive.space)
     seen = dict.fromkeys(_seen(field, space) for field in receptive.outputs)
-    yield from (f"Output      sees {text}" for text in seen)
+    yield from (f"Output      {text}" for text in seen)
     if all(isinstance(n, int) for n in receptive.space):
         yield from _border(receptive, space)
     letters = _LETTERS.get(len(receptive.space), "the spatial axes")
@@ -66,15 +66,15 @@ def notes(receptive: Receptive) -> Iterator[str]:
 
 
 def _seen(field: Field, space: str) -> str:
-    """What the elements of an output see, of an input of that size."""
+    """What an element of an output sees of an input of that size."""
     if field.reason is not None:
-        return f"what is not known: {field.reason}"
+        return "undefined, for the reason below"
     size = extent(sizes(field))
     if not field.whole:
-        return f"{size} elements, in steps of {extent(strides(field))}; the input has {space}"
+        return f"sees {size} of {space} elements, in steps of {extent(strides(field))}"
     if size == space:
-        return f"the whole input, {space} elements"
-    return f"{size} of {space} elements, all that any window reads"
+        return f"sees the whole input, {space} elements"
+    return f"sees {size} of {space} elements, all that any window reads"
 
 
 def _border(receptive: Receptive, space: str) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _border(receptive: Receptive, space: str) -> Iterator[str]:
     if past:
         yield f"Past border {past.row.path}"
         size = extent(sizes(past))
-        yield f"            is the first: its centre sees {size} elements, the input has {space}"
+        yield f"            sees {size} elements around its centre, the input has {space}"
     else:
         known = all(field.reason is None for field in receptive.fields)
         yield f"Past border no layer's centre sees past it{'' if known else ', where its field is known'}"
