@@ -31,7 +31,7 @@ CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
     "alexnet-slim": ("1x1x67x227", {}),
     "cnn3d": ("1x3x16x64x16", {"width": 4}),
     "dcgan": ("1x100x3x2", {"width": 2}),
-    "densenet": ("1x1x160x32", {}),
+    "densenet": ("1x1x128x32", {}),
     "googlenet": ("1x1x224x1", {}),
     "lenet": (None, {}),
     "lenet-batchnorm": (None, {}),
