@@ -150,16 +150,20 @@ class scaled_dot_product_attention(Layer):
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
     def sees(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """Each query sees all keys and values, unless they are causal: then those up to its own place."""
-        lead = Tensor(y.shape[:-2])
+        """Each query sees all keys and values, of these the feature that is made; or what is not after it."""
+        *lead, length, feature = range(y.rank)
         ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
-        places = (Reading(y.rank - 2), *[ordered if self.is_causal else ALL] * 2)
-        pairs = zip(inputs, places, strict=True)
-        if self.enable_gqa and len({x.shape[-3] for x in inputs}) > 1:
-            return tuple(
-                (*but(x, -3, sight=Unknown("heads are repeated"))[:-2], place, ALL) for x, place in pairs
-            )
-        return tuple((*repeated(Tensor(x.shape[:-2]), lead), place, ALL) for x, place in pairs)
+        keys = ordered if self.is_causal else ALL
+        ends: list[Sights] = [(Reading(length), ALL), (keys, ALL), (keys, Reading(feature))]
+        whole = Tensor(y.shape[: len(lead)])
+        return tuple((*self.seen_of(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
+
+    def seen_of(self, x: Tensor, whole: Tensor) -> Sights:
+        """What is seen of the axes before the last two, which are `whole` in the output."""
+        heads = x.shape[-3:-2]
+        if self.enable_gqa and heads != whole.shape[-1:]:
+            return but(x, -3, sight=Unknown("heads are used several times"))[:-2]
+        return repeated(Tensor(x.shape[:-2]), whole)
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         """At least two axes, three where heads are repeated, and one floating-point dtype."""

@@ -8,7 +8,7 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.layers.sight import ALL, Sight, Sights, Unknown, slid
+from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, Window, check_multiple, product
 
@@ -39,11 +39,6 @@ def check_image(x: Tensor, layer: Layer) -> None:
     hint = f"{layer.type} takes N×C×{space}, or the same without the batch axis"
     check_rank(x, layer.axes + 1, layer.axes + 2, hint=hint)
     check_floating(x, "float32")
-
-
-def channels_of(groups: Dim) -> Sight:
-    """What is seen of the channels."""
-    return ALL if groups == 1 else Unknown("each group sees channels of its own")
 
 
 class Convolution(Layer, abstract=True):

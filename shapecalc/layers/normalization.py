@@ -15,7 +15,7 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
-from shapecalc.layers.sight import Sights, alike, but
+from shapecalc.layers.sight import Sights, alike, but, channels_of
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
 
@@ -221,7 +221,9 @@ class GroupNorm(Layer):
         return x
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, *range(1, x.rank)),)
+        """Its group of channels, wherever they are."""
+        batch, _channels, *space = but(x, *range(1, x.rank))
+        return ((batch, channels_of(self.num_groups), *space),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)

@@ -77,6 +77,11 @@ def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
     return tuple(sight if axis in changed else Reading(axis) for axis in range(x.rank))
 
 
+def channels_of(groups: Dim) -> Sight:
+    """What is seen of channels that are taken in so many groups."""
+    return ALL if groups == 1 else Unknown("each group sees channels of its own")
+
+
 def slid(x: Tensor, windows: Sequence[Window], channels: Sight | None = None) -> Sights:
     """What windows on the last axes see; of the axis before them the same place, or what `channels` is."""
     lead = x.rank - len(windows)

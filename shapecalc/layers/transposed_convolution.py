@@ -7,14 +7,9 @@ from typing import Any
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, example
-from shapecalc.layers.convolution import (
-    channels_of,
-    check_image,
-    check_made_by_groups,
-    check_seen_by_groups,
-)
+from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
-from shapecalc.layers.sight import Sights, but, spread
+from shapecalc.layers.sight import Sights, but, channels_of, spread
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, Window, product
 

@@ -6,6 +6,7 @@ cancels or vanishes, and the gradient is 0 exactly where nothing is seen.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -46,7 +47,9 @@ def run(receptive: Receptive) -> tuple[Any, list[Any]]:
     inputs = [x.double() if x.is_floating_point() else x for x in inputs]
     source = inputs[list(analysis.inputs).index(receptive.input)].requires_grad_()
     outputs: list[Any] = []
-    network(*inputs, observe=lambda _, found: outputs.append(found[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network(*inputs, observe=lambda _, found: outputs.append(found[0]))
     return source, outputs
 
 
