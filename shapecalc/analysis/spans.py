@@ -11,13 +11,11 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.layers.sight import POINT, Everything, Merged, Reading, Sight
+from shapecalc.layers.sight import LONGEST_PATTERN, POINT, Everything, Merged, Reading, Sight
 from shapecalc.symbolic import Dim
 
 Ends: TypeAlias = tuple[int, int]
 """The first and the last element of the input that are seen."""
-
-_LONGEST_PATTERN = 10_000
 
 
 class Span(NamedTuple):
@@ -108,7 +106,7 @@ def _read(span: Span, reading: Reading) -> Track:
         shift = reading.shift * j
     else:
         rounds = lcm(len(span.ends), reading.shift) // reading.shift if reading.shift else 1
-        if rounds * len(reading.taps) > _LONGEST_PATTERN:
+        if rounds * len(reading.taps) > LONGEST_PATTERN:
             return Unclear(f"what is seen repeats itself after {rounds * len(reading.taps):,} elements only")
         found = [_seen(span, places) for places in _places(reading, rounds)]
         ends = tuple(hull for hull, _ in found)
@@ -130,6 +128,11 @@ def _places(reading: Reading, rounds: int) -> Iterator[range]:
 
 def _seen(span: Span, places: range) -> tuple[Ends | None, bool]:
     """From the first to the last of what elements at these places see, and whether that is without gaps."""
+    # After as many taps the pattern repeats, further on: of a long row, the rounds at both ends tell all.
+    rounds = 2 * len(span.ends)
+    if len(places) > 2 * rounds:
+        (first, dense), (last, _) = (_seen(span, part) for part in (places[:rounds], places[-rounds:]))
+        return first and last and (first[0], last[1]), dense
     return _hull([ends for place in places if (ends := span.at(place))])
 
 
@@ -209,6 +212,8 @@ def _united(spans: Sequence[Span], apart: bool) -> Track:
     if not _one_axis(spans):
         return Unclear("the branches run along different axes")
     length = lcm(*(len(span.ends) for span in spans))
+    if length > LONGEST_PATTERN:
+        return Unclear(f"what is seen repeats itself after {length:,} elements only")
     shifts = {span.shift * length // len(span.ends) for span in spans}
     if len(shifts) > 1:
         return Unclear("the branches have different strides", spans[0].axis, _covers(spans))

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.layers.base import Layer, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.layers.sight import POINT, Reading, Sights, Unknown, but, slid
+from shapecalc.layers.sight import Sights, Unknown, but, each, slid
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
 
@@ -128,7 +128,7 @@ class PixelShuffle(Layer):
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The pixel that r·r new ones come from."""
         r = number(self.upscale_factor)
-        space = (Reading(axis, POINT * r) for axis in (x.rank - 2, x.rank - 1))
+        space = (each(axis, r) for axis in (x.rank - 2, x.rank - 1))
         return ((*but(x, -3, sight=MIXED)[:-2], *space),)
 
 

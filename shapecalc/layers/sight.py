@@ -14,6 +14,10 @@ POINT: Final = (range(1),)
 """The taps of an axis whose elements read the one element that stands at their own place."""
 
 
+LONGEST_PATTERN: Final = 2000
+"""The most elements after which what they see repeats itself, for the time that it takes."""
+
+
 class Reading(NamedTuple):
     """How the elements along an axis of the output read an axis of the input.
 
@@ -94,16 +98,35 @@ def _through(window: Window, axis: int) -> Reading:
     return Reading(axis, (taps,), window.stride)
 
 
-def spread(axis: int, window: Window) -> Reading:
+def spread(axis: int, window: Window) -> Sight:
     """What an element of a transposed convolution sees: input i reaches output s·i + d·t − p by its tap t."""
+    s = window.stride
+    return _too_long(s) or Reading(axis, tuple(_reached(window, phase) for phase in range(s)))
+
+
+def _reached(window: Window, phase: int) -> range:
+    """The elements of the input that reach the output element `phase`."""
     k, s, p, d = window.kernel, window.stride, window.before, window.dilation
-    taps = []
-    for phase in range(s):
-        reached = sorted((phase + p - d * t) // s for t in range(k) if (phase + p - d * t) % s == 0)
-        # Of neighbouring taps that reach the same element, d·t is the same modulo s.
-        step = d // gcd(d, s)
-        taps.append(range(reached[0], reached[-1] + 1, step) if reached else range(0))
-    return Reading(axis, tuple(taps), 1)
+    # s·i + d·t = phase + p has solutions where gcd(s, d) divides it: t in steps of s/gcd, i of d/gcd.
+    common = gcd(s, d)
+    quotient, rest = divmod(phase + p, common)
+    every = s // common
+    first = quotient * pow(d // common, -1, every) % every if every > 1 else 0
+    if rest or first >= k:
+        return range(0)
+    last = first + (k - 1 - first) // every * every
+    return range((phase + p - d * last) // s, (phase + p - d * first) // s + 1, d // common)
+
+
+def _too_long(pattern: int) -> Unknown | None:
+    if pattern > LONGEST_PATTERN:
+        return Unknown(f"what is seen repeats itself after {pattern:,} elements only")
+    return None
+
+
+def each(axis: int, times: int) -> Sight:
+    """Each element of the input stands so many times in a row."""
+    return _too_long(times) or Reading(axis, POINT * times)
 
 
 def shared(axis: int, n: Dim, m: Dim) -> Sight:
@@ -116,6 +139,8 @@ def shared(axis: int, n: Dim, m: Dim) -> Sight:
         return Unknown(f"where {m} windows on an axis of {n} begin differs from size to size")
     # The pattern repeats after m/gcd windows, which are n/gcd elements.
     common = gcd(n, m)
+    if too_long := _too_long(m // common):
+        return too_long
     taps = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
     return Reading(axis, tuple(taps), n // common)
 
@@ -173,20 +198,43 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
         return sight
     if sight.taps == POINT and sight.shift == 1 and n == m:
         return sight._replace(read=range(n))
-    return sight._replace(read=_read(sight, n, m))
+    first = _first(sight, n, m)
+    # Read from the end, the last place is the first.
+    last = _first(_mirrored(sight, n, m), n, m)
+    if first is None or last is None:
+        return Unknown("what is read at the ends of the axis takes too long to find")
+    return sight._replace(read=range(first, n - last))
 
 
-def _read(reading: Reading, n: int, m: int) -> range:
-    """From the first to the last of n places that m elements read; nothing where all of these are padding."""
-    first, last = n, -1
-    for i in range(m):
+def _first(reading: Reading, n: int, m: int) -> int | None:
+    """The first of n places that any of m elements reads, n where all of these are padding.
+
+    None where too many elements in turn tell nothing of it.
+    """
+    found, count = n, len(reading.taps)
+    reaching = max((taps[-1] for taps in reading.taps if taps), default=-1)
+    turn = max(-(reaching // reading.shift), 0) if reading.shift else 0
+    for i in range(turn * count, m):
         taps = reading.places(i)
-        if taps and taps[0] >= first:
+        found = min([found, *_inside(taps, n)[:1]])
+        if found == 0 or (taps and taps[0] >= found):
             break
-        first = min([first, *(place for place in taps if 0 <= place < n)])
-    for i in reversed(range(m)):
-        taps = reading.places(i)
-        if taps and taps[-1] <= last:
-            break
-        last = max([last, *(place for place in taps if 0 <= place < n)])
-    return range(first, last + 1)
+        if i - turn * count > LONGEST_PATTERN:
+            return None
+    return found
+
+
+def _mirrored(reading: Reading, n: int, m: int) -> Reading:
+    """The same read from the end: element i is the i-th from the last, place j the j-th from the last."""
+    turns = tuple(reading.places(m - 1 - i) for i in range(len(reading.taps)))
+    return Reading(reading.axis, tuple(_turned(taps, n) for taps in turns), reading.shift)
+
+
+def _turned(taps: range, n: int) -> range:
+    return range(n - 1 - taps[-1], n - taps[0], taps.step) if taps else taps
+
+
+def _inside(taps: range, n: int) -> range:
+    """Those of the taps that are places of an axis of n."""
+    skipped = max(-(taps.start // taps.step), 0)
+    return range(taps.start + skipped * taps.step, min(taps.stop, n), taps.step)

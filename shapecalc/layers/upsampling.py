@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
-from shapecalc.layers.sight import POINT, Reading, Sight, Sights, Unknown, same, shared
+from shapecalc.layers.sight import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least
 
@@ -72,7 +72,9 @@ def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> Sight:
     if not isinstance(r, int) or r < 1 or r * n != m or aligned or mode == "lanczos":
         return Unknown(f"mode {mode} makes {m} of {n} elements at places that are rounded")
     if mode in ("nearest", "nearest-exact"):
-        return Reading(axis, POINT * r)
+        return each(axis, r)
+    if r > LONGEST_PATTERN:
+        return each(axis, r)
     # Element i lies at (i + 1/2)/r − 1/2 between two of the input, or on one, and then sees that alone.
     around = 2 if mode == "bicubic" else 1
     taps = []

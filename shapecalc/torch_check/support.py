@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from shapecalc.analysis.receptive import Field, Receptive, Tracks
+from shapecalc.analysis.receptive import Field, Receptive
 from shapecalc.analysis.spans import Ends, Span, Track, Unclear, Whole
+from shapecalc.analysis.tracks import Tracks
 from shapecalc.report import Mismatch
 from shapecalc.results import Row
 from shapecalc.symbolic import number
