@@ -16,7 +16,7 @@ from shapecalc import zoo
 from shapecalc.analysis.general import in_general
 from shapecalc.analysis.receptive import Receptive, along, receptive
 from shapecalc.analysis.spans import Span, Whole
-from shapecalc.errors import ShapecalcError
+from shapecalc.errors import ShapecalcError, UsageError
 from shapecalc.layers import LAYERS
 from shapecalc.layers.sight import Reading
 from shapecalc.results import Analysis
@@ -215,6 +215,17 @@ def test_axes_are_followed_where_they_go() -> None:
     found = receptive(analysed(f"input: 1x4x20x20\nlayers: {steps}\n"))
     assert found.outputs[0].axes == ((5, 1, 0, ()), (9, 1, 0, ()))
     assert prove(found) == ()
+
+
+@pytest.mark.parametrize(("shape", "axes"), [("3x9x9", 2), ("1x3x9x9", 2), ("9x9", 0), ("1x3x9", 1)])
+def test_an_image_without_a_batch_has_its_axes_too(shape: str, axes: int) -> None:
+    layer = f"Conv{axes}d: {{out_channels: 4, kernel_size: 3}}" if axes else "Linear: 3"
+    analysis = analysed(f"input: {shape}\nlayers:\n  - {layer}\n")
+    if axes:
+        assert receptive(analysis).outputs[0].axes == ((3, 1, 0, ()),) * axes
+    else:
+        with pytest.raises(UsageError, match="no input has spatial axes"):
+            receptive(analysis)
 
 
 def test_several_inputs_one_at_a_time() -> None:

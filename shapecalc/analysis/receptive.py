@@ -7,7 +7,7 @@ made of the input, by mirroring or repeating it, it counts as lying outside of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -152,9 +152,15 @@ def _past_border(field: Field, space: Sequence[Dim]) -> bool:
     return False
 
 
-def spatial_axes(tensor: Tensor) -> tuple[int, ...]:
-    """The axes of an input that hold places: those after batch and channels; of words, after the batch."""
-    return tuple(range(2 if is_floating(tensor.dtype) else 1, tensor.rank))
+def spatial_axes(analysis: Analysis, name: str) -> tuple[int, ...]:
+    """The axes of an input that hold places: those after batch and channels; of words, after the batch.
+
+    An input of as many axes as a window that reads it has, and one for the channels, has no batch.
+    """
+    tensor, port = analysis.inputs[name], list(analysis.inputs).index(name)
+    readers = (row for row in analysis.rows for wire in row.sources if (wire.row, wire.port) == (-1, port))
+    alone = any(len(row.layer.window) == tensor.rank - 1 > 0 for row in readers)
+    return tuple(range(1 if alone or not is_floating(tensor.dtype) else 2, tensor.rank))
 
 
 def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
@@ -163,8 +169,8 @@ def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
     Raises:
         UsageError: there is no such input.
     """
-    name = _chosen(analysis.inputs, of)
-    return along(analysis, name, spatial_axes(analysis.inputs[name]))
+    name = _chosen(analysis, of)
+    return along(analysis, name, spatial_axes(analysis, name))
 
 
 def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
@@ -176,8 +182,9 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
     return Receptive(analysis, name, axes, fields, outputs)
 
 
-def _chosen(inputs: Mapping[str, Tensor], of: str | None) -> str:
-    spatial = [name for name, tensor in inputs.items() if spatial_axes(tensor)]
+def _chosen(analysis: Analysis, of: str | None) -> str:
+    inputs = analysis.inputs
+    spatial = [name for name in inputs if spatial_axes(analysis, name)]
     shapes = ", ".join(f"{name} {tensor}" for name, tensor in inputs.items())
     if of is not None and of not in inputs:
         raise UsageError(f"there is no input {quoted(of)}", hint=nearest(of, inputs) or f"inputs: {shapes}")
