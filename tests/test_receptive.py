@@ -228,6 +228,13 @@ def test_an_image_without_a_batch_has_its_axes_too(shape: str, axes: int) -> Non
             receptive(analysis)
 
 
+def test_a_branch_that_gives_its_shape_alone_is_not_seen() -> None:
+    steps = "[Conv1d: {out_channels: 1, kernel_size: 3, padding: 1}, expand_as: [[], [Linear: 9]]]"
+    found = receptive(analysed(f"input: 1x1x9\nlayers: {steps}\n"))
+    assert found.outputs[0].axes == ((3, 1, -1, ()),)
+    assert prove(found) == ()
+
+
 def test_several_inputs_one_at_a_time() -> None:
     text = "input: {vector: 1x3, image: 1x3x8x8, words: 1x7:int64}\nlayers:\n"
     text += "  - {Conv2d: {out_channels: 3, kernel_size: 3}, from: image}\n"

@@ -75,6 +75,8 @@ class Unclear(NamedTuple):
 
 Track: TypeAlias = Span | Whole | Unclear
 
+UNSEEN = Unclear("nothing of the input is seen")
+
 
 def through(track: Track, sight: Sight, n: Dim) -> Track:
     """What is seen by elements that see this of a tensor's axis; `n` is the size of the network's input."""
@@ -114,7 +116,7 @@ def _read(span: Span, reading: Reading) -> Track:
         shift = span.shift * (reading.shift * rounds // len(span.ends))
     cover = _cover(span, reading)
     if not any(ends) or (cover and cover[0] > cover[1]):
-        return Unclear("nothing of the input is seen")
+        return UNSEEN
     return _shortest(Span(reading.axis, ends, shift, cover, dense, span.even))
 
 
@@ -171,6 +173,7 @@ def _shortest(span: Span) -> Span:
 
 def union(tracks: Sequence[Track], apart: bool) -> Track:
     """What is seen by elements that see all of these; `apart` if each channel sees one of them alone."""
+    tracks = [track for track in tracks if track != UNSEEN] or [UNSEEN]
     first, *others = tracks
     if all(track == first for track in others):
         return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeAlias
 
-from shapecalc.analysis.spans import Span, Track, Unclear, through, union
+from shapecalc.analysis.spans import UNSEEN, Span, Track, Unclear, through, union
 from shapecalc.layers import Layer
 from shapecalc.layers.sight import Everything, Merged, Reading, Sights
 from shapecalc.results import Analysis, Edge, Row
@@ -14,8 +14,6 @@ from shapecalc.tensors import Tensor
 
 Tracks: TypeAlias = tuple[Track, ...]
 """What is seen along each axis of the network's input that is looked at."""
-
-UNSEEN = Unclear("nothing of the input is seen")
 
 
 class Walk:
