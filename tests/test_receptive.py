@@ -387,7 +387,7 @@ def untouched(found: Receptive) -> list[bool]:
         sights = row.layer.seen(row.inputs) or ()
         columns = []
         for wire, own in zip(row.sources, sights, strict=True):
-            (reading,) = [sight for sight in own if isinstance(sight, Reading) and sight.axis == 2]
+            (reading,) = [sight for sight in own or () if isinstance(sight, Reading) and sight.axis == 2]
             below = kept[wire.row, wire.port]
             taps = [reading.places(i) for i in range(number(row.output.shape[2]))]
             columns.append([all(0 <= t < len(below) and below[t] for t in places) for places in taps])

@@ -54,7 +54,7 @@ def _step(
     port: int,
     below: tuple[Tracks | None, ...],
     space: tuple[Dim, ...],
-) -> Tracks:
+) -> Tracks | None:
     """What is seen by an output of a layer whose inputs see what is `below`."""
     sights = layer.seen(inputs, port)
     if sights is None:
@@ -62,11 +62,12 @@ def _step(
     parts = [
         _through(tracks, own, x, space)
         for tracks, own, x in zip(below, sights, inputs, strict=True)
-        if tracks is not None
+        if tracks is not None and own is not None
     ]
-    if len(parts) == 1:
-        return parts[0]
-    apart = any(isinstance(sight, Merged) for own in sights for sight in own) or _stacks(layer, inputs, port)
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    joined = any(isinstance(sight, Merged) for own in sights if own is not None for sight in own)
+    apart = joined or _stacks(layer, inputs, port)
     return tuple(union(tracks, apart) for tracks in zip(*parts, strict=True))
 
 

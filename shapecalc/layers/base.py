@@ -132,7 +132,7 @@ class Layer:
             raise self.unknown_argument(name)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
-        self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights, ...] | None] = {}
+        self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights | None, ...] | None] = {}
         with collecting() as self._conditions:
             for name, field in self.fields.items():
                 value = arguments.get(name, field.default)
@@ -210,9 +210,10 @@ class Layer:
         """
         return 0
 
-    def sees(self, *inputs: Any, **_: Any) -> tuple[Sights, ...] | None:
+    def sees(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:
         """What an element of output number `port`, which is `y`, sees of each input, axis by axis.
 
+        In the place of an input of which nothing but the shape is looked at stands None.
         By default what the window sees, or of elementwise types the element at the same place; None of
         others, of which nothing is known.
         """
@@ -298,7 +299,7 @@ class Layer:
             macs = self.macs(*inputs, y=outputs[0])
         return Figures(outputs, weights, macs, (*self._conditions, *conditions))
 
-    def seen(self, inputs: tuple[Tensor, ...], port: int = 0) -> tuple[Sights, ...] | None:
+    def seen(self, inputs: tuple[Tensor, ...], port: int = 0) -> tuple[Sights | None, ...] | None:
         """`sees`, with what all elements together read of each axis; kept as `figures` are."""
         key = inputs, port
         if key not in self._seen:
@@ -308,7 +309,8 @@ class Layer:
             with collecting():  # what has to hold was recorded with the figures
                 found = self.sees(*inputs, y=y, port=port)
             if found is not None:
-                found = tuple(measured(sights, x, y) for sights, x in zip(found, inputs, strict=True))
+                pairs = zip(found, inputs, strict=True)
+                found = tuple(sights and measured(sights, x, y) for sights, x in pairs)
             self._seen[key] = found
         return self._seen[key]
 

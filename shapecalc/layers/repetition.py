@@ -8,7 +8,7 @@ from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Sizes
-from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, repeated
+from shapecalc.layers.sight import Sight, Sights, Unknown, repeated
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import Shape, Tensor
 
@@ -78,9 +78,8 @@ class expand_as(Layer):
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         return expanded(x, other.shape)
 
-    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        nothing = tuple(Reading(axis, (range(0),)) for axis in range(y.rank))  # but how large it is
-        return repeated(x, y), nothing
+    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
+        return repeated(x, y), None
 
 
 class repeat(Layer):
