@@ -32,7 +32,7 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
     found: list[Mismatch] = []
     before: Tracks = ()
     for field, y in zip(receptive.fields, outputs, strict=True):
-        if any(not isinstance(track, Unclear) for track in field.tracks) and y.requires_grad:
+        if any(not isinstance(track, Unclear) for track in field.tracks):
             for place in places if field.tracks != before else places[len(places) // 2 :][:1]:
                 found.extend(_differences(receptive, field, y, source, place))
         before = field.tracks
@@ -174,5 +174,7 @@ def _gradient(tracks: Sequence[Track], indices: Sequence[int], y: Any, source: A
             place[track.axis] = index
     parts = torch.zeros_like(y)
     parts[tuple(place)] = torch.rand_like(parts[tuple(place)]) + 0.5
+    if not y.requires_grad:
+        return torch.zeros_like(source)
     (gradient,) = torch.autograd.grad(y, source, parts, retain_graph=True, allow_unused=True)
     return torch.zeros_like(source) if gradient is None else gradient
