@@ -129,7 +129,7 @@ def show(
         typer.Option(
             metavar="A,B,…",
             help="Of layer, path, type, arguments, input, output, dtype, weights, params, params_share,"
-            " buffers, macs, macs_share, flops.",
+            " buffers, macs, macs_share, flops, receptive, receptive_stride, receptive_start.",
         ),
     ] = None,
     layout: Annotated[
@@ -142,6 +142,25 @@ def show(
     from shapecalc.render.show import print_show
 
     print_show(_analyse(arch, input, set), format, depth, columns, layout)
+
+
+@app.command()
+def receptive(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
+    ] = None,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """What an output element of each layer sees of the input: size, stride and start, axis by axis."""
+    from shapecalc.analysis.receptive import receptive
+    from shapecalc.render.receptive import print_receptive
+
+    print_receptive(receptive(_analyse(arch, input, set), of), format, depth)
 
 
 @app.command()

@@ -43,6 +43,16 @@ COMMANDS = [
     "params lenet-maxpool --format json --dtype float16",
     "list",
     "list --format csv",
+    "receptive nin --depth 1",
+    "receptive resnet18 --depth 2",
+    "receptive unet --depth 1",
+    "receptive dcgan",
+    "receptive lenet-maxpool --format csv",
+    "receptive lenet --format json",
+    "receptive wavenet --depth 1 --format markdown",
+    "receptive vgg11 --input Nx1xHxW --depth 1 --ascii",
+    "receptive bert-base --depth 1 --of segments",
+    "show resnet18 --depth 1 --columns layer,output,receptive,receptive_stride,receptive_start",
 ]
 
 
@@ -61,7 +71,7 @@ def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssert
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
-    for command in ("show", "params"):
+    for command in ("show", "params", "receptive"):
         lines = run(command, name).out.splitlines()
         assert max(map(len, lines)) <= 80
         assert not any("…" in line or line.endswith(" ") for line in lines)
@@ -183,6 +193,11 @@ WRONG_USE = [
     ("show nin --layout CHWN", 2, "'CHWN' is not one of"),
     ("show nin --input 1x1x8x8", 1, "the kernel of 11 does not fit on an input of 8"),
     ("params nin --dtype float8", 2, "'float8' is not one of"),
+    ("receptive", 2, "Missing argument 'ARCH'"),
+    ("receptive nin --of image", 2, "there is no input 'image'"),
+    ("receptive nin --depth 0", 2, "Invalid value for '--depth'"),
+    ("receptive nin --format latex", 2, "'latex' is not one of"),
+    ("receptive nin --input 1x1x8x8", 1, "the kernel of 11 does not fit on an input of 8"),
     ("nothing", 2, "No such command 'nothing'"),
 ]
 
@@ -192,6 +207,34 @@ def test_wrong_use(command: str, code: int, message: str, run: Command) -> None:
     done = run(*command.split())
     assert (done.code, done.out) == (code, "")
     assert message in done.err
+
+
+def test_a_network_of_vectors_has_no_receptive_field(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "mlp.yaml"
+    file.write_text("input: 1x784\nlayers: [Linear: 10]\n")
+    for words in (["receptive", str(file)], ["show", str(file), "--columns", "layer,receptive"]):
+        done = run(*words)
+        assert (done.code, done.out) == (2, "")
+        assert "error: no input has spatial axes, along which a layer could see a part" in done.err
+    assert run("show", str(file)).code == 0
+
+
+def test_receptive_json_has_the_fields_of_every_layer(run: Command) -> None:
+    printed = json.loads(run("receptive", "unet", "--format", "json").out)
+    assert [layer["path"] for layer in printed["layers"]] == [
+        row.path for row in shapecalc.analyse(shapecalc.load("unet")).rows
+    ]
+    assert printed["layers"][0] == {
+        "path": "skip1.Conv2d[0]",
+        "size": [3, 3],
+        "stride": [1, 1],
+        "start": [-1, -1],
+        "status": "exact",
+    }
+    dcgan = json.loads(run("receptive", "dcgan", "--format", "json").out)["layers"]
+    assert dcgan[3]["stride"] == ["1/2", "1/2"]
+    flat = json.loads(run("receptive", "lenet", "--format", "json").out)["layers"][7]
+    assert (flat["size"], flat["status"]) == ([None, None], "undefined")
 
 
 def test_what_is_run_has_no_symbols(run: Command) -> None:

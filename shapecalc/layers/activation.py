@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
@@ -19,6 +19,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
+from shapecalc.layers.sight import Sights, Unknown, but
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
@@ -45,6 +46,8 @@ class Activation(Layer, abstract=True):
 
 class OfNumbers(Activation, abstract=True):
     """An activation of numbers, whole ones too."""
+
+    elementwise = True
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -105,6 +108,8 @@ class Hardtanh(OfNumbers):
 class ToFloating(Activation, abstract=True):
     """An activation that makes floating-point numbers of integers."""
 
+    elementwise = True
+
     def output(self, x: Tensor) -> Tensor:
         return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
 
@@ -149,6 +154,7 @@ class Tanhshrink(ToFloating):
 class OfFloating(Activation, abstract=True):
     """An activation of floating-point numbers alone."""
 
+    elementwise = True
     narrow: ClassVar[bool] = False
     """Whether torch converts the numbers among its arguments to the input's own dtype, however narrow."""
 
@@ -293,6 +299,8 @@ class PReLU(Layer):
     """
 
     aligned = True
+
+    elementwise = True
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -335,3 +343,6 @@ class GLU(Layer):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.dim, sight=Unknown("two halves of an axis are taken together")),)

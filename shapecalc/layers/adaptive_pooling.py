@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, with_indices
+from shapecalc.layers.sight import Sights, same, shared
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor
@@ -26,6 +29,12 @@ class AdaptivePool(Layer, abstract=True):
         check_floating(x)
         sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """What the windows see, of which a single one sees the whole axis."""
+        lead = x.rank - self.axes
+        pairs = enumerate(zip(x.shape[lead:], self.output_size, strict=True), start=lead)
+        return ((*same(lead), *(shared(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
 
     def remark(self, x: Tensor) -> str | None:
         """The extents of the windows, which may differ from each other."""

@@ -8,6 +8,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
+from shapecalc.layers.sight import Sights, repeated
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, is_floating
 
@@ -28,6 +29,9 @@ class sub(Layer):
 
     def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
         return (operation(tape, x, other, factors=False),)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
 
 class div(Layer):
@@ -53,6 +57,9 @@ class div(Layer):
                 argument="rounding_mode",
             )
         return Tensor(y.shape, "float32")
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
     def keywords(self) -> dict[str, Any]:
         return {"rounding_mode": self.rounding_mode}

@@ -14,6 +14,7 @@ from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.symbolic import Dim, difference, number
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
@@ -76,6 +77,14 @@ class MultiheadAttention(Layer):
         check_equal(values.length, keys.length, message, why="each key has a value")
         seen = keys.length + self.more_keys
         return query, Tensor((*queries.batch, queries.length, seen))
+
+    def sees(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Sights, ...] | None:
+        """Each query sees all keys and values, which in a single input are all there is."""
+        if port:  # the weights
+            return None
+        length = 0 if inputs[0].rank == 2 else int(self.batch_first)
+        query, *others = (but(x, length, -1) for x in inputs)
+        return (query if not others else but(inputs[0], -1), *others)
 
     def is_packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
@@ -306,6 +315,22 @@ class scaled_dot_product_attention(Layer):
         key, value = self.repeated(query, key, "key"), self.repeated(query, value, "value")
         lead = broadcast(self.lead(query, key), value.shape[:-2])
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
+
+    def sees(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """Each query sees all keys and values, of these the feature that is made; or what is not after it."""
+        *lead, length, feature = range(y.rank)
+        ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
+        keys = ordered if self.is_causal else ALL
+        ends: list[Sights] = [(Reading(length), ALL), (keys, ALL), (keys, Reading(feature))]
+        whole = Tensor(y.shape[: len(lead)])
+        return tuple((*self.seen_of(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
+
+    def seen_of(self, x: Tensor, whole: Tensor) -> Sights:
+        """What is seen of the axes before the last two, which are `whole` in the output."""
+        heads = x.shape[-3:-2]
+        if self.enable_gqa and heads != whole.shape[-1:]:
+            return but(x, -3, sight=Unknown("heads are used several times"))[:-2]
+        return repeated(Tensor(x.shape[:-2]), whole)
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         """At least two axes, three where heads are repeated, and one floating-point dtype."""

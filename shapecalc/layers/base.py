@@ -10,6 +10,7 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
         def output(self, x): ...            # the tensor or tensors out
         def weights(self, x): ...           # name → Weight of what it owns
         def macs(self, x, y): ...           # multiply-accumulates
+        def sees(self, x, y, port): ...     # what an output element sees of the input, axis by axis
 
 Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
 (`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
@@ -27,6 +28,7 @@ from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
+from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Given, Mode, Recipe, Tape, Value, record
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
@@ -105,6 +107,8 @@ class Layer:
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
     called_with: ClassVar[frozenset[str]] = frozenset()
     """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
+    elementwise: ClassVar[bool] = False
+    """Whether an output element is a function of those of the inputs at its own place."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     aligned: ClassVar[bool] = False
@@ -144,6 +148,8 @@ class Layer:
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
         self._recipes: dict[tuple[tuple[Given, ...], Mode], Recipe] = {}
+
+        self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights | None, ...] | None] = {}
         with collecting() as self._conditions:
             for name, field in self.fields.items():
                 value = arguments.get(name, field.default)
@@ -203,7 +209,7 @@ class Layer:
     def check(self) -> None:
         """Refuse arguments that contradict each other; types with such arguments override it."""
 
-    # The three rules. Each takes one tensor for each input, so a subclass writes `output(self, x)`, or
+    # The rules. Each takes one tensor for each input, so a subclass writes `output(self, x)`, or
     # `output(self, x, h=None)` where an input may be left out, or `output(self, *xs)`.
 
     def output(self, *inputs: Any, **_: Any) -> Tensor | tuple[Tensor, ...]:
@@ -265,6 +271,17 @@ class Layer:
             with collecting():  # what has to hold was recorded with the figures
                 known = self._recipes[key] = record(self.run, inputs, mode)
         return known
+
+    def sees(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:
+        """What an element of output number `port`, which is `y`, sees of each input, axis by axis.
+
+        In the place of an input of which nothing but the shape is looked at stands None.
+        By default what the window sees, or of elementwise types the element at the same place; None of
+        others, of which nothing is known.
+        """
+        if self.elementwise:
+            return alike(*inputs)
+        return tuple(slid(x, self.window) for x in inputs) if self.window else None
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.
@@ -346,6 +363,21 @@ class Layer:
             macs = self.macs(*inputs, y=outputs[0])
         return Figures(outputs, weights, macs, (*self._conditions, *conditions))
 
+    def seen(self, inputs: tuple[Tensor, ...], port: int = 0) -> tuple[Sights | None, ...] | None:
+        """`sees`, with what all elements together read of each axis; kept as `figures` are."""
+        key = inputs, port
+        if key not in self._seen:
+            if len(self._seen) >= _MOST_KNOWN:
+                self._seen.clear()
+            y = self.figures(inputs).outputs[port]
+            with collecting():  # what has to hold was recorded with the figures
+                found = self.sees(*inputs, y=y, port=port)
+            if found is not None:
+                pairs = zip(found, inputs, strict=True)
+                found = tuple(sights and measured(sights, x, y) for sights, x in pairs)
+            self._seen[key] = found
+        return self._seen[key]
+
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)
         return f"{self.type}({listed})"
@@ -361,6 +393,8 @@ def _range_text(fewest: int, most: float) -> str:
 
 class Elementwise(Layer, abstract=True):
     """A type whose output is like its input, whatever the shape."""
+
+    elementwise = True
 
     def output(self, x: Tensor) -> Tensor:
         return x

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, learned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
+from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, check_multiple, product
@@ -84,6 +87,27 @@ class Convolution(Layer, abstract=True):
         self.check_padding_mode(space)
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The channels, and what the windows see; padding made of the input counts as lying outside of it.
+
+        A window at the border that holds what is mirrored there sees nothing else besides. Where the
+        padding is wider than that, or comes from the other border, its elements are not in line.
+        """
+        sights = slid(x, self.window, channels=channels_of(self.groups))
+        pairs = zip(sights[-self.axes :], self.window, strict=True)
+        return ((*sights[: -self.axes], *(self.in_line(sight, window) for sight, window in pairs)),)
+
+    def in_line(self, sight: Sight, window: Window) -> Sight:
+        pad = max(window.before, window.after)
+        mirrored = 2 * pad < window.extent and window.dilation == 1
+        if (
+            not pad
+            or self.padding_mode in ("zeros", "replicate")
+            or (self.padding_mode == "reflect" and mirrored)
+        ):
+            return sight
+        return Unknown(f"padding_mode: {self.padding_mode} shows elements of the input at another place")
 
     def check_padding_mode(self, space: tuple[Dim, ...]) -> None:
         """`reflect` mirrors without repeating the border, `circular` wraps around once."""

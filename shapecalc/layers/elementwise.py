@@ -7,6 +7,7 @@ from typing import Any
 from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
 from shapecalc.layers.base import OUTPUT, Elementwise, Layer, Saved, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
+from shapecalc.layers.sight import Sights, but
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -57,6 +58,9 @@ class AlongAxis(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.dim),)
 
 
 class softmax(AlongAxis):

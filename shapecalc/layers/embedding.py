@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
+from shapecalc.layers.sight import ALL, Reading, Sights, alike
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
@@ -61,6 +64,9 @@ class Embedding(Table):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return alike(x)
+
 
 class EmbeddingBag(Table):
     """The sum, the mean or the maximum of the rows of each bag: (N, L) → (N, embedding_dim).
@@ -93,6 +99,9 @@ class EmbeddingBag(Table):
                 f"an input of 1 axis needs offsets as a second input, and one of 2 axes takes none ({x})"
             )
         return Tensor((bags, self.embedding_dim))
+
+    def sees(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
+        return None if offsets else ((Reading(0), ALL),)
 
     def bags(self, offsets: Tensor) -> Dim:
         """How many bags there are."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.base import Layer, Saved, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.symbolic import Dim
+from shapecalc.layers.sight import Sights, Unknown, but, each, slid
+from shapecalc.symbolic import Dim, number
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
+
+MIXED = Unknown("channels change places")
 
 
 def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
@@ -55,6 +60,9 @@ class Unfold(Layer):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, -3, -2, -1, sight=Unknown("its places are divided among other axes")),)
 
 
 class Fold(Layer):
@@ -127,6 +135,12 @@ class PixelShuffle(Layer):
     def saved(self, x: Value) -> Saved:
         return ()
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The pixel that r·r new ones come from."""
+        r = number(self.upscale_factor)
+        space = (each(axis, r) for axis in (x.rank - 2, x.rank - 1))
+        return ((*but(x, -3, sight=MIXED)[:-2], *space),)
+
 
 class PixelUnshuffle(Layer):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
@@ -149,6 +163,12 @@ class PixelUnshuffle(Layer):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The r·r pixels that channels are made of: all channels at a place see all of them together."""
+        r = number(self.downscale_factor)
+        windows = (Window(r, r), Window(r, r))
+        return (slid(x, windows, channels=MIXED),)
 
 
 class ChannelShuffle(Layer):
@@ -179,3 +199,6 @@ class ChannelShuffle(Layer):
         batch, channels, *space = x.shape
         y = tape.seen_as(tape.contiguous(x), (batch, self.groups, channels // self.groups, *space))
         return (tape.seen_as(tape.contiguous(tape.transpose(y, 1, 2)), x.shape),)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, 1, sight=MIXED),)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import run_with_indices, with_indices
+from shapecalc.layers.sight import Sights, Unknown, but
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_at_least
@@ -45,6 +46,9 @@ class FractionalMaxPool(Layer, abstract=True):
             message = f"{m} windows of {k} need an input of {{1}}, not {{0}}"
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
         return with_indices(Tensor((*x.shape[: -self.axes], *sizes), x.dtype), self.return_indices)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, *range(-self.axes, 0), sight=Unknown("its windows start at random")),)
 
     def remark(self, x: Tensor) -> str | None:
         """How a ratio became sizes."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
+from shapecalc.layers.sight import Merged, Sights, but, placed, repeated
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
@@ -65,6 +67,9 @@ class add(Layer):
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         return (fold(tape, xs, factors=False),)
 
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
+
 
 class mul(Layer):
     """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
@@ -78,6 +83,9 @@ class mul(Layer):
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         return (fold(tape, xs, factors=True),)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return tuple(repeated(x, y) for x in xs)
 
 
 class concat(Layer):
@@ -98,6 +106,12 @@ class concat(Layer):
             total = total + x.shape[axis]
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
+
+    def sees(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
+        axis = check_axis(self.dim, xs[0], "dim")
+        joined = Merged(axis, "the branches stand one after another")
+        return tuple(but(x, axis, sight=joined) for x in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
@@ -121,6 +135,10 @@ class stack(Layer):
             check_same(first, x, number)
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], len(xs), *first.shape[axis:]), dtype)
+
+    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        new = self.dim % y.rank
+        return tuple(placed(axis for axis in range(y.rank) if axis != new) for _ in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)

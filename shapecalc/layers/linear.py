@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
@@ -14,6 +16,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.kernels import linear
+from shapecalc.layers.sight import Sights, but
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
@@ -32,6 +35,9 @@ class Linear(Layer):
         check_floating(x, "float32")
         *lead, _ = x.shape
         return Tensor((*lead, self.out_features), x.dtype)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, -1),)
 
     def weights(self, x: Tensor) -> Weights:
         weights = {"weight": Weight((self.out_features, x.shape[-1]))}
@@ -69,6 +75,9 @@ class Bilinear(Layer):
         for a, b in zip(first.shape[:-1], second.shape[:-1], strict=True):
             check_equal(a, b, message, why="the inputs agree but for their last axis")
         return Tensor((*first.shape[:-1], self.out_features))
+
+    def sees(self, first: Tensor, second: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return but(first, -1), but(second, -1)
 
     def weights(self, first: Tensor, second: Tensor) -> Weights:
         weights = {"weight": Weight((self.out_features, first.shape[-1], second.shape[-1]))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
@@ -15,6 +17,7 @@ from shapecalc.layers.base import (
     learned,
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
+from shapecalc.layers.sight import Sights, alike, but, channels_of
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
@@ -70,6 +73,10 @@ class BatchNorm(Layer, abstract=True):
             message = f"each channel of {x} has {{0}} value: its statistics need {{1}}"
             check_at_least(_values(x), 2, message, hint, why="a channel has statistics")
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """In evaluation its own place alone, unless the statistics are always those of the batch."""
+        return alike(x) if self.track_running_stats else (but(x, 0, *range(2, x.rank)),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias, self.track_running_stats)
@@ -151,6 +158,10 @@ class InstanceNorm(Layer, abstract=True):
             message = f"each channel of an image in {x} has {{0}} value: its statistics need {{1}}"
             check_at_least(self._values(x), 2, message, hint, why="a channel has statistics")
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """In evaluation the image that the statistics are of, or with running ones its own place alone."""
+        return alike(x) if self.track_running_stats else (but(x, *range(-self.axes, 0)),)
 
     def _values(self, x: Tensor) -> Dim:
         """How many values each channel of an image has."""
@@ -244,6 +255,11 @@ class GroupNorm(Layer):
             values, 2, message, "fewer groups, a larger batch or input", why="a group has statistics"
         )
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """Its group of channels, wherever they are."""
+        batch, _channels, *space = but(x, *range(1, x.rank))
+        return ((batch, channels_of(self.num_groups), *space),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError, UnknownError, written
 from shapecalc.layers.base import (
-    Elementwise,
     Layer,
     Saved,
     Weight,
@@ -18,6 +19,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.layers.kernels import widened
+from shapecalc.layers.sight import Sights, Unknown, but
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Shape, Tensor, is_floating
@@ -27,6 +29,9 @@ class TrailingNorm(Layer, abstract=True):
     """What normalisations over the last axes have in common: the last one, unless several are written."""
 
     normalized_shape = Trailing()
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, *range(-len(self.normalized(x)), 0)),)
 
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim | Shape]:
         return {"normalized_shape": self.normalized(inputs[0])}
@@ -148,8 +153,16 @@ class LocalResponseNorm(Layer):
             Tensor((x.shape[0], x.shape[1] - self.size + 1, *x.shape[2:]), x.dtype), x, keeps=(x,)
         )
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (around(x),)
 
-class CrossMapLRN2d(Elementwise):
+
+def around(x: Tensor) -> Sights:
+    """Each element sees channels around its own."""
+    return but(x, 1, sight=Unknown("some channels are taken together"))
+
+
+class CrossMapLRN2d(Layer):
     """LocalResponseNorm of (N, C, H, W), as Caffe has it. Source: torch.nn.CrossMapLRN2d."""
 
     size = Size()
@@ -162,3 +175,6 @@ class CrossMapLRN2d(Elementwise):
         check_rank(x, 4)
         check_floating(x)
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (around(x),)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Tensor
@@ -54,6 +55,19 @@ def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
     return size
 
 
+def seen_padded(x: Tensor, padding: tuple[int, ...], mode: str) -> Sights:
+    """The same places, moved by what is before them; what a border is made of counts as lying outside.
+
+    So an element of mirrored or repeated padding is one outside of the input, not its image inside.
+    """
+    before = padding[::2][::-1]
+    lead = x.rank - len(before)
+    if mode == "circular" and max(padding) > 0:
+        sight = Unknown("mode circular shows elements of the input at the other end")
+        return but(x, *range(lead, x.rank), sight=sight)
+    return (*same(lead), *(Reading(axis, (range(-p, 1 - p),)) for axis, p in enumerate(before, start=lead)))
+
+
 def check_mode(x: Tensor, axes: int, mode: str) -> None:
     """Constants pad any axes of any tensor; what is made of the input pads channels, and copies no bool."""
     if mode == "constant":
@@ -82,6 +96,9 @@ class Pad(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (seen_padded(x, self.padding, self.mode),)
 
 
 class ConstantPad(Pad, abstract=True):
@@ -121,6 +138,9 @@ class pad(Layer):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (seen_padded(x, self.pad, self.mode),)
 
 
 class ZeroPad(Pad, abstract=True):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import kernels
 from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.layers.sight import ALL, Reading, Sights, Unknown, but, repeated
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
+
+OF_VECTORS = Unknown("a product of a vector")
 
 
 def check_factors(x: Tensor, other: Tensor) -> None:
@@ -41,6 +46,14 @@ class matmul(Layer):
         )
         columns = other.shape[-1:] if other.rank > 1 else ()
         return Tensor((*self.batch(x, other), *x.shape[-2:-1], *columns), x.dtype)
+
+    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """A row of the one and a column of the other."""
+        if x.rank == 1 or other.rank == 1:
+            return but(x, *range(x.rank), sight=OF_VECTORS), but(other, *range(other.rank), sight=OF_VECTORS)
+        batches = (repeated(Tensor(each.shape[:-2]), Tensor(y.shape[:-2])) for each in (x, other))
+        rows, columns = batches
+        return (*rows, Reading(y.rank - 2), ALL), (*columns, ALL, Reading(y.rank - 1))
 
     def batch(self, x: Tensor, other: Tensor) -> Shape:
         try:
@@ -91,6 +104,9 @@ class bmm(Layer):
             why="columns meet rows",
         )
         return Tensor((x.shape[0], x.shape[1], other.shape[2]), x.dtype)
+
+    def sees(self, x: Tensor, other: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return but(x, 2), but(other, 1)
 
     def macs(self, x: Tensor, other: Tensor, y: Tensor) -> Dim:
         """One dot product for each output element."""

@@ -7,6 +7,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Layer, Saved, check_axes, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
+from shapecalc.layers.sight import Sights, Unknown, but, placed, regrouped
 from shapecalc.symbolic import Dim, least
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
@@ -32,6 +33,9 @@ class Flatten(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.reshape(x, self.output(x.tensor).shape),)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
+
 
 class flatten(Layer):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
@@ -46,6 +50,9 @@ class flatten(Layer):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.reshape(x, self.output(x.tensor).shape),)
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
 
 
 def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
@@ -83,6 +90,9 @@ class Unflatten(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.seen_as(x, self.output(x.tensor).shape),)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
+
 
 class unflatten(Layer):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
@@ -97,6 +107,9 @@ class unflatten(Layer):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.seen_as(x, self.output(x.tensor).shape),)
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
 
 
 def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
@@ -119,6 +132,9 @@ class reshape(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.reshape(x, self.output(x.tensor).shape),)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
+
 
 class view(Layer):
     """All elements in another shape, of which one size may be −1, without a copy.
@@ -133,6 +149,9 @@ class view(Layer):
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.shape
@@ -164,6 +183,10 @@ class permute(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.permute(x, [axis % x.rank for axis in self.dims]),)
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        order = check_axes(self.dims, x, "dims")
+        return (placed(order.index(axis) for axis in range(x.rank)),)
+
 
 class transpose(Layer):
     """Two axes change places. Source: torch.transpose."""
@@ -174,10 +197,17 @@ class transpose(Layer):
     example = example((2, 8, 16), dim0=1, dim1=2)
 
     def output(self, x: Tensor) -> Tensor:
+        return Tensor(tuple(x.shape[axis] for axis in self.order(x)), x.dtype)
+
+    def order(self, x: Tensor) -> list[int]:
+        """The axis of the input that each axis of the output is, and of the output that each of it is."""
         first = check_axis(self.dim0, x, "dim0", scalars=True)
         second = check_axis(self.dim1, x, "dim1", scalars=True)
         other = {first: second, second: first}
-        return Tensor(tuple(x.shape[other.get(axis, axis)] for axis in range(x.rank)), x.dtype)
+        return [other.get(axis, axis) for axis in range(x.rank)]
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (placed(self.order(x)),)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.transpose(x, self.dim0, self.dim1) if x.rank else tape.view(x, ()),)
@@ -191,9 +221,17 @@ class squeeze(Layer):
     example = example((2, 8, 1, 1), dim=(2, 3))
 
     def output(self, x: Tensor) -> Tensor:
+        return Tensor(tuple(x.shape[axis] for axis in self.kept(x)), x.dtype)
+
+    def kept(self, x: Tensor) -> list[int]:
+        """The axes that stay."""
         meant = range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
-        kept = (n for axis, n in enumerate(x.shape) if axis not in meant or not self.is_one(n, axis, x))
-        return Tensor(tuple(kept), x.dtype)
+        sizes = enumerate(x.shape)
+        return [axis for axis, n in sizes if axis not in meant or not self.is_one(n, axis, x)]
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        kept = self.kept(x)
+        return (placed(kept.index(axis) if axis in kept else None for axis in range(x.rank)),)
 
     def is_one(self, size: Dim, axis: int, x: Tensor) -> bool:
         if isinstance(size, int):
@@ -228,6 +266,10 @@ class unsqueeze(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.seen_as(x, self.output(x.tensor).shape),)
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        new = check_new_axis(self.dim, x)
+        return (placed(axis for axis in range(x.rank + 1) if axis != new),)
+
 
 class roll(Layer):
     """Elements moved along `dims` by `shifts`, those beyond the end back at the start.
@@ -254,6 +296,10 @@ class roll(Layer):
         for axis in self.dims or ():
             check_axis(axis, x, "dims")  # an axis may be moved along more than once
         return x
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        moved = range(x.rank) if self.dims is None else self.dims
+        return (but(x, *moved, sight=Unknown("its places go around the end of an axis")),)
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}

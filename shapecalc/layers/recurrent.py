@@ -6,7 +6,7 @@ network, three in a gated recurrent unit, four in a long short-term memory.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
@@ -23,6 +23,7 @@ from shapecalc.layers.recurrence import (
     steps,
 )
 from shapecalc.layers.sequences import layer_count, sequence
+from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, product
@@ -94,6 +95,16 @@ class Recurrent(Layer, abstract=True):
         if h is not None:
             check_state("h", h, state)
         return y, state
+
+    def sees(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+        """The last states see all steps, and so does each step of two directions; of one, those before it."""
+        before: Sight = Unknown("a step of one direction sees itself and all steps before it")
+        steps = ALL if port or self.bidirectional else before
+        if x.rank == 2:
+            return ((steps, ALL), *[(ALL, ALL)] * len(states))
+        batch = Reading(1 if port or not self.batch_first else 0)
+        own: Sights = (batch, steps, ALL) if self.batch_first else (steps, batch, ALL)
+        return (own, *[(ALL, batch, ALL)] * len(states))
 
     def sequence_out(self, x: Tensor) -> Tensor:
         sequence(x, self.batch_first)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
+from shapecalc.layers.sight import Sights, reduced
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
@@ -14,9 +18,16 @@ class Reduction(Layer, abstract=True):
     dim = Axes(None)
     keepdim = Flag(False)
 
+    def gone(self, x: Tensor) -> Collection[int]:
+        """The axes that go."""
+        return range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (reduced(x, self.gone(x), self.keepdim),)
+
     def reduced(self, x: Tensor) -> Shape:
         """The sizes that stay; with `keepdim` the others are 1."""
-        gone = range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
+        gone = self.gone(x)
         if self.keepdim:
             return tuple(1 if axis in gone else size for axis, size in enumerate(x.shape))
         return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)

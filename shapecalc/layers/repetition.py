@@ -8,6 +8,7 @@ from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, example
 from shapecalc.layers.fields import Sizes
+from shapecalc.layers.sight import Sight, Sights, Unknown, repeated
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor
@@ -58,6 +59,9 @@ class expand(Layer):
     def output(self, x: Tensor) -> Tensor:
         return expanded(x, self.sizes)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (repeated(x, y),)
+
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.sizes
 
@@ -81,6 +85,9 @@ class expand_as(Layer):
     def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
         return (tape.expand(x, self.output(x.tensor, other.tensor).shape),)
 
+    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
+        return repeated(x, y), None
+
 
 class repeat(Layer):
     """Copies of the tensor, as many along each axis as `repeats` says; the first ones may be new axes.
@@ -102,6 +109,12 @@ class repeat(Layer):
             )
         shape = (*[1] * new, *x.shape)
         return Tensor(tuple(n * times for n, times in zip(shape, self.repeats, strict=True)), x.dtype)
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        copied: Sight = Unknown("copies of an axis stand one after another")
+        times = self.repeats[y.rank - x.rank :]
+        pairs = zip(repeated(x, y), times, x.shape, strict=True)
+        return (tuple(sight if k == 1 or n == 1 else copied for sight, k, n in pairs),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.repeats

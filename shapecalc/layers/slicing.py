@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
+from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, but, placed
 from shapecalc.symbolic import Dim, Expr, least
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
@@ -28,6 +30,17 @@ def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
         )
     whole = with_size(x, axis, size)
     return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
+
+
+def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Sights:
+    """What a part of an axis sees that begins after parts of these sizes."""
+    axis = dim % x.rank
+    start: Dim = 0
+    for size in before:
+        start = start + size
+    if not isinstance(start, int):
+        return but(x, axis, sight=Unknown(f"where place {start} is differs from size to size"))
+    return but(x, axis, sight=Reading(axis, (range(start, start + 1),)))
 
 
 def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
@@ -60,6 +73,11 @@ class split(Layer):
             no_count(x, axis, "split_size_or_sections", size)
         return parts(x, axis, size, count)
 
+    def sees(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+        sizes = self.split_size_or_sections
+        before = sizes[:port] if isinstance(sizes, tuple) else (sizes,) * port
+        return (from_place(x, self.dim, before),)
+
     def sections(self, x: Tensor, axis: int, sizes: Shape) -> tuple[Tensor, ...]:
         total: Dim = 0
         for size in sizes:
@@ -89,6 +107,9 @@ class chunk(Layer):
         n = x.shape[axis]
         size = -(-n // self.chunks)
         return parts(x, axis, size, self.count(x, axis, -(-n // size)))
+
+    def sees(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+        return (from_place(x, self.dim, (-(-x.shape[self.dim] // self.chunks),) * port),)
 
     def count(self, x: Tensor, axis: int, count: Dim) -> int:
         """How many parts there are, ⌈n/⌈n/chunks⌉⌉."""
@@ -130,6 +151,10 @@ class narrow(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.view(x, self.output(x.tensor).shape, x.all_strides, passes=False),)
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        backwards = isinstance(self.start, int) and self.start < 0
+        return (from_place(x, self.dim, (self.start, x.shape[self.dim]) if backwards else (self.start,)),)
+
 
 class select(Layer):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
@@ -151,3 +176,13 @@ class select(Layer):
         axis = self.dim % x.rank
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
         return (tape.view(x, self.output(x.tensor).shape, strides, passes=False),)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        axis = self.dim % x.rank
+        backwards = isinstance(self.index, int) and self.index < 0
+        place = self.index + x.shape[axis] if backwards else self.index
+        taken: Sight = Unknown(f"which place {place} is differs from size to size")
+        if isinstance(place, int):
+            taken = Reading(None, (range(place, place + 1),), 0)
+        stay = placed(None if i == axis else i - (i > axis) for i in range(x.rank))
+        return (tuple(taken if i == axis else sight for i, sight in enumerate(stay)),)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
+from shapecalc.layers.sight import Sights, but
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -24,6 +27,13 @@ class AlongAxis(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.axis_of(x)),)
+
+    def axis_of(self, x: Tensor) -> int:
+        """The axis that is meant, written or not."""
+        return (0 if x.rank in (0, 1, 3) else 1) if self.dim is None else self.dim
 
 
 class Softmax(AlongAxis):
@@ -54,3 +64,6 @@ class Softmax2d(Layer):
 
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, -3),)

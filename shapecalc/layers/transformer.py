@@ -6,6 +6,8 @@ E = d_model features, and F = dim_feedforward.
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Weight, Weights, example, learned
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
@@ -13,6 +15,7 @@ from shapecalc.layers.kernels import dropout, layer_norm, sum_of
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
+from shapecalc.layers.sight import Sights, but
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
@@ -34,6 +37,10 @@ class TransformerParts(Layer, abstract=True):
     @property
     def attention(self) -> MultiheadAttention:
         return MultiheadAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
+
+    def sees(self, *inputs: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """Every place attends to all places of all sequences."""
+        return tuple(but(x, 0 if x.rank == 2 else int(self.batch_first), -1) for x in inputs)
 
     def read(self, x: Tensor, what: str = "the input") -> Sequence:
         """The axes of a sequence; refuses one whose features the heads do not divide."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
+from shapecalc.layers.sight import Sights, but, channels_of, spread
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
-from shapecalc.tensors import Tensor, product
+from shapecalc.tensors import Tensor, Window, product
 
 
 class TransposedConvolution(Layer, abstract=True):
@@ -59,6 +62,13 @@ class TransposedConvolution(Layer, abstract=True):
                 )
             sizes.append(size)
         return sizes
+
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The channels, and the elements whose kernels reach this one; output_padding sees as others do."""
+        windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
+        lead = x.rank - self.axes
+        space = (spread(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
+        return ((*but(x, lead - 1, sight=channels_of(self.groups))[:lead], *space),)
 
     def weights(self, x: Tensor) -> Weights:
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)

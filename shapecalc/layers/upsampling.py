@@ -9,6 +9,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.adaptive_pooling import keeps_to_average
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
+from shapecalc.layers.sight import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
@@ -51,6 +52,11 @@ class Resize(Layer, abstract=True):
             sizes = [scaled(n, factor) for n, factor in zip(space, factors, strict=True)]
         return Tensor((batch, channels, *sizes), x.dtype)
 
+    def seen_in(self, x: Tensor, y: Tensor, mode: str, aligned: bool = False) -> tuple[Sights, ...]:
+        """What an element of an image sees that is larger by whole numbers, or smaller in mode area."""
+        pairs = enumerate(zip(x.shape[2:], y.shape[2:], strict=True), start=2)
+        return ((*same(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
+
     def remark(self, x: Tensor) -> str | None:
         factors = () if self.scale_factor is None else for_each("scale_factor", self.scale_factor, x)
         if all(map(is_exact, factors)):
@@ -62,6 +68,28 @@ class Resize(Layer, abstract=True):
         if getattr(self, "mode", None) == "area":
             return keeps_to_average(x, self.figures((x.tensor,)).outputs[0].shape[2:])
         return ()
+
+
+def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> Sight:
+    """What m elements see of the n that they are made of."""
+    if mode == "area":
+        return shared(axis, n, m)
+    if n == m:
+        return Reading(axis)
+    r = m // n
+    if not isinstance(r, int) or r < 1 or r * n != m or aligned or mode == "lanczos":
+        return Unknown(f"mode {mode} makes {m} of {n} elements at places that are rounded")
+    if mode in ("nearest", "nearest-exact"):
+        return each(axis, r)
+    if r > LONGEST_PATTERN:
+        return each(axis, r)
+    # Element i lies at (i + 1/2)/r − 1/2 between two of the input, or on one, and then sees that alone.
+    around = 2 if mode == "bicubic" else 1
+    taps = []
+    for i in range(r):
+        place, beside = divmod(2 * i + 1 - r, 2 * r)
+        taps.append(range(place + 1 - around, place + 1 + around) if beside else range(place, place + 1))
+    return Reading(axis, tuple(taps))
 
 
 def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
@@ -116,6 +144,9 @@ class Interpolation(Resize, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, self.mode)
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return self.seen_in(x, y, self.mode, bool(self.align_corners))
+
 
 class Upsample(Interpolation):
     """An image of another size: that written, or each axis times a factor and rounded down.
@@ -135,6 +166,9 @@ class UpsamplingNearest2d(Resize):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "nearest")
 
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return self.seen_in(x, y, "nearest")
+
 
 class UpsamplingBilinear2d(Resize):
     """Upsample in mode bilinear, with aligned corners. Source: torch.nn.UpsamplingBilinear2d."""
@@ -143,6 +177,9 @@ class UpsamplingBilinear2d(Resize):
 
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "bilinear")
+
+    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return self.seen_in(x, y, "bilinear", aligned=True)
 
 
 class interpolate(Interpolation):

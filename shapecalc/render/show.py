@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import UsageError, nearest, quoted
+from shapecalc.render.extents import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.grid import (
     Column,
     Grid,
@@ -25,6 +27,9 @@ from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
 
+if TYPE_CHECKING:
+    from shapecalc.analysis.receptive import Receptive
+
 
 class Cell(NamedTuple):
     """What a column's value is made of."""
@@ -35,6 +40,8 @@ class Cell(NamedTuple):
     totals: Totals
     whole: Totals
     layout: str
+    receptive: Callable[[], Receptive]
+    """The fields of the network, computed once they are asked for."""
 
 
 def _share(part: Dim, whole: Dim) -> float | None:
@@ -94,6 +101,9 @@ _COLUMNS: dict[str, _Shown] = {
         (Column("macs", "MACs", count), lambda c: c.totals.macs),
         (Column("macs_share", "% MACs", percent, spare=1), lambda c: _share(c.totals.macs, c.whole.macs)),
         (Column("flops", "FLOPs", count), lambda c: c.totals.flops),
+        (replace(SIZE, title="Receptive field"), lambda c: sizes(field_of(c.receptive(), c.node))),
+        (replace(STRIDE, title="Its stride"), lambda c: strides(field_of(c.receptive(), c.node))),
+        (replace(START, title="Its start"), lambda c: starts(field_of(c.receptive(), c.node))),
     ]
 }
 _TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs_share")
@@ -138,12 +148,19 @@ def _flat(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
 
 def _grid(analysis: Analysis, nodes: list[tuple[str, Node]], shown: list[_Shown], layout: str) -> Grid:
     whole = analysis.totals
+    fields = cache(lambda: _receptive(analysis))
     lines = []
     for tree, node in nodes:
-        cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout)
+        cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout, fields)
         lines.append(Line(tuple(value(cell) for _, value in shown), strong=bool(node.children)))
     columns = tuple(column for column, _ in shown)
     return Grid(heading(analysis, layout), columns, lines, notes(analysis, layout))
+
+
+def _receptive(analysis: Analysis) -> Receptive:
+    from shapecalc.analysis.receptive import receptive  # which most tables have no column of
+
+    return receptive(analysis)
 
 
 def heading(analysis: Analysis, layout: str = "NCHW") -> str:

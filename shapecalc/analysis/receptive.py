@@ -1,0 +1,195 @@
+"""The receptive field: what the elements of each row's output see of the network's input, axis by axis.
+
+An output element stands for all channels at its place. What it sees is given by the first and the last
+element: with strides larger than kernels, not all between them need be read. Where padding at the border is
+made of the input, by mirroring or repeating it, it counts as lying outside of it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.analysis.spans import Span, Track, Unclear, Whole
+from shapecalc.analysis.tracks import Tracks, Walk
+from shapecalc.errors import UsageError, nearest, quoted
+from shapecalc.results import Analysis, Edge, Row
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, for_json, is_floating
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+class Axis(NamedTuple):
+    """The field of a row along one axis, in elements of the input."""
+
+    size: Dim
+    """How many elements output element 0 sees, from the first to the last."""
+    stride: int | Fraction
+    """How much further on the next output element sees, on the average where a pattern repeats."""
+    start: int
+    """The first element that output element 0 sees; below 0 in the padding."""
+    pattern: tuple[tuple[int, int] | None, ...] = ()
+    """Where neighbours differ, start and size of each until the pattern repeats; None of what sees nothing.
+
+    Size and start are then those of the first that sees something.
+    """
+
+
+class Field(NamedTuple):
+    """What the elements of one row's output see."""
+
+    row: Row
+    tracks: Tracks
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not known."""
+        return next((track.reason for track in self.tracks if isinstance(track, Unclear)), None)
+
+    @property
+    def status(self) -> str:
+        """`exact`, `whole input` where that holds along every axis, or `undefined` if any is not known."""
+        if self.reason is not None:
+            return "undefined"
+        return "whole input" if self.whole else "exact"
+
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(track, Whole) for track in self.tracks)
+
+    @property
+    def axes(self) -> tuple[Axis | None, ...]:
+        """Along each spatial axis of the input, None where it is not known."""
+        return tuple(_axis(track) for track in self.tracks)
+
+    def to_dict(self) -> dict[str, Any]:
+        axes = self.axes
+        patterns = [axis and [end and list(end) for end in axis.pattern] for axis in axes]
+        return {
+            "path": self.row.path,
+            "size": [axis and for_json(axis.size) for axis in axes],
+            "stride": [axis and _number(axis.stride) for axis in axes],
+            "start": [axis and axis.start for axis in axes],
+            "status": self.status,
+            **({"reason": self.reason} if self.reason is not None else {}),
+            **({"pattern": patterns} if any(patterns) else {}),
+        }
+
+
+def _number(value: int | Fraction) -> int | str:
+    return value if isinstance(value, int) else str(value)
+
+
+def _axis(track: Track) -> Axis | None:
+    if isinstance(track, Unclear):
+        return None
+    if isinstance(track, Whole):
+        return Axis(track.size, 0, track.first)
+    if len(track.ends) == 1 and track.ends[0]:
+        first, last = track.ends[0]
+        return Axis(last - first + 1, track.shift, first)
+    pattern = tuple(ends and (ends[0], ends[1] - ends[0] + 1) for ends in track.ends)
+    start, size = next(end for end in pattern if end)
+    return Axis(size, _rate(track.shift, len(pattern)), start, pattern)
+
+
+def _rate(shift: int, count: int) -> int | Fraction:
+    from fractions import Fraction  # which takes a while to import, and few networks need
+
+    rate = Fraction(shift, count)
+    return int(rate) if rate.denominator == 1 else rate
+
+
+@dataclass(frozen=True)
+class Receptive:
+    """The fields of all rows with respect to one input of the network, along its axes `axes`."""
+
+    analysis: Analysis
+    input: str
+    axes: tuple[int, ...]
+    fields: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    """Those of the network's outputs that are outputs of a row."""
+
+    @property
+    def space(self) -> tuple[Dim, ...]:
+        """The sizes of the input's spatial axes."""
+        return tuple(self.analysis.inputs[self.input].shape[axis] for axis in self.axes)
+
+    @cached_property
+    def past_border(self) -> Field | None:
+        """The first row whose centre, the element in the middle or after it, sees past the border."""
+        if not all(isinstance(n, int) for n in self.space):
+            return None
+        return next((field for field in self.fields if _past_border(field, self.space)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        past = self.past_border
+        return {
+            "name": self.analysis.name,
+            "input": {"name": self.input, "shape": for_json(self.space)},
+            "layers": [field.to_dict() for field in self.fields],
+            "past_border": past and past.row.path,
+        }
+
+
+def centre(track: Span, y: Tensor) -> int:
+    """The element in the middle of an axis of a row's output, of two the second."""
+    m = 1 if track.axis is None else y.shape[track.axis]
+    return m // 2 if isinstance(m, int) else 0
+
+
+def _past_border(field: Field, space: Sequence[Dim]) -> bool:
+    for track, n in zip(field.tracks, space, strict=True):
+        if isinstance(track, Span) and isinstance(n, int):
+            ends = track.at(centre(track, field.row.output))
+            if ends and not 0 <= ends[0] <= ends[1] < n:
+                return True
+    return False
+
+
+def spatial_axes(analysis: Analysis, name: str) -> tuple[int, ...]:
+    """The axes of an input that hold places: those after batch and channels; of words, after the batch.
+
+    An input of as many axes as a window that reads it has, and one for the channels, has no batch.
+    """
+    tensor, port = analysis.inputs[name], list(analysis.inputs).index(name)
+    readers = (row for row in analysis.rows for wire in row.sources if (wire.row, wire.port) == (-1, port))
+    alone = any(len(row.layer.window) == tensor.rank - 1 > 0 for row in readers)
+    return tuple(range(1 if alone or not is_floating(tensor.dtype) else 2, tensor.rank))
+
+
+def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
+    """The receptive field of every row, with respect to the first input that has spatial axes or to `of`.
+
+    Raises:
+        UsageError: there is no such input.
+    """
+    name = _chosen(analysis, of)
+    return along(analysis, name, spatial_axes(analysis, name))
+
+
+def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
+    """The fields with respect to these axes of an input, whatever they hold."""
+    walk = Walk(analysis, name, axes)
+    fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
+    ends = [edge for edge in analysis.output_edges if edge.row >= 0]
+    outputs = tuple(Field(analysis.rows[edge.row], walk.tracks(edge)) for edge in ends)
+    return Receptive(analysis, name, axes, fields, outputs)
+
+
+def _chosen(analysis: Analysis, of: str | None) -> str:
+    inputs = analysis.inputs
+    spatial = [name for name in inputs if spatial_axes(analysis, name)]
+    shapes = ", ".join(f"{name} {tensor}" for name, tensor in inputs.items())
+    if of is not None and of not in inputs:
+        raise UsageError(f"there is no input {quoted(of)}", hint=nearest(of, inputs) or f"inputs: {shapes}")
+    if not spatial or (of is not None and of not in spatial):
+        which = "no input has" if of is None else f"the input {of} does not have"
+        hint = f"N×C×H×W has two, N×L of whole numbers has one; the inputs are {shapes}"
+        raise UsageError(f"{which} spatial axes, along which a layer could see a part", hint=hint)
+    return of or spatial[0]

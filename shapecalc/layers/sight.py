@@ -1,0 +1,240 @@
+"""What an output element of a layer sees of an input, axis by axis: what `Layer.sees` is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import gcd
+from typing import Final, NamedTuple, TypeAlias
+
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, Window
+
+POINT: Final = (range(1),)
+"""The taps of an axis whose elements read the one element that stands at their own place."""
+
+
+LONGEST_PATTERN: Final = 2000
+"""The most elements after which what they see repeats itself, for the time that it takes."""
+
+
+class Reading(NamedTuple):
+    """How the elements along an axis of the output read an axis of the input.
+
+    Element i reads the places `taps[i % len(taps)]`, `shift` further on for each time that the pattern has
+    gone round, i // len(taps): a convolution has one range of taps, whose shift is its stride; an upsampling
+    has a range for each element that it makes of one. Places outside of the axis are padding.
+    """
+
+    axis: int | None
+    """The axis of the output; None where all elements of the output read the same."""
+    taps: tuple[range, ...] = POINT
+    shift: int = 1
+    read: range | None = None
+    """From the first place that any element reads to the last; None where sizes are formulas."""
+
+    def places(self, index: int) -> range:
+        """What the element of this index reads."""
+        taps = self.taps[index % len(self.taps)]
+        moved = self.shift * (index // len(self.taps))
+        return range(taps.start + moved, taps.stop + moved, taps.step)
+
+
+class Everything(NamedTuple):
+    """Each element of the output sees the whole axis."""
+
+
+class Merged(NamedTuple):
+    """The axis becomes a part of a longer one, `axis` of the output: whoever reads all of that sees all."""
+
+    axis: int
+    reason: str = "the places of several axes lie on one"
+
+
+class Unknown(NamedTuple):
+    """What is read of the axis follows no rule of this kind."""
+
+    reason: str
+
+
+ALL: Final = Everything()
+Sight: TypeAlias = Reading | Everything | Merged | Unknown
+"""What an output element sees of one axis of an input."""
+Sights: TypeAlias = tuple[Sight, ...]
+"""What an output element sees of one input, for each of its axes."""
+
+
+@lru_cache(maxsize=64)
+def same(rank: int) -> Sights:
+    """Each element sees the one at its own place; one object for each rank."""
+    return tuple(Reading(axis) for axis in range(rank))
+
+
+def alike(*inputs: Tensor) -> tuple[Sights, ...]:
+    """`same` for each of the inputs."""
+    return tuple(same(x.rank) for x in inputs)
+
+
+def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
+    """Each element sees the one at its own place, and of these axes all, or what `sight` is."""
+    changed = {axis % x.rank for axis in axes} if x.rank else set()
+    return tuple(sight if axis in changed else Reading(axis) for axis in range(x.rank))
+
+
+def channels_of(groups: Dim) -> Sight:
+    """What is seen of channels that are taken in so many groups."""
+    return ALL if groups == 1 else Unknown("each group sees channels of its own")
+
+
+def slid(x: Tensor, windows: Sequence[Window], channels: Sight | None = None) -> Sights:
+    """What windows on the last axes see; of the axis before them the same place, or what `channels` is."""
+    lead = x.rank - len(windows)
+    first = same(lead) if channels is None else but(x, lead - 1, sight=channels)[:lead]
+    return (*first, *(_through(window, lead + i) for i, window in enumerate(windows)))
+
+
+def _through(window: Window, axis: int) -> Reading:
+    taps = range(-window.before, window.extent - window.before, window.dilation)
+    return Reading(axis, (taps,), window.stride)
+
+
+def spread(axis: int, window: Window) -> Sight:
+    """What an element of a transposed convolution sees: input i reaches output s·i + d·t − p by its tap t."""
+    s = window.stride
+    return _too_long(s) or Reading(axis, tuple(_reached(window, phase) for phase in range(s)))
+
+
+def _reached(window: Window, phase: int) -> range:
+    """The elements of the input that reach the output element `phase`."""
+    k, s, p, d = window.kernel, window.stride, window.before, window.dilation
+    # s·i + d·t = phase + p has solutions where gcd(s, d) divides it: t in steps of s/gcd, i of d/gcd.
+    common = gcd(s, d)
+    quotient, rest = divmod(phase + p, common)
+    every = s // common
+    first = quotient * pow(d // common, -1, every) % every if every > 1 else 0
+    if rest or first >= k:
+        return range(0)
+    last = first + (k - 1 - first) // every * every
+    return range((phase + p - d * last) // s, (phase + p - d * first) // s + 1, d // common)
+
+
+def _too_long(pattern: int) -> Unknown | None:
+    if pattern > LONGEST_PATTERN:
+        return Unknown(f"what is seen repeats itself after {pattern:,} elements only")
+    return None
+
+
+def each(axis: int, times: int) -> Sight:
+    """Each element of the input stands so many times in a row."""
+    return _too_long(times) or Reading(axis, POINT * times)
+
+
+def shared(axis: int, n: Dim, m: Dim) -> Sight:
+    """What m windows side by side see of n elements: the i-th from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉ − 1."""
+    if m == 1:
+        return ALL
+    if n == m:
+        return Reading(axis)
+    if not (isinstance(n, int) and isinstance(m, int)):
+        return Unknown(f"where {m} windows on an axis of {n} begin differs from size to size")
+    # The pattern repeats after m/gcd windows, which are n/gcd elements.
+    common = gcd(n, m)
+    if too_long := _too_long(m // common):
+        return too_long
+    taps = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
+    return Reading(axis, tuple(taps), n // common)
+
+
+def repeated(x: Tensor, y: Tensor) -> Sights:
+    """What is seen of an input broadcast to `y`: axes are matched from the last one, 1 is repeated."""
+    lead = y.rank - x.rank
+    if x.shape == y.shape[lead:]:
+        return same(x.rank) if not lead else tuple(Reading(lead + i) for i in range(x.rank))
+    pairs = enumerate(zip(x.shape, y.shape[lead:], strict=True), start=lead)
+    return tuple(Reading(None, POINT, 0) if n == 1 != m else Reading(axis) for axis, (n, m) in pairs)
+
+
+def placed(axes: Iterable[int | None]) -> Sights:
+    """Each axis of the input as this axis of the output; None where it is gone, of its one element."""
+    return tuple(Reading(None, POINT, 0) if axis is None else Reading(axis) for axis in axes)
+
+
+def regrouped(old: Shape, new: Shape) -> Sights:
+    """What is seen of a tensor whose elements, in their order, have another shape.
+
+    Axes of the same size that only such axes come before, or only such axes after, are kept.
+    """
+    if old == new:
+        return same(len(old))
+    left = [axis for axis, n in enumerate(old) if n != 1]
+    made = [axis for axis, n in enumerate(new) if n != 1]
+    found: dict[int, Sight] = {}
+    for end in (0, -1):
+        while left and made and old[left[end]] == new[made[end]]:
+            found[left.pop(end)] = Reading(made.pop(end))
+    lost: Sight = Merged(made[0]) if len(made) == 1 else Unknown("its places are divided among other axes")
+    found |= dict.fromkeys(left, lost)
+    return tuple(found.get(axis, Reading(None, POINT, 0)) for axis in range(len(old)))
+
+
+def reduced(x: Tensor, gone: Iterable[int], keepdim: bool) -> Sights:
+    """What is seen of an input that these axes are summed up of."""
+    summed = set(gone)
+    axes = iter(range(x.rank))
+    kept = [next(axes) if keepdim or axis not in summed else None for axis in range(x.rank)]
+    return tuple(ALL if axis in summed else Reading(place) for axis, place in enumerate(kept))
+
+
+def measured(sights: Sights, x: Tensor, y: Tensor) -> Sights:
+    """The same, with what all elements of `y` together read of `x`, where sizes are numbers."""
+    return tuple(_measured(sight, n, y) for sight, n in zip(sights, x.shape, strict=True))
+
+
+def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
+    if not isinstance(sight, Reading):
+        return sight
+    m: Dim = 1 if sight.axis is None else y.shape[sight.axis]
+    if not (isinstance(n, int) and isinstance(m, int)):
+        return sight
+    if sight.taps == POINT and sight.shift == 1 and n == m:
+        return sight._replace(read=range(n))
+    first = _first(sight, n, m)
+    # Read from the end, the last place is the first.
+    last = _first(_mirrored(sight, n, m), n, m)
+    if first is None or last is None:
+        return Unknown("what is read at the ends of the axis takes too long to find")
+    return sight._replace(read=range(first, n - last))
+
+
+def _first(reading: Reading, n: int, m: int) -> int | None:
+    """The first of n places that any of m elements reads, n where all of these are padding.
+
+    None where too many elements in turn tell nothing of it.
+    """
+    found, count = n, len(reading.taps)
+    reaching = max((taps[-1] for taps in reading.taps if taps), default=-1)
+    turn = max(-(reaching // reading.shift), 0) if reading.shift else 0
+    for i in range(turn * count, m):
+        taps = reading.places(i)
+        found = min([found, *_inside(taps, n)[:1]])
+        if found == 0 or (taps and taps[0] >= found):
+            break
+        if i - turn * count > LONGEST_PATTERN:
+            return None
+    return found
+
+
+def _mirrored(reading: Reading, n: int, m: int) -> Reading:
+    """The same read from the end: element i is the i-th from the last, place j the j-th from the last."""
+    turns = tuple(reading.places(m - 1 - i) for i in range(len(reading.taps)))
+    return Reading(reading.axis, tuple(_turned(taps, n) for taps in turns), reading.shift)
+
+
+def _turned(taps: range, n: int) -> range:
+    return range(n - 1 - taps[-1], n - taps[0], taps.step) if taps else taps
+
+
+def _inside(taps: range, n: int) -> range:
+    """Those of the taps that are places of an axis of n."""
+    skipped = max(-(taps.start // taps.step), 0)
+    return range(taps.start + skipped * taps.step, min(taps.stop, n), taps.step)

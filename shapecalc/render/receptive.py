@@ -1,0 +1,106 @@
+"""`receptive`: what an output element of each layer sees of the network's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from shapecalc.analysis.receptive import Field, Receptive
+from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
+from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
+from shapecalc.render.show import heading
+from shapecalc.render.tree import label, leaves, outline
+from shapecalc.results import Node
+
+_MOST_REASONS = 3
+_REST = (STRIDE, START, Column("status", "Status"))
+_TREE = (Column("layer", "Layer"), Column("output", "Output shape", shape, spare=1), SIZE, *_REST)
+_FLAT = (Column("path", "Path"), Column("type", "Type"), SIZE, *_REST)
+_LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
+
+
+def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
+    if form == "json":
+        print_json(to_json(receptive, depth))
+        return
+    tree = receptive.analysis.tree
+    if form == "csv":
+        lines = [_line(receptive, node, node.path, node.type) for node in leaves(tree, depth)]
+        print_grid(Grid("", _FLAT, lines), form)
+        return
+    lines = [
+        _line(receptive, node, own + label(node), node.output.shape) for own, _, node in outline(tree, depth)
+    ]
+    print_grid(Grid(heading(receptive.analysis), _TREE, lines, list(notes(receptive))), form)
+
+
+def to_json(receptive: Receptive, depth: int | None) -> dict[str, Any]:
+    """The fields for programs; with a depth, those of the blocks down to there."""
+    result = receptive.to_dict()
+    if depth is not None:
+        nodes = leaves(receptive.analysis.tree, depth)
+        shown = [(node, field) for node in nodes if (field := field_of(receptive, node))]
+        result["layers"] = [{**field.to_dict(), "path": node.path} for node, field in shown]
+    return result
+
+
+def _line(receptive: Receptive, node: Node, *first: Any) -> Line:
+    field = field_of(receptive, node)
+    values = (sizes(field), strides(field), starts(field), field.status if field else None)
+    return Line((*first, *values), strong=bool(node.children))
+
+
+def notes(receptive: Receptive) -> Iterator[str]:
+    """The field of the output, the first layer that sees past the border, and what the numbers are of."""
+    space = extent(receptive.space)
+    seen = dict.fromkeys(_seen(field, space) for field in receptive.outputs)
+    yield from (f"Output      {text}" for text in seen)
+    if all(isinstance(n, int) for n in receptive.space):
+        yield from _border(receptive, space)
+    letters = _LETTERS.get(len(receptive.space), "the spatial axes")
+    which = "the input" if len(receptive.analysis.inputs) == 1 else f"the input {receptive.input}"
+    yield f"Unit        elements of {which}, {letters}; a start below 0 lies in the padding"
+    if any(axis and axis.pattern for field in receptive.fields for axis in field.axes):
+        yield "Pattern     neighbours see differently: start is element 0's, JSON has all"
+    yield from _reasons(receptive)
+
+
+def _seen(field: Field, space: str) -> str:
+    """What an element of an output sees of an input of that size."""
+    if field.reason is not None:
+        return "undefined, for the reason below"
+    size = extent(sizes(field))
+    if not field.whole:
+        return f"sees {size} of {space} elements, in steps of {extent(strides(field))}"
+    if size == space:
+        return f"sees the whole input, {space} elements"
+    return f"sees {size} of {space} elements, all that any window reads"
+
+
+def _border(receptive: Receptive, space: str) -> Iterator[str]:
+    past = receptive.past_border
+    if past:
+        yield f"Past border {past.row.path}"
+        size = extent(sizes(past))
+        yield f"            sees {size} elements around its centre, the input has {space}"
+    else:
+        known = all(field.reason is None for field in receptive.fields)
+        yield f"Past border no layer's centre sees past it{'' if known else ', where its field is known'}"
+
+
+def _reasons(receptive: Receptive) -> Iterator[str]:
+    """Why fields are undefined, each reason where it comes up first."""
+    found: dict[str, str] = {}
+    for field in receptive.fields:
+        if field.reason is not None:
+            found.setdefault(field.reason, field.row.path)
+    for number, (reason, path) in enumerate(found.items()):
+        head = "Undefined   " if number == 0 else "            "
+        if number == _MOST_REASONS:
+            yield f"{head}and for {len(found) - number} more reasons, in JSON"
+            return
+        if len(head) + len(path) + len(reason) + 2 > DEFAULT_WIDTH:
+            yield f"{head}{path}:"
+            yield f"            {reason}"
+        else:
+            yield f"{head}{path}: {reason}"
