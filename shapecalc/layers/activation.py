@@ -9,6 +9,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_axis, check_floating, check_numbers, example
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
+from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
@@ -23,18 +24,21 @@ class OfNumbers(Layer, abstract=True):
 class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
+    each = Operations(compare=1)
     inplace = Flag(False)
 
 
 class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
+    each = Operations(compare=2)
     inplace = Flag(False)
 
 
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
+    each = Operations(compare=1)
     threshold = Real()
     value = Real()
     inplace = Flag(False)
@@ -49,6 +53,7 @@ class Threshold(OfNumbers):
 class Hardtanh(OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
 
+    each = Operations(compare=2)
     min_val = Real(-1.0)
     max_val = Real(1.0)
     inplace = Flag(False)
@@ -80,13 +85,19 @@ class ToFloating(Layer, abstract=True):
 class Sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.nn.Sigmoid."""
 
+    each = Operations(add=1, divide=1, exp=1)
+
 
 class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
 
+    each = Operations(exp=1)
+
 
 class Softsign(ToFloating):
     """x / (1 + |x|). Source: torch.nn.Softsign."""
+
+    each = Operations(add=1, divide=1)
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -95,6 +106,8 @@ class Softsign(ToFloating):
 
 class Tanhshrink(ToFloating):
     """x − tanh(x). Source: torch.nn.Tanhshrink."""
+
+    each = Operations(add=1, exp=1)
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -119,16 +132,20 @@ class OfFloating(Layer, abstract=True):
 class Hardsigmoid(OfFloating):
     """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
 
+    each = Operations(add=1, compare=2, divide=1)
     inplace = Flag(False)
 
 
 class LogSigmoid(OfFloating):
     """log(1 / (1 + exp(−x))). Source: torch.nn.LogSigmoid."""
 
+    each = Operations(add=1, divide=1, exp=2)
+
 
 class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
 
+    each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
     beta = Real(1.0)
     threshold = Real(20.0)
 
@@ -136,6 +153,7 @@ class Softplus(OfFloating):
 class Hardshrink(OfFloating):
     """x, and 0 between −lambd and lambd. Source: torch.nn.Hardshrink."""
 
+    each = Operations(compare=2)
     narrow = True
     lambd = Real(0.5)
 
@@ -143,6 +161,7 @@ class Hardshrink(OfFloating):
 class Softshrink(OfFloating):
     """x moved towards 0 by `lambd`, and 0 between −lambd and lambd. Source: torch.nn.Softshrink."""
 
+    each = Operations(add=1, compare=2)
     narrow = True
     lambd = Real(0.5, low=0)
 
@@ -150,6 +169,7 @@ class Softshrink(OfFloating):
 class LeakyReLU(OfFloating):
     """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
 
+    each = Operations(mul=1, compare=1)
     negative_slope = Real(0.01)
     inplace = Flag(False)
 
@@ -160,6 +180,7 @@ class RReLU(OfFloating):
     Source: Xu et al. 2015, arXiv:1505.00853.
     """
 
+    each = Operations(mul=1, compare=1)
     lower = Real(1 / 8)
     upper = Real(1 / 3)
     inplace = Flag(False)
@@ -174,6 +195,7 @@ class RReLU(OfFloating):
 class ELU(OfFloating):
     """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
 
+    each = Operations(add=1, mul=1, compare=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -181,6 +203,7 @@ class ELU(OfFloating):
 class CELU(OfFloating):
     """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
 
+    each = Operations(add=2, mul=1, compare=2, divide=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -200,6 +223,7 @@ class CELU(OfFloating):
 class SELU(OfFloating):
     """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
 
+    each = Operations(add=1, mul=2, compare=1, exp=1)
     inplace = Flag(False)
 
 
@@ -208,22 +232,33 @@ class GELU(OfFloating):
 
     approximate = Choice("none", "tanh")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return gelu_of_one(self.approximate) * y.elements
+
+
+def gelu_of_one(approximate: str) -> Operations:
+    """x/2 · (1 + erf(x/√2)), or x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), in products alone."""
+    return Operations(add=2, mul=6, exp=1) if approximate == "tanh" else Operations(add=1, mul=3, exp=1)
+
 
 class SiLU(OfFloating):
     """x / (1 + exp(−x)). Source: Elfwing, Uchibe & Doya 2017, arXiv:1702.03118."""
 
+    each = Operations(add=1, divide=1, exp=1)
     inplace = Flag(False)
 
 
 class Mish(OfFloating):
     """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
 
+    each = Operations(add=1, mul=1, exp=3)
     inplace = Flag(False)
 
 
 class Hardswish(OfFloating):
     """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
 
+    each = Operations(add=1, mul=1, compare=2, divide=1)
     inplace = Flag(False)
 
 
@@ -233,6 +268,7 @@ class PReLU(Layer):
     Source: He et al. 2015, arXiv:1502.01852; torch.nn.PReLU.
     """
 
+    each = LeakyReLU.each
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -260,6 +296,7 @@ class GLU(Layer):
     (*, n, *) → (*, n/2, *). Source: Dauphin et al. 2016, arXiv:1612.08083; torch.nn.GLU.
     """
 
+    each = Sigmoid.each + Operations(mul=1)
     dim = Axis(-1)
 
     def output(self, x: Tensor) -> Tensor:

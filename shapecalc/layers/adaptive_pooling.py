@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import with_indices
+from shapecalc.operations import Operations, averaged
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, product
+
+_MOST_WINDOWS = 100_000
 
 
 class AdaptivePool(Layer, abstract=True):
@@ -21,10 +25,25 @@ class AdaptivePool(Layer, abstract=True):
         sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
+    def read(self, x: Tensor) -> Dim:
+        """The elements of all windows together; one of several windows counts in each of them."""
+        axes = zip(self.output_size, x.shape[-self.axes :], strict=True)
+        return product((*x.shape[: -self.axes], *(_read(n, n if m is None else m) for m, n in axes)))
+
     def remark(self, x: Tensor) -> str | None:
         """The extents of the windows, which may differ from each other."""
         spans = {_spans(n, m) for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True) if m}
         return f"each window reads {' or '.join(sorted(spans))} elements of an axis" if spans else None
+
+
+def _read(n: Dim, m: Dim) -> Dim:
+    """The elements that m windows on an axis of n read together."""
+    if m in (1, n):
+        return n
+    assert isinstance(m, int)  # only an axis that stays as it is has a formula for its windows
+    if m > _MOST_WINDOWS:
+        raise ArchitectureError(f"{m} windows of different sizes are not added up")
+    return sum([-(-(i + 1) * n // m) - i * n // m for i in range(m)])
 
 
 def _spans(n: Dim, m: int) -> str:
@@ -42,6 +61,9 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return self.adapt(x)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(self.read(x), y.elements)
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -82,6 +104,9 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
 
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(self.adapt(x), self.return_indices)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=self.read(x) - y.elements)
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):

@@ -8,6 +8,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine
+from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -18,6 +19,7 @@ class sub(Layer):
     """
 
     function = "sub"
+    each = Operations(add=1)
     branching = True
     example = example((2, 8, 4), (2, 1, 4))
 
@@ -33,6 +35,7 @@ class div(Layer):
     """
 
     function = "div"
+    each = Operations(divide=1)
     branching = True
     rounding_mode = Choice("trunc", "floor", optional=True)
     example = example((2, 8, 4), (2, 1, 4))

@@ -13,6 +13,7 @@ from shapecalc.layers.base import Layer, Weight, Weights, check_floating, exampl
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
@@ -113,6 +114,20 @@ class MultiheadAttention(Layer):
         pairs = 2 * queries.length * (keys.length + self.more_keys)
         return queries.samples * size * (maps + pairs)
 
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
+        """Those of the heads, and the mean of their weights."""
+        queries, keys, _ = self.sequences(*inputs)
+        weights = queries.samples * queries.length * (keys.length + self.more_keys)
+        return self.in_heads(*inputs) + averaged(self.num_heads * weights, weights)
+
+    def in_heads(self, *inputs: Tensor) -> Operations:
+        """The biases of the four maps, and the softmax of scores / √E."""
+        queries, keys, _ = self.sequences(*inputs)
+        mapped = queries.samples * queries.features * 2 * (queries.length + keys.length)
+        rows = queries.samples * self.num_heads * queries.length
+        scores = rows * (keys.length + self.more_keys)
+        return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
+
 
 class scaled_dot_product_attention(Layer):
     """softmax(Q·Kᵀ / √E)·V, each branch a tensor: (…, T, E), (…, S, E) and (…, S, E_v) → (…, T, E_v).
@@ -167,3 +182,7 @@ class scaled_dot_product_attention(Layer):
         """Each query with each key, over their features, and each element out over all values."""
         scores = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         return scores * query.shape[-1] + y.elements * key.shape[-2]
+
+    def ops(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Operations:
+        rows = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2]
+        return Operations(divide=rows * key.shape[-2]) + shares(rows * key.shape[-2], rows)

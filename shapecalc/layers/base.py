@@ -10,6 +10,7 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
         def output(self, x): ...            # the tensor or tensors out
         def weights(self, x): ...           # name → Weight of what it owns
         def macs(self, x, y): ...           # multiply-accumulates
+        def ops(self, x, y): ...            # operations beside these
 
 Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
 (`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
@@ -27,6 +28,7 @@ from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
+from shapecalc.operations import NOTHING, Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
@@ -79,6 +81,13 @@ class Figures(NamedTuple):
     """What the sizes must satisfy where they are formulas."""
 
 
+class Costs(NamedTuple):
+    """What a layer's work on given inputs comes to."""
+
+    ops: Operations | Unknown
+    taps: Dim | Unknown
+
+
 class Layer:
     """One layer with its arguments; see the module's text for what a type declares."""
 
@@ -96,6 +105,8 @@ class Layer:
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
+    each: ClassVar[Operations | None] = None
+    """The operations for each element of the output, of a type that has as many for all of them."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -128,6 +139,7 @@ class Layer:
             raise self.unknown_argument(name)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
+        self._costs: dict[tuple[Tensor, ...], Costs] = {}
         with collecting() as self._conditions:
             for name, field in self.fields.items():
                 value = arguments.get(name, field.default)
@@ -187,7 +199,7 @@ class Layer:
     def check(self) -> None:
         """Refuse arguments that contradict each other; types with such arguments override it."""
 
-    # The three rules. Each takes one tensor for each input, so a subclass writes `output(self, x)`, or
+    # The rules. Each takes one tensor for each input, so a subclass writes `output(self, x)`, or
     # `output(self, x, h=None)` where an input may be left out, or `output(self, *xs)`.
 
     def output(self, *inputs: Any, **_: Any) -> Tensor | tuple[Tensor, ...]:
@@ -204,6 +216,18 @@ class Layer:
         Exactly the products that torch's FlopCounterMode counts, where it is not blind: 2 · MACs its FLOPs.
         """
         return 0
+
+    def ops(self, *inputs: Any, **output: Any) -> Operations | None:
+        """The operations beside the multiply-accumulates, given the inputs and `y`, the first output.
+
+        By the rules of `shapecalc.operations`; by default `each`, and where there is none, not known.
+        """
+        y: Tensor = output["y"]
+        return None if self.each is None else self.each * y.elements
+
+    def taps(self, *inputs: Any, **output: Any) -> Dim:
+        """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
+        return self.macs(*inputs, **output)
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.
@@ -269,6 +293,28 @@ class Layer:
             known = self._known[inputs] = self._apply(inputs)
         return known
 
+    def costs(self, inputs: tuple[Tensor, ...]) -> Costs:
+        """What `figures` leaves for when it is asked for; kept as well."""
+        known = self._costs.get(inputs)
+        if known is None:
+            if len(self._costs) >= _MOST_KNOWN:
+                self._costs.clear()
+            known = self._costs[inputs] = self._costs_of(inputs)
+        return known
+
+    def _costs_of(self, inputs: tuple[Tensor, ...]) -> Costs:
+        y = self.figures(inputs).outputs[0]
+        with collecting():  # what has to hold was recorded with the figures
+            try:
+                ops: Operations | Unknown | None = self.ops(*inputs, y=y)
+            except ArchitectureError as error:
+                ops = Unknown(error.message)
+            try:
+                taps: Dim | Unknown = self.taps(*inputs, y=y)
+            except ArchitectureError as error:
+                taps = Unknown(error.message)
+        return Costs(ops or Unknown(f"no count of the operations of {self.type} is declared"), taps)
+
     def _apply(self, inputs: tuple[Tensor, ...]) -> Figures:
         fewest, most = self.inputs_range
         if not fewest <= len(inputs) <= most:
@@ -301,6 +347,12 @@ class Elementwise(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return x
+
+
+class Rearranging(Layer, abstract=True):
+    """A type that moves, copies, repeats or looks up elements, and computes nothing."""
+
+    each = NOTHING
 
 
 def check_rank(x: Tensor, *ranks: int, hint: str | None = None) -> None:

@@ -6,6 +6,7 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, Window, check_multiple, product
 
@@ -106,6 +107,18 @@ class Convolution(Layer, abstract=True):
         """Once per output element: a kernel's worth of products in each input channel of its group."""
         channels = x.shape[-self.axes - 1]
         return y.elements * (channels // self.groups) * product(self.kernel_size)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
+
+    def taps(self, x: Tensor, y: Tensor) -> Dim:
+        """The products of what a window reads inside of the input; other padding than zeros is all read."""
+        if self.padding_mode != "zeros":
+            return self.macs(x, y)
+        *batch, channels = x.shape[: -self.axes]
+        axes = zip(self.window, x.shape[-self.axes :], strict=True)
+        read = [window.taps(n) for window, n in axes]
+        return product((*batch, self.out_channels, channels // self.groups, *read))
 
 
 class Conv1d(Convolution):

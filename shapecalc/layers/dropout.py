@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.operations import NOTHING
 from shapecalc.tensors import Tensor
 
 
 class DropoutLayer(Elementwise, abstract=True):
     """What dropouts have in common. In evaluation each is the identity."""
 
+    each = NOTHING
     p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
+from shapecalc.layers.activation import (
+    OfFloating,
+    OfNumbers,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+    ToFloating,
+    gelu_of_one,
+)
 from shapecalc.layers.base import Elementwise, Layer, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
+from shapecalc.layers.softmax import log_shares, rows
+from shapecalc.operations import NOTHING, Operations, shares
 from shapecalc.tensors import Tensor
 
 
@@ -14,18 +25,21 @@ class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
     function = "relu"
+    each = ReLU.each
 
 
 class sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.sigmoid."""
 
     function = "sigmoid"
+    each = Sigmoid.each
 
 
 class tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.tanh."""
 
     function = "tanh"
+    each = Tanh.each
 
 
 class gelu(OfFloating):
@@ -34,11 +48,15 @@ class gelu(OfFloating):
     function = "nn.functional.gelu"
     approximate = Choice("none", "tanh")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return gelu_of_one(self.approximate) * y.elements
+
 
 class silu(OfFloating):
     """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
 
     function = "nn.functional.silu"
+    each = SiLU.each
 
 
 class AlongAxis(Layer, abstract=True):
@@ -58,6 +76,9 @@ class softmax(AlongAxis):
     function = "softmax"
     example = example((2, 10), dim=-1)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, rows(x, self.dim))
+
 
 class log_softmax(AlongAxis):
     """The logarithm of softmax along `dim`. Source: torch.log_softmax."""
@@ -65,11 +86,15 @@ class log_softmax(AlongAxis):
     function = "log_softmax"
     example = example((2, 10), dim=-1)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return log_shares(x.elements, rows(x, self.dim))
+
 
 class dropout(Elementwise):
     """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
 
     function = "nn.functional.dropout"
+    each = NOTHING
     p = Real(0.5, low=0, high=1)
 
     def keywords(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
+from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least
 
@@ -41,6 +42,11 @@ class Table(Layer, abstract=True):
                     argument="padding_idx",
                 )
 
+    @property
+    def rescales(self) -> bool:
+        """Whether rows are made shorter, which depends on their values."""
+        return self.max_norm is not None
+
     def weights(self, x: Tensor, *_: Tensor) -> Weights:
         return {"weight": Weight((self.num_embeddings, self.embedding_dim))}
 
@@ -56,6 +62,9 @@ class Embedding(Table):
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x, "an input")
         return Tensor((*x.shape, self.embedding_dim))
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        return None if self.rescales else NOTHING
 
 
 class EmbeddingBag(Table):
@@ -89,6 +98,15 @@ class EmbeddingBag(Table):
                 f"an input of 1 axis needs offsets as a second input, and one of 2 axes takes none ({x})"
             )
         return Tensor((bags, self.embedding_dim))
+
+    def ops(self, x: Tensor, offsets: Tensor | None = None, *, y: Tensor) -> Operations | None:
+        """Of bags that are rows of the input, all of whose elements count."""
+        if offsets is not None or self.rescales or "padding_idx" in self.given:
+            return None
+        elements = x.elements * self.embedding_dim
+        if self.mode == "max":
+            return Operations(compare=elements - y.elements)
+        return averaged(elements, y.elements) if self.mode == "mean" else summed(elements, y.elements)
 
     def bags(self, offsets: Tensor) -> Dim:
         """How many bags there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, check_floating, check_least_rank, check_rank, example
+from shapecalc.layers.base import Layer, Rearranging, check_floating, check_least_rank, check_rank, example
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
@@ -25,7 +25,7 @@ def check_blocks(x: Tensor) -> None:
         check_floating(x)
 
 
-class Unfold(Layer):
+class Unfold(Rearranging):
     """Each window of an image becomes a column.
 
     (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
@@ -93,7 +93,7 @@ class Fold(Layer):
         return Tensor((*batch, channels // elements, *self.output_size), x.dtype)
 
 
-class PixelShuffle(Layer):
+class PixelShuffle(Rearranging):
     """Channels become pixels: each r·r of them one of r times the height and width.
 
     (*, C·r·r, H, W) → (*, C, H·r, W·r) with r = upscale_factor.
@@ -118,7 +118,7 @@ class PixelShuffle(Layer):
         return Tensor((*batch, channels // (r * r), height * r, width * r), x.dtype)
 
 
-class PixelUnshuffle(Layer):
+class PixelUnshuffle(Rearranging):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
 
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
@@ -138,7 +138,7 @@ class PixelUnshuffle(Layer):
         return Tensor((*batch, channels * r * r, height // r, width // r), x.dtype)
 
 
-class ChannelShuffle(Layer):
+class ChannelShuffle(Rearranging):
     """The channels in another order: the first of each group, the second of each, and so on.
 
     Source: Zhang et al. 2017, arXiv:1707.01083; torch.nn.ChannelShuffle.

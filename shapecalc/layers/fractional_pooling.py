@@ -8,8 +8,9 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import with_indices
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_at_least
+from shapecalc.tensors import Tensor, check_at_least, product
 
 
 class FractionalMaxPool(Layer, abstract=True):
@@ -44,6 +45,9 @@ class FractionalMaxPool(Layer, abstract=True):
             message = f"{m} windows of {k} need an input of {{1}}, not {{0}}"
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
         return with_indices(Tensor((*x.shape[: -self.axes], *sizes), x.dtype), self.return_indices)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
     def remark(self, x: Tensor) -> str | None:
         """How a ratio became sizes."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import accumulate
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
+from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
 
@@ -29,6 +31,12 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
             raise ArchitectureError(message, hint=hint)
 
 
+def made(xs: tuple[Tensor, ...]) -> Dim:
+    """The elements of all results, where the first two tensors are joined, then each next one to these."""
+    _, *results = accumulate(xs, combine)
+    return sum([y.elements for y in results])
+
+
 class add(Layer):
     """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
 
@@ -38,6 +46,9 @@ class add(Layer):
 
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
+
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        return Operations(add=made(xs))
 
 
 class mul(Layer):
@@ -50,8 +61,11 @@ class mul(Layer):
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
 
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        return Operations(mul=made(xs))
 
-class concat(Layer):
+
+class concat(Rearranging):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
     function = "concat"
@@ -74,7 +88,7 @@ class concat(Layer):
         return (xs,)
 
 
-class stack(Layer):
+class stack(Rearranging):
     """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
 
     function = "stack"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_least_rank, example
 from shapecalc.layers.fields import Flag, Inferred, Size
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal
 
@@ -30,6 +31,9 @@ class Linear(Layer):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """One dot product over the input features for each output element."""
         return y.elements * x.shape[-1]
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
 
 
 class Bilinear(Layer):
@@ -64,3 +68,7 @@ class Bilinear(Layer):
     def macs(self, first: Tensor, second: Tensor, y: Tensor) -> Dim:
         """Each pair of elements of the two inputs for each output element."""
         return y.elements * first.shape[-1] * second.shape[-1]
+
+    def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
+        """The products of the pairs, and the biases."""
+        return Operations(mul=first.elements * second.shape[-1], add=y.elements if self.bias else 0)

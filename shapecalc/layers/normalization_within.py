@@ -15,8 +15,10 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
+from shapecalc.layers.normalization import learned
+from shapecalc.operations import Operations, averaged, scaled_down, standardised
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Shape, Tensor
+from shapecalc.tensors import Shape, Tensor, product
 
 
 class TrailingNorm(Layer, abstract=True):
@@ -44,6 +46,10 @@ class TrailingNorm(Layer, abstract=True):
             )
         return found
 
+    def positions(self, x: Tensor) -> Dim:
+        """How many normalisations there are."""
+        return product(x.shape[: x.rank - len(self.normalized(x))])
+
 
 class LayerNorm(TrailingNorm):
     """Each position to zero mean and unit variance over the last axes.
@@ -64,6 +70,10 @@ class LayerNorm(TrailingNorm):
         names = ("weight", "bias") if self.bias else ("weight",)
         return {name: Weight(self.normalized(x)) for name in names} if self.elementwise_affine else {}
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """(x − mean) / √(variance + ε) · weight + bias."""
+        return learned(x.elements, self.weights(x)) + standardised(x.elements, self.positions(x))
+
 
 class RMSNorm(TrailingNorm):
     """Each position to a root mean square of 1 over the last axes.
@@ -81,6 +91,12 @@ class RMSNorm(TrailingNorm):
 
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight(self.normalized(x))} if self.elementwise_affine else {}
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """x / √(the mean of x² + ε) · weight."""
+        positions = self.positions(x)
+        mean_square = Operations(mul=x.elements) + averaged(x.elements, positions)
+        return learned(x.elements, self.weights(x)) + mean_square + scaled_down(x.elements, positions)
 
 
 class LocalResponseNorm(Layer):
@@ -107,6 +123,14 @@ class LocalResponseNorm(Layer):
         check_floating(x)
         return x
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return response_of_one(self.size) * x.elements
+
+
+def response_of_one(size: Dim) -> Operations:
+    """x / (k + alpha · m)^beta, m the mean of the squares of so many channels."""
+    return Operations(mul=1) + averaged(size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
+
 
 class CrossMapLRN2d(Elementwise):
     """LocalResponseNorm of (N, C, H, W), as Caffe has it. Source: torch.nn.CrossMapLRN2d."""
@@ -121,3 +145,6 @@ class CrossMapLRN2d(Elementwise):
         check_rank(x, 4)
         check_floating(x)
         return x
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return response_of_one(self.size) * x.elements

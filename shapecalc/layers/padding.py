@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_least_rank, check_rank, example
+from shapecalc.layers.base import Rearranging, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.symbolic import Dim
@@ -62,7 +62,7 @@ def check_mode(x: Tensor, axes: int, mode: str) -> None:
         raise ArchitectureError(f"mode {mode} needs numbers, not bool")
 
 
-class Pad(Layer, abstract=True):
+class Pad(Rearranging, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
     An axis of n becomes one of before + n + after; a negative number cuts off.
@@ -88,7 +88,7 @@ class ConstantPad(Pad, abstract=True):
         return y
 
 
-class pad(Layer):
+class pad(Rearranging):
     """The last axes longer by what `pad` adds at both ends, or shorter where that is negative.
 
     Source: torch.nn.functional.pad.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
-from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least
+from shapecalc.operations import Operations, averaged
+from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, product
 
 
 def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
@@ -66,6 +67,9 @@ class MaxPool(Layer, abstract=True):
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(slide(x, self.window), self.return_indices)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
+
 
 class MaxPool1d(MaxPool):
     """The maximum of each window: (N, C, L) → (N, C, L') as in MaxPool2d. Source: torch.nn.MaxPool1d."""
@@ -114,6 +118,9 @@ class AvgPool(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return slide(x, self.window)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(y.elements * product(self.kernel_size), y.elements)
 
 
 class AvgPool1d(AvgPool):

@@ -9,7 +9,8 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
-from shapecalc.tensors import Tensor, Window, is_floating
+from shapecalc.operations import Operations, summed
+from shapecalc.tensors import Tensor, Window, is_floating, product
 
 
 class LPPool(Layer, abstract=True):
@@ -33,6 +34,11 @@ class LPPool(Layer, abstract=True):
                 )
         # A power makes floating-point numbers of integers.
         return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """A power of each element of a window, their sum, and its root."""
+        elements = y.elements * product(tuple(window.kernel for window in self.window))
+        return Operations(exp=elements + y.elements) + summed(elements, y.elements)
 
 
 class LPPool1d(LPPool):

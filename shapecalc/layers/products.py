@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
 
@@ -23,6 +24,7 @@ class matmul(Layer):
     """
 
     function = "matmul"
+    each = NOTHING
     branching = True
     example = example((2, 4, 16, 8), (2, 4, 8, 16))
 
@@ -60,6 +62,7 @@ class bmm(Layer):
     """
 
     function = "bmm"
+    each = NOTHING
     branching = True
     example = example((8, 16, 4), (8, 4, 16))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Elementwise, Layer, check_axes, check_axis, check_new_axis, example
+from shapecalc.layers.base import Elementwise, Rearranging, check_axes, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
+from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
@@ -14,8 +15,10 @@ from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, produc
 class Identity(Elementwise):
     """The input itself. Source: torch.nn.Identity."""
 
+    each = NOTHING
 
-class Flatten(Layer):
+
+class Flatten(Rearranging):
     """The axes from start_dim to end_dim become one. Source: torch.nn.Flatten."""
 
     start_dim = Axis(1)
@@ -26,7 +29,7 @@ class Flatten(Layer):
         return flattened(x, self.start_dim, self.end_dim)
 
 
-class flatten(Layer):
+class flatten(Rearranging):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
 
     function = "flatten"
@@ -60,7 +63,7 @@ def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
     return tuple(elements // known if size == -1 else size for size in sizes)
 
 
-class Unflatten(Layer):
+class Unflatten(Rearranging):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
     dim = Axis()
@@ -71,7 +74,7 @@ class Unflatten(Layer):
         return unflattened(x, self.dim, self.unflattened_size)
 
 
-class unflatten(Layer):
+class unflatten(Rearranging):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
     function = "unflatten"
@@ -90,7 +93,7 @@ def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
     return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
 
 
-class reshape(Layer):
+class reshape(Rearranging):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
     function = "reshape"
@@ -101,7 +104,7 @@ class reshape(Layer):
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
 
 
-class view(Layer):
+class view(Rearranging):
     """All elements in another shape, of which one size may be −1, without a copy.
 
     torch refuses it where the strides need a copy, as after a permute; no shape tells, so `verify` does,
@@ -122,7 +125,7 @@ class view(Layer):
         return {}
 
 
-class permute(Layer):
+class permute(Rearranging):
     """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
 
     function = "permute"
@@ -140,7 +143,7 @@ class permute(Layer):
         return Tensor(tuple(x.shape[axis] for axis in order), x.dtype)
 
 
-class transpose(Layer):
+class transpose(Rearranging):
     """Two axes change places. Source: torch.transpose."""
 
     function = "transpose"
@@ -155,7 +158,7 @@ class transpose(Layer):
         return Tensor(tuple(x.shape[other.get(axis, axis)] for axis in range(x.rank)), x.dtype)
 
 
-class squeeze(Layer):
+class squeeze(Rearranging):
     """Axes of 1 go: those of `dim`, or all of them. An axis of another size stays. Source: torch.squeeze."""
 
     function = "squeeze"
@@ -183,7 +186,7 @@ class squeeze(Layer):
         return {} if self.dim is None else {"dim": self.dim}
 
 
-class unsqueeze(Layer):
+class unsqueeze(Rearranging):
     """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
 
     function = "unsqueeze"
@@ -195,7 +198,7 @@ class unsqueeze(Layer):
         return Tensor((*x.shape[:axis], 1, *x.shape[axis:]), x.dtype)
 
 
-class roll(Layer):
+class roll(Rearranging):
     """Elements moved along `dims` by `shifts`, those beyond the end back at the start.
 
     Without `dims` all elements are moved as if in one row. Source: torch.roll; in windows of attention

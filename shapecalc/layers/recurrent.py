@@ -13,6 +13,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
 from shapecalc.layers.sequences import layer_count, sequence
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal, product
 
@@ -40,6 +41,31 @@ def check_both(h: Tensor | None, c: Tensor | None) -> None:
     """Refuse the one state without the other."""
     if h is not None and c is None:
         raise ArchitectureError("2 inputs: the states h and c are given together, or both left out")
+
+
+_SIGMOID = Operations(add=1, divide=1, exp=1)
+_FUNCTION = Operations(exp=1)  # tanh
+
+
+def gate(bias: bool) -> Operations:
+    """W_ih·x + b_ih + W_hh·h + b_hh, for one row of the matrices."""
+    return Operations(add=3 if bias else 1)
+
+
+def rnn_step(layer: RNN | RNNCell) -> Operations:
+    """tanh or relu of the gate."""
+    return gate(layer.bias) + (_FUNCTION if layer.nonlinearity == "tanh" else Operations(compare=1))
+
+
+def gru_step(layer: GRU | GRUCell) -> Operations:
+    """r, z = σ(…), n = tanh(W·x + b + r·(W·h + b)), h' = (1 − z)·n + z·h."""
+    return gate(layer.bias) * 3 + _SIGMOID * 2 + Operations(mul=1) + _FUNCTION + Operations(add=2, mul=2)
+
+
+def lstm_step(layer: LSTM | LSTMCell) -> Operations:
+    """i, f, o = σ(…), g = tanh(…), c' = f·c + i·g, h' = o·tanh(c')."""
+    cell = Operations(add=1, mul=2) + _FUNCTION + Operations(mul=1)
+    return gate(layer.bias) * 4 + _SIGMOID * 3 + _FUNCTION + cell
 
 
 class Recurrent(Layer, abstract=True):
@@ -103,6 +129,15 @@ class Recurrent(Layer, abstract=True):
         matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
+    def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
+        """Those of a step for each unit of each layer and direction."""
+        units = self.num_layers * len(self.directions) * self.hidden_size
+        return self.step() * (product(x.shape[:-1]) * units)
+
+    def step(self) -> Operations:
+        """What one unit computes of its gates in one step."""
+        raise NotImplementedError
+
 
 class RNN(Recurrent):
     """h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh) at each step, or with relu in place of tanh.
@@ -118,6 +153,9 @@ class RNN(Recurrent):
     bidirectional = Recurrent.bidirectional
     example = example((7, 2, 16), hidden_size=32)
 
+    def step(self) -> Operations:
+        return rnn_step(self)
+
 
 class GRU(Recurrent):
     """A gated recurrent unit: a reset gate, an update gate, and a candidate for the next state.
@@ -127,6 +165,9 @@ class GRU(Recurrent):
 
     gates = 3
     example = example((7, 2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return gru_step(self)
 
 
 class LSTM(Recurrent):
@@ -169,6 +210,9 @@ class LSTM(Recurrent):
     def feed(self, x: object, *states: object) -> tuple[object, ...]:
         return (x, states[:2], *states[2:]) if states else (x,)
 
+    def step(self) -> Operations:
+        return lstm_step(self)
+
 
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
@@ -196,6 +240,13 @@ class RecurrentCell(Layer, abstract=True):
         """Both matrices once for each sample."""
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
 
+    def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
+        return self.step() * y.elements
+
+    def step(self) -> Operations:
+        """What one unit computes of its gates."""
+        raise NotImplementedError
+
 
 class RNNCell(RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
@@ -204,12 +255,18 @@ class RNNCell(RecurrentCell):
     nonlinearity = Choice("tanh", "relu")
     example = example((2, 16), hidden_size=32)
 
+    def step(self) -> Operations:
+        return rnn_step(self)
+
 
 class GRUCell(RecurrentCell):
     """One step of a GRU. Source: torch.nn.GRUCell."""
 
     gates = 3
     example = example((2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return gru_step(self)
 
 
 class LSTMCell(RecurrentCell):
@@ -228,3 +285,6 @@ class LSTMCell(RecurrentCell):
 
     def feed(self, x: object, *states: object) -> tuple[object, ...]:
         return (x, states[:2], *states[2:]) if states else (x,)
+
+    def step(self) -> Operations:
+        return lstm_step(self)

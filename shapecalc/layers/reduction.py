@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Layer, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
+from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
@@ -30,6 +31,9 @@ class mean(Reduction):
         check_floating(x)
         return Tensor(self.reduced(x), x.dtype)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(x.elements, y.elements)
+
 
 class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python's
     """The sum along the axes `dim`, of all elements unless written; of whole numbers it is int64.
@@ -42,6 +46,9 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
     def output(self, x: Tensor) -> Tensor:
         return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return summed(x.elements, y.elements)
+
 
 class amax(Reduction):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
@@ -51,6 +58,9 @@ class amax(Reduction):
     def output(self, x: Tensor) -> Tensor:
         return Tensor(self.reduced(x), x.dtype)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)
+
 
 class amin(Reduction):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
@@ -59,3 +69,6 @@ class amin(Reduction):
 
     def output(self, x: Tensor) -> Tensor:
         return Tensor(self.reduced(x), x.dtype)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)

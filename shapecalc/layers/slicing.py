@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, example
+from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.symbolic import Dim, Expr, least
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
@@ -38,7 +38,7 @@ def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
     )
 
 
-class split(Layer):
+class split(Rearranging):
     """Parts along `dim`: of one size, the last one maybe smaller, or of the sizes listed.
 
     n elements make ⌈n/size⌉ parts. Source: torch.split.
@@ -69,7 +69,7 @@ class split(Layer):
         return tuple(with_size(x, axis, size) for size in sizes)
 
 
-class chunk(Layer):
+class chunk(Rearranging):
     """About equal parts along `dim`: each has ⌈n/chunks⌉ of n elements, the last one what is left.
 
     There may be fewer than `chunks`: 9 elements in 6 chunks are 5, of 2, 2, 2, 2 and 1. Source: torch.chunk.
@@ -97,7 +97,7 @@ class chunk(Layer):
         no_count(x, axis, "chunks", self.chunks)
 
 
-class narrow(Layer):
+class narrow(Rearranging):
     """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
 
     function = "narrow"
@@ -121,7 +121,7 @@ class narrow(Layer):
         return with_size(x, axis, self.length)
 
 
-class select(Layer):
+class select(Rearranging):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
 
     function = "select"

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Layer, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
-from shapecalc.tensors import Tensor
+from shapecalc.operations import Operations, shares, summed
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, product
+
+
+def rows(x: Tensor, dim: int) -> Dim:
+    """How many rows of numbers there are along an axis."""
+    axis = dim % max(x.rank, 1)
+    return product((*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+def log_shares(elements: Dim, rows: Dim) -> Operations:
+    """x − log(the sum of exp(x)) of elements in so many rows."""
+    return Operations(add=elements, exp=elements + rows) + summed(elements, rows)
 
 
 class AlongAxis(Layer, abstract=True):
@@ -21,6 +34,13 @@ class AlongAxis(Layer, abstract=True):
             check_axes((self.dim,), x, "dim")
         return x
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, self.rows(x))
+
+    def rows(self, x: Tensor) -> Dim:
+        implicit = 0 if x.rank in (0, 1, 3) else 1
+        return rows(x, implicit if self.dim is None else self.dim)
+
 
 class Softmax(AlongAxis):
     """exp(x) divided by its sum along `dim`. Source: torch.nn.Softmax."""
@@ -33,6 +53,9 @@ class Softmin(AlongAxis):
 class LogSoftmax(AlongAxis):
     """The logarithm of Softmax: x − log(the sum of exp(x) along `dim`). Source: torch.nn.LogSoftmax."""
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return log_shares(x.elements, self.rows(x))
+
 
 class Softmax2d(Layer):
     """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
@@ -44,3 +67,6 @@ class Softmax2d(Layer):
         check_rank(x, 3, 4)
         check_floating(x)
         return x
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, rows(x, -3))

@@ -6,13 +6,15 @@ E = d_model features, and F = dim_feedforward.
 
 from __future__ import annotations
 
+from shapecalc.layers.activation import ReLU, gelu_of_one
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
+from shapecalc.operations import Operations, standardised
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_equal
+from shapecalc.tensors import Tensor, check_equal, product
 
 
 class TransformerParts(Layer, abstract=True):
@@ -77,6 +79,25 @@ class TransformerParts(Layer, abstract=True):
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
         return self.encoder_macs(x) + self.attention.macs(x, alike(memory, x), y=x)
 
+    def norm_ops(self, x: Tensor) -> Operations:
+        learned = Operations(mul=x.elements, add=x.elements if self.bias else 0)
+        return learned + standardised(x.elements, product(x.shape[:-1]))
+
+    def encoder_ops(self, x: Tensor) -> Operations:
+        """Attention, the maps' biases, the activation between them; two shortcuts and norms."""
+        hidden = Tensor((*x.shape[:-1], self.dim_feedforward))
+        of_one = ReLU.each if self.activation == "relu" else gelu_of_one("none")
+        biases = Operations(add=hidden.elements + x.elements if self.bias else 0)
+        return self.attention.in_heads(x) + biases + of_one * hidden.elements + self.part_ops(x) * 2
+
+    def decoder_ops(self, x: Tensor, memory: Tensor) -> Operations:
+        """Those of an encoder layer, and a second attention with its shortcut and norm."""
+        return self.encoder_ops(x) + self.attention.in_heads(x, alike(memory, x)) + self.part_ops(x)
+
+    def part_ops(self, x: Tensor) -> Operations:
+        """The shortcut of a part, and its norm."""
+        return Operations(add=x.elements) + self.norm_ops(x)
+
 
 def alike(x: Tensor, first: Tensor) -> Tensor:
     """A sequence with the features of a first one, which are as many: one name for them in a formula."""
@@ -107,6 +128,9 @@ class TransformerEncoderLayer(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.encoder_macs(x)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return self.encoder_ops(x)
+
 
 class TransformerDecoderLayer(TransformerParts):
     """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
@@ -125,6 +149,9 @@ class TransformerDecoderLayer(TransformerParts):
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.decoder_macs(x, memory)
+
+    def ops(self, x: Tensor, memory: Tensor, y: Tensor) -> Operations:
+        return self.decoder_ops(x, memory)
 
 
 class TransformerEncoder(TransformerParts):
@@ -149,6 +176,9 @@ class TransformerEncoder(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return self.encoder_ops(x) * self.num_layers
+
 
 class TransformerDecoder(TransformerParts):
     """Decoder layers one after another, made of the arguments here, which all attend to one memory.
@@ -170,6 +200,9 @@ class TransformerDecoder(TransformerParts):
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
+
+    def ops(self, x: Tensor, memory: Tensor, y: Tensor) -> Operations:
+        return self.decoder_ops(x, memory) * self.num_layers
 
 
 class Transformer(TransformerParts):
@@ -211,3 +244,8 @@ class Transformer(TransformerParts):
     def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
         encoder = self.num_encoder_layers * self.encoder_macs(source)
         return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
+
+    def ops(self, source: Tensor, target: Tensor, y: Tensor) -> Operations:
+        encoder = self.encoder_ops(source) * self.num_encoder_layers + self.norm_ops(source)
+        decoder = self.decoder_ops(y, source) * self.num_decoder_layers + self.norm_ops(y)
+        return encoder + decoder
