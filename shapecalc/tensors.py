@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, maximum, number
 from shapecalc.symbolic.notation import shape_text
 
@@ -57,7 +58,9 @@ class Tensor(NamedTuple):
 
 
 def for_json(value: Any) -> Any:
-    """Sizes for programs: a number as it is, a formula as text, several as a list."""
+    """Sizes for programs: a number as it is, a formula as text, several as a list; null for what is unknown."""
+    if isinstance(value, Unknown):
+        return None
     if isinstance(value, Expr):
         return value.ascii()
     return [for_json(item) for item in value] if isinstance(value, tuple) else value

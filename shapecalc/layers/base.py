@@ -81,6 +81,14 @@ class Figures(NamedTuple):
     """What the sizes must satisfy where they are formulas."""
 
 
+class Part(NamedTuple):
+    """A layer within a layer, with its inputs, and how many there are of it."""
+
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    times: int = 1
+
+
 class Costs(NamedTuple):
     """What a layer's work on given inputs comes to."""
 
@@ -222,8 +230,14 @@ class Layer:
 
         By the rules of `shapecalc.operations`; by default `each`, and where there is none, not known.
         """
+        if parts := self.parts(*inputs):
+            return _of_all(parts)
         y: Tensor = output["y"]
         return None if self.each is None else self.each * y.elements
+
+    def parts(self, *inputs: Any) -> tuple[Part, ...]:
+        """The layers that torch's module is made of, where these are modules of torch themselves."""
+        return ()
 
     def taps(self, *inputs: Any, **output: Any) -> Dim:
         """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
@@ -332,6 +346,16 @@ class Layer:
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)
         return f"{self.type}({listed})"
+
+
+def _of_all(parts: tuple[Part, ...]) -> Operations | None:
+    total = NOTHING
+    for part in parts:
+        ops = part.layer.costs(part.inputs).ops
+        if isinstance(ops, Unknown):
+            return None
+        total += ops * part.times
+    return total
 
 
 def _range_text(fewest: int, most: float) -> str:

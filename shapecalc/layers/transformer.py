@@ -6,15 +6,17 @@ E = d_model features, and F = dim_feedforward.
 
 from __future__ import annotations
 
-from shapecalc.layers.activation import ReLU, gelu_of_one
 from shapecalc.layers.attention import MultiheadAttention, check_heads
-from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.base import Layer, Part, Weight, Weights, example
+from shapecalc.layers.elementwise import gelu, relu
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
+from shapecalc.layers.joins import add
 from shapecalc.layers.linear import Linear
+from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
-from shapecalc.operations import Operations, standardised
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_equal, product
+from shapecalc.tensors import Tensor, check_equal
 
 
 class TransformerParts(Layer, abstract=True):
@@ -79,24 +81,41 @@ class TransformerParts(Layer, abstract=True):
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
         return self.encoder_macs(x) + self.attention.macs(x, alike(memory, x), y=x)
 
-    def norm_ops(self, x: Tensor) -> Operations:
-        learned = Operations(mul=x.elements, add=x.elements if self.bias else 0)
-        return learned + standardised(x.elements, product(x.shape[:-1]))
-
-    def encoder_ops(self, x: Tensor) -> Operations:
-        """Attention, the maps' biases, the activation between them; two shortcuts and norms."""
+    def encoder_parts(self, x: Tensor) -> tuple[Part, ...]:
+        """Attention, then two linear maps with an activation between; a shortcut and a norm for both."""
         hidden = Tensor((*x.shape[:-1], self.dim_feedforward))
-        of_one = ReLU.each if self.activation == "relu" else gelu_of_one("none")
-        biases = Operations(add=hidden.elements + x.elements if self.bias else 0)
-        return self.attention.in_heads(x) + biases + of_one * hidden.elements + self.part_ops(x) * 2
+        return (
+            *self.attention_parts(x),
+            Part(Linear(out_features=self.dim_feedforward, bias=self.bias), (x,)),
+            Part(relu() if self.activation == "relu" else gelu(), (hidden,)),
+            Part(Linear(out_features=x.shape[-1], bias=self.bias), (hidden,)),
+            *self.shortcut_parts(x),
+        )
 
-    def decoder_ops(self, x: Tensor, memory: Tensor) -> Operations:
-        """Those of an encoder layer, and a second attention with its shortcut and norm."""
-        return self.encoder_ops(x) + self.attention.in_heads(x, alike(memory, x)) + self.part_ops(x)
+    def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        """Those of an encoder layer, and the attention to the memory."""
+        return (*self.encoder_parts(x), *self.attention_parts(x, alike(memory, x)))
 
-    def part_ops(self, x: Tensor) -> Operations:
-        """The shortcut of a part, and its norm."""
-        return Operations(add=x.elements) + self.norm_ops(x)
+    def attention_parts(self, *inputs: Tensor) -> tuple[Part, ...]:
+        inner = InnerAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
+        return (Part(inner, inputs), *self.shortcut_parts(inputs[0]))
+
+    def shortcut_parts(self, x: Tensor) -> tuple[Part, ...]:
+        return (Part(add(), (x, x)), self.norm_part(x))
+
+    def norm_part(self, x: Tensor) -> Part:
+        return Part(LayerNorm(bias=self.bias), (x,))
+
+
+class InnerAttention(MultiheadAttention, abstract=True):
+    """Attention that gives out no weights of the keys, so that torch may never have them as a whole."""
+
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
+        return self.in_heads(*inputs)
+
+
+def repeated(parts: tuple[Part, ...], times: int) -> tuple[Part, ...]:
+    return tuple(part._replace(times=times) for part in parts)
 
 
 def alike(x: Tensor, first: Tensor) -> Tensor:
@@ -128,8 +147,8 @@ class TransformerEncoderLayer(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.encoder_macs(x)
 
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return self.encoder_ops(x)
+    def parts(self, x: Tensor) -> tuple[Part, ...]:
+        return self.encoder_parts(x)
 
 
 class TransformerDecoderLayer(TransformerParts):
@@ -150,8 +169,8 @@ class TransformerDecoderLayer(TransformerParts):
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.decoder_macs(x, memory)
 
-    def ops(self, x: Tensor, memory: Tensor, y: Tensor) -> Operations:
-        return self.decoder_ops(x, memory)
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        return self.decoder_parts(x, memory)
 
 
 class TransformerEncoder(TransformerParts):
@@ -176,8 +195,8 @@ class TransformerEncoder(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return self.encoder_ops(x) * self.num_layers
+    def parts(self, x: Tensor) -> tuple[Part, ...]:
+        return repeated(self.encoder_parts(x), self.num_layers)
 
 
 class TransformerDecoder(TransformerParts):
@@ -201,8 +220,8 @@ class TransformerDecoder(TransformerParts):
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
 
-    def ops(self, x: Tensor, memory: Tensor, y: Tensor) -> Operations:
-        return self.decoder_ops(x, memory) * self.num_layers
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        return repeated(self.decoder_parts(x, memory), self.num_layers)
 
 
 class Transformer(TransformerParts):
@@ -245,7 +264,8 @@ class Transformer(TransformerParts):
         encoder = self.num_encoder_layers * self.encoder_macs(source)
         return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
 
-    def ops(self, source: Tensor, target: Tensor, y: Tensor) -> Operations:
-        encoder = self.encoder_ops(source) * self.num_encoder_layers + self.norm_ops(source)
-        decoder = self.decoder_ops(y, source) * self.num_decoder_layers + self.norm_ops(y)
-        return encoder + decoder
+    def parts(self, source: Tensor, target: Tensor) -> tuple[Part, ...]:
+        target = alike(target, source)
+        encoder = repeated(self.encoder_parts(source), self.num_encoder_layers)
+        decoder = repeated(self.decoder_parts(target, source), self.num_decoder_layers)
+        return (*encoder, self.norm_part(source), *decoder, self.norm_part(target))

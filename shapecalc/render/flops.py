@@ -1,0 +1,237 @@
+"""`flops`: the operations of each layer, and what each counting convention makes of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from shapecalc.analysis.conventions import CONVENTIONS, Convention, Count, count, training
+from shapecalc.analysis.work import Work
+from shapecalc.errors import UsageError
+from shapecalc.operations import KINDS, Operations, Unknown
+from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_grid, print_json, short
+from shapecalc.render.grid import count as text
+from shapecalc.render.show import heading
+from shapecalc.render.tree import label, leaves, outline
+from shapecalc.results import Analysis, Node
+from shapecalc.symbolic import Dim, ratio
+from shapecalc.symbolic.notation import GROUPED, within_product
+from shapecalc.tensors import for_json
+
+_MOST_NAMED = 5  # unknown figures in the notes
+_WORK = (
+    Column("macs", "MACs", text),
+    *(Column(kind, kind.capitalize(), text, spare=1 + place) for place, kind in enumerate(KINDS)),
+)
+
+
+def print_flops(
+    analysis: Analysis, chosen: Sequence[Convention], form: str, depth: int | None, backward: bool
+) -> None:
+    """Print the count of a convention, or of several beside each other; of none, the layers' operations.
+
+    Raises:
+        UsageError: a depth is given for what shows no layers.
+    """
+    if form == "json":
+        print_json(to_json(analysis, chosen or tuple(CONVENTIONS.values()), depth, backward))
+        return
+    if len(chosen) > 1 and depth is not None:
+        raise UsageError("--depth is for the layers, and --convention all shows none")
+    if len(chosen) > 1:
+        print_grid(_side_by_side(analysis, chosen, form, backward), form)
+    elif chosen:
+        print_grid(_of_convention(analysis, chosen[0], form, depth, backward), form)
+    else:
+        print_grid(_of_work(analysis, form, depth, backward), form)
+
+
+def is_known(analysis: Analysis, chosen: Sequence[Convention], backward: bool) -> bool:
+    """Whether nothing that was asked for is unknown; several conventions are not asked for a backward pass."""
+    figures: list[Any] = [count(convention, analysis).total for convention in chosen]
+    if backward:
+        figures += [training(convention, analysis) for convention in chosen or [CONVENTIONS["torch"]]]
+    if any(isinstance(figure, Unknown) for figure in figures):
+        return False
+    if len(chosen) == 1:
+        return None not in figures
+    return bool(chosen) or not Work.of(analysis.rows).unknown
+
+
+# The operations of each layer.
+
+
+def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -> Grid:
+    lines = []
+    for title, node in _nodes(analysis, form, depth):
+        work = Work.of(analysis.rows[node.start : node.stop])
+        lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
+    whole = Work.of(analysis.rows)
+    notes = [*_work_notes(whole), *(_training(CONVENTIONS["torch"], analysis) if backward else [])]
+    columns = (_first(form), *_WORK)
+    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
+
+
+def _first(form: str) -> Column:
+    return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
+
+
+def _nodes(analysis: Analysis, form: str, depth: int | None) -> list[tuple[str, Node]]:
+    if form == "csv":
+        return [(node.path, node) for node in leaves(analysis.tree, depth)]
+    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth)]
+
+
+def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
+    return tuple(ops if isinstance(ops, Unknown) else getattr(ops, kind) for kind in KINDS)
+
+
+def _work_notes(work: Work) -> list[str]:
+    taps = (
+        [] if work.taps == work.macs else [f"            {_within(work.taps)} without the zeros of padding"]
+    )
+    kinds = zip(KINDS, _kinds(work.ops), strict=True)
+    found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
+    listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"
+    return [f"Products    {_amount(work.macs, 'MACs')}", *taps, f"Operations  {listed}"]
+
+
+def _within(number: Dim | Unknown) -> str:
+    """A number before its unit."""
+    return text(number) if isinstance(number, (int, Unknown)) else within_product(number, GROUPED)
+
+
+def _amount(number: Dim | Unknown, unit: str) -> str:
+    """A number with its unit, and in short."""
+    if isinstance(number, Unknown):
+        return UNKNOWN
+    whole = f"{_within(number)} {unit}"
+    return f"{whole} = {short(number, unit)}" if isinstance(number, int) and number >= 1000 else whole
+
+
+def _training(convention: Convention, analysis: Analysis) -> list[str]:
+    found = training(convention, analysis)
+    if found is None:
+        return [f"Training    {convention.name} counts no backward pass"]
+    reason = f": {found.reason}" if isinstance(found, Unknown) else ""
+    counts = f" forward and backward, as {convention.name} counts"
+    return [f"Training    {_amount(found, convention.unit)}{reason or counts}"]
+
+
+def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
+    named = [f"Unknown     {path}: {reason}" for path, reason in found[:_MOST_NAMED]]
+    more = len(found) - _MOST_NAMED
+    return [*named, *([f"            and {more:,} more"] if more > 0 else [])]
+
+
+# One convention.
+
+
+def _of_convention(
+    analysis: Analysis, convention: Convention, form: str, depth: int | None, backward: bool
+) -> Grid:
+    whole = count(convention, analysis)
+    columns = (
+        _first(form),
+        Column("macs", "MACs", text, spare=1),
+        Column(convention.name, f"{convention.unit} by {convention.name}", text),
+        Column("share", f"% {convention.unit}", percent, spare=2),
+    )
+    lines = []
+    for title, node in _nodes(analysis, form, depth):
+        found, macs = (
+            count(convention, analysis, node).total,
+            Work.of(analysis.rows[node.start : node.stop]).macs,
+        )
+        lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
+    notes = [
+        f"Total       {_amount(whole.total, convention.unit)}",
+        *(f"{'Counted':<12}{term}" if not i else f"{'':<12}{term}" for i, term in enumerate(_terms(whole))),
+        f"Convention  {convention.about}",
+        *([f"Source      {convention.source}"] if convention.source else []),
+        *(f"{'' if i else 'Faults':<12}{fault}" for i, fault in enumerate(convention.faults)),
+        *(_training(convention, analysis) if backward else []),
+        *_unknown(whole.unknown),
+    ]
+    return Grid(heading(analysis), columns, lines, notes)
+
+
+def _share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
+    if isinstance(part, Unknown) or isinstance(whole, Unknown):
+        return None
+    return 0.0 if part == 0 else ratio(part, whole)
+
+
+def _terms(found: Count) -> list[str]:
+    """What a count is made of: the MACs, and what comes to them or is taken off."""
+    terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} × MACs"]
+    for what, number in found.beside.items():
+        less = isinstance(number, int) and number < 0
+        terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")
+    return terms
+
+
+# All conventions.
+
+
+def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> Grid:
+    columns = [
+        Column("convention", "Convention"),
+        Column("total", "Total", text),
+        Column("unit", "Unit") if form == "csv" else Column("short", "In short"),
+        *([Column("backward", "With backward", text)] if backward else []),
+        Column("counted", "What is counted"),
+    ]
+    lines: list[Line] = []
+    unknown: list[tuple[str, str]] = []
+    for convention in chosen:
+        found = count(convention, analysis)
+        unit = convention.unit if form == "csv" else _short(found.total, convention.unit)
+        both = (training(convention, analysis),) if backward else ()
+        lines += _lines((convention.name, found.total, unit, *both), _terms(found), form)
+        reasons = [*(found.total,), *both]
+        unknown += [(convention.name, known.reason) for known in reasons if isinstance(known, Unknown)]
+    return Grid(heading(analysis), tuple(columns), lines, _unknown(unknown))
+
+
+def _short(number: Dim | Unknown, unit: str) -> str:
+    return short(number, unit) if isinstance(number, int) else unit
+
+
+def _lines(values: tuple[Any, ...], terms: Sequence[str], form: str) -> Iterator[Line]:
+    """One line, or in a table for people one for each term."""
+    if form != "table":
+        yield Line((*values, " ".join(terms)))
+        return
+    yield Line((*values, " ".join(terms[:2])))
+    for term in terms[2:]:
+        yield Line((*[None] * len(values), f"     {term}"))
+
+
+def to_json(
+    analysis: Analysis, chosen: Sequence[Convention], depth: int | None, backward: bool
+) -> dict[str, Any]:
+    """The totals by convention, and the work of the layers, or of blocks down to a depth."""
+    counts = {convention.name: count(convention, analysis).total for convention in chosen}
+    both = {convention.name: training(convention, analysis) for convention in chosen} if backward else {}
+    unknown = {name: known.reason for name, known in counts.items() if isinstance(known, Unknown)}
+    return {
+        "name": analysis.name,
+        "inputs": {name: tensor.to_dict() for name, tensor in analysis.inputs.items()},
+        "conventions": {name: for_json(total) for name, total in counts.items()},
+        **({"backward": {name: for_json(total) for name, total in both.items()}} if backward else {}),
+        **({"unknown": unknown} if unknown else {}),
+        "layers": [_entry(analysis, node) for node in leaves(analysis.tree, depth)],
+        "totals": _work_json(Work.of(analysis.rows)),
+    }
+
+
+def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
+    work = Work.of(analysis.rows[node.start : node.stop])
+    return {"path": node.path, "type": node.type, **_work_json(work)}
+
+
+def _work_json(work: Work) -> dict[str, Any]:
+    kinds = {kind: for_json(number) for kind, number in zip(KINDS, _kinds(work.ops), strict=True)}
+    known = not isinstance(work.ops, Unknown)
+    return {"macs": for_json(work.macs), "taps": for_json(work.taps), "operations": kinds if known else None}
