@@ -214,7 +214,7 @@ def flops(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla, or all side by side.",
+            help="One of macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla; or all.",
         ),
     ] = None,
     backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,

@@ -58,7 +58,7 @@ class Tensor(NamedTuple):
 
 
 def for_json(value: Any) -> Any:
-    """Sizes for programs: a number as it is, a formula as text, several as a list; null for what is unknown."""
+    """Sizes for programs: a number as it is, a formula as text, several as a list, nothing of the unknown."""
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Expr):

@@ -263,7 +263,7 @@ def count(convention: Convention, analysis: Analysis, node: Node | None = None) 
         if number in live:
             found = beside_products(convention, row)
         else:
-            found = {"products that no output depends on, not seen": -weighed}
+            found = {"rows that no output needs": -weighed}
         if isinstance(found, Unknown):
             unknown.append((row.path, found.reason))
             continue

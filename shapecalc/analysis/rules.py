@@ -1,7 +1,7 @@
 """What counting tools count of a layer: the rules that the tables of conventions are made of.
 
 A rule takes a row and its products, as the tool weighs them, and gives by name what the tool counts beside
-them; what it does not see of them is negative. `instead` is for a tool that counts otherwise altogether.
+them; what it does not see of them is negative.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from shapecalc.layers.softmax import rows
 from shapecalc.operations import Unknown
 from shapecalc.results import Row
 from shapecalc.symbolic import Dim, Expr, number
@@ -43,7 +44,7 @@ def nothing(row: Row, products: Dim) -> Beside:
 
 def unseen(row: Row, products: Dim) -> Beside:
     """A type that the tool has no rule for, or whose products it overlooks."""
-    return {f"products of {family(row)}, not seen": -products}
+    return {f"{family(row)}, not seen": -products}
 
 
 def unmeasured(row: Row, products: Dim) -> Beside:
@@ -51,11 +52,6 @@ def unmeasured(row: Row, products: Dim) -> Beside:
     if products == 0:
         return {}
     return Unknown(f"what it counts of {row.type} has not been measured")
-
-
-def instead(row: Row, products: Dim, counted: Dim, what: str) -> Beside:
-    """`counted` in place of the products."""
-    return {f"{what} of {family(row)}": counted - products}
 
 
 def per_input(times: int) -> Rule:
@@ -113,7 +109,7 @@ def unseen_vectors(row: Row, products: Dim) -> Beside:
 def padding_left_out(row: Row, products: Dim) -> Beside:
     if isinstance(row.taps, Unknown):
         return row.taps
-    return {"products with the zeros of padding": row.taps - row.macs}
+    return {"zeros of padding": row.taps - row.macs}
 
 
 # torchinfo.
@@ -128,7 +124,8 @@ def by_module_parameters(row: Row, products: Dim) -> Beside:
         return {f"{family(row)} parameters": sum(counted.values())}
     added = sum(size for name, size in counted.items() if "bias" in name)
     matrices = sum(size for name, size in counted.items() if "bias" not in name)
-    return {"biases": added, f"products of {family(row)}, by its output's first axes": matrices - products}
+    places = "at output places" if "Conv" in row.type else "once a sample"
+    return {"biases": added, f"{family(row)}, {places}": matrices - products}
 
 
 def table_by_sample(row: Row, products: Dim) -> Beside:
@@ -197,12 +194,12 @@ def unseen_scores(row: Row, products: Dim) -> Beside:
     layer: Any = row.layer
     queries, _, _ = layer.sequences(*row.inputs)
     heads, pairs = layer.num_heads, scores(row)
-    counted = 2 * (products // row.macs) * pairs * (queries.features // heads)
-    return {"products of queries, keys and values, not seen": -counted}
+    counted = 2 * (2 if products == 2 * row.macs else 1) * pairs * (queries.features // heads)
+    return {"attention, not seen": -counted}
 
 
 def shares_of_heads(row: Row, products: Dim) -> Beside:
-    return {"softmax of MultiheadAttention": scores(row)}
+    return {"softmax of attention": scores(row)}
 
 
 def attention_of_ptflops(row: Row, products: Dim) -> Beside:
@@ -213,7 +210,7 @@ def attention_of_ptflops(row: Row, products: Dim) -> Beside:
     maps = t * e + t * e * e + s * k * k + s * v * v + ((t + 2 * s) * e if layer.bias else 0)
     heads = layer.num_heads * t * s * (e // layer.num_heads + 1 + v // layer.num_heads)
     counted = queries.samples * (maps + heads + t * v * (v + 1))
-    return instead(row, products, counted, "scaling, biases and softmax")
+    return {"biases and softmax of attention": counted - products}
 
 
 # Recurrent layers.
@@ -240,10 +237,10 @@ def gates_of_thop(row: Row, products: Dim) -> Beside:
         counted = row.inputs[0].shape[0] * of_layer(row.inputs[0].shape[-1])
     else:
         counted = _stacked(row, of_layer)
-    return instead(row, products, counted, "gates and biases")
+    return {f"gates and biases of {family(row)}": counted - products}
 
 
-def recurrent_by_weights(row: Row, products: Dim, of_matrix: Callable[[Dim, Dim], Dim], what: str) -> Beside:
+def recurrent_by_weights(row: Row, products: Dim, of_matrix: Callable[[Dim, Dim], Dim]) -> Beside:
     """Of each layer its two matrices, its biases and what joins the gates; twice with two directions."""
     layer: Any = row.layer
     joined = {1: 1, 3: 7, 4: 10}[layer.gates]
@@ -257,16 +254,16 @@ def recurrent_by_weights(row: Row, products: Dim, of_matrix: Callable[[Dim, Dim]
     else:
         each = total + layer.num_layers * joined * layer.hidden_size
         counted = product(row.inputs[0].shape[:2]) * each * len(layer.directions)
-    return instead(row, products, counted, what)
+    return {f"gates and biases of {family(row)}": counted - products}
 
 
 def gates_of_ptflops(row: Row, products: Dim) -> Beside:
-    return recurrent_by_weights(row, products, lambda size, _: size, "gates and biases")
+    return recurrent_by_weights(row, products, lambda size, _: size)
 
 
 def gates_of_calflops(row: Row, products: Dim) -> Beside:
     """Of each sum of n products, n − 1 additions."""
-    return recurrent_by_weights(row, products, lambda size, rows: 2 * size - rows, "gates and biases")
+    return recurrent_by_weights(row, products, lambda size, rows: 2 * size - rows)
 
 
 # Others of thop.
@@ -277,7 +274,7 @@ def by_output_positions(row: Row, products: Dim) -> Beside:
     layer: Any = row.layer
     kernel = product(row.weights["weight"].shape[2:])
     counted = row.output.elements * (row.inputs[0].shape[1] // layer.groups) * kernel
-    return instead(row, products, counted, "more products, by output places,")
+    return {f"{family(row)}, at output places": counted - products}
 
 
 def softmax_of_thop(row: Row, products: Dim) -> Beside:
@@ -285,8 +282,7 @@ def softmax_of_thop(row: Row, products: Dim) -> Beside:
     layer: Any = row.layer
     if layer.dim is None:
         return Unknown("it needs the dim of Softmax")
-    elements = row.output.elements
-    return {"Softmax": 3 * elements - elements // row.output.shape[layer.dim]}
+    return {"Softmax": 3 * row.output.elements - rows(row.output, layer.dim)}
 
 
 def adaptive_average_of_thop(row: Row, products: Dim) -> Beside:
@@ -300,7 +296,7 @@ def adaptive_average_of_thop(row: Row, products: Dim) -> Beside:
     else:
         window = math.prod([number(n) / number(m) for n, m in pairs])
         counted = int((window + 1) * number(outputs.elements))
-    return {f"{family(row)}, 1 an input and output": counted}
+    return {f"{family(row)}, in and out": counted}
 
 
 # Others of ptflops, calflops and DeepSpeed.
@@ -320,7 +316,7 @@ def transposed_of_calflops(row: Row, products: Dim) -> Beside:
     places = [window.windows_on(n) for window, n in zip(windows, row.inputs[0].shape[2:], strict=True)]
     added = channels * row.inputs[0].shape[0] * product(tuple(places)) if layer.bias else 0
     lost = products // layer.groups - products
-    return {"biases, at the places of a convolution": added, "products of grouped ConvTranspose": lost}
+    return {"biases, at other places": added, "groups of ConvTranspose": lost}
 
 
 def places_of_calflops(row: Row, products: Dim) -> Beside:
@@ -336,7 +332,7 @@ def places_of_calflops(row: Row, products: Dim) -> Beside:
     outputs = product(row.output.shape[: -layer.axes]) * product(tuple(places))
     counted = 2 * outputs * product(row.weights["weight"].shape[1:])
     added = {"biases": outputs} if layer.bias else {}
-    return {**added, "products of Conv, at the last places": counted - products}
+    return {**added, "odd padding: same": counted - products}
 
 
 def both(first: Rule, second: Rule) -> Rule:

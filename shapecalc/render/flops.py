@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any
 
 from shapecalc.analysis.conventions import CONVENTIONS, Convention, Count, count, training
 from shapecalc.analysis.work import Work
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_grid, print_json, short
+from shapecalc.render.grid import (
+    DEFAULT_WIDTH,
+    UNKNOWN,
+    Column,
+    Grid,
+    Line,
+    percent,
+    print_grid,
+    print_json,
+    short,
+)
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
 from shapecalc.render.tree import label, leaves, outline
@@ -18,6 +29,8 @@ from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
 
+_LONGEST = 38  # of what is written on one line beside the other columns
+_MARGIN = 12  # of the titles of notes
 _MOST_NAMED = 5  # unknown figures in the notes
 _WORK = (
     Column("macs", "MACs", text),
@@ -47,7 +60,7 @@ def print_flops(
 
 
 def is_known(analysis: Analysis, chosen: Sequence[Convention], backward: bool) -> bool:
-    """Whether nothing that was asked for is unknown; several conventions are not asked for a backward pass."""
+    """Whether nothing that was asked for is unknown; that several count no backward pass is none of it."""
     figures: list[Any] = [count(convention, analysis).total for convention in chosen]
     if backward:
         figures += [training(convention, analysis) for convention in chosen or [CONVENTIONS["torch"]]]
@@ -87,13 +100,17 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
 
 
 def _work_notes(work: Work) -> list[str]:
-    taps = (
-        [] if work.taps == work.macs else [f"            {_within(work.taps)} without the zeros of padding"]
-    )
+    taps = [] if work.taps == work.macs else [_note("", f"{_within(work.taps)} without the zeros of padding")]
     kinds = zip(KINDS, _kinds(work.ops), strict=True)
     found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
     listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"
-    return [f"Products    {_amount(work.macs, 'MACs')}", *taps, f"Operations  {listed}"]
+    return [_note("Products", _amount(work.macs, "MACs")), *taps, _note("Operations", listed)]
+
+
+def _note(title: str, line: str) -> str:
+    """A note under the table, its lines below each other."""
+    wrapped = wrap(line, DEFAULT_WIDTH - _MARGIN, break_long_words=False, break_on_hyphens=False)
+    return f"{title:<{_MARGIN}}" + f"\n{' ' * _MARGIN}".join(wrapped)
 
 
 def _within(number: Dim | Unknown) -> str:
@@ -112,16 +129,16 @@ def _amount(number: Dim | Unknown, unit: str) -> str:
 def _training(convention: Convention, analysis: Analysis) -> list[str]:
     found = training(convention, analysis)
     if found is None:
-        return [f"Training    {convention.name} counts no backward pass"]
+        return [_note("Training", f"{convention.name} counts no backward pass")]
     reason = f": {found.reason}" if isinstance(found, Unknown) else ""
     counts = f" forward and backward, as {convention.name} counts"
-    return [f"Training    {_amount(found, convention.unit)}{reason or counts}"]
+    return [_note("Training", f"{_amount(found, convention.unit)}{reason or counts}")]
 
 
 def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
-    named = [f"Unknown     {path}: {reason}" for path, reason in found[:_MOST_NAMED]]
+    named = [_note("Unknown", f"{path}: {reason}") for path, reason in found[:_MOST_NAMED]]
     more = len(found) - _MOST_NAMED
-    return [*named, *([f"            and {more:,} more"] if more > 0 else [])]
+    return [*named, *([_note("", f"and {more:,} more")] if more > 0 else [])]
 
 
 # One convention.
@@ -139,21 +156,22 @@ def _of_convention(
     )
     lines = []
     for title, node in _nodes(analysis, form, depth):
-        found, macs = (
-            count(convention, analysis, node).total,
-            Work.of(analysis.rows[node.start : node.stop]).macs,
-        )
-        lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
+        found, work = count(convention, analysis, node).total, Work.of(analysis.rows[node.start : node.stop])
+        lines.append(Line((title, work.macs, found, _share(found, whole.total)), strong=bool(node.children)))
     notes = [
-        f"Total       {_amount(whole.total, convention.unit)}",
-        *(f"{'Counted':<12}{term}" if not i else f"{'':<12}{term}" for i, term in enumerate(_terms(whole))),
-        f"Convention  {convention.about}",
-        *([f"Source      {convention.source}"] if convention.source else []),
-        *(f"{'' if i else 'Faults':<12}{fault}" for i, fault in enumerate(convention.faults)),
+        _note("Total", _amount(whole.total, convention.unit)),
+        *_listed("Counted", _terms(whole)),
+        _note("Convention", convention.about),
+        *([_note("Source", convention.source)] if convention.source else []),
+        *_listed("Faults", convention.faults),
         *(_training(convention, analysis) if backward else []),
         *_unknown(whole.unknown),
     ]
     return Grid(heading(analysis), columns, lines, notes)
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [_note("" if number else title, line) for number, line in enumerate(lines)]
 
 
 def _share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
@@ -178,7 +196,7 @@ def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, b
     columns = [
         Column("convention", "Convention"),
         Column("total", "Total", text),
-        Column("unit", "Unit") if form == "csv" else Column("short", "In short"),
+        Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
         *([Column("backward", "With backward", text)] if backward else []),
         Column("counted", "What is counted"),
     ]
@@ -203,9 +221,11 @@ def _lines(values: tuple[Any, ...], terms: Sequence[str], form: str) -> Iterator
     if form != "table":
         yield Line((*values, " ".join(terms)))
         return
-    yield Line((*values, " ".join(terms[:2])))
-    for term in terms[2:]:
-        yield Line((*[None] * len(values), f"     {term}"))
+    together = " ".join(terms)
+    first, *others = [together] if len(together) <= _LONGEST else terms
+    yield Line((*values, first))
+    for term in others:
+        yield Line((*[None] * len(values), term))
 
 
 def to_json(
