@@ -21,13 +21,23 @@ Gradients: TypeAlias = "Callable[[Any, Inputs, Sequence[bool]], Dim]"
 """The products of a layer's gradients, given its inputs and which of them need one."""
 
 
-def training_products(analysis: Analysis) -> Dim | Unknown:
-    """The products of a forward pass, and of the gradients of all parameters that an output depends on."""
+def forward_and_backward(analysis: Analysis, forward: Dim) -> Dim | Unknown:
+    """FLOPs of a training step, of which `forward` are those of its forward pass."""
+    gradients = gradient_products(analysis)
+    return gradients if isinstance(gradients, Unknown) else forward + 2 * gradients
+
+
+def thrice(analysis: Analysis, forward: Dim) -> Dim | Unknown:
+    """The backward pass taken for twice as much as the forward one, whatever the network is."""
+    return 3 * forward
+
+
+def gradient_products(analysis: Analysis) -> Dim | Unknown:
+    """The products of the gradients of all parameters that an output depends on."""
     live = needed(analysis)
     differentiable: set[Edge] = set()
     total: Dim = 0
     for number, row in enumerate(analysis.rows):
-        total = total + row.macs
         wanted = [edge in differentiable for edge in row.edges]
         if not any(wanted) and all(weight.buffer for weight in row.weights.values()):
             continue
@@ -42,21 +52,11 @@ def training_products(analysis: Analysis) -> Dim | Unknown:
 
 
 def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool]) -> Dim | Unknown:
-    """Of a layer that is made of others, those of all; there, every input comes after a parameter."""
-    rule = _RULES.get(layer.type)
-    if rule:
+    if rule := _RULES.get(layer.type):
         return rule(layer, inputs, wanted)
-    parts = layer.parts(*inputs)
-    if parts and all(wanted):
-        return sum([part.times * _known(part.layer, part.inputs) for part in parts])
     if layer.figures(inputs).macs == 0:
         return 0
     return Unknown(f"the products of the gradients of {layer.type} have not been measured")
-
-
-def _known(layer: Layer, inputs: Inputs) -> Dim:
-    rule = _RULES.get(layer.type)
-    return rule(layer, inputs, [True] * len(inputs)) if rule else 0
 
 
 def _macs(layer: Layer, inputs: Inputs) -> Dim:
@@ -76,6 +76,24 @@ def _of_convolution(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
 
 def _of_factors(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
     return _macs(layer, inputs) * sum(wanted)
+
+
+def _of_product(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+    """A matrix times a vector is not seen, nor are its gradients."""
+    return 0 if inputs[1].rank == 1 else _of_factors(layer, inputs, wanted)
+
+
+def _of_pairs(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+    """The trilinear form of Bilinear is not seen, nor are its gradients, which are such forms too."""
+    return 0
+
+
+def _of_scores(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+    """The gradients of queries and keys go through those of the scores, which need the values."""
+    means: Dim = layer.figures(inputs).outputs[0].elements * inputs[1].shape[-2]
+    scores = _macs(layer, inputs) - means
+    query, key, value = wanted
+    return scores * (query + key) + means * (value + (query or key))
 
 
 def _of_attention(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
@@ -108,14 +126,32 @@ def _of_cell(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
     return total
 
 
+def _of_transformer(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+    """Those of all its parts, but for maps of inputs that need no gradient and come before any norm."""
+    unneeded: Dim = 0
+    memory = layer.type.startswith("TransformerDecoder")
+    for place, (x, need) in enumerate(zip(inputs, wanted, strict=True)):
+        square = x.elements * x.shape[-1]
+        if not need and memory and place:  # each layer maps it to keys and to values
+            unneeded = unneeded + 2 * square * getattr(layer, "num_layers", 1)
+        elif not need and not layer.norm_first:  # the first layer maps it to queries, too
+            unneeded = unneeded + 3 * square
+    return 2 * _macs(layer, inputs) - unneeded
+
+
 _RULES: Mapping[str, Gradients] = {
     **dict.fromkeys([f"Conv{axes}d" for axes in (1, 2, 3)], _of_convolution),
     **dict.fromkeys([f"ConvTranspose{axes}d" for axes in (1, 2, 3)], _of_convolution),
     "Linear": _of_weight,
-    "matmul": _of_factors,
+    "LinearCrossEntropyLoss": _of_weight,
+    "matmul": _of_product,
+    "einsum": _of_factors,
+    "scaled_dot_product_attention": _of_scores,
+    "Bilinear": _of_pairs,
     "bmm": _of_factors,
     "MultiheadAttention": _of_attention,
-    "InnerAttention": _of_attention,
+    **dict.fromkeys(("Transformer", "TransformerEncoder", "TransformerDecoder"), _of_transformer),
+    **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _of_transformer),
     **dict.fromkeys(("RNN", "LSTM", "GRU"), _of_recurrent),
     **dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell"), _of_cell),
 }

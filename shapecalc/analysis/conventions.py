@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from shapecalc.analysis import image_rules as images
 from shapecalc.analysis import rules
-from shapecalc.analysis.backward import training_products
-from shapecalc.analysis.liveness import needed
-from shapecalc.analysis.rules import Beside, Rule, nd, of_each
+from shapecalc.analysis import sequence_rules as sequences
+from shapecalc.analysis.backward import forward_and_backward, thrice
+from shapecalc.analysis.rules import Rule, nd, of_each
 from shapecalc.errors import UsageError, listed, nearest, quoted
-from shapecalc.layers.base import Part
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis, Node, Row, Wire
+from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim
 
 
@@ -36,8 +36,8 @@ class Convention:
     faults: tuple[str, ...] = ()
     traced: bool = False
     """Whether rows that no output of the network depends on are not seen."""
-    training: Callable[[Analysis], Dim | Unknown] | None = None
-    """What is counted of the forward and the backward pass, in the convention's unit."""
+    training: Callable[[Analysis, Dim], Dim | Unknown] | None = None
+    """What is counted of forward and backward pass together, made of the count of the forward pass."""
 
     @property
     def per_mac(self) -> int:
@@ -55,21 +55,25 @@ _UPSAMPLINGS = ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
 _ATTENTIONS = ("MultiheadAttention", "InnerAttention")
 
 _CALFLOPS: Mapping[str, Rule] = {
-    **of_each(_CONVOLUTIONS, rules.with_batch(rules.places_of_calflops)),
-    **of_each(_TRANSPOSED, rules.with_batch(rules.transposed_of_calflops)),
-    **of_each(("Linear",), rules.nothing),
+    **of_each(_CONVOLUTIONS, rules.with_batch(images.places_of_calflops)),
+    **of_each(_TRANSPOSED, rules.with_batch(images.transposed_of_calflops)),
+    **of_each(("Linear", "LinearCrossEntropyLoss"), rules.nothing),
+    "Bilinear": rules.unseen,
+    "matmul": sequences.by_first_factor,
+    "einsum": sequences.rounded,
+    "AdaptiveLogSoftmaxWithLoss": rules.undecided,
     **of_each(_BATCH_NORMS, rules.by_training(2, 1)),
     **of_each(("LayerNorm", "GroupNorm", *nd("InstanceNorm")), rules.by_affine(5, 4)),
-    **of_each(("ReLU", "ReLU6", "PReLU", "ELU", "LeakyReLU", "GELU", "SiLU"), rules.per_input(1)),
-    **of_each((*_MAX_POOLS, *_MEAN_POOLS, "Softmax"), rules.per_input(1)),
-    **of_each((*_RECURRENT, *_CELLS), rules.gates_of_calflops),
-    "MultiheadAttention": rules.both(rules.unseen_scores, rules.shares_of_heads),
-    "InnerAttention": rules.unseen_scores,
+    **of_each(("ReLU", "PReLU", "ELU", "LeakyReLU", "GELU", "gelu", "SiLU", "silu"), rules.per_input(1)),
+    **of_each((*_MAX_POOLS, *_MEAN_POOLS, "Softmax", "Softmax2d"), rules.per_input(1)),
+    **of_each(nd("LPPool"), images.powers_of_calflops),
+    "LocalResponseNorm": images.response_of_calflops,
+    **of_each((*_RECURRENT, *_CELLS), sequences.gates_of_calflops),
+    **of_each((*_UPSAMPLINGS, "interpolate"), images.resized_of_calflops(by_scale=False)),
+    **of_each(("bmm", "scaled_dot_product_attention"), rules.unseen),
+    "MultiheadAttention": rules.both(sequences.unseen_scores, sequences.shares_of_heads),
+    "InnerAttention": sequences.unseen_scores,
 }
-
-
-def _times(times: int, counted: Dim | Unknown) -> Dim | Unknown:
-    return counted if isinstance(counted, Unknown) else times * counted
 
 
 _ALL = (
@@ -79,13 +83,17 @@ _ALL = (
         "FLOPs",
         "2 for each MAC, nothing else",
         "torch.utils.flop_counter.FlopCounterMode, on meta or CUDA",
-        {"Bilinear": rules.unseen, "matmul": rules.unseen_vectors},
+        {
+            "Bilinear": rules.unseen,
+            "matmul": rules.unseen_vectors,
+            "AdaptiveLogSoftmaxWithLoss": rules.undecided,
+        },
         faults=(
             "on the CPU, LSTM and fused attention are not seen",
             "a matrix times a vector, and Bilinear, are not seen anywhere",
             "the weights' gradient of a grouped convolution is not divided by the groups (up to torch 2.13)",
         ),
-        training=lambda analysis: _times(2, training_products(analysis)),
+        training=forward_and_backward,
     ),
     Convention(
         "torchinfo",
@@ -94,7 +102,8 @@ _ALL = (
         "torchinfo.summary: total_mult_adds",
         {
             "Embedding": rules.table_by_sample,
-            **of_each(_ATTENTIONS, rules.unseen),
+            **of_each((*_ATTENTIONS, "LinearCrossEntropyLoss"), rules.unseen),
+            "AdaptiveLogSoftmaxWithLoss": rules.undecided,
         },
         rest=rules.by_module_parameters,
         faults=(
@@ -111,13 +120,20 @@ _ALL = (
         {
             **of_each(_CONVOLUTIONS, rules.with_batch(rules.unless_named_padding)),
             **of_each(_TRANSPOSED, rules.with_batch(rules.nothing)),
-            **of_each(("Linear", "matmul", "bmm", "MultiheadAttention"), rules.nothing),
+            **of_each(
+                ("Linear", "LinearCrossEntropyLoss", "bmm", "MultiheadAttention", *_CELLS), rules.nothing
+            ),
+            **of_each(("Bilinear", "scaled_dot_product_attention"), rules.unseen),
+            "matmul": sequences.by_first_factor,
+            "einsum": sequences.rounded,
+            "AdaptiveLogSoftmaxWithLoss": rules.undecided,
+            **of_each(nd("MaxUnpool"), rules.untraceable),
             **of_each(_BATCH_NORMS, rules.by_training(2, 1)),
             **of_each(("LayerNorm", "GroupNorm", *nd("InstanceNorm")), rules.by_affine(5, 4)),
             "AdaptiveAvgPool2d": rules.per_input(1),
-            **of_each(_UPSAMPLINGS, rules.upsampled({"nearest2": 1, "bilinear2": 4})),
-            "InnerAttention": rules.unseen_scores,
-            **of_each((*_RECURRENT, *_CELLS), rules.unseen),
+            **of_each((*_UPSAMPLINGS, "interpolate"), rules.upsampled({"nearest2": 1, "bilinear2": 4})),
+            "InnerAttention": sequences.unseen_scores,
+            **of_each(_RECURRENT, rules.unseen),
         },
         rest=rules.unmeasured,
         faults=(
@@ -133,17 +149,18 @@ _ALL = (
         "thop.profile",
         {
             **of_each((*_CONVOLUTIONS, "Linear"), rules.nothing),
-            **of_each(_TRANSPOSED, rules.with_batch(rules.by_output_positions)),
+            **of_each(_TRANSPOSED, rules.with_batch(images.by_output_positions)),
             **of_each((*_BATCH_NORMS, "LayerNorm", *nd("InstanceNorm")), rules.by_affine(4, 2)),
             "PReLU": rules.per_input(1),
-            "Softmax": rules.softmax_of_thop,
+            "Softmax": images.softmax_of_thop,
             **of_each(nd("AvgPool"), rules.per_output(1)),
-            **of_each(nd("AdaptiveAvgPool"), rules.adaptive_average_of_thop),
+            **of_each(nd("AdaptiveAvgPool"), images.adaptive_average_of_thop),
             **of_each(
                 _UPSAMPLINGS,
                 rules.upsampled({"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}),
             ),
-            **of_each((*_RECURRENT, *_CELLS), rules.gates_of_thop),
+            **of_each((*_RECURRENT, *_CELLS), sequences.gates_of_thop),
+            "AdaptiveLogSoftmaxWithLoss": rules.undecided,
         },
         rest=rules.unseen,
         faults=(
@@ -163,9 +180,10 @@ _ALL = (
             "LayerNorm": rules.per_input(1),
             **of_each(("ReLU", "ReLU6", "PReLU", "ELU", "LeakyReLU", "GELU"), rules.per_output(1)),
             **of_each((*_MAX_POOLS, *_MEAN_POOLS), rules.per_input(1)),
-            "Upsample": rules.upsampled_first_sample,
-            **of_each((*_RECURRENT, *_CELLS), rules.gates_of_ptflops),
-            **of_each(_ATTENTIONS, rules.attention_of_ptflops),
+            "Upsample": images.upsampled_first_sample,
+            **of_each((*_RECURRENT, *_CELLS), sequences.gates_of_ptflops),
+            **of_each(_ATTENTIONS, sequences.attention_of_ptflops),
+            "AdaptiveLogSoftmaxWithLoss": rules.undecided,
         },
         rest=rules.unseen,
         faults=(
@@ -180,7 +198,7 @@ _ALL = (
         "calflops.calculate_flops",
         _CALFLOPS,
         rest=rules.unmeasured,
-        training=lambda analysis: _times(3, count(CONVENTIONS["calflops"], analysis).total),
+        training=thrice,
         faults=(
             "attention's products of queries, keys and values are not seen",
             "groups of transposed convolutions are divided by twice, their biases taken for a convolution's",
@@ -194,8 +212,10 @@ _ALL = (
         {
             **_CALFLOPS,
             **of_each(_TRANSPOSED, rules.with_batch(rules.biases)),
-            "MultiheadAttention": rules.shares_of_heads,
-            "InnerAttention": rules.nothing,
+            **of_each((*_UPSAMPLINGS, "interpolate"), images.resized_of_calflops(by_scale=True)),
+            "MultiheadAttention": sequences.shares_of_heads,
+            **of_each(("InnerAttention", "bmm"), rules.nothing),
+            "scaled_dot_product_attention": sequences.by_query,
         },
         rest=rules.unmeasured,
         faults=("convolutions with padding: same that is odd are taken for smaller ones",),
@@ -229,70 +249,3 @@ def chosen_by(name: str | None) -> tuple[Convention, ...]:
         hint = nearest(name, names) or f"conventions: {listed(names, len(names))}"
         raise UsageError(f"--convention: there is no convention {quoted(name)}", hint=hint)
     return (CONVENTIONS[name],)
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """What a convention counts of rows: their products as it weighs them, and what it counts beside them."""
-
-    convention: Convention
-    products: Dim
-    beside: Mapping[str, Dim]
-    unknown: tuple[tuple[str, str], ...] = ()
-    """The paths of rows whose count is not known, with the reasons."""
-
-    @property
-    def total(self) -> Dim | Unknown:
-        if self.unknown:
-            path, reason = self.unknown[0]
-            return Unknown(f"{path}: {reason}")
-        return self.products + sum(self.beside.values())
-
-
-def count(convention: Convention, analysis: Analysis, node: Node | None = None) -> Count:
-    """What is counted of the network, or of the rows under a node of its tree."""
-    chosen = range(node.start, node.stop) if node else range(len(analysis.rows))
-    live = needed(analysis) if convention.traced else chosen
-    products: Dim = 0
-    beside: dict[str, Dim] = {}
-    unknown: list[tuple[str, str]] = []
-    for number in chosen:
-        row = analysis.rows[number]
-        weighed = convention.per_mac * row.macs
-        products = products + weighed
-        if number in live:
-            found = beside_products(convention, row)
-        else:
-            found = {"rows that no output needs": -weighed}
-        if isinstance(found, Unknown):
-            unknown.append((row.path, found.reason))
-            continue
-        for what, more in found.items():
-            beside[what] = beside.get(what, 0) + more
-    return Count(convention, products, {w: n for w, n in beside.items() if n != 0}, tuple(unknown))
-
-
-def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None:
-    """What is counted of the forward and the backward pass; None where the tool counts no backward pass."""
-    return convention.training(analysis) if convention.training else None
-
-
-def beside_products(convention: Convention, row: Row) -> Beside:
-    """What is counted of a row beside its products: by its type, or of the layers that it is made of."""
-    rule = convention.table.get(row.type)
-    parts = () if rule else row.layer.parts(*row.inputs)
-    if not parts:
-        return (rule or convention.rest)(row, convention.per_mac * row.macs)
-    total: dict[str, Dim] = {}
-    for part in parts:
-        found = beside_products(convention, _as_row(row, part))
-        if isinstance(found, Unknown):
-            return found
-        for what, more in found.items():
-            total[what] = total.get(what, 0) + part.times * more
-    return total
-
-
-def _as_row(whole: Row, part: Part) -> Row:
-    wires = tuple(Wire(x, -1, port) for port, x in enumerate(part.inputs))
-    return Row(f"{whole.path}.{part.layer.type}", part.layer, wires, part.layer.figures(part.inputs))

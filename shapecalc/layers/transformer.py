@@ -87,7 +87,7 @@ class TransformerParts(Layer, abstract=True):
         return (
             *self.attention_parts(x),
             Part(Linear(out_features=self.dim_feedforward, bias=self.bias), (x,)),
-            Part(relu() if self.activation == "relu" else gelu(), (hidden,)),
+            Part(kept_relu() if self.activation == "relu" else kept_gelu(), (hidden,)),
             Part(Linear(out_features=x.shape[-1], bias=self.bias), (hidden,)),
             *self.shortcut_parts(x),
         )
@@ -112,6 +112,14 @@ class InnerAttention(MultiheadAttention, abstract=True):
 
     def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
         return self.in_heads(*inputs)
+
+
+class kept_relu(relu, abstract=True):
+    """torch's function as a module keeps it: what is put in its place later is not called."""
+
+
+class kept_gelu(gelu, abstract=True):
+    """As `kept_relu`."""
 
 
 def repeated(parts: tuple[Part, ...], times: int) -> tuple[Part, ...]:

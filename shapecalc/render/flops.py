@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Any
 
-from shapecalc.analysis.conventions import CONVENTIONS, Convention, Count, count, training
+from shapecalc.analysis.conventions import CONVENTIONS, Convention
+from shapecalc.analysis.counts import Count, count, training
 from shapecalc.analysis.work import Work
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
