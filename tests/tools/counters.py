@@ -86,7 +86,7 @@ def thop(analysis: Analysis) -> Count:
 
 
 def ptflops(analysis: Analysis) -> Count:
-    """Without functions: with them it counts `F.relu`, pools and more a second time, inside of their modules."""
+    """Without functions: with them it counts what modules call, `F.relu` or a pool, a second time."""
     return _ptflops(analysis, "meta", functions=False)
 
 

@@ -1,4 +1,4 @@
-"""A device that does the bookkeeping of the CPU without its arithmetic, for tools that can't count on `meta`."""
+"""The CPU without its arithmetic, for tools that can't count on `meta`."""
 
 from __future__ import annotations
 
@@ -23,26 +23,20 @@ class Idle(TorchDispatchMode):
         return args[0].new_empty(shape(*args))
 
 
-def _convolution(  # noqa: PLR0913, PLR0917
-    x: Any,
-    weight: Any,
-    _: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    transposed: bool,
-    more: Any,
-    groups: int,
-) -> list[int]:
+def _convolution(x: Any, weight: Any, _: Any, *arguments: Any) -> list[int]:
+    *windows, transposed, more, groups = arguments
+    stride, padding, dilation, more = (_for_each_axis(x, numbers) for numbers in (*windows, more))
     sizes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, more, strict=True)
     if transposed:
-        channels = weight.shape[1] * groups
-        return [x.shape[0], channels] + [
-            (n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes
-        ]
-    return [x.shape[0], weight.shape[0]] + [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in sizes
-    ]
+        spatial = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
+        return [x.shape[0], weight.shape[1] * groups, *spatial]
+    spatial = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in sizes]
+    return [x.shape[0], weight.shape[0], *spatial]
+
+
+def _for_each_axis(x: Any, numbers: list[int]) -> list[int]:
+    """One number stands for all axes."""
+    return numbers if len(numbers) > 1 else numbers * (x.ndim - 2)
 
 
 def _product(a: Any, b: Any) -> list[int]:

@@ -1,64 +1,42 @@
 """The products that XLA counts, by its analysis of each convolution and matrix product that a network makes.
 
 XLA leaves out the products with the zeros of a padding. It is asked before compilation, so nothing runs.
-It keeps counts as float32, exact below 2²⁴, and so is asked for one of equal parts: one sample and one pair of
-channels of a convolution, one element of a matrix product.
+It keeps counts as float32, exact below 2²⁴, and so is asked for one of equal parts: one sample and one pair
+of channels of a convolution, one element of a matrix product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from math import prod
 from typing import Any
 
-from torch import nn
-
-from shapecalc.results import Analysis, Row
+from shapecalc.results import Analysis
+from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build
 from tests.tools.counters import Count
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 
 
 def xla(analysis: Analysis) -> Count:
     """Products, of the rows that make any."""
     network = build(analysis)
     layers = {
-        number: _row(row, network.layers[number]) for number, row in enumerate(analysis.rows) if row.macs != 0
+        number: int(PRODUCTS[row.type](network.layers[number], *row.layer.feed(*row.inputs)))
+        for number, row in enumerate(analysis.rows)
+        if row.macs != 0
     }
     return Count(sum(layers.values()), layers)
 
 
-def _row(row: Row, module: Any) -> int:
-    x, y = row.inputs[0].shape, row.output.shape
-    if isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):
-        return _convolution(module, x)
-    if isinstance(module, nn.Linear):
-        return _matrices(prod(y), module.in_features)
-    if isinstance(module, RECURRENT):
-        return _recurrent(module, x)
-    if isinstance(module, nn.MultiheadAttention):
-        return _attention(module, *(row.layer.feed(*row.inputs)[:2]))
-    if isinstance(module, nn.TransformerEncoderLayer):
-        return _transformer_layer(module, row.inputs[0], ())
-    if isinstance(module, nn.TransformerEncoder):
-        return sum(_transformer_layer(layer, row.inputs[0], ()) for layer in module.layers)
-    if isinstance(module, nn.TransformerDecoder):
-        return sum(_transformer_layer(layer, row.inputs[0], row.inputs[1:]) for layer in module.layers)
-    raise NotImplementedError(f"{row.path}: the products of {row.type}")
-
-
-def _convolution(module: Any, x: Sequence[Any]) -> int:
+def _convolution(module: Any, x: Tensor) -> Any:
     """Of the whole batch: the taps that one pair of channels makes, for each pair within a group."""
-    pairs = x[0] * module.out_channels * module.in_channels // module.groups
+    pairs = x.shape[0] * module.out_channels * module.in_channels // module.groups
     # The amounts on both sides of each axis, the last one first, as F.pad takes them.
     amounts = module._reversed_padding_repeated_twice
     padding = tuple(zip(amounts[-2::-2], amounts[::-2], strict=True))
-    sizes, dilation = tuple(x[2:]), module.dilation
+    sizes, dilation = tuple(x.shape[2:]), module.dilation
     stretch = (1,) * len(sizes)
     stride = module.stride
     if module.transposed:
@@ -112,17 +90,21 @@ def _products(function: Callable[..., Any], *shapes: tuple[int, ...]) -> int:
     return int(flops) // 2
 
 
-def _matrices(outputs: Any, length: int) -> int:
-    return int(outputs) * _inner(length)
+def _matrices(outputs: Any, length: int) -> Any:
+    return outputs * _inner(length)
 
 
-def _recurrent(module: Any, x: Sequence[Any]) -> int:
+def _linear(module: Any, x: Tensor) -> Any:
+    return _matrices(prod(x.shape[:-1]) * module.out_features, module.in_features)
+
+
+def _recurrent(module: Any, x: Tensor, _: Any = None) -> Any:
     """A matrix product of the input and one of the state for each step, layer and direction."""
     weights = [weight for name, weight in module.named_parameters() if name.startswith("weight")]
-    return prod(x[:2]) * sum(_matrices(rows, length) for rows, length in (w.shape for w in weights))
+    return prod(x.shape[:2]) * sum(_matrices(rows, length) for rows, length in (w.shape for w in weights))
 
 
-def _attention(module: nn.MultiheadAttention, query: Any, key: Any) -> int:
+def _attention(module: Any, query: Tensor, key: Tensor, _: Any = None) -> Any:
     """Projections of query, key, value and output; each head's queries with all keys, and with all values."""
     size, width = module.embed_dim, module.head_dim
     samples, queries = query.shape[:2] if module.batch_first else query.shape[1::-1]
@@ -130,15 +112,32 @@ def _attention(module: nn.MultiheadAttention, query: Any, key: Any) -> int:
     maps = 2 * _matrices(queries * size, size) + sum(
         _matrices(keys * size, length or size) for length in (module.kdim, module.vdim)
     )
-    pairs = _matrices(queries * keys, width) + _matrices(queries * width, keys)
-    return int(samples) * (maps + module.num_heads * pairs)
+    seen = keys + (module.bias_k is not None) + module.add_zero_attn
+    pairs = _matrices(queries * seen, width) + _matrices(queries * width, seen)
+    return samples * (maps + module.num_heads * pairs)
 
 
-def _transformer_layer(module: Any, x: Any, memory: Sequence[Any]) -> int:
-    positions = prod(x.shape[:-1])
-    linears = sum(
-        _matrices(positions * linear.out_features, linear.in_features)
-        for linear in (module.linear1, module.linear2)
+def _transformer_layer(module: Any, x: Tensor, *memory: Tensor) -> Any:
+    attentions = _attention(module.self_attn, x, x) + sum(
+        _attention(module.multihead_attn, x, other) for other in memory
     )
-    seen = sum(_attention(module.multihead_attn, x, other) for other in memory)
-    return int(_attention(module.self_attn, x, x) + seen + linears)
+    positions = prod(x.shape[:-1])
+    linears = (module.linear1, module.linear2)
+    return attentions + sum(
+        _matrices(positions * linear.out_features, linear.in_features) for linear in linears
+    )
+
+
+def _transformer(module: Any, *inputs: Tensor) -> Any:
+    return sum(_transformer_layer(layer, *inputs) for layer in module.layers)
+
+
+PRODUCTS: Mapping[str, Callable[..., Any]] = {
+    **{f"Conv{kind}{n}d": _convolution for kind in ("", "Transpose") for n in (1, 2, 3)},
+    "Linear": _linear,
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
+    "MultiheadAttention": _attention,
+    **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _transformer_layer),
+    **dict.fromkeys(("TransformerEncoder", "TransformerDecoder"), _transformer),
+}
+"""A layer's type → its products, by its module in torch and what that is called with."""
