@@ -101,7 +101,6 @@ _ALL = (
         "each parameter of a module once for each sample, of convolutions for each place",
         "torchinfo.summary: total_mult_adds",
         {
-            "Embedding": rules.table_by_sample,
             **of_each((*_ATTENTIONS, "LinearCrossEntropyLoss"), rules.unseen),
             "AdaptiveLogSoftmaxWithLoss": rules.undecided,
         },

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shapecalc.analysis.conventions import Convention
 from shapecalc.analysis.liveness import needed
 from shapecalc.analysis.rules import Beside
+from shapecalc.conditions import collecting
 from shapecalc.layers.base import Part
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis, Node, Row, Wire
@@ -68,7 +69,8 @@ def beside_products(convention: Convention, row: Row) -> Beside:
     rule = convention.table.get(row.type)
     parts = () if rule else row.layer.parts(*row.inputs)
     if not parts:
-        return (rule or convention.rest)(row, convention.per_mac * row.macs)
+        with collecting():  # what has to hold was recorded with the figures
+            return (rule or convention.rest)(row, convention.per_mac * row.macs)
     total: dict[str, Dim] = {}
     for part in parts:
         found = beside_products(convention, _as_row(row, part))

@@ -20,7 +20,7 @@ def by_output_positions(row: Row, products: Dim) -> Beside:
     layer: Any = row.layer
     kernel = product(row.weights["weight"].shape[2:])
     counted = row.output.elements * (row.inputs[0].shape[1] // layer.groups) * kernel
-    return {f"{family(row)}, at output places": counted - products}
+    return {f"{family(row)}, by output": counted - products}
 
 
 def softmax_of_thop(row: Row, products: Dim) -> Beside:

@@ -7,7 +7,7 @@ them; what it does not see of them is negative.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from shapecalc.operations import Unknown
@@ -91,6 +91,20 @@ def biases(row: Row, products: Dim) -> Beside:
     return {"biases": row.output.elements} if "bias" in row.weights else {}
 
 
+def both(first: Rule, second: Rule) -> Rule:
+    """Both rules, one after the other."""
+
+    def rule(row: Row, products: Dim) -> Beside:
+        found: dict[str, Dim] = {}
+        for part in (first(row, products), second(row, products)):
+            if isinstance(part, Unknown):
+                return part
+            found.update(part)
+        return found
+
+    return rule
+
+
 def with_batch(rule: Rule) -> Rule:
     """For a tool that takes the first axis for the batch, the second for the channels."""
 
@@ -113,20 +127,6 @@ def unseen_vectors(row: Row, products: Dim) -> Beside:
     return unseen(row, products) if second.rank == 1 else {}
 
 
-def both(first: Rule, second: Rule) -> Rule:
-    """Both rules, one after the other."""
-
-    def rule(row: Row, products: Dim) -> Beside:
-        found: dict[str, Dim] = {}
-        for part in (first(row, products), second(row, products)):
-            if isinstance(part, Unknown):
-                return part
-            found.update(part)
-        return found
-
-    return rule
-
-
 # XLA.
 
 
@@ -143,23 +143,14 @@ def by_module_parameters(row: Row, products: Dim) -> Beside:
     """Each parameter once for each sample: of convolutions and recurrent layers, for each place as well."""
     if row.layer.function:
         return unseen(row, products)
-    counted = {name: size * _places(row, name) for name, size in _parameters(row)}
+    parameters = {name: weight.elements for name, weight in row.weights.items() if not weight.buffer}
+    counted = {name: size * _places(row, name) for name, size in parameters.items()}
     if products == 0:
         return {f"{family(row)} parameters": sum(counted.values())}
     added = sum(size for name, size in counted.items() if "bias" in name)
     matrices = sum(size for name, size in counted.items() if "bias" not in name)
-    places = "at output places" if "Conv" in row.type else "once a sample"
+    places = "by output" if "Conv" in row.type else "once a sample"
     return {"biases": added, f"{family(row)}, {places}": matrices - products}
-
-
-def table_by_sample(row: Row, products: Dim) -> Beside:
-    """The whole table of an embedding for each sample."""
-    (_, size), *_ = _parameters(row)
-    return {"elements of embedding tables": row.output.shape[0] * size}
-
-
-def _parameters(row: Row) -> Iterator[tuple[str, Dim]]:
-    return ((name, weight.elements) for name, weight in row.weights.items() if not weight.buffer)
 
 
 def _places(row: Row, name: str) -> Dim:

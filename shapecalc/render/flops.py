@@ -30,6 +30,7 @@ from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
 
+_TRAINING = "forward and backward"
 _LONGEST = 38  # of what is written on one line beside the other columns
 _MARGIN = 12  # of the titles of notes
 _MOST_NAMED = 5  # unknown figures in the notes
@@ -194,39 +195,42 @@ def _terms(found: Count) -> list[str]:
 
 
 def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> Grid:
-    columns = [
+    columns = (
         Column("convention", "Convention"),
         Column("total", "Total", text),
-        Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
-        *([Column("backward", "With backward", text)] if backward else []),
+        Column("unit", "Unit"),
+        *([] if form == "csv" else [Column("short", "In short", spare=1)]),
         Column("counted", "What is counted"),
-    ]
+    )
     lines: list[Line] = []
     unknown: list[tuple[str, str]] = []
     for convention in chosen:
         found = count(convention, analysis)
-        unit = convention.unit if form == "csv" else _short(found.total, convention.unit)
-        both = (training(convention, analysis),) if backward else ()
-        lines += _lines((convention.name, found.total, unit, *both), _terms(found), form)
-        reasons = [*(found.total,), *both]
-        unknown += [(convention.name, known.reason) for known in reasons if isinstance(known, Unknown)]
-    return Grid(heading(analysis), tuple(columns), lines, _unknown(unknown))
+        lines += _lines(convention.name, found.total, convention.unit, _terms(found), form)
+        both = training(convention, analysis) if backward else None
+        if both is not None:
+            lines += _lines(
+                "+ backward" if form == "table" else f"{convention.name} backward",
+                both,
+                convention.unit,
+                [_TRAINING],
+                form,
+            )
+        reasons = (figure for figure in (found.total, both) if isinstance(figure, Unknown))
+        unknown += [(convention.name, figure.reason) for figure in reasons]
+    without = ", ".join(convention.name for convention in chosen if convention.training is None)
+    notes = [_note("Training", f"{without} count no backward pass")] if backward else []
+    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(unknown)])
 
 
-def _short(number: Dim | Unknown, unit: str) -> str:
-    return short(number, unit) if isinstance(number, int) else unit
-
-
-def _lines(values: tuple[Any, ...], terms: Sequence[str], form: str) -> Iterator[Line]:
-    """One line, or in a table for people one for each term."""
-    if form != "table":
-        yield Line((*values, " ".join(terms)))
-        return
+def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], form: str) -> Iterator[Line]:
+    """One line, or in a table for people one for each term where they are long together."""
     together = " ".join(terms)
-    first, *others = [together] if len(together) <= _LONGEST else terms
-    yield Line((*values, first))
+    first, *others = [together] if form != "table" or len(together) <= _LONGEST else terms
+    in_short = [] if form == "csv" else [short(total, "") if isinstance(total, int) else None]
+    yield Line((name, total, unit, *in_short, first))
     for term in others:
-        yield Line((*[None] * len(values), term))
+        yield Line((None,) * (3 + len(in_short)) + (term,))
 
 
 def to_json(
