@@ -1,7 +1,7 @@
 """What each counting tool says of a network, in its own convention: one function for a tool.
 
-They run on `meta`, where nothing is computed, but for those that would count there what torch's kernels for
-`meta` call in Python (calflops, DeepSpeed), or that can't be traced there (fvcore).
+They run on `meta`, where nothing is computed, but for calflops and DeepSpeed, which would count there what
+torch's kernels for `meta` call in Python.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.results import Analysis
+from shapecalc.torch_check.network import BuildError
 from tests.tools.idle import Idle
 from tests.tools.model import Model, samples
 from tests.tools.quiet import quiet
@@ -67,13 +68,18 @@ def torchinfo(analysis: Analysis) -> Count:
 
 
 def fvcore(analysis: Analysis) -> Count:
-    model, inputs = _prepared(analysis, "cpu")
+    try:
+        return _fvcore(analysis, "meta")
+    except BuildError:  # torch can't trace some of its kernels for `meta`: convolutions, pools
+        return _fvcore(analysis, "cpu")
+
+
+def _fvcore(analysis: Analysis, device: str) -> Count:
+    model, inputs = _prepared(analysis, device)
     with quiet():
         counts = import_module("fvcore.nn").FlopCountAnalysis(model, tuple(inputs.values()))
-        by_module = counts.by_module()
-        return Count(
-            _whole(counts.total()), {number: _whole(by_module[str(number)]) for number in model.numbers}
-        )
+        total, layers = counts.total(), counts.by_module()
+    return Count(_whole(total), {number: _whole(layers[str(number)]) for number in model.numbers})
 
 
 def thop(analysis: Analysis) -> Count:
