@@ -29,8 +29,8 @@ def of_each(types: tuple[str, ...], rule: Rule) -> dict[str, Rule]:
 
 
 def family(row: Row) -> str:
-    """A type without its number of axes: BatchNorm of BatchNorm2d."""
-    return "MultiheadAttention" if row.type == "InnerAttention" else re.sub(r"[123]d$", "", row.type)
+    """A type without its number of axes, BatchNorm of BatchNorm2d; attention by that word."""
+    return "attention" if "Attention" in row.type else re.sub(r"[123]d$", "", row.type)
 
 
 def per_mac(row: Row, products: Dim) -> int:

@@ -61,7 +61,7 @@ def attention_of_ptflops(row: Row, products: Dim) -> Beside:
     maps = t * e + t * e * e + s * k * k + s * v * v + ((t + 2 * s) * e if layer.bias else 0)
     heads = layer.num_heads * t * s * (e // layer.num_heads + 1 + v // layer.num_heads)
     counted = queries.samples * (maps + heads + t * v * (v + 1))
-    return {"biases and softmax of attention": counted - products}
+    return {"attention: biases, softmax": counted - products}
 
 
 # Recurrent layers.

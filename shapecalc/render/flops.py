@@ -184,7 +184,7 @@ def _share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
 
 def _terms(found: Count) -> list[str]:
     """What a count is made of: the MACs, and what comes to them or is taken off."""
-    terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} × MACs"]
+    terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
     for what, number in found.beside.items():
         less = isinstance(number, int) and number < 0
         terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")
@@ -198,8 +198,7 @@ def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, b
     columns = (
         Column("convention", "Convention"),
         Column("total", "Total", text),
-        Column("unit", "Unit"),
-        *([] if form == "csv" else [Column("short", "In short", spare=1)]),
+        Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
         Column("counted", "What is counted"),
     )
     lines: list[Line] = []
@@ -209,13 +208,8 @@ def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, b
         lines += _lines(convention.name, found.total, convention.unit, _terms(found), form)
         both = training(convention, analysis) if backward else None
         if both is not None:
-            lines += _lines(
-                "+ backward" if form == "table" else f"{convention.name} backward",
-                both,
-                convention.unit,
-                [_TRAINING],
-                form,
-            )
+            name = "+ backward" if form == "table" else f"{convention.name} backward"
+            lines += _lines(name, both, convention.unit, [_TRAINING], form)
         reasons = (figure for figure in (found.total, both) if isinstance(figure, Unknown))
         unknown += [(convention.name, figure.reason) for figure in reasons]
     without = ", ".join(convention.name for convention in chosen if convention.training is None)
@@ -227,10 +221,10 @@ def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], for
     """One line, or in a table for people one for each term where they are long together."""
     together = " ".join(terms)
     first, *others = [together] if form != "table" or len(together) <= _LONGEST else terms
-    in_short = [] if form == "csv" else [short(total, "") if isinstance(total, int) else None]
-    yield Line((name, total, unit, *in_short, first))
+    in_short = unit if form == "csv" or not isinstance(total, int) else short(total, unit)
+    yield Line((name, total, in_short, first))
     for term in others:
-        yield Line((None,) * (3 + len(in_short)) + (term,))
+        yield Line((None, None, None, term))
 
 
 def to_json(
