@@ -41,6 +41,16 @@ COMMANDS = [
     "params lenet --format markdown",
     "params lenet-maxpool --format csv",
     "params lenet-maxpool --format json --dtype float16",
+    "flops lenet",
+    "flops imagenet/resnet18 --depth 1 --backward",
+    "flops imagenet/resnet18 --convention all",
+    "flops bert-base --convention all --backward",
+    "flops lenet-maxpool --convention ptflops --format markdown",
+    "flops transformer --convention fvcore --depth 1",
+    "flops lenet-maxpool --format csv",
+    "flops lenet-maxpool --convention all --format csv --backward",
+    "flops lenet-maxpool --format json --backward",
+    "flops lenet --input Nx1xHxW --convention xla",
     "list",
     "list --format csv",
 ]
@@ -61,7 +71,7 @@ def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssert
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
-    for command in ("show", "params"):
+    for command in ("show", "params", "flops"):
         lines = run(command, name).out.splitlines()
         assert max(map(len, lines)) <= 80
         assert not any("…" in line or line.endswith(" ") for line in lines)
