@@ -16,12 +16,12 @@ import pytest
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import count, training
+from shapecalc.analysis.counts import count, count_rows, seen, training
 from shapecalc.analysis.general import in_general, sizes_of
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import example
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis, Node
+from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
 from tests.tools.counters import COUNTERS
 from tests.tools.xla import xla
@@ -65,8 +65,8 @@ def counted(tool: str, analysis: Analysis) -> Dim | Unknown | None:
 
 
 def of_row(tool: str, analysis: Analysis, number: int) -> Dim | Unknown:
-    row = analysis.rows[number]
-    return count(CONVENTIONS[tool], analysis, Node(row.path, "", "", row.output, number, number + 1)).total
+    convention = CONVENTIONS[tool]
+    return count_rows(convention, analysis, [number], seen(convention, analysis)).total
 
 
 def agree(tool: str, analysis: Analysis) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from shapecalc.analysis.conventions import Convention
@@ -11,7 +11,7 @@ from shapecalc.analysis.rules import Beside
 from shapecalc.conditions import collecting
 from shapecalc.layers.base import Part
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis, Node, Row, Wire
+from shapecalc.results import Analysis, Row, Wire
 from shapecalc.symbolic import Dim
 
 
@@ -33,10 +33,20 @@ class Count:
         return self.products + sum(self.beside.values())
 
 
-def count(convention: Convention, analysis: Analysis, node: Node | None = None) -> Count:
-    """What is counted of the network, or of the rows under a node of its tree."""
-    chosen = range(node.start, node.stop) if node else range(len(analysis.rows))
-    live = needed(analysis) if convention.traced else chosen
+def seen(convention: Convention, analysis: Analysis) -> Container[int]:
+    """The numbers of the rows that the tool sees."""
+    return needed(analysis) if convention.traced else range(len(analysis.rows))
+
+
+def count(convention: Convention, analysis: Analysis) -> Count:
+    """What is counted of the network."""
+    return count_rows(convention, analysis, range(len(analysis.rows)), seen(convention, analysis))
+
+
+def count_rows(
+    convention: Convention, analysis: Analysis, chosen: Iterable[int], live: Container[int]
+) -> Count:
+    """What is counted of some rows, of which the tool sees the `live` ones."""
     products: Dim = 0
     beside: dict[str, Dim] = {}
     unknown: list[tuple[str, str]] = []

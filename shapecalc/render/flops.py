@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from shapecalc.analysis.conventions import CONVENTIONS, Convention
-from shapecalc.analysis.counts import Count, count, training
+from shapecalc.analysis.counts import Count, count, count_rows, seen, training
 from shapecalc.analysis.work import Work
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
@@ -26,7 +26,7 @@ from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
 from shapecalc.render.tree import label, leaves, outline
 from shapecalc.results import Analysis, Node
-from shapecalc.symbolic import Dim, ratio
+from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
 
@@ -156,10 +156,12 @@ def _of_convention(
         Column(convention.name, f"{convention.unit} by {convention.name}", text),
         Column("share", f"% {convention.unit}", percent, spare=2),
     )
+    live = seen(convention, analysis)
     lines = []
     for title, node in _nodes(analysis, form, depth):
-        found, work = count(convention, analysis, node).total, Work.of(analysis.rows[node.start : node.stop])
-        lines.append(Line((title, work.macs, found, _share(found, whole.total)), strong=bool(node.children)))
+        found = count_rows(convention, analysis, range(node.start, node.stop), live).total
+        macs = Work.of(analysis.rows[node.start : node.stop]).macs
+        lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
     notes = [
         _note("Total", _amount(whole.total, convention.unit)),
         *_listed("Counted", _terms(whole)),
@@ -186,7 +188,8 @@ def _terms(found: Count) -> list[str]:
     """What a count is made of: the MACs, and what comes to them or is taken off."""
     terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
     for what, number in found.beside.items():
-        less = isinstance(number, int) and number < 0
+        most = greatest(number)
+        less = most is not None and most <= 0
         terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")
     return terms
 
