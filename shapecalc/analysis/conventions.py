@@ -147,13 +147,14 @@ _ALL = (
         "MACs, 4 for each BatchNorm input, average pooling, softmax, gates",
         "thop.profile",
         {
-            **of_each((*_CONVOLUTIONS, "Linear"), rules.nothing),
+            **of_each(_CONVOLUTIONS, rules.with_batch(rules.nothing)),
+            "Linear": rules.nothing,
             **of_each(_TRANSPOSED, rules.with_batch(images.by_output_positions)),
             **of_each((*_BATCH_NORMS, "LayerNorm", *nd("InstanceNorm")), rules.by_affine(4, 2)),
             "PReLU": rules.per_input(1),
             "Softmax": images.softmax_of_thop,
             **of_each(nd("AvgPool"), rules.per_output(1)),
-            **of_each(nd("AdaptiveAvgPool"), images.adaptive_average_of_thop),
+            **of_each(nd("AdaptiveAvgPool"), rules.with_batch(images.adaptive_average_of_thop)),
             **of_each(
                 _UPSAMPLINGS,
                 rules.upsampled({"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}),

@@ -18,6 +18,8 @@ from shapecalc.tensors import product
 Beside: TypeAlias = "Mapping[str, Dim] | Unknown"
 Rule: TypeAlias = Callable[[Row, Dim], Beside]
 
+NO_BATCH = "it looks for the axis of a batch, and this input has none"
+
 
 def nd(name: str) -> tuple[str, ...]:
     """The types of that name for one, two and three axes."""
@@ -110,7 +112,7 @@ def with_batch(rule: Rule) -> Rule:
 
     def checked(row: Row, products: Dim) -> Beside:
         if row.inputs[0].rank != row.layer.axes + 2:
-            return Unknown("it takes the first axis for the batch, and this input has none")
+            return Unknown(NO_BATCH)
         return rule(row, products)
 
     return checked

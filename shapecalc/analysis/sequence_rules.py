@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shapecalc.analysis.rules import Beside, family, per_mac
+from shapecalc.analysis.rules import NO_BATCH, Beside, family, per_mac
 from shapecalc.operations import Unknown
 from shapecalc.results import Row
 from shapecalc.symbolic import Dim
@@ -56,6 +56,8 @@ def shares_of_heads(row: Row, products: Dim) -> Beside:
 def attention_of_ptflops(row: Row, products: Dim) -> Beside:
     """Scaling, the maps with biases, each head's products and softmax; keys as wide as themselves."""
     layer: Any = row.layer
+    if row.inputs[0].rank == 2:
+        return Unknown(NO_BATCH)
     queries, keys, values = layer.sequences(*row.inputs)
     t, s, e, k, v = queries.length, keys.length, queries.features, keys.features, values.features
     maps = t * e + t * e * e + s * k * k + s * v * v + ((t + 2 * s) * e if layer.bias else 0)
@@ -78,6 +80,8 @@ def _stacked(row: Row, of_layer: Callable[[Dim], Dim]) -> Dim:
 def gates_of_thop(row: Row, products: Dim) -> Beside:
     """Each gate a matrix of H rows, H additions, 2·H more with biases; then what joins the gates."""
     layer: Any = row.layer
+    if row.inputs[0].rank == 2 and not row.type.endswith("Cell"):
+        return Unknown(NO_BATCH)
     h, joined = layer.hidden_size, {1: 0, 3: 4, 4: 4}[layer.gates]
 
     def of_layer(inputs: Dim) -> Dim:
@@ -94,6 +98,8 @@ def gates_of_thop(row: Row, products: Dim) -> Beside:
 def recurrent_by_weights(row: Row, products: Dim, of_matrix: Callable[[Dim, Dim], Dim]) -> Beside:
     """Of each layer its two matrices, its biases and what joins the gates; twice with two directions."""
     layer: Any = row.layer
+    if row.inputs[0].rank < 2:
+        return Unknown(NO_BATCH)
     joined = {1: 1, 3: 7, 4: 10}[layer.gates]
     total: Dim = 0
     for name, weight in row.weights.items():
