@@ -230,7 +230,7 @@ def flops(
     chosen = chosen_by(convention)
     analysis = _analyse(arch, input, set)
     print_flops(analysis, chosen, format, depth, backward)
-    raise typer.Exit(int(strict and not is_known(analysis, chosen, backward)))
+    raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
 
 
 @app.command()

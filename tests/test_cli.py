@@ -356,3 +356,16 @@ def test_an_output_that_is_closed(tmp_path: Path) -> None:
     command = f"{sys.executable} -m shapecalc show nin >&-"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_architectures_in_folders_within_the_folders(tmp_path: Path) -> None:
+    """One level down, by the folder's name and their own."""
+    family = tmp_path / "architectures" / "small"
+    family.mkdir(parents=True)
+    (family / "tiny.yaml").write_text("name: Tiny\ninput: 1x4\nlayers: [Linear: 3]\n")
+    listed = json.loads(shell("list", "--format", "json", cwd=tmp_path).stdout)
+    assert "small/tiny" in [entry["name"] for entry in listed]
+    for name in ("small/tiny", "small/tiny.yaml"):
+        assert shell("show", name, cwd=tmp_path).stdout.startswith("Tiny")
+    for wrong in ("small/tinny", "tinny"):
+        assert "did you mean small/tiny?" in shell("show", wrong, cwd=tmp_path).stderr

@@ -72,9 +72,22 @@ def test_what_is_unknown_is_named_and_null(words: tuple[str, ...], run: Command,
     assert run("flops", "lenet", *words, "--strict").code == 0
     printed = json.loads(run("flops", str(file), *words, "--format", "json").out)
     assert printed["conventions"]["fvcore"] is None
-    assert printed["layers"][1]["operations"] is None
-    assert printed["totals"]["operations"] is None
     assert "einsum[0]" in printed["unknown"]["fvcore"]
+    if not words:
+        assert printed["layers"][1]["operations"] is None
+        assert printed["totals"]["operations"] is None
+        assert printed["unknown"]["operations"].startswith("Fold[0]: no count of")
+    if "fvcore" in words:
+        assert [layer["fvcore"] for layer in printed["layers"]] == [0, 0, 0, None]
+
+
+def test_json_is_unknown_if_one_convention_is(run: Command, tmp_path: Path) -> None:
+    """Without a convention JSON has all of them, and a table the operations alone."""
+    file = tmp_path / "net.yaml"
+    file.write_text("input: 4x9x9\nlayers: [{Conv2d: {out_channels: 4, kernel_size: 3}}]\n")
+    assert run("flops", str(file), "--strict").code == 0
+    assert run("flops", str(file), "--strict", "--format", "json").code == 1
+    assert run("flops", str(file), "--strict", "--format", "json", "--convention", "xla").code == 0
 
 
 def test_no_backward_pass(run: Command) -> None:

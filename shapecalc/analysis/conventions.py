@@ -76,7 +76,7 @@ _CALFLOPS: Mapping[str, Rule] = {
 }
 
 
-_ALL = (
+ALL = (
     Convention("macs", "MACs", "multiply-accumulates of convolutions and matrix products", "", {}),
     Convention(
         "torch",
@@ -230,10 +230,7 @@ _ALL = (
     ),
 )
 
-CONVENTIONS: Mapping[str, Convention] = {convention.name: convention for convention in _ALL}
-
-
-ALL = "all"
+CONVENTIONS: Mapping[str, Convention] = {convention.name: convention for convention in ALL}
 
 
 def chosen_by(name: str | None) -> tuple[Convention, ...]:
@@ -242,10 +239,10 @@ def chosen_by(name: str | None) -> tuple[Convention, ...]:
     Raises:
         UsageError: there is none of that name.
     """
-    if name is None or name == ALL:
-        return tuple(CONVENTIONS.values()) if name else ()
+    if name is None or name == "all":
+        return ALL if name else ()
     if name not in CONVENTIONS:
-        names = [*CONVENTIONS, ALL]
+        names = [*CONVENTIONS, "all"]
         hint = nearest(name, names) or f"conventions: {listed(names, len(names))}"
         raise UsageError(f"--convention: there is no convention {quoted(name)}", hint=hint)
     return (CONVENTIONS[name],)

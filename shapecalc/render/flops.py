@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Any
 
-from shapecalc.analysis.conventions import CONVENTIONS, Convention
+from shapecalc.analysis.conventions import ALL, CONVENTIONS, Convention
 from shapecalc.analysis.counts import Count, count, count_rows, seen, training
 from shapecalc.analysis.work import Work
 from shapecalc.errors import UsageError
@@ -48,12 +48,11 @@ def print_flops(
     Raises:
         UsageError: a depth is given for what shows no layers.
     """
-    if form == "json":
-        print_json(to_json(analysis, chosen or tuple(CONVENTIONS.values()), depth, backward))
-        return
     if len(chosen) > 1 and depth is not None:
         raise UsageError("--depth is for the layers, and --convention all shows none")
-    if len(chosen) > 1:
+    if form == "json":
+        print_json(to_json(analysis, chosen, depth, backward))
+    elif len(chosen) > 1:
         print_grid(_side_by_side(analysis, chosen, form, backward), form)
     elif chosen:
         print_grid(_of_convention(analysis, chosen[0], form, depth, backward), form)
@@ -61,16 +60,14 @@ def print_flops(
         print_grid(_of_work(analysis, form, depth, backward), form)
 
 
-def is_known(analysis: Analysis, chosen: Sequence[Convention], backward: bool) -> bool:
-    """Whether nothing that was asked for is unknown; that several count no backward pass is none of it."""
-    figures: list[Any] = [count(convention, analysis).total for convention in chosen]
+def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> bool:
+    """Whether nothing that is printed is unknown; of several, some count no backward pass, which is known."""
+    shown = chosen or (ALL if form == "json" else ())
+    figures: list[Any] = [count(convention, analysis).total for convention in shown]
     if backward:
-        figures += [training(convention, analysis) for convention in chosen or [CONVENTIONS["torch"]]]
-    if any(isinstance(figure, Unknown) for figure in figures):
-        return False
-    if len(chosen) == 1:
-        return None not in figures
-    return bool(chosen) or not Work.of(analysis.rows).unknown
+        figures += [training(convention, analysis) for convention in shown or [CONVENTIONS["torch"]]]
+    unknown = any(isinstance(figure, Unknown) for figure in figures) or (len(shown) == 1 and None in figures)
+    return not unknown and (bool(chosen) or not Work.of(analysis.rows).unknown)
 
 
 # The operations of each layer.
@@ -233,24 +230,39 @@ def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], for
 def to_json(
     analysis: Analysis, chosen: Sequence[Convention], depth: int | None, backward: bool
 ) -> dict[str, Any]:
-    """The totals by convention, and the work of the layers, or of blocks down to a depth."""
-    counts = {convention.name: count(convention, analysis).total for convention in chosen}
-    both = {convention.name: training(convention, analysis) for convention in chosen} if backward else {}
-    unknown = {name: known.reason for name, known in counts.items() if isinstance(known, Unknown)}
+    """The totals by convention; of one, each layer's count too, and of none given the operations instead."""
+    shown = chosen or ALL
+    counts = {convention.name: count(convention, analysis).total for convention in shown}
+    both = {convention.name: training(convention, analysis) for convention in shown} if backward else {}
+    work = Work.of(analysis.rows)
+    reasons = {**counts, **({} if chosen else {"operations": work.ops})}
+    unknown = {name: known.reason for name, known in reasons.items() if isinstance(known, Unknown)}
     return {
         "name": analysis.name,
         "inputs": {name: tensor.to_dict() for name, tensor in analysis.inputs.items()},
         "conventions": {name: for_json(total) for name, total in counts.items()},
         **({"backward": {name: for_json(total) for name, total in both.items()}} if backward else {}),
         **({"unknown": unknown} if unknown else {}),
-        "layers": [_entry(analysis, node) for node in leaves(analysis.tree, depth)],
-        "totals": _work_json(Work.of(analysis.rows)),
+        **_layers(analysis, chosen, depth),
+        **({} if chosen else {"totals": _work_json(work)}),
     }
 
 
-def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
-    work = Work.of(analysis.rows[node.start : node.stop])
-    return {"path": node.path, "type": node.type, **_work_json(work)}
+def _layers(analysis: Analysis, chosen: Sequence[Convention], depth: int | None) -> dict[str, Any]:
+    if len(chosen) > 1:
+        return {}
+    live = {convention.name: seen(convention, analysis) for convention in chosen}
+    entries = []
+    for node in leaves(analysis.tree, depth):
+        work = Work.of(analysis.rows[node.start : node.stop])
+        figures = _work_json(work)
+        for convention in chosen:
+            counted = count_rows(
+                convention, analysis, range(node.start, node.stop), live[convention.name]
+            ).total
+            figures = {"macs": for_json(work.macs), convention.name: for_json(counted)}
+        entries.append({"path": node.path, "type": node.type, **figures})
+    return {"layers": entries}
 
 
 def _work_json(work: Work) -> dict[str, Any]:
