@@ -367,5 +367,4 @@ def test_architectures_in_folders_within_the_folders(tmp_path: Path) -> None:
     assert "small/tiny" in [entry["name"] for entry in listed]
     for name in ("small/tiny", "small/tiny.yaml"):
         assert shell("show", name, cwd=tmp_path).stdout.startswith("Tiny")
-    for wrong in ("small/tinny", "tinny"):
-        assert "did you mean small/tiny?" in shell("show", wrong, cwd=tmp_path).stderr
+    assert "did you mean small/tiny?" in shell("show", "small/tinny", cwd=tmp_path).stderr

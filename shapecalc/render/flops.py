@@ -254,12 +254,10 @@ def _layers(analysis: Analysis, chosen: Sequence[Convention], depth: int | None)
     live = {convention.name: seen(convention, analysis) for convention in chosen}
     entries = []
     for node in leaves(analysis.tree, depth):
-        work = Work.of(analysis.rows[node.start : node.stop])
-        figures = _work_json(work)
+        work, rows = Work.of(analysis.rows[node.start : node.stop]), range(node.start, node.stop)
+        figures = {} if chosen else _work_json(work)
         for convention in chosen:
-            counted = count_rows(
-                convention, analysis, range(node.start, node.stop), live[convention.name]
-            ).total
+            counted = count_rows(convention, analysis, rows, live[convention.name]).total
             figures = {"macs": for_json(work.macs), convention.name: for_json(counted)}
         entries.append({"path": node.path, "type": node.type, **figures})
     return {"layers": entries}
