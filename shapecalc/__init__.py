@@ -9,6 +9,7 @@
 from shapecalc.architecture import Architecture, parse
 from shapecalc.engine import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
+from shapecalc.operations import Operations, Unknown
 from shapecalc.results import Analysis, Node, Row, Totals
 from shapecalc.symbolic import Expr, at, symbol
 from shapecalc.tensors import Tensor
@@ -22,11 +23,13 @@ __all__ = [
     "ArchitectureError",
     "Expr",
     "Node",
+    "Operations",
     "Row",
     "ShapecalcError",
     "Tensor",
     "Totals",
     "UnavailableError",
+    "Unknown",
     "UsageError",
     "analyse",
     "at",

@@ -238,6 +238,34 @@ def solve(
 
 
 @app.command()
+def flops(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="One of macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla; or all.",
+        ),
+    ] = None,
+    backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
+    depth: Depth = None,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """What a network computes: every layer's operations, or what a counting convention makes of them."""
+    from shapecalc.analysis.conventions import chosen_by
+    from shapecalc.render.flops import is_known, print_flops
+
+    chosen = chosen_by(convention)
+    analysis = _analyse(arch, input, set)
+    print_flops(analysis, chosen, format, depth, backward)
+    raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
+
+
+@app.command()
 def params(
     arch: Arch,
     input: Input = None,

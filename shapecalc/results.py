@@ -11,6 +11,7 @@ from shapecalc.conditions import Condition
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.base import Weights
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, Expr, symbols_in
 from shapecalc.tensors import BYTES, Tensor, for_json
 
@@ -89,6 +90,16 @@ class Row(NamedTuple):
     def macs(self) -> Dim:
         """Multiply-accumulates."""
         return self.figures.macs
+
+    @property
+    def ops(self) -> Operations | Unknown:
+        """The operations beside the multiply-accumulates, in evaluation, by their kinds."""
+        return self.layer.costs(self.inputs).ops
+
+    @property
+    def taps(self) -> Dim | Unknown:
+        """The multiply-accumulates without those of zeros in the padding."""
+        return self.layer.costs(self.inputs).taps
 
     @property
     def params(self) -> Dim:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, maximum, number
 from shapecalc.symbolic.notation import shape_text
 
@@ -57,7 +58,9 @@ class Tensor(NamedTuple):
 
 
 def for_json(value: Any) -> Any:
-    """Sizes for programs: a number as it is, a formula as text, several as a list."""
+    """Sizes for programs: a number as it is, a formula as text, several as a list, nothing of the unknown."""
+    if isinstance(value, Unknown):
+        return None
     if isinstance(value, Expr):
         return value.ascii()
     return [for_json(item) for item in value] if isinstance(value, tuple) else value
@@ -178,6 +181,15 @@ def _refuse(first: Dim, second: Dim, message: str, hint: str | None) -> None:
     raise ArchitectureError(message.format(first, second), hint=hint.format(first, second) if hint else None)
 
 
+_MOST_OFFSETS = 100_000
+
+
+def check_counted(kernel: int) -> None:
+    """Refuse a kernel whose elements are too many to look at one by one."""
+    if kernel > _MOST_OFFSETS:
+        raise ArchitectureError(f"a kernel of {kernel:,} elements along an axis is not looked at one by one")
+
+
 class Window(NamedTuple):
     """A window that slides along one axis: THE formula of convolution and pooling.
 
@@ -217,6 +229,23 @@ class Window(NamedTuple):
         if self.after + self.stride > self.extent:
             raise ArchitectureError(self._dropped(n), hint="give numbers, or leave ceil_mode out")
         return size
+
+    def taps(self, n: Dim) -> Dim:
+        """How many elements all windows on an axis of `n` read, without those of the padding.
+
+        Offset j of the kernel reads element i·s + j·d − before in window i, which lies on the axis from
+        i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of the windows 0 to ⌊(n − k + p)/s⌋.
+        """
+        check_counted(self.kernel)
+        last_start = n - self.extent + self.before + self.after
+        total: Dim = 0
+        for offset in range(0, self.extent, self.dilation):
+            first = max(0, -((offset - self.before) // self.stride))
+            # Both ends are floors by the stride: the lesser numerator decides, and they differ by a number.
+            beyond = self.extent - 1 - offset < self.after
+            last = (n - 1 + self.before - offset if beyond else last_start) // self.stride
+            total = total + maximum(0, last - first + 1)
+        return total
 
     def unread(self, n: int) -> int:
         """How many elements at the end of an axis of `n` no window reads."""

@@ -29,9 +29,15 @@ def folders() -> list[Path]:
 
 
 def names(folder: Path | None = None) -> list[str]:
-    """The names of the architectures in a folder, by default of those shipped, sorted."""
-    files = (path for path in (folder or shipped()).glob("*.yaml") if _is_readable(path))
-    return sorted(path.stem for path in files if not _is_path(path.stem))
+    """The names of the architectures in a folder, by default of those shipped, sorted.
+
+    One in a folder within, such as a family of networks, bears that one's name before its own:
+    `imagenet/resnet18`.
+    """
+    folder = folder or shipped()
+    files = [path for form in ("*.yaml", "*/*.yaml") for path in folder.glob(form) if _is_readable(path)]
+    found = (path.relative_to(folder).with_suffix("").as_posix() for path in files)
+    return sorted(name for name in found if not _is_path(name))
 
 
 def known() -> dict[str, Path]:
@@ -53,9 +59,9 @@ def find(name: str) -> Path:
             return candidate
     if name and _exists(Path(name)):
         raise UsageError(f"{name} is a folder; an architecture is a file")
-    hint = (
-        nearest(Path(name[:200]).stem, known()) or "`shapecalc list` shows the architectures that there are"
-    )
+    asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
+    near = nearest(asked.as_posix(), known()) or nearest(asked.name, known())
+    hint = near or "`shapecalc list` shows the architectures that there are"
     looked = ""
     if not _is_path(name):
         own = ", ".join(str(folder) for folder in folders()[:-1])

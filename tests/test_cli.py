@@ -41,6 +41,16 @@ COMMANDS = [
     "params lenet --format markdown",
     "params lenet-maxpool --format csv",
     "params lenet-maxpool --format json --dtype float16",
+    "flops lenet",
+    "flops imagenet/resnet18 --depth 1 --backward",
+    "flops imagenet/resnet18 --convention all",
+    "flops bert-base --convention all --backward",
+    "flops lenet-maxpool --convention ptflops --format markdown",
+    "flops transformer --convention fvcore --depth 1",
+    "flops lenet-maxpool --format csv",
+    "flops lenet-maxpool --convention all --format csv --backward",
+    "flops lenet-maxpool --format json --backward",
+    "flops lenet --input Nx1xHxW --convention xla",
     "list",
     "list --format csv",
     "receptive nin --depth 1",
@@ -71,7 +81,7 @@ def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssert
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
-    for command in ("show", "params", "receptive"):
+    for command in ("show", "params", "flops", "receptive", "memory"):
         lines = run(command, name).out.splitlines()
         assert max(map(len, lines)) <= 80
         assert not any("…" in line or line.endswith(" ") for line in lines)
@@ -389,3 +399,15 @@ def test_an_output_that_is_closed(tmp_path: Path) -> None:
     command = f"{sys.executable} -m shapecalc show nin >&-"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_architectures_in_folders_within_the_folders(tmp_path: Path) -> None:
+    """One level down, by the folder's name and their own."""
+    family = tmp_path / "architectures" / "small"
+    family.mkdir(parents=True)
+    (family / "tiny.yaml").write_text("name: Tiny\ninput: 1x4\nlayers: [Linear: 3]\n")
+    listed = json.loads(shell("list", "--format", "json", cwd=tmp_path).stdout)
+    assert "small/tiny" in [entry["name"] for entry in listed]
+    for name in ("small/tiny", "small/tiny.yaml"):
+        assert shell("show", name, cwd=tmp_path).stdout.startswith("Tiny")
+    assert "did you mean small/tiny?" in shell("show", "small/tinny", cwd=tmp_path).stderr

@@ -21,6 +21,18 @@ def releases(analysis: Analysis) -> list[tuple[Edge, ...]]:
     return [tuple(edges) for edges in freed]
 
 
+def needed(analysis: Analysis) -> set[int]:
+    """The numbers of the rows that an output of the network depends on."""
+    found: set[int] = set()
+    left = [edge.row for edge in analysis.output_edges]
+    while left:
+        number = left.pop()
+        if number >= 0 and number not in found:
+            found.add(number)
+            left += [edge.row for edge in analysis.rows[number].edges]
+    return found
+
+
 def peak_bytes(analysis: Analysis) -> int:
     """Bytes of the tensors alive at once in a forward pass that frees each after its last use.
 

@@ -20,6 +20,7 @@ from shapecalc.layers.base import (
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.operations import Operations
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
@@ -58,18 +59,22 @@ class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
     keeps_output = True
+
+    each = Operations(compare=1)
     inplace = Flag(False)
 
 
 class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
+    each = Operations(compare=2)
     inplace = Flag(False)
 
 
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
+    each = Operations(compare=1)
     threshold = Real()
     value = Real()
     inplace = Flag(False)
@@ -84,6 +89,7 @@ class Threshold(OfNumbers):
 class Hardtanh(OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
 
+    each = Operations(compare=2)
     min_val = Real(-1.0)
     max_val = Real(1.0)
     inplace = Flag(False)
@@ -119,15 +125,21 @@ class Sigmoid(ToFloating):
 
     keeps_output = True
 
+    each = Operations(add=1, divide=1, exp=1)
+
 
 class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
 
     keeps_output = True
 
+    each = Operations(exp=1)
+
 
 class Softsign(ToFloating):
     """x / (1 + |x|). Source: torch.nn.Softsign."""
+
+    each = Operations(add=1, divide=1)
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -141,6 +153,8 @@ class Softsign(ToFloating):
 
 class Tanhshrink(ToFloating):
     """x − tanh(x). Source: torch.nn.Tanhshrink."""
+
+    each = Operations(add=1, exp=1)
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -170,6 +184,7 @@ class OfFloating(Activation, abstract=True):
 class Hardsigmoid(OfFloating):
     """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
 
+    each = Operations(add=1, compare=2, divide=1)
     inplace = Flag(False)
 
 
@@ -179,10 +194,13 @@ class LogSigmoid(OfFloating):
     def saved(self, x: Value) -> Saved:
         return (x, x.tensor)
 
+    each = Operations(add=1, divide=1, exp=2)
+
 
 class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
 
+    each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
     beta = Real(1.0)
     threshold = Real(20.0)
 
@@ -190,6 +208,7 @@ class Softplus(OfFloating):
 class Hardshrink(OfFloating):
     """x, and 0 between −lambd and lambd. Source: torch.nn.Hardshrink."""
 
+    each = Operations(compare=2)
     narrow = True
     lambd = Real(0.5)
 
@@ -197,6 +216,7 @@ class Hardshrink(OfFloating):
 class Softshrink(OfFloating):
     """x moved towards 0 by `lambd`, and 0 between −lambd and lambd. Source: torch.nn.Softshrink."""
 
+    each = Operations(add=1, compare=2)
     narrow = True
     lambd = Real(0.5, low=0)
 
@@ -205,6 +225,8 @@ class LeakyReLU(OfFloating):
     """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
 
     overwrites = True
+
+    each = Operations(mul=1, compare=1)
     negative_slope = Real(0.01)
     inplace = Flag(False)
 
@@ -215,6 +237,7 @@ class RReLU(OfFloating):
     Source: Xu et al. 2015, arXiv:1505.00853.
     """
 
+    each = Operations(mul=1, compare=1)
     lower = Real(1 / 8)
     upper = Real(1 / 3)
     inplace = Flag(False)
@@ -237,6 +260,8 @@ class ELU(OfFloating):
     """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
 
     overwrites = True
+
+    each = Operations(add=1, mul=1, compare=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -245,6 +270,8 @@ class CELU(OfFloating):
     """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
 
     overwrites = True
+
+    each = Operations(add=2, mul=1, compare=2, divide=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
 
@@ -265,6 +292,8 @@ class SELU(OfFloating):
     """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
 
     overwrites = True
+
+    each = Operations(add=1, mul=2, compare=1, exp=1)
     inplace = Flag(False)
 
 
@@ -273,22 +302,33 @@ class GELU(OfFloating):
 
     approximate = Choice("none", "tanh")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return gelu_of_one(self.approximate) * y.elements
+
+
+def gelu_of_one(approximate: str) -> Operations:
+    """x/2 · (1 + erf(x/√2)), or x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), in products alone."""
+    return Operations(add=2, mul=6, exp=1) if approximate == "tanh" else Operations(add=1, mul=3, exp=1)
+
 
 class SiLU(OfFloating):
     """x / (1 + exp(−x)). Source: Elfwing, Uchibe & Doya 2017, arXiv:1702.03118."""
 
+    each = Operations(add=1, divide=1, exp=1)
     inplace = Flag(False)
 
 
 class Mish(OfFloating):
     """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
 
+    each = Operations(add=1, mul=1, exp=3)
     inplace = Flag(False)
 
 
 class Hardswish(OfFloating):
     """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
 
+    each = Operations(add=1, mul=1, compare=2, divide=1)
     inplace = Flag(False)
 
 
@@ -301,6 +341,8 @@ class PReLU(Layer):
     aligned = True
 
     elementwise = True
+
+    each = LeakyReLU.each
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -331,6 +373,7 @@ class GLU(Layer):
     (*, n, *) → (*, n/2, *). Source: Dauphin et al. 2016, arXiv:1612.08083; torch.nn.GLU.
     """
 
+    each = Sigmoid.each + Operations(mul=1)
     dim = Axis(-1)
 
     def output(self, x: Tensor) -> Tensor:

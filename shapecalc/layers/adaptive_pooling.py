@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.layers.sight import Sights, same, shared
+from shapecalc.operations import Operations, averaged
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Shape, Tensor
+from shapecalc.tensors import Shape, Tensor, product
+
+_MOST_WINDOWS = 100_000
 
 
 def keeps_to_average(x: Value, sizes: Shape) -> Saved:
@@ -36,10 +40,25 @@ class AdaptivePool(Layer, abstract=True):
         pairs = enumerate(zip(x.shape[lead:], self.output_size, strict=True), start=lead)
         return ((*same(lead), *(shared(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
 
+    def read(self, x: Tensor) -> Dim:
+        """The elements of all windows together; one of several windows counts in each of them."""
+        axes = zip(self.output_size, x.shape[-self.axes :], strict=True)
+        return product((*x.shape[: -self.axes], *(_read(n, n if m is None else m) for m, n in axes)))
+
     def remark(self, x: Tensor) -> str | None:
         """The extents of the windows, which may differ from each other."""
         spans = {_spans(n, m) for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True) if m}
         return f"each window reads {' or '.join(sorted(spans))} elements of an axis" if spans else None
+
+
+def _read(n: Dim, m: Dim) -> Dim:
+    """The elements that m windows on an axis of n read together."""
+    if m in (1, n):
+        return n
+    assert isinstance(m, int)  # only an axis that stays as it is has a formula for its windows
+    if m > _MOST_WINDOWS:
+        raise ArchitectureError(f"{m} windows of different sizes are not added up")
+    return sum([-(-(i + 1) * n // m) - i * n // m for i in range(m)])
 
 
 def _spans(n: Dim, m: int) -> str:
@@ -61,6 +80,9 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
     def saved(self, x: Value) -> Saved:
         """Of a single window it is the mean, which needs the sizes alone."""
         return keeps_to_average(x, self.adapt(x.tensor).shape[-self.axes :])
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(self.read(x), y.elements)
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -104,6 +126,9 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return run_with_indices(tape, x, self.adapt(x.tensor), self.return_indices)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=self.read(x) - y.elements)
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):

@@ -9,6 +9,7 @@ from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.sight import Sights, repeated
+from shapecalc.operations import Operations
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, is_floating
 
@@ -20,6 +21,7 @@ class sub(Layer):
     """
 
     function = "sub"
+    each = Operations(add=1)
     branching = True
     example = example((2, 8, 4), (2, 1, 4))
 
@@ -42,6 +44,7 @@ class div(Layer):
 
     aligned = True
     function = "div"
+    each = Operations(divide=1)
     branching = True
     rounding_mode = Choice("trunc", "floor", optional=True)
     example = example((2, 8, 4), (2, 1, 4))

@@ -9,12 +9,13 @@ from typing import Any
 
 from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, learned
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown, but, repeated
+from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
@@ -189,7 +190,7 @@ class MultiheadAttention(Layer):
 
     def projected_out(self, tape: Tape, x: Value, query: Value, weights: Weights) -> Value:
         names = ["out_proj.weight", *(["out_proj.bias"] if self.bias else [])]
-        x = linear(tape, x, learned(tape, weights, *names))
+        x = linear(tape, x, owned(tape, weights, *names))
         return tape.seen_as(x, query.shape)
 
     def projected(
@@ -198,10 +199,10 @@ class MultiheadAttention(Layer):
         """What torch.nn.functional._in_projection_packed does, or _in_projection with a matrix for each."""
         if "in_proj_weight" not in weights:
             names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
-            matrices = [[matrix] for matrix in learned(tape, weights, *names)]
+            matrices = [[matrix] for matrix in owned(tape, weights, *names)]
             if self.bias:
                 each = (query.shape[2],)
-                biases = tape.parts(*learned(tape, weights, "in_proj_bias"), [each] * 3)
+                biases = tape.parts(*owned(tape, weights, "in_proj_bias"), [each] * 3)
                 matrices = [[*matrix, bias] for matrix, bias in zip(matrices, biases, strict=True)]
         elif key is value and query is key:
             q, k, v = self.packed(tape, query, self.in_projection(tape, weights))
@@ -217,7 +218,7 @@ class MultiheadAttention(Layer):
         return q, k, v
 
     def in_projection(self, tape: Tape, weights: Weights) -> list[Value]:
-        return learned(tape, weights, "in_proj_weight", *(["in_proj_bias"] if self.bias else []))
+        return owned(tape, weights, "in_proj_weight", *(["in_proj_bias"] if self.bias else []))
 
     def in_projection_parts(
         self, tape: Tape, weights: Weights, features: Dim, *counts: int
@@ -240,7 +241,7 @@ class MultiheadAttention(Layer):
 
     def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
-        more = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=learned(tape, weights, name))
+        more = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=owned(tape, weights, name))
         return tape.kernel(Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype), x, more, passes=True)
 
     def with_zeros(self, tape: Tape, x: Value) -> Value:
@@ -288,6 +289,20 @@ def repeated_heads(tape: Tape, q: Value, x: Value) -> Value:
     """Each head as often as there are queries for it, in a copy even where that is once."""
     shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
     return tape.kernel(Tensor(shape, x.dtype), x)
+
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
+        """Those of the heads, and the mean of their weights."""
+        queries, keys, _ = self.sequences(*inputs)
+        weights = queries.samples * queries.length * (keys.length + self.more_keys)
+        return self.in_heads(*inputs) + averaged(self.num_heads * weights, weights)
+
+    def in_heads(self, *inputs: Tensor) -> Operations:
+        """The biases of the four maps, and the softmax of scores / √E."""
+        queries, keys, _ = self.sequences(*inputs)
+        mapped = queries.samples * queries.features * 2 * (queries.length + keys.length)
+        rows = queries.samples * self.num_heads * queries.length
+        scores = rows * (keys.length + self.more_keys)
+        return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
 
 
 class scaled_dot_product_attention(Layer):
@@ -364,3 +379,7 @@ class scaled_dot_product_attention(Layer):
         """A function drops as it is told, whatever the mode of the modules."""
         y = attention_by_math(tape, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
         return (y,)
+
+    def ops(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Operations:
+        rows = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2]
+        return Operations(divide=rows * key.shape[-2]) + shares(rows * key.shape[-2], rows)

@@ -12,6 +12,8 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
         def macs(self, x, y): ...           # multiply-accumulates
         def sees(self, x, y, port): ...     # what an output element sees of the input, axis by axis
 
+        def ops(self, x, y): ...            # operations beside these
+
 Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
 (`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
 parameter for each input; parameters with a default are inputs that may be left out, `*xs` makes the
@@ -29,6 +31,7 @@ from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
+from shapecalc.operations import NOTHING, Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Given, Mode, Recipe, Tape, Value, record
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
@@ -65,7 +68,7 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 """What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
 
 
-def learned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
+def owned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
     """The parameters among weights, or those named, as values on a tape."""
     chosen = {name: weights[name] for name in names} if names else weights
     return tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
@@ -94,6 +97,21 @@ class Figures(NamedTuple):
     """What the sizes must satisfy where they are formulas."""
 
 
+class Part(NamedTuple):
+    """A layer within a layer, with its inputs, and how many there are of it."""
+
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    times: int = 1
+
+
+class Costs(NamedTuple):
+    """What a layer's work on given inputs comes to."""
+
+    ops: Operations | Unknown
+    taps: Dim | Unknown
+
+
 class Layer:
     """One layer with its arguments; see the module's text for what a type declares."""
 
@@ -115,6 +133,8 @@ class Layer:
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
+    each: ClassVar[Operations | None] = None
+    """The operations for each element of the output, of a type that has as many for all of them."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -150,6 +170,8 @@ class Layer:
         self._recipes: dict[tuple[tuple[Given, ...], Mode], Recipe] = {}
 
         self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights | None, ...] | None] = {}
+
+        self._costs: dict[tuple[Tensor, ...], Costs] = {}
         with collecting() as self._conditions:
             for name, field in self.fields.items():
                 value = arguments.get(name, field.default)
@@ -252,7 +274,7 @@ class Layer:
             *inputs,
             keeps=[x for x in keeps if x is not OUTPUT],
             keeps_output=OUTPUT in keeps,
-            weights=learned(tape, figures.weights),
+            weights=owned(tape, figures.weights),
             strides=inputs[0].strides if self.aligned else None,
         )
         return (y,)
@@ -282,6 +304,24 @@ class Layer:
         if self.elementwise:
             return alike(*inputs)
         return tuple(slid(x, self.window) for x in inputs) if self.window else None
+
+    def ops(self, *inputs: Any, **output: Any) -> Operations | None:
+        """The operations beside the multiply-accumulates, given the inputs and `y`, the first output.
+
+        By the rules of `shapecalc.operations`; by default `each`, and where there is none, not known.
+        """
+        if parts := self.parts(*inputs):
+            return _of_all(parts)
+        y: Tensor = output["y"]
+        return None if self.each is None else self.each * y.elements
+
+    def parts(self, *inputs: Any) -> tuple[Part, ...]:
+        """The layers that torch's module is made of, where these are modules of torch themselves."""
+        return ()
+
+    def taps(self, *inputs: Any, **output: Any) -> Dim:
+        """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
+        return self.macs(*inputs, **output)
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
         """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.
@@ -347,6 +387,28 @@ class Layer:
             known = self._known[inputs] = self._apply(inputs)
         return known
 
+    def costs(self, inputs: tuple[Tensor, ...]) -> Costs:
+        """What `figures` leaves for when it is asked for; kept as well."""
+        known = self._costs.get(inputs)
+        if known is None:
+            if len(self._costs) >= _MOST_KNOWN:
+                self._costs.clear()
+            known = self._costs[inputs] = self._costs_of(inputs)
+        return known
+
+    def _costs_of(self, inputs: tuple[Tensor, ...]) -> Costs:
+        y = self.figures(inputs).outputs[0]
+        with collecting():  # what has to hold was recorded with the figures
+            try:
+                ops: Operations | Unknown | None = self.ops(*inputs, y=y)
+            except ArchitectureError as error:
+                ops = Unknown(error.message)
+            try:
+                taps: Dim | Unknown = self.taps(*inputs, y=y)
+            except ArchitectureError as error:
+                taps = Unknown(error.message)
+        return Costs(ops or Unknown(f"no count of the operations of {self.type} is declared"), taps)
+
     def _apply(self, inputs: tuple[Tensor, ...]) -> Figures:
         fewest, most = self.inputs_range
         if not fewest <= len(inputs) <= most:
@@ -383,6 +445,16 @@ class Layer:
         return f"{self.type}({listed})"
 
 
+def _of_all(parts: tuple[Part, ...]) -> Operations | None:
+    total = NOTHING
+    for part in parts:
+        ops = part.layer.costs(part.inputs).ops
+        if isinstance(ops, Unknown):
+            return None
+        total += ops * part.times
+    return total
+
+
 def _range_text(fewest: int, most: float) -> str:
     if fewest == most:
         return "one input is" if most == 1 else f"{most} inputs are"
@@ -398,6 +470,12 @@ class Elementwise(Layer, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return x
+
+
+class Rearranging(Layer, abstract=True):
+    """A type that moves, copies, repeats or looks up elements, and computes nothing."""
+
+    each = NOTHING
 
 
 def check_rank(x: Tensor, *ranks: int, hint: str | None = None) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, learned
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, check_multiple, product
@@ -138,13 +139,25 @@ class Convolution(Layer, abstract=True):
         padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
-        weights = learned(tape, self.weights(x.tensor))
+        weights = owned(tape, self.weights(x.tensor))
         return (tape.kernel(self.output(x.tensor), wide, keeps=(wide,), weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""
         channels = x.shape[-self.axes - 1]
         return y.elements * (channels // self.groups) * product(self.kernel_size)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
+
+    def taps(self, x: Tensor, y: Tensor) -> Dim:
+        """The products of what a window reads inside of the input; other padding than zeros is all read."""
+        if self.padding_mode != "zeros":
+            return self.macs(x, y)
+        *batch, channels = x.shape[: -self.axes]
+        axes = zip(self.window, x.shape[-self.axes :], strict=True)
+        read = [window.taps(n) for window, n in axes]
+        return product((*batch, self.out_channels, channels // self.groups, *read))
 
 
 class Conv1d(Convolution):

@@ -6,6 +6,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine
+from shapecalc.operations import Operations, summed
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote
 
 
@@ -27,6 +28,12 @@ class CosineSimilarity(Layer):
         axis = check_axis(self.dim, both, "dim", scalars=True)
         return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), dtype)
 
+    def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
+        """x₁·x₂ / max(‖x₁‖ · ‖x₂‖, eps): three sums of products, and two roots."""
+        elements = combine(first, second).elements
+        sums = (Operations(mul=elements) + summed(elements, y.elements)) * 3
+        return sums + Operations(mul=1, compare=1, divide=1, exp=2) * y.elements
+
 
 class PairwiseDistance(Layer):
     """The p-norm of the difference of two inputs along their last axis; the others are broadcast.
@@ -46,3 +53,8 @@ class PairwiseDistance(Layer):
         dtype = both.dtype if is_floating(both.dtype) else "float32"
         kept = (1,) if self.keepdim and both.rank else ()
         return Tensor((*both.shape[:-1], *kept), dtype)
+
+    def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
+        """(the sum of |x₁ − x₂ + eps|^p)^(1/p)."""
+        elements = combine(first, second).elements
+        return Operations(add=2 * elements, exp=elements + y.elements) + summed(elements, y.elements)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.operations import NOTHING
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -17,6 +18,8 @@ class DropoutLayer(Elementwise, abstract=True):
     """Where whole channels are dropped, the axes of an input with a batch; 0 for any number."""
     scales: ClassVar[bool] = False
     """Whether what is left is scaled and shifted."""
+
+    each = NOTHING
     p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
 

@@ -13,6 +13,7 @@ from shapecalc.conditions import equal, not_one
 from shapecalc.errors import ArchitectureError, quoted
 from shapecalc.layers.base import Layer, check_floating, example
 from shapecalc.layers.fields import Text
+from shapecalc.operations import NOTHING, Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, product, promote
 
@@ -192,6 +193,16 @@ class einsum(Layer):
         """
         length = self.plan((x, *others)).length
         return y.elements * length if not_one(length, "products are summed") else 0
+
+    def ops(self, x: Tensor, *others: Tensor, y: Tensor) -> Operations | None:
+        """Products that nothing sums; not counted are sums within one operand, and products of several."""
+        planned = self.plan((x, *others))
+        alone = {label for label, count in Counter(chain(*planned.operands)).items() if count == 1}
+        if alone - {*planned.output} or len(others) > 1:
+            return None
+        if not others or not_one(planned.length, "products are summed"):
+            return NOTHING
+        return Operations(mul=y.elements)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return self.equation, *xs

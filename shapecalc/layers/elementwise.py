@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.layers.activation import OfFloating, OfNumbers, ToFloating
+from shapecalc.layers.activation import (
+    OfFloating,
+    OfNumbers,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+    ToFloating,
+    gelu_of_one,
+)
 from shapecalc.layers.base import OUTPUT, Elementwise, Layer, Saved, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
 from shapecalc.layers.sight import Sights, but
+from shapecalc.layers.softmax import log_shares, rows
+from shapecalc.operations import NOTHING, Operations, shares
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -17,6 +28,7 @@ class relu(OfNumbers):
 
     keeps_output = True
     function = "relu"
+    each = ReLU.each
 
 
 class sigmoid(ToFloating):
@@ -24,6 +36,7 @@ class sigmoid(ToFloating):
 
     keeps_output = True
     function = "sigmoid"
+    each = Sigmoid.each
 
 
 class tanh(ToFloating):
@@ -31,6 +44,7 @@ class tanh(ToFloating):
 
     keeps_output = True
     function = "tanh"
+    each = Tanh.each
 
 
 class gelu(OfFloating):
@@ -39,11 +53,15 @@ class gelu(OfFloating):
     function = "nn.functional.gelu"
     approximate = Choice("none", "tanh")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return gelu_of_one(self.approximate) * y.elements
+
 
 class silu(OfFloating):
     """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
 
     function = "nn.functional.silu"
+    each = SiLU.each
 
 
 class AlongAxis(Layer, abstract=True):
@@ -69,6 +87,9 @@ class softmax(AlongAxis):
     function = "softmax"
     example = example((2, 10), dim=-1)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, rows(x, self.dim))
+
 
 class log_softmax(AlongAxis):
     """The logarithm of softmax along `dim`. Source: torch.log_softmax."""
@@ -76,11 +97,15 @@ class log_softmax(AlongAxis):
     function = "log_softmax"
     example = example((2, 10), dim=-1)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return log_shares(x.elements, rows(x, self.dim))
+
 
 class dropout(Elementwise):
     """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
 
     function = "nn.functional.dropout"
+    each = NOTHING
     p = Real(0.5, low=0, high=1)
 
     def keywords(self) -> dict[str, Any]:

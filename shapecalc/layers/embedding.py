@@ -9,6 +9,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.layers.sight import ALL, Reading, Sights, alike
+from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
@@ -45,6 +46,11 @@ class Table(Layer, abstract=True):
                     argument="padding_idx",
                 )
 
+    @property
+    def rescales(self) -> bool:
+        """Whether rows are made shorter, which depends on their values."""
+        return self.max_norm is not None
+
     def weights(self, x: Tensor, *_: Tensor) -> Weights:
         return {"weight": Weight((self.num_embeddings, self.embedding_dim))}
 
@@ -66,6 +72,9 @@ class Embedding(Table):
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return alike(x)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        return None if self.rescales else NOTHING
 
 
 class EmbeddingBag(Table):
@@ -102,6 +111,15 @@ class EmbeddingBag(Table):
 
     def sees(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
         return None if offsets else ((Reading(0), ALL),)
+
+    def ops(self, x: Tensor, offsets: Tensor | None = None, *, y: Tensor) -> Operations | None:
+        """Of bags that are rows of the input, all of whose elements count."""
+        if offsets is not None or self.rescales or "padding_idx" in self.given:
+            return None
+        elements = x.elements * self.embedding_dim
+        if self.mode == "max":
+            return Operations(compare=elements - y.elements)
+        return averaged(elements, y.elements) if self.mode == "mean" else summed(elements, y.elements)
 
     def bags(self, offsets: Tensor) -> Dim:
         """How many bags there are."""

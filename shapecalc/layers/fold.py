@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.layers.base import Layer, Saved, check_floating, check_least_rank, check_rank, example
+from shapecalc.layers.base import (
+    Layer,
+    Rearranging,
+    Saved,
+    check_floating,
+    check_least_rank,
+    check_rank,
+    example,
+)
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.sight import Sights, Unknown, but, each, slid
 from shapecalc.symbolic import Dim, number
@@ -31,7 +39,7 @@ def check_blocks(x: Tensor) -> None:
         check_floating(x)
 
 
-class Unfold(Layer):
+class Unfold(Rearranging):
     """Each window of an image becomes a column.
 
     (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
@@ -108,7 +116,7 @@ class Fold(Layer):
         return ()
 
 
-class PixelShuffle(Layer):
+class PixelShuffle(Rearranging):
     """Channels become pixels: each r·r of them one of r times the height and width.
 
     (*, C·r·r, H, W) → (*, C, H·r, W·r) with r = upscale_factor.
@@ -142,7 +150,7 @@ class PixelShuffle(Layer):
         return ((*but(x, -3, sight=MIXED)[:-2], *space),)
 
 
-class PixelUnshuffle(Layer):
+class PixelUnshuffle(Rearranging):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
 
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
@@ -171,7 +179,7 @@ class PixelUnshuffle(Layer):
         return (slid(x, windows, channels=MIXED),)
 
 
-class ChannelShuffle(Layer):
+class ChannelShuffle(Rearranging):
     """The channels in another order: the first of each group, the second of each, and so on.
 
     Source: Zhang et al. 2017, arXiv:1707.01083; torch.nn.ChannelShuffle.

@@ -9,9 +9,10 @@ from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor, check_at_least
+from shapecalc.tensors import Tensor, check_at_least, product
 
 
 class FractionalMaxPool(Layer, abstract=True):
@@ -49,6 +50,9 @@ class FractionalMaxPool(Layer, abstract=True):
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, *range(-self.axes, 0), sight=Unknown("its windows start at random")),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
     def remark(self, x: Tensor) -> str | None:
         """How a ratio became sizes."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, check_new_axis, example
+from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.sight import Merged, Sights, but, placed, repeated
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
@@ -54,6 +56,12 @@ def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
     return tape.kernel(made, first, second, keeps=keeps, passes=alike and not factors, strides=strides)
 
 
+def made(xs: tuple[Tensor, ...]) -> Dim:
+    """The elements of all results, where the first two tensors are joined, then each next one to these."""
+    _, *results = accumulate(xs, combine)
+    return sum([y.elements for y in results])
+
+
 class add(Layer):
     """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
 
@@ -69,6 +77,9 @@ class add(Layer):
 
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
+
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        return Operations(add=made(xs))
 
 
 class mul(Layer):
@@ -87,8 +98,11 @@ class mul(Layer):
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
 
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        return Operations(mul=made(xs))
 
-class concat(Layer):
+
+class concat(Rearranging):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
     function = "concat"
@@ -120,7 +134,7 @@ class concat(Layer):
         return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
 
 
-class stack(Layer):
+class stack(Rearranging):
     """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
 
     function = "stack"

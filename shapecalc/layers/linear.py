@@ -12,11 +12,12 @@ from shapecalc.layers.base import (
     check_floating,
     check_least_rank,
     example,
-    learned,
+    owned,
 )
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.kernels import linear
 from shapecalc.layers.sight import Sights, but
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
@@ -48,7 +49,10 @@ class Linear(Layer):
         return y.elements * x.shape[-1]
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (linear(tape, x, learned(tape, self.weights(x.tensor))),)
+        return (linear(tape, x, owned(tape, self.weights(x.tensor))),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
 
 
 class Bilinear(Layer):
@@ -90,7 +94,11 @@ class Bilinear(Layer):
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
         """The bias is added by a kernel of its own."""
         made = self.output(first.tensor, second.tensor)
-        matrix, *bias = learned(tape, self.weights(first.tensor, second.tensor))
+        matrix, *bias = owned(tape, self.weights(first.tensor, second.tensor))
         first, second = tape.contiguous(first), tape.contiguous(second)
         y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
         return (tape.kernel(made, y, weights=bias, passes=True) if bias else y,)
+
+    def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
+        """The products of the pairs, and the biases."""
+        return Operations(mul=first.elements * second.shape[-1], add=y.elements if self.bias else 0)

@@ -14,10 +14,11 @@ from shapecalc.layers.base import (
     check_least_rank,
     check_rank,
     example,
-    learned,
+    owned,
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.layers.sight import Sights, alike, but, channels_of
+from shapecalc.operations import Operations, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
@@ -38,6 +39,18 @@ def per_channel(channels: Dim, affine: bool, bias: bool, tracked: bool = False) 
             "num_batches_tracked": Weight((), "int64", buffer=True),
         }
     return weights
+
+
+def normalised(x: Tensor, groups: Dim, tracked: bool) -> Operations:
+    """To zero mean and unit variance in so many groups, whose statistics are known where `tracked`."""
+    if not tracked:
+        return standardised(x.elements, groups)
+    return Operations(add=x.elements) + scaled_down(x.elements, groups)
+
+
+def learned(elements: Dim, weights: Weights) -> Operations:
+    """Scale and shift, of a layer that has them."""
+    return Operations(mul=elements if "weight" in weights else 0, add=elements if "bias" in weights else 0)
 
 
 class BatchNorm(Layer, abstract=True):
@@ -80,6 +93,10 @@ class BatchNorm(Layer, abstract=True):
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias, self.track_running_stats)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """(x − mean) / √(variance + ε) · weight + bias; statistics of the batch take operations more."""
+        return learned(x.elements, self.weights(x)) + normalised(x, x.shape[1], self.track_running_stats)
 
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
@@ -170,6 +187,12 @@ class InstanceNorm(Layer, abstract=True):
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[-self.axes - 1], self.affine, self.bias, self.track_running_stats)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """(x − mean) / √(variance + ε) · weight + bias; statistics of the image take operations more."""
+        tracked = self.track_running_stats
+        lead = x.shape[-self.axes - 1 :][:1] if tracked else x.shape[: -self.axes]
+        return learned(x.elements, self.weights(x)) + normalised(x, product(lead), tracked)
+
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no image of one value for each channel" if self._values(x) == 1 else None
 
@@ -181,7 +204,7 @@ class InstanceNorm(Layer, abstract=True):
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))
-        own = [tape.kernel(many, weights=[weight]) for weight in learned(tape, self.weights(x.tensor))]
+        own = [tape.kernel(many, weights=[weight]) for weight in owned(tape, self.weights(x.tensor))]
         seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
@@ -266,3 +289,6 @@ class GroupNorm(Layer):
 
     def saved(self, x: Value) -> Saved:
         return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return learned(x.elements, self.weights(x)) + standardised(x.elements, x.shape[0] * self.num_groups)

@@ -15,14 +15,16 @@ from shapecalc.layers.base import (
     check_least_rank,
     check_rank,
     example,
-    learned,
+    owned,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.layers.kernels import widened
+from shapecalc.layers.normalization import learned
 from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.operations import Operations, averaged, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value, statistic
-from shapecalc.tensors import Shape, Tensor, is_floating
+from shapecalc.tensors import Shape, Tensor, is_floating, product
 
 
 class TrailingNorm(Layer, abstract=True):
@@ -53,6 +55,10 @@ class TrailingNorm(Layer, abstract=True):
             )
         return found
 
+    def positions(self, x: Tensor) -> Dim:
+        """How many normalisations there are."""
+        return product(x.shape[: x.rank - len(self.normalized(x))])
+
 
 class LayerNorm(TrailingNorm):
     """Each position to zero mean and unit variance over the last axes.
@@ -77,6 +83,10 @@ class LayerNorm(TrailingNorm):
         """The input, and the mean and the deviation of each position."""
         axes = len(self.normalized(x.tensor))
         return (x, *[Tensor((*x.shape[:-axes], *[1] * axes), statistic(x.dtype))] * 2)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """(x − mean) / √(variance + ε) · weight + bias."""
+        return learned(x.elements, self.weights(x)) + standardised(x.elements, self.positions(x))
 
 
 class RMSNorm(TrailingNorm):
@@ -106,10 +116,16 @@ class RMSNorm(TrailingNorm):
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
-        weights = learned(tape, self.weights(x.tensor))
+        weights = owned(tape, self.weights(x.tensor))
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
         return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """x / √(the mean of x² + ε) · weight."""
+        positions = self.positions(x)
+        mean_square = Operations(mul=x.elements) + averaged(x.elements, positions)
+        return learned(x.elements, self.weights(x)) + mean_square + scaled_down(x.elements, positions)
 
 
 class LocalResponseNorm(Layer):
@@ -153,6 +169,14 @@ class LocalResponseNorm(Layer):
             Tensor((x.shape[0], x.shape[1] - self.size + 1, *x.shape[2:]), x.dtype), x, keeps=(x,)
         )
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return response_of_one(self.size) * x.elements
+
+
+def response_of_one(size: Dim) -> Operations:
+    """x / (k + alpha · m)^beta, m the mean of the squares of so many channels."""
+    return Operations(mul=1) + averaged(size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
+
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (around(x),)
 
@@ -178,3 +202,6 @@ class CrossMapLRN2d(Layer):
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (around(x),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return response_of_one(self.size) * x.elements

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, check_least_rank, check_rank, example
+from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
@@ -82,7 +82,7 @@ def keeps_to_pad(x: Value, mode: str) -> Saved:
     return (x,) if mode in ("reflect", "replicate") else ()
 
 
-class Pad(Layer, abstract=True):
+class Pad(Rearranging, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
     An axis of n becomes one of before + n + after; a negative number cuts off.
@@ -114,7 +114,7 @@ class ConstantPad(Pad, abstract=True):
         return y
 
 
-class pad(Layer):
+class pad(Rearranging):
     """The last axes longer by what `pad` adds at both ends, or shorter where that is negative.
 
     Source: torch.nn.functional.pad.

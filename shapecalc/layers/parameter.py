@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base import Layer, Weight, Weights, example
+from shapecalc.layers.base import Rearranging, Weight, Weights, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
-class parameter(Layer):
+class parameter(Rearranging):
     """A learned tensor of a given shape; it takes no input. Source: torch.nn.Parameter."""
 
     function = "nn.Parameter"

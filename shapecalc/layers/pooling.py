@@ -5,8 +5,9 @@ from __future__ import annotations
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.operations import Operations, averaged
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least
+from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, product
 
 
 def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
@@ -77,6 +78,9 @@ class MaxPool(Layer, abstract=True):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return run_with_indices(tape, x, slide(x.tensor, self.window), self.return_indices)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
+
 
 class MaxPool1d(MaxPool):
     """The maximum of each window: (N, C, L) → (N, C, L') as in MaxPool2d. Source: torch.nn.MaxPool1d."""
@@ -128,6 +132,9 @@ class AvgPool(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(y.elements * product(self.kernel_size), y.elements)
 
 
 class AvgPool1d(AvgPool):

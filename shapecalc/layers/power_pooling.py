@@ -10,8 +10,9 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
+from shapecalc.operations import Operations, summed
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor, Window, is_floating
+from shapecalc.tensors import Tensor, Window, is_floating, product
 
 
 class LPPool(Layer, abstract=True):
@@ -48,6 +49,11 @@ class LPPool(Layer, abstract=True):
         del factors
         y = tape.kernel(made, y)
         return (tape.kernel(made, y, keeps=(y,)),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """A power of each element of a window, their sum, and its root."""
+        elements = y.elements * product(tuple(window.kernel for window in self.window))
+        return Operations(exp=elements + y.elements) + summed(elements, y.elements)
 
 
 class LPPool1d(LPPool):

@@ -8,6 +8,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers import kernels
 from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.layers.sight import ALL, Reading, Sights, Unknown, but, repeated
+from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
@@ -30,6 +31,7 @@ class matmul(Layer):
     """
 
     function = "matmul"
+    each = NOTHING
     branching = True
     example = example((2, 4, 16, 8), (2, 4, 8, 16))
 
@@ -78,6 +80,7 @@ class bmm(Layer):
     """
 
     function = "bmm"
+    each = NOTHING
     branching = True
     example = example((8, 16, 4), (8, 4, 16))
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Elementwise, Layer, Saved, check_axes, check_axis, check_new_axis, example
+from shapecalc.layers.base import (
+    Elementwise,
+    Rearranging,
+    Saved,
+    check_axes,
+    check_axis,
+    check_new_axis,
+    example,
+)
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
 from shapecalc.layers.sight import Sights, Unknown, but, placed, regrouped
+from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim, least
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
@@ -19,8 +28,10 @@ class Identity(Elementwise):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (x,)
 
+    each = NOTHING
 
-class Flatten(Layer):
+
+class Flatten(Rearranging):
     """The axes from start_dim to end_dim become one. Source: torch.nn.Flatten."""
 
     start_dim = Axis(1)
@@ -37,7 +48,7 @@ class Flatten(Layer):
         return (regrouped(x.shape, y.shape),)
 
 
-class flatten(Layer):
+class flatten(Rearranging):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
 
     function = "flatten"
@@ -77,7 +88,7 @@ def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
     return tuple(elements // known if size == -1 else size for size in sizes)
 
 
-class Unflatten(Layer):
+class Unflatten(Rearranging):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
     dim = Axis()
@@ -94,7 +105,7 @@ class Unflatten(Layer):
         return (regrouped(x.shape, y.shape),)
 
 
-class unflatten(Layer):
+class unflatten(Rearranging):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
     function = "unflatten"
@@ -119,7 +130,7 @@ def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
     return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
 
 
-class reshape(Layer):
+class reshape(Rearranging):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
     function = "reshape"
@@ -136,7 +147,7 @@ class reshape(Layer):
         return (regrouped(x.shape, y.shape),)
 
 
-class view(Layer):
+class view(Rearranging):
     """All elements in another shape, of which one size may be −1, without a copy.
 
     torch refuses it where the strides need a copy, as after a permute; no shape tells, so `verify` does,
@@ -163,7 +174,7 @@ class view(Layer):
         return (tape.seen_as(x, self.output(x.tensor).shape),)
 
 
-class permute(Layer):
+class permute(Rearranging):
     """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
 
     function = "permute"
@@ -188,7 +199,7 @@ class permute(Layer):
         return (placed(order.index(axis) for axis in range(x.rank)),)
 
 
-class transpose(Layer):
+class transpose(Rearranging):
     """Two axes change places. Source: torch.transpose."""
 
     function = "transpose"
@@ -213,7 +224,7 @@ class transpose(Layer):
         return (tape.transpose(x, self.dim0, self.dim1) if x.rank else tape.view(x, ()),)
 
 
-class squeeze(Layer):
+class squeeze(Rearranging):
     """Axes of 1 go: those of `dim`, or all of them. An axis of another size stays. Source: torch.squeeze."""
 
     function = "squeeze"
@@ -252,7 +263,7 @@ class squeeze(Layer):
         return (tape.seen_as(x, self.output(x.tensor).shape),)
 
 
-class unsqueeze(Layer):
+class unsqueeze(Rearranging):
     """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
 
     function = "unsqueeze"
@@ -271,7 +282,7 @@ class unsqueeze(Layer):
         return (placed(axis for axis in range(x.rank + 1) if axis != new),)
 
 
-class roll(Layer):
+class roll(Rearranging):
     """Elements moved along `dims` by `shifts`, those beyond the end back at the start.
 
     Without `dims` all elements are moved as if in one row. Source: torch.roll; in windows of attention

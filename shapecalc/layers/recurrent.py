@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, learned
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
 from shapecalc.layers.recurrence import (
     Cell,
@@ -24,6 +24,7 @@ from shapecalc.layers.recurrence import (
 )
 from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, product
@@ -41,7 +42,7 @@ def matrices_of(tape: Tape, weights: Weights, place: str = "") -> Matrices:
     """The weights at a place of the stack."""
     kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
     places = [[name + place for name in names if name + place in weights] for names in kinds]
-    return Matrices(*(learned(tape, weights, *names) if names else [] for names in places))
+    return Matrices(*(owned(tape, weights, *names) if names else [] for names in places))
 
 
 def check_state(name: str, found: Tensor, needed: Tensor) -> None:
@@ -59,6 +60,31 @@ def check_both(h: Tensor | None, c: Tensor | None) -> None:
     """Refuse the one state without the other."""
     if h is not None and c is None:
         raise ArchitectureError("2 inputs: the states h and c are given together, or both left out")
+
+
+_SIGMOID = Operations(add=1, divide=1, exp=1)
+_FUNCTION = Operations(exp=1)  # tanh
+
+
+def gate(bias: bool) -> Operations:
+    """W_ih·x + b_ih + W_hh·h + b_hh, for one row of the matrices."""
+    return Operations(add=3 if bias else 1)
+
+
+def rnn_step(layer: RNN | RNNCell) -> Operations:
+    """tanh or relu of the gate."""
+    return gate(layer.bias) + (_FUNCTION if layer.nonlinearity == "tanh" else Operations(compare=1))
+
+
+def gru_step(layer: GRU | GRUCell) -> Operations:
+    """r, z = σ(…), n = tanh(W·x + b + r·(W·h + b)), h' = (1 − z)·n + z·h."""
+    return gate(layer.bias) * 3 + _SIGMOID * 2 + Operations(mul=1) + _FUNCTION + Operations(add=2, mul=2)
+
+
+def lstm_step(layer: LSTM | LSTMCell) -> Operations:
+    """i, f, o = σ(…), g = tanh(…), c' = f·c + i·g, h' = o·tanh(c')."""
+    cell = Operations(add=1, mul=2) + _FUNCTION + Operations(mul=1)
+    return gate(layer.bias) * 4 + _SIGMOID * 3 + _FUNCTION + cell
 
 
 class Recurrent(Layer, abstract=True):
@@ -132,7 +158,7 @@ class Recurrent(Layer, abstract=True):
         matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
-    step: ClassVar[Cell]
+    cell: ClassVar[Cell]
     """What one step does, on a tape."""
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
@@ -148,7 +174,7 @@ class Recurrent(Layer, abstract=True):
         each = len(self.directions)
         grouped = [pairs[i : i + each] for i in range(0, len(pairs), each)]
         del pairs
-        y, lasts = run_stack(tape, type(self).step, x, grouped, self.matrices(tape, x.tensor), self.dropout)
+        y, lasts = run_stack(tape, type(self).cell, x, grouped, self.matrices(tape, x.tensor), self.dropout)
         del x
         ends = [stacked(tape, values) for values in zip(*lasts, strict=True)]
         if batched and self.batch_first:
@@ -175,6 +201,15 @@ class Recurrent(Layer, abstract=True):
             for layer in range(self.num_layers)
         ]
 
+    def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
+        """Those of a step for each unit of each layer and direction."""
+        units = self.num_layers * len(self.directions) * self.hidden_size
+        return self.step() * (product(x.shape[:-1]) * units)
+
+    def step(self) -> Operations:
+        """What one unit computes of its gates in one step."""
+        raise NotImplementedError
+
 
 class RNN(Recurrent):
     """h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh) at each step, or with relu in place of tanh.
@@ -183,13 +218,16 @@ class RNN(Recurrent):
     """
 
     gates = 1
-    step = simple_step
+    cell = simple_step
     nonlinearity = Choice("tanh", "relu")
     bias = Recurrent.bias
     batch_first = Recurrent.batch_first
     dropout = Recurrent.dropout
     bidirectional = Recurrent.bidirectional
     example = example((7, 2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return rnn_step(self)
 
 
 class GRU(Recurrent):
@@ -199,8 +237,11 @@ class GRU(Recurrent):
     """
 
     gates = 3
-    step = gated_step
+    cell = gated_step
     example = example((7, 2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return gru_step(self)
 
 
 class LSTM(Recurrent):
@@ -212,7 +253,7 @@ class LSTM(Recurrent):
     """
 
     gates = 4
-    step = memory_step
+    cell = memory_step
     proj_size = Count(0, minimum=0)
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
@@ -248,6 +289,9 @@ class LSTM(Recurrent):
     def feed(self, x: object, *states: object) -> tuple[object, ...]:
         return (x, states[:2], *states[2:]) if states else (x,)
 
+    def step(self) -> Operations:
+        return lstm_step(self)
+
 
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
@@ -275,7 +319,7 @@ class RecurrentCell(Layer, abstract=True):
         """Both matrices once for each sample."""
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
 
-    step: ClassVar[Cell]
+    cell: ClassVar[Cell]
     """What the step does, on a tape."""
     states: ClassVar[int] = 1
 
@@ -285,32 +329,45 @@ class RecurrentCell(Layer, abstract=True):
             x = tape.seen_as(x, (1, *x.shape))
             states = tuple([tape.seen_as(h, (1, *h.shape)) for h in states])
         given = states or (tape.new(Tensor((x.shape[0], self.hidden_size))),) * self.states
-        made = type(self).step(tape, x, given, matrices_of(tape, self.weights(x.tensor)))
+        made = type(self).cell(tape, x, given, matrices_of(tape, self.weights(x.tensor)))
         return made if batched else tuple([tape.seen_as(y, y.shape[1:]) for y in made])
+
+    def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
+        return self.step() * y.elements
+
+    def step(self) -> Operations:
+        """What one unit computes of its gates."""
+        raise NotImplementedError
 
 
 class RNNCell(RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
 
     gates = 1
-    step = simple_step
+    cell = simple_step
     nonlinearity = Choice("tanh", "relu")
     example = example((2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return rnn_step(self)
 
 
 class GRUCell(RecurrentCell):
     """One step of a GRU. Source: torch.nn.GRUCell."""
 
     gates = 3
-    step = gated_step
+    cell = gated_step
     example = example((2, 16), hidden_size=32)
+
+    def step(self) -> Operations:
+        return gru_step(self)
 
 
 class LSTMCell(RecurrentCell):
     """One step of an LSTM; outputs: the next h, and the next c. Source: torch.nn.LSTMCell."""
 
     gates = 4
-    step = memory_step
+    cell = memory_step
     states = 2
     example = example((2, 16), hidden_size=32)
 
@@ -324,3 +381,6 @@ class LSTMCell(RecurrentCell):
 
     def feed(self, x: object, *states: object) -> tuple[object, ...]:
         return (x, states[:2], *states[2:]) if states else (x,)
+
+    def step(self) -> Operations:
+        return lstm_step(self)

@@ -8,6 +8,7 @@ from typing import Any
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.sight import Sights, reduced
+from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
@@ -45,6 +46,9 @@ class mean(Reduction):
     def saved(self, x: Value) -> Saved:
         return ()
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return averaged(x.elements, y.elements)
+
 
 class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python's
     """The sum along the axes `dim`, of all elements unless written; of whole numbers it is int64.
@@ -60,6 +64,9 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (tape.kernel(self.output(x.tensor), x, passes=True),)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return summed(x.elements, y.elements)
+
 
 class amax(Reduction):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
@@ -72,6 +79,9 @@ class amax(Reduction):
     def saved(self, x: Value) -> Saved:
         return (x, OUTPUT)
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)
+
 
 class amin(Reduction):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
@@ -83,3 +93,6 @@ class amin(Reduction):
 
     def saved(self, x: Value) -> Saved:
         return (x, OUTPUT)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, example
+from shapecalc.layers.base import Rearranging, Saved, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.layers.sight import Sight, Sights, Unknown, repeated
 from shapecalc.symbolic import Dim, Expr
@@ -46,7 +46,7 @@ def _unfit(x: Tensor, sizes: Shape, reason: str) -> ArchitectureError:
     return ArchitectureError(f"the input {x} can't be expanded to {listed}: {reason}", hint=hint)
 
 
-class expand(Layer):
+class expand(Rearranging):
     """Axes of 1 repeated to the given sizes, and new axes before them; −1 keeps an axis.
 
     Source: torch.Tensor.expand.
@@ -72,7 +72,7 @@ class expand(Layer):
         return (tape.expand(x, self.output(x.tensor).shape),)
 
 
-class expand_as(Layer):
+class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
     function = "Tensor.expand_as"
@@ -89,7 +89,7 @@ class expand_as(Layer):
         return repeated(x, y), None
 
 
-class repeat(Layer):
+class repeat(Rearranging):
     """Copies of the tensor, as many along each axis as `repeats` says; the first ones may be new axes.
 
     Source: torch.Tensor.repeat.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, example
+from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, but, placed
 from shapecalc.symbolic import Dim, Expr, least
@@ -52,7 +52,7 @@ def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
     )
 
 
-class split(Layer):
+class split(Rearranging):
     """Parts along `dim`: of one size, the last one maybe smaller, or of the sizes listed.
 
     n elements make ⌈n/size⌉ parts. Source: torch.split.
@@ -91,7 +91,7 @@ class split(Layer):
         return tape.parts(x, [part.shape for part in self.output(x.tensor)])
 
 
-class chunk(Layer):
+class chunk(Rearranging):
     """About equal parts along `dim`: each has ⌈n/chunks⌉ of n elements, the last one what is left.
 
     There may be fewer than `chunks`: 9 elements in 6 chunks are 5, of 2, 2, 2, 2 and 1. Source: torch.chunk.
@@ -125,7 +125,7 @@ class chunk(Layer):
         return tape.parts(x, [part.shape for part in self.output(x.tensor)])
 
 
-class narrow(Layer):
+class narrow(Rearranging):
     """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
 
     function = "narrow"
@@ -156,7 +156,7 @@ class narrow(Layer):
         return (from_place(x, self.dim, (self.start, x.shape[self.dim]) if backwards else (self.start,)),)
 
 
-class select(Layer):
+class select(Rearranging):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
 
     function = "select"

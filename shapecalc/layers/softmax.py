@@ -7,8 +7,21 @@ from typing import Any
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.sight import Sights, but
+from shapecalc.operations import Operations, shares, summed
+from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, product
+
+
+def rows(x: Tensor, dim: int) -> Dim:
+    """How many rows of numbers there are along an axis."""
+    axis = dim % max(x.rank, 1)
+    return product((*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+def log_shares(elements: Dim, rows: Dim) -> Operations:
+    """x − log(the sum of exp(x)) of elements in so many rows."""
+    return Operations(add=elements, exp=elements + rows) + summed(elements, rows)
 
 
 class AlongAxis(Layer, abstract=True):
@@ -35,6 +48,13 @@ class AlongAxis(Layer, abstract=True):
         """The axis that is meant, written or not."""
         return (0 if x.rank in (0, 1, 3) else 1) if self.dim is None else self.dim
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, self.rows(x))
+
+    def rows(self, x: Tensor) -> Dim:
+        implicit = 0 if x.rank in (0, 1, 3) else 1
+        return rows(x, implicit if self.dim is None else self.dim)
+
 
 class Softmax(AlongAxis):
     """exp(x) divided by its sum along `dim`. Source: torch.nn.Softmax."""
@@ -49,6 +69,9 @@ class Softmin(AlongAxis):
 
 class LogSoftmax(AlongAxis):
     """The logarithm of Softmax: x − log(the sum of exp(x) along `dim`). Source: torch.nn.LogSoftmax."""
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return log_shares(x.elements, self.rows(x))
 
 
 class Softmax2d(Layer):
@@ -67,3 +90,6 @@ class Softmax2d(Layer):
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, -3),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, rows(x, -3))

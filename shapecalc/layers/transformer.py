@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.layers.attention import MultiheadAttention, check_heads
-from shapecalc.layers.base import Layer, Weight, Weights, example, learned
+from shapecalc.layers.base import Layer, Part, Weight, Weights, example, owned
+from shapecalc.layers.elementwise import gelu, relu
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
+from shapecalc.layers.joins import add
 from shapecalc.layers.kernels import dropout, layer_norm, sum_of
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.layers.sight import Sights, but
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
@@ -108,7 +111,7 @@ class TransformerParts(Layer, abstract=True):
 
     def normed(self, tape: Tape, x: Value, name: str) -> Value:
         with tape.inside(name):
-            return layer_norm(tape, x, learned(tape, self.norm_weights(x.tensor)))
+            return layer_norm(tape, x, owned(tape, self.norm_weights(x.tensor)))
 
     def attended(self, tape: Tape, x: Value, memory: Value | None = None) -> Value:
         """Attention to the sequence itself, or to a memory, with the dropout after it."""
@@ -148,6 +151,50 @@ class TransformerParts(Layer, abstract=True):
                 x = self.decode(tape, x, memory)
         return x
 
+    def encoder_parts(self, x: Tensor) -> tuple[Part, ...]:
+        """Attention, then two linear maps with an activation between; a shortcut and a norm for both."""
+        hidden = Tensor((*x.shape[:-1], self.dim_feedforward))
+        return (
+            *self.attention_parts(x),
+            Part(Linear(out_features=self.dim_feedforward, bias=self.bias), (x,)),
+            Part(kept_relu() if self.activation == "relu" else kept_gelu(), (hidden,)),
+            Part(Linear(out_features=x.shape[-1], bias=self.bias), (hidden,)),
+            *self.shortcut_parts(x),
+        )
+
+    def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        """Those of an encoder layer, and the attention to the memory."""
+        return (*self.encoder_parts(x), *self.attention_parts(x, alike(memory, x)))
+
+    def attention_parts(self, *inputs: Tensor) -> tuple[Part, ...]:
+        inner = InnerAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
+        return (Part(inner, inputs), *self.shortcut_parts(inputs[0]))
+
+    def shortcut_parts(self, x: Tensor) -> tuple[Part, ...]:
+        return (Part(add(), (x, x)), self.norm_part(x))
+
+    def norm_part(self, x: Tensor) -> Part:
+        return Part(LayerNorm(bias=self.bias), (x,))
+
+
+class InnerAttention(MultiheadAttention, abstract=True):
+    """Attention that gives out no weights of the keys, so that torch may never have them as a whole."""
+
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
+        return self.in_heads(*inputs)
+
+
+class kept_relu(relu, abstract=True):
+    """torch's function as a module keeps it: what is put in its place later is not called."""
+
+
+class kept_gelu(gelu, abstract=True):
+    """As `kept_relu`."""
+
+
+def repeated(parts: tuple[Part, ...], times: int) -> tuple[Part, ...]:
+    return tuple(part._replace(times=times) for part in parts)
+
 
 def alike(x: Tensor, first: Tensor) -> Tensor:
     """A sequence with the features of a first one, which are as many: one name for them in a formula."""
@@ -181,6 +228,9 @@ class TransformerEncoderLayer(TransformerParts):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (self.encode(tape, x),)
 
+    def parts(self, x: Tensor) -> tuple[Part, ...]:
+        return self.encoder_parts(x)
+
 
 class TransformerDecoderLayer(TransformerParts):
     """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
@@ -202,6 +252,9 @@ class TransformerDecoderLayer(TransformerParts):
 
     def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
         return (self.decode(tape, x, memory),)
+
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        return self.decoder_parts(x, memory)
 
 
 class TransformerEncoder(TransformerParts):
@@ -229,6 +282,9 @@ class TransformerEncoder(TransformerParts):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         return (self.encode_all(tape, x, self.num_layers),)
 
+    def parts(self, x: Tensor) -> tuple[Part, ...]:
+        return repeated(self.encoder_parts(x), self.num_layers)
+
 
 class TransformerDecoder(TransformerParts):
     """Decoder layers one after another, made of the arguments here, which all attend to one memory.
@@ -253,6 +309,9 @@ class TransformerDecoder(TransformerParts):
 
     def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
         return (self.decode_all(tape, x, memory, self.num_layers),)
+
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        return repeated(self.decoder_parts(x, memory), self.num_layers)
 
 
 class Transformer(TransformerParts):
@@ -302,3 +361,9 @@ class Transformer(TransformerParts):
             return (
                 self.normed(tape, self.decode_all(tape, target, source, self.num_decoder_layers), "norm"),
             )
+
+    def parts(self, source: Tensor, target: Tensor) -> tuple[Part, ...]:
+        target = alike(target, source)
+        encoder = repeated(self.encoder_parts(source), self.num_encoder_layers)
+        decoder = repeated(self.decoder_parts(target, source), self.num_decoder_layers)
+        return (*encoder, self.norm_part(source), *decoder, self.norm_part(target))

@@ -10,9 +10,10 @@ from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
 from shapecalc.layers.sight import Sights, but, channels_of, spread
-from shapecalc.symbolic import Dim
+from shapecalc.operations import Operations
+from shapecalc.symbolic import Dim, maximum
 from shapecalc.tape import Value
-from shapecalc.tensors import Tensor, Window, product
+from shapecalc.tensors import Tensor, Window, check_counted, product
 
 
 class TransposedConvolution(Layer, abstract=True):
@@ -81,6 +82,29 @@ class TransposedConvolution(Layer, abstract=True):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per input element: a kernel's worth of products for each output channel of its group."""
         return x.elements * (self.out_channels // self.groups) * product(self.kernel_size)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
+
+    def taps(self, x: Tensor, y: Tensor) -> Dim:
+        """The products that land on the output, not where the padding cuts off."""
+        landed = [self.landed(axis, n) for axis, n in enumerate(x.shape[-self.axes :])]
+        return product((*x.shape[: -self.axes], self.out_channels // self.groups, *landed))
+
+    def landed(self, axis: int, n: Dim) -> Dim:
+        """The pairs of an input and a kernel element, along an axis of `n`, that land on the output.
+
+        Offset j of the kernel puts element i on i·s + j·d − padding, which lies on the output from
+        i = ⌈(padding − j·d)/s⌉ up to n − 1 + ⌊(d(k − 1 − j) + output_padding − padding)/s⌋.
+        """
+        k, s, d = self.kernel_size[axis], self.stride[axis], self.dilation[axis]
+        check_counted(k)
+        total: Dim = 0
+        for offset in range(0, d * k, d):
+            before = max(0, -((offset - self.padding[axis]) // s))
+            beyond = min(0, (d * (k - 1) - offset + self.output_padding[axis] - self.padding[axis]) // s)
+            total = total + maximum(0, n + beyond - before)
+        return total
 
 
 class ConvTranspose1d(TransposedConvolution):

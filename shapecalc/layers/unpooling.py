@@ -6,14 +6,14 @@ from typing import Any
 
 from shapecalc.conditions import at_least, equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
+from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Shape, Tensor
 
 
-class MaxUnpool(Layer, abstract=True):
+class MaxUnpool(Rearranging, abstract=True):
     """What unpoolings of any number of spatial axes have in common.
 
     The inputs are what a max pooling with `return_indices` makes. As several sizes are pooled to one,

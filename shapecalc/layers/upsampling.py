@@ -10,12 +10,16 @@ from shapecalc.layers.adaptive_pooling import keeps_to_average
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
 from shapecalc.layers.sight import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
 
 _RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "lanczos": (4,), "trilinear": (5,)}
 """Mode → the numbers of axes of its inputs; the other modes take 3 to 5."""
+
+_POINTS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
+"""Mode → the elements of each axis that one of the output is made of."""
 
 _NOT_ALIGNED = ("nearest", "nearest-exact", "area")
 _ANTIALIASED = ("bilinear", "bicubic", "lanczos")
@@ -56,6 +60,16 @@ class Resize(Layer, abstract=True):
         """What an element of an image sees that is larger by whole numbers, or smaller in mode area."""
         pairs = enumerate(zip(x.shape[2:], y.shape[2:], strict=True), start=2)
         return ((*same(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
+
+    def interpolated(self, x: Tensor, y: Tensor, mode: str) -> Operations | None:
+        """A sum of products with elements around, as many of each axis as the mode takes.
+
+        With which ones, and by which factors, is known beforehand.
+        """
+        if mode not in _POINTS:
+            return None
+        around = _POINTS[mode] ** (x.rank - 2)
+        return Operations(mul=around if around > 1 else 0, add=around - 1) * y.elements
 
     def remark(self, x: Tensor) -> str | None:
         factors = () if self.scale_factor is None else for_each("scale_factor", self.scale_factor, x)
@@ -147,6 +161,9 @@ class Interpolation(Resize, abstract=True):
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, self.mode, bool(self.align_corners))
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        return self.interpolated(x, y, self.mode)
+
 
 class Upsample(Interpolation):
     """An image of another size: that written, or each axis times a factor and rounded down.
@@ -169,6 +186,9 @@ class UpsamplingNearest2d(Resize):
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, "nearest")
 
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        return self.interpolated(x, y, "nearest")
+
 
 class UpsamplingBilinear2d(Resize):
     """Upsample in mode bilinear, with aligned corners. Source: torch.nn.UpsamplingBilinear2d."""
@@ -180,6 +200,9 @@ class UpsamplingBilinear2d(Resize):
 
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, "bilinear", aligned=True)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        return self.interpolated(x, y, "bilinear")
 
 
 class interpolate(Interpolation):
@@ -207,3 +230,7 @@ class interpolate(Interpolation):
         if self.antialias and x.dtype in ("float16", "bfloat16"):
             raise ArchitectureError(f"antialias needs float32, float64 or uint8, not {x.dtype}")
         return super().output(x)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
+        """With `antialias`, how many elements are around depends on the sizes: that is not counted."""
+        return None if self.antialias else super().ops(x, y)

@@ -10,12 +10,14 @@ from shutil import get_terminal_size
 from typing import Any, TypeAlias
 
 from shapecalc.errors import cells
+from shapecalc.operations import Unknown
 from shapecalc.render.streams import writable
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.symbolic.notation import text as formula
 from shapecalc.tensors import for_json
 
+UNKNOWN = "unknown"
 GAP = 2  # spaces between the columns of a table
 DEFAULT_WIDTH = 80  # where there is no terminal to ask, and COLUMNS is not set
 
@@ -30,7 +32,9 @@ def shape(value: object) -> str:
 
 
 def count(value: object) -> str:
-    """A whole number with separators: 1,992,166; a formula with such numbers."""
+    """A whole number with separators: 1,992,166; a formula with such numbers; what is unknown as that."""
+    if isinstance(value, Unknown):
+        return UNKNOWN
     return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
 
 
@@ -173,6 +177,8 @@ def print_csv(grid: Grid) -> None:
 
 
 def _raw(value: object) -> str:
+    if isinstance(value, Unknown):
+        return UNKNOWN
     written = for_json(value)
     return "x".join(map(str, written)) if isinstance(written, list) else plain(written)
 

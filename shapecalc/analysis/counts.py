@@ -1,0 +1,96 @@
+"""A convention put to a network: its total, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from shapecalc.analysis.conventions import Convention
+from shapecalc.analysis.liveness import needed
+from shapecalc.analysis.rules import Beside
+from shapecalc.conditions import collecting
+from shapecalc.layers.base import Part
+from shapecalc.operations import Unknown
+from shapecalc.results import Analysis, Row, Wire
+from shapecalc.symbolic import Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a convention counts of rows: their products as it weighs them, and what it counts beside them."""
+
+    convention: Convention
+    products: Dim
+    beside: Mapping[str, Dim]
+    unknown: tuple[tuple[str, str], ...] = ()
+    """The paths of rows whose count is not known, with the reasons."""
+
+    @property
+    def total(self) -> Dim | Unknown:
+        if self.unknown:
+            path, reason = self.unknown[0]
+            return Unknown(f"{path}: {reason}")
+        return self.products + sum(self.beside.values())
+
+
+def seen(convention: Convention, analysis: Analysis) -> Container[int]:
+    """The numbers of the rows that the tool sees."""
+    return needed(analysis) if convention.traced else range(len(analysis.rows))
+
+
+def count(convention: Convention, analysis: Analysis) -> Count:
+    """What is counted of the network."""
+    return count_rows(convention, analysis, range(len(analysis.rows)), seen(convention, analysis))
+
+
+def count_rows(
+    convention: Convention, analysis: Analysis, chosen: Iterable[int], live: Container[int]
+) -> Count:
+    """What is counted of some rows, of which the tool sees the `live` ones."""
+    products: Dim = 0
+    beside: dict[str, Dim] = {}
+    unknown: list[tuple[str, str]] = []
+    for number in chosen:
+        row = analysis.rows[number]
+        weighed = convention.per_mac * row.macs
+        products = products + weighed
+        if number in live:
+            found = beside_products(convention, row)
+        else:
+            found = {"rows that no output needs": -weighed}
+        if isinstance(found, Unknown):
+            unknown.append((row.path, found.reason))
+            continue
+        for what, more in found.items():
+            beside[what] = beside.get(what, 0) + more
+    return Count(convention, products, {w: n for w, n in beside.items() if n != 0}, tuple(unknown))
+
+
+def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None:
+    """What is counted of the forward and the backward pass; None where the tool counts no backward pass."""
+    if convention.training is None:
+        return None
+    forward = count(convention, analysis).total
+    return forward if isinstance(forward, Unknown) else convention.training(analysis, forward)
+
+
+def beside_products(convention: Convention, row: Row) -> Beside:
+    """What is counted of a row beside its products: by its type, or of the layers that it is made of."""
+    rule = convention.table.get(row.type)
+    parts = () if rule else row.layer.parts(*row.inputs)
+    if not parts:
+        with collecting():  # what has to hold was recorded with the figures
+            return (rule or convention.rest)(row, convention.per_mac * row.macs)
+    total: dict[str, Dim] = {}
+    for part in parts:
+        found = beside_products(convention, _as_row(row, part))
+        if isinstance(found, Unknown):
+            return found
+        for what, more in found.items():
+            total[what] = total.get(what, 0) + part.times * more
+    return total
+
+
+def _as_row(whole: Row, part: Part) -> Row:
+    wires = tuple(Wire(x, -1, port) for port, x in enumerate(part.inputs))
+    return Row(f"{whole.path}.{part.layer.type}", part.layer, wires, part.layer.figures(part.inputs))

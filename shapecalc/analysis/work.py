@@ -1,0 +1,52 @@
+"""The work of a network: its multiply-accumulates, those of them that are no zeros, and its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.results import Row
+from shapecalc.symbolic import Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Sums over rows; with one that is unknown, a sum is unknown too, and gives the first reason."""
+
+    macs: Dim
+    taps: Dim | Unknown
+    ops: Operations | Unknown
+    unknown: tuple[tuple[str, str], ...]
+    """The paths of the rows that something is not known of, with the reasons."""
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Work:
+        macs: Dim = 0
+        taps: Dim = 0
+        ops = NOTHING
+        missing: dict[str, list[tuple[str, str]]] = {"taps": [], "ops": []}
+        for row in rows:
+            macs = macs + row.macs
+            if isinstance(row.taps, Unknown):
+                missing["taps"].append((row.path, row.taps.reason))
+            else:
+                taps = taps + row.taps
+            if isinstance(row.ops, Unknown):
+                missing["ops"].append((row.path, row.ops.reason))
+            else:
+                ops += row.ops
+        return cls(
+            macs,
+            _reason(missing["taps"]) or taps,
+            _reason(missing["ops"]) or ops,
+            (*missing["taps"], *missing["ops"]),
+        )
+
+    @property
+    def flops(self) -> Dim:
+        return 2 * self.macs
+
+
+def _reason(missing: list[tuple[str, str]]) -> Unknown | None:
+    return Unknown(": ".join(missing[0])) if missing else None

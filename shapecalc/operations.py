@@ -1,0 +1,87 @@
+"""What a layer computes beside its multiply-accumulates: elementwise operations, by kind.
+
+A layer type declares them by the formula that its documentation writes, in evaluation, and by these rules:
+
+- Products that are summed are multiply-accumulates, and not here; a bias is an addition for each element.
+- A function of a number alone is one `exp`, whatever it is: exp, log, a root, a power, tanh, erf.
+- A constant is known beforehand, and costs nothing. Nor do signs, absolute values, rounding and choices: the
+  comparison that decides a choice is counted. Of a formula with cases, every element has the dearest one.
+- To add n numbers is n − 1 additions, to find the greatest n − 1 comparisons, a mean is a division more.
+  What a window reads of the padding counts as its other elements do.
+- To move, copy, repeat or look up elements is no operation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shapecalc.symbolic import Dim
+
+KINDS = ("add", "mul", "compare", "divide", "exp")
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """How many operations there are of each kind; exp stands for all functions of one number."""
+
+    add: Dim = 0
+    mul: Dim = 0
+    compare: Dim = 0
+    divide: Dim = 0
+    exp: Dim = 0
+
+    def __add__(self, other: Operations) -> Operations:
+        return Operations(
+            self.add + other.add,
+            self.mul + other.mul,
+            self.compare + other.compare,
+            self.divide + other.divide,
+            self.exp + other.exp,
+        )
+
+    def __mul__(self, times: Dim) -> Operations:
+        """The operations that many times."""
+        return Operations(
+            times * self.add, times * self.mul, times * self.compare, times * self.divide, times * self.exp
+        )
+
+    @property
+    def total(self) -> Dim:
+        return self.add + self.mul + self.compare + self.divide + self.exp
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A figure that can't be told, and why."""
+
+    reason: str
+
+
+NOTHING = Operations()
+"""Of what computes nothing: it moves elements, or is the identity in evaluation."""
+
+
+def summed(elements: Dim, sums: Dim) -> Operations:
+    """So many elements in so many sums."""
+    return Operations(add=elements - sums)
+
+
+def averaged(elements: Dim, means: Dim) -> Operations:
+    """So many elements in so many means."""
+    return Operations(add=elements - means, divide=means)
+
+
+def shares(elements: Dim, rows: Dim) -> Operations:
+    """Softmax of elements in so many rows: exp(x), divided by the sum of its row."""
+    return summed(elements, rows) + Operations(divide=elements, exp=elements)
+
+
+def standardised(elements: Dim, groups: Dim) -> Operations:
+    """(x − mean) / √(variance + ε) of elements in so many groups, each with statistics of its own."""
+    variance = Operations(add=elements, mul=elements) + averaged(elements, groups)
+    return averaged(elements, groups) + variance + scaled_down(elements, groups)
+
+
+def scaled_down(elements: Dim, groups: Dim) -> Operations:
+    """x / √(v + ε), with a v for each group."""
+    return Operations(add=groups, divide=elements, exp=groups)

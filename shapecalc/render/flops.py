@@ -1,0 +1,269 @@
+"""`flops`: the operations of each layer, and what each counting convention makes of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import Any
+
+from shapecalc.analysis.conventions import ALL, CONVENTIONS, Convention
+from shapecalc.analysis.counts import Count, count, count_rows, seen, training
+from shapecalc.analysis.work import Work
+from shapecalc.errors import UsageError
+from shapecalc.operations import KINDS, Operations, Unknown
+from shapecalc.render.grid import (
+    DEFAULT_WIDTH,
+    UNKNOWN,
+    Column,
+    Grid,
+    Line,
+    percent,
+    print_grid,
+    print_json,
+    short,
+)
+from shapecalc.render.grid import count as text
+from shapecalc.render.show import heading
+from shapecalc.render.tree import label, leaves, outline
+from shapecalc.results import Analysis, Node
+from shapecalc.symbolic import Dim, greatest, ratio
+from shapecalc.symbolic.notation import GROUPED, within_product
+from shapecalc.tensors import for_json
+
+_TRAINING = "forward and backward"
+_LONGEST = 38  # of what is written on one line beside the other columns
+_MARGIN = 12  # of the titles of notes
+_MOST_NAMED = 5  # unknown figures in the notes
+_WORK = (
+    Column("macs", "MACs", text),
+    *(Column(kind, kind.capitalize(), text, spare=1 + place) for place, kind in enumerate(KINDS)),
+)
+
+
+def print_flops(
+    analysis: Analysis, chosen: Sequence[Convention], form: str, depth: int | None, backward: bool
+) -> None:
+    """Print the count of a convention, or of several beside each other; of none, the layers' operations.
+
+    Raises:
+        UsageError: a depth is given for what shows no layers.
+    """
+    if len(chosen) > 1 and depth is not None:
+        raise UsageError("--depth is for the layers, and --convention all shows none")
+    if form == "json":
+        print_json(to_json(analysis, chosen, depth, backward))
+    elif len(chosen) > 1:
+        print_grid(_side_by_side(analysis, chosen, form, backward), form)
+    elif chosen:
+        print_grid(_of_convention(analysis, chosen[0], form, depth, backward), form)
+    else:
+        print_grid(_of_work(analysis, form, depth, backward), form)
+
+
+def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> bool:
+    """Whether nothing that is printed is unknown; of several, some count no backward pass, which is known."""
+    shown = chosen or (ALL if form == "json" else ())
+    figures: list[Any] = [count(convention, analysis).total for convention in shown]
+    if backward:
+        figures += [training(convention, analysis) for convention in shown or [CONVENTIONS["torch"]]]
+    unknown = any(isinstance(figure, Unknown) for figure in figures) or (len(shown) == 1 and None in figures)
+    return not unknown and (bool(chosen) or not Work.of(analysis.rows).unknown)
+
+
+# The operations of each layer.
+
+
+def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -> Grid:
+    lines = []
+    for title, node in _nodes(analysis, form, depth):
+        work = Work.of(analysis.rows[node.start : node.stop])
+        lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
+    whole = Work.of(analysis.rows)
+    notes = [*_work_notes(whole), *(_training(CONVENTIONS["torch"], analysis) if backward else [])]
+    columns = (_first(form), *_WORK)
+    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
+
+
+def _first(form: str) -> Column:
+    return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
+
+
+def _nodes(analysis: Analysis, form: str, depth: int | None) -> list[tuple[str, Node]]:
+    if form == "csv":
+        return [(node.path, node) for node in leaves(analysis.tree, depth)]
+    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth)]
+
+
+def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
+    return tuple(ops if isinstance(ops, Unknown) else getattr(ops, kind) for kind in KINDS)
+
+
+def _work_notes(work: Work) -> list[str]:
+    taps = [] if work.taps == work.macs else [_note("", f"{_within(work.taps)} without the zeros of padding")]
+    kinds = zip(KINDS, _kinds(work.ops), strict=True)
+    found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
+    listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"
+    return [_note("Products", _amount(work.macs, "MACs")), *taps, _note("Operations", listed)]
+
+
+def _note(title: str, line: str) -> str:
+    """A note under the table, its lines below each other."""
+    wrapped = wrap(line, DEFAULT_WIDTH - _MARGIN, break_long_words=False, break_on_hyphens=False)
+    return f"{title:<{_MARGIN}}" + f"\n{' ' * _MARGIN}".join(wrapped)
+
+
+def _within(number: Dim | Unknown) -> str:
+    """A number before its unit."""
+    return text(number) if isinstance(number, (int, Unknown)) else within_product(number, GROUPED)
+
+
+def _amount(number: Dim | Unknown, unit: str) -> str:
+    """A number with its unit, and in short."""
+    if isinstance(number, Unknown):
+        return UNKNOWN
+    whole = f"{_within(number)} {unit}"
+    return f"{whole} = {short(number, unit)}" if isinstance(number, int) and number >= 1000 else whole
+
+
+def _training(convention: Convention, analysis: Analysis) -> list[str]:
+    found = training(convention, analysis)
+    if found is None:
+        return [_note("Training", f"{convention.name} counts no backward pass")]
+    reason = f": {found.reason}" if isinstance(found, Unknown) else ""
+    counts = f" forward and backward, as {convention.name} counts"
+    return [_note("Training", f"{_amount(found, convention.unit)}{reason or counts}")]
+
+
+def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
+    named = [_note("Unknown", f"{path}: {reason}") for path, reason in found[:_MOST_NAMED]]
+    more = len(found) - _MOST_NAMED
+    return [*named, *([_note("", f"and {more:,} more")] if more > 0 else [])]
+
+
+# One convention.
+
+
+def _of_convention(
+    analysis: Analysis, convention: Convention, form: str, depth: int | None, backward: bool
+) -> Grid:
+    whole = count(convention, analysis)
+    columns = (
+        _first(form),
+        Column("macs", "MACs", text, spare=1),
+        Column(convention.name, f"{convention.unit} by {convention.name}", text),
+        Column("share", f"% {convention.unit}", percent, spare=2),
+    )
+    live = seen(convention, analysis)
+    lines = []
+    for title, node in _nodes(analysis, form, depth):
+        found = count_rows(convention, analysis, range(node.start, node.stop), live).total
+        macs = Work.of(analysis.rows[node.start : node.stop]).macs
+        lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
+    notes = [
+        _note("Total", _amount(whole.total, convention.unit)),
+        *_listed("Counted", _terms(whole)),
+        _note("Convention", convention.about),
+        *([_note("Source", convention.source)] if convention.source else []),
+        *_listed("Faults", convention.faults),
+        *(_training(convention, analysis) if backward else []),
+        *_unknown(whole.unknown),
+    ]
+    return Grid(heading(analysis), columns, lines, notes)
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [_note("" if number else title, line) for number, line in enumerate(lines)]
+
+
+def _share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
+    if isinstance(part, Unknown) or isinstance(whole, Unknown):
+        return None
+    return 0.0 if part == 0 else ratio(part, whole)
+
+
+def _terms(found: Count) -> list[str]:
+    """What a count is made of: the MACs, and what comes to them or is taken off."""
+    terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
+    for what, number in found.beside.items():
+        most = greatest(number)
+        less = most is not None and most <= 0
+        terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")
+    return terms
+
+
+# All conventions.
+
+
+def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> Grid:
+    columns = (
+        Column("convention", "Convention"),
+        Column("total", "Total", text),
+        Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
+        Column("counted", "What is counted"),
+    )
+    lines: list[Line] = []
+    unknown: list[tuple[str, str]] = []
+    for convention in chosen:
+        found = count(convention, analysis)
+        lines += _lines(convention.name, found.total, convention.unit, _terms(found), form)
+        both = training(convention, analysis) if backward else None
+        if both is not None:
+            name = "+ backward" if form == "table" else f"{convention.name} backward"
+            lines += _lines(name, both, convention.unit, [_TRAINING], form)
+        reasons = (figure for figure in (found.total, both) if isinstance(figure, Unknown))
+        unknown += [(convention.name, figure.reason) for figure in reasons]
+    without = ", ".join(convention.name for convention in chosen if convention.training is None)
+    notes = [_note("Training", f"{without} count no backward pass")] if backward else []
+    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(unknown)])
+
+
+def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], form: str) -> Iterator[Line]:
+    """One line, or in a table for people one for each term where they are long together."""
+    together = " ".join(terms)
+    first, *others = [together] if form != "table" or len(together) <= _LONGEST else terms
+    in_short = unit if form == "csv" or not isinstance(total, int) else short(total, unit)
+    yield Line((name, total, in_short, first))
+    for term in others:
+        yield Line((None, None, None, term))
+
+
+def to_json(
+    analysis: Analysis, chosen: Sequence[Convention], depth: int | None, backward: bool
+) -> dict[str, Any]:
+    """The totals by convention; of one, each layer's count too, and of none given the operations instead."""
+    shown = chosen or ALL
+    counts = {convention.name: count(convention, analysis).total for convention in shown}
+    both = {convention.name: training(convention, analysis) for convention in shown} if backward else {}
+    work = Work.of(analysis.rows)
+    reasons = {**counts, **({} if chosen else {"operations": work.ops})}
+    unknown = {name: known.reason for name, known in reasons.items() if isinstance(known, Unknown)}
+    return {
+        "name": analysis.name,
+        "inputs": {name: tensor.to_dict() for name, tensor in analysis.inputs.items()},
+        "conventions": {name: for_json(total) for name, total in counts.items()},
+        **({"backward": {name: for_json(total) for name, total in both.items()}} if backward else {}),
+        **({"unknown": unknown} if unknown else {}),
+        **_layers(analysis, chosen, depth),
+        **({} if chosen else {"totals": _work_json(work)}),
+    }
+
+
+def _layers(analysis: Analysis, chosen: Sequence[Convention], depth: int | None) -> dict[str, Any]:
+    if len(chosen) > 1:
+        return {}
+    live = {convention.name: seen(convention, analysis) for convention in chosen}
+    entries = []
+    for node in leaves(analysis.tree, depth):
+        work, rows = Work.of(analysis.rows[node.start : node.stop]), range(node.start, node.stop)
+        figures = {} if chosen else _work_json(work)
+        for convention in chosen:
+            counted = count_rows(convention, analysis, rows, live[convention.name]).total
+            figures = {"macs": for_json(work.macs), convention.name: for_json(counted)}
+        entries.append({"path": node.path, "type": node.type, **figures})
+    return {"layers": entries}
+
+
+def _work_json(work: Work) -> dict[str, Any]:
+    kinds = {kind: for_json(number) for kind, number in zip(KINDS, _kinds(work.ops), strict=True)}
+    known = not isinstance(work.ops, Unknown)
+    return {"macs": for_json(work.macs), "taps": for_json(work.taps), "operations": kinds if known else None}

@@ -1,0 +1,118 @@
+"""What `flops` prints, and when it exits with what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from shapecalc import zoo
+from tests.command import Command
+from tests.test_conventions import PUBLISHED
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def test_json(run: Command) -> None:
+    done = run("flops", "imagenet/resnet18", "--format", "json", "--backward")
+    printed = json.loads(done.out)
+    assert printed["conventions"] == PUBLISHED
+    assert printed["backward"] == {
+        **dict.fromkeys(PUBLISHED, None),
+        "torch": 10_648_412_160,
+        "calflops": 3 * 3_636_250_112,
+    }
+    assert (printed["name"], done.code) == ("ResNet-18 (ImageNet)", 0)
+    for figure in ("macs", "taps"):
+        assert sum(layer[figure] for layer in printed["layers"]) == printed["totals"][figure]
+    for kind, total in printed["totals"]["operations"].items():
+        assert sum(layer["operations"][kind] for layer in printed["layers"]) == total
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_columns_add_up(name: str, run: Command) -> None:
+    """The printed lines of the layers, added up again, are the printed totals."""
+    for words in ("", "--convention torchinfo", "--convention calflops"):
+        rows = list(csv.DictReader(io.StringIO(run("flops", name, *words.split(), "--format", "csv").out)))
+        notes = " ".join(run("flops", name, *words.split()).out.split())
+        for column in rows[0].keys() - {"path", "share", "macs" if words else ""}:
+            total = sum(int(row[column]) for row in rows)
+            assert total == 0 or f"{total:,} {UNITS.get(column, column)}" in notes
+
+
+UNITS = {"macs": "MACs", "torchinfo": "MACs", "calflops": "FLOPs"}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
+    for words in ("", "--convention all", "--convention all --backward", "--convention thop"):
+        lines = run("flops", name, *words.split()).out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not any(line.endswith(" ") for line in lines)
+
+
+@pytest.mark.parametrize("words", [(), ("--convention", "fvcore"), ("--convention", "all")])
+def test_what_is_unknown_is_named_and_null(words: tuple[str, ...], run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    step = "{Unfold: {kernel_size: 2, stride: 2}}, {Fold: {output_size: 8, kernel_size: 2, stride: 2}}"
+    einsum = "Flatten, {einsum: {branches: [[], [parameter: {shape: [192, 2]}]], equation: 'ij,jk->ik'}}"
+    file.write_text(f"input: 1x3x8x8\nlayers: [{step}, {einsum}]\n")
+    done = run("flops", str(file), *words)
+    assert (done.code, done.err) == (0, "")
+    assert "unknown" in done.out
+    where = "Fold[0]: no count of the operations of Fold is declared" if not words else "einsum[0]: it takes"
+    assert where in " ".join(done.out.split())
+    assert run("flops", str(file), *words, "--strict").code == 1
+    assert run("flops", "lenet", *words, "--strict").code == 0
+    printed = json.loads(run("flops", str(file), *words, "--format", "json").out)
+    assert printed["conventions"]["fvcore"] is None
+    assert "einsum[0]" in printed["unknown"]["fvcore"]
+    if not words:
+        assert printed["layers"][1]["operations"] is None
+        assert printed["totals"]["operations"] is None
+        assert printed["unknown"]["operations"].startswith("Fold[0]: no count of")
+    if "fvcore" in words:
+        assert [layer["path"] for layer in printed["layers"] if layer["fvcore"] is None] == ["einsum[0]"]
+
+
+def test_json_is_unknown_if_one_convention_is(run: Command, tmp_path: Path) -> None:
+    """Without a convention JSON has all of them, and a table the operations alone."""
+    file = tmp_path / "net.yaml"
+    file.write_text("input: 4x9x9\nlayers: [{Conv2d: {out_channels: 4, kernel_size: 3}}]\n")
+    assert run("flops", str(file), "--strict").code == 0
+    assert run("flops", str(file), "--strict", "--format", "json").code == 1
+    assert run("flops", str(file), "--strict", "--format", "json", "--convention", "xla").code == 0
+
+
+def test_no_backward_pass(run: Command) -> None:
+    done = run("flops", "lenet", "--convention", "thop", "--backward")
+    assert "thop counts no backward pass" in done.out
+    assert run("flops", "lenet", "--convention", "thop", "--backward", "--strict").code == 1
+    assert run("flops", "lenet", "--convention", "all", "--backward", "--strict").code == 0
+
+
+WRONG = {
+    ("--convention", "thopp"): ("--convention: there is no convention 'thopp'", "did you mean thop?"),
+    ("--convention", "x"): (
+        "--convention: there is no convention 'x'",
+        "conventions: macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla, all",
+    ),
+    ("--convention", "all", "--depth", "1"): (
+        "--depth is for the layers, and --convention all shows none",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_options(words: tuple[str, ...], run: Command) -> None:
+    done = run("flops", "lenet", *words)
+    message, hint = WRONG[words]
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {message}\n" + (f"  hint: {hint}\n" if hint else "")
