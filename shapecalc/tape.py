@@ -1,12 +1,12 @@
 """What torch allocates to run a layer, kernel by kernel: storages that come and go, and what autograd keeps.
 
-A layer is run on a `Tape` as torch runs it: kernels make new storages, views share one, and a storage goes when
-Python lets go of the last value that lies in it, as torch's tensors do. So the rules are written after torch's own
-code, name by name. What the tape has written down is a `Recipe`; from it follow the bytes that are alive at every
-moment, in prediction and in training, for numbers and for formulas alike.
+A layer is run on a `Tape` as torch runs it: kernels make new storages, views share one, and a storage goes
+when Python lets go of the last value that lies in it, as torch's tensors do. So the rules are written after
+torch's own code, name by name. What the tape has written down is a `Recipe`; from it follow the bytes that
+are alive at every moment, in prediction and in training, for numbers and for formulas alike.
 
-It is what torch does on the device `meta`: the kernels of its own Python and C++ code, without the fused ones that
-the libraries of a GPU have in their place, and without the workspace of these.
+It is what torch does on the device `meta`: the kernels of its own Python and C++ code, without the fused ones
+that the libraries of a GPU have in their place, and without the workspace of these.
 """
 
 from __future__ import annotations
@@ -124,15 +124,15 @@ class Peak:
         if isinstance(size, int):
             if size > self.number:
                 self.number, self.at = size, at
-        elif not any([exceeds(other, size) for other, _ in self.formulas]):
+        elif not any(exceeds(other, size) for other, _ in self.formulas):
             kept = [(other, place) for other, place in self.formulas if not exceeds(size, other)]
             self.formulas = [*kept, (size, at)]
 
     def sizes(self) -> tuple[Dim, ...]:
         """The number and the formulas that may be the greatest."""
         formulas = [size for size, _ in self.formulas]
-        covered = any([exceeds(size, self.number) for size in formulas])
-        return tuple([*formulas, *([] if covered or not self.number else [self.number])])
+        covered = any(exceeds(size, self.number) for size in formulas)
+        return (*formulas, *([] if covered or not self.number else [self.number]))
 
     def size(self) -> Dim:
         """The greatest, a maximum of formulas where sizes decide."""

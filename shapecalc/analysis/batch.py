@@ -46,7 +46,7 @@ class Fit(NamedTuple):
 
 
 def fitting(found: Memory, budget: int, training: bool) -> Fit:
-    """The largest batch that a network can predict with, or be trained with, in so many bytes, in closed form.
+    """The largest batch that a network predicts with, or is trained with, in so many bytes, in closed form.
 
     Each size that may be the greatest is fixed + each · N, so N is at most ⌊(budget − fixed)/each⌋ for all
     of them.

@@ -142,10 +142,10 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype))
     saved = training.account.saved()
     Backward(training)
-    bytes = bytes_of(dtype)
+    sizes = bytes_of(dtype)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     parameters, buffers = (
-        sum([w.elements * bytes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
+        sum([w.elements * sizes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
     )
     return Memory(
         analysis,

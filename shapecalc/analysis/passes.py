@@ -61,7 +61,7 @@ class Forward:
             self.flows[number, port] = flow
 
     def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
-        """The numbers in the network of a layer's values: its inputs and shared weights have theirs already."""
+        """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
         gradients = self.account.gradients
         first = len(gradients)
         gradients += recipe.values
@@ -92,7 +92,7 @@ class Backward:
     """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
 
     The account of the pass forward goes on: what was kept for a kernel is let go after it, the gradients of
-    weights stay. Gradients that meet are summed in a new storage, as they are where a mode of torch's looks on.
+    weights stay. Gradients that meet are summed in a new storage, as where a mode of torch's looks on.
     """
 
     def __init__(self, forward: Forward) -> None:

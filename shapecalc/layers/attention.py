@@ -125,12 +125,27 @@ class MultiheadAttention(Layer):
         pairs = 2 * queries.length * (keys.length + self.more_keys)
         return queries.samples * size * (maps + pairs)
 
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
+        """Those of the heads, and the mean of their weights."""
+        queries, keys, _ = self.sequences(*inputs)
+        weights = queries.samples * queries.length * (keys.length + self.more_keys)
+        return self.in_heads(*inputs) + averaged(self.num_heads * weights, weights)
+
+    def in_heads(self, *inputs: Tensor) -> Operations:
+        """The biases of the four maps, and the softmax of scores / √E."""
+        queries, keys, _ = self.sequences(*inputs)
+        mapped = queries.samples * queries.features * 2 * (queries.length + keys.length)
+        rows = queries.samples * self.num_heads * queries.length
+        scores = rows * (keys.length + self.more_keys)
+        return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
+
     def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        attended, weights = self.attend(tape, *self.feed(*inputs), need_weights=True)
+        query, key, value = self.feed(*inputs)
+        attended, weights = self.attend(tape, query, key, value, need_weights=True)
         assert weights is not None
         return attended, weights
 
-    # The rest is written after torch.nn.MultiheadAttention.forward and multi_head_attention_forward, line by line.
+    # The rest is written after torch.nn.MultiheadAttention.forward and multi_head_attention_forward.
 
     def attend(
         self, tape: Tape, query: Value, key: Value, value: Value, need_weights: bool
@@ -202,8 +217,9 @@ class MultiheadAttention(Layer):
             matrices = [[matrix] for matrix in owned(tape, weights, *names)]
             if self.bias:
                 each = (query.shape[2],)
-                biases = tape.parts(*owned(tape, weights, "in_proj_bias"), [each] * 3)
-                matrices = [[*matrix, bias] for matrix, bias in zip(matrices, biases, strict=True)]
+                (bias,) = owned(tape, weights, "in_proj_bias")
+                biases = tape.parts(bias, [each] * 3)
+                matrices = [[*matrix, own] for matrix, own in zip(matrices, biases, strict=True)]
         elif key is value and query is key:
             q, k, v = self.packed(tape, query, self.in_projection(tape, weights))
             return q, k, v
@@ -289,20 +305,6 @@ def repeated_heads(tape: Tape, q: Value, x: Value) -> Value:
     """Each head as often as there are queries for it, in a copy even where that is once."""
     shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
     return tape.kernel(Tensor(shape, x.dtype), x)
-
-    def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
-        """Those of the heads, and the mean of their weights."""
-        queries, keys, _ = self.sequences(*inputs)
-        weights = queries.samples * queries.length * (keys.length + self.more_keys)
-        return self.in_heads(*inputs) + averaged(self.num_heads * weights, weights)
-
-    def in_heads(self, *inputs: Tensor) -> Operations:
-        """The biases of the four maps, and the softmax of scores / √E."""
-        queries, keys, _ = self.sequences(*inputs)
-        mapped = queries.samples * queries.features * 2 * (queries.length + keys.length)
-        rows = queries.samples * self.num_heads * queries.length
-        scores = rows * (keys.length + self.more_keys)
-        return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
 
 
 class scaled_dot_product_attention(Layer):

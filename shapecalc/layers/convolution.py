@@ -132,7 +132,7 @@ class Convolution(Layer, abstract=True):
         return (x,)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        """Padding of another kind than zeros, or of other numbers before and after, is a kernel of its own."""
+        """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
             return super().run(tape, x)
         space = zip(x.shape[-self.axes :], self.ends(), strict=True)

@@ -14,8 +14,8 @@ from shapecalc.tensors import Shape, Tensor, broadcast, product
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """x·Wᵀ + b; `weights` are W and, if there is one, b. Source: at::linear.
 
-    An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel of
-    its own.
+    An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel
+    of its own.
     """
     made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
     if x.rank <= 2 or x.strides is None:

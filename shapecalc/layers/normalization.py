@@ -197,7 +197,7 @@ class InstanceNorm(Layer, abstract=True):
         return "torch trains it on no image of one value for each channel" if self._values(x) == 1 else None
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        """A BatchNorm of a batch of one, whose channels are those of all items: weights and statistics repeated.
+        """A BatchNorm of a batch of one, with the channels of all items: weights and statistics are repeated.
 
         Source: at::instance_norm.
         """

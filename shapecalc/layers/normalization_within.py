@@ -109,10 +109,9 @@ class RMSNorm(TrailingNorm):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
-        mean = Tensor((*x.shape[:-axes], *[1] * axes), x.dtype)
         wide = widened(tape, x)
         squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
-        mean = tape.kernel(Tensor(mean.shape, wide.dtype), squares)
+        mean = tape.kernel(Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype), squares)
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
@@ -172,13 +171,13 @@ class LocalResponseNorm(Layer):
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return response_of_one(self.size) * x.elements
 
+    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (around(x),)
+
 
 def response_of_one(size: Dim) -> Operations:
     """x / (k + alpha · m)^beta, m the mean of the squares of so many channels."""
     return Operations(mul=1) + averaged(size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
-
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (around(x),)
 
 
 def around(x: Tensor) -> Sights:

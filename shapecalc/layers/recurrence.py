@@ -1,6 +1,7 @@
-"""Recurrent layers step by step, as kernels on a tape: written after torch's code for devices without a fused one.
+"""Recurrent layers step by step, as kernels on a tape.
 
-Source: aten/src/ATen/native/RNN.cpp. What a name holds is alive until it goes.
+Written after torch's code for devices without a fused kernel (aten/src/ATen/native/RNN.cpp). What a name
+holds is alive until it goes.
 """
 
 from __future__ import annotations
