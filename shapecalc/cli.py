@@ -357,6 +357,9 @@ def verify(
         list[str] | None, typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
+    ] = False,
     input: Input = None,
     set: Set = None,
     junit: Annotated[
@@ -376,7 +379,7 @@ def verify(
     own = not input and not set
     found = with_progress(
         list(paths),
-        lambda name: judge.verify(name, lambda: _analyse(paths[name] or name, input, set), own),
+        lambda name: judge.verify(name, lambda: _analyse(paths[name] or name, input, set), own, memory),
         quiet=format == "json",
     )
     report = judge.report(found)

@@ -20,10 +20,12 @@ class Judge:
         """Raises UsageError if there is no such kind of device, UnavailableError if none is here."""
         self.device = find_device(device)
 
-    def verify(self, name: str, analyse: Callable[[], Analysis], expectations: bool) -> Verdict:
+    def verify(
+        self, name: str, analyse: Callable[[], Analysis], expectations: bool, memory: bool = False
+    ) -> Verdict:
         """The verdict on what `analyse` gives; an error of it, or of the device, is a verdict too."""
         try:
-            return verify(analyse(), self.device, name, expectations=expectations)
+            return verify(analyse(), self.device, name, expectations=expectations, memory=memory)
         except ShapecalcError as error:
             return Verdict(name, 0, (), 0.0, str(error), error.exit_code)
 

@@ -11,22 +11,27 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shapecalc.errors import UnavailableError, UsageError, listed
+from shapecalc.analysis.batch import with_batch
+from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
 from shapecalc.report import Mismatch, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import require_memory
+from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
 
 
-def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = True) -> Verdict:
+def verify(
+    analysis: Analysis, device: Any, name: str, *, expectations: bool = True, memory: bool = False
+) -> Verdict:
     """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
 
     MACs are those of FlopCounterMode on `meta`, whose kernels it sees all but for a few that it is told of;
     the fused kernels of a real device it does not. Layers that look at values, which `meta` has not, are run
-    and counted on `device` alone. `expectations` includes the published figures of the file.
+    and counted on `device` alone. `expectations` includes the published figures of the file,
+    `memory` the bytes that are alive at once and those that autograd keeps.
 
     Raises:
         UsageError: a size is a formula.
@@ -49,6 +54,8 @@ def verify(analysis: Analysis, device: Any, name: str, *, expectations: bool = T
             found.run_on_meta(network)
             if device.type != "meta":
                 found.run_on(network, device)
+        if memory:
+            found.compare_memory()
     except BuildError as error:
         if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise _unavailable(analysis, device, error.error) from None
@@ -94,6 +101,18 @@ class _Findings:
         measured = sum(tensor.numel() for tensor in tensors)
         if expected != measured:
             self.mismatches.append(Mismatch("", what, number(expected), measured))
+
+    def compare_memory(self) -> None:
+        """Bytes on `meta`, of a batch of two: one of one sample can't be trained through every norm."""
+        try:
+            analysis = with_batch(self.analysis, 2)
+        except ShapecalcError:
+            analysis = self.analysis  # its first axis is none of a batch
+        with warnings.catch_warnings(), without_compiler():
+            warnings.simplefilter("ignore")
+            for what, expected, measured in compare(analysis):
+                if expected != measured:
+                    self.mismatches.append(Mismatch("", what, number(expected), measured))
 
     def run_on_meta(self, network: Network) -> None:
         counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
