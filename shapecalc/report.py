@@ -29,6 +29,24 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a device had in use at most, beside what is predicted: the rest is its libraries' workspace."""
+
+    what: str
+    predicted: int
+    measured: int
+
+    def to_dict(self) -> dict[str, Any]:
+        workspace = self.measured - self.predicted
+        return {
+            "what": self.what,
+            "predicted": self.predicted,
+            "measured": self.measured,
+            "workspace": workspace,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One architecture, verified; with `error`, why it could not be, and the exit code of that."""
 
@@ -38,6 +56,8 @@ class Verdict:
     seconds: float
     error: str | None = None
     error_code: int = 0
+    usages: tuple[Usage, ...] = ()
+    """Of a device that counts its bytes."""
 
     @property
     def status(self) -> str:
@@ -56,6 +76,7 @@ class Verdict:
             "layers_checked": self.layers_checked,
             "mismatches": [mismatch.to_dict() for mismatch in self.mismatches],
             "seconds": round(self.seconds, 3),
+            **({"memory": [usage.to_dict() for usage in self.usages]} if self.usages else {}),
             **({"error": self.error} if self.error is not None else {}),
         }
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, difference, least, maximum
+from shapecalc.symbolic import Dim, at, difference, least, maximum
 from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
 
 Strides: TypeAlias = tuple[Dim, ...]
@@ -64,7 +65,7 @@ class Value:
         """Whether a gradient flows back to it."""
         tape = storage.tape
         self.number = len(tape.values)
-        tape.values.append(product(self.shape) * tape.bytes[self.dtype] if tracked else 0)
+        tape.values.append(size_of(made, tape.mode) if tracked else 0)
 
     @property
     def tensor(self) -> Tensor:
@@ -115,35 +116,43 @@ Event: TypeAlias = Made | Freed | Kernel
 class Peak:
     """The greatest of many sizes, and where it was met; of formulas those that may be the greatest."""
 
-    def __init__(self) -> None:
+    def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
+        """`assumed`: formulas for symbols that are known to be large, H + 66 for one of at least 67."""
         self.number = 0
         self.at = -1
-        self.formulas: list[tuple[Dim, int]] = []
+        self.assumed = assumed
+        self.formulas: list[tuple[Dim, Dim, int]] = []
+        """Each with its form under what is assumed, and where it was met."""
 
-    def meet(self, size: Dim, at: int) -> None:
+    def meet(self, size: Dim, place: int) -> None:
         if isinstance(size, int):
             if size > self.number:
-                self.number, self.at = size, at
-        elif not any(exceeds(other, size) for other, _ in self.formulas):
-            kept = [(other, place) for other, place in self.formulas if not exceeds(size, other)]
-            self.formulas = [*kept, (size, at)]
+                self.number, self.at = size, place
+            return
+        if any(size == known for known, _, _ in self.formulas):
+            return
+        form = at(size, self.assumed) if self.assumed else size
+        if not any(exceeds(other, form) for _, other, _ in self.formulas):
+            kept = [known for known in self.formulas if not exceeds(form, known[1])]
+            self.formulas = [*kept, (size, form, place)]
 
-    def sizes(self) -> tuple[Dim, ...]:
-        """The number and the formulas that may be the greatest."""
-        formulas = [size for size, _ in self.formulas]
-        covered = any(exceeds(size, self.number) for size in formulas)
-        return (*formulas, *([] if covered or not self.number else [self.number]))
+    def met(self) -> list[tuple[Dim, int]]:
+        """The sizes that may be the greatest, and where they were met."""
+        found = [(size, place) for size, _, place in self.formulas]
+        covered = any(exceeds(form, self.number) for _, form, _ in self.formulas)
+        return [*found, *([] if covered or not self.number else [(self.number, self.at)])]
 
     def size(self) -> Dim:
         """The greatest, a maximum of formulas where sizes decide."""
-        result, *others = self.sizes() or (0,)
-        for size in others:
-            result = maximum(result, size)
-        return result
+        return greatest_of([size for size, _ in self.met()])
 
-    def places(self) -> list[int]:
-        """Where it is met; in several places where sizes decide which of them it is."""
-        return [place for _, place in self.formulas] or [self.at]
+
+def greatest_of(sizes: Sequence[Dim]) -> Dim:
+    """The greatest of sizes, 0 of none."""
+    result, *others = sizes or [0]
+    for size in others:
+        result = maximum(result, size)
+    return result
 
 
 def exceeds(first: Dim, second: Dim) -> bool:
@@ -163,7 +172,12 @@ class Mode(NamedTuple):
     """The mode of the modules: whether dropout drops."""
     dtype: str = "float32"
     """What float32 is converted to, weights and all."""
+    cuda: bool = False
+    """As a GPU has it: memory in blocks, and dropout as one kernel whose mask is of bool."""
 
+
+BLOCK = 512
+"""Bytes of a block of the allocator for CUDA (torch.cuda's notes on memory management)."""
 
 INFERENCE, TRAINING = Mode(), Mode(grad=True, training=True)
 
@@ -181,6 +195,8 @@ class Tape:
         self.grad = mode.grad
         self.training = mode.training
         self.bytes = bytes_of(mode.dtype)
+        self.fused_dropout = mode.cuda
+        self.mode = mode
         self.events: list[Event] = []
         self.sizes: list[Dim] = []
         """The bytes of each storage."""
@@ -192,7 +208,7 @@ class Tape:
     # Values
 
     def storage(self, made: Tensor) -> Storage:
-        return Storage(self, made.elements * self.bytes[made.dtype])
+        return Storage(self, size_of(made, self.mode))
 
     def parameter(self, name: str, shape: Shape) -> Value:
         """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
@@ -327,6 +343,12 @@ class Tape:
         return self.view(x, tuple([x.shape[i] for i in order]), tuple([strides[i] for i in order]))
 
 
+def size_of(made: Tensor, mode: Mode) -> Dim:
+    """The bytes that a tensor takes."""
+    size = made.elements * bytes_of(mode.dtype)[made.dtype]
+    return -(-size // BLOCK) * BLOCK if mode.cuda else size
+
+
 class Given(NamedTuple):
     """An input of a layer: what it is, how it lies, and whether a gradient flows back to it."""
 
@@ -392,7 +414,7 @@ def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
             peak.meet(alive, 0)
         elif isinstance(event, Freed) and event.storage not in stays:
             alive = alive - tape.sizes[event.storage]
-    return peak.sizes()
+    return tuple([size for size, _ in peak.met()])
 
 
 def in_a_row(shape: Shape) -> Strides:

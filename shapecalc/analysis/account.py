@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim
@@ -21,9 +22,10 @@ class Run(NamedTuple):
 class Account:
     """The storages that are alive, who holds them, and the bytes of all together."""
 
-    def __init__(self) -> None:
+    def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
+        """`assumed`: of symbols, as for `Peak`."""
         self.alive: Dim = 0
-        self.peak = Peak()
+        self.peak = Peak(assumed)
         self.sizes: list[Dim] = []
         self.holders: list[int] = []
         self.gradients: list[Dim] = []

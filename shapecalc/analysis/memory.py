@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis
-from shapecalc.symbolic import Dim, maximum
-from shapecalc.tape import Mode, Peak, bytes_of
+from shapecalc.symbolic import Dim
+from shapecalc.tape import Mode, Peak, bytes_of, greatest_of
 from shapecalc.tensors import Tensor, for_json
 
 
@@ -32,32 +32,33 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 """Source: torch.optim.SGD, Adam and AdamW."""
 
-DTYPES = ("float32", "bfloat16", "float16")
+UPDATE = "the optimizer's update"
+"""Where a peak is that stands at no row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The most bytes alive at once, and at which rows that is."""
+    """The most bytes alive at once, and the row at which that is."""
 
-    sizes: tuple[Dim, ...]
-    """One size, or several formulas, of which the greatest is meant."""
-    paths: tuple[str, ...]
+    alternatives: tuple[tuple[Dim, str], ...]
+    """A size and a path, or several formulas, of which the greatest is meant: sizes decide."""
 
     @classmethod
     def of(cls, peak: Peak, analysis: Analysis) -> Moment:
-        rows = [analysis.rows[row].path for row in peak.places() if row >= 0]
-        return cls(peak.sizes() or (0,), tuple(dict.fromkeys(rows)))
+        paths = {-1: "", **{number: row.path for number, row in enumerate(analysis.rows)}}
+        return cls(tuple([(size, paths[place]) for size, place in peak.met()]))
+
+    @property
+    def sizes(self) -> list[Dim]:
+        return [size for size, _ in self.alternatives]
 
     @property
     def bytes(self) -> Dim:
-        result, *others = self.sizes
-        for size in others:
-            result = maximum(result, size)
-        return result
+        return greatest_of(self.sizes)
 
     def above(self, base: Dim) -> Moment:
         """The same on top of what is there all the time."""
-        return Moment(tuple([base + size for size in self.sizes]), self.paths)
+        return Moment(tuple([(base + size, path) for size, path in self.alternatives]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +105,13 @@ class Memory:
     @property
     def training(self) -> Moment:
         """The most at once in a step of training: in its passes, or in the optimizer's update."""
-        peak = Peak()
-        for number, size in enumerate(self.passes.sizes):
-            peak.meet(size, number)
+        peak = Peak(assumed(self.analysis))
         update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.parameters
-        peak.meet(update, len(self.passes.sizes))
-        in_passes = set(peak.sizes()) & set(self.passes.sizes)
-        paths = (
-            *(self.passes.paths if in_passes else ()),
-            *(() if in_passes else ("the optimizer's update",)),
-        )
-        return Moment(peak.sizes(), paths).above(self.parameters + self.buffers + self.optimizer)
+        known = (*self.passes.alternatives, (update, UPDATE))
+        for number, (size, _) in enumerate(known):
+            peak.meet(size, number)
+        found = Moment(tuple([(size, known[number][1]) for size, number in peak.met()]))
+        return found.above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
         figures = {

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import releases
+from shapecalc.conditions import AT_LEAST
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis, Row
-from shapecalc.tape import Given, Kernel, Mode, Recipe, bytes_of
+from shapecalc.symbolic import Dim, symbol
+from shapecalc.tape import Given, Kernel, Mode, Recipe, size_of
 from shapecalc.tensors import Tensor
 
 
@@ -20,6 +22,21 @@ class Flow(NamedTuple):
     value: int
 
 
+def assumed(analysis: Analysis) -> dict[str, Dim]:
+    """What is known of symbols by the network's conditions: H ≥ 67 is H + 66 for any H."""
+    least: dict[str, int] = {}
+    for condition in analysis.conditions:
+        if (
+            condition.relation == AT_LEAST
+            and isinstance(condition.right, int)
+            and len(condition.symbols) == 1
+        ):
+            (name,) = condition.symbols
+            if condition.left == symbol(name):
+                least[name] = max(condition.right, least.get(name, 1))
+    return {name: symbol(name) + (size - 1) for name, size in least.items()}
+
+
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
@@ -27,7 +44,7 @@ class Forward:
         """Raises UnknownError where it is not known what a layer allocates."""
         self.analysis = analysis
         self.mode = mode
-        self.account = Account()
+        self.account = Account(assumed(analysis))
         self.flows: dict[tuple[int, ...], Flow] = {}
         """By the edge that a tensor is on."""
         self.parameters: dict[tuple[int, str], int] = {}
@@ -42,8 +59,8 @@ class Forward:
 
     def enter(self, port: int, tensor: Tensor) -> None:
         account = self.account
-        size = tensor.elements * bytes_of(self.mode.dtype)[tensor.dtype]
-        self.flows[-1, port] = Flow(Given(tensor), account.held(size, -1), len(account.gradients))
+        storage = account.held(size_of(tensor, self.mode), -1)
+        self.flows[-1, port] = Flow(Given(tensor), storage, len(account.gradients))
         account.gradients.append(0)
 
     def run(self, number: int, row: Row) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.layers.kernels import noisy
 from shapecalc.operations import NOTHING
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -30,6 +31,8 @@ class DropoutLayer(Elementwise, abstract=True):
         return (self.noisy(tape, x),)
 
     def noisy(self, tape: Tape, x: Value) -> Value:
+        if self.batched_rank is None and not self.scales and not self.inplace:
+            return noisy(tape, x, self.p)
         if self.p == 1:
             noise = tape.new(Tensor((), x.dtype))
         else:

@@ -47,6 +47,8 @@ def noisy(tape: Tape, x: Value, p: float) -> Value:
     """Noise is made, which autograd keeps, and multiplied with. Source: at::dropout."""
     if p == 0:
         return x
+    if tape.fused_dropout and p < 1:
+        return tape.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
     noise = tape.new(x.tensor if p < 1 else Tensor((), x.dtype))
     return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from shapecalc.analysis.batch import Fit
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
-from shapecalc.errors import listed
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.show import compute, heading
 from shapecalc.render.tree import label, leaves, outline
@@ -57,23 +56,30 @@ def _facts(found: Memory) -> Iterator[str]:
 
 
 def _prediction(found: Memory) -> Iterator[str]:
-    yield f"Prediction   {_most(found.prediction)}"
+    yield from _most("Prediction  ", found.prediction)
     yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
-    yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them"
+    if len(found.activations.alternatives) == 1:
+        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them"
 
 
 def _training(found: Memory) -> Iterator[str]:
-    optimizer = OPTIMIZERS[found.optimizer_name]
-    yield f"Training     {_most(found.training)}, in a step with {optimizer.title}"
+    yield from _most(
+        "Training    ", found.training, f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
+    )
     yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(found.saved)} kept for the backward pass"
 
 
-def _most(moment: Moment) -> str:
-    places = f", at {listed(moment.paths, 3)}" if moment.paths else ""
-    return f"{size(moment.bytes)} at most{places}"
+def _most(title: str, moment: Moment, more: str = "") -> Iterator[str]:
+    """The peak in a line or, where sizes decide which it is, all that it may be."""
+    lines = [f"{size(bytes)}{f' at {path}' if path else ''}" for bytes, path in moment.alternatives]
+    if len(lines) == 1:
+        yield f"{title} at most {lines[0]}{more}"
+    else:
+        yield f"{title} at most the greatest of these{more}"
+        yield from (f"    {line}" for line in lines)
 
 
 def _fit(fit: Fit) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shapecalc.errors import UsageError, written
-from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table
-from shapecalc.report import Mismatch, Report, Verdict
+from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table, size
+from shapecalc.report import Mismatch, Report, Usage, Verdict
 
 _COLUMNS = (
     Column("name", "Architecture"),
@@ -39,10 +39,21 @@ def _line(verdict: Verdict) -> Line:
 
 def _notes(report: Report) -> list[str]:
     notes = [f"{v.name}: {mismatch_text(mismatch)}" for v in report.verdicts for mismatch in v.mismatches]
+    notes += [usage_text(v.name, usage) for v in report.verdicts for usage in v.usages]
     checked = sum(verdict.layers_checked for verdict in report.verdicts)
     good = sum(verdict.status == "ok" for verdict in report.verdicts)
     total = f"{good} of {len(report.verdicts)} architectures agree with torch in every figure"
     return [*notes, f"{total}; {count(checked)} layers checked"]
+
+
+def usage_text(name: str, usage: Usage) -> str:
+    """What a device had in use, beside what is predicted."""
+    more = usage.measured - usage.predicted
+    share = f"{100 * more / usage.predicted:+.2f} %"
+    return (
+        f"{name}, {usage.what}: {size(usage.predicted)} predicted, {size(usage.measured)} in use at most"
+        f" ({share}: workspace of libraries {size(more)})"
+    )
 
 
 def mismatch_text(mismatch: Mismatch) -> str:

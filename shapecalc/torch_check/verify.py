@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.analysis.batch import with_batch
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
-from shapecalc.report import Mismatch, Verdict
+from shapecalc.report import Mismatch, Usage, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import require_memory
@@ -21,6 +21,7 @@ from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
+from shapecalc.torch_check.usage import BATCH, usage
 
 
 def verify(
@@ -46,6 +47,7 @@ def verify(
     if device.type != "meta":
         require_memory(analysis, device)
     found = _Findings(analysis)
+    usages: tuple[Usage, ...] = ()
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
@@ -56,6 +58,7 @@ def verify(
                 found.run_on(network, device)
         if memory:
             found.compare_memory()
+            usages = found.measure(device) if device.type == "cuda" else ()
     except BuildError as error:
         if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise _unavailable(analysis, device, error.error) from None
@@ -66,7 +69,7 @@ def verify(
     if expectations:
         found.mismatches.extend(_broken_expectations(analysis))
     seconds = time.perf_counter() - start
-    return Verdict(name, len(analysis.rows), tuple(found.mismatches), seconds)
+    return Verdict(name, len(analysis.rows), tuple(found.mismatches), seconds, usages=usages)
 
 
 def _unavailable(analysis: Analysis, device: Any, error: Exception) -> UnavailableError:
@@ -104,15 +107,27 @@ class _Findings:
 
     def compare_memory(self) -> None:
         """Bytes on `meta`, of a batch of two: one of one sample can't be trained through every norm."""
-        try:
-            analysis = with_batch(self.analysis, 2)
-        except ShapecalcError:
-            analysis = self.analysis  # its first axis is none of a batch
+        analysis = self.of_batch(2)
         with warnings.catch_warnings(), without_compiler():
             warnings.simplefilter("ignore")
             for what, expected, measured in compare(analysis):
                 if expected != measured:
                     self.mismatches.append(Mismatch("", what, number(expected), measured))
+
+    def of_batch(self, batch: int) -> Analysis:
+        """The network with a batch of that size, or as it is where its first axis is none of a batch."""
+        try:
+            return with_batch(self.analysis, batch)
+        except ShapecalcError:
+            return self.analysis
+
+    def measure(self, device: Any) -> tuple[Usage, ...]:
+        """Bytes in use on a device, beside what is predicted."""
+        analysis = self.of_batch(BATCH)
+        require_memory(analysis, device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return tuple(usage(analysis, device))
 
     def run_on_meta(self, network: Network) -> None:
         counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
