@@ -25,15 +25,9 @@ class Flow(NamedTuple):
 def assumed(analysis: Analysis) -> dict[str, Dim]:
     """What is known of symbols by the network's conditions: H ≥ 67 is H + 66 for any H."""
     least: dict[str, int] = {}
-    for condition in analysis.conditions:
-        if (
-            condition.relation == AT_LEAST
-            and isinstance(condition.right, int)
-            and len(condition.symbols) == 1
-        ):
-            (name,) = condition.symbols
-            if condition.left == symbol(name):
-                least[name] = max(condition.right, least.get(name, 1))
+    for left, relation, right, *_ in analysis.conditions:
+        if relation == AT_LEAST and isinstance(right, int) and left == symbol(str(left)):
+            least[str(left)] = max(right, least.get(str(left), 1))
     return {name: symbol(name) + (size - 1) for name, size in least.items()}
 
 

@@ -74,7 +74,7 @@ def _training(found: Memory) -> Iterator[str]:
 
 def _most(title: str, moment: Moment, more: str = "") -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
-    lines = [f"{size(bytes)}{f' at {path}' if path else ''}" for bytes, path in moment.alternatives]
+    lines = [f"{size(most)}{f' at {path}' if path else ''}" for most, path in moment.alternatives]
     if len(lines) == 1:
         yield f"{title} at most {lines[0]}{more}"
     else:
