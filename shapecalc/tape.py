@@ -17,6 +17,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from shapecalc.conditions import Condition, not_one
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, difference, least, maximum
 from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
@@ -382,6 +383,8 @@ class Recipe(NamedTuple):
     parameters: Mapping[str, int]
     """The values that are weights, by name."""
     outputs: tuple[Output, ...]
+    conditions: tuple[Condition, ...] = ()
+    """What symbols must satisfy for all of this."""
 
 
 def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
@@ -473,6 +476,9 @@ def _less(first: Dim, second: Dim) -> bool:
         return True
     if (low := least(first - second)) is not None and low >= 0:
         return False
+    times = second // first
+    if times * first == second:
+        return not_one(times, "views and copies are those of sizes above 1")
     raise ArchitectureError(
         f"whether this is a copy or a view depends on {first} and {second}", hint="give numbers"
     )

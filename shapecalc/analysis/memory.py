@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.passes import Backward, Forward, assumed
+from shapecalc.conditions import Condition
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim
@@ -77,6 +78,8 @@ class Memory:
     """In a forward pass in evaluation that lets each tensor go after its last use."""
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
+    conditions: tuple[Condition, ...]
+    """What symbols must satisfy for these formulas."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
 
@@ -152,8 +155,15 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         buffers,
         Moment.of(prediction.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
+        memory_conditions(analysis, training),
         Moment.of(training.account.peak, analysis),
     )
+
+
+def memory_conditions(analysis: Analysis, forward: Forward) -> tuple[Condition, ...]:
+    """Those of storages that do not follow from those of shapes."""
+    known = analysis.conditions
+    return tuple([c for c in forward.conditions if not any(other.implies(c) for other in known)])
 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:

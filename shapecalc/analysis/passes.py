@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import releases
-from shapecalc.conditions import AT_LEAST
+from shapecalc.conditions import AT_LEAST, Condition
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, symbol
@@ -41,6 +41,8 @@ class Forward:
         self.account = Account(assumed(analysis))
         self.flows: dict[tuple[int, ...], Flow] = {}
         """By the edge that a tensor is on."""
+        self.conditions: list[Condition] = []
+        """What symbols must satisfy, beside what they must for the shapes."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
         for port, tensor in enumerate(analysis.inputs.values()):
@@ -63,6 +65,7 @@ class Forward:
             recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
+        self.conditions += [c for c in recipe.conditions if c not in self.conditions]
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
         values = self.values(number, row, recipe, flows)
         if recipe.kernels:

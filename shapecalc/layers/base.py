@@ -290,8 +290,9 @@ class Layer:
         if known is None:
             if len(self._recipes) >= _MOST_KNOWN:
                 self._recipes.clear()
-            with collecting():  # what has to hold was recorded with the figures
-                known = self._recipes[key] = record(self.run, inputs, mode)
+            with collecting() as conditions:
+                known = record(self.run, inputs, mode)._replace(conditions=tuple(conditions))
+            self._recipes[key] = known
         return known
 
     def sees(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:

@@ -35,7 +35,9 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
     )
     columns = _LAYERS if training else _LAYERS[:-1]
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
-    notes = [*_facts(found), "", *_prediction(found), *(["", *_training(found)] if training else [])]
+    conditions = [*found.analysis.decisive_conditions, *found.conditions]
+    holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
+    notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
     if fit:
         notes += ["", _fit(fit)]
     print_grid(Grid(heading(found.analysis), columns, lines, notes), form)

@@ -136,8 +136,11 @@ def _function(row: Row, module: Any) -> Callable[..., Any]:
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 
-def sample(tensor: Tensor, device: Any) -> Any:
-    """A tensor of that shape and dtype: random where floating-point, else zeros, which index anything."""
-    dtype = getattr(torch, tensor.dtype)
+def sample(tensor: Tensor, device: Any, float32: str = "float32") -> Any:
+    """A tensor of that shape and dtype: random where floating-point, else zeros, which index anything.
+
+    `float32` is the dtype in its place, of a network that was converted.
+    """
+    dtype = getattr(torch, float32 if tensor.dtype == "float32" else tensor.dtype)
     make = torch.rand if is_floating(tensor.dtype) else torch.zeros
     return make(tensor.shape, dtype=dtype, device=device)
