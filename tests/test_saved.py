@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 
 from shapecalc import ArchitectureError
 from shapecalc.analysis.account import Account, Run
@@ -21,18 +22,34 @@ from shapecalc.torch_check.memory import measured
 from shapecalc.torch_check.startup import without_compiler
 from tests.families.base import Drawn
 from tests.strategies import draws
-from tests.test_layers import NAMES, call
+from tests.test_layers import NAMES, REFUSALS, call
 
 MODES = (INFERENCE, TRAINING, Mode(grad=True))
 
+UNKNOWN = {name for name in NAMES if name.endswith(("Loss", "Loss2d"))} | {
+    "AdaptiveLogSoftmaxWithLoss",
+    "CosineSimilarity",
+    "CrossMapLRN2d",  # made of Python that no kernel stands for
+    "EmbeddingBag",
+    "PairwiseDistance",
+    "einsum",  # torch chooses an order of its own
+}
+"""Types whose memory nothing is said about."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler():
+        yield
+
 
 def computed(drawn: Drawn, mode: Mode) -> tuple[int, int]:
+    """Bytes kept, and the most alive at once."""
     inputs = tuple(Given(x, tracked=mode.grad and is_floating(x.dtype)) for x in drawn.inputs)
     found = drawn.layer_type(**drawn.arguments).recipe(inputs, mode)
     account = Account()
     given = [account.held(number(x.bytes), -1) for x in drawn.inputs]
-    storages = account.play(found, given, 0)
-    account.keep(Run(found.kernels, storages, (), 0))
+    account.keep(Run(found.kernels, account.play(found, given, 0), (), 0))
     return sum(map(number, account.saved().values())), number(account.peak.size())
 
 
@@ -43,23 +60,18 @@ def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:
         module, run = call(drawn, arguments)
         module.train(mode.training)
         inputs: list[Any] = [torch.zeros(x.shape, dtype=getattr(torch, x.dtype)) for x in drawn.inputs]
-        if mode.grad:
+        if mode.grad:  # what is written over must be no leaf
             inputs = [x.requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
-        owned = [*module.parameters(), *module.buffers()]
-        saved, peak, _ = measured(lambda: run(*inputs), owned, inputs)
+        saved, peak, _ = measured(lambda: run(*inputs), [*module.parameters(), *module.buffers()], inputs)
     return saved, peak
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _judge() -> Any:
-    with without_compiler():
-        yield
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
+    # A fifth of the draws that shapes are held against: each is run three times.
+    @settings(max_examples=settings.default.max_examples // 5)
     @given(draws(LAYERS[name]))
     def check(drawn: Drawn) -> None:
         try:
@@ -69,17 +81,17 @@ def test_torch_keeps_as_much(name: str) -> None:
         for mode in MODES:
             try:
                 expected = computed(drawn, mode)
-            except UnknownError as error:
-                found[error.message] += 1
+            except UnknownError:
+                found["unknown"] += 1
                 continue
             try:
                 there = in_torch(drawn, mode)
-            except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
-                found["torch refuses"] += 1
-                found[str(error)[:60]] += 1
+            except REFUSALS:  # on `meta`, or to train on a single value
+                found["refused"] += 1
                 continue
             found["known"] += 1
-            assert expected == there, (drawn, mode)
+            assert expected == there, mode
 
     check()
-    print(name, dict(found))
+    assert (found["known"] == 0) is (name in UNKNOWN), found
+    assert name in UNKNOWN or found["known"] >= 2 * (found["refused"] + found["unknown"]), found

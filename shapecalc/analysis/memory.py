@@ -168,8 +168,10 @@ def memory_conditions(analysis: Analysis, forward: Forward) -> tuple[Condition, 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:
     """Refuse a dtype that torch has no kernel of a layer for; one with weights takes that of its weights."""
+    if dtype == "float32":
+        return
     for row in analysis.rows:
-        if dtype == "float32" or row.weights:
+        if row.weights:
             continue
         inputs = tuple([x._replace(dtype=dtype) if x.dtype == "float32" else x for x in row.inputs])
         try:

@@ -118,7 +118,9 @@ class RMSNorm(TrailingNorm):
         weights = owned(tape, self.weights(x.tensor))
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
-        return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)
+        else:
+            del wide
+        return (y if y.dtype == x.dtype else tape.kernel(x.tensor, y, strides=x.strides),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """x / √(the mean of x² + ε) · weight."""
