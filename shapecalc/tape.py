@@ -363,19 +363,21 @@ class Given(NamedTuple):
 class Output(NamedTuple):
     """An output of a layer, with its numbers in the recipe."""
 
-    tensor: Tensor
-    strides: Strides | None
-    tracked: bool
+    given: Given
+    """As an input of the next layer."""
     value: int
     storage: int
 
 
 class Recipe(NamedTuple):
-    """What follows from what a tape has written down of one layer; the inputs have the first numbers."""
+    """What follows from what a tape has written down of one layer.
+
+    Storages have the numbers of the inputs, and from there on those of `sizes`.
+    """
 
     rises: tuple[Dim, ...]
     """The most bytes alive at once beyond those before; of formulas those that may be the most."""
-    sizes: Mapping[int, Dim]
+    sizes: tuple[Dim, ...]
     """The bytes of each storage that is there when the layer is done: of its outputs, and what is kept."""
     kernels: tuple[Kernel, ...]
     values: tuple[Dim, ...]
@@ -394,16 +396,20 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
     tape.events.clear()  # of an input that is the same as another, the storage is gone
     outputs = run(tape, *values)
-    made = tuple([Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs])
-    kernels = tuple([event for event in tape.events if isinstance(event, Kernel)])
-    stays = {y.storage for y in made}.union(*[kernel.kept for kernel in kernels]) - set(range(len(inputs)))
+    kernels = [event for event in tape.events if isinstance(event, Kernel)]
+    given = set(range(len(inputs)))
+    stays = {y.storage.number for y in outputs}.union(*[kernel.kept for kernel in kernels]) - given
+    numbers = {number: new for new, number in enumerate([*sorted(given), *sorted(stays)])}
+    made = [
+        Output(Given(y.tensor, y.strides, y.tracked), y.number, numbers[y.storage.number]) for y in outputs
+    ]
     return Recipe(
         rises=_rises(tape, stays),
-        sizes={number: tape.sizes[number] for number in sorted(stays)},
-        kernels=kernels,
+        sizes=tuple([tape.sizes[number] for number in sorted(stays)]),
+        kernels=tuple([k._replace(kept=tuple([numbers[n] for n in k.kept])) for k in kernels]),
         values=tuple(tape.values),
         parameters={name: value.number for name, value in tape.parameters_by_name.items()},
-        outputs=made,
+        outputs=tuple(made),
     )
 
 

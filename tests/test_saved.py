@@ -71,7 +71,7 @@ def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
     # A fifth of the draws that shapes are held against: each is run three times.
-    @settings(max_examples=settings.default.max_examples // 5)
+    @settings(max_examples=settings().max_examples // 5)
     @given(draws(LAYERS[name]))
     def check(drawn: Drawn) -> None:
         try:

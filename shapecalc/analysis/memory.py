@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.liveness import releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.conditions import Condition
 from shapecalc.errors import ArchitectureError
@@ -138,8 +139,9 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         ArchitectureError: a layer does not take the dtype.
     """
     check_dtype(analysis, dtype)
-    prediction = Forward(analysis, Mode(dtype=dtype)).account
-    training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype))
+    freed = releases(analysis)
+    prediction = Forward(analysis, Mode(dtype=dtype), freed).account
+    training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype), freed)
     saved = training.account.saved()
     Backward(training)
     sizes = bytes_of(dtype)

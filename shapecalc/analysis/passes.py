@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
-from shapecalc.analysis.liveness import releases
+from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.conditions import AT_LEAST, Condition
 from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis, Row
@@ -34,22 +34,27 @@ def assumed(analysis: Analysis) -> dict[str, Dim]:
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
-    def __init__(self, analysis: Analysis, mode: Mode) -> None:
-        """Raises UnknownError where it is not known what a layer allocates."""
+    def __init__(self, analysis: Analysis, mode: Mode, freed: Releases | None = None) -> None:
+        """`freed`: what `releases` gives, if that is known already.
+
+        Raises:
+            UnknownError: it is not known what a layer allocates.
+        """
         self.analysis = analysis
         self.mode = mode
         self.account = Account(assumed(analysis))
-        self.flows: dict[tuple[int, ...], Flow] = {}
-        """By the edge that a tensor is on."""
+        self.flows: dict[tuple[int, int], Flow] = {}
+        """By the row and the port that a tensor comes from."""
         self.conditions: list[Condition] = []
         """What symbols must satisfy, beside what they must for the shapes."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
+        freed = releases(analysis) if freed is None else freed
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor)
-        for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
+        for number, row in enumerate(analysis.rows):
             self.run(number, row)
-            for edge in freed:
+            for edge in freed[number]:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
 
@@ -65,22 +70,21 @@ class Forward:
             recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
-        self.conditions += [c for c in recipe.conditions if c not in self.conditions]
+        if recipe.conditions:
+            self.conditions += [c for c in recipe.conditions if c not in self.conditions]
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
         values = self.values(number, row, recipe, flows)
         if recipe.kernels:
             self.account.keep(Run(recipe.kernels, storages, values, number))
-        for port, (tensor, strides, tracked, value, storage) in enumerate(recipe.outputs):
-            flow = Flow(Given(tensor, strides, tracked), storages[storage], values[value])
-            self.flows[number, port] = flow
+        for port, (given, value, storage) in enumerate(recipe.outputs):
+            self.flows[number, port] = Flow(given, storages[storage], values[value])
 
     def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
         gradients = self.account.gradients
         first = len(gradients)
         gradients += recipe.values
-        values = list(range(first, len(gradients)))
-        values[: len(flows)] = [flow.value for flow in flows]
+        values = [*[flow.value for flow in flows], *range(first + len(flows), len(gradients))]
         if self.mode.grad:
             for name, value in recipe.parameters.items():
                 owner = row.shares if row.shares is not None and name in row.shared else number

@@ -1,4 +1,4 @@
-"""ResNet-18's memory as one measures it in torch: bytes alive at once, and bytes that autograd keeps, on `meta`."""
+"""ResNet-18's memory as one measures it in torch on `meta`: bytes alive at once, and those that autograd keeps."""
 
 import weakref
 
