@@ -162,7 +162,7 @@ def print_markdown(grid: Grid) -> None:
     bars = ["---:" if column.right else "---" for column in grid.columns]
     rows = [[column.title for column in grid.columns], bars, *grid.texts()]
     table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
-    notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes)
+    notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes if note)
     parts = [f"**{grid.heading}**", *([table] if grid.columns else []), *([notes] if notes else [])]
     print(writable("\n\n".join(parts)))
 

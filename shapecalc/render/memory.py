@@ -7,7 +7,17 @@ from typing import Any
 
 from shapecalc.analysis.batch import Fit
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
+from shapecalc.render.grid import (
+    DEFAULT_WIDTH,
+    Column,
+    Grid,
+    Line,
+    count,
+    print_grid,
+    print_json,
+    shape,
+    size,
+)
 from shapecalc.render.show import compute, heading
 from shapecalc.render.tree import label, leaves, outline
 from shapecalc.results import Node
@@ -76,12 +86,18 @@ def _training(found: Memory) -> Iterator[str]:
 
 def _most(title: str, moment: Moment, more: str = "") -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
-    lines = [f"{size(most)}{f' at {path}' if path else ''}" for most, path in moment.alternatives]
-    if len(lines) == 1:
-        yield f"{title} at most {lines[0]}{more}"
-    else:
+    if len(moment.alternatives) > 1:
         yield f"{title} at most the greatest of these{more}"
-        yield from (f"    {line}" for line in lines)
+        for most, path in moment.alternatives:
+            yield f"    {size(most)}{f' at {path}' if path else ''}"
+        return
+    ((most, path),) = moment.alternatives
+    place = f" at {path}" if path else ""
+    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - len(" at most "):
+        yield f"{title} at most {size(most)}{place}{more}"
+    else:
+        yield f"{title} at most {size(most)}{more}"
+        yield f" {place}"
 
 
 def _fit(fit: Fit) -> str:

@@ -1,4 +1,4 @@
-"""ResNet-18's memory as one measures it in torch on `meta`: bytes alive at once, and those that autograd keeps."""
+"""ResNet-18's memory as one measures it in torch on `meta`: bytes alive at once, and what autograd keeps."""
 
 import weakref
 
