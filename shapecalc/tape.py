@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.conditions import Condition, not_one
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, at, difference, least, maximum
+from shapecalc.symbolic import Dim, at, difference, least, maximum, number, symbols_in
 from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
 
 Strides: TypeAlias = tuple[Dim, ...]
@@ -105,10 +105,12 @@ class Kernel(NamedTuple):
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
-    passes: bool
-    """Whether the gradient of the output is, or is a part or a view of, that of each input."""
+    passing: tuple[bool, ...]
+    """For each input, whether its gradient is that of the output, or a part or a view of it."""
     weights: tuple[int, ...]
     """The weights among the values, or views of them: their gradients always need memory."""
+    broadcast: bool = False
+    """Whether gradients are first made as large as the output, and then summed to their inputs' sizes."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -205,6 +207,8 @@ class Tape:
         """The bytes of each value's gradient."""
         self.parameters_by_name: dict[str, Value] = {}
         self.place = ""
+        self.retraced = True
+        """Whether all that the way back allocates is known."""
 
     # Values
 
@@ -245,7 +249,8 @@ class Tape:
         keeps: Sequence[Value | Tensor] = (),
         keeps_output: bool = False,
         weights: Sequence[Value] = (),
-        passes: bool = False,
+        passes: bool | Sequence[bool] = False,
+        broadcast: bool = False,
         strides: Strides | None = None,
     ) -> Value:
         """A call that makes a tensor.
@@ -256,14 +261,16 @@ class Tape:
             keeps: what autograd keeps: a value, or a tensor that the kernel makes besides.
             keeps_output: whether it keeps what is made, as that of an exponential.
             weights: the weights that it uses, whose gradients always need memory.
-            passes: whether the gradient needs no memory of its own.
-            strides: of what it makes, if its elements do not lie in a row.
+            passes: whether the gradients need no memory of their own, of all inputs or of each.
+            broadcast: whether gradients are made as large as the output, and summed if an input is smaller.
+            strides: in whose order the elements of what it makes lie, if not in a row.
         """
+        strides = strides and dense(made.shape, strides)
         tracked = self.grad and is_floating(made.dtype) and any(x.tracked for x in (*inputs, *weights))
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
-        self.record((y,), inputs, [*besides, *([y] if keeps_output else [])], weights, passes)
+        self.record((y,), inputs, [*besides, *([y] if keeps_output else [])], weights, passes, broadcast)
         return y
 
     def record(
@@ -272,17 +279,20 @@ class Tape:
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
         weights: Sequence[Value] = (),
-        passes: bool = False,
+        passes: bool | Sequence[bool] = False,
+        broadcast: bool = False,
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
+            passing = [passes] * len(inputs) if isinstance(passes, bool) else passes
             self.events.append(
                 Kernel(
                     tuple([x.number for x in inputs if x.tracked]),
                     tuple([y.number for y in outputs]),
                     tuple([x.storage.number for x in kept]),
-                    passes,
+                    tuple([way for x, way in zip(inputs, passing, strict=True) if x.tracked]),
                     tuple([w.number for w in weights]),
+                    broadcast,
                 )
             )
 
@@ -385,6 +395,8 @@ class Recipe(NamedTuple):
     parameters: Mapping[str, int]
     """The values that are weights, by name."""
     outputs: tuple[Output, ...]
+    retraced: bool = True
+    """Whether all that the way back allocates is known."""
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
 
@@ -410,6 +422,7 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
         values=tuple(tape.values),
         parameters={name: value.number for name, value in tape.parameters_by_name.items()},
         outputs=tuple(made),
+        retraced=tape.retraced,
     )
 
 
@@ -441,6 +454,19 @@ def is_in_a_row(shape: Shape, strides: Strides) -> bool:
     if 0 in shape:
         return True
     return all(size == 1 or a == b for size, a, b in zip(shape, strides, in_a_row(shape), strict=True))
+
+
+def dense(shape: Shape, strides: Strides) -> Strides | None:
+    """Strides without gaps in the order of given ones; None for axis by axis, as where some are repeated."""
+    sizes = zip(shape, strides, strict=True)
+    if any(step == 0 and size != 1 for size, step in sizes):
+        return None
+    # Steps are products of sizes, each a multiple of the next: any sizes above 1 tell their order.
+    some = [number(at(step, dict.fromkeys(symbols_in(step), 2))) for step in strides]
+    order = sorted(range(len(shape)), key=lambda axis: -some[axis])
+    steps = dict(zip(order, in_a_row(tuple([shape[axis] for axis in order])), strict=True))
+    found = tuple([steps[axis] for axis in range(len(shape))])
+    return None if is_in_a_row(shape, found) else found
 
 
 def strides_as(x: Value, shape: Shape) -> Strides | None:

@@ -81,6 +81,8 @@ class Memory:
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
     conditions: tuple[Condition, ...]
     """What symbols must satisfy for these formulas."""
+    vague: tuple[str, ...]
+    """The types of whose way back not all is known: with them a peak of training is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
 
@@ -118,6 +120,7 @@ class Memory:
         return found.above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
+        """The figures for programs; `training_peak` is a lower bound where the way back is partly unknown."""
         figures = {
             "parameters": self.parameters,
             "buffers": self.buffers,
@@ -128,7 +131,8 @@ class Memory:
             "inference_peak": self.prediction.bytes,
             "training_peak": self.training.bytes,
         }
-        return {name: for_json(size) for name, size in figures.items()}
+        status = "at least" if self.vague else "exact"
+        return {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
 
 
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
@@ -158,6 +162,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         Moment.of(prediction.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
         memory_conditions(analysis, training),
+        tuple(training.vague),
         Moment.of(training.account.peak, analysis),
     )
 

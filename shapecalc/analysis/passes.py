@@ -11,7 +11,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, symbol
 from shapecalc.tape import Given, Kernel, Mode, Recipe, size_of
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, is_floating
 
 
 class Flow(NamedTuple):
@@ -34,8 +34,10 @@ def assumed(analysis: Analysis) -> dict[str, Dim]:
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
-    def __init__(self, analysis: Analysis, mode: Mode, freed: Releases | None = None) -> None:
-        """`freed`: what `releases` gives, if that is known already.
+    def __init__(
+        self, analysis: Analysis, mode: Mode, freed: Releases | None = None, *, tracked: bool = False
+    ) -> None:
+        """`freed`: what `releases` gives, if that is known; `tracked`: gradients flow back to the inputs.
 
         Raises:
             UnknownError: it is not known what a layer allocates.
@@ -45,24 +47,26 @@ class Forward:
         self.account = Account(assumed(analysis))
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
+        self.vague: list[str] = []
+        """The types of the rows of which not all is known that the way back allocates."""
         self.conditions: list[Condition] = []
         """What symbols must satisfy, beside what they must for the shapes."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
         freed = releases(analysis) if freed is None else freed
         for port, tensor in enumerate(analysis.inputs.values()):
-            self.enter(port, tensor)
+            self.enter(port, tensor, tracked and is_floating(tensor.dtype))
         for number, row in enumerate(analysis.rows):
             self.run(number, row)
             for edge in freed[number]:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
 
-    def enter(self, port: int, tensor: Tensor) -> None:
+    def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         account = self.account
         storage = account.held(size_of(tensor, self.mode), -1)
-        self.flows[-1, port] = Flow(Given(tensor), storage, len(account.gradients))
-        account.gradients.append(0)
+        self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(account.gradients))
+        account.gradients.append(account.sizes[storage])
 
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
@@ -70,6 +74,8 @@ class Forward:
             recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
+        if not recipe.retraced and recipe.kernels and row.type not in self.vague:
+            self.vague.append(row.type)
         if recipe.conditions:
             self.conditions += [c for c in recipe.conditions if c not in self.conditions]
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
@@ -134,20 +140,35 @@ class Backward:
         if not found:
             return
         arriving: list[tuple[int, int]] = []
-        for x in kernel.inputs:
-            if kernel.passes:
+        for x, passes in zip(kernel.inputs, kernel.passing, strict=True):
+            if passes:
                 account.hold(found[0])
                 arriving.append((values[x], found[0]))
             else:
-                arriving.append((values[x], account.held(account.gradients[values[x]], run.row)))
+                size = account.gradients[values[kernel.outputs[0] if kernel.broadcast else x]]
+                arriving.append((values[x], account.held(size, run.row)))
         for w in kernel.weights:
             arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
+        if kernel.broadcast:
+            arriving = [
+                (value, storage if storage == found[0] else self.summed(value, storage, run.row))
+                for value, storage in arriving
+            ]
         for storage in found:
             account.release(storage)
         for storage in kernel.kept:
             account.release(run.storages[storage])
         for value, storage in arriving:
             self.arrive(value, storage, run.row)
+
+    def summed(self, value: int, storage: int, row: int) -> int:
+        """A gradient in the size of its value."""
+        size = self.account.gradients[value]
+        if size == self.account.sizes[storage]:
+            return storage
+        smaller = self.account.held(size, row)
+        self.account.release(storage)
+        return smaller
 
     def arrive(self, value: int, storage: int, row: int) -> None:
         known = self.gradients.get(value)

@@ -33,7 +33,7 @@ from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.operations import NOTHING, Operations, Unknown
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Given, Mode, Recipe, Tape, Value, record
+from shapecalc.tape import Given, Mode, Recipe, Strides, Tape, Value, record
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()
@@ -131,6 +131,8 @@ class Layer:
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     aligned: ClassVar[bool] = False
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
+    retraced: ClassVar[bool] = True
+    """Whether the gradients are all that the way back through it allocates."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     each: ClassVar[Operations | None] = None
@@ -275,9 +277,13 @@ class Layer:
             keeps=[x for x in keeps if x is not OUTPUT],
             keeps_output=OUTPUT in keeps,
             weights=owned(tape, figures.weights),
-            strides=inputs[0].strides if self.aligned else None,
+            strides=self.order_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
+
+    def order_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Strides in whose order the output lies."""
+        return x.strides if self.aligned and made.rank == x.rank else None
 
     def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
         """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.
@@ -291,7 +297,8 @@ class Layer:
             if len(self._recipes) >= _MOST_KNOWN:
                 self._recipes.clear()
             with collecting() as conditions:
-                known = record(self.run, inputs, mode)._replace(conditions=tuple(conditions))
+                known = record(self.run, inputs, mode)
+            known = known._replace(retraced=known.retraced and self.retraced, conditions=tuple(conditions))
             self._recipes[key] = known
         return known
 

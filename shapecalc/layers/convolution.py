@@ -135,6 +135,7 @@ class Convolution(Layer, abstract=True):
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
             return super().run(tape, x)
+        tape.retraced = self.padding_mode != "circular"
         space = zip(x.shape[-self.axes :], self.ends(), strict=True)
         padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()

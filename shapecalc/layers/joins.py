@@ -43,8 +43,10 @@ def fold(tape: Tape, xs: Sequence[Value], factors: bool) -> Value:
     return result
 
 
-def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
-    """An elementwise operation on the tape; the gradient of each of two factors is made of the other."""
+def operation(
+    tape: Tape, first: Value, second: Value, *, factors: bool = False, negates: bool = False
+) -> Value:
+    """A sum, product or difference on the tape; the gradient of each of two factors is made of the other."""
     made = combine(first.tensor, second.tensor)
     keeps: list[Value] = []
     if factors:
@@ -52,8 +54,18 @@ def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
         keeps += [first] if second.tracked else []
     like = first if first.shape == made.shape else second
     strides = like.strides if like.shape == made.shape else None
-    alike = first.shape == second.shape
-    return tape.kernel(made, first, second, keeps=keeps, passes=alike and not factors, strides=strides)
+    passes = [x.tensor == made and not factors for x in (first, second)]
+    if first.dtype != second.dtype:
+        tape.retraced = False  # gradients are converted on the way
+    return tape.kernel(
+        made,
+        first,
+        second,
+        keeps=keeps,
+        passes=(passes[0], passes[1] and not negates),
+        broadcast=factors or negates,
+        strides=strides,
+    )
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
@@ -131,7 +143,9 @@ class concat(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
+        made = self.output(*[x.tensor for x in xs])
+        tape.retraced = len({x.dtype for x in xs}) == 1
+        return (tape.kernel(made, *xs, passes=True, strides=xs[0].strides),)
 
 
 class stack(Rearranging):
@@ -158,4 +172,5 @@ class stack(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        tape.retraced = len({x.dtype for x in xs}) == 1
         return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)

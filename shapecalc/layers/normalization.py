@@ -208,7 +208,8 @@ class InstanceNorm(Layer, abstract=True):
         seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
-        y = tape.kernel(x.tensor, tape.contiguous(x), *own, keeps=(x, *kept, statistics, statistics))
+        x = tape.contiguous(x)
+        y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics))
         if seen and tape.training:
             for _ in seen:
                 self.averaged(tape, x, channels // batch)
@@ -286,6 +287,9 @@ class GroupNorm(Layer):
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return super().run(tape, tape.contiguous(x))
 
     def saved(self, x: Value) -> Saved:
         return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)

@@ -95,6 +95,7 @@ class RMSNorm(TrailingNorm):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467; torch.nn.RMSNorm.
     """
 
+    retraced = False
     eps = Real(None)
     elementwise_affine = Flag(True)
     example = example((2, 16, 64))
@@ -135,6 +136,7 @@ class LocalResponseNorm(Layer):
     Source: Krizhevsky, Sutskever & Hinton 2012, NIPS 25; torch.nn.LocalResponseNorm.
     """
 
+    retraced = False
     size = Size()
     alpha = Real(1e-4)
     beta = Real(0.75)

@@ -18,6 +18,7 @@ from shapecalc.tensors import Tensor, Window, is_floating, product
 class LPPool(Layer, abstract=True):
     """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
 
+    retraced = False
     norm_type = Real()
 
     def check(self) -> None:

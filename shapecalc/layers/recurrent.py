@@ -95,6 +95,7 @@ class Recurrent(Layer, abstract=True):
     the axis N is missing. L steps of N samples go through each matrix.
     """
 
+    retraced = False
     gates: ClassVar[int]
     """The gates of a step, each of hidden_size rows."""
 

@@ -95,6 +95,7 @@ class repeat(Rearranging):
     Source: torch.Tensor.repeat.
     """
 
+    retraced = False
     function = "Tensor.repeat"
     repeats = Sizes()
     example = example((1, 1, 8), repeats=(2, 4, 1))

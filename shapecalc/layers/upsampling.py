@@ -31,6 +31,7 @@ _EXACT = 2**16  # a fraction of such numbers times a size of an axis is exact in
 class Resize(Layer, abstract=True):
     """What types that resize the axes after the channels have in common: (N, C, *) → (N, C, *)."""
 
+    aligned = True
     size = SizeForEach(None)
     scale_factor = Scale(None)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from shapecalc.analysis.batch import Fit
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
+from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
     Column,
@@ -82,21 +83,23 @@ def _training(found: Memory) -> Iterator[str]:
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(found.saved)} kept for the backward pass"
+    if found.vague:
+        yield f"  and what the way back through {listed(found.vague)} makes besides, which is not known"
 
 
-def _most(title: str, moment: Moment, more: str = "") -> Iterator[str]:
+def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
     if len(moment.alternatives) > 1:
-        yield f"{title} at most the greatest of these{more}"
+        yield f"{title} {bound} the greatest of these{more}"
         for most, path in moment.alternatives:
             yield f"    {size(most)}{f' at {path}' if path else ''}"
         return
     ((most, path),) = moment.alternatives
     place = f" at {path}" if path else ""
-    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - len(" at most "):
-        yield f"{title} at most {size(most)}{place}{more}"
+    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - len(" at least "):
+        yield f"{title} {bound} {size(most)}{place}{more}"
     else:
-        yield f"{title} at most {size(most)}{more}"
+        yield f"{title} {bound} {size(most)}{more}"
         yield f" {place}"
 
 
