@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.symbolic import Dim, difference, least, maximum
-from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
+from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product, result_dtype
 
 Strides: TypeAlias = tuple[Dim, ...]
 
@@ -83,6 +84,16 @@ class Value:
         return in_a_row(self.shape) if self.strides is None else self.strides
 
 
+class Parameter(Value):
+    """A weight that is learned; of the first cast of it to a lower dtype a copy stays, for all later ones."""
+
+    __slots__ = ("lowered",)
+
+    def __init__(self, made: Tensor, storage: Storage, tracked: bool) -> None:
+        super().__init__(made, storage, None, tracked)
+        self.lowered: Value | None = None
+
+
 class Made(NamedTuple):
     """A storage is allocated."""
 
@@ -103,8 +114,8 @@ class Kernel(NamedTuple):
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
-    passes: bool
-    """Whether the gradient of the output is, or is a part or a view of, that of each input."""
+    passes: tuple[int, ...]
+    """The inputs whose gradient is that of the output, or a part or a view of it."""
     weights: tuple[int, ...]
     """The weights among the values, or views of them: their gradients always need memory."""
 
@@ -163,6 +174,8 @@ class Mode(NamedTuple):
     """The mode of the modules: whether dropout drops."""
     dtype: str = "float32"
     """What float32 is converted to, weights and all."""
+    autocast: bool = False
+    """Whether it runs under torch.autocast of a GPU, which casts to float16 and float32 by operation."""
 
 
 INFERENCE, TRAINING = Mode(), Mode(grad=True, training=True)
@@ -180,13 +193,14 @@ class Tape:
     def __init__(self, mode: Mode) -> None:
         self.grad = mode.grad
         self.training = mode.training
+        self.autocast = mode.autocast
         self.bytes = bytes_of(mode.dtype)
         self.events: list[Event] = []
         self.sizes: list[Dim] = []
         """The bytes of each storage."""
         self.values: list[Dim] = []
         """The bytes of each value's gradient."""
-        self.parameters_by_name: dict[str, Value] = {}
+        self.parameters_by_name: dict[str, Parameter] = {}
         self.place = ""
 
     # Values
@@ -194,16 +208,16 @@ class Tape:
     def storage(self, made: Tensor) -> Storage:
         return Storage(self, made.elements * self.bytes[made.dtype])
 
-    def parameter(self, name: str, shape: Shape) -> Value:
+    def parameter(self, name: str, shape: Shape) -> Parameter:
         """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
         name = self.place + name
         known = self.parameters_by_name.get(name)
         if known is None:
-            known = Value(Tensor(shape), Storage(self, 0), None, self.grad)
+            known = Parameter(Tensor(shape), Storage(self, 0), self.grad)
             self.parameters_by_name[name] = known
         return known
 
-    def parameters(self, shapes: Mapping[str, Shape]) -> list[Value]:
+    def parameters(self, shapes: Mapping[str, Shape]) -> list[Parameter]:
         return [self.parameter(name, shape) for name, shape in shapes.items()]
 
     def new(self, made: Tensor) -> Value:
@@ -264,7 +278,7 @@ class Tape:
                     tuple([x.number for x in inputs if x.tracked]),
                     tuple([y.number for y in outputs]),
                     tuple([x.storage.number for x in kept]),
-                    passes,
+                    tuple([x.number for x in inputs if passes and x.tracked and x.dtype == outputs[0].dtype]),
                     tuple([w.number for w in weights]),
                 )
             )
@@ -291,6 +305,53 @@ class Tape:
         views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
         self.record(views, (x,))
         return views
+
+    # Casts, as torch's autocast makes them before an operation
+
+    def cast(self, operation: str, *values: Value) -> list[Value]:
+        """The arguments of an operation in the dtype of its list; the last one is cast first."""
+        if not self.autocast:
+            return list(values)
+        if operation in LOWERED:
+            dtype = LOWER
+        elif operation in RAISED:
+            dtype = "float32"
+        elif operation in WIDEST:
+            dtype = result_dtype(*[Tensor((), x.dtype) for x in values])
+        else:
+            return list(values)
+        return [self.in_dtype(x, dtype) for x in reversed(values)][::-1]
+
+    def in_dtype(self, x: Value, dtype: str) -> Value:
+        """A copy if it is of another one; float64 is left alone."""
+        if x.dtype in (dtype, "float64") or not is_floating(x.dtype):
+            return x
+        if not isinstance(x, Parameter):
+            return self.kernel(Tensor(x.shape, dtype), x, strides=dense(x))
+        if x.lowered is None:
+            x.lowered = self.kernel(Tensor(x.shape, dtype), weights=(x,))
+        return x.lowered
+
+    def made_by(self, operation: str, made: Tensor, *values: Value) -> Tensor:
+        """What an operation makes, in the dtype that follows from its arguments where these are cast."""
+        floats = [x.tensor for x in values if is_floating(x.dtype)]
+        if not self.autocast or not floats or not is_floating(made.dtype):
+            return made
+        dtype = result_dtype(*floats)
+        if operation in GIVING_FLOAT32 and dtype == LOWER:
+            dtype = "float32"
+        return Tensor(made.shape, dtype)
+
+    def declared(self, x: Value) -> Tensor:
+        """A tensor as the network declares it, whatever has been cast."""
+        return Tensor(x.shape, "float32") if self.autocast and x.dtype == LOWER else x.tensor
+
+    @contextmanager
+    def within_operation(self) -> Iterator[None]:
+        """Kernels of an operation whose arguments have been cast: nothing more is."""
+        autocast, self.autocast = self.autocast, False
+        yield
+        self.autocast = autocast
 
     # Functions of torch's that are a view or a copy, as the strides demand
 
@@ -335,6 +396,8 @@ class Given(NamedTuple):
     tracked: bool = False
     same_as: int = -1
     """The number of an earlier input that is the same value."""
+    learned: bool = False
+    """Whether it is a weight, as another layer hands it on."""
 
 
 class Output(NamedTuple):
@@ -345,6 +408,7 @@ class Output(NamedTuple):
     tracked: bool
     value: int
     storage: int
+    learned: bool
 
 
 class Recipe(NamedTuple):
@@ -359,27 +423,43 @@ class Recipe(NamedTuple):
     """The bytes of each value's gradient."""
     parameters: Mapping[str, int]
     """The values that are weights, by name."""
+    lowered: Mapping[str, int]
+    """The storages of copies of weights in a lower dtype, which stay until autocast is left, by name."""
     outputs: tuple[Output, ...]
 
 
 def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
     """Run a layer on a tape of its own."""
     tape = Tape(mode)
-    values = [Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked) for x in inputs]
+    values = [_given(x, tape) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
     tape.events.clear()  # of an input that is the same as another, the storage is gone
     outputs = run(tape, *values)
-    made = tuple([Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs])
+    made = tuple([_output(y) for y in outputs])
+    weights = tape.parameters_by_name
+    lowered = {name: w.lowered.storage.number for name, w in weights.items() if w.lowered}
     kernels = tuple([event for event in tape.events if isinstance(event, Kernel)])
-    stays = {y.storage for y in made}.union(*[kernel.kept for kernel in kernels]) - set(range(len(inputs)))
+    stays = {y.storage for y in made}.union(lowered.values(), *[kernel.kept for kernel in kernels])
+    stays -= set(range(len(inputs)))
     return Recipe(
         rises=_rises(tape, stays),
         sizes={number: tape.sizes[number] for number in sorted(stays)},
         kernels=kernels,
         values=tuple(tape.values),
-        parameters={name: value.number for name, value in tape.parameters_by_name.items()},
+        parameters={name: value.number for name, value in weights.items()},
+        lowered=lowered,
         outputs=made,
     )
+
+
+def _given(x: Given, tape: Tape) -> Value:
+    if x.learned and tape.autocast:
+        raise UnknownError("how often a weight that is handed on is cast under autocast is not known")
+    return Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+
+
+def _output(y: Value) -> Output:
+    return Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number, isinstance(y, Parameter))
 
 
 def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
@@ -403,6 +483,31 @@ def in_a_row(shape: Shape) -> Strides:
         strides.append(step)
         step = step * size
     return tuple(reversed(strides))
+
+
+def dense(x: Value) -> Strides | None:
+    """The strides of a copy: the axes in the order that they lie in, without gaps and repetitions.
+
+    Source: at::infer_dense_strides.
+    """
+    steps = x.all_strides
+    if x.strides is None or not all(isinstance(step, int) for step in steps):
+        return x.strides
+    inner_first = list(reversed(range(x.rank)))
+    for i in range(1, x.rank):
+        place = i
+        for j in reversed(range(i)):
+            a, b = inner_first[j], inner_first[place]
+            if 0 in (steps[a], steps[b]):
+                continue
+            if (steps[a], x.shape[a]) <= (steps[b], x.shape[b]):
+                break
+            inner_first[j], inner_first[place] = b, a
+            place = j
+    shape = tuple([x.shape[axis] for axis in reversed(inner_first)])
+    found = dict(zip(reversed(inner_first), in_a_row(shape), strict=True))
+    strides = tuple([found[axis] for axis in range(x.rank)])
+    return None if is_in_a_row(x.shape, strides) else strides
 
 
 def is_in_a_row(shape: Shape, strides: Strides) -> bool:

@@ -32,6 +32,8 @@ class Forward:
         """By the edge that a tensor is on."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
+        self.lowered: dict[tuple[int, str], int] = {}
+        """The storages of copies of weights in a lower dtype, by the same."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor)
         for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
@@ -39,6 +41,8 @@ class Forward:
             for edge in freed:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
+        for storage in self.lowered.values():
+            self.account.release(storage)
 
     def enter(self, port: int, tensor: Tensor) -> None:
         account = self.account
@@ -53,12 +57,23 @@ class Forward:
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
         if recipe.kernels:
             self.account.keep(Run(recipe.kernels, storages, values, number))
-        for port, (tensor, strides, tracked, value, storage) in enumerate(recipe.outputs):
-            flow = Flow(Given(tensor, strides, tracked), storages[storage], values[value])
+        for port, (tensor, strides, tracked, value, storage, learned) in enumerate(recipe.outputs):
+            given = Given(tensor, strides, tracked, learned=learned)
+            flow = Flow(given, storages[storage], values[value])
             self.flows[number, port] = flow
+
+    def lower(self, number: int, row: Row, recipe: Recipe, storages: dict[int, int]) -> None:
+        """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
+        for name, storage in recipe.lowered.items():
+            weight = owner_of(number, row, name)
+            if weight in self.lowered:
+                raise UnknownError("a weight that two layers share has one copy: not followed", place=row.path)
+            self.lowered[weight] = storages[storage]
+            self.account.hold(storages[storage])
 
     def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
@@ -69,9 +84,15 @@ class Forward:
         values[: len(flows)] = [flow.value for flow in flows]
         if self.mode.grad:
             for name, value in recipe.parameters.items():
-                owner = row.shares if row.shares is not None and name in row.shared else number
-                values[value] = self.parameters.setdefault((owner, name), values[value])
+                weight = owner_of(number, row, name)
+                values[value] = self.parameters.setdefault(weight, values[value])
         return values
+
+
+def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:
+    """The row that a weight belongs to, and its name in it."""
+    shared = row.shares is not None and name in row.shared
+    return (row.shares if shared and row.shares is not None else number), name
 
 
 def _given(flows: list[Flow]) -> tuple[Given, ...]:

@@ -17,6 +17,7 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel
     of its own.
     """
+    x, *weights = tape.cast("linear", x, *weights)
     made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
     if x.rank <= 2 or x.strides is None:
         return tape.kernel(made, x, keeps=(x,), weights=weights)
@@ -32,11 +33,12 @@ def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
 
 def bmm(tape: Tape, x: Value, other: Value) -> Value:
     """Products of as many matrices: (B, n, k) and (B, k, m) → (B, n, m)."""
+    x, other = tape.cast("bmm", x, other)
     return product_of(tape, x, other, (*x.shape[:-1], other.shape[-1]))
 
 
 def softmax(tape: Tape, x: Value) -> Value:
-    return tape.kernel(x.tensor, x, keeps_output=True)
+    return tape.kernel(tape.made_by("softmax", x.tensor, x), x, keeps_output=True)
 
 
 def dropout(tape: Tape, x: Value, p: float) -> Value:
@@ -64,17 +66,19 @@ def times_number(tape: Tape, x: Value) -> Value:
 
 def sum_of(tape: Tape, x: Value, other: Value) -> Value:
     """The sum of two tensors of one shape."""
-    return tape.kernel(x.tensor, x, other, passes=True, strides=x.strides)
+    return tape.kernel(tape.made_by("add", x.tensor, x, other), x, other, passes=True, strides=x.strides)
 
 
 def layer_norm(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """Over the last axis; the mean and the deviation of each position are kept."""
+    x, *weights = tape.cast("layer_norm", x, *weights)
     statistics = Tensor((*x.shape[:-1], 1), STATISTIC)
     return tape.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)
 
 
 def matmul(tape: Tape, x: Value, other: Value) -> Value:
     """The product of the last two axes, or of the only one, others broadcast. Source: at::matmul."""
+    x, other = tape.cast("matmul", x, other)
     if x.rank <= 2 and other.rank <= 2:
         columns = other.shape[1:] if other.rank == 2 else ()
         return product_of(tape, x, other, (*x.shape[:-1], *columns))

@@ -39,6 +39,7 @@ class LPPool(Layer, abstract=True):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
+        (x,) = tape.cast("pow", x)
         made = self.output(x.tensor)
         powers = tape.kernel(Tensor(x.shape, made.dtype), x, keeps=(x,), strides=x.strides)
         mean = tape.kernel(made, powers, keeps=(powers,))
