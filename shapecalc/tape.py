@@ -94,6 +94,12 @@ class Parameter(Value):
         self.lowered: Value | None = None
 
 
+class Handed(Value):
+    """A weight that comes from another layer."""
+
+    __slots__ = ()
+
+
 class Made(NamedTuple):
     """A storage is allocated."""
 
@@ -273,6 +279,7 @@ class Tape:
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
+            self.check_gradients(outputs[0].dtype, inputs, passes)
             self.events.append(
                 Kernel(
                     tuple([x.number for x in inputs if x.tracked]),
@@ -282,6 +289,12 @@ class Tape:
                     tuple([w.number for w in weights]),
                 )
             )
+
+    def check_gradients(self, dtype: str, inputs: Sequence[Value], passes: bool) -> None:
+        """Raises UnknownError where gradients are computed in a dtype, and then cast to that of an input."""
+        mixed = len({x.dtype for x in inputs if is_floating(x.dtype)}) > 1
+        if self.autocast and mixed and not passes and any(x.tracked and x.dtype != dtype for x in inputs):
+            raise UnknownError("the gradients of factors of two dtypes are not followed")
 
     def in_place(self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False) -> Value:
         """A call that writes over its input."""
@@ -326,11 +339,17 @@ class Tape:
         """A copy if it is of another one; float64 is left alone."""
         if x.dtype in (dtype, "float64") or not is_floating(x.dtype):
             return x
+        if isinstance(x, Handed):
+            raise UnknownError("how long the copy of a weight of another layer stays is not followed")
         if not isinstance(x, Parameter):
             return self.kernel(Tensor(x.shape, dtype), x, strides=dense(x))
         if x.lowered is None:
             x.lowered = self.kernel(Tensor(x.shape, dtype), weights=(x,))
         return x.lowered
+
+    def copies(self, weights: Sequence[Value]) -> list[Value]:
+        """Those of an operation's weights that are casts, whose bytes count where autograd keeps them."""
+        return [w for w in weights if self.autocast and w.dtype == LOWER]
 
     def made_by(self, operation: str, made: Tensor, *values: Value) -> Tensor:
         """What an operation makes, in the dtype that follows from its arguments where these are cast."""
@@ -345,6 +364,11 @@ class Tape:
     def declared(self, x: Value) -> Tensor:
         """A tensor as the network declares it, whatever has been cast."""
         return Tensor(x.shape, "float32") if self.autocast and x.dtype == LOWER else x.tensor
+
+    def refuse_autocast(self) -> None:
+        """Raises UnknownError under autocast, of a layer that the libraries of a GPU run in a way of their own."""
+        if self.autocast:
+            raise UnknownError("what it casts under autocast is for cuDNN to say: not known")
 
     @contextmanager
     def within_operation(self) -> Iterator[None]:
@@ -453,13 +477,12 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
 
 
 def _given(x: Given, tape: Tape) -> Value:
-    if x.learned and tape.autocast:
-        raise UnknownError("how often a weight that is handed on is cast under autocast is not known")
-    return Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+    kind = Handed if x.learned else Value
+    return kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
 
 
 def _output(y: Value) -> Output:
-    return Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number, isinstance(y, Parameter))
+    return Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number, isinstance(y, (Parameter, Handed)))
 
 
 def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import ArchitectureError
-from shapecalc.results import Analysis
+from shapecalc.results import Analysis, Node
 from shapecalc.symbolic import Dim, maximum
 from shapecalc.tape import Mode, Peak, bytes_of
 from shapecalc.tensors import Tensor, for_json
@@ -32,7 +32,14 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 """Source: torch.optim.SGD, Adam and AdamW."""
 
-DTYPES = ("float32", "bfloat16", "float16")
+AMP = "amp"
+"""In the place of a dtype: float32, run under torch.autocast of a GPU in float16."""
+
+
+def mode_of(dtype: str) -> Mode:
+    """Prediction in a dtype."""
+    return Mode(autocast=True) if dtype == AMP else Mode(dtype=dtype)
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Memory:
 
     analysis: Analysis
     dtype: str
+    """What float32 is, or `AMP`."""
     optimizer_name: str
     parameters: Dim
     buffers: Dim
@@ -78,9 +86,12 @@ class Memory:
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
+    made: tuple[Tensor, ...]
+    """The first output of each row, in the dtype that it has in a forward pass."""
 
-    def bytes_of(self, tensor: Tensor) -> Dim:
-        return tensor.elements * bytes_of(self.dtype)[tensor.dtype]
+    def output_bytes(self, node: Node) -> Dim:
+        dtype = self.made[node.stop - 1].dtype if node.stop > node.start else node.output.dtype
+        return node.output.elements * bytes_of(mode_of(self.dtype).dtype)[dtype]
 
     @property
     def saved(self) -> Dim:
@@ -133,16 +144,19 @@ class Memory:
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
     """The memory of a network whose float32 is `dtype`, and of a step in training with an optimizer.
 
+    With `AMP`, weights, gradients and the optimizer's state are float32.
+
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
     """
-    check_dtype(analysis, dtype)
-    prediction = Forward(analysis, Mode(dtype=dtype)).account
-    training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype))
+    mode = mode_of(dtype)
+    check_dtype(analysis, mode.dtype)
+    forward = Forward(analysis, mode)
+    training = Forward(analysis, mode._replace(grad=True, training=True))
     saved = training.account.saved()
     Backward(training)
-    sizes = bytes_of(dtype)
+    sizes = bytes_of(mode.dtype)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     parameters, buffers = (
         sum([w.elements * sizes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
@@ -153,9 +167,10 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         optimizer,
         parameters,
         buffers,
-        Moment.of(prediction.peak, analysis),
+        Moment.of(forward.account.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
         Moment.of(training.account.peak, analysis),
+        tuple(forward.made),
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import releases
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.results import Analysis, Row
 from shapecalc.tape import Given, Kernel, Mode, Recipe, bytes_of
 from shapecalc.tensors import Tensor
@@ -34,6 +34,8 @@ class Forward:
         """The values that are weights, by the row that they belong to and their name in it."""
         self.lowered: dict[tuple[int, str], int] = {}
         """The storages of copies of weights in a lower dtype, by the same."""
+        self.made: list[Tensor] = []
+        """The first output of each row, in the dtype that it has."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor)
         for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
@@ -56,6 +58,7 @@ class Forward:
             recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
+        self.made.append(recipe.outputs[0].tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
         self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
@@ -71,7 +74,8 @@ class Forward:
         for name, storage in recipe.lowered.items():
             weight = owner_of(number, row, name)
             if weight in self.lowered:
-                raise UnknownError("a weight that two layers share has one copy: not followed", place=row.path)
+                message = "of a weight that layers share, the copy under autocast is not followed"
+                raise UnknownError(message, path=row.path)
             self.lowered[weight] = storages[storage]
             self.account.hold(storages[storage])
 

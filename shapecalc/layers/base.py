@@ -281,7 +281,7 @@ class Layer:
         y = tape.kernel(
             tape.made_by(operation, made, *inputs),
             *inputs,
-            keeps=[x for x in keeps if x is not OUTPUT],
+            keeps=[*[x for x in keeps if x is not OUTPUT], *tape.copies(weights[:1])],
             keeps_output=OUTPUT in keeps,
             weights=weights,
             strides=inputs[0].strides if self.aligned else None,

@@ -141,7 +141,7 @@ class Convolution(Layer, abstract=True):
         wide = tape.kernel(padded, x, keeps=keeps)
         made = self.output(tape.declared(x))
         wide, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
-        return (tape.kernel(Tensor(made.shape, wide.dtype), wide, keeps=(wide,), weights=weights),)
+        return (tape.kernel(Tensor(made.shape, wide.dtype), wide, keeps=(wide, *tape.copies(weights[:1])), weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

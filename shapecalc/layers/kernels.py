@@ -20,7 +20,7 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     x, *weights = tape.cast("linear", x, *weights)
     made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
     if x.rank <= 2 or x.strides is None:
-        return tape.kernel(made, x, keeps=(x,), weights=weights)
+        return tape.kernel(made, x, keeps=(x, *kept_of(tape, weights[0], x)), weights=weights)
     matrix, *bias = weights
     y = product_of_rows(tape, x, made, matrix)
     return tape.kernel(made, y, weights=bias, passes=True) if bias else y
@@ -28,7 +28,12 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
 
 def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
     rows = tape.reshape(x, (x.elements // x.shape[-1], x.shape[-1]))
-    return tape.kernel(made, rows, keeps=(rows,), weights=(matrix,))
+    return tape.kernel(made, rows, keeps=(rows, *kept_of(tape, matrix, x)), weights=(matrix,))
+
+
+def kept_of(tape: Tape, matrix: Value, x: Value) -> list[Value]:
+    """The copy of a matrix, for the gradient of what it is multiplied with."""
+    return tape.copies([matrix]) if x.tracked else []
 
 
 def bmm(tape: Tape, x: Value, other: Value) -> Value:
