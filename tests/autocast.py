@@ -26,18 +26,21 @@ def lend_guard() -> None:
     guards[CUDA] = guards[CUDA] or guards[META]
 
 
+LOWER = {"cuda": torch.float16, "cpu": torch.bfloat16}
+
+
 @contextmanager
-def autocast() -> Iterator[None]:
-    """What torch.autocast("cuda") does; it declines to without a GPU."""
-    torch.set_autocast_enabled("cuda", True)
-    torch.set_autocast_dtype("cuda", torch.float16)
+def casting(device: str) -> Iterator[None]:
+    """What torch.autocast does, which declines to without a GPU."""
+    torch.set_autocast_enabled(device, True)
+    torch.set_autocast_dtype(device, LOWER[device])
     torch.autocast_increment_nesting()
     try:
         yield
     finally:
         if torch.autocast_decrement_nesting() == 0:
             torch.clear_autocast_cache()
-        torch.set_autocast_enabled("cuda", False)
+        torch.set_autocast_enabled(device, False)
 
 
 @contextmanager
@@ -61,15 +64,15 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
     return x.mul_(noise) if inplace else x * noise
 
 
-def on_gpu(module: Any) -> Any:
-    """A module of `meta` with fake tensors of a GPU."""
+def put(module: Any, device: str) -> Any:
+    """Fake tensors of a device in the place of a module's own, which are on `meta`."""
     for part in module.modules():
-        for name, tensor in part.named_parameters(recurse=False):
-            setattr(part, name, torch.nn.Parameter(like(tensor)))
-        for name, tensor in part.named_buffers(recurse=False):
-            setattr(part, name, like(tensor))
+        for name, tensor in list(part.named_parameters(recurse=False)):
+            setattr(part, name, torch.nn.Parameter(like(tensor, device)))
+        for name, tensor in list(part.named_buffers(recurse=False)):
+            setattr(part, name, like(tensor, device))
     return module
 
 
-def like(tensor: Any) -> Any:
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cuda")
+def like(tensor: Any, device: str) -> Any:
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device)

@@ -131,18 +131,29 @@ class Backward:
                 gradient = self.account.held(self.account.gradients[flow.value], last)
                 self.gradients[flow.value] = gradient
                 self.account.hold(gradient)
+        for kernel, run in self.leading_to_outputs():
+            self.pass_through(kernel, run)
+
+    def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
+        """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
+        reached = set(self.gradients)
+        way: list[tuple[Kernel, Run]] = []
         for run in reversed(self.account.runs):
             for kernel in reversed(run.kernels):
-                self.pass_through(kernel, run)
+                if reached.isdisjoint([run.values[y] for y in kernel.outputs]):
+                    for storage in kernel.kept:
+                        self.account.release(run.storages[storage])
+                else:
+                    reached.update([run.values[x] for x in (*kernel.inputs, *kernel.weights)])
+                    way.append((kernel, run))
+        return way
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
         account, values = self.account, run.values
         found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
-        if not found:
-            return
         arriving: list[tuple[int, int]] = []
         for x in kernel.inputs:
-            if kernel.passes:
+            if x in kernel.passes:
                 account.hold(found[0])
                 arriving.append((values[x], found[0]))
             else:
