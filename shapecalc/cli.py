@@ -288,7 +288,9 @@ def memory(
     input: Input = None,
     set: Set = None,
     batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
-    dtype: Annotated[MemoryDtype, typer.Option(help="What float32 is; amp casts it by operation.")] = MemoryDtype.float32,
+    dtype: Annotated[
+        MemoryDtype, typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16.")
+    ] = MemoryDtype.float32,
     train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
     optimizer: Annotated[
         OptimizerName, typer.Option(help="What updates the parameters.")

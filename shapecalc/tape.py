@@ -366,7 +366,7 @@ class Tape:
         return Tensor(x.shape, "float32") if self.autocast and x.dtype == LOWER else x.tensor
 
     def refuse_autocast(self) -> None:
-        """Raises UnknownError under autocast, of a layer that the libraries of a GPU run in a way of their own."""
+        """Raises UnknownError under autocast, of a layer that a GPU's library runs in its own way."""
         if self.autocast:
             raise UnknownError("what it casts under autocast is for cuDNN to say: not known")
 
@@ -477,12 +477,15 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
 
 
 def _given(x: Given, tape: Tape) -> Value:
+    if tape.autocast and x.tensor.dtype == "bfloat16":
+        raise UnknownError("bfloat16 under autocast in float16 is not followed")
     kind = Handed if x.learned else Value
     return kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
 
 
 def _output(y: Value) -> Output:
-    return Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number, isinstance(y, (Parameter, Handed)))
+    learned = isinstance(y, (Parameter, Handed))
+    return Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number, learned)
 
 
 def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
@@ -511,7 +514,7 @@ def in_a_row(shape: Shape) -> Strides:
 def dense(x: Value) -> Strides | None:
     """The strides of a copy: the axes in the order that they lie in, without gaps and repetitions.
 
-    Source: at::infer_dense_strides.
+    Source: at::infer_dense_strides. Those of formulas are taken as they are.
     """
     steps = x.all_strides
     if x.strides is None or not all(isinstance(step, int) for step in steps):

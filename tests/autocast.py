@@ -50,7 +50,9 @@ def pretended() -> Iterator[None]:
     functional: Any = torch.nn.functional
     fused, functional.dropout = functional.dropout, dropout
     try:
-        with FakeTensorMode(), torch.autograd.set_multithreading_enabled(False):
+        fake = FakeTensorMode()
+        fake.cache_enabled = False  # kernels of a second call, taken from the first, do not allocate the same
+        with fake, torch.autograd.set_multithreading_enabled(False):
             yield
     finally:
         functional.dropout = fused

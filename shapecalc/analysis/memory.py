@@ -41,7 +41,6 @@ def mode_of(dtype: str) -> Mode:
     return Mode(autocast=True) if dtype == AMP else Mode(dtype=dtype)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The most bytes alive at once, and at which rows that is."""

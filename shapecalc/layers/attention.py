@@ -282,7 +282,8 @@ def attention_of(
     tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool, enable_gqa: bool
 ) -> Value:
     dtype, mask = q.dtype, None
-    wide_q, k, v = (widened(tape, x) for x in (q, k, v))
+    wide_q, wide_k, wide_v = (widened(tape, x) for x in (q, k, v))
+    k, v = wide_k, wide_v
     q = times_number(tape, wide_q)
     if is_causal:
         mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))

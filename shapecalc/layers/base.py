@@ -71,7 +71,7 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 def owned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
     """The parameters among weights, or those named, as values on a tape."""
     chosen = {name: weights[name] for name in names} if names else weights
-    return tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
+    return list(tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer}))
 
 
 class Example(NamedTuple):
@@ -136,7 +136,7 @@ class Layer:
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
     operation: ClassVar[str] = ""
-    """The name of torch's operation that a module without a `function` comes to, for the lists of autocast."""
+    """The name of torch's operation that a module comes to, for the lists of autocast; not of a function."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}

@@ -140,8 +140,9 @@ class Convolution(Layer, abstract=True):
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
         made = self.output(tape.declared(x))
-        wide, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
-        return (tape.kernel(Tensor(made.shape, wide.dtype), wide, keeps=(wide, *tape.copies(weights[:1])), weights=weights),)
+        cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
+        kept = (cast, *tape.copies(weights[:1]))
+        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

@@ -93,7 +93,8 @@ class Resize(Layer, abstract=True):
 
     def operation_on(self, x: Value) -> str:
         """Of torch's name for the mode and the axes that are resized."""
-        return _OPERATIONS[self.mode].format(x.rank - 2) + ("_aa" if getattr(self, "antialias", False) else "")
+        name = _OPERATIONS[self.mode].format(x.rank - 2)
+        return f"_{name}_aa" if getattr(self, "antialias", False) else name
 
     def saved(self, x: Value) -> Saved:
         """The gradient needs the sizes alone, but for that of means (mode area)."""
