@@ -477,8 +477,9 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
 
 
 def _given(x: Given, tape: Tape) -> Value:
-    if tape.autocast and x.tensor.dtype == "bfloat16":
-        raise UnknownError("bfloat16 under autocast in float16 is not followed")
+    dtype = x.tensor.dtype
+    if tape.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
+        raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
     return kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections import Counter
@@ -228,9 +229,21 @@ def test_recurrent_layers_are_unknown(name: str, run: Command) -> None:
 
 
 def test_weights_gradients_and_optimizer_are_float32(run: Command) -> None:
-    done = run("memory", "lenet", "--dtype", "amp", "--train", "--optimizer", "adam", columns=120)
+    words = ("memory", "lenet", "--train", "--optimizer", "adam", "--format", "json")
+    found, plain = (json.loads(run(*words, *more).out) for more in (["--dtype", "amp"], []))
+    for figure in ("parameters", "buffers", "gradients", "optimizer"):
+        assert found[figure] == plain[figure]
+
+
+def test_the_text_says_what_is_cast(run: Command) -> None:
+    done = run("memory", "lenet", "--dtype", "amp", "--train", columns=120)
     assert done.code == 0
-    assert "buffers in float32, under autocast in float16 on CUDA" in done.out
-    weights = 4 * shapecalc.analyse(shapecalc.load("lenet")).totals.params
-    assert f"{weights:,} B of gradients" in done.out
-    assert f"{2 * weights:,} B of optimizer state" in done.out
+    assert done.out.count("in float32, under autocast in float16 on CUDA") == 2
+
+
+def test_the_largest_batch_under_autocast(run: Command) -> None:
+    """The batch that fits does, and one more does not."""
+    words = ("memory", "lenet", "--dtype", "amp", "--train", "--format", "json")
+    batch = json.loads(run(*words, "--fit", "1MiB").out)["fit"]["batch"]
+    peaks = [json.loads(run(*words, "--batch", str(n)).out)["training_peak"] for n in (batch, batch + 1)]
+    assert peaks[0] <= 2**20 < peaks[1]

@@ -158,9 +158,9 @@ class LocalResponseNorm(Layer):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
         mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
         base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
-        (base,) = tape.cast("pow", base)
-        below = tape.kernel(base.tensor, base, keeps=(base,))
-        del mean, base
+        (cast,) = tape.cast("pow", base)
+        below = tape.kernel(cast.tensor, cast, keeps=(cast,))
+        del mean, base, cast
         return (tape.kernel(tape.made_by("div", x.tensor, x, below), x, below, keeps=(x, below)),)
 
     def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
