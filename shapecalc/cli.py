@@ -75,6 +75,7 @@ class MemoryDtype(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
+    amp = "amp"
 
 
 class OptimizerName(StrEnum):
@@ -287,7 +288,9 @@ def memory(
     input: Input = None,
     set: Set = None,
     batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
-    dtype: Annotated[MemoryDtype, typer.Option(help="What the network's float32 is.")] = MemoryDtype.float32,
+    dtype: Annotated[
+        MemoryDtype, typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16.")
+    ] = MemoryDtype.float32,
     train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
     optimizer: Annotated[
         OptimizerName, typer.Option(help="What updates the parameters.")

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from shapecalc.peak import Peak
+from shapecalc.recipe import Recipe
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Kernel, Peak, Recipe
+from shapecalc.tape import Kernel
 
 
 class Run(NamedTuple):

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.conditions import AT_LEAST, Condition
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.recipe import Given, Recipe
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, symbol
-from shapecalc.tape import Given, Kernel, Mode, Recipe, size_of
+from shapecalc.tape import Kernel, Mode, size_of
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -54,6 +55,11 @@ class Forward:
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
         freed = releases(analysis) if freed is None else freed
+
+        self.lowered: dict[tuple[int, str], int] = {}
+        """The storages of copies of weights in a lower dtype, by the same."""
+        self.made: list[Tensor] = []
+        """The first output of each row, in the dtype that it has."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
         for number, row in enumerate(analysis.rows):
@@ -61,6 +67,8 @@ class Forward:
             for edge in freed[number]:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
+        for storage in self.lowered.values():
+            self.account.release(storage)
 
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         account = self.account
@@ -78,12 +86,25 @@ class Forward:
             self.vague.append(row.type)
         if recipe.conditions:
             self.conditions += [c for c in recipe.conditions if c not in self.conditions]
+        self.made.append(recipe.outputs[0].given.tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        if recipe.lowered:
+            self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
         if recipe.kernels:
             self.account.keep(Run(recipe.kernels, storages, values, number))
         for port, (given, value, storage) in enumerate(recipe.outputs):
             self.flows[number, port] = Flow(given, storages[storage], values[value])
+
+    def lower(self, number: int, row: Row, recipe: Recipe, storages: list[int]) -> None:
+        """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
+        for name, storage in recipe.lowered.items():
+            weight = owner_of(number, row, name)
+            if weight in self.lowered:
+                message = "of a weight that layers share, the copy under autocast is not followed"
+                raise UnknownError(message, path=row.path)
+            self.lowered[weight] = storages[storage]
+            self.account.hold(storages[storage])
 
     def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
@@ -93,9 +114,15 @@ class Forward:
         values = [*[flow.value for flow in flows], *range(first + len(flows), len(gradients))]
         if self.mode.grad:
             for name, value in recipe.parameters.items():
-                owner = row.shares if row.shares is not None and name in row.shared else number
-                values[value] = self.parameters.setdefault((owner, name), values[value])
+                weight = owner_of(number, row, name)
+                values[value] = self.parameters.setdefault(weight, values[value])
         return values
+
+
+def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:
+    """The row that a weight belongs to, and its name in it."""
+    shared = row.shares is not None and name in row.shared
+    return (row.shares if shared and row.shares is not None else number), name
 
 
 def _given(flows: list[Flow]) -> tuple[Given, ...]:
@@ -130,15 +157,26 @@ class Backward:
                 gradient = self.account.held(self.account.gradients[flow.value], last)
                 self.gradients[flow.value] = gradient
                 self.account.hold(gradient)
+        for kernel, run in self.leading_to_outputs():
+            self.pass_through(kernel, run)
+
+    def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
+        """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
+        reached = set(self.gradients)
+        way: list[tuple[Kernel, Run]] = []
         for run in reversed(self.account.runs):
             for kernel in reversed(run.kernels):
-                self.pass_through(kernel, run)
+                if reached.isdisjoint([run.values[y] for y in kernel.outputs]):
+                    for storage in kernel.kept:
+                        self.account.release(run.storages[storage])
+                else:
+                    reached.update([run.values[x] for x in (*kernel.inputs, *kernel.weights)])
+                    way.append((kernel, run))
+        return way
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
         account, values = self.account, run.values
         found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
-        if not found:
-            return
         arriving: list[tuple[int, int]] = []
         for x, passes in zip(kernel.inputs, kernel.passing, strict=True):
             if passes:

@@ -203,6 +203,7 @@ class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
 
     each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
+    operation = "softplus"
     beta = Real(1.0)
     threshold = Real(20.0)
 
@@ -344,6 +345,7 @@ class PReLU(Layer):
     elementwise = True
 
     each = LeakyReLU.each
+    operation = "prelu"
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)

@@ -32,8 +32,10 @@ from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.recipe import Given, Recipe, record
+from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Given, Mode, Recipe, Strides, Tape, Value, record
+from shapecalc.tape import Mode, Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()
@@ -71,7 +73,7 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 def owned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
     """The parameters among weights, or those named, as values on a tape."""
     chosen = {name: weights[name] for name in names} if names else weights
-    return tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
+    return list(tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer}))
 
 
 class Example(NamedTuple):
@@ -137,6 +139,8 @@ class Layer:
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
+    operation: ClassVar[str] = ""
+    """The name of torch's operation that a module comes to, for the lists of autocast; not of a function."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -260,23 +264,30 @@ class Layer:
         """
         return None
 
+    def operation_on(self, *inputs: Any) -> str:
+        """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
+        return self.operation or (self.function or "").rpartition(".")[2]
+
     def run(self, tape: Tape, *inputs: Any) -> tuple[Value, ...]:
         """The kernels that torch runs, in its order; by default one that makes the only output.
 
         Raises:
             UnknownError: what autograd keeps is not known.
         """
-        figures = self.figures(tuple([x.tensor for x in inputs]))
+        figures = self.figures(tuple([tape.declared(x) for x in inputs]))
         (made, *others) = figures.outputs
+        operation, count = self.operation_on(*inputs), len(inputs)
+        cast = tape.cast(operation, *inputs, *owned(tape, figures.weights))
+        inputs, weights = tuple(cast[:count]), cast[count:]
         keeps = self.saved(*inputs)
         if keeps is None or others:
             raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
         y = tape.kernel(
-            made,
+            tape.made_by(operation, made, *inputs),
             *inputs,
-            keeps=[x for x in keeps if x is not OUTPUT],
+            keeps=[*[x for x in keeps if x is not OUTPUT], *tape.copies(weights[:1])],
             keeps_output=OUTPUT in keeps,
-            weights=owned(tape, figures.weights),
+            weights=weights,
             strides=self.order_of(made, inputs[0]) if inputs else None,
         )
         return (y,)

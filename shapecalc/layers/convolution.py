@@ -140,8 +140,10 @@ class Convolution(Layer, abstract=True):
         padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
-        weights = owned(tape, self.weights(x.tensor))
-        return (tape.kernel(self.output(x.tensor), wide, keeps=(wide,), weights=weights),)
+        made = self.output(tape.declared(x))
+        cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
+        kept = (cast, *tape.copies(weights[:1]))
+        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""
@@ -168,6 +170,7 @@ class Conv1d(Convolution):
     """
 
     axes = 1
+    operation = "conv1d"
     example = example((1, 16, 100), out_channels=32, kernel_size=3, padding=1)
 
 
@@ -179,6 +182,7 @@ class Conv2d(Convolution):
     """
 
     axes = 2
+    operation = "conv2d"
     example = example((1, 3, 32, 32), out_channels=16, kernel_size=3, padding=1)
 
 
@@ -190,4 +194,5 @@ class Conv3d(Convolution):
     """
 
     axes = 3
+    operation = "conv3d"
     example = example((1, 3, 8, 32, 32), out_channels=16, kernel_size=3, padding=1)

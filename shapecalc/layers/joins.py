@@ -54,8 +54,8 @@ def operation(
         keeps += [first] if second.tracked else []
     like = first if first.shape == made.shape else second
     strides = like.strides if like.shape == made.shape else None
-    passes = [x.tensor == made and not factors for x in (first, second)]
-    if first.dtype != second.dtype:
+    passes = [x.shape == made.shape and not factors for x in (first, second)]
+    if first.dtype != second.dtype and not tape.autocast:
         tape.retraced = False  # gradients are converted on the way
     return tape.kernel(
         made,
@@ -144,7 +144,7 @@ class concat(Rearranging):
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        tape.retraced = len({x.dtype for x in xs}) == 1
+        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
         return (tape.kernel(made, *xs, passes=True, strides=xs[0].strides),)
 
 
@@ -172,5 +172,9 @@ class stack(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        tape.retraced = len({x.dtype for x in xs}) == 1
-        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
+        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
+        made = self.output(*[x.tensor for x in xs])
+        axis = check_new_axis(self.dim, xs[0].tensor)
+        steps = xs[0].all_strides
+        step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 1
+        return (tape.kernel(made, *xs, passes=True, strides=(*steps[:axis], step, *steps[axis:])),)

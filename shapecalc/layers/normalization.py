@@ -251,6 +251,7 @@ class GroupNorm(Layer):
     Source: Wu & He 2018, arXiv:1803.08494; torch.nn.GroupNorm.
     """
 
+    operation = "group_norm"
     num_groups = Size()
     num_channels = Inferred(axis=1)
     eps = Real(1e-5)

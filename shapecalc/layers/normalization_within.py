@@ -66,6 +66,7 @@ class LayerNorm(TrailingNorm):
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450; torch.nn.LayerNorm.
     """
 
+    operation = "layer_norm"
     eps = Real(1e-5)
     elementwise_affine = Flag(True)
     bias = Flag(True)
@@ -110,13 +111,13 @@ class RMSNorm(TrailingNorm):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
+        x, *weights = tape.cast("rms_norm", x, *owned(tape, self.weights(x.tensor)))
         wide = widened(tape, x)
         squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
         mean = tape.kernel(Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype), squares)
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
-        weights = owned(tape, self.weights(x.tensor))
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
         else:
@@ -161,9 +162,10 @@ class LocalResponseNorm(Layer):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
         mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
         base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
-        below = tape.kernel(x.tensor, base, keeps=(base,))
-        del mean, base
-        return (tape.kernel(x.tensor, x, below, keeps=(x, below)),)
+        (cast,) = tape.cast("pow", base)
+        below = tape.kernel(cast.tensor, cast, keeps=(cast,))
+        del mean, base, cast
+        return (tape.kernel(tape.made_by("div", x.tensor, x, below), x, below, keeps=(x, below)),)
 
     def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
         padded = Tensor((x.shape[0], x.shape[1] + self.size - 1, *x.shape[2:]), x.dtype)

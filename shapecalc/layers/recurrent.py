@@ -164,6 +164,7 @@ class Recurrent(Layer, abstract=True):
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
+        tape.refuse_autocast()
         batched = x.rank == 3
         if not batched:
             x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
@@ -325,6 +326,7 @@ class RecurrentCell(Layer, abstract=True):
     states: ClassVar[int] = 1
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
+        tape.refuse_autocast()
         batched = x.rank == 2
         if not batched:
             x = tape.seen_as(x, (1, *x.shape))

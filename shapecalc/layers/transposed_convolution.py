@@ -114,6 +114,7 @@ class ConvTranspose1d(TransposedConvolution):
     """
 
     axes = 1
+    operation = "conv_transpose1d"
     example = example((1, 16, 50), out_channels=8, kernel_size=4, stride=2, padding=1)
 
 
@@ -126,6 +127,7 @@ class ConvTranspose2d(TransposedConvolution):
     """
 
     axes = 2
+    operation = "conv_transpose2d"
     example = example((1, 64, 16, 16), out_channels=32, kernel_size=2, stride=2)
 
 
@@ -137,4 +139,5 @@ class ConvTranspose3d(TransposedConvolution):
     """
 
     axes = 3
+    operation = "conv_transpose3d"
     example = example((1, 16, 4, 8, 8), out_channels=8, kernel_size=2, stride=2)

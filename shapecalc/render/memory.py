@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.batch import Fit
-from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
+from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
@@ -55,7 +55,7 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
 
 
 def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> Line:
-    values: list[Any] = [title, node.output.shape, found.bytes_of(node.output)]
+    values: list[Any] = [title, node.output.shape, found.output_bytes(node)]
     if training:
         saved: Dim = sum(found.saved_by_row[node.start : node.stop])
         values.append(saved if flat or saved != 0 else None)
@@ -69,17 +69,22 @@ def _facts(found: Memory) -> Iterator[str]:
 
 
 def _prediction(found: Memory) -> Iterator[str]:
+    casts = ", and weights as cast" if found.dtype == AMP else ""
     yield from _most("Prediction  ", found.prediction)
-    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    yield _weights(found)
     if len(found.activations.alternatives) == 1:
-        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them"
+        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them{casts}"
+
+
+def _weights(found: Memory) -> str:
+    dtype = "float32, under autocast in float16 on CUDA" if found.dtype == AMP else found.dtype
+    return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
 
 def _training(found: Memory) -> Iterator[str]:
-    yield from _most(
-        "Training    ", found.training, f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
-    )
-    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
+    yield from _most("Training    ", found.training, step, "at least" if found.vague else "at most")
+    yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(found.saved)} kept for the backward pass"

@@ -43,9 +43,7 @@ class Network(torch.nn.Module):
         self.analysis = analysis
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
-        for row, module in zip(analysis.rows, self.layers, strict=True):
-            if row.shares is not None:
-                _share(self.layers[row.shares], module, row.shared)
+        tie(self)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
@@ -99,6 +97,13 @@ def _module(row: Row) -> Any:
         return module_of(row.layer, row.arguments)
     except REFUSALS as error:
         raise BuildError(row, error) from error
+
+
+def tie(network: Network) -> None:
+    """Give the rows that share weights those of the row that owns them."""
+    for row, module in zip(network.analysis.rows, network.layers, strict=True):
+        if row.shares is not None:
+            _share(network.layers[row.shares], module, row.shared)
 
 
 def _share(owner: Any, module: Any, names: Iterable[str]) -> None:
