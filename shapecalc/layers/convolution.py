@@ -131,13 +131,19 @@ class Convolution(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
+    def padded_before(self) -> list[int]:
+        """What a kernel before that of the convolution adds to each axis: of zeros, those of one end alone."""
+        if self.padding_mode == "zeros":
+            return [after - before for before, after in self.ends()]
+        return [before + after for before, after in self.ends()]
+
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
             return super().run(tape, x)
         tape.retraced = self.padding_mode != "circular"
-        space = zip(x.shape[-self.axes :], self.ends(), strict=True)
-        padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
+        space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
+        padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
         made = self.output(tape.declared(x))

@@ -298,6 +298,7 @@ class LSTM(Recurrent):
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
+    retraced = False
     gates: ClassVar[int]
     input_size = Inferred(axis=-1)
     hidden_size = Size()

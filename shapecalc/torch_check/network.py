@@ -135,10 +135,15 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
 def _function(row: Row, module: Any) -> Callable[..., Any]:
     """torch's function of the row's type, with the layer's arguments."""
     if row.weights:
-        return lambda: next(module.parameters())
+        # In inference a parameter may be no module's output: hooks look for where its gradient goes.
+        return lambda: _as_output(next(module.parameters()))
     function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
     call: Callable[..., Any] = partial(function, **row.layer.keywords())
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
+
+
+def _as_output(parameter: Any) -> Any:
+    return parameter if torch.is_grad_enabled() else parameter.detach()
 
 
 def sample(tensor: Tensor, device: Any, float32: str = "float32") -> Any:
