@@ -25,6 +25,8 @@ class Given(NamedTuple):
     """The number of an earlier input that is the same value."""
     learned: bool = False
     """Whether it is a weight, as another layer hands it on."""
+    viewed: bool = False
+    """Whether it is a look at another tensor."""
 
 
 class Output(NamedTuple):
@@ -91,12 +93,14 @@ def _given(x: Given, tape: Tape) -> Value:
     if tape.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
-    return kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+    value = kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+    value.viewed = x.viewed
+    return value
 
 
 def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     learned = isinstance(y, (Parameter, Handed))
-    given = Given(y.tensor, y.strides, y.tracked, learned=learned)
+    given = Given(y.tensor, y.strides, y.tracked, learned=learned, viewed=y.viewed)
     return Output(given, y.number, numbers[y.storage.number])
 
 

@@ -51,7 +51,7 @@ class Storage:
 class Value:
     """A tensor as a kernel sees it."""
 
-    __slots__ = ("dtype", "number", "shape", "storage", "strides", "tracked")
+    __slots__ = ("dtype", "number", "shape", "storage", "strides", "tracked", "viewed")
 
     def __init__(
         self, made: Tensor, storage: Storage, strides: Strides | None = None, tracked: bool = False
@@ -62,6 +62,8 @@ class Value:
         """Elements from one index of an axis to the next; None where all lie in a row, axis by axis."""
         self.tracked = tracked
         """Whether a gradient flows back to it."""
+        self.viewed = False
+        """Whether it is a look at another tensor."""
         tape = storage.tape
         self.number = len(tape.values)
         tape.values.append(size_of(made, tape.mode) if tracked else 0)
@@ -274,6 +276,8 @@ class Tape:
 
     def in_place(self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False) -> Value:
         """A call that writes over its input."""
+        if x.viewed and x.tracked:
+            self.retraced = False  # autograd goes back through the whole of what it is a view of
         y = Value(x.tensor, x.storage, x.strides, x.tracked)
         self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])])
         return y
@@ -287,7 +291,9 @@ class Tape:
     def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
         if strides is not None and is_in_a_row(shape, strides):
             strides = None
-        return Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
+        y = Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
+        y.viewed = True
+        return y
 
     def parts(self, x: Value, shapes: Sequence[Shape]) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size."""

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 
 import shapecalc
-from shapecalc import ArchitectureError, autocast, tape, zoo
+from shapecalc import ArchitectureError, autocast, recipe, tape, zoo
 from shapecalc.analysis.batch import with_batch
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import UnknownError
@@ -205,7 +205,8 @@ def test_a_network_is_trained_under_autocast(name: str) -> None:
 def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes are made anew: layers keep those that they have made by other lists."""
     for name, names in CPU_LISTS.items():
-        monkeypatch.setattr(tape, name, names)
+        for module in (tape, recipe):
+            monkeypatch.setattr(module, name, names, raising=module is tape)
     monkeypatch.setattr(Layer, "recipe", lambda layer, inputs, mode: record(layer.run, inputs, mode))
 
 

@@ -102,7 +102,9 @@ def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
             return run(*before)
 
         owned = [*module.parameters(), *module.buffers()]
-        with kept(owned) as saved, Alive(owned, inputs) as alive:
+        with kept(owned) as saved:
+            whole()
+        with Alive(owned, inputs) as alive:
             outputs = list(flat(whole()))
             peak = alive.peak
             tracked = [y for y in outputs if y.requires_grad]

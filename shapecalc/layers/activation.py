@@ -367,6 +367,7 @@ class PReLU(Layer):
         return {"weight": Weight((self.num_parameters,))}
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        tape.retraced = False  # the slopes' gradient is summed from one as large as x
         (slope,) = owned(tape, self.weights(x.tensor))
         return (tape.kernel(x.tensor, x, slope, keeps=(x,), broadcast=True, strides=x.strides),)
 

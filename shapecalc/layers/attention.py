@@ -178,6 +178,7 @@ class MultiheadAttention(Layer):
         size = features // heads
         q, k, v = self.projected(tape, query, key, value, weights)
         if self.add_bias_kv:
+            tape.retraced = False  # gradients of one key are summed over the batch
             k = self.longer(tape, k, "bias_k", weights)
             v = self.longer(tape, v, "bias_v", weights)
         q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))

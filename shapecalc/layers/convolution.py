@@ -132,7 +132,7 @@ class Convolution(Layer, abstract=True):
         return (x,)
 
     def padded_before(self) -> list[int]:
-        """What a kernel before that of the convolution adds to each axis: of zeros, those of one end alone."""
+        """What a kernel before the convolution adds to each axis; of zeros, those of one end alone."""
         if self.padding_mode == "zeros":
             return [after - before for before, after in self.ends()]
         return [before + after for before, after in self.ends()]

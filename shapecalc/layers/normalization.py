@@ -101,6 +101,10 @@ class BatchNorm(Layer, abstract=True):
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
+        return super().run(tape, x)
+
     def saved(self, x: Value) -> Saved:
         """The input, and the mean and the deviation of each channel."""
         return (x, *[Tensor((x.shape[1],), statistic(x.dtype))] * 2)
@@ -209,7 +213,9 @@ class InstanceNorm(Layer, abstract=True):
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
         x = tape.contiguous(x)
+        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
         y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics))
+        y = tape.view(y, x.shape)
         if seen and tape.training:
             for _ in seen:
                 self.averaged(tape, x, channels // batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -113,8 +114,11 @@ def run(network: Network, mode: Mode) -> Measured:
     network.zero_grad(set_to_none=True)
     inputs = [sample(x, "meta", mode.dtype) for x in network.analysis.inputs.values()]
     owned = [*network.parameters(), *network.buffers()]
-    with torch.set_grad_enabled(mode.grad), kept(owned) as found, Alive(owned, inputs) as alive:
-        outputs = network(*inputs, observe=lambda *_: None)
+    forward = partial(network, *inputs, observe=lambda *_: None)
+    with torch.set_grad_enabled(mode.grad), kept(owned) as found:
+        forward()  # by itself: what the hooks hold on to is not let go as it is without them
+    with torch.set_grad_enabled(mode.grad), Alive(owned, inputs) as alive:
+        outputs = forward()
         tracked = [y for y in outputs if y.requires_grad]
         if tracked:
             torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
