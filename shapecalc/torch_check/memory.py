@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -114,7 +113,11 @@ def run(network: Network, mode: Mode) -> Measured:
     network.zero_grad(set_to_none=True)
     inputs = [sample(x, "meta", mode.dtype) for x in network.analysis.inputs.values()]
     owned = [*network.parameters(), *network.buffers()]
-    forward = partial(network, *inputs, observe=lambda *_: None)
+
+    def forward() -> tuple[Any, ...]:
+        outputs: tuple[Any, ...] = network(*inputs, observe=lambda *_: None)
+        return outputs
+
     with torch.set_grad_enabled(mode.grad), kept(owned) as found:
         forward()  # by itself: what the hooks hold on to is not let go as it is without them
     with torch.set_grad_enabled(mode.grad), Alive(owned, inputs) as alive:
