@@ -14,7 +14,7 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, quoted
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed, quoted
 from shapecalc.parameters import given_value
 from shapecalc.render import streams
 from shapecalc.results import Analysis
@@ -58,6 +58,12 @@ class DomainFormat(StrEnum):
 class ReportFormat(StrEnum):
     table = "table"
     json = "json"
+
+
+class Order(StrEnum):
+    name = "name"
+    params = "params"
+    macs = "macs"
 
 
 class Layout(StrEnum):
@@ -315,17 +321,24 @@ def memory(
 
 
 @app.command("list")
-def list_(format: Form = Format.table) -> None:
+def list_(
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATTERN]...", help="Names, as in 'resnet*', or a folder; all unless given."),
+    ] = None,
+    sort: Annotated[Order, typer.Option(help="By name within each folder, or all by a figure.")] = Order.name,
+    format: Form = Format.table,
+) -> None:
     """The architectures that there are, with their inputs and totals."""
     from shapecalc.render.listing import print_list
 
     found, code = [], 0
-    for name, entry in zoo.known().items():
+    for name, entry in zoo.matching(patterns or []).items():
         try:
             found.append((name, shapecalc.analyse(zoo.load(entry))))
         except ShapecalcError as error:
             code = max(code, _report(error))
-    print_list(found, format)
+    print_list(found, format, sort)
     raise typer.Exit(code)
 
 
@@ -406,8 +419,22 @@ def _read(
     arch: str | Entry, input: list[str] | None, set: list[str] | None
 ) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
     """What `analyse` takes, of a command's argument and options."""
+    if isinstance(arch, str):
+        _say_who_else_bears(arch)
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
     return shapecalc.load(arch), _input(input or []), values
+
+
+def _say_who_else_bears(name: str) -> None:
+    """One line on standard error where a bare name is that of several architectures."""
+    others = zoo.others(name)
+    if others:
+        which = "the other is" if len(others) == 1 else "the others are"
+        line = (
+            f"note: {len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"
+        )
+        with suppress(OSError):
+            print(line, file=sys.stderr)
 
 
 def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:
