@@ -403,6 +403,30 @@ def verify(
     raise typer.Exit(report.exit_code)
 
 
+@app.command()
+def check(
+    archs: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARCH]...", help="All that verify would take unless given.")
+    ] = None,
+    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")] = (
+        ReportFormat.table
+    ),
+) -> None:
+    """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
+    from shapecalc.analysis.budget import Check, check
+    from shapecalc.render.checks import print_checks
+
+    found = []
+    for name, entry in (dict.fromkeys(archs) if archs else zoo.known()).items():
+        try:
+            found.append(check(_analyse(entry or name, None, None), name))
+        except ShapecalcError as error:
+            found.append(Check(name, error=str(error), error_code=error.exit_code))
+    print_checks(found, format)
+    codes = {checked.exit_code for checked in found}
+    raise typer.Exit(next((code for code in (1, 2, 3) if code in codes), 0))
+
+
 def _judge(device: str) -> Any:
     try:
         from shapecalc.torch_check.judge import Judge
