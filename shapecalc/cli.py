@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -427,6 +429,28 @@ def check(
     raise typer.Exit(next((code for code in (1, 2, 3) if code in codes), 0))
 
 
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="As in nin, or in quotes 'nin --set classes=10'.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    all: Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")] = False,
+    format: DomainForm = DomainFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""
+    from shapecalc.analysis.difference import compare
+    from shapecalc.render.diff import print_diff
+
+    first, second = (_analyse(*_side(text, input, set)) for text in (a, b))
+    found = compare(first, second)
+    shown = compare(first, second, depth) if depth is not None else found
+    print_diff(found, shown, (a, b), format, all)
+    raise typer.Exit(int(not found.equal))
+
+
 def _judge(device: str) -> Any:
     try:
         from shapecalc.torch_check.judge import Judge
@@ -459,6 +483,29 @@ def _say_who_else_bears(name: str) -> None:
         )
         with suppress(OSError):
             print(line, file=sys.stderr)
+
+
+def _side(
+    text: str, input: list[str] | None, set: list[str] | None
+) -> tuple[str, list[str] | None, list[str] | None]:
+    """One side of `diff`: ARCH and its own --input and --set, which come before those for both sides."""
+    name, *words = re.split(r"\s+(?=-)", text.strip(), maxsplit=1)
+    given: dict[str, list[str]] = {"--input": [], "--set": []}
+    try:
+        rest = shlex.split(words[0]) if words else []
+    except ValueError as error:
+        raise UsageError(f"{quoted(text)}: {str(error).lower()}") from None
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        option = {"-i": "--input", "-s": "--set"}.get(option, option)
+        if option not in given or not (equals or rest):
+            hint = "a side is written 'ARCH --set NAME=VALUE --input SHAPE'"
+            reason = "needs a value" if option in given else "is no option of a side"
+            raise UsageError(f"{quoted(text)}: {quoted(option)} {reason}", hint=hint)
+        given[option].append(value if equals else rest.pop(0))
+    own = {part.partition("=")[0].strip() for part in given["--set"]}
+    common = [part for part in set or [] if part.partition("=")[0].strip() not in own]
+    return name, given["--input"] or input, given["--set"] + common
 
 
 def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:

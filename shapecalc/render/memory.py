@@ -9,8 +9,8 @@ from shapecalc.analysis.batch import Fit
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.show import compute, heading
-from shapecalc.render.tree import label, leaves, outline
-from shapecalc.results import Node
+from shapecalc.render.tree import label, outline
+from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
