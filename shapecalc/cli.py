@@ -334,14 +334,15 @@ def list_(
     """The architectures that there are, with their inputs and totals."""
     from shapecalc.render.listing import print_list
 
-    found, code = [], 0
+    found, errors = [], {}
     for name, entry in zoo.matching(patterns or []).items():
         try:
             found.append((name, shapecalc.analyse(zoo.load(entry))))
         except ShapecalcError as error:
-            code = max(code, _report(error))
+            errors[str(error)] = error  # once, if all variants of a file have it
+    codes = [_report(error) for error in errors.values()]
     print_list(found, format, sort)
-    raise typer.Exit(code)
+    raise typer.Exit(max(codes, default=0))
 
 
 @app.command()

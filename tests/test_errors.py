@@ -828,6 +828,12 @@ VARIANTS = [
         "3:11",
         "variants must be a mapping, not a list",
     ),
+    Wrong(
+        "very many variants",
+        family("{" + ", ".join(f"v{n}: " for n in range(40_000)) + "}"),
+        "3:11",
+        "40,000 variants of 3 parameters: at most 100,000 values are read",
+    ),
     Wrong("variants that are none", family("{}"), "3:11", "variants is empty"),
     Wrong(
         "a variant that is a number",
