@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -16,8 +14,8 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed, quoted
-from shapecalc.parameters import given_value
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, listed
+from shapecalc.options import given_input, given_values, side_of
 from shapecalc.render import streams
 from shapecalc.results import Analysis
 
@@ -445,7 +443,7 @@ def diff(
     from shapecalc.analysis.difference import compare
     from shapecalc.render.diff import print_diff
 
-    first, second = (_analyse(*_side(text, input, set)) for text in (a, b))
+    first, second = (_analyse(*side_of(text, input, set)) for text in (a, b))
     found = compare(first, second)
     shown = compare(first, second, depth) if depth is not None else found
     print_diff(found, shown, (a, b), format, all)
@@ -470,8 +468,7 @@ def _read(
     """What `analyse` takes, of a command's argument and options."""
     if isinstance(arch, str):
         _say_who_else_bears(arch)
-    values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
-    return shapecalc.load(arch), _input(input or []), values
+    return shapecalc.load(arch), given_input(input or []), given_values(set or [])
 
 
 def _say_who_else_bears(name: str) -> None:
@@ -486,29 +483,6 @@ def _say_who_else_bears(name: str) -> None:
             print(line, file=sys.stderr)
 
 
-def _side(
-    text: str, input: list[str] | None, set: list[str] | None
-) -> tuple[str, list[str] | None, list[str] | None]:
-    """One side of `diff`: ARCH and its own --input and --set, which come before those for both sides."""
-    name, *words = re.split(r"\s+(?=-)", text.strip(), maxsplit=1)
-    given: dict[str, list[str]] = {"--input": [], "--set": []}
-    try:
-        rest = shlex.split(words[0]) if words else []
-    except ValueError as error:
-        raise UsageError(f"{quoted(text)}: {str(error).lower()}") from None
-    while rest:
-        option, equals, value = rest.pop(0).partition("=")
-        option = {"-i": "--input", "-s": "--set"}.get(option, option)
-        if option not in given or not (equals or rest):
-            hint = "a side is written 'ARCH --set NAME=VALUE --input SHAPE'"
-            reason = "needs a value" if option in given else "is no option of a side"
-            raise UsageError(f"{quoted(text)}: {quoted(option)} {reason}", hint=hint)
-        given[option].append(value if equals else rest.pop(0))
-    own = {part.partition("=")[0].strip() for part in given["--set"]}
-    common = [part for part in set or [] if part.partition("=")[0].strip() not in own]
-    return name, given["--input"] or input, given["--set"] + common
-
-
 def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:
     """The domain of a network, and the sizes that its symbols stand for in the input that was given."""
     from shapecalc.analysis.domain import domain
@@ -518,25 +492,6 @@ def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[
     inputs = inputs_of(architecture, given, values)
     found = domain(in_general(architecture, inputs, values))
     return found, sizes_of(inputs, found.analysis.inputs)
-
-
-def _input(texts: list[str]) -> str | dict[str, str] | None:
-    """What `--input` gave: one shape, or shapes by name."""
-    if len(texts) == 1 and "=" not in texts[0]:
-        return texts[0]
-    return _assignments(texts, "--input") or None
-
-
-def _assignments(texts: list[str], option: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name or not value:
-            raise UsageError(f"{option} {quoted(text)} must be of the form NAME=VALUE")
-        if name in found:
-            raise UsageError(f"{option}: {quoted(name)} is given twice")
-        found[name] = value
-    return found
 
 
 def main() -> None:
