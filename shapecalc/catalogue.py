@@ -17,8 +17,8 @@ SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
 
 SUFFIX = ".yaml"
-_KEY = re.compile(r"^variants[ \t]*:", re.MULTILINE)
-_NEXT_KEY = re.compile(r"^[^\s#]", re.MULTILINE)
+_KEY = r"(?m)^variants[ \t]*:"
+_NEXT_KEY = r"(?m)^[^\s#]"
 
 
 class Entry(NamedTuple):
@@ -107,11 +107,11 @@ def variants_in(text: str) -> list[str]:
     """
     if "variants" not in text:
         return []
-    found = _KEY.search(text)
+    found = re.search(_KEY, text)
     if found:
-        end = _NEXT_KEY.search(text, found.end())
-        part = text[found.start() : end.start() if end else len(text)]
-        names = _keys(Source("", part))
+        after = text[found.end() :]
+        end = re.search(_NEXT_KEY, after)
+        names = _keys(Source("", found[0] + after[: end.start() if end else None]))
         if names:
             return list(names)
     return list(_keys(Source("", text)))  # in braces, or with anchors from elsewhere

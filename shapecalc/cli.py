@@ -466,14 +466,15 @@ def _read(
     arch: str | Entry, input: list[str] | None, set: list[str] | None
 ) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
     """What `analyse` takes, of a command's argument and options."""
-    if isinstance(arch, str):
-        _say_who_else_bears(arch)
-    return shapecalc.load(arch), given_input(input or []), given_values(set or [])
+    found = _found(arch) if isinstance(arch, str) else arch
+    return shapecalc.load(found), given_input(input or []), given_values(set or [])
 
 
-def _say_who_else_bears(name: str) -> None:
-    """One line on standard error where a bare name is that of several architectures."""
-    others = zoo.others(name)
+def _found(name: str) -> str | Entry:
+    """What `load` takes for a name; one line on standard error says if several networks bear it."""
+    if name == "-":
+        return name
+    entry, others = zoo.look_up(name)
     if others:
         which = "the other is" if len(others) == 1 else "the others are"
         line = (
@@ -481,6 +482,7 @@ def _say_who_else_bears(name: str) -> None:
         )
         with suppress(OSError):
             print(line, file=sys.stderr)
+    return entry
 
 
 def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.inputs import InputSpec
@@ -38,8 +38,7 @@ class Bounds:
         return {name: bound for name, bound in both.items() if bound is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(NamedTuple):
     """Figures of the network at its own input and parameters; None where none is given."""
 
     params: int | Bounds | None = None

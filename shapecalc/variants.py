@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from shapecalc import nodes
 from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
@@ -28,8 +28,7 @@ _LONGEST_NAME = 100
 _MOST_VALUES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """What a variant has in place of what its file has."""
 
     name: str
@@ -37,7 +36,7 @@ class Variant:
     parameters: Mapping[str, Argument]
     title: str | None = None
     inputs: Inputs | None = None
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = MappingProxyType({})
     """Those of its `expect`."""
 
 

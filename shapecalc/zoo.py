@@ -14,7 +14,7 @@ from shapecalc.catalogue import SEARCH_PATH, Entry, claims, entries, exists, fol
 from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import UsageError, nearest, quoted
 
-__all__ = ["SEARCH_PATH", "find", "known", "load", "matching", "names", "others", "shipped"]
+__all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "names", "shipped"]
 
 _SUFFIXES = (".yaml", ".yml")
 _parsed = lru_cache(maxsize=4)(parse)  # the variants of one file are often wanted one after another
@@ -84,12 +84,21 @@ def find(name: str) -> Entry:
     return entry
 
 
-def others(name: str) -> list[str]:
-    """The further architectures that bear a bare name, by the names that find them."""
-    if _is_path(name) or "/" in name or name.endswith(_SUFFIXES) or name == "-":
-        return []
-    bearers = list(dict.fromkeys(entry.name for entry in _named(name)))
-    return [bearer for bearer in bearers[1:] if bearer != name]
+def look_up(name: str) -> tuple[Entry, list[str]]:
+    """What `find` gives and, of a bare name, the further networks that bear it, by names that find them.
+
+    Raises:
+        UsageError: there is none.
+        ArchitectureError: two files claim it.
+    """
+    if _is_path(name) or "/" in name or name.endswith(_SUFFIXES):
+        return find(name), []
+    bearers = list(_named(name))
+    if not bearers:
+        return find(name), []
+    bearers[0].check()
+    others = dict.fromkeys(entry.name for entry in bearers[1:])
+    return bearers[0], [other for other in others if other not in (name, bearers[0].name)]
 
 
 def _no_such(name: str) -> UsageError:
