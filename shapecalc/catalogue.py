@@ -147,7 +147,7 @@ def _content(path: str) -> bytes:
     """The bytes of a file that can be read: what is wrong with it is found where it is loaded."""
     try:
         with open(path, "rb", buffering=0) as file:
-            return file.read(LARGEST_FILE + 1)
+            return file.read(min(os.fstat(file.fileno()).st_size, LARGEST_FILE))
     except OSError:
         return b""
 

@@ -241,3 +241,8 @@ def test_what_python_loads(run: Command) -> None:
     Path("twice2.yaml").write_text(FAMILY)
     with pytest.raises(ArchitectureError, match="'wide' is also claimed by twice2"):
         shapecalc.load("wide")
+
+
+def test_the_names_in_the_text_are_those_of_the_file() -> None:
+    for path in {zoo.find(name).path for name in zoo.names()}:
+        assert list(shapecalc.load(path).variants) == catalogue.variants_in(path.read_text(encoding="utf-8"))
