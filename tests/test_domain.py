@@ -386,7 +386,7 @@ def test_sizes_of_which_something_is_always_left() -> None:
 
 
 def shown(done: Finished) -> Any:
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")
     return json.loads(done.out)
 
 
@@ -662,4 +662,4 @@ SYMBOLIC = [
 def test_commands_take_symbols(file: str, command: str, run: Command, written: Path) -> None:
     written.write_text(file)
     done = run(*command.replace("FILE", str(written)).split())
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")

@@ -20,8 +20,8 @@ from shapecalc.render.grid import (
     size,
 )
 from shapecalc.render.show import compute, heading
-from shapecalc.render.tree import label, leaves, outline
-from shapecalc.results import Node
+from shapecalc.render.tree import label, outline
+from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
 
 _LAYERS = (

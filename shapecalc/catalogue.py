@@ -1,0 +1,168 @@
+"""The folders of architectures, and which names their files claim, found without reading whole files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shapecalc import document, nodes
+from shapecalc.document import LARGEST_FILE
+from shapecalc.errors import ArchitectureError, ShapecalcError, quoted
+from shapecalc.nodes import Source
+
+SEARCH_PATH = "SHAPECALC_PATH"
+"""The environment variable that names further folders."""
+
+SUFFIX = ".yaml"
+_KEY = r"(?m)^variants[ \t]*:"
+_NEXT_KEY = r"(?m)^[^\s#]"
+
+
+class Entry(NamedTuple):
+    """A name of an architecture, the file that it stands for, and the variant in that file."""
+
+    name: str
+    path: Path
+    variant: str | None = None
+    rival: Path | None = None
+    """Another file of the same folder that claims the name."""
+
+    def check(self) -> None:
+        """Refuse a name that two files claim.
+
+        Raises:
+            ArchitectureError: with the place in the one of them that has it as a variant.
+        """
+        if self.rival is None:
+            return
+        path, other = (self.path, self.rival) if self.variant else (self.rival, self.path)
+        own = self.variant or Path(self.name).name
+        source = Source(str(path), _text(_content(str(path))))
+        message = f"{quoted(own)} is also claimed by {other}"
+        error = ArchitectureError(message, hint="give one of the two another name")
+        key = _keys(source).get(own)
+        raise error.at(source.place_of(key) if key else None)
+
+
+def shipped() -> Path:
+    """The folder of the architectures that come with shapecalc: in the wheel, or in a checkout."""
+    here = Path(__file__).parent
+    inside = here / "architectures"
+    return inside if inside.is_dir() else here.parent / "architectures"
+
+
+def folders() -> list[Path]:
+    """The folders of architectures, in the order in which a name is looked up in them."""
+    own = [folder for folder in os.environ.get(SEARCH_PATH, "").split(os.pathsep) if folder]
+    return [Path("architectures"), *map(Path, own), shipped()]
+
+
+def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
+    """What is in a folder of architectures and, after it, in the folders within; of one name, or all.
+
+    One in a folder within, such as a family of networks, bears that one's name before its own:
+    `imagenet/resnet18`.
+    """
+    yield from claims(folder, name)
+    for within in _listed(folder):
+        if within.is_dir():
+            own = claims(folder / within.name, name)
+            yield from (entry._replace(name=f"{within.name}/{entry.name}") for entry in own)
+
+
+def claims(folder: Path, name: str | None = None) -> list[Entry]:
+    """The names that the files of one folder claim, each once; with `name`, that one alone.
+
+    A file claims its own name, or those of its variants; asked for by its name, it has that one too.
+    """
+    found: dict[str, Entry] = {}
+    for file in _listed(folder):
+        if not file.name.endswith(SUFFIX) or file.is_dir() or not _exists(file):
+            continue
+        for claimed, variant in _claimed_by(file, name):
+            first = found.setdefault(claimed, Entry(claimed, folder / file.name, variant))
+            if first.path.name != file.name and first.rival is None:
+                found[claimed] = first._replace(rival=folder / file.name)
+    return list(found.values())
+
+
+def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str | None]]:
+    """The names that a file claims, each with the variant that it is."""
+    own = file.name.removesuffix(SUFFIX)
+    content = _content(file.path) if file.is_file() else b""  # a pipe can be read once, and not here
+    if name is None:
+        return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]
+    if name.encode(errors="replace") in content and name in variants_in(_text(content)):
+        return [(name, name)]
+    return [(name, None)] if name == own else []
+
+
+def variants_in(text: str) -> list[str]:
+    """The names of a file's variants, read off the one key of its text that has them.
+
+    A text that is wrong has none, as far as can be seen here.
+    """
+    if "variants" not in text:
+        return []
+    found = re.search(_KEY, text)
+    if found:
+        after = text[found.end() :]
+        end = re.search(_NEXT_KEY, after)
+        names = _keys(Source("", found[0] + after[: end.start() if end else None]))
+        if names:
+            return list(names)
+    return list(_keys(Source("", text)))  # in braces, or with anchors from elsewhere
+
+
+def _keys(source: Source) -> dict[str, nodes.Scalar]:
+    try:
+        root = document.read(source)
+    except ShapecalcError:
+        return {}
+    _, variants = (
+        root.entries.get("variants", (None, None)) if isinstance(root, nodes.Mapping) else (None, None)
+    )
+    if not isinstance(variants, nodes.Mapping):
+        return {}
+    return {name: key for name, (key, _) in variants.entries.items()}
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name, but for what a command would not take for a name."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted((f for f in found if not f.name.startswith((".", "~"))), key=lambda f: f.name)
+    except (OSError, ValueError):  # no folder, or not for us
+        return []
+
+
+def _exists(file: os.DirEntry[str]) -> bool:
+    return not file.is_symlink() or exists(Path(file.path))
+
+
+def _content(path: str) -> bytes:
+    """The bytes of a file that can be read: what is wrong with it is found where it is loaded."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(min(os.fstat(file.fileno()).st_size, LARGEST_FILE))
+    except OSError:
+        return b""
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL inside
+        return False
+
+
+def is_readable(path: Path) -> bool:
+    """Whether this is something other than a folder: a file, a pipe."""
+    return exists(path) and not path.is_dir()
