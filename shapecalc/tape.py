@@ -222,6 +222,10 @@ class Tape:
     def parameters(self, shapes: Mapping[str, Shape]) -> list[Value]:
         return [self.parameter(name, shape) for name, shape in shapes.items()]
 
+    def buffer(self, made: Tensor) -> Value:
+        """A tensor that is stored and not learned; its bytes are counted with the weights."""
+        return Value(made, Storage(self, 0))
+
     def new(self, made: Tensor) -> Value:
         """A tensor that no gradient flows through: random numbers, indices, zeros."""
         y = Value(made, self.storage(made))
