@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from shapecalc import document, nodes
-from shapecalc.blocks import read_blocks
+from shapecalc.blocks import block_names, read_blocks
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted, written
 from shapecalc.expressions import parse_expression
 from shapecalc.garbage import without_collecting
@@ -17,7 +17,7 @@ from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.reader import StepReader
 from shapecalc.steps import Argument, Block, Steps, resolve
 from shapecalc.symbolic import Dim, Expr, symbol
-from shapecalc.values import WORDS, identifier, read_value, require_mapping
+from shapecalc.values import WORDS, Words, identifier, read_value, require_mapping
 
 FIGURES = ("params", "macs", "output", "source")
 KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
@@ -160,6 +160,7 @@ class _FileReader:
     def __init__(self, source: Source, root: nodes.Mapping) -> None:
         self.source = source
         self.root = root
+        self.words = Words(self.read("blocks", lambda blocks: block_names(blocks, source), ()))
 
     def architecture(self) -> Architecture:
         for key, (node, _) in self.root.entries.items():
@@ -172,9 +173,9 @@ class _FileReader:
                 raise self.source.error(f"the key {key!r} is missing", self.root, f"for example {hint}")
         parameters = self.read("parameters", self.parameters, {})
         inputs = self.inputs(self.root.entries["input"][1])
-        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters), {})
+        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters, self.words), {})
         headers = {name: block.parameters for name, block in blocks.items()}
-        reader = StepReader(self.source, parameters, headers, taken=inputs)
+        reader = StepReader(self.source, parameters, headers, self.words, taken=inputs)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
@@ -209,7 +210,7 @@ class _FileReader:
         parameters: dict[str, Argument] = {}
         for key, value in require_mapping(node, self.source, "parameters").entries.values():
             name = identifier(key, self.source, "a parameter")
-            default = read_value(value, self.source, parameters, WORDS)
+            default = read_value(value, self.source, parameters, self.words)
             if default is None:
                 raise self.source.error(f"the parameter {name} needs a default", value)
             parameters[name] = Argument(default, value)
