@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
 from shapecalc import document, nodes
 from shapecalc.blocks import block_names, read_blocks
-from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted, written
-from shapecalc.expressions import parse_expression
+from shapecalc.errors import UsageError, listed, nearest, quoted
+from shapecalc.expectation import Expectation, read_expectation
 from shapecalc.garbage import without_collecting
-from shapecalc.inputs import InputSpec, check_symbol, parse_input
+from shapecalc.inputs import InputSpec
+from shapecalc.keys import Inputs, read_inputs, read_line, read_text
 from shapecalc.nodes import Node, Scalar, Source, kind
+from shapecalc.parameters import values_of
 from shapecalc.reader import StepReader
-from shapecalc.steps import Argument, Block, Steps, resolve
-from shapecalc.symbolic import Dim, Expr, symbol
-from shapecalc.values import WORDS, Words, identifier, read_value, require_mapping
+from shapecalc.steps import Argument, Block, Steps
+from shapecalc.values import Words, identifier, read_value, require_mapping
+from shapecalc.variants import Variant, read_variants
 
-FIGURES = ("params", "macs", "output", "source")
-KEYS = ("name", "source", "notes", "input", "parameters", "expect", "blocks", "layers")
+KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "blocks", "layers")
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """Published figures of the network at its own input and parameters; None where none is given."""
+class Family:
+    """What a file has for all of its variants, and the variants."""
 
-    node: Node
-    params: int | None = None
-    macs: int | None = None
-    output: InputSpec | None = None
-    source: str | None = None
+    inputs: Inputs
+    parameters: Mapping[str, Argument]
+    figures: Mapping[str, Any]
+    variants: Mapping[str, Variant]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Architecture:
-    """A network as its file describes it."""
+    """A network as its file describes it; of a file with variants, one of these."""
 
     name: str
     document: Source
@@ -48,6 +48,34 @@ class Architecture:
     source: str | None = None
     notes: str | None = None
     expect: Expectation | None = None
+    family: Family | None = None
+    """Of a file with variants."""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the networks of its file, the first of which the file itself stands for."""
+        return tuple(self.family.variants) if self.family else ()
+
+    def variant(self, name: str) -> Architecture:
+        """The network of that name of the file.
+
+        Raises:
+            UsageError: the file has none of that name.
+        """
+        if self.family is None or name not in self.family.variants:
+            hint = nearest(name, self.variants) or f"variants: {listed(self.variants) or 'none'}"
+            raise UsageError(f"{self.document.name} has no variant {quoted(name)}", hint=hint)
+        own = self.family.variants[name]
+        inputs = own.inputs or self.family.inputs
+        figures = {**self.family.figures, **own.figures}
+        return replace(
+            self,
+            name=own.title or name,
+            inputs=inputs.specs,
+            input_nodes=inputs.nodes,
+            parameters={**self.family.parameters, **own.parameters},
+            expect=Expectation(**figures) if figures else None,
+        )
 
     @property
     def decided(self) -> frozenset[str]:
@@ -68,73 +96,14 @@ class Architecture:
                 known = listed(self.parameters) or "none"
                 hint = nearest(name, self.parameters) or f"the file's parameters: {known}"
                 raise UsageError(f"{self.name} has no parameter {quoted(name)}", hint=hint)
-        scope: dict[str, Any] = {}
-        for name, default in self.parameters.items():
-            try:
-                value = resolve(default.value, scope)
-            except ArchitectureError as error:
-                raise error.at(self.document.place_of(default.node)) from None
-            scope[name] = _override(name, overrides[name], value) if name in overrides else value
-        return scope
-
-
-def _override(name: str, value: object, default: object) -> object:
-    """The value for a parameter, which must be of its default's kind."""
-    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
-        value = tuple(value)
-    elif isinstance(value, str) and type(default) is int and value not in WORDS:
-        value = _formula(name, value)
-    elif type(value) not in (int, float, bool, str, Expr):
-        raise UsageError(
-            f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
-        )
-    if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
-        return value
-    if isinstance(value, Expr) and type(default) is int:
-        return value
-    if _judged_by_a_layer(value) and _judged_by_a_layer(default):
-        return value
-    needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
-    needed = needed or f"of the kind of its default, {written(default)}"
-    raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
-
-
-def _formula(name: str, text: str) -> Dim:
-    """The formula, or the number, that a text in place of a number stands for."""
-    try:
-        expression = parse_expression(text)
-        for own in sorted(expression.names):
-            check_symbol(own)
-        value: Dim = expression({own: symbol(own) for own in expression.names})
-    except ArchitectureError as error:
-        raise UsageError(
-            f"the parameter {name} can't be {quoted(text)}: {error.message}", hint=error.hint
-        ) from None
-    return value
-
-
-def _judged_by_a_layer(value: object) -> bool:
-    """A kernel may be 3 or [3, 5], a padding 2 or same: which of them, the layer it is for knows."""
-    return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
-
-
-def given_value(text: str) -> object:
-    """What the text of a value for a parameter stands for, as in a file: a constant, a word or a list.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    node = document.read(Source("the value", text))
-    if isinstance(node, nodes.Sequence) and all(isinstance(item, Scalar) for item in node.items):
-        return tuple(item.value() for item in node.items if isinstance(item, Scalar))
-    if not isinstance(node, Scalar):
-        raise UsageError(f"{quoted(text)} is no value for a parameter")
-    return node.value()
+        return values_of(self.parameters, self.document, overrides)
 
 
 @without_collecting
 def parse(text: str, name: str = "<text>") -> Architecture:
     """The architecture that a YAML text describes; `name` is what errors call the text.
+
+    Of a text with variants, it is the first; its `variant` gives the others.
 
     Raises:
         UsageError: the text is not YAML, or no mapping.
@@ -162,7 +131,7 @@ class _FileReader:
         self.root = root
         self.words = Words(self.read("blocks", lambda blocks: block_names(blocks, source), ()))
 
-    def architecture(self) -> Architecture:
+    def check_keys(self) -> None:
         for key, (node, _) in self.root.entries.items():
             if key not in KEYS:
                 hint = nearest(key, KEYS) or f"the keys of a file: {', '.join(KEYS)}"
@@ -171,39 +140,50 @@ class _FileReader:
             if key not in self.root.entries:
                 hint = "input: 1x3x224x224" if key == "input" else "layers: [Flatten, Linear: 10]"
                 raise self.source.error(f"the key {key!r} is missing", self.root, f"for example {hint}")
+
+    def architecture(self) -> Architecture:
+        self.check_keys()
         parameters = self.read("parameters", self.parameters, {})
-        inputs = self.inputs(self.root.entries["input"][1])
+        inputs = read_inputs(self.root.entries["input"][1], self.source)
+        figures = self.read("expect", lambda node: read_expectation(node, self.source), {})
         blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters, self.words), {})
+        architecture = Architecture(
+            name=self.read("name", lambda node: read_line(node, self.source), self.stem),
+            document=self.source,
+            inputs=inputs.specs,
+            input_nodes=inputs.nodes,
+            parameters=parameters,
+            blocks=blocks,
+            layers=self.layers(parameters, blocks, inputs),
+            source=self.read("source", lambda node: read_text(node, self.source), None),
+            notes=self.read("notes", lambda node: read_text(node, self.source), None),
+            expect=Expectation(**figures) if figures else None,
+        )
+        if "variants" not in self.root.entries:
+            return architecture
+        variants = read_variants(
+            self.root.entries["variants"][1], self.source, parameters, inputs, self.words
+        )
+        family = Family(inputs, parameters, figures, variants)
+        return replace(architecture, family=family).variant(next(iter(variants)))
+
+    @property
+    def stem(self) -> str:
+        return PurePath(self.source.name).stem
+
+    def layers(
+        self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs
+    ) -> Steps:
         headers = {name: block.parameters for name, block in blocks.items()}
-        reader = StepReader(self.source, parameters, headers, self.words, taken=inputs)
+        reader = StepReader(self.source, parameters, headers, self.words, taken=inputs.specs)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
-        return Architecture(
-            name=self.read("name", self.line, PurePath(self.source.name).stem),
-            document=self.source,
-            inputs={name: spec for name, (spec, _) in inputs.items()},
-            input_nodes={name: node for name, (_, node) in inputs.items()},
-            parameters=parameters,
-            blocks=blocks,
-            layers=layers,
-            source=self.read("source", self.text, None),
-            notes=self.read("notes", self.text, None),
-            expect=self.read("expect", self.expectation, None),
-        )
+        return layers
 
     def read(self, key: str, read: Callable[[Node], Any], default: Any) -> Any:
         entry = self.root.entries.get(key)
         return read(entry[1]) if entry else default
-
-    def text(self, node: Node) -> str:
-        if not isinstance(node, Scalar) or not node.text.strip():
-            raise self.source.error(f"text is needed here, not {kind(node)}", node)
-        return node.text.strip()
-
-    def line(self, node: Node) -> str:
-        """Text for one line of a terminal."""
-        return "".join(c if c.isprintable() else " " for c in " ".join(self.text(node).split()))
 
     def parameters(self, node: Node) -> dict[str, Argument]:
         """Defaults in the file's order; each may be an expression over those before it."""
@@ -215,42 +195,3 @@ class _FileReader:
                 raise self.source.error(f"the parameter {name} needs a default", value)
             parameters[name] = Argument(default, value)
         return parameters
-
-    def inputs(self, node: Node) -> dict[str, tuple[InputSpec, Node]]:
-        if not isinstance(node, nodes.Mapping):
-            return {"input": (self.input(node), node)}
-        if not node.entries:
-            raise self.source.error("at least one input is needed", node)
-        entries = node.entries.values()
-        return {identifier(key, self.source, "an input"): (self.input(v), v) for key, v in entries}
-
-    def input(self, node: Node) -> InputSpec:
-        if not isinstance(node, Scalar) or isinstance(node.value(), (bool, float, type(None))):
-            hint = "write the sizes of all axes joined by x: 1x3x224x224"
-            raise self.source.error(f"a shape is text, not {kind(node)}", node, hint)
-        try:
-            return parse_input(node.text)
-        except ArchitectureError as error:
-            raise error.at(self.source.place_of(node)) from None
-
-    def expectation(self, node: Node) -> Expectation:
-        figures: dict[str, Any] = {}
-        for name, (key, value) in require_mapping(node, self.source, "expect").entries.items():
-            if name not in FIGURES:
-                hint = nearest(name, FIGURES) or f"figures: {', '.join(FIGURES)}"
-                raise self.source.error(f"expect: the figure {quoted(name)} is unknown", key, hint)
-            figures[name] = self.figure(name, value)
-        return Expectation(node, **figures)
-
-    def figure(self, name: str, node: Node) -> object:
-        if name == "output":
-            spec = self.input(node)
-            if spec.dtype or any(size.names for size in spec.sizes):
-                raise self.source.error("expect: output is sizes alone, as in 1x10", node)
-            return spec
-        if name == "source":
-            return self.text(node)
-        value = node.value() if isinstance(node, Scalar) else None
-        if type(value) is not int or value < 0:
-            raise self.source.error(f"expect: {name} must be a whole number, not {kind(node)}", node)
-        return value

@@ -12,9 +12,10 @@ import typer
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.architecture import given_value
+from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
 from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, quoted
+from shapecalc.parameters import given_value
 from shapecalc.render import streams
 from shapecalc.results import Analysis
 
@@ -319,9 +320,9 @@ def list_(format: Form = Format.table) -> None:
     from shapecalc.render.listing import print_list
 
     found, code = [], 0
-    for name, path in zoo.known().items():
+    for name, entry in zoo.known().items():
         try:
-            found.append((name, shapecalc.analyse(shapecalc.load(path))))
+            found.append((name, shapecalc.analyse(zoo.load(entry))))
         except ShapecalcError as error:
             code = max(code, _report(error))
     print_list(found, format)
@@ -375,11 +376,11 @@ def verify(
     judge = _judge(device)
     if junit:
         write_file(junit)  # found out before the work is done, not after it
-    paths = dict.fromkeys(archs) if archs else zoo.known()
+    entries = dict.fromkeys(archs) if archs else zoo.known()
     own = not input and not set
     found = with_progress(
-        list(paths),
-        lambda name: judge.verify(name, lambda: _analyse(paths[name] or name, input, set), own, memory),
+        list(entries),
+        lambda name: judge.verify(name, lambda: _analyse(entries[name] or name, input, set), own, memory),
         quiet=format == "json",
     )
     report = judge.report(found)
@@ -397,12 +398,12 @@ def _judge(device: str) -> Any:
     return Judge(device)
 
 
-def _analyse(arch: str | Path, input: list[str] | None, set: list[str] | None) -> Analysis:
+def _analyse(arch: str | Entry, input: list[str] | None, set: list[str] | None) -> Analysis:
     return shapecalc.analyse(*_read(arch, input, set))
 
 
 def _read(
-    arch: str | Path, input: list[str] | None, set: list[str] | None
+    arch: str | Entry, input: list[str] | None, set: list[str] | None
 ) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
     """What `analyse` takes, of a command's argument and options."""
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}

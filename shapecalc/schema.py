@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.architecture import FIGURES, KEYS
+from shapecalc.architecture import KEYS
+from shapecalc.expectation import FIGURES
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
 from shapecalc.reader import BESIDE, GROUP
+from shapecalc.variants import NAME, OWN
 
 _REF = "#/$defs/{}".format
 _STEPS = {"$ref": _REF("steps")}
@@ -24,22 +26,35 @@ _SHAPE = {
     "type": ["string", "integer"],
     "description": "sizes joined by x: 1x3x224x224, Nx3xHxW, 1x128:int64",
 }
+_INPUT = {"anyOf": [_SHAPE, {"type": "object", "minProperties": 1, "additionalProperties": _SHAPE}]}
+_EXPECT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "params": {"type": "integer"},
+        "macs": {"type": "integer"},
+        "output": _SHAPE,
+        "source": _TEXT,
+    },
+    "additionalProperties": False,
+}
+_VARIANT: dict[str, Any] = {
+    "type": ["object", "null"],
+    "properties": {"name": _TEXT, "input": _INPUT, "expect": _EXPECT},
+    "description": "values for parameters of the file; beside them, a name, an input and figures of its own",
+}
 _FILE: dict[str, Any] = {
     "name": _TEXT,
     "source": _TEXT,
     "notes": _TEXT,
-    "input": {"anyOf": [_SHAPE, {"type": "object", "minProperties": 1, "additionalProperties": _SHAPE}]},
+    "input": _INPUT,
     "parameters": {"type": ["object", "null"]},
-    "expect": {
+    "variants": {
         "type": "object",
-        "properties": {
-            "params": {"type": "integer"},
-            "macs": {"type": "integer"},
-            "output": _SHAPE,
-            "source": _TEXT,
-        },
-        "additionalProperties": False,
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{NAME}$"},
+        "additionalProperties": _VARIANT,
     },
+    "expect": _EXPECT,
     "blocks": {"type": "object", "additionalProperties": _STEPS},
     "layers": _STEPS,
 }
@@ -48,7 +63,8 @@ _FILE: dict[str, Any] = {
 def schema() -> dict[str, Any]:
     """The schema of a file."""
     assert set(_FILE) == set(KEYS)  # the reader's keys are the language's
-    assert set(_FILE["expect"]["properties"]) == set(FIGURES)
+    assert set(_VARIANT["properties"]) == set(OWN)
+    assert set(_EXPECT["properties"]) == set(FIGURES)
     assert set(_BESIDE) == set(BESIDE)
     types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
     return {

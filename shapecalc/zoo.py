@@ -2,110 +2,117 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from shapecalc.architecture import Architecture, parse
+from shapecalc.catalogue import SEARCH_PATH, Entry, claims, entries, exists, folders, is_readable, shipped
 from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import UsageError, nearest, quoted
 
-SEARCH_PATH = "SHAPECALC_PATH"
-"""The environment variable that names further folders."""
+__all__ = ["SEARCH_PATH", "find", "known", "load", "names", "others", "shipped"]
 
-
-def shipped() -> Path:
-    """The folder of the architectures that come with shapecalc: in the wheel, or in a checkout."""
-    here = Path(__file__).parent
-    inside = here / "architectures"
-    return inside if inside.is_dir() else here.parent / "architectures"
-
-
-def folders() -> list[Path]:
-    """The folders of architectures, in the order in which a name is looked up in them."""
-    own = [folder for folder in os.environ.get(SEARCH_PATH, "").split(os.pathsep) if folder]
-    return [Path("architectures"), *map(Path, own), shipped()]
+_SUFFIXES = (".yaml", ".yml")
+_parsed = lru_cache(maxsize=4)(parse)  # the variants of one file are often wanted one after another
 
 
 def names(folder: Path | None = None) -> list[str]:
-    """The names of the architectures in a folder, by default of those shipped, sorted.
-
-    One in a folder within, such as a family of networks, bears that one's name before its own:
-    `imagenet/resnet18`.
-    """
-    folder = folder or shipped()
-    files = [path for form in ("*.yaml", "*/*.yaml") for path in folder.glob(form) if _is_readable(path)]
-    found = (path.relative_to(folder).with_suffix("").as_posix() for path in files)
-    return sorted(name for name in found if not _is_path(name))
+    """The names of the architectures in a folder, by default of those shipped, sorted."""
+    return sorted({entry.name for entry in entries(folder or shipped())})
 
 
-def known() -> dict[str, Path]:
-    """Every name in the folders of architectures, sorted, with the file that it stands for there."""
-    found: dict[str, Path] = {}
-    for folder in reversed(folders()):
-        found.update({name: folder / f"{name}.yaml" for name in names(folder)})
+def known() -> dict[str, Entry]:
+    """Every name in the folders of architectures, sorted, with what it stands for there."""
+    found: dict[str, Entry] = {}
+    for folder in folders():
+        for entry in entries(folder):
+            found.setdefault(entry.name, entry)
     return dict(sorted(found.items()))
 
 
-def find(name: str) -> Path:
-    """The file that a path or a name stands for.
+def find(name: str) -> Entry:
+    """What a path or a name stands for.
 
     Raises:
         UsageError: there is none.
+        ArchitectureError: two files claim it.
     """
-    for candidate in _candidates(name):
-        if _is_readable(candidate):
-            return candidate
-    if name and _exists(Path(name)):
-        raise UsageError(f"{name} is a folder; an architecture is a file")
+    entry = next(_candidates(name), None)
+    if entry is None:
+        raise _no_such(name)
+    entry.check()
+    return entry
+
+
+def others(name: str) -> list[str]:
+    """The names of architectures that a bare name could mean too, had it not another one before them."""
+    if _is_path(name) or "/" in name or name.endswith(_SUFFIXES) or name == "-":
+        return []
+    return list(dict.fromkeys(entry.name for entry in _named(name) if entry.name != name))
+
+
+def _no_such(name: str) -> UsageError:
+    if name and exists(Path(name)):
+        return UsageError(f"{name} is a folder; an architecture is a file")
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
-    near = nearest(asked.as_posix(), known()) or nearest(asked.name, known())
+    names = [*known(), *(Path(name).name for name in known())]
+    near = nearest(asked.as_posix(), names) or nearest(asked.name, names)
     hint = near or "`shapecalc list` shows the architectures that there are"
     looked = ""
     if not _is_path(name):
         own = ", ".join(str(folder) for folder in folders()[:-1])
         looked = f", and no such name in the working folder, {own} or the zoo"
-    raise UsageError(f"no architecture {quoted(name)}: no such file{looked}", hint=hint)
+    return UsageError(f"no architecture {quoted(name)}: no such file{looked}", hint=hint)
 
 
 def _is_path(name: str) -> bool:
     return name.startswith((".", "~")) or Path(name).is_absolute()
 
 
-def _candidates(name: str) -> Iterator[Path]:
-    """Files that a name can mean: a YAML file of that name anywhere comes before any other file here."""
-    file = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+def _candidates(name: str) -> Iterator[Entry]:
+    """What a name can mean: an architecture of that name anywhere comes before any other file here."""
+    file = name if name.endswith(_SUFFIXES) else f"{name}.yaml"
     if not _is_path(name):
-        yield from (folder / file for folder in (Path(), *folders()))
-    yield from (Path(name), Path(file))
+        yield from _named(name)
+    if is_readable(Path(name)):
+        yield Entry(name, Path(name))
+    if _is_path(name) and not name.endswith(_SUFFIXES):
+        yield from claims(Path(name).parent, Path(name).name)
+    if is_readable(Path(file)):
+        yield Entry(name, Path(file))
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that is too long, or has a NUL inside
-        return False
+def _named(name: str) -> Iterator[Entry]:
+    """The architectures of a name: in the working folder, then in each folder and those within it."""
+    if name.endswith(_SUFFIXES):
+        paths = (folder / name for folder in (Path(), *folders()))
+        yield from (Entry(name, path) for path in paths if is_readable(path))
+        return
+    within, _, own = name.rpartition("/")
+    for folder in (Path(), *folders()):
+        if within:
+            yield from (entry._replace(name=name) for entry in claims(folder / within, own))
+        else:
+            yield from claims(folder, own) if folder == Path() else entries(folder, own)
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether this is something other than a folder: a file, a pipe."""
-    return _exists(path) and not path.is_dir()
-
-
-def load(name: str | Path) -> Architecture:
+def load(name: str | Path | Entry) -> Architecture:
     """The architecture of a file, of a name of the zoo, or of standard input (`-`).
 
     Raises:
         UsageError: there is no such file, or it can't be read as an architecture.
-        ArchitectureError: what it describes is wrong.
+        ArchitectureError: what it describes is wrong, or two files claim the name.
     """
     if str(name) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed")
         return parse(_decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
-    path = find(str(name))
-    return parse(_decode(_read(path), str(path)), str(path))
+    entry = name if isinstance(name, Entry) else find(str(name))
+    entry.check()
+    architecture = _parsed(_decode(_read(entry.path), str(entry.path)), str(entry.path))
+    return architecture.variant(entry.variant) if entry.variant else architecture
 
 
 def _read(path: Path) -> bytes:

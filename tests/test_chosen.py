@@ -1,4 +1,4 @@
-"""Blocks and layers as arguments, and the channels that enter a step: what they make is what is written out."""
+"""Blocks and layers as arguments, and the channels that enter a step: they make what is written out."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def test_channels_of_a_block_are_those_at_its_start() -> None:
     text = """
         input: 1xCx5x5
         blocks:
-          squeeze2(mid=channels//2, out=mid + channels):
+          narrowing(mid=channels//2, out=mid + channels):
             - Conv2d: {out_channels: mid, kernel_size: 1}
             - Conv2d: {out_channels: out, kernel_size: 1}
             - mul: [[], [{parameter: {shape: [channels, 1, 1]}}]]
-        layers: [squeeze2]
+        layers: [narrowing]
     """
     assert [output for _, output in rows(text, input="1x10x5x5")] == [
         "1×5×5×5",

@@ -169,7 +169,7 @@ KEYS = [
         with_key("zzz: 1"),
         "2:1",
         "the key 'zzz' is unknown",
-        "the keys of a file: name, source, notes, input, parameters, expect, blocks, layers",
+        "the keys of a file: name, source, notes, input, parameters, variants, expect, blocks, layers",
     ),
     Wrong("no input", "layers: [ReLU]\n", "1:1", "the key 'input' is missing"),
     Wrong("no layers", "input: 1x3\n", "1:1", "the key 'layers' is missing"),
@@ -729,6 +729,156 @@ PARAMETERS = [
         "2:14",
         "a parameter must be a name, not the text 'a-b'",
         NAME,
+    ),
+]
+
+
+def family(variants: str, parameters: str = "{width: 8, wide: true, size: [2, 3]}") -> str:
+    """A file that is right but for its variants, on line 3."""
+    return (
+        f"input: 1x3x8x8\nparameters: {parameters}\nvariants: {variants}\n"
+        "layers: [{Conv2d: {out_channels: 4, kernel_size: 1}}]\n"
+    )
+
+
+VARIANT_NAME = "it is letters, digits, _, - and ., begins with a letter or digit, and has no .yaml"
+VARIANTS = [
+    Wrong(
+        "a variant that sets an unknown parameter",
+        family("{a: {}, b: {widht: 3}}"),
+        "3:23",
+        "the file has no parameter 'widht'",
+        "did you mean width or wide?",
+    ),
+    Wrong(
+        "a variant that sets what is close to no parameter",
+        family("{a: {zzz: 3}}"),
+        "3:16",
+        "the file has no parameter 'zzz'",
+        "the file's parameters: width, wide, size",
+    ),
+    Wrong(
+        "a variant of a file without parameters",
+        family("{a: {depth: 3}}", "{}"),
+        "3:16",
+        "the file has no parameter 'depth'",
+        "the file's parameters: none",
+    ),
+    Wrong(
+        "a variant with a key of a file that a variant has not",
+        family("{a: {inputs: 1x3}}"),
+        "3:16",
+        "the file has no parameter 'inputs'",
+        "did you mean input?",
+    ),
+    Wrong(
+        "a variant's value of another kind",
+        family("{a: {width: true}}"),
+        "3:23",
+        "the parameter width must be a whole number, not true",
+    ),
+    Wrong(
+        "a variant's value that is no flag",
+        family("{a: {wide: 3}}"),
+        "3:22",
+        "the parameter wide must be true or false, not 3",
+    ),
+    Wrong(
+        "a variant's value that is nothing",
+        family("{a: {width: }}"),
+        "3:23",
+        "the parameter width must be a whole number, not null",
+    ),
+    Wrong(
+        "a variant's value that uses a later parameter",
+        family("{a: {width: 2*other}}", "{width: 8, other: 3}"),
+        "3:23",
+        "the name 'other' is unknown",
+    ),
+    Wrong(
+        "a variant's value that divides by zero",
+        family("{a: {b: 1//a, a: 0}}", "{a: 1, b: 1}"),
+        "3:19",
+        "'1//a' divides 1 by zero",
+    ),
+    Wrong(
+        "a default that divides by zero in a variant",
+        family("{v: {a: 0}}", "{a: 1, b: 1//a}"),
+        "2:23",
+        "'1//a' divides 1 by zero",
+    ),
+    Wrong(
+        "variants that are a list",
+        family("[a, b]"),
+        "3:11",
+        "variants must be a mapping, not a list",
+    ),
+    Wrong("variants that are none", family("{}"), "3:11", "variants is empty"),
+    Wrong(
+        "a variant that is a number",
+        family("{a: 3}"),
+        "3:15",
+        "a variant must be a mapping, not 3",
+        "a: {parameter: value, …}",
+    ),
+    Wrong(
+        "a variant whose name is a path",
+        family("{a/b: {}}"),
+        "3:12",
+        "'a/b' can't be the name of a variant",
+        VARIANT_NAME,
+    ),
+    Wrong(
+        "a variant whose name is a file's",
+        family("{a.yaml: {}}"),
+        "3:12",
+        "'a.yaml' can't be the name of a variant",
+        VARIANT_NAME,
+    ),
+    Wrong(
+        "a variant whose name is hidden",
+        family("{.a: {}}"),
+        "3:12",
+        "'.a' can't be the name of a variant",
+        VARIANT_NAME,
+    ),
+    Wrong(
+        "a variant twice",
+        family("{a: {}, a: {}}"),
+        "3:19",
+        "the key 'a' stands twice in one mapping, first on line 3",
+        TWICE,
+        exit_code=2,
+    ),
+    Wrong(
+        "a parameter of a file with variants that is a variant's own",
+        family("{a: {}}", "{input: 3}"),
+        "2:21",
+        "in a file with variants, no parameter can be called input",
+        "name, input, expect in a variant are the network's own",
+    ),
+    Wrong(
+        "a variant with other inputs",
+        family("{a: {input: {x: 1x3x8x8}}}"),
+        "3:23",
+        "a variant has the inputs of its file, which are input",
+    ),
+    Wrong(
+        "a variant's input that is no shape",
+        family("{a: {input: 1xx3}}"),
+        "3:23",
+        "'1xx3' is no input shape",
+        SHAPE_FORM,
+    ),
+    Wrong(
+        "a variant's unknown figure",
+        family("{a: {expect: {parms: 3}}}"),
+        "3:25",
+        "expect: the figure 'parms' is unknown",
+        "did you mean params?",
+    ),
+    Wrong(
+        "a variant's name that is none", family("{a: {name: []}}"), "3:22", "text is needed here, not a list"
     ),
 ]
 
@@ -1297,6 +1447,7 @@ EVERYTHING = [
     *INPUTS,
     *EXPECTATIONS,
     *PARAMETERS,
+    *VARIANTS,
     *TIMES,
     *NAMES,
     *JOINS,

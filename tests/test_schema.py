@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_shipped_files_are_valid(name: str) -> None:
-    assert errors(Path(zoo.find(name)).read_text()) == []
+    assert errors(zoo.find(name).path.read_text()) == []
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,26 @@ def test_steps_that_are_valid(step: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "variants",
+    [
+        "{a: {}, b-1.5: }",
+        "{a: {w: 3, sizes: [1, 2], name: A, input: 1x3, expect: {params: 3, macs: 4}}}",
+        "{a: {input: {x: 1x3, y: 2x4}, expect: {output: 1x10, source: a paper}}}",
+    ],
+)
+def test_variants_that_are_valid(variants: str) -> None:
+    assert errors(f"{{input: 1x2, variants: {variants}, layers: [ReLU]}}") == []
+
+
 WRONG = [
+    "{input: 1x2, layers: [ReLU], variants: {}}",
+    "{input: 1x2, layers: [ReLU], variants: [a]}",
+    "{input: 1x2, layers: [ReLU], variants: {a: 3}}",
+    "{input: 1x2, layers: [ReLU], variants: {a/b: {}}}",
+    "{input: 1x2, layers: [ReLU], variants: {a: {name: []}}}",
+    "{input: 1x2, layers: [ReLU], variants: {a: {input: true}}}",
+    "{input: 1x2, layers: [ReLU], variants: {a: {expect: {param: 3}}}}",
     "{input: 1x2}",
     "{layers: [ReLU]}",
     "{input: 1x2, layers: [ReLU], inputs: 1}",

@@ -1,0 +1,98 @@
+"""Values for the parameters of a file; what replaces a default must be of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shapecalc import document, nodes
+from shapecalc.errors import ArchitectureError, UsageError, quoted, written
+from shapecalc.expressions import parse_expression
+from shapecalc.inputs import check_symbol
+from shapecalc.nodes import Scalar, Source
+from shapecalc.steps import Argument, resolve
+from shapecalc.symbolic import Dim, Expr, symbol
+from shapecalc.values import WORDS
+
+
+def values_of(
+    parameters: Mapping[str, Argument], source: Source, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values of parameters, `overrides` in place of their defaults.
+
+    Raises:
+        UsageError: an override is of another kind than the default.
+        ArchitectureError: a default can't be evaluated.
+    """
+    scope: dict[str, Any] = {}
+    for name, default in parameters.items():
+        try:
+            value = resolve(default.value, scope)
+        except ArchitectureError as error:
+            raise error.at(source.place_of(default.node)) from None
+        scope[name] = override(name, overrides[name], value) if name in overrides else value
+    return scope
+
+
+def override(name: str, value: object, default: object) -> object:
+    """The value for a parameter, which must be of its default's kind."""
+    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
+        value = tuple(value)
+    elif isinstance(value, str) and type(default) is int and value not in WORDS:
+        value = _formula(name, value)
+    elif type(value) not in (int, float, bool, str, Expr):
+        raise UsageError(
+            f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
+        )
+    require_kind(name, value, default)
+    return value
+
+
+def require_kind(name: str, value: object, default: object) -> None:
+    """Refuse a value that is of another kind than the default.
+
+    Raises:
+        UsageError: it is.
+    """
+    if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
+        return
+    if isinstance(value, Expr) and type(default) is int:
+        return
+    if _judged_by_a_layer(value) and _judged_by_a_layer(default):
+        return
+    needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
+    needed = needed or f"of the kind of its default, {written(default)}"
+    raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+
+
+def _formula(name: str, text: str) -> Dim:
+    """The formula, or the number, that a text in place of a number stands for."""
+    try:
+        expression = parse_expression(text)
+        for own in sorted(expression.names):
+            check_symbol(own)
+        value: Dim = expression({own: symbol(own) for own in expression.names})
+    except ArchitectureError as error:
+        raise UsageError(
+            f"the parameter {name} can't be {quoted(text)}: {error.message}", hint=error.hint
+        ) from None
+    return value
+
+
+def _judged_by_a_layer(value: object) -> bool:
+    """A kernel may be 3 or [3, 5], a padding 2 or same: which of them, the layer it is for knows."""
+    return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
+
+
+def given_value(text: str) -> object:
+    """What the text of a value for a parameter stands for, as in a file: a constant, a word or a list.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    node = document.read(Source("the value", text))
+    if isinstance(node, nodes.Sequence) and all(isinstance(item, Scalar) for item in node.items):
+        return tuple(item.value() for item in node.items if isinstance(item, Scalar))
+    if not isinstance(node, Scalar):
+        raise UsageError(f"{quoted(text)} is no value for a parameter")
+    return node.value()

@@ -1,0 +1,125 @@
+"""The key `variants`: name → what is its own of one network of a family.
+
+variants:
+  vgg13: {convolutions: [2, 2, 2, 2, 2], name: VGG-13, expect: {params: 133047848}}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapecalc import nodes
+from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
+from shapecalc.expectation import read_expectation
+from shapecalc.keys import Inputs, read_inputs, read_line
+from shapecalc.nodes import Node, Scalar, Source, kind
+from shapecalc.parameters import require_kind, values_of
+from shapecalc.steps import Argument, resolve
+from shapecalc.values import Words, read_value, require_mapping
+
+OWN = ("name", "input", "expect")
+"""The keys of a variant that are no parameters of the file."""
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a variant has in place of what its file has."""
+
+    name: str
+    node: Node
+    parameters: Mapping[str, Argument]
+    title: str | None = None
+    inputs: Inputs | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its `expect`."""
+
+
+def read_variants(
+    node: Node, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
+) -> dict[str, Variant]:
+    """The variants of a file with these parameters and inputs, in the file's order."""
+    for name, argument in parameters.items():
+        if name in OWN:
+            hint = f"{', '.join(OWN)} in a variant are the network's own"
+            message = f"in a file with variants, no parameter can be called {name}"
+            raise source.error(message, argument.node, hint)
+    entries = require_mapping(node, source, "variants").entries
+    if not entries:
+        raise source.error("variants is empty", node)
+    reader = _Reader(source, parameters, inputs, words)
+    return {key.text: reader.variant(key, value) for key, value in entries.values()}
+
+
+class _Reader:
+    """Reads the variants of one file."""
+
+    def __init__(
+        self, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
+    ) -> None:
+        self.source = source
+        self.file = parameters
+        self.defaults = values_of(parameters, source, {})
+        self.file_inputs = inputs
+        self.words = words
+
+    def variant(self, key: Scalar, node: Node) -> Variant:
+        if not re.fullmatch(NAME, key.text) or len(key.text) > _LONGEST_NAME or _is_file(key.text):
+            hint = "it is letters, digits, _, - and ., begins with a letter or digit, and has no .yaml"
+            raise self.source.error(f"{quoted(key.text)} can't be the name of a variant", key, hint)
+        if isinstance(node, Scalar) and node.value() is None:
+            return Variant(key.text, key, {})
+        if not isinstance(node, nodes.Mapping):
+            hint = f"{key.text}: {{parameter: value, …}}"
+            raise self.source.error(f"a variant must be a mapping, not {kind(node)}", node, hint)
+        own = {name: value for name, (_, value) in node.entries.items() if name in OWN}
+        return Variant(
+            key.text,
+            key,
+            self.parameters(node),
+            title=read_line(own["name"], self.source) if "name" in own else None,
+            inputs=self.inputs(own["input"]) if "input" in own else None,
+            figures=read_expectation(own["expect"], self.source) if "expect" in own else {},
+        )
+
+    def parameters(self, node: nodes.Mapping) -> dict[str, Argument]:
+        """The variant's values; each may be an expression over the parameters before it."""
+        given: dict[str, Argument] = {}
+        for name, (key, value) in node.entries.items():
+            if name in OWN:
+                continue
+            if name not in self.file:
+                hint = nearest(name, [*self.file, *OWN])
+                hint = hint or f"the file's parameters: {listed(self.file) or 'none'}"
+                raise self.source.error(f"the file has no parameter {quoted(name)}", key, hint)
+            before = list(self.file)[: list(self.file).index(name)]
+            given[name] = Argument(read_value(value, self.source, before, self.words), value)
+        self.require_kinds(given)
+        return given
+
+    def require_kinds(self, given: Mapping[str, Argument]) -> None:
+        scope: dict[str, Any] = {}
+        for name, argument in {**self.file, **given}.items():
+            try:
+                scope[name] = resolve(argument.value, scope)
+                require_kind(name, scope[name], self.defaults[name])
+            except UsageError as error:
+                raise self.source.error(error.message, argument.node) from None
+            except ShapecalcError as error:
+                raise error.at(self.source.place_of(argument.node)) from None
+
+    def inputs(self, node: Node) -> Inputs:
+        """The inputs that the variant has in place of the file's, under the same names."""
+        found = read_inputs(node, self.source)
+        if found.specs.keys() != self.file_inputs.specs.keys():
+            names = listed(self.file_inputs.specs)
+            raise self.source.error(f"a variant has the inputs of its file, which are {names}", node)
+        return found
+
+
+def _is_file(name: str) -> bool:
+    return name.lower().endswith((".yaml", ".yml"))
