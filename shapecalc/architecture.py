@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from shapecalc import document, nodes
-from shapecalc.blocks import read_blocks
+from shapecalc.blocks import block_names, read_blocks
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.expectation import Expectation, read_expectation
 from shapecalc.garbage import without_collecting
@@ -18,7 +18,7 @@ from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.parameters import values_of
 from shapecalc.reader import StepReader
 from shapecalc.steps import Argument, Block, Steps
-from shapecalc.values import WORDS, identifier, read_value, require_mapping
+from shapecalc.values import Words, identifier, read_value, require_mapping
 from shapecalc.variants import Variant, read_variants
 
 KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "blocks", "layers")
@@ -128,6 +128,7 @@ class _FileReader:
     def __init__(self, source: Source, root: nodes.Mapping) -> None:
         self.source = source
         self.root = root
+        self.words = Words(self.read("blocks", lambda blocks: block_names(blocks, source), ()))
 
     def check_keys(self) -> None:
         for key, (node, _) in self.root.entries.items():
@@ -144,7 +145,7 @@ class _FileReader:
         parameters = self.read("parameters", self.parameters, {})
         inputs = read_inputs(self.root.entries["input"][1], self.source)
         figures = self.read("expect", lambda node: read_expectation(node, self.source), {})
-        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters), {})
+        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters, self.words), {})
         architecture = Architecture(
             name=self.read("name", lambda node: read_line(node, self.source), self.stem),
             document=self.source,
@@ -159,7 +160,9 @@ class _FileReader:
         )
         if "variants" not in self.root.entries:
             return architecture
-        variants = read_variants(self.root.entries["variants"][1], self.source, parameters, inputs)
+        variants = read_variants(
+            self.root.entries["variants"][1], self.source, parameters, inputs, self.words
+        )
         family = Family(inputs, parameters, figures, variants)
         return replace(architecture, family=family).variant(next(iter(variants)))
 
@@ -171,7 +174,7 @@ class _FileReader:
         self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs
     ) -> Steps:
         headers = {name: block.parameters for name, block in blocks.items()}
-        reader = StepReader(self.source, parameters, headers, taken=inputs.specs)
+        reader = StepReader(self.source, parameters, headers, self.words, taken=inputs.specs)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
@@ -186,7 +189,7 @@ class _FileReader:
         parameters: dict[str, Argument] = {}
         for key, value in require_mapping(node, self.source, "parameters").entries.values():
             name = identifier(key, self.source, "a parameter")
-            default = read_value(value, self.source, parameters, WORDS)
+            default = read_value(value, self.source, parameters, self.words)
             if default is None:
                 raise self.source.error(f"the parameter {name} needs a default", value)
             parameters[name] = Argument(default, value)

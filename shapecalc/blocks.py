@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from shapecalc import document
-from shapecalc.errors import ShapecalcError, quoted, shorten
+from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.layers import LAYERS
 from shapecalc.nodes import Node, Scalar, Source
 from shapecalc.reader import BESIDE, GROUP, StepReader
-from shapecalc.steps import Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
-from shapecalc.values import WORDS, is_name, read_value, require_mapping
+from shapecalc.steps import CHANNELS, Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
+from shapecalc.values import Words, is_name, read_value, require_mapping
 
 _HEADER = re.compile(r"([A-Za-z_]\w*)(?:\s*\((.*)\))?", re.DOTALL)
 _LONGEST_HEADER = 10_000  # characters
 _MOST_OF_A_CYCLE = 10  # names that an error shows
 
 
-def read_blocks(node: Node, source: Source, parameters: dict[str, Any]) -> dict[str, Block]:
+def read_blocks(node: Node, source: Source, parameters: dict[str, Any], words: Words) -> dict[str, Block]:
     """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
-        name, defaults = read_header(key, source, parameters)
+        name, defaults = read_header(key, source, parameters, words)
         if name in headers:
             raise source.error(f"the block {name} is there twice", key)
         headers[name] = (key, defaults, body)
     known = {name: defaults for name, (_, defaults, _) in headers.items()}
     blocks = {}
     for name, (key, defaults, body) in headers.items():
-        reader = StepReader(source, ChainMap(dict.fromkeys(defaults), parameters), known)
+        reader = StepReader(source, ChainMap(dict.fromkeys(defaults), parameters), known, words)
         blocks[name] = Block(name, key, defaults, reader.steps(body, f"the block {name}"))
     _refuse_cycles(blocks, source)
     return blocks
 
 
+def block_names(node: Node, source: Source) -> list[str]:
+    """The names of the blocks, before their headers are read: a parameter may stand for a block."""
+    headers = require_mapping(node, source, "blocks").entries
+    return [text.partition("(")[0].strip() for text in headers]
+
+
 def read_header(
-    key: Scalar, source: Source, parameters: dict[str, Any]
+    key: Scalar, source: Source, parameters: dict[str, Any], words: Set[str]
 ) -> tuple[str, dict[str, Argument | None]]:
     """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""
     match = _HEADER.fullmatch(key.text.strip()) if len(key.text) <= _LONGEST_HEADER else None
@@ -57,8 +63,8 @@ def read_header(
         if not is_name(parameter) or parameter in defaults or (equals and not default):
             hint = "each parameter is a name of its own, with a default or without: name(out, stride=1)"
             raise source.error(f"{quoted(part.strip())} is no new parameter of the block {name}", key, hint)
-        scope = ChainMap(defaults, parameters)
-        defaults[parameter] = _default(default, key, source, scope) if default else None
+        scope = ChainMap({CHANNELS: None}, defaults, parameters)
+        defaults[parameter] = _default(default, key, source, scope, words) if default else None
     return name, defaults
 
 
@@ -74,11 +80,11 @@ def _split(listed: str) -> list[str]:
     return parts if listed.strip() else []
 
 
-def _default(text: str, key: Scalar, source: Source, scope: Collection[str]) -> Argument:
+def _default(text: str, key: Scalar, source: Source, scope: Collection[str], words: Set[str]) -> Argument:
     try:
         snippet = Source(source.name, text)
         node = document.read(snippet)
-        value = read_value(node, snippet, scope, WORDS) if node else None
+        value = read_value(node, snippet, scope, words) if node else None
     except ShapecalcError as error:
         raise source.error(f"the default {quoted(text)}: {error.message}", key, error.hint) from None
     return Argument(value, key)
@@ -88,14 +94,15 @@ def _refuse_cycles(blocks: Mapping[str, Block], source: Source) -> None:
     try:
         TopologicalSorter({name: _blocks_in(block.steps) for name, block in blocks.items()}).prepare()
     except CycleError as error:
-        cycle = error.args[1][::-1]
-        raise source.error(f"a block can't use itself: {_arrows(cycle)}", blocks[cycle[0]].node) from None
+        names = error.args[1][::-1]
+        raise cycle(names).at(source.place_of(blocks[names[0]].node)) from None
 
 
-def _arrows(cycle: list[str]) -> str:
-    if len(cycle) > _MOST_OF_A_CYCLE:
-        cycle = [*cycle[: _MOST_OF_A_CYCLE - 1], "…", cycle[-1]]
-    return " → ".join(cycle)
+def cycle(names: list[str]) -> ArchitectureError:
+    """The error of blocks each of which uses the next, the last of which is the first again."""
+    if len(names) > _MOST_OF_A_CYCLE:
+        names = [*names[: _MOST_OF_A_CYCLE - 1], "…", names[-1]]
+    return ArchitectureError(f"a block can't use itself: {' → '.join(names)}")
 
 
 def _blocks_in(steps: Steps) -> set[str]:

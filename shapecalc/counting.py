@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from shapecalc.architecture import Architecture
+from shapecalc.blocks import cycle
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.expressions import Scope
-from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps, resolve
-from shapecalc.symbolic import Expr
+from shapecalc.steps import (
+    CHANNELS,
+    BlockStep,
+    ChosenStep,
+    GroupStep,
+    LayerStep,
+    Name,
+    Step,
+    Steps,
+    resolve,
+)
+from shapecalc.symbolic import Dim, Expr, symbol
 
 MOST_ROWS = 1_000_000
-_MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
+MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
 _MOST_STEPS = 300_000  # steps of different blocks or arguments that are looked at to count
 _DEEPEST = 100  # blocks, groups and branches within each other
 
 
 _FINE: WeakKeyDictionary[Architecture, set[Any]] = WeakKeyDictionary()
 """The values of its parameters with which an architecture was counted and found small enough."""
+
+
+_SOME = symbol(CHANNELS)
+"""Channels, which are not known before the layers have shapes."""
+
+
+class OpenBlocks:
+    """The blocks that are being executed: where a parameter names a block, it can't be one of them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    @contextmanager
+    def block(self, step: BlockStep, architecture: Architecture) -> Iterator[None]:
+        """Inside of a use of a block.
+
+        Raises:
+            ArchitectureError: it is open already.
+        """
+        if step.block in self.names:
+            raise cycle([*self.names[self.names.index(step.block) :], step.block]).at(
+                architecture.document.place_of(step.node)
+            )
+        self.names.append(step.block)
+        yield
+        self.names.pop()
 
 
 class Extent(NamedTuple):
@@ -44,10 +83,20 @@ def copies_of(step: Step, scope: Scope, architecture: Architecture) -> int:
     return copies
 
 
-def block_scope(step: BlockStep, scope: Scope, outer: Scope, architecture: Architecture) -> Scope:
-    """The values that the steps of a block see, where it is used in `scope`."""
+def chosen(step: Step, scope: Scope, architecture: Architecture) -> Step:
+    """The step itself, where a parameter names it."""
     try:
-        return architecture.blocks[step.block].scope(outer, step, scope)
+        return step.chosen(scope) if isinstance(step, ChosenStep) else step
+    except ArchitectureError as error:
+        raise error.at(architecture.document.place_of(step.node)) from None
+
+
+def block_scope(
+    step: BlockStep, scope: Scope, outer: Scope, architecture: Architecture, channels: Dim | None
+) -> Scope:
+    """The values that the steps of a block see, where it is used in `scope` on a tensor of these channels."""
+    try:
+        return architecture.blocks[step.block].scope(outer, step, scope, channels)
     except ArchitectureError as error:
         culprit = step.arguments.get(error.argument or "")
         node = culprit.node if culprit else step.node
@@ -66,12 +115,12 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
     if values in _FINE.get(architecture, ()):
         return
     rows, nodes, _ = _Counter(architecture, scope).extent(architecture.layers, scope, (), 0)
-    if rows <= MOST_ROWS and nodes <= _MOST_NODES:
+    if rows <= MOST_ROWS and nodes <= MOST_NODES:
         _FINE.setdefault(architecture, set()).add(values)
         return
     many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
     what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"
-    limit = MOST_ROWS if rows > MOST_ROWS else _MOST_NODES
+    limit = MOST_ROWS if rows > MOST_ROWS else MOST_NODES
     place = architecture.document.place_of(architecture.layers[0].node)
     raise ArchitectureError(f"the network has {many} {what}; at most {limit:,} are analysed", place=place)
 
@@ -85,6 +134,7 @@ class _Counter:
         self.known: dict[Any, Extent] = {}
         self.steps = 0
         self.failed = False
+        self.open = OpenBlocks()
 
     def extent(self, steps: Steps, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
         """The extent of a list; `values` tell the scope from those of other uses of the same block."""
@@ -106,12 +156,14 @@ class _Counter:
 
     def extent_of(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
         try:
+            step = chosen(step, scope, self.architecture)
             copies = copies_of(step, scope, self.architecture)
             if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
                 return Extent(copies, copies)
             what: Any = id(step)
             if isinstance(step, BlockStep):
-                scope = block_scope(step, scope, self.outer, self.architecture)
+                channels = _SOME if CHANNELS in step.uses else None
+                scope = block_scope(step, scope, self.outer, self.architecture, channels)
                 own = [scope[name] for name in self.architecture.blocks[step.block].parameters]
                 what, values = step.block, tuple(map(repr, own))
         except ArchitectureError:
@@ -125,7 +177,8 @@ class _Counter:
 
     def inside(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> Extent:
         if isinstance(step, BlockStep):
-            return self.extent(self.architecture.blocks[step.block].steps, scope, values, depth)
+            with self.open.block(step, self.architecture):
+                return self.extent(self.architecture.blocks[step.block].steps, scope, values, depth)
         if isinstance(step, GroupStep):
             return self.extent(step.steps, scope, values, depth)
         assert isinstance(step, LayerStep)  # the only type left: a step is one of these three

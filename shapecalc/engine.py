@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
 from shapecalc.conditions import Condition, collecting
-from shapecalc.counting import block_scope, copies_of, refuse_too_large
+from shapecalc.counting import MOST_NODES, OpenBlocks, block_scope, chosen, copies_of, refuse_too_large
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
 from shapecalc.nodes import Node as FileNode
 from shapecalc.results import Analysis, Node, Row, Wire
-from shapecalc.steps import BlockStep, GroupStep, LayerStep, Name, Step, Steps
+from shapecalc.steps import CHANNELS, BlockStep, GroupStep, LayerStep, Name, Step, Steps, with_channels
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Tensor
@@ -139,6 +139,8 @@ class _Run:
         self.scope = scope
         self.inputs = inputs
         self.rows: list[Row] = []
+        self.nodes = 0
+        self.open = OpenBlocks()
 
     def analysis(self) -> Analysis:
         wires = {n: Wire(t, -1, port) for port, (n, t) in enumerate(self.inputs.items())}
@@ -155,6 +157,13 @@ class _Run:
             output_edges=tuple(wire.edge for wire in out),
             conditions=tuple(self.conditions),
         )
+
+    def grow(self, nodes: int, step: Step) -> None:
+        """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
+        self.nodes += nodes
+        if self.nodes > MOST_NODES:
+            error = ArchitectureError(f"the network has more than {MOST_NODES:,} layers and blocks")
+            raise self.error(error, step.node, "")
 
     def require(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions to the result, but for those that follow from one that is there already."""
@@ -187,10 +196,12 @@ class _Body:
         """
         nodes: list[Node] = []
         counts: dict[str, int] = {}
-        for step in steps:
+        for entry in steps:
+            step = self.chosen(entry, prefix)
             copies = 1 if step.times is None else self.copies(step, prefix, counts)
             first = counts.get(step.label, 0)
             counts[step.label] = first + copies
+            self.run.grow(copies, step)
             sources = step.sources  # of the first copy; the others follow in a row
             for copy in range(copies):
                 label = f"{step.label}[{first + copy}]"
@@ -200,6 +211,12 @@ class _Body:
                 sources = ()
                 nodes.append(node)
         return wires, tuple(nodes)
+
+    def chosen(self, step: Step, prefix: str) -> Step:
+        try:
+            return chosen(step, self.scope, self.run.architecture)
+        except ArchitectureError as error:
+            raise error.at(None, f"{prefix}{step.label}[0]") from None
 
     def copies(self, step: Step, prefix: str, counts: Mapping[str, int]) -> int:
         try:
@@ -214,8 +231,6 @@ class _Body:
         path = prefix + label
         sources = tuple([self.named(name, path) for name in names]) if names else (current,)
         start = len(self.run.rows)
-        if isinstance(step, LayerStep) and step.type.inputs_range[1] == 0:
-            sources = self.none(step, names, path)
         if isinstance(step, LayerStep):
             wires, children = self.layer(step, sources, path)
         else:
@@ -231,11 +246,14 @@ class _Body:
         self, step: LayerStep, sources: tuple[Wire, ...], path: str
     ) -> tuple[tuple[Wire, ...], tuple[Node, ...]]:
         children: tuple[Node, ...] = ()
+        scope = self.seen(step, sources, path)
         if step.branches:
             sources, children = self.branches(step, self.single(step, sources, path), path)
+        elif step.type.inputs_range[1] == 0:
+            sources = self.none(step, path)
         inputs = tuple([wire.tensor for wire in sources])
         try:
-            layer = step.bind(self.scope)
+            layer = step.bind(scope)
             figures = layer.figures(inputs)
         except ArchitectureError as error:
             raise self.run.error(error.about(step.label), step.blame(error), path) from None
@@ -273,11 +291,13 @@ class _Body:
         if isinstance(step, BlockStep):
             architecture = self.run.architecture
             try:
-                scope = block_scope(step, self.scope, self.run.scope, architecture)
+                channels = self.channels(step, source, path)
+                scope = block_scope(step, self.scope, self.run.scope, architecture, channels)
             except ArchitectureError as error:
                 raise error.at(None, path) from None
             body = _Body(self.run, scope, self.names.new_child(), self.owners.new_child())
-            return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
+            with self.run.open.block(step, architecture):
+                return body.steps(architecture.blocks[step.block].steps, source, f"{path}.")
         assert isinstance(step, GroupStep)  # the only type left
         return self.steps(step.steps, source, f"{path}.")
 
@@ -299,12 +319,27 @@ class _Body:
             raise self.run.error(error, name.node, path)
         return wire
 
-    def none(self, step: Step, names: tuple[Name, ...], path: str) -> tuple[Wire, ...]:
+    def none(self, step: Step, path: str) -> tuple[Wire, ...]:
         """The tensors of a step that takes none; the current one is left aside."""
-        if names:
-            error = ArchitectureError(f"{step.label}: it takes no tensor, and from gives it {len(names)}")
-            raise self.run.error(error, names[0].node, path)
+        if step.sources:
+            found = f"it takes no tensor, and from gives it {len(step.sources)}"
+            error = ArchitectureError(f"{step.label}: {found}")
+            raise self.run.error(error, step.sources[0].node, path)
         return ()
+
+    def seen(self, step: Step, sources: tuple[Wire, ...], path: str) -> Scope:
+        """The values that the arguments of a step see."""
+        return with_channels(self.scope, self.channels(step, sources, path))
+
+    def channels(self, step: Step, sources: tuple[Wire, ...], path: str) -> Dim | None:
+        """The channels that enter a step which asks for them."""
+        if CHANNELS not in step.uses:
+            return None
+        shape = sources[0].tensor.shape
+        if len(shape) > 1:
+            return shape[1]
+        error = ArchitectureError(f"{step.label}: channels are axis 1, and the input is {sources[0].tensor}")
+        raise self.run.error(error, step.node, path)
 
     def share(self, name: Name, rows: tuple[int, int], path: str) -> None:
         """Let rows use the weights of those of an earlier step, which has to be made in the same way."""

@@ -2,8 +2,10 @@
 
     sum    = term (("+" | "-") term)*
     term   = factor (("*" | "//") factor)*
-    factor = number | name | "-" factor | "(" sum ")" | ("min" | "max") "(" sum ("," sum)* ")"
+    factor = number | name | name "." number | "-" factor | "(" sum ")"
+           | ("min" | "max") "(" sum ("," sum)* ")"
 
+`widths.0` is the first value of the list `widths`.
 Parsed by hand into a tree of closures; nothing is ever given to `eval`.
 """
 
@@ -24,8 +26,9 @@ Scope: TypeAlias = Mapping[str, Any]
 
 _Term: TypeAlias = Callable[[Scope], Any]
 
-_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*)|(//|[-+*(),]))")
+_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*(?:\.[0-9]+)?)|(//|[-+*(),]))")
 _HINT = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
+_HINTS = {"/": "division is //, of whole numbers", "[": "the first value of a list is written widths.0"}
 _COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
 _LONGEST = 500
 _DEEPEST = 40
@@ -93,7 +96,7 @@ class _Parser:
             self.token = match.group().strip()
         elif self.text[self.position :].strip():
             character = self.text[self.position :].strip()[0]
-            hint = "division is //, of whole numbers" if character == "/" else _HINT
+            hint = _HINTS.get(character, _HINT)
             raise self.error(f"unexpected {character!r}", hint)
         else:
             self.token = ""
@@ -131,9 +134,10 @@ class _Parser:
             return self.call(_FUNCTIONS[token])
         if token.isdigit():
             return self.number(token)
-        if token.isidentifier():
-            self.names.add(token)
-            return lambda scope: scope[token]
+        name, dot, index = token.partition(".")
+        if name.isidentifier():
+            self.names.add(name)
+            return self.item(name, index) if dot else lambda scope: scope[name]
         raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
 
     def closed(self, value: _Term) -> _Term:
@@ -148,6 +152,23 @@ class _Parser:
             operands.append(self.sum())
         self.expect(")")
         return reduce(lambda a, b: _binary(function, a, b, self.text), operands)
+
+    def item(self, name: str, digits: str) -> _Term:
+        """A value of a list, by its zero-based index, as in paths."""
+        text = self.text
+        index: int = self.number(digits)({})
+
+        def value(scope: Scope) -> Any:
+            values = scope[name]
+            if not isinstance(values, tuple):
+                raise ArchitectureError(f"{quoted(text)}: {name} is no list, but {written(values)}")
+            if index >= len(values):
+                count = f"{len(values)} value{'s'[: len(values) != 1]}"
+                hint = f"the first is {name}.0, the last {name}.{len(values) - 1}" if values else None
+                raise ArchitectureError(f"{quoted(text)}: {name} has {count}", hint=hint)
+            return values[index]
+
+        return value
 
     def number(self, token: str) -> _Term:
         if len(token) > 1 and token.startswith("0"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from shapecalc import nodes
@@ -11,8 +12,20 @@ from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
 from shapecalc.expressions import Expression
 from shapecalc.layers import ABSENT, LAYERS, Layer
 from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
-from shapecalc.steps import Argument, BlockStep, Branch, GroupStep, LayerStep, Name, Step, Steps, names_in
-from shapecalc.values import WORDS, identifier, is_name, read_value
+from shapecalc.steps import (
+    CHANNELS,
+    Argument,
+    BlockStep,
+    Branch,
+    ChosenStep,
+    GroupStep,
+    LayerStep,
+    Name,
+    Step,
+    Steps,
+    names_in,
+)
+from shapecalc.values import Words, identifier, is_name, read_value
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 BESIDE = ("times", "as", "from", "share")
@@ -26,12 +39,15 @@ class StepReader:
     def __init__(
         self,
         source: Source,
-        scope: Collection[str],
+        scope: Mapping[str, Any],
         blocks: Mapping[str, Mapping[str, Argument | None]],
+        words: Words,
         taken: Iterable[str] = (),
     ) -> None:
         self.source = source
         self.scope = scope
+        self.seen = ChainMap({CHANNELS: None}, scope)  # type: ignore[arg-type]  # it is only read  # by arguments
+        self.words = words
         self.blocks = blocks
         self.taken: dict[str, Node | None] = dict.fromkeys(taken)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
@@ -109,32 +125,61 @@ class StepReader:
         """The step of type `key` with the arguments `value`."""
         head = self.head(key)
         common: dict[str, Any] = {
-            "label": head,
             "node": key,
             "times": self.times(beside["times"]) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
         }
-        step: Step
+        if head in self.scope and not self.is_type(head):
+            return self.by_parameter(head, key, value, self.with_names(common, beside))
+        return self.of_type(head, key, value, common, beside)
+
+    def of_type(
+        self,
+        head: str,
+        key: Scalar,
+        value: Node | None,
+        common: Mapping[str, Any],
+        beside: Mapping[str, Node],
+    ) -> Step:
+        common = {**common, "label": head}
         if head == GROUP:
             if value is None:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
-            step = GroupStep(steps=self.steps(value, GROUP), **self.with_names(common, beside))
-        elif head in self.blocks:
+            return GroupStep(steps=self.steps(value, GROUP), **self.with_names(common, beside))
+        if head in self.blocks:
             arguments = self.block_arguments(head, key, value)
-            step = BlockStep(block=head, arguments=arguments, **self.with_names(common, beside))
-        elif head in LAYERS:
-            step = self.layer(LAYERS[head], key, value, common, beside)
-        else:
-            own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
-            near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP])
-            hint = near or f"{own}`shapecalc layers` lists the layer types"
-            raise self.source.error(f"the step {quoted(head)} is unknown", key, hint)
-        return step
+            values = [a.value for a in (*arguments.values(), *self.blocks[head].values()) if a]
+            uses = tuple(sorted(frozenset().union(*map(names_in, values))))
+            return BlockStep(block=head, arguments=arguments, uses=uses, **self.with_names(common, beside))
+        if head in LAYERS:
+            return self.layer(LAYERS[head], key, value, common, beside)
+        raise self.unknown_step(head, key)
 
-    def with_names(self, common: dict[str, Any], beside: Mapping[str, Node]) -> dict[str, Any]:
+    def by_parameter(
+        self, parameter: str, key: Scalar, value: Node | None, common: Mapping[str, Any]
+    ) -> ChosenStep:
+        """A step whose type is what a parameter names."""
+
+        def read(head: str) -> Step:
+            try:
+                if head == GROUP or (head in LAYERS and LAYERS[head].branching):
+                    raise self.source.error("a join or a group can't be chosen", key)
+                return self.of_type(head, key, value, common, {})
+            except ArchitectureError as error:
+                raise error.about(parameter) from None
+
+        return ChosenStep(label=parameter, read=read, **common)
+
+    def unknown_step(self, head: str, key: Scalar) -> ArchitectureError:
+        own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
+        near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP])
+        hint = near or f"{own}`shapecalc layers` lists the layer types"
+        return self.source.error(f"the step {quoted(head)} is unknown", key, hint)
+
+    def with_names(self, common: Mapping[str, Any], beside: Mapping[str, Node]) -> Mapping[str, Any]:
         """Enter the step's `as` after what is inside of it, since a step can't read its own output."""
-        return {**common, "names": self.new_names(beside["as"]) if "as" in beside else ()}
+        return {**common, "names": self.new_names(beside["as"])} if "as" in beside else common
 
     def times(self, node: Node) -> Argument:
         value = read_value(node, self.source, self.scope)
@@ -180,7 +225,7 @@ class StepReader:
                 if name in BESIDE:
                     hint = f"write it beside the step: {{{block}: …, {name}: …}}"
                 raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
-            arguments[name] = self.argument(node, f"{block}: {name}", WORDS, numeric=True)
+            arguments[name] = self.argument(node, f"{block}: {name}", self.words, numeric=True)
         for name, default in parameters.items():
             if default is None and name not in given:
                 raise self.source.error(
@@ -191,7 +236,7 @@ class StepReader:
     def argument(self, node: Node, subject: str, words: Set[str], *, numeric: bool) -> Argument:
         """The argument that a node writes; a parameter's name comes before a word."""
         try:
-            return Argument(read_value(node, self.source, self.scope, words, numeric), node)
+            return Argument(read_value(node, self.source, self.seen, words, numeric), node)
         except ArchitectureError as error:
             raise error.about(subject) from None
 
@@ -217,7 +262,7 @@ class StepReader:
         layer: type[Layer],
         key: Scalar,
         value: Node | None,
-        common: dict[str, Any],
+        common: Mapping[str, Any],
         beside: Mapping[str, Node],
     ) -> LayerStep:
         joins = layer.branching

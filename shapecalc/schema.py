@@ -90,7 +90,7 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "expression": {
                 "type": "string",
-                "pattern": r"^[\sA-Za-z0-9_+\-*/(),]+$",
+                "pattern": r"^[\sA-Za-z0-9_.+\-*/(),]+$",
                 "description": "a parameter, or whole-number arithmetic of them: + - * // ( ) min max",
             },
             "steps": {"type": "array", "items": {"$ref": _REF("step")}},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, written
 from shapecalc.expressions import Expression, Scope
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.nodes import Node
+from shapecalc.symbolic import Dim
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
 """A value as a file gives it: a constant, a word, an expression, or a list of these."""
@@ -24,6 +25,15 @@ def resolve(value: Value, scope: Scope) -> Any:
     if isinstance(value, tuple):
         return tuple(resolve(item, scope) for item in value)
     return value
+
+
+CHANNELS = "channels"
+"""In an expression, the size of axis 1 of the tensor that enters the step, or the block."""
+
+
+def with_channels(scope: Scope, channels: Dim | None) -> Scope:
+    """The scope with the channels that enter a step in it; a parameter of that name hides them."""
+    return scope if channels is None or CHANNELS in scope else {**scope, CHANNELS: channels}
 
 
 def names_in(value: Value) -> frozenset[str]:
@@ -71,6 +81,8 @@ class Step:
     sources: tuple[Name, ...] = ()
     shares: Name | None = None
     """The step whose weights this one uses."""
+    uses: tuple[str, ...] = ()
+    """The names that its arguments, and the defaults of its block's parameters, are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +92,6 @@ class LayerStep(Step):
     type: type[Layer]
     arguments: Mapping[str, Argument]
     branches: tuple[Branch, ...] = ()
-    uses: tuple[str, ...] = ()
     bound: dict[Any, Layer] = field(default_factory=dict, repr=False)
 
     def bind(self, scope: Scope) -> Layer:
@@ -127,6 +138,29 @@ class GroupStep(Step):
     steps: Steps
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChosenStep(Step):
+    """A step that a parameter names: a layer type or a block, known when the parameter has a value."""
+
+    read: Callable[[str], Step]
+    """The step that is written here, with this type."""
+    known: dict[str, Step] = field(default_factory=dict, repr=False)
+
+    def chosen(self, scope: Scope) -> Step:
+        """The step itself.
+
+        Raises:
+            ArchitectureError: the value names no step, or one that can't take these arguments.
+        """
+        value = scope[self.label]
+        if not isinstance(value, str):
+            message = f"{self.label} is {written(value)}, which is no layer type and no block"
+            raise ArchitectureError(message)
+        if value not in self.known:
+            self.known[value] = self.read(value)
+        return self.known[value]
+
+
 Steps: TypeAlias = tuple[Step, ...]
 Branch: TypeAlias = "Steps | Name"
 """One branch of a join: steps fed by the current tensor, or the name of an earlier tensor."""
@@ -141,15 +175,18 @@ class Block:
     parameters: Mapping[str, Argument | None]
     steps: Steps
 
-    def scope(self, outer: Scope, step: BlockStep, caller: Scope) -> Scope:
+    def scope(self, outer: Scope, step: BlockStep, caller: Scope, channels: Dim | None = None) -> Scope:
         """The values that the block's steps see: the file's parameters and the block's own.
+
+        Arguments and defaults also see the channels that enter the block.
 
         Raises:
             ArchitectureError: an argument can't be evaluated.
         """
         own: dict[str, Any] = {}
         # Most files have few parameters: a copy is faster to look up in, if not to make.
-        scope: Scope = ChainMap(own, outer)  # type: ignore[arg-type]  # it is never written through
+        seen, caller = with_channels(outer, channels), with_channels(caller, channels)
+        scope: Scope = ChainMap(own, seen)  # type: ignore[arg-type]  # it is never written through
         for name, default in self.parameters.items():
             try:
                 if name in step.arguments:
@@ -159,4 +196,4 @@ class Block:
             except ArchitectureError as error:
                 error.argument = name
                 raise error.about(name) from None
-        return {**outer, **own} if len(outer) <= _FEW else scope
+        return {**outer, **own} if len(outer) <= _FEW else ChainMap(own, outer)  # type: ignore[arg-type]

@@ -127,6 +127,8 @@ class Kernel(NamedTuple):
     """The weights among the values, or views of them: their gradients always need memory."""
     broadcast: bool = False
     """Whether gradients are first made as large as the output, and then summed to their inputs' sizes."""
+    relaid: tuple[int, ...] = ()
+    """The weights whose gradients are made in another order in memory, and then copied."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -197,6 +199,10 @@ class Tape:
     def parameters(self, shapes: Mapping[str, Shape]) -> list[Parameter]:
         return [self.parameter(name, shape) for name, shape in shapes.items()]
 
+    def buffer(self, made: Tensor) -> Value:
+        """A tensor that is stored and not learned; its bytes are counted with the weights."""
+        return Value(made, Storage(self, 0))
+
     def new(self, made: Tensor) -> Value:
         """A tensor that no gradient flows through: random numbers, indices, zeros."""
         y = Value(made, self.storage(made))
@@ -221,6 +227,7 @@ class Tape:
         weights: Sequence[Value] = (),
         passes: bool | Sequence[bool] = False,
         broadcast: bool = False,
+        relaid: Sequence[Value] = (),
         strides: Strides | None = None,
     ) -> Value:
         """A call that makes a tensor.
@@ -233,6 +240,7 @@ class Tape:
             weights: the weights that it uses, whose gradients always need memory.
             passes: whether the gradients need no memory of their own, of all inputs or of each.
             broadcast: whether gradients are made as large as the output, and summed if an input is smaller.
+            relaid: the weights whose gradients are made in another order in memory, and then copied.
             strides: in whose order the elements of what it makes lie, if not in a row.
         """
         strides = strides and dense(made.shape, strides)
@@ -240,7 +248,8 @@ class Tape:
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
-        self.record((y,), inputs, [*besides, *([y] if keeps_output else [])], weights, passes, broadcast)
+        kept = [*besides, *([y] if keeps_output else [])]
+        self.record((y,), inputs, kept, weights, passes, broadcast, relaid)
         return y
 
     def record(
@@ -251,6 +260,7 @@ class Tape:
         weights: Sequence[Value] = (),
         passes: bool | Sequence[bool] = False,
         broadcast: bool = False,
+        relaid: Sequence[Value] = (),
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
@@ -265,6 +275,7 @@ class Tape:
                 passing=tuple([passed and x.dtype == dtype for x, passed in ways if x.tracked]),
                 weights=tuple([w.number for w in weights]),
                 broadcast=broadcast,
+                relaid=tuple([w.number for w in relaid]),
             )
             self.events.append(kernel)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
 from shapecalc import nodes
@@ -17,15 +17,18 @@ _LONGEST_NAME = 100
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class _Words(Set[str]):
-    """Words of all layer types, gathered when one is asked for."""
+class Words(Set[str]):
+    """Words of all layer types, gathered when one is asked for, and the steps that a parameter may name."""
+
+    def __init__(self, blocks: Iterable[str] = ()) -> None:
+        self.steps = frozenset(LAYERS).union(blocks)
 
     @cached_property
     def all(self) -> frozenset[str]:
-        return frozenset().union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
+        return self.steps.union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
 
     def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and text.isidentifier() and text in self.all
+        return isinstance(text, str) and text.isidentifier() and (text in self.steps or text in self.all)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.all)
@@ -34,8 +37,8 @@ class _Words(Set[str]):
         return len(self.all)
 
 
-WORDS = _Words()
-"""Words that mean something to an argument of some layer, and so may be handed through a block."""
+WORDS = Words()
+"""Words that mean something to an argument or as a step, and so may be handed through a block."""
 
 
 def is_name(text: str, plain: bool = True) -> bool:

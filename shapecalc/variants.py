@@ -19,7 +19,7 @@ from shapecalc.keys import Inputs, read_inputs, read_line
 from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.parameters import require_kind, values_of
 from shapecalc.steps import Argument, resolve
-from shapecalc.values import WORDS, read_value, require_mapping
+from shapecalc.values import Words, read_value, require_mapping
 
 OWN = ("name", "input", "expect")
 """The keys of a variant that are no parameters of the file."""
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
 
 
 def read_variants(
-    node: Node, source: Source, parameters: Mapping[str, Argument], inputs: Inputs
+    node: Node, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
 ) -> dict[str, Variant]:
     """The variants of a file with these parameters and inputs, in the file's order."""
     for name, argument in parameters.items():
@@ -55,18 +55,21 @@ def read_variants(
     if len(entries) * max(len(parameters), 1) > _MOST_VALUES:
         count = f"{len(entries):,} variants of {len(parameters):,} parameters"
         raise source.error(f"{count}: at most {_MOST_VALUES:,} values are read", node)
-    reader = _Reader(source, parameters, inputs)
+    reader = _Reader(source, parameters, inputs, words)
     return {key.text: reader.variant(key, value) for key, value in entries.values()}
 
 
 class _Reader:
     """Reads the variants of one file."""
 
-    def __init__(self, source: Source, parameters: Mapping[str, Argument], inputs: Inputs) -> None:
+    def __init__(
+        self, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
+    ) -> None:
         self.source = source
         self.file = parameters
         self.defaults = values_of(parameters, source, {})
         self.file_inputs = inputs
+        self.words = words
 
     def variant(self, key: Scalar, node: Node) -> Variant:
         if not re.fullmatch(NAME, key.text) or len(key.text) > _LONGEST_NAME or _is_file(key.text):
@@ -100,7 +103,7 @@ class _Reader:
             argument = default
             if name in node.entries:
                 _, value = node.entries[name]
-                argument = given[name] = Argument(read_value(value, self.source, scope, WORDS), value)
+                argument = given[name] = Argument(read_value(value, self.source, scope, self.words), value)
             scope[name] = self.value(name, argument, scope)
         return given
 

@@ -195,6 +195,10 @@ def test_precedence_and_association(text: str, result: int) -> None:
         ("1.5", "unexpected '.' in '1.5'"),
         ("a.b", "unexpected '.' in 'a.b'"),
         ("a[0]", "unexpected '[' in 'a[0]'"),
+        ("a.", "unexpected '.' in 'a.'"),
+        ("a.0.1", "unexpected '.' in 'a.0.1'"),
+        ("a.-1", "unexpected '.' in 'a.-1'"),
+        ("a.01", "01: a number has no leading zeros in 'a.01'"),
         ("f(1)", "unexpected '(' in 'f(1)'"),
         ("2(3)", "unexpected '(' in '2(3)'"),
         ("__import__('os')", "unexpected '(' in \"__import__('os')\""),
@@ -241,10 +245,16 @@ def test_refusals(text: str, message: str | None) -> None:
         ("2 * half", "'2 * half': 0.5 is no whole number"),
         ("-flag", "'-flag': true is no whole number"),
         ("max(nothing, 1)", "'max(nothing, 1)': null is no whole number"),
+        ("k.0", "'k.0': k is no list, but 3"),
+        ("widths.3", "'widths.3': widths has 3 values"),
+        ("one.1 + 1", "'one.1 + 1': one has 1 value"),
+        ("widths + 1", "'widths + 1': [8, 16, 32] is no whole number"),
+        ("pairs.0 + 1", "'pairs.0 + 1': [1, 2] is no whole number"),
     ],
 )
 def test_refusals_in_a_scope(text: str, message: str) -> None:
-    scope = {**SCOPE, "word": "same", "half": 0.5, "flag": True, "nothing": None}
+    lists = {"widths": (8, 16, 32), "one": (4,), "pairs": ((1, 2),)}
+    scope = {**SCOPE, "word": "same", "half": 0.5, "flag": True, "nothing": None, **lists}
     with pytest.raises(ArchitectureError) as caught:
         parse_expression(text)(scope)
     assert caught.value.message == message
@@ -253,6 +263,15 @@ def test_refusals_in_a_scope(text: str, message: str) -> None:
 @pytest.mark.parametrize("stands_for", ["same", True, 0.5, None, (3, 5)])
 def test_a_bare_name_hands_on_what_it_stands_for(stands_for: object) -> None:
     assert parse_expression(" padding ")({"padding": stands_for}) is stands_for
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_an_item_of_a_list_is_pythons(index: int) -> None:
+    widths = (8, 16, "same", (3, 5))
+    assert parse_expression(f"widths.{index}")({"widths": widths}) is widths[index]
+    expression = parse_expression(f"2 * widths.{index % 2} // k")
+    assert expression.names == {"widths", "k"}
+    assert expression({"widths": widths, "k": 3}) == 2 * (8, 16)[index % 2] // 3
 
 
 @pytest.mark.parametrize(

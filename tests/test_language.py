@@ -271,6 +271,26 @@ def test_parameters_by_expressions_over_earlier_ones() -> None:
     }
 
 
+def test_lists_give_their_values_by_index() -> None:
+    text = """
+        input: Nx4
+        parameters: {N: 2, widths: [8, 16], depths: [1, 2]}
+        blocks:
+          stage(width, depth):
+            - {Linear: width, times: depth}
+        layers:
+          - stage: {width: widths.0, depth: depths.0}
+          - stage: {width: 2*widths.1, depth: depths.1}
+          - Linear: widths.0 + 1
+    """
+    assert shapes(text) == ["2×8", "2×32", "2×32", "2×9"]
+    assert shapes(text, parameters={"widths": [3, 5], "depths": (0, 1)}) == ["2×10", "2×4"]
+    error = refusal(text, parameters={"widths": [3]})
+    assert str(error.place) == "<text>:9:20"
+    assert error.message == "stage: width: '2*widths.1': widths has 1 value"
+    assert error.hint == "the first is widths.0, the last widths.0"
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -111,9 +111,11 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
         return module, lambda *xs: module(*layer.feed(*xs))
     function: Any = reduce(getattr, layer.function.split("."), torch)
     if not drawn.layer_type.inputs_range[1]:
-        learned = torch.nn.Module()
-        learned.weight = function(torch.empty(arguments["shape"]))
-        return learned, lambda: learned.weight
+        module = torch.nn.Module()
+        dtype = arguments.get("dtype", "float32")
+        dtype = getattr(torch, dtype, dtype)
+        module.weight = function(torch.empty(arguments["shape"], dtype=dtype))
+        return module, lambda: module.weight
     run = lambda *xs: function(*layer.feed(*xs), **layer.keywords())  # noqa: E731
     return torch.nn.Identity(), (lambda *xs: reduce(run, xs)) if layer.folds else run
 

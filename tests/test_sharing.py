@@ -9,6 +9,7 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ShapecalcError, UsageError
+from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 
@@ -136,6 +137,20 @@ def test_a_learned_tensor() -> None:
     )
     assert [str(row.output) for row in analysis.rows] == ["3×4", "2×3×4", "5×7"]
     assert analysis.totals.params == 12 + 35
+    check(analysis)
+
+
+def test_a_stored_tensor_may_hold_indices() -> None:
+    """On a real device too, where memory that nothing was written to would be no row of a table."""
+    analysis = analyse(
+        "{input: 2x4, layers: [{buffer: {shape: [9], dtype: int64}}, "
+        "Embedding: {num_embeddings: 5, embedding_dim: 3}, add: [[], [buffer: [9, 1]]]]}"
+    )
+    assert [row.output for row in analysis.rows] == [
+        Tensor((9,), "int64"),
+        *(Tensor(shape) for shape in [(9, 3), (9, 1), (9, 3)]),
+    ]
+    assert (analysis.totals.params, analysis.totals.buffers) == (15, 18)
     check(analysis)
 
 

@@ -38,9 +38,12 @@ def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None
 def cases() -> Iterator[tuple[str, Mapping[str, inspect.Parameter]]]:
     for name in sorted(LAYERS):
         declared = signature(LAYERS[name])
-        if LAYERS[name].fields and declared and name != "parameter":  # whose shape is its tensor's in torch
+        if LAYERS[name].fields and declared and name not in OWNED:
             yield name, declared
 
+
+OWNED = ("parameter", "buffer")
+"""Their shape is that of the tensor that torch is given."""
 
 CASES = dict(cases())
 
@@ -68,6 +71,7 @@ OTHERWISE = {
     "concat": "it joins channels unless told otherwise",
     "dropout": "it is the identity, as in evaluation",
     "parameter": "its argument is a shape",
+    "buffer": "its argument is a shape",
 }
 """Functions that are not called as torch's are by default, and why."""
 

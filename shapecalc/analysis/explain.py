@@ -85,7 +85,8 @@ class Derivation(NamedTuple):
 
     def chain(self, notation: Notation) -> list[str]:
         """The names and what they are equal to, step by step; a step that changes nothing is left out."""
-        steps = [*self.names, *self.formula.chain(notation), text(self.result, notation)]
+        names = map(notation.symbol, self.names)
+        steps = [*names, *self.formula.chain(notation), text(self.result, notation)]
         return [step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
 
 

@@ -196,17 +196,20 @@ class Backward:
             account.release(storage)
         for storage in kernel.kept:
             account.release(run.storages[storage])
+        relaid = {values[w] for w in kernel.relaid}
         for value, storage in arriving:
-            self.arrive(value, storage, run.row)
+            self.arrive(value, self.anew(value, storage, run.row) if value in relaid else storage, run.row)
 
     def summed(self, value: int, storage: int, row: int) -> int:
         """A gradient in the size of its value."""
-        size = self.account.gradients[value]
-        if size == self.account.sizes[storage]:
-            return storage
-        smaller = self.account.held(size, row)
+        same = self.account.gradients[value] == self.account.sizes[storage]
+        return storage if same else self.anew(value, storage, row)
+
+    def anew(self, value: int, storage: int, row: int) -> int:
+        """The gradient of a value in a storage of its own size, in place of the one that it is made from."""
+        new = self.account.held(self.account.gradients[value], row)
         self.account.release(storage)
-        return smaller
+        return new
 
     def arrive(self, value: int, storage: int, row: int) -> None:
         known = self.gradients.get(value)

@@ -1,11 +1,11 @@
-"""Tensors that are learned and come from nowhere: class tokens, position embeddings."""
+"""Tensors that the network owns and that come from nowhere: class tokens, position embeddings, indices."""
 
 from __future__ import annotations
 
 from shapecalc.layers.base import Rearranging, Weight, Weights, example
-from shapecalc.layers.fields import Sizes
+from shapecalc.layers.fields import Choice, Sizes
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import BYTES, Tensor
 
 
 class parameter(Rearranging):
@@ -23,3 +23,24 @@ class parameter(Rearranging):
 
     def run(self, tape: Tape) -> tuple[Value, ...]:
         return (tape.parameter("weight", self.shape),)
+
+
+class buffer(Rearranging):
+    """A tensor that is stored with the weights and not learned: indices, masks; it takes no input.
+
+    Source: torch.nn.Buffer.
+    """
+
+    function = "nn.Buffer"
+    shape = Sizes()
+    dtype = Choice(*sorted(BYTES, key=lambda name: name != "float32"))
+    example = example(shape=(49, 49), dtype="int64")
+
+    def output(self) -> Tensor:
+        return Tensor(self.shape, self.dtype)
+
+    def weights(self) -> Weights:
+        return {"weight": Weight(self.shape, self.dtype, buffer=True)}
+
+    def run(self, tape: Tape) -> tuple[Value, ...]:
+        return (tape.buffer(self.output()),)

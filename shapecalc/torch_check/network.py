@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, reduce
+from itertools import chain
 from typing import Any
 
 import torch
@@ -117,8 +118,14 @@ def _learned(row: Row) -> Any:
     """A module that owns the row's weights, for a layer that is nothing but them."""
     module = torch.nn.Module()
     for name, weight in row.weights.items():
-        module.register_parameter(name, torch.nn.Parameter(torch.empty(weight.shape)))
+        make = torch.nn.Buffer if weight.buffer else torch.nn.Parameter
+        setattr(module, name, make(torch.empty(weight.shape, dtype=getattr(torch, weight.dtype))))
     return module
+
+
+def owned(module: Any) -> Any:
+    """The tensor of a module that owns one."""
+    return next(chain(module.parameters(), module.buffers()))
 
 
 def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
@@ -135,15 +142,10 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
 def _function(row: Row, module: Any) -> Callable[..., Any]:
     """torch's function of the row's type, with the layer's arguments."""
     if row.weights:
-        # In inference a parameter may be no module's output: hooks look for where its gradient goes.
-        return lambda: _as_output(next(module.parameters()))
+        return lambda: owned(module)
     function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
     call: Callable[..., Any] = partial(function, **row.layer.keywords())
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
-
-
-def _as_output(parameter: Any) -> Any:
-    return parameter if torch.is_grad_enabled() else parameter.detach()
 
 
 def sample(tensor: Tensor, device: Any, float32: str = "float32") -> Any:

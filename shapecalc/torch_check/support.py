@@ -67,6 +67,7 @@ def _positive(network: Network) -> Network:
     network = network.to_empty(device="cpu").double()
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if not tensor.is_floating_point():
+            tensor.zero_()
             continue
         last = name.rpartition(".")[2]
         with torch.no_grad():

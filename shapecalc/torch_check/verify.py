@@ -136,15 +136,18 @@ class _Findings:
             network(*self.samples("meta"), observe=self.observer(counter, reads_values=False))
 
     def run_on(self, network: Network, device: Any) -> None:
-        """A real forward pass; weights are what the memory holds, or 0 where a layer looks at values."""
+        """A real forward pass; weights are what the memory holds, but indices are 0.
+
+        So are all of them where a layer looks at values.
+        """
         counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
         matter = any(row.layer.reads_values for row in self.analysis.rows)
         counting = counter if matter else nullcontext()
         torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
         try:
             network.to_empty(device=device)
-            if matter:
-                for tensor in (*network.parameters(), *network.buffers()):
+            for tensor in (*network.parameters(), *network.buffers()):
+                if matter or not tensor.is_floating_point():
                     tensor.zero_()
             with without_compiler(), counting:
                 network(*self.samples(device), observe=self.observer(counter, reads_values=True))

@@ -158,8 +158,10 @@ COUNTERS: Mapping[str, Callable[[Analysis], Count]] = {
 
 
 def _prepared(analysis: Analysis, device: str) -> tuple[Model, dict[str, Any]]:
-    """The model on a device, its weights what the memory holds: no tool looks at them."""
+    """The model on a device, its weights what the memory holds: no tool looks at them, but indices are 0."""
     model = Model(analysis).to_empty(device=device)
+    for buffer in model.buffers():
+        buffer.zero_()
     return model, samples(analysis, device)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from shapecalc.results import Analysis, Edge
-from shapecalc.torch_check.network import build, sample
+from shapecalc.torch_check.network import build, owned, sample
 
 OPERATORS = {"add": operator.add, "mul": operator.mul}
 """Joins as people write them; calflops, DeepSpeed and ptflops see `torch.add(x, y)`, but not `x + y`."""
@@ -32,7 +32,7 @@ class Model(torch.nn.Module):
             if not row.layer.function:
                 self.add_module(str(number), module)
             elif row.weights:
-                self.register_parameter(f"learned{number}", next(module.parameters()))
+                setattr(self, f"learned{number}", owned(module))
         self.run = network.run
         self.eval()
 

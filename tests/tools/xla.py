@@ -98,6 +98,11 @@ def _linear(module: Any, x: Tensor) -> Any:
     return _matrices(prod(x.shape[:-1]) * module.out_features, module.in_features)
 
 
+def _matmul(_: Any, rows: Any, columns: Any) -> Any:
+    """Matrices by the last two axes, the others side by side."""
+    return _matrices(prod(rows.shape[:-1]) * columns.shape[-1], columns.shape[-2])
+
+
 def _recurrent(module: Any, x: Tensor, _: Any = None) -> Any:
     """A matrix product of the input and one of the state for each step, layer and direction."""
     weights = [weight for name, weight in module.named_parameters() if name.startswith("weight")]
@@ -135,6 +140,7 @@ def _transformer(module: Any, *inputs: Tensor) -> Any:
 PRODUCTS: Mapping[str, Callable[..., Any]] = {
     **{f"Conv{kind}{n}d": _convolution for kind in ("", "Transpose") for n in (1, 2, 3)},
     "Linear": _linear,
+    "matmul": _matmul,
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     "MultiheadAttention": _attention,
     **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _transformer_layer),
