@@ -61,10 +61,12 @@ def kept(owned: Iterable[Any]) -> Iterator[dict[int, int]]:
     """The storages that autograd keeps, with their bytes; those of `owned` tensors are left out."""
     known = {key(tensor) for tensor in owned}
     found: dict[int, int] = {}
+    held = []  # a storage that is let go of leaves its key to the next
 
     def pack(tensor: Any) -> Any:
         if key(tensor) not in known:
             found[key(tensor)] = tensor.untyped_storage().nbytes()
+            held.append(tensor.untyped_storage())
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
