@@ -104,16 +104,10 @@ class Kernel(NamedTuple):
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
-    passes: tuple[int, ...]
-    """The inputs whose gradient is that of the output, or a part or a view of it."""
+    passes: bool
+    """Whether the gradient of the output is, or is a part or a view of, that of each input."""
     weights: tuple[int, ...]
     """The weights among the values, or views of them: their gradients always need memory."""
-    whole: tuple[int, ...] = ()
-    """The inputs that the output repeats: their gradients are as large as its own before they are summed."""
-    relaid: tuple[int, ...] = ()
-    """The weights whose gradients are made in another order in memory, and then copied."""
-    spare: int = 0
-    """Tensors of the output's size that are there at once, before the other gradients are made."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -254,11 +248,8 @@ class Tape:
         keeps: Sequence[Value | Tensor] = (),
         keeps_output: bool = False,
         weights: Sequence[Value] = (),
-        passes: bool | Sequence[Value] = False,
+        passes: bool = False,
         strides: Strides | None = None,
-        whole: Sequence[Value] = (),
-        relaid: Sequence[Value] = (),
-        spare: int = 0,
     ) -> Value:
         """A call that makes a tensor.
 
@@ -268,18 +259,14 @@ class Tape:
             keeps: what autograd keeps: a value, or a tensor that the kernel makes besides.
             keeps_output: whether it keeps what is made, as that of an exponential.
             weights: the weights that it uses, whose gradients always need memory.
-            passes: whether the gradient needs no memory of its own, or that of which inputs does not.
+            passes: whether the gradient needs no memory of its own.
             strides: of what it makes, if its elements do not lie in a row.
-            whole: the inputs that it repeats, whose gradients are as large as its own before they are summed.
-            relaid: the weights whose gradients are made in another order in memory, and then copied.
-            spare: tensors of its size that are there at once before the other gradients are made.
         """
         tracked = self.grad and is_floating(made.dtype) and any(x.tracked for x in (*inputs, *weights))
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
-        kept = [*besides, *([y] if keeps_output else [])]
-        self.record((y,), inputs, kept, weights, passes, whole, relaid, spare)
+        self.record((y,), inputs, [*besides, *([y] if keeps_output else [])], weights, passes)
         return y
 
     def record(
@@ -288,24 +275,17 @@ class Tape:
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
         weights: Sequence[Value] = (),
-        passes: bool | Sequence[Value] = False,
-        whole: Sequence[Value] = (),
-        relaid: Sequence[Value] = (),
-        spare: int = 0,
+        passes: bool = False,
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
-            passing = inputs if passes is True else passes or ()
             self.events.append(
                 Kernel(
                     tuple([x.number for x in inputs if x.tracked]),
                     tuple([y.number for y in outputs]),
                     tuple([x.storage.number for x in kept]),
-                    tuple([x.number for x in passing if x.tracked]),
+                    passes,
                     tuple([w.number for w in weights]),
-                    tuple([x.number for x in whole]),
-                    tuple([w.number for w in relaid]),
-                    spare,
                 )
             )
 

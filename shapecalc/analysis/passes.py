@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
@@ -127,38 +126,21 @@ class Backward:
         found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
         if not found:
             return
-        arriving = list(self.made(kernel, run, found[0]))
+        arriving: list[tuple[int, int]] = []
+        for x in kernel.inputs:
+            if kernel.passes:
+                account.hold(found[0])
+                arriving.append((values[x], found[0]))
+            else:
+                arriving.append((values[x], account.held(account.gradients[values[x]], run.row)))
+        for w in kernel.weights:
+            arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
         for storage in found:
             account.release(storage)
         for storage in kernel.kept:
             account.release(run.storages[storage])
-        relaid = {values[w] for w in kernel.relaid}
         for value, storage in arriving:
-            self.arrive(value, self.anew(value, storage, run.row) if value in relaid else storage, run.row)
-
-    def made(self, kernel: Kernel, run: Run, found: int) -> Iterator[tuple[int, int]]:
-        """The values that a kernel's inputs and weights are, and the storages of their gradients."""
-        account, values = self.account, run.values
-        size = account.gradients[values[kernel.outputs[0]]]
-        if kernel.spare:
-            account.peak.meet(account.alive + kernel.spare * size, run.row)
-        storages: list[int] = []
-        for x in (*kernel.inputs, *kernel.weights):
-            if x in kernel.passes:
-                account.hold(found)
-                storages.append(found)
-            else:
-                own = account.gradients[values[x]]
-                storages.append(account.held(size if x in kernel.whole else own, run.row))
-        for x, storage in zip((*kernel.inputs, *kernel.weights), storages, strict=True):
-            value = values[x]
-            yield value, self.anew(value, storage, run.row) if x in kernel.whole else storage
-
-    def anew(self, value: int, storage: int, row: int) -> int:
-        """The gradient of a value in a storage of its own size, in place of the one that it is made from."""
-        new = self.account.held(self.account.gradients[value], row)
-        self.account.release(storage)
-        return new
+            self.arrive(value, storage, run.row)
 
     def arrive(self, value: int, storage: int, row: int) -> None:
         known = self.gradients.get(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.sight import Sights, repeated
@@ -30,7 +30,7 @@ class sub(Layer):
         return combine(x, other)
 
     def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (operation(tape, x, other, summands=(x,)),)
+        return (operation(tape, x, other, factors=False),)
 
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
@@ -67,16 +67,6 @@ class div(Layer):
     def keywords(self) -> dict[str, Any]:
         return {"rounding_mode": self.rounding_mode}
 
-    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        """The gradient of the divisor, made first, is −g ⋅ (x/d/d), each part of it a tensor."""
-        made = self.output(x.tensor, other.tensor)
-        y = tape.kernel(
-            made,
-            x,
-            other,
-            keeps=(x, other) if other.tracked else (other,),
-            whole=[factor for factor in (x, other) if factor.shape != made.shape],
-            spare=4 if other.tracked and not self.rounding_mode else 0,
-            strides=x.strides,
-        )
-        return (y,)
+    def saved(self, x: Value, other: Value) -> Saved:
+        """The divisor for the gradient of the dividend, and both for that of the divisor."""
+        return (x, other) if other.tracked else (other,)

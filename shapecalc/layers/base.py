@@ -269,21 +269,15 @@ class Layer:
         keeps = self.saved(*inputs)
         if keeps is None or others:
             raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
-        relaid = self.relaid(*inputs)
         y = tape.kernel(
             made,
             *inputs,
             keeps=[x for x in keeps if x is not OUTPUT],
             keeps_output=OUTPUT in keeps,
             weights=owned(tape, figures.weights),
-            relaid=owned(tape, figures.weights, *relaid) if relaid else (),
             strides=inputs[0].strides if self.aligned else None,
         )
         return (y,)
-
-    def relaid(self, *inputs: Any) -> Sequence[str]:
-        """The weights whose gradients are made in another order in memory than theirs, by name."""
-        return ()
 
     def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
         """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.layers.kernels import relaid_by
 from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
@@ -132,9 +130,6 @@ class Convolution(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
-
-    def relaid(self, x: Value) -> Sequence[str]:
-        return ("weight",) if relaid_by(x, self.weights(x.tensor)["weight"].shape) else ()
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import reduce
 from itertools import accumulate
 from typing import Any
 
@@ -35,40 +35,25 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
             raise ArchitectureError(message, hint=hint)
 
 
-def addition(tape: Tape, first: Value, second: Value) -> Value:
-    """A sum on the tape; the gradient of what is not repeated is that of the sum."""
-    return operation(tape, first, second, summands=(first, second))
+def fold(tape: Tape, xs: Sequence[Value], factors: bool) -> Value:
+    """Sums or products on the tape, each of the one before and the next; autograd keeps factors alone."""
+    result, *others = xs
+    for x in others:
+        result = operation(tape, result, x, factors=factors)
+    return result
 
 
-def product(tape: Tape, first: Value, second: Value) -> Value:
-    """A product on the tape; autograd keeps each factor for the gradient of the other."""
-    keeps = [other for x, other in ((first, second), (second, first)) if x.tracked]
-    return operation(tape, first, second, keeps=keeps)
-
-
-def operation(
-    tape: Tape,
-    first: Value,
-    second: Value,
-    *,
-    keeps: Sequence[Value] = (),
-    summands: Sequence[Value] = (),
-    spare: int = 0,
-) -> Value:
-    """An elementwise operation on the tape; gradients of `summands` are the result's, or sums of it."""
+def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
+    """An elementwise operation on the tape; the gradient of each of two factors is made of the other."""
     made = combine(first.tensor, second.tensor)
+    keeps: list[Value] = []
+    if factors:
+        keeps += [second] if first.tracked else []
+        keeps += [first] if second.tracked else []
     like = first if first.shape == made.shape else second
     strides = like.strides if like.shape == made.shape else None
-    return tape.kernel(
-        made,
-        first,
-        second,
-        keeps=keeps,
-        passes=[x for x in summands if x.shape == made.shape],
-        whole=[x for x in (first, second) if x not in summands and x.shape != made.shape],
-        spare=spare,
-        strides=strides,
-    )
+    alike = first.shape == second.shape
+    return tape.kernel(made, first, second, keeps=keeps, passes=alike and not factors, strides=strides)
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
@@ -88,7 +73,7 @@ class add(Layer):
         return reduce(combine, xs)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (reduce(partial(addition, tape), xs),)
+        return (fold(tape, xs, factors=False),)
 
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
@@ -108,7 +93,7 @@ class mul(Layer):
         return reduce(combine, xs)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (reduce(partial(product, tape), xs),)
+        return (fold(tape, xs, factors=True),)
 
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)

@@ -7,25 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.tape import STATISTIC, Tape, Value, is_in_a_row
+from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, product
-
-
-def lies_channels_last(x: Value) -> bool:
-    """Whether the elements of an image lie position by position, with all channels of each in a row."""
-    if x.strides is None or x.rank not in (4, 5):
-        return False
-    order = (0, *range(2, x.rank), 1)
-    return is_in_a_row(tuple([x.shape[i] for i in order]), tuple([x.strides[i] for i in order]))
-
-
-def relaid_by(x: Value, weight: Shape) -> bool:
-    """Whether the gradient of a convolution's weight comes channels last, as the image does, and is copied.
-
-    Of one channel, or of kernels of one element, that is the same order. Source: at::convolution_backward,
-    torch::autograd::AccumulateGrad.
-    """
-    return lies_channels_last(x) and weight[1] != 1 and product(weight[2:]) != 1
 
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
