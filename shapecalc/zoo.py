@@ -54,7 +54,8 @@ def matching(patterns: Sequence[str]) -> dict[str, Entry]:
         matched = [name for name in every if any(fnmatchcase(form, pattern) for form in _forms(name))]
         if not matched:
             asked = re.sub(r"[][*?!]", "", pattern)
-            hint = _nearest(asked) or "`shapecalc list` shows the architectures that there are"
+            hint = _nearest(asked, [form for name in every for form in _forms(name)])
+            hint = hint or "`shapecalc list` shows the architectures that there are"
             raise UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
         found.update(matched)
     return {name: entry for name, entry in every.items() if name in found or not patterns}
@@ -65,9 +66,8 @@ def _forms(name: str) -> tuple[str, ...]:
     return (name, own, folder) if folder else (name,)
 
 
-def _nearest(asked: str) -> str | None:
-    every = [form for name in known() for form in _forms(name)]
-    return nearest(asked, every) or nearest(asked.rpartition("/")[2], every)
+def _nearest(asked: str, forms: Sequence[str]) -> str | None:
+    return nearest(asked, forms) or nearest(asked.rpartition("/")[2], forms)
 
 
 def find(name: str) -> Entry:
@@ -105,7 +105,8 @@ def _no_such(name: str) -> UsageError:
     if name and exists(Path(name)):
         return UsageError(f"{name} is a folder; an architecture is a file")
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
-    hint = _nearest(asked.as_posix()) or "`shapecalc list` shows the architectures that there are"
+    forms = [form for name in known() for form in _forms(name)[:2]]  # a folder is no architecture
+    hint = _nearest(asked.as_posix(), forms) or "`shapecalc list` shows the architectures that there are"
     looked = ""
     if not _is_path(name):
         own = ", ".join(str(folder) for folder in folders()[:-1])

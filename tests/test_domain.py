@@ -637,7 +637,7 @@ def test_odd_outputs(output: str, run: Command) -> None:
     for place in PLACES:
         done = run("solve", "resnet18", f"--output={output}", "--at", place, "--format", "json")
         assert done.code in (0, 2)
-        assert bool(done.out) == (done.code == 0) == (not done.err)
+        assert bool(done.out) == (done.code == 0) == (not done.errors)
 
 
 SYMBOLIC = [
