@@ -28,7 +28,7 @@ def test_json(run: Command) -> None:
         "torch": 10_648_412_160,
         "calflops": 3 * 3_636_250_112,
     }
-    assert (printed["name"], done.code) == ("ResNet-18 (ImageNet)", 0)
+    assert (printed["name"], done.code) == ("ResNet-18", 0)
     for figure in ("macs", "taps"):
         assert sum(layer[figure] for layer in printed["layers"]) == printed["totals"][figure]
     for kind, total in printed["totals"]["operations"].items():
