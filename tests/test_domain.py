@@ -86,8 +86,11 @@ so 15; 15 windows of 11 with stride 4 span 4·14 + 11 = 67."""
 
 
 def test_every_convolutional_network_is_here() -> None:
-    rows = {name: shapecalc.analyse(shapecalc.load(name)).rows for name in zoo.names()}
-    assert {name for name in rows if any("Conv" in row.type for row in rows[name])} == SMALLEST.keys()
+    """But for the published ones, whose smallest inputs are published too."""
+    own = [name for name in zoo.names() if not name.startswith("imagenet/")]
+    rows = {name: shapecalc.analyse(shapecalc.load(name)).rows for name in own}
+    found = {name for name in rows if any("Conv" in row.type for row in rows[name])}
+    assert found == SMALLEST.keys() - {"imagenet/resnet18"}
 
 
 def smaller(sizes: Sizes) -> list[Sizes]:
@@ -457,12 +460,14 @@ def told(run: Command, *words: str) -> list[Any]:
     return layers
 
 
+ORDINALS = ["n₀", "n₁", "n₂", "n₃", "n₄", "n₅"]
 LETTERS = {1: "F", 2: "NF", 3: "NLF", 4: "NCHW", 5: "NCDHW"}
 
 
 def derived(layer: Any) -> dict[int, int]:
     """Axis of the output → the size that is derived for it."""
-    letters = "NCL" if layer["type"].endswith("1d") else LETTERS[len(layer["output"])]
+    rank = len(layer["output"])
+    letters: Sequence[str] = "NCL" if layer["type"].endswith("1d") else LETTERS.get(rank, ORDINALS[:rank])
     names = [(name, size["result"]) for size in layer["sizes"] for name in size["of"].split(", ")]
     return {letters.index(name.removesuffix("'")): result for name, result in names}
 

@@ -92,9 +92,16 @@ OWN = {"bert-base": {"N": "N", "L": "L"}}
 LARGEST = {"N": 4, "D": 20, "L": 1200, "L_target": 50}
 """The largest size drawn for a symbol; 300 for height and width."""
 
+PATCHES_OF_16 = [(16 * i + j, 3136 // i + j) for i in (1, 2, 4, 7, 14) for j in (0, 15)] + [(224, 223)]
+PATCHES_OF_32 = [(32 * i + j, 1568 // i + j) for i in (1, 7) for j in (0, 31)] + [(224, 223)]
+
+WINDOWS = [(224, 224), (227, 225), (228, 224)]
+
 IMAGES = {
+    **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
+    **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
+    **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
     "lenet": [(28, 28), (28, 56), (56, 28), (84, 56), (1, 784), (49, 16), (14, 56), (28, 27)],
-    "vit-b-16": [(16 * i + j, 3136 // i + j) for i in (1, 2, 4, 7, 14) for j in (0, 15)] + [(224, 223)],
     "unet": [(16 * i, 16 * j) for i in range(1, 9) for j in range(1, 9)] + [(16, 24), (31, 32)],
 }
 """Heights and widths for networks that take few of them, and some that they refuse."""
