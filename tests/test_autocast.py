@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 
 import shapecalc
-from shapecalc import ArchitectureError, autocast, recipe, tape, zoo
+from shapecalc import ArchitectureError, autocast, recipe, tape
 from shapecalc.analysis.batch import with_batch
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import UnknownError
@@ -29,6 +29,7 @@ from shapecalc.torch_check.network import Network, build, tie
 from tests.autocast import casting, pretended, put
 from tests.command import Command
 from tests.families.base import Drawn
+from tests.networks import OWN
 from tests.strategies import draws
 from tests.test_layers import NAMES, call
 from tests.test_saved import computed
@@ -189,13 +190,13 @@ def followed(analysis: Analysis, mode: Mode, back: bool = False) -> tuple[int, i
     return saved, peak, number(forward.account.peak.size()) if back else 0
 
 
-@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN))
+@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN))
 def test_a_network_predicts_under_autocast(name: str) -> None:
     analysis = taught(name)
     assert followed(analysis, PREDICTION)[1] == run_in_torch(analysis, PREDICTION, "cuda")[1]
 
 
-@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN - FUSED_DROPOUT))
+@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN - FUSED_DROPOUT))
 def test_a_network_is_trained_under_autocast(name: str) -> None:
     analysis = taught(name)
     assert followed(analysis, TRAINING) == run_in_torch(analysis, TRAINING, "cuda")
@@ -211,7 +212,7 @@ def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_lists_of_the_cpu")
-@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN))
+@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN))
 def test_the_way_back_through_casts(name: str) -> None:
     """torch goes back on no GPU that is not there: the lists of the CPU take the place of those of CUDA."""
     analysis = taught(name)

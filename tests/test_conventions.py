@@ -14,7 +14,6 @@ from importlib.util import find_spec
 import pytest
 
 import shapecalc
-from shapecalc import zoo
 from shapecalc.analysis.conventions import CONVENTIONS
 from shapecalc.analysis.counts import count, count_rows, seen, training
 from shapecalc.analysis.general import in_general, sizes_of
@@ -23,6 +22,7 @@ from shapecalc.layers.base import example
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
+from tests.networks import ONE_OF_EACH
 from tests.tools.counters import COUNTERS
 from tests.tools.xla import xla
 
@@ -77,13 +77,13 @@ def agree(tool: str, analysis: Analysis) -> None:
         assert {number: of_row(tool, analysis, number) for number in found.layers} == found.layers
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_zoo(tool: str, name: str) -> None:
     agree(tool, analysed(name))
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_zoo_in_xla(name: str) -> None:
     pytest.importorskip("jax")
     analysis = analysed(name)
@@ -243,7 +243,7 @@ def test_resnet18_of_imagenet() -> None:
     assert training(CONVENTIONS["torch"], analysis) == 10_648_412_160
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_formulas_are_the_numbers(name: str) -> None:
     analysis = analysed(name)
     general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)

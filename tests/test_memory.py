@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import shapecalc
-from shapecalc import Analysis, ArchitectureError, UsageError, zoo
+from shapecalc import Analysis, ArchitectureError, UsageError
 from shapecalc.analysis.batch import budget_of, fitting, with_batch
 from shapecalc.analysis.general import generalised
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
@@ -19,6 +19,7 @@ from shapecalc.symbolic import Dim, at, number, symbol
 from shapecalc.torch_check.memory import Alive, compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
+from tests.networks import ONE_OF_EACH
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
 """Followed step by step: their lengths are numbers."""
@@ -48,7 +49,7 @@ def figures(found: Memory) -> dict[str, Dim]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", zoo.known())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_torch_agrees(name: str, dtype: str) -> None:
     found = list(compare(of_two(name), dtype))
     assert len(found) == 5
@@ -71,7 +72,7 @@ def test_figures_from_outside() -> None:
     assert number(resnet.saved) == 709_793_280
 
 
-@pytest.mark.parametrize("name", zoo.known())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_batch_as_a_formula(name: str) -> None:
     """One formula for all batches has the figures of each."""
     analysis = shapecalc.analyse(shapecalc.load(name))

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import ArchitectureError, zoo
+from shapecalc import ArchitectureError
 from shapecalc.analysis.general import in_general, sizes_of
 from shapecalc.analysis.work import Work
 from shapecalc.layers import LAYERS
@@ -41,6 +41,7 @@ from tests.counting import (
     total,
 )
 from tests.families.base import Drawn
+from tests.networks import ONE_OF_EACH
 
 SHAPES = {"BatchNorm1d": (2, 8, 6), "InstanceNorm1d": (2, 8, 6)}
 CONVOLUTIONS = [f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)]
@@ -427,7 +428,7 @@ def test_which_types_declare_operations() -> None:
             assert ops.reason == f"no count of the operations of {name} is declared"
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_zoo_as_formulas(name: str) -> None:
     """Operations and taps of every row, with symbols, are those of numbers."""
     analysis = shapecalc.analyse(shapecalc.load(name))

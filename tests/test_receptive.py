@@ -23,6 +23,7 @@ from shapecalc.results import Analysis
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.support import prove, run, support
+from tests.networks import ONE_OF_EACH
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network
 # allows, and it has few channels where the file has a parameter for that: this takes less time.
@@ -154,7 +155,7 @@ def test_resnet18_is_what_papers_say() -> None:
 RESHAPED = ("lenet", "lenet-batchnorm", "lenet-maxpool")  # to 28×28, which of a formula is no axis of its own
 RESIZED = ("imagenet/alexnet", "imagenet/vgg", "imagenet/fcn", "imagenet/deeplab")
 """By a ratio that is whole for the own input, and of a formula is not known to be: what they resize."""
-ANY_SIZE = [name for name in zoo.names() if name not in RESHAPED and not name.startswith(RESIZED)]
+ANY_SIZE = [name for name in ONE_OF_EACH if name not in RESHAPED and not name.startswith(RESIZED)]
 
 
 @pytest.mark.parametrize("name", ANY_SIZE)
