@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapecalc import document, nodes
 from shapecalc.blocks import block_names, read_blocks
@@ -24,8 +24,7 @@ from shapecalc.variants import Variant, read_variants
 KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "blocks", "layers")
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """What a file has for all of its variants, and the variants."""
 
     inputs: Inputs

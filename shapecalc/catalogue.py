@@ -16,8 +16,9 @@ from shapecalc.nodes import Source
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
 
-_KEY = re.compile(r"^variants[ \t]*:", re.MULTILINE)
-_NEXT_KEY = re.compile(r"^[^\s#]", re.MULTILINE)
+SUFFIX = ".yaml"
+_KEY = r"(?m)^variants[ \t]*:"
+_NEXT_KEY = r"(?m)^[^\s#]"
 
 
 class Entry(NamedTuple):
@@ -39,7 +40,7 @@ class Entry(NamedTuple):
             return
         path, other = (self.path, self.rival) if self.variant else (self.rival, self.path)
         own = self.variant or Path(self.name).name
-        source = Source(str(path), read(path))
+        source = Source(str(path), _text(_content(str(path))))
         message = f"{quoted(own)} is also claimed by {other}"
         error = ArchitectureError(message, hint="give one of the two another name")
         key = _keys(source).get(own)
@@ -66,9 +67,10 @@ def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
     `imagenet/resnet18`.
     """
     yield from claims(folder, name)
-    for within in sorted(path for path in _listing(folder) if path.is_dir() and not _hidden(path.name)):
-        for entry in claims(within, name):
-            yield entry._replace(name=f"{within.name}/{entry.name}")
+    for within in _listed(folder):
+        if within.is_dir():
+            own = claims(folder / within.name, name)
+            yield from (entry._replace(name=f"{within.name}/{entry.name}") for entry in own)
 
 
 def claims(folder: Path, name: str | None = None) -> list[Entry]:
@@ -77,27 +79,25 @@ def claims(folder: Path, name: str | None = None) -> list[Entry]:
     A file claims its own name, or those of its variants; asked for by its name, it has that one too.
     """
     found: dict[str, Entry] = {}
-    for path in sorted(path for path in _listing(folder) if path.suffix == ".yaml"):
-        if _hidden(path.name) or not is_readable(path):
+    for file in _listed(folder):
+        if not file.name.endswith(SUFFIX) or file.is_dir() or not _exists(file):
             continue
-        for claimed, variant in _claimed_by(path, name):
-            first = found.setdefault(claimed, Entry(claimed, path, variant))
-            if first.path != path and first.rival is None:
-                found[claimed] = first._replace(rival=path)
+        for claimed, variant in _claimed_by(file, name):
+            first = found.setdefault(claimed, Entry(claimed, folder / file.name, variant))
+            if first.path.name != file.name and first.rival is None:
+                found[claimed] = first._replace(rival=folder / file.name)
     return list(found.values())
 
 
-def _claimed_by(path: Path, name: str | None) -> list[tuple[str, str | None]]:
+def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str | None]]:
     """The names that a file claims, each with the variant that it is."""
-    text = read(path) if path.is_file() else ""  # a pipe can be read once, and not here
-    if name is not None and name not in text:
-        return [(name, None)] if name == path.stem else []
-    variants = variants_in(text)
+    own = file.name.removesuffix(SUFFIX)
+    content = _content(file.path) if file.is_file() else b""  # a pipe can be read once, and not here
     if name is None:
-        return [(variant, variant) for variant in variants] or [(path.stem, None)]
-    if name in variants:
+        return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]
+    if name.encode(errors="replace") in content and name in variants_in(_text(content)):
         return [(name, name)]
-    return [(name, None)] if name == path.stem else []
+    return [(name, None)] if name == own else []
 
 
 def variants_in(text: str) -> list[str]:
@@ -107,11 +107,11 @@ def variants_in(text: str) -> list[str]:
     """
     if "variants" not in text:
         return []
-    found = _KEY.search(text)
+    found = re.search(_KEY, text)
     if found:
-        end = _NEXT_KEY.search(text, found.end())
-        part = text[found.start() : end.start() if end else len(text)]
-        names = _keys(Source("", part))
+        after = text[found.end() :]
+        end = re.search(_NEXT_KEY, after)
+        names = _keys(Source("", found[0] + after[: end.start() if end else None]))
         if names:
             return list(names)
     return list(_keys(Source("", text)))  # in braces, or with anchors from elsewhere
@@ -130,25 +130,30 @@ def _keys(source: Source) -> dict[str, nodes.Scalar]:
     return {name: key for name, (key, _) in variants.entries.items()}
 
 
-def read(path: Path) -> str:
-    """The text of a file, as far as it is one: what is wrong with it is found where it is loaded."""
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name, but for what a command would not take for a name."""
     try:
-        with path.open("rb") as file:
-            return file.read(LARGEST_FILE + 1).decode("utf-8-sig", errors="replace")
-    except OSError:
-        return ""
-
-
-def _listing(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
+        with os.scandir(folder) as found:
+            return sorted((f for f in found if not f.name.startswith((".", "~"))), key=lambda f: f.name)
     except (OSError, ValueError):  # no folder, or not for us
         return []
 
 
-def _hidden(name: str) -> bool:
-    """Whether a command would not take the name for one."""
-    return name.startswith((".", "~"))
+def _exists(file: os.DirEntry[str]) -> bool:
+    return not file.is_symlink() or exists(Path(file.path))
+
+
+def _content(path: str) -> bytes:
+    """The bytes of a file that can be read: what is wrong with it is found where it is loaded."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(min(os.fstat(file.fileno()).st_size, LARGEST_FILE))
+    except OSError:
+        return b""
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def exists(path: Path) -> bool:

@@ -14,8 +14,8 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, quoted
-from shapecalc.parameters import given_value
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, listed
+from shapecalc.options import given_input, given_values, side_of
 from shapecalc.render import streams
 from shapecalc.results import Analysis
 
@@ -60,6 +60,12 @@ class ReportFormat(StrEnum):
     json = "json"
 
 
+class Order(StrEnum):
+    name = "name"
+    params = "params"
+    macs = "macs"
+
+
 class Layout(StrEnum):
     NCHW = "NCHW"
     NHWC = "NHWC"
@@ -76,6 +82,7 @@ class MemoryDtype(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
+    amp = "amp"
 
 
 class OptimizerName(StrEnum):
@@ -288,7 +295,9 @@ def memory(
     input: Input = None,
     set: Set = None,
     batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
-    dtype: Annotated[MemoryDtype, typer.Option(help="What the network's float32 is.")] = MemoryDtype.float32,
+    dtype: Annotated[
+        MemoryDtype, typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16.")
+    ] = MemoryDtype.float32,
     train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
     optimizer: Annotated[
         OptimizerName, typer.Option(help="What updates the parameters.")
@@ -315,18 +324,26 @@ def memory(
 
 
 @app.command("list")
-def list_(format: Form = Format.table) -> None:
+def list_(
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATTERN]...", help="Names, as in 'resnet*', or a folder; all unless given."),
+    ] = None,
+    sort: Annotated[Order, typer.Option(help="By name within each folder, or all by a figure.")] = Order.name,
+    format: Form = Format.table,
+) -> None:
     """The architectures that there are, with their inputs and totals."""
     from shapecalc.render.listing import print_list
 
-    found, code = [], 0
-    for name, entry in zoo.known().items():
+    found, errors = [], {}
+    for name, entry in zoo.matching(patterns or []).items():
         try:
             found.append((name, shapecalc.analyse(zoo.load(entry))))
         except ShapecalcError as error:
-            code = max(code, _report(error))
-    print_list(found, format)
-    raise typer.Exit(code)
+            errors[str(error)] = error  # once, if all variants of a file have it
+    codes = [_report(error) for error in errors.values()]
+    print_list(found, format, sort)
+    raise typer.Exit(max(codes, default=0))
 
 
 @app.command()
@@ -390,6 +407,52 @@ def verify(
     raise typer.Exit(report.exit_code)
 
 
+@app.command()
+def check(
+    archs: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARCH]...", help="All that verify would take unless given.")
+    ] = None,
+    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")] = (
+        ReportFormat.table
+    ),
+) -> None:
+    """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
+    from shapecalc.analysis.budget import Check, check
+    from shapecalc.render.checks import print_checks
+
+    found = []
+    for name, entry in (dict.fromkeys(archs) if archs else zoo.known()).items():
+        try:
+            found.append(check(_analyse(entry or name, None, None), name))
+        except ShapecalcError as error:
+            found.append(Check(name, error=str(error), error_code=error.exit_code))
+    print_checks(found, format)
+    codes = {checked.exit_code for checked in found}
+    raise typer.Exit(next((code for code in (1, 2, 3) if code in codes), 0))
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="As in nin, or in quotes 'nin --set classes=10'.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    all: Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")] = False,
+    format: DomainForm = DomainFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""
+    from shapecalc.analysis.difference import compare
+    from shapecalc.render.diff import print_diff
+
+    first, second = (_analyse(*side_of(text, input, set)) for text in (a, b))
+    found = compare(first, second)
+    shown = compare(first, second, depth) if depth is not None else found
+    print_diff(found, shown, (a, b), format, all)
+    raise typer.Exit(int(not found.equal))
+
+
 def _judge(device: str) -> Any:
     try:
         from shapecalc.torch_check.judge import Judge
@@ -406,8 +469,23 @@ def _read(
     arch: str | Entry, input: list[str] | None, set: list[str] | None
 ) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
     """What `analyse` takes, of a command's argument and options."""
-    values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
-    return shapecalc.load(arch), _input(input or []), values
+    found = _found(arch) if isinstance(arch, str) else arch
+    return shapecalc.load(found), given_input(input or []), given_values(set or [])
+
+
+def _found(name: str) -> str | Entry:
+    """What `load` takes for a name; one line on standard error says if several networks bear it."""
+    if name == "-":
+        return name
+    entry, others = zoo.look_up(name)
+    if others:
+        which = "the other is" if len(others) == 1 else "the others are"
+        line = (
+            f"note: {len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"
+        )
+        with suppress(OSError):
+            print(line, file=sys.stderr)
+    return entry
 
 
 def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:
@@ -419,25 +497,6 @@ def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[
     inputs = inputs_of(architecture, given, values)
     found = domain(in_general(architecture, inputs, values))
     return found, sizes_of(inputs, found.analysis.inputs)
-
-
-def _input(texts: list[str]) -> str | dict[str, str] | None:
-    """What `--input` gave: one shape, or shapes by name."""
-    if len(texts) == 1 and "=" not in texts[0]:
-        return texts[0]
-    return _assignments(texts, "--input") or None
-
-
-def _assignments(texts: list[str], option: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name or not value:
-            raise UsageError(f"{option} {quoted(text)} must be of the form NAME=VALUE")
-        if name in found:
-            raise UsageError(f"{option}: {quoted(name)} is given twice")
-        found[name] = value
-    return found
 
 
 def main() -> None:

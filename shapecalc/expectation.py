@@ -1,31 +1,53 @@
-"""The key `expect`: published figures of a network."""
+"""The key `expect`: published figures of a network, and bounds that it has to keep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.inputs import InputSpec
 from shapecalc.keys import read_input, read_text
-from shapecalc.nodes import Node, Scalar, Source, kind
+from shapecalc.nodes import Mapping, Node, Scalar, Source, kind
 from shapecalc.values import require_mapping
 
 FIGURES = ("params", "macs", "output", "source")
+COUNTS = ("params", "macs")
+BOUNDS = ("min", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """Published figures of the network at its own input and parameters; None where none is given."""
+class Bounds:
+    """The least and the most that a count may be; None where there is no such bound."""
 
-    params: int | None = None
-    macs: int | None = None
+    min: int | None = None
+    max: int | None = None
+
+    def __contains__(self, figure: int) -> bool:
+        return (self.min is None or self.min <= figure) and (self.max is None or figure <= self.max)
+
+    def __str__(self) -> str:
+        low, high = self.min, self.max
+        return " and ".join(
+            ([f"at least {low}"] if low is not None else [])
+            + ([f"at most {high}"] if high is not None else [])
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        both = {"min": self.min, "max": self.max}
+        return {name: bound for name, bound in both.items() if bound is not None}
+
+
+class Expectation(NamedTuple):
+    """Figures of the network at its own input and parameters; None where none is given."""
+
+    params: int | Bounds | None = None
+    macs: int | Bounds | None = None
     output: InputSpec | None = None
     source: str | None = None
 
 
-def read_expectation(node: Node, source: Source) -> Mapping[str, Any]:
+def read_expectation(node: Node, source: Source) -> dict[str, Any]:
     """The figures by their names, as `Expectation` takes them."""
     figures: dict[str, Any] = {}
     for name, (key, value) in require_mapping(node, source, "expect").entries.items():
@@ -44,6 +66,26 @@ def _figure(name: str, node: Node, source: Source) -> object:
         return spec
     if name == "source":
         return read_text(node, source)
+    return _bounds(name, node, source) if isinstance(node, Mapping) else _count(name, node, source)
+
+
+def _bounds(name: str, node: Mapping, source: Source) -> Bounds:
+    found: dict[str, int] = {}
+    for bound, (key, value) in node.entries.items():
+        if bound not in BOUNDS:
+            hint = nearest(bound, BOUNDS) or f"bounds: {', '.join(BOUNDS)}"
+            raise source.error(f"expect: {name}: the bound {quoted(bound)} is unknown", key, hint)
+        found[bound] = _count(f"{name}: {bound}", value, source)
+    if not found:
+        raise source.error(f"expect: {name} has no bound", node, f"{name}: {{max: 5000000}}")
+    bounds = Bounds(**found)
+    if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+        hint = "the least of a figure is min, the most max"
+        raise source.error(f"expect: {name}: nothing is {bounds}", node, hint)
+    return bounds
+
+
+def _count(name: str, node: Node, source: Source) -> int:
     value = node.value() if isinstance(node, Scalar) else None
     if type(value) is not int or value < 0:
         raise source.error(f"expect: {name} must be a whole number, not {kind(node)}", node)

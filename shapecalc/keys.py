@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shapecalc import nodes
 from shapecalc.errors import ArchitectureError
@@ -12,8 +12,7 @@ from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.values import identifier
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The inputs by their names, and where each stands."""
 
     specs: Mapping[str, InputSpec]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-Figure: TypeAlias = "int | str | None | Sequence[int]"
-"""A count, a shape or a dtype; None where one side has nothing."""
+from shapecalc.expectation import Bounds
+
+Figure: TypeAlias = "int | str | None | Sequence[int] | Bounds"
+"""A count, bounds of one, a shape or a dtype; None where one side has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,17 @@ class Mismatch:
     what: str
     expected: Figure
     measured: Figure
+    heaviest: tuple[tuple[str, int], ...] = ()
+    """Of a count that is not as expected, the layers that weigh most."""
 
     def to_dict(self) -> dict[str, Any]:
+        expected = self.expected.to_dict() if isinstance(self.expected, Bounds) else self.expected
         return {
             "path": self.path,
             "what": self.what,
-            "expected": self.expected,
+            "expected": expected,
             "measured": self.measured,
+            **({"heaviest": dict(self.heaviest)} if self.heaviest else {}),
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -147,6 +147,20 @@ def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
     for node in nodes:
         yield node
         yield from _all_nodes(node.children)
+
+
+def leaves(nodes: Sequence[Node], depth: int | None) -> Iterator[Node]:
+    """The nodes that nothing is shown below, so that their totals add up to the network's.
+
+    A join whose branches are shown comes after them, as a node of its own last row alone.
+    """
+    for node in nodes:
+        if node.children and (depth is None or depth > 1):
+            yield from leaves(node.children, depth and depth - 1)
+            if node.children[-1].stop < node.stop:
+                yield Node(node.path, node.label, node.type, node.output, node.stop - 1, node.stop)
+        elif node.start < node.stop:
+            yield node
 
 
 @dataclass(frozen=True, slots=True)

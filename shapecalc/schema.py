@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.architecture import KEYS
-from shapecalc.expectation import FIGURES
+from shapecalc.expectation import BOUNDS, FIGURES
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
 from shapecalc.reader import BESIDE, GROUP
@@ -27,11 +27,24 @@ _SHAPE = {
     "description": "sizes joined by x: 1x3x224x224, Nx3xHxW, 1x128:int64",
 }
 _INPUT = {"anyOf": [_SHAPE, {"type": "object", "minProperties": 1, "additionalProperties": _SHAPE}]}
+_NATURAL = {"type": "integer", "minimum": 0}
+_COUNT: dict[str, Any] = {
+    "anyOf": [
+        _NATURAL,
+        {
+            "type": "object",
+            "properties": dict.fromkeys(BOUNDS, _NATURAL),
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ],
+    "description": "the figure itself, or bounds: {max: 5000000}",
+}
 _EXPECT: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "params": {"type": "integer"},
-        "macs": {"type": "integer"},
+        "params": _COUNT,
+        "macs": _COUNT,
         "output": _SHAPE,
         "source": _TEXT,
     },

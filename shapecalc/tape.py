@@ -11,17 +11,16 @@ that the libraries of a GPU have in their place, and without the workspace of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, at, difference, least, maximum
-from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product
-
-Strides: TypeAlias = tuple[Dim, ...]
+from shapecalc.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
+from shapecalc.errors import UnknownError
+from shapecalc.strides import Strides, dense, in_a_row, is_in_a_row, strides_as
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product, result_dtype
 
 STATISTIC = "float_statistic"
 """The dtype of means and deviations, which are float32 where what they are of is shorter."""
@@ -52,7 +51,7 @@ class Storage:
 class Value:
     """A tensor as a kernel sees it."""
 
-    __slots__ = ("dtype", "number", "shape", "storage", "strides", "tracked")
+    __slots__ = ("dtype", "number", "shape", "storage", "strides", "tracked", "viewed")
 
     def __init__(
         self, made: Tensor, storage: Storage, strides: Strides | None = None, tracked: bool = False
@@ -63,6 +62,8 @@ class Value:
         """Elements from one index of an axis to the next; None where all lie in a row, axis by axis."""
         self.tracked = tracked
         """Whether a gradient flows back to it."""
+        self.viewed = False
+        """Whether it is a look at another tensor."""
         tape = storage.tape
         self.number = len(tape.values)
         tape.values.append(size_of(made, tape.mode) if tracked else 0)
@@ -82,6 +83,22 @@ class Value:
     @property
     def all_strides(self) -> Strides:
         return in_a_row(self.shape) if self.strides is None else self.strides
+
+
+class Parameter(Value):
+    """A weight that is learned; of the first cast of it to a lower dtype a copy stays, for all later ones."""
+
+    __slots__ = ("lowered",)
+
+    def __init__(self, made: Tensor, storage: Storage, tracked: bool) -> None:
+        super().__init__(made, storage, None, tracked)
+        self.lowered: Value | None = None
+
+
+class Handed(Value):
+    """A weight that comes from another layer."""
+
+    __slots__ = ()
 
 
 class Made(NamedTuple):
@@ -104,63 +121,17 @@ class Kernel(NamedTuple):
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
-    passes: bool
-    """Whether the gradient of the output is, or is a part or a view of, that of each input."""
+    passing: tuple[bool, ...]
+    """For each input, whether its gradient is that of the output, or a part or a view of it."""
     weights: tuple[int, ...]
     """The weights among the values, or views of them: their gradients always need memory."""
+    broadcast: bool = False
+    """Whether gradients are first made as large as the output, and then summed to their inputs' sizes."""
+    relaid: tuple[int, ...] = ()
+    """The weights whose gradients are made in another order in memory, and then copied."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
-
-
-class Peak:
-    """The greatest of many sizes, and where it was met; of formulas those that may be the greatest."""
-
-    def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
-        """`assumed`: formulas for symbols that are known to be large, H + 66 for one of at least 67."""
-        self.number = 0
-        self.at = -1
-        self.assumed = assumed
-        self.formulas: list[tuple[Dim, Dim, int]] = []
-        """Each with its form under what is assumed, and where it was met."""
-
-    def meet(self, size: Dim, place: int) -> None:
-        if isinstance(size, int):
-            if size > self.number:
-                self.number, self.at = size, place
-            return
-        if any(size == known for known, _, _ in self.formulas):
-            return
-        form = at(size, self.assumed) if self.assumed else size
-        if not any(exceeds(other, form) for _, other, _ in self.formulas):
-            kept = [known for known in self.formulas if not exceeds(form, known[1])]
-            self.formulas = [*kept, (size, form, place)]
-
-    def met(self) -> list[tuple[Dim, int]]:
-        """The sizes that may be the greatest, and where they were met."""
-        found = [(size, place) for size, _, place in self.formulas]
-        covered = any(exceeds(form, self.number) for _, form, _ in self.formulas)
-        return [*found, *([] if covered or not self.number else [(self.number, self.at)])]
-
-    def size(self) -> Dim:
-        """The greatest, a maximum of formulas where sizes decide."""
-        return greatest_of([size for size, _ in self.met()])
-
-
-def greatest_of(sizes: Sequence[Dim]) -> Dim:
-    """The greatest of sizes, 0 of none."""
-    result, *others = sizes or [0]
-    for size in others:
-        result = maximum(result, size)
-    return result
-
-
-def exceeds(first: Dim, second: Dim) -> bool:
-    """Whether the first size is certainly at least as great as the second."""
-    if first == second:
-        return True
-    low = least(difference(first, second))
-    return low is not None and low >= 0
 
 
 class Mode(NamedTuple):
@@ -174,6 +145,9 @@ class Mode(NamedTuple):
     """What float32 is converted to, weights and all."""
     cuda: bool = False
     """As a GPU has it: memory in blocks, and dropout as one kernel whose mask is of bool."""
+
+    autocast: bool = False
+    """Whether it runs under torch.autocast of a GPU, which casts to float16 and float32 by operation."""
 
 
 BLOCK = 512
@@ -194,6 +168,7 @@ class Tape:
     def __init__(self, mode: Mode) -> None:
         self.grad = mode.grad
         self.training = mode.training
+        self.autocast = mode.autocast
         self.bytes = bytes_of(mode.dtype)
         self.fused_dropout = mode.cuda
         self.mode = mode
@@ -202,24 +177,26 @@ class Tape:
         """The bytes of each storage."""
         self.values: list[Dim] = []
         """The bytes of each value's gradient."""
-        self.parameters_by_name: dict[str, Value] = {}
+        self.parameters_by_name: dict[str, Parameter] = {}
         self.place = ""
+        self.retraced = True
+        """Whether all that the way back allocates is known."""
 
     # Values
 
     def storage(self, made: Tensor) -> Storage:
         return Storage(self, size_of(made, self.mode))
 
-    def parameter(self, name: str, shape: Shape) -> Value:
+    def parameter(self, name: str, shape: Shape) -> Parameter:
         """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
         name = self.place + name
         known = self.parameters_by_name.get(name)
         if known is None:
-            known = Value(Tensor(shape), Storage(self, 0), None, self.grad)
+            known = Parameter(Tensor(shape), Storage(self, 0), self.grad)
             self.parameters_by_name[name] = known
         return known
 
-    def parameters(self, shapes: Mapping[str, Shape]) -> list[Value]:
+    def parameters(self, shapes: Mapping[str, Shape]) -> list[Parameter]:
         return [self.parameter(name, shape) for name, shape in shapes.items()]
 
     def buffer(self, made: Tensor) -> Value:
@@ -248,7 +225,9 @@ class Tape:
         keeps: Sequence[Value | Tensor] = (),
         keeps_output: bool = False,
         weights: Sequence[Value] = (),
-        passes: bool = False,
+        passes: bool | Sequence[bool] = False,
+        broadcast: bool = False,
+        relaid: Sequence[Value] = (),
         strides: Strides | None = None,
     ) -> Value:
         """A call that makes a tensor.
@@ -259,14 +238,18 @@ class Tape:
             keeps: what autograd keeps: a value, or a tensor that the kernel makes besides.
             keeps_output: whether it keeps what is made, as that of an exponential.
             weights: the weights that it uses, whose gradients always need memory.
-            passes: whether the gradient needs no memory of its own.
-            strides: of what it makes, if its elements do not lie in a row.
+            passes: whether the gradients need no memory of their own, of all inputs or of each.
+            broadcast: whether gradients are made as large as the output, and summed if an input is smaller.
+            relaid: the weights whose gradients are made in another order in memory, and then copied.
+            strides: in whose order the elements of what it makes lie, if not in a row.
         """
+        strides = strides and dense(made.shape, strides)
         tracked = self.grad and is_floating(made.dtype) and any(x.tracked for x in (*inputs, *weights))
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
-        self.record((y,), inputs, [*besides, *([y] if keeps_output else [])], weights, passes)
+        kept = [*besides, *([y] if keeps_output else [])]
+        self.record((y,), inputs, kept, weights, passes, broadcast, relaid)
         return y
 
     def record(
@@ -275,22 +258,37 @@ class Tape:
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
         weights: Sequence[Value] = (),
-        passes: bool = False,
+        passes: bool | Sequence[bool] = False,
+        broadcast: bool = False,
+        relaid: Sequence[Value] = (),
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
-            self.events.append(
-                Kernel(
-                    tuple([x.number for x in inputs if x.tracked]),
-                    tuple([y.number for y in outputs]),
-                    tuple([x.storage.number for x in kept]),
-                    passes,
-                    tuple([w.number for w in weights]),
-                )
+            dtype = outputs[0].dtype
+            passing = [passes] * len(inputs) if isinstance(passes, bool) else passes
+            ways = list(zip(inputs, passing, strict=True))
+            self.check_gradients(dtype, [x for x, passed in ways if not passed], inputs)
+            kernel = Kernel(
+                inputs=tuple([x.number for x in inputs if x.tracked]),
+                outputs=tuple([y.number for y in outputs]),
+                kept=tuple([x.storage.number for x in kept]),
+                passing=tuple([passed and x.dtype == dtype for x, passed in ways if x.tracked]),
+                weights=tuple([w.number for w in weights]),
+                broadcast=broadcast,
+                relaid=tuple([w.number for w in relaid]),
             )
+            self.events.append(kernel)
+
+    def check_gradients(self, dtype: str, made: Sequence[Value], inputs: Sequence[Value]) -> None:
+        """Raises UnknownError where gradients are computed in a dtype, and then cast to that of an input."""
+        mixed = len({x.dtype for x in inputs if is_floating(x.dtype)}) > 1
+        if self.autocast and mixed and any(x.tracked and x.dtype != dtype for x in made):
+            raise UnknownError("the gradients of factors of two dtypes are not followed")
 
     def in_place(self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False) -> Value:
         """A call that writes over its input."""
+        if x.viewed and x.tracked:
+            self.retraced = False  # autograd goes back through the whole of what it is a view of
         y = Value(x.tensor, x.storage, x.strides, x.tracked)
         self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])])
         return y
@@ -304,13 +302,73 @@ class Tape:
     def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
         if strides is not None and is_in_a_row(shape, strides):
             strides = None
-        return Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
+        y = Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
+        y.viewed = True
+        return y
 
     def parts(self, x: Value, shapes: Sequence[Shape]) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size."""
         views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
         self.record(views, (x,))
         return views
+
+    # Casts, as torch's autocast makes them before an operation
+
+    def cast(self, operation: str, *values: Value) -> list[Value]:
+        """The arguments of an operation in the dtype of its list; the last one is cast first."""
+        if not self.autocast:
+            return list(values)
+        if operation in LOWERED:
+            dtype = LOWER
+        elif operation in RAISED:
+            dtype = "float32"
+        elif operation in WIDEST:
+            dtype = result_dtype(*[Tensor((), x.dtype) for x in values])
+        else:
+            return list(values)
+        return [self.in_dtype(x, dtype) for x in reversed(values)][::-1]
+
+    def in_dtype(self, x: Value, dtype: str) -> Value:
+        """A copy if it is of another one; float64 is left alone."""
+        if x.dtype in (dtype, "float64") or not is_floating(x.dtype):
+            return x
+        if isinstance(x, Handed):
+            raise UnknownError("how long the copy of a weight of another layer stays is not followed")
+        if not isinstance(x, Parameter):
+            return self.kernel(Tensor(x.shape, dtype), x, strides=x.strides)
+        if x.lowered is None:
+            x.lowered = self.kernel(Tensor(x.shape, dtype), weights=(x,))
+        return x.lowered
+
+    def copies(self, weights: Sequence[Value]) -> list[Value]:
+        """Those of an operation's weights that are casts, whose bytes count where autograd keeps them."""
+        return [w for w in weights if self.autocast and w.dtype == LOWER]
+
+    def made_by(self, operation: str, made: Tensor, *values: Value) -> Tensor:
+        """What an operation makes, in the dtype that follows from its arguments where these are cast."""
+        floats = [x.tensor for x in values if is_floating(x.dtype)]
+        if not self.autocast or not floats or not is_floating(made.dtype):
+            return made
+        dtype = result_dtype(*floats)
+        if operation in GIVING_FLOAT32 and dtype == LOWER:
+            dtype = "float32"
+        return Tensor(made.shape, dtype)
+
+    def declared(self, x: Value) -> Tensor:
+        """A tensor as the network declares it, whatever has been cast."""
+        return Tensor(x.shape, "float32") if self.autocast and x.dtype == LOWER else x.tensor
+
+    def refuse_autocast(self) -> None:
+        """Raises UnknownError under autocast, of a layer that a GPU's library runs in its own way."""
+        if self.autocast:
+            raise UnknownError("what it casts under autocast is for cuDNN to say: not known")
+
+    @contextmanager
+    def within_operation(self) -> Iterator[None]:
+        """Kernels of an operation whose arguments have been cast: nothing more is."""
+        autocast, self.autocast = self.autocast, False
+        yield
+        self.autocast = autocast
 
     # Functions of torch's that are a view or a copy, as the strides demand
 
@@ -323,12 +381,12 @@ class Tape:
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         """A view if there is one, else a copy."""
-        strides = strides_as(x, shape)
+        strides = strides_as(x.shape, x.all_strides, shape)
         return self.view(self.copy(x), shape) if strides is None else self.view(x, shape, strides)
 
     def seen_as(self, x: Value, shape: Shape) -> Value:
         """A view; where there is none torch refuses."""
-        return self.view(x, shape, strides_as(x, shape))
+        return self.view(x, shape, strides_as(x.shape, x.all_strides, shape))
 
     def expand(self, x: Value, shape: Shape) -> Value:
         """A view with axes of 1 repeated; the gradient is summed over these."""
@@ -351,132 +409,3 @@ def size_of(made: Tensor, mode: Mode) -> Dim:
     """The bytes that a tensor takes."""
     size = made.elements * bytes_of(mode.dtype)[made.dtype]
     return -(-size // BLOCK) * BLOCK if mode.cuda else size
-
-
-class Given(NamedTuple):
-    """An input of a layer: what it is, how it lies, and whether a gradient flows back to it."""
-
-    tensor: Tensor
-    strides: Strides | None = None
-    tracked: bool = False
-    same_as: int = -1
-    """The number of an earlier input that is the same value."""
-
-
-class Output(NamedTuple):
-    """An output of a layer, with its numbers in the recipe."""
-
-    tensor: Tensor
-    strides: Strides | None
-    tracked: bool
-    value: int
-    storage: int
-
-
-class Recipe(NamedTuple):
-    """What follows from what a tape has written down of one layer; the inputs have the first numbers."""
-
-    rises: tuple[Dim, ...]
-    """The most bytes alive at once beyond those before; of formulas those that may be the most."""
-    sizes: Mapping[int, Dim]
-    """The bytes of each storage that is there when the layer is done: of its outputs, and what is kept."""
-    kernels: tuple[Kernel, ...]
-    values: tuple[Dim, ...]
-    """The bytes of each value's gradient."""
-    parameters: Mapping[str, int]
-    """The values that are weights, by name."""
-    outputs: tuple[Output, ...]
-
-
-def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
-    """Run a layer on a tape of its own."""
-    tape = Tape(mode)
-    values = [Value(x.tensor, tape.storage(x.tensor), x.strides, x.tracked) for x in inputs]
-    values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
-    tape.events.clear()  # of an input that is the same as another, the storage is gone
-    outputs = run(tape, *values)
-    made = tuple([Output(y.tensor, y.strides, y.tracked, y.number, y.storage.number) for y in outputs])
-    kernels = tuple([event for event in tape.events if isinstance(event, Kernel)])
-    stays = {y.storage for y in made}.union(*[kernel.kept for kernel in kernels]) - set(range(len(inputs)))
-    return Recipe(
-        rises=_rises(tape, stays),
-        sizes={number: tape.sizes[number] for number in sorted(stays)},
-        kernels=kernels,
-        values=tuple(tape.values),
-        parameters={name: value.number for name, value in tape.parameters_by_name.items()},
-        outputs=made,
-    )
-
-
-def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
-    """The levels of a tape that none of the others is certain to exceed; what stays is not let go."""
-    peak = Peak()
-    alive: Dim = 0
-    for event in tape.events:
-        if isinstance(event, Made):
-            alive = alive + tape.sizes[event.storage]
-            peak.meet(alive, 0)
-        elif isinstance(event, Freed) and event.storage not in stays:
-            alive = alive - tape.sizes[event.storage]
-    return tuple([size for size, _ in peak.met()])
-
-
-def in_a_row(shape: Shape) -> Strides:
-    """The strides of a tensor whose elements lie in a row, axis by axis."""
-    strides: list[Dim] = []
-    step: Dim = 1
-    for size in reversed(shape):
-        strides.append(step)
-        step = step * size
-    return tuple(reversed(strides))
-
-
-def is_in_a_row(shape: Shape, strides: Strides) -> bool:
-    """Whether that is what the strides say; those of an axis of 1 say nothing."""
-    if 0 in shape:
-        return True
-    return all(size == 1 or a == b for size, a, b in zip(shape, strides, in_a_row(shape), strict=True))
-
-
-def strides_as(x: Value, shape: Shape) -> Strides | None:
-    """The strides that show the elements of `x` in another shape; None if only a copy does.
-
-    Source: at::detail::computeStride. Axes that lie in a row among themselves form a chunk; the new axes must
-    divide these.
-    """
-    if x.strides is None or 0 in x.shape:
-        return in_a_row(shape)
-    if not x.rank:
-        return (1,) * len(shape)
-    strides: list[Dim] = [1] * len(shape)
-    axis = len(shape) - 1
-    base: Dim = x.strides[-1]
-    chunk: Dim = 1
-    for i in reversed(range(x.rank)):
-        chunk = chunk * x.shape[i]
-        if i and (x.shape[i - 1] == 1 or x.strides[i - 1] == chunk * base):
-            continue
-        seen: Dim = 1
-        while axis >= 0 and (_less(seen, chunk) or shape[axis] == 1):
-            strides[axis] = seen * base
-            seen = seen * shape[axis]
-            axis -= 1
-        if seen != chunk:
-            return None
-        if i:
-            base, chunk = x.strides[i - 1], 1
-    return tuple(strides) if axis == -1 else None
-
-
-def _less(first: Dim, second: Dim) -> bool:
-    if isinstance(first, int) and isinstance(second, int):
-        return first < second
-    if first == second:
-        return False
-    if (low := least(second - first)) is not None and low > 0:
-        return True
-    if (low := least(first - second)) is not None and low >= 0:
-        return False
-    raise ArchitectureError(
-        f"whether this is a copy or a view depends on {first} and {second}", hint="give numbers"
-    )

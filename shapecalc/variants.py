@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from shapecalc import nodes
 from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
 from shapecalc.expectation import read_expectation
+from shapecalc.expressions import Scope
 from shapecalc.keys import Inputs, read_inputs, read_line
 from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.parameters import require_kind, values_of
@@ -24,10 +25,10 @@ OWN = ("name", "input", "expect")
 """The keys of a variant that are no parameters of the file."""
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _LONGEST_NAME = 100
+_MOST_VALUES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """What a variant has in place of what its file has."""
 
     name: str
@@ -35,7 +36,7 @@ class Variant:
     parameters: Mapping[str, Argument]
     title: str | None = None
     inputs: Inputs | None = None
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = MappingProxyType({})
     """Those of its `expect`."""
 
 
@@ -51,6 +52,9 @@ def read_variants(
     entries = require_mapping(node, source, "variants").entries
     if not entries:
         raise source.error("variants is empty", node)
+    if len(entries) * max(len(parameters), 1) > _MOST_VALUES:
+        count = f"{len(entries):,} variants of {len(parameters):,} parameters"
+        raise source.error(f"{count}: at most {_MOST_VALUES:,} values are read", node)
     reader = _Reader(source, parameters, inputs, words)
     return {key.text: reader.variant(key, value) for key, value in entries.values()}
 
@@ -88,29 +92,31 @@ class _Reader:
 
     def parameters(self, node: nodes.Mapping) -> dict[str, Argument]:
         """The variant's values; each may be an expression over the parameters before it."""
-        given: dict[str, Argument] = {}
-        for name, (key, value) in node.entries.items():
-            if name in OWN:
-                continue
-            if name not in self.file:
+        for name, (key, _) in node.entries.items():
+            if name not in self.file and name not in OWN:
                 hint = nearest(name, [*self.file, *OWN])
                 hint = hint or f"the file's parameters: {listed(self.file) or 'none'}"
                 raise self.source.error(f"the file has no parameter {quoted(name)}", key, hint)
-            before = list(self.file)[: list(self.file).index(name)]
-            given[name] = Argument(read_value(value, self.source, before, self.words), value)
-        self.require_kinds(given)
+        given: dict[str, Argument] = {}
+        scope: dict[str, Any] = {}  # of the parameters before
+        for name, default in self.file.items():
+            argument = default
+            if name in node.entries:
+                _, value = node.entries[name]
+                argument = given[name] = Argument(read_value(value, self.source, scope, self.words), value)
+            scope[name] = self.value(name, argument, scope)
         return given
 
-    def require_kinds(self, given: Mapping[str, Argument]) -> None:
-        scope: dict[str, Any] = {}
-        for name, argument in {**self.file, **given}.items():
-            try:
-                scope[name] = resolve(argument.value, scope)
-                require_kind(name, scope[name], self.defaults[name])
-            except UsageError as error:
-                raise self.source.error(error.message, argument.node) from None
-            except ShapecalcError as error:
-                raise error.at(self.source.place_of(argument.node)) from None
+    def value(self, name: str, argument: Argument, scope: Scope) -> Any:
+        """What a parameter is in the variant, which must be of the kind of its default."""
+        try:
+            value = resolve(argument.value, scope)
+            require_kind(name, value, self.defaults[name])
+        except UsageError as error:
+            raise self.source.error(error.message, argument.node) from None
+        except ShapecalcError as error:
+            raise error.at(self.source.place_of(argument.node)) from None
+        return value
 
     def inputs(self, node: Node) -> Inputs:
         """The inputs that the variant has in place of the file's, under the same names."""

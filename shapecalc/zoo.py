@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,24 +14,60 @@ from shapecalc.catalogue import SEARCH_PATH, Entry, claims, entries, exists, fol
 from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import UsageError, nearest, quoted
 
-__all__ = ["SEARCH_PATH", "find", "known", "load", "names", "others", "shipped"]
+__all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "names", "shipped"]
 
 _SUFFIXES = (".yaml", ".yml")
 _parsed = lru_cache(maxsize=4)(parse)  # the variants of one file are often wanted one after another
 
 
 def names(folder: Path | None = None) -> list[str]:
-    """The names of the architectures in a folder, by default of those shipped, sorted."""
-    return sorted({entry.name for entry in entries(folder or shipped())})
+    """The names of the architectures in a folder, by default of those shipped, in the order of `known`."""
+    return sorted({entry.name for entry in entries(folder or shipped())}, key=_place)
 
 
 def known() -> dict[str, Entry]:
-    """Every name in the folders of architectures, sorted, with what it stands for there."""
+    """Every name in the folders of architectures, with what it stands for there.
+
+    What is at the top of them comes before what is in folders within, `resnet18` before `resnet101`.
+    """
     found: dict[str, Entry] = {}
     for folder in folders():
         for entry in entries(folder):
             found.setdefault(entry.name, entry)
-    return dict(sorted(found.items()))
+    return {name: found[name] for name in sorted(found, key=_place)}
+
+
+def _place(name: str) -> tuple[str, list[str | int]]:
+    folder, _, own = name.rpartition("/")
+    return folder, [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", own)]
+
+
+def matching(patterns: Sequence[str]) -> dict[str, Entry]:
+    """Of what is `known`, what a pattern matches: by its name, with or without its folder's, or by that.
+
+    Raises:
+        UsageError: a pattern matches nothing.
+    """
+    every = known()
+    found: set[str] = set()
+    for pattern in patterns:
+        matched = [name for name in every if any(fnmatchcase(form, pattern) for form in _forms(name))]
+        if not matched:
+            asked = re.sub(r"[][*?!]", "", pattern)
+            hint = _nearest(asked, [form for name in every for form in _forms(name)])
+            hint = hint or "`shapecalc list` shows the architectures that there are"
+            raise UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
+        found.update(matched)
+    return {name: entry for name, entry in every.items() if name in found or not patterns}
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    folder, _, own = name.rpartition("/")
+    return (name, own, folder) if folder else (name,)
+
+
+def _nearest(asked: str, forms: Sequence[str]) -> str | None:
+    return nearest(asked, forms) or nearest(asked.rpartition("/")[2], forms)
 
 
 def find(name: str) -> Entry:
@@ -46,20 +84,29 @@ def find(name: str) -> Entry:
     return entry
 
 
-def others(name: str) -> list[str]:
-    """The names of architectures that a bare name could mean too, had it not another one before them."""
-    if _is_path(name) or "/" in name or name.endswith(_SUFFIXES) or name == "-":
-        return []
-    return list(dict.fromkeys(entry.name for entry in _named(name) if entry.name != name))
+def look_up(name: str) -> tuple[Entry, list[str]]:
+    """What `find` gives and, of a bare name, the further networks that bear it, by names that find them.
+
+    Raises:
+        UsageError: there is none.
+        ArchitectureError: two files claim it.
+    """
+    if _is_path(name) or "/" in name or name.endswith(_SUFFIXES):
+        return find(name), []
+    bearers = list(_named(name))
+    if not bearers:
+        return find(name), []
+    bearers[0].check()
+    others = dict.fromkeys(entry.name for entry in bearers[1:])
+    return bearers[0], [other for other in others if other not in (name, bearers[0].name)]
 
 
 def _no_such(name: str) -> UsageError:
     if name and exists(Path(name)):
         return UsageError(f"{name} is a folder; an architecture is a file")
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
-    names = [*known(), *(Path(name).name for name in known())]
-    near = nearest(asked.as_posix(), names) or nearest(asked.name, names)
-    hint = near or "`shapecalc list` shows the architectures that there are"
+    forms = [form for name in known() for form in _forms(name)[:2]]  # a folder is no architecture
+    hint = _nearest(asked.as_posix(), forms) or "`shapecalc list` shows the architectures that there are"
     looked = ""
     if not _is_path(name):
         own = ", ".join(str(folder) for folder in folders()[:-1])

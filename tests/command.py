@@ -16,6 +16,11 @@ class Finished:
     out: str
     err: str
 
+    @property
+    def errors(self) -> str:
+        """Standard error without the notes of names that several architectures bear."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not line.startswith("note: "))
+
 
 class Command:
     """`run("show", "nin")` is `shapecalc show nin` on a terminal of `columns` columns that is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,12 +35,12 @@ def as_run(example: str) -> str:
 
 
 def _output(command: str) -> str:
-    words = [sys.executable, "-m", *command.split()]
+    words = [sys.executable, "-m", *shlex.split(command)]
     env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
     run = subprocess.run(
         words, capture_output=True, encoding="utf-8", check=False, cwd=README.parent, env=env
     )
-    return run.stdout + run.stderr
+    return run.stdout + (run.stderr if run.returncode else "")  # without notes
 
 
 if __name__ == "__main__":

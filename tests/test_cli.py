@@ -53,6 +53,17 @@ COMMANDS = [
     "flops lenet --input Nx1xHxW --convention xla",
     "list",
     "list --format csv",
+    "memory nin --batch 128 --train",
+    "memory resnet18 --train --optimizer adam --fit 24GiB",
+    "memory alexnet --batch 2 --dtype bfloat16",
+    "memory lenet-maxpool --train --format json",
+    "memory vgg11 --format csv --train",
+    "memory vgg11-small --format markdown --train",
+    "memory lenet --input Nx1x28x28 --train",
+    "memory nin --input Nx1xHxW --ascii",
+    "memory gpt2 --input NxL:int64",
+    "list resnet* lenet",
+    "list resnet* --format markdown",
     "receptive nin --depth 1",
     "receptive resnet18 --depth 2",
     "receptive unet --depth 1",
@@ -69,7 +80,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_printed(command: str, run: Command, snapshot: SnapshotAssertion) -> None:
     done = run(*command.split())
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")
     assert done.out == snapshot
 
 
@@ -208,6 +219,9 @@ WRONG_USE = [
     ("receptive nin --depth 0", 2, "Invalid value for '--depth'"),
     ("receptive nin --format latex", 2, "'latex' is not one of"),
     ("receptive nin --input 1x1x8x8", 1, "the kernel of 11 does not fit on an input of 8"),
+    ("list resnte*", 2, "error: no architecture matches 'resnte*'\n  hint: did you mean resnet18?"),
+    ("list zzz*", 2, "hint: `shapecalc list` shows the architectures that there are"),
+    ("list --sort size", 2, "'size' is not one of"),
     ("nothing", 2, "No such command 'nothing'"),
 ]
 
@@ -310,6 +324,80 @@ def test_a_foreign_file_does_not_hide_the_others(tmp_path: Path) -> None:
     assert found["tiny"] == 15
     assert done.returncode == 1
     assert "architectures/training.yaml:1:1: the key 'model' is unknown" in done.stderr
+
+
+def listed(*words: str, run: Command) -> list[str]:
+    return [entry["name"] for entry in json.loads(run("list", "--format", "json", *words).out)]
+
+
+def test_list_takes_patterns_of_names_and_folders(run: Command) -> None:
+    assert listed("resnet1?", run=run) == ["resnet18", "imagenet/resnet18"]
+    assert listed("imagenet/resnet18", run=run) == ["imagenet/resnet18"]
+    assert set(listed("imagenet", run=run)) == {name for name in zoo.names() if name.startswith("imagenet/")}
+    assert listed("nin", "lenet*", run=run) == ["lenet", "lenet-batchnorm", "lenet-maxpool", "nin"]
+    assert listed(run=run) == zoo.names()
+
+
+@pytest.mark.parametrize("figure", ["params", "macs"])
+def test_list_sorts_by_a_figure(figure: str, run: Command) -> None:
+    printed = run("list", "--format", "csv", "--sort", figure).out
+    figures = [int(row[figure]) for row in csv.DictReader(io.StringIO(printed))]
+    assert figures == sorted(figures)
+    assert len(figures) == len(zoo.names())
+
+
+def test_a_formula_comes_after_all_numbers(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "architectures").mkdir()
+    (tmp_path / "architectures" / "formula.yaml").write_text("input: Nx3\nlayers: [Linear: 2]\n")
+    monkeypatch.chdir(tmp_path)
+    assert listed("--sort", "macs", run=run)[-1] == "formula"
+    assert listed("--sort", "params", run=run)[0] == "formula"
+
+
+def test_numbers_within_names_are_sorted_as_such(tmp_path: Path) -> None:
+    for name in ("b10", "b9", "a", "b9-x", "1", "10", "2"):
+        (tmp_path / f"{name}.yaml").write_text("")
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "a-folder" / "b.yaml").write_text("")
+    assert zoo.names(tmp_path) == ["1", "2", "10", "a", "b9", "b9-x", "b10", "a-folder/b"]
+
+
+def test_a_name_that_two_networks_bear_says_so(run: Command) -> None:
+    done = run("show", "resnet18", "--format", "json")
+    assert json.loads(done.out)["name"] == "ResNet-18"
+    assert (
+        done.err
+        == "note: 2 networks are called resnet18; this is the first, the other is imagenet/resnet18\n"
+    )
+    for other in ("imagenet/resnet18", "resnet18.yaml", "nin"):
+        assert run("show", other).err == ""
+
+
+def test_a_name_that_three_networks_bear(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("architectures", "architectures/own", "architectures/imagenet"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "resnet18.yaml").write_text(f"name: {folder}\ninput: 1x3\nlayers: [ReLU]\n")
+    monkeypatch.chdir(tmp_path)
+    done = run("show", "resnet18")
+    assert done.out.startswith("architectures · ")
+    assert done.err == (
+        "note: 3 networks are called resnet18; this is the first, "
+        "the others are imagenet/resnet18, own/resnet18\n"
+    )
+    assert run("show", "imagenet/resnet18").out.startswith("architectures/imagenet · ")
+
+
+def test_list_leaves_torch_alone(tmp_path: Path) -> None:
+    code = "import sys; from shapecalc.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    for words in (["list"], ["list", "resnet*", "--sort", "macs"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_list_shows_what_is_in_the_folders_not_what_lies_here(tmp_path: Path) -> None:

@@ -389,7 +389,7 @@ def test_sizes_of_which_something_is_always_left() -> None:
 
 
 def shown(done: Finished) -> Any:
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")
     return json.loads(done.out)
 
 
@@ -642,7 +642,7 @@ def test_odd_outputs(output: str, run: Command) -> None:
     for place in PLACES:
         done = run("solve", "resnet18", f"--output={output}", "--at", place, "--format", "json")
         assert done.code in (0, 2)
-        assert bool(done.out) == (done.code == 0) == (not done.err)
+        assert bool(done.out) == (done.code == 0) == (not done.errors)
 
 
 SYMBOLIC = [
@@ -667,4 +667,4 @@ SYMBOLIC = [
 def test_commands_take_symbols(file: str, command: str, run: Command, written: Path) -> None:
     written.write_text(file)
     done = run(*command.replace("FILE", str(written)).split())
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")

@@ -677,6 +677,21 @@ EXPECTATIONS = [
         ("param: 3", 10, "expect: the figure 'param' is unknown", "did you mean params?"),
         ("output: 1x", 18, "'1x' is no input shape", SHAPE_FORM),
         ("source: [a]", 18, "text is needed here, not a list", None),
+        ("params: {max: many}", 24, "expect: params: max must be a whole number, not the text 'many'", None),
+        ("macs: {min: 1.5}", 22, "expect: macs: min must be a whole number, not 1.5", None),
+        ("macs: {max: -1}", 22, "expect: macs: max must be a whole number, not -1", None),
+        ("macs: {max: }", 22, "expect: macs: max must be a whole number, not nothing", None),
+        ("macs: {max: [1]}", 22, "expect: macs: max must be a whole number, not a list", None),
+        ("macs: {mx: 3}", 17, "expect: macs: the bound 'mx' is unknown", "did you mean max?"),
+        ("macs: {zzz: 3}", 17, "expect: macs: the bound 'zzz' is unknown", "bounds: min, max"),
+        ("params: {}", 18, "expect: params has no bound", "params: {max: 5000000}"),
+        (
+            "params: {min: 3, max: 2}",
+            18,
+            "expect: params: nothing is at least 3 and at most 2",
+            "the least of a figure is min, the most max",
+        ),
+        ("output: {max: 3}", 18, "a shape is text, not a mapping", None),
     ]
 ]
 
@@ -812,6 +827,12 @@ VARIANTS = [
         family("[a, b]"),
         "3:11",
         "variants must be a mapping, not a list",
+    ),
+    Wrong(
+        "very many variants",
+        family("{" + ", ".join(f"v{n}: " for n in range(40_000)) + "}"),
+        "3:11",
+        "40,000 variants of 3 parameters: at most 100,000 values are read",
     ),
     Wrong("variants that are none", family("{}"), "3:11", "variants is empty"),
     Wrong(

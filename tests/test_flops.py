@@ -64,7 +64,7 @@ def test_what_is_unknown_is_named_and_null(words: tuple[str, ...], run: Command,
     einsum = "Flatten, {einsum: {branches: [[], [parameter: {shape: [192, 2]}]], equation: 'ij,jk->ik'}}"
     file.write_text(f"input: 1x3x8x8\nlayers: [{step}, {einsum}]\n")
     done = run("flops", str(file), *words)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")
     assert "unknown" in done.out
     where = "Fold[0]: no count of the operations of Fold is declared" if not words else "einsum[0]: it takes"
     assert where in " ".join(done.out.split())

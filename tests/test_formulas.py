@@ -394,7 +394,7 @@ SIZES = {"N": 3, "H": 84, "W": 112, "D": 8, "L": 30, "L_target": 7, "C": 5, "K":
 
 def assert_same_json(run: Command, name: str, symbols: list[str], numbers: list[str], sizes: Sizes) -> None:
     done = run("show", name, "--format", "json", *symbols)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.errors) == (0, "")
     general = json.loads(done.out)
     plain = json.loads(run("show", name, "--format", "json", *numbers).out)
     assert all(read(condition.pop("condition"), sizes) for condition in general["conditions"])

@@ -334,6 +334,16 @@ MUCH = {
     "characters of a name": f"input: 1x3\nlayers: [{{ReLU: , as: {'a' * 100_000}, times: 100000}}]\n",
     "characters of a block's name": f"input: 1x3\nblocks:\n  ? {'b' * 100_000}\n"
     + f"  : [{{ReLU: , times: 100000}}]\nlayers: [{'b' * 100_000}]\n",
+    "variants": "input: 1x3\nlayers: [ReLU]\nvariants:\n" + "".join(f"  v{i}:\n" for i in range(300_000)),
+    "variants of many parameters": "input: 1x3\nlayers: [ReLU]\nparameters:\n"
+    + "".join(f"  p{i}: 1\n" for i in range(90_000))
+    + "variants:\n"
+    + "".join(f"  v{i}: {{p0: 2}}\n" for i in range(90_000)),
+    "variants that set much": "input: 1x3\nlayers: [ReLU]\nparameters:\n"
+    + "".join(f"  p{i}: 1\n" for i in range(20_000))
+    + "variants:\n  a: &a\n"
+    + "".join(f"    p{i}: p0\n" for i in range(1, 20_000))
+    + "  b: *a\n  c: *a\n  d: *a\n",
     "lines of folded text": "input: 1x3\nlayers: [ReLU]\nnotes: >\n" + "  a\n\n" * 1_500_000,
     "escapes": f'input: 1x3\nlayers: [ReLU]\nnotes: "{chr(92)}x41' + "\\x41" * 1_900_000 + '"\n',
     "comment": "input: 1x3\nlayers: [ReLU]\n" + "#" * 7_900_000,

@@ -4,62 +4,121 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 
-from shapecalc import ArchitectureError
-from shapecalc.analysis.account import Account, Run
+import shapecalc
+from shapecalc import Analysis, ArchitectureError
+from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
+from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
-from shapecalc.tape import INFERENCE, TRAINING, Given, Mode
+from shapecalc.tape import INFERENCE, TRAINING, Mode
 from shapecalc.tensors import is_floating
-from shapecalc.torch_check.memory import measured
+from shapecalc.torch_check.memory import Alive, kept
 from shapecalc.torch_check.startup import without_compiler
 from tests.families.base import Drawn
 from tests.strategies import draws
-from tests.test_layers import NAMES, call
+from tests.test_layers import NAMES, REFUSALS, call, flat
 
 MODES = (INFERENCE, TRAINING, Mode(grad=True))
 
+UNKNOWN = {name for name in NAMES if name.endswith(("Loss", "Loss2d"))} | {
+    "AdaptiveLogSoftmaxWithLoss",
+    "CosineSimilarity",
+    "CrossMapLRN2d",  # made of Python that no kernel stands for
+    "EmbeddingBag",
+    "PairwiseDistance",
+    "einsum",  # torch chooses an order of its own
+}
+"""Types whose memory nothing is said about."""
 
-def computed(drawn: Drawn, mode: Mode) -> tuple[int, int]:
-    inputs = tuple(Given(x, tracked=mode.grad and is_floating(x.dtype)) for x in drawn.inputs)
-    found = drawn.layer_type(**drawn.arguments).recipe(inputs, mode)
-    account = Account()
-    given = [account.held(number(x.bytes), -1) for x in drawn.inputs]
-    storages = account.play(found, given, 0)
-    account.keep(Run(found.kernels, storages, (), 0))
-    return sum(map(number, account.saved().values())), number(account.peak.size())
+VAGUE = {"parameter"}
+"""Types of whose way back not all is known; a weight by itself is no layer's output in a network."""
+
+ON_REAL_DEVICES = {"FractionalMaxPool3d"}
+"""Types that torch trains on `meta` in few cases."""
 
 
-def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler():
+        yield
+
+
+def network_of(drawn: Drawn) -> Analysis:
+    """The layer as a network whose outputs are the layer's, after a Sigmoid of each floating-point input.
+
+    So what comes to it is no leaf, and may be written over, and a gradient that it passes on is taken up.
+    """
+    sigmoid, layer = LAYERS["Sigmoid"](), drawn.layer_type(**drawn.arguments)
+    rows: list[Row] = []
+    wires: list[Wire] = []
+    for port, x in enumerate(drawn.inputs):
+        wire = Wire(x, -1, port)
+        if is_floating(x.dtype):
+            rows.append(Row(f"before.{port}", sigmoid, (wire,), sigmoid.figures((x,))))
+            wire = Wire(x, len(rows) - 1, 0)
+        wires.append(wire)
+    rows.append(Row("layer", layer, tuple(wires), layer.figures(drawn.inputs)))
+    outputs = rows[-1].outputs
+    edges = tuple(Edge(len(rows) - 1, port) for port in range(len(outputs)))
+    inputs = {str(port): x for port, x in enumerate(drawn.inputs)}
+    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, edges)
+
+
+def computed(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
+    """Bytes kept, the most alive at once on the way forward, and on the way there and back."""
+    forward = Forward(network_of(drawn), mode, tracked=mode.grad)
+    saved = sum(map(number, forward.account.saved().values()))
+    peak = number(forward.account.peak.size())
+    Backward(forward)
+    return saved, peak, number(forward.account.peak.size())
+
+
+def retraced(drawn: Drawn, mode: Mode) -> bool:
+    """Whether all is said to be known that the way back allocates."""
+    return not Forward(network_of(drawn), mode, tracked=mode.grad).vague
+
+
+def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
+    """The same, as torch has it."""
     arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
     with warnings.catch_warnings(), torch.device("meta"), torch.set_grad_enabled(mode.grad):
         warnings.simplefilter("ignore")
         module, run = call(drawn, arguments)
         module.train(mode.training)
-        inputs: list[Any] = [torch.zeros(x.shape, dtype=getattr(torch, x.dtype)) for x in drawn.inputs]
+        inputs = [torch.zeros(x.shape, dtype=getattr(torch, x.dtype)) for x in drawn.inputs]
         if mode.grad:
-            inputs = [x.requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
+            inputs = [x.requires_grad_() if x.is_floating_point() else x for x in inputs]
+
+        def whole() -> Any:
+            before = [torch.sigmoid(x) if x.is_floating_point() else x for x in inputs]
+            return run(*before)
+
         owned = [*module.parameters(), *module.buffers()]
-        saved, peak, _ = measured(lambda: run(*inputs), owned, inputs)
-    return saved, peak
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _judge() -> Any:
-    with without_compiler():
-        yield
+        with kept(owned) as saved:
+            whole()
+        with Alive(owned, inputs) as alive:
+            outputs = list(flat(whole()))
+            peak = alive.peak
+            tracked = [y for y in outputs if y.requires_grad]
+            if tracked:
+                torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
+    return sum(saved.values()), peak, alive.peak
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
+    # A fifth of the draws that shapes are held against: each is run three times.
+    @settings(max_examples=settings().max_examples // 5)
     @given(draws(LAYERS[name]))
     def check(drawn: Drawn) -> None:
         try:
@@ -69,17 +128,22 @@ def test_torch_keeps_as_much(name: str) -> None:
         for mode in MODES:
             try:
                 expected = computed(drawn, mode)
-            except UnknownError as error:
-                found[error.message] += 1
+            except UnknownError:
+                found["unknown"] += 1
                 continue
             try:
                 there = in_torch(drawn, mode)
-            except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
-                found["torch refuses"] += 1
-                found[str(error)[:60]] += 1
+            except REFUSALS:  # on `meta`, or to train on a single value
+                found["refused"] += 1
                 continue
             found["known"] += 1
-            assert expected == there, (drawn, mode)
+            assert expected[:2] == there[:2], mode
+            if name not in VAGUE and retraced(drawn, mode):
+                assert expected == there, mode
+                found["way back"] += 1
 
     check()
-    print(name, dict(found))
+    assert (found["known"] == 0) is (name in UNKNOWN), found
+    if name not in UNKNOWN:
+        assert found["way back"] or name in VAGUE, found
+        assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in ON_REAL_DEVICES, found

@@ -63,6 +63,7 @@ def test_steps_that_are_valid(step: str) -> None:
         "{a: {}, b-1.5: }",
         "{a: {w: 3, sizes: [1, 2], name: A, input: 1x3, expect: {params: 3, macs: 4}}}",
         "{a: {input: {x: 1x3, y: 2x4}, expect: {output: 1x10, source: a paper}}}",
+        "{a: {expect: {params: {max: 3}, macs: {min: 0, max: 4}}}}",
     ],
 )
 def test_variants_that_are_valid(variants: str) -> None:
@@ -70,6 +71,10 @@ def test_variants_that_are_valid(variants: str) -> None:
 
 
 WRONG = [
+    "{input: 1x2, layers: [ReLU], expect: {params: -1}}",
+    "{input: 1x2, layers: [ReLU], expect: {params: {}}}",
+    "{input: 1x2, layers: [ReLU], expect: {params: {most: 3}}}",
+    "{input: 1x2, layers: [ReLU], expect: {macs: {max: 1.5}}}",
     "{input: 1x2, layers: [ReLU], variants: {}}",
     "{input: 1x2, layers: [ReLU], variants: [a]}",
     "{input: 1x2, layers: [ReLU], variants: {a: 3}}",

@@ -194,6 +194,15 @@ def test_a_name_claimed_twice_does_not_hide_the_others(run: Command, folder: Pat
     assert "own/wide" not in names
 
 
+def test_an_error_of_all_variants_is_told_once(run: Command, folder: Path) -> None:
+    (folder / "family.yaml").write_text(FAMILY.replace("hidden: 2*width", "hiden: 2*width"))
+    done = run("list", "--format", "json")
+    assert done.code == 1
+    assert done.err.count("error: ") == 1
+    assert "family.yaml:10:14: the file has no parameter 'hiden'" in done.err
+    assert [entry["name"] for entry in json.loads(done.out)] == zoo.names()
+
+
 def test_a_name_that_matches_nothing(run: Command) -> None:
     for asked, near in [("wied", "wide"), ("own/wied", "own/wide"), ("deep-25", "deep-2.5")]:
         done = run("show", asked)
@@ -232,3 +241,8 @@ def test_what_python_loads(run: Command) -> None:
     Path("twice2.yaml").write_text(FAMILY)
     with pytest.raises(ArchitectureError, match="'wide' is also claimed by twice2"):
         shapecalc.load("wide")
+
+
+def test_the_names_in_the_text_are_those_of_the_file() -> None:
+    for path in {zoo.find(name).path for name in zoo.names()}:
+        assert list(shapecalc.load(path).variants) == catalogue.variants_in(path.read_text(encoding="utf-8"))

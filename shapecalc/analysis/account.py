@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from shapecalc.peak import Peak
+from shapecalc.recipe import Recipe
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Kernel, Peak, Recipe
+from shapecalc.tape import Kernel
 
 
 class Run(NamedTuple):
     """The kernels of a row that autograd goes back through, their storages and values in the network."""
 
     kernels: tuple[Kernel, ...]
-    storages: Mapping[int, int]
+    storages: Sequence[int]
     values: Sequence[int]
     row: int
 
@@ -64,13 +66,14 @@ class Account:
             saved[row] = saved.get(row, 0) + self.sizes[storage]
         return saved
 
-    def play(self, recipe: Recipe, inputs: Sequence[int], row: int) -> dict[int, int]:
+    def play(self, recipe: Recipe, inputs: list[int], row: int) -> list[int]:
         """Run a layer on inputs in these storages; gives all of its storages, those of its outputs held."""
         for rise in recipe.rises:
             self.peak.meet(self.alive + rise, row)
-        storages = dict(enumerate(inputs))
-        for number, size in recipe.sizes.items():
-            storages[number] = self.storage(size)
+        first = len(self.sizes)
+        self.sizes += recipe.sizes
+        self.holders += [0] * len(recipe.sizes)
+        storages = [*inputs, *range(first, len(self.sizes))]
         for output in recipe.outputs:
             self.hold(storages[output.storage])
         return storages

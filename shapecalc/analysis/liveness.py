@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 from shapecalc.results import Analysis, Edge
 from shapecalc.symbolic import number
 
+Releases: TypeAlias = Sequence[tuple[Edge, ...]]
+"""For each row, the tensors that nothing needs after it."""
 
-def releases(analysis: Analysis) -> list[tuple[Edge, ...]]:
+
+def releases(analysis: Analysis) -> Releases:
     """For each row, the tensors that nothing needs after it; an output of the network is kept."""
     last: dict[Edge, int] = {}
     for index, row in enumerate(analysis.rows):

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.liveness import releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
+from shapecalc.conditions import Condition
 from shapecalc.errors import ArchitectureError
-from shapecalc.results import Analysis
+from shapecalc.peak import Peak, greatest_of
+from shapecalc.results import Analysis, Node
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Mode, Peak, bytes_of, greatest_of
+from shapecalc.tape import Mode, bytes_of
 from shapecalc.tensors import Tensor, for_json
 
 
@@ -34,6 +37,14 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 
 UPDATE = "the optimizer's update"
 """Where a peak is that stands at no row."""
+
+AMP = "amp"
+"""In the place of a dtype: float32, run under torch.autocast of a GPU in float16."""
+
+
+def mode_of(dtype: str) -> Mode:
+    """Prediction in a dtype."""
+    return Mode(autocast=True) if dtype == AMP else Mode(dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class Memory:
 
     analysis: Analysis
     dtype: str
+    """What float32 is, or `AMP`."""
     optimizer_name: str
     parameters: Dim
     buffers: Dim
@@ -77,11 +89,18 @@ class Memory:
     """In a forward pass in evaluation that lets each tensor go after its last use."""
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
+    conditions: tuple[Condition, ...]
+    """What symbols must satisfy for these formulas."""
+    vague: tuple[str, ...]
+    """The types of whose way back not all is known: with them a peak of training is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
+    made: tuple[Tensor, ...]
+    """The first output of each row, in the dtype that it has in a forward pass."""
 
-    def bytes_of(self, tensor: Tensor) -> Dim:
-        return tensor.elements * bytes_of(self.dtype)[tensor.dtype]
+    def output_bytes(self, node: Node) -> Dim:
+        dtype = self.made[node.stop - 1].dtype if node.stop > node.start else node.output.dtype
+        return node.output.elements * bytes_of(mode_of(self.dtype).dtype)[dtype]
 
     @property
     def saved(self) -> Dim:
@@ -114,6 +133,7 @@ class Memory:
         return found.above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
+        """The figures for programs; `training_peak` is a lower bound where the way back is partly unknown."""
         figures = {
             "parameters": self.parameters,
             "buffers": self.buffers,
@@ -124,22 +144,27 @@ class Memory:
             "inference_peak": self.prediction.bytes,
             "training_peak": self.training.bytes,
         }
-        return {name: for_json(size) for name, size in figures.items()}
+        status = "at least" if self.vague else "exact"
+        return {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
 
 
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
     """The memory of a network whose float32 is `dtype`, and of a step in training with an optimizer.
 
+    With `AMP`, weights, gradients and the optimizer's state are float32.
+
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
     """
-    check_dtype(analysis, dtype)
-    prediction = Forward(analysis, Mode(dtype=dtype)).account
-    training = Forward(analysis, Mode(grad=True, training=True, dtype=dtype))
+    mode = mode_of(dtype)
+    check_dtype(analysis, mode.dtype)
+    freed = releases(analysis)
+    forward = Forward(analysis, mode, freed)
+    training = Forward(analysis, mode._replace(grad=True, training=True), freed)
     saved = training.account.saved()
     Backward(training)
-    sizes = bytes_of(dtype)
+    sizes = bytes_of(mode.dtype)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     parameters, buffers = (
         sum([w.elements * sizes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
@@ -150,16 +175,27 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         optimizer,
         parameters,
         buffers,
-        Moment.of(prediction.peak, analysis),
+        Moment.of(forward.account.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
+        memory_conditions(analysis, training),
+        tuple(training.vague),
         Moment.of(training.account.peak, analysis),
+        tuple(forward.made),
     )
+
+
+def memory_conditions(analysis: Analysis, forward: Forward) -> tuple[Condition, ...]:
+    """Those of storages that do not follow from those of shapes."""
+    known = analysis.conditions
+    return tuple([c for c in forward.conditions if not any(other.implies(c) for other in known)])
 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:
     """Refuse a dtype that torch has no kernel of a layer for; one with weights takes that of its weights."""
+    if dtype == "float32":
+        return
     for row in analysis.rows:
-        if dtype == "float32" or row.weights:
+        if row.weights:
             continue
         inputs = tuple([x._replace(dtype=dtype) if x.dtype == "float32" else x for x in row.inputs])
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
-from shapecalc.analysis.liveness import releases
-from shapecalc.conditions import AT_LEAST
-from shapecalc.errors import ArchitectureError
+from shapecalc.analysis.liveness import Releases, releases
+from shapecalc.conditions import AT_LEAST, Condition
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.recipe import Given, Recipe
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, symbol
-from shapecalc.tape import Given, Kernel, Mode, Recipe, size_of
-from shapecalc.tensors import Tensor
+from shapecalc.tape import Kernel, Mode, size_of
+from shapecalc.tensors import Tensor, is_floating
 
 
 class Flow(NamedTuple):
@@ -34,28 +35,46 @@ def assumed(analysis: Analysis) -> dict[str, Dim]:
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
-    def __init__(self, analysis: Analysis, mode: Mode) -> None:
-        """Raises UnknownError where it is not known what a layer allocates."""
+    def __init__(
+        self, analysis: Analysis, mode: Mode, freed: Releases | None = None, *, tracked: bool = False
+    ) -> None:
+        """`freed`: what `releases` gives, if that is known; `tracked`: gradients flow back to the inputs.
+
+        Raises:
+            UnknownError: it is not known what a layer allocates.
+        """
         self.analysis = analysis
         self.mode = mode
         self.account = Account(assumed(analysis))
-        self.flows: dict[tuple[int, ...], Flow] = {}
-        """By the edge that a tensor is on."""
+        self.flows: dict[tuple[int, int], Flow] = {}
+        """By the row and the port that a tensor comes from."""
+        self.vague: list[str] = []
+        """The types of the rows of which not all is known that the way back allocates."""
+        self.conditions: list[Condition] = []
+        """What symbols must satisfy, beside what they must for the shapes."""
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
+        freed = releases(analysis) if freed is None else freed
+
+        self.lowered: dict[tuple[int, str], int] = {}
+        """The storages of copies of weights in a lower dtype, by the same."""
+        self.made: list[Tensor] = []
+        """The first output of each row, in the dtype that it has."""
         for port, tensor in enumerate(analysis.inputs.values()):
-            self.enter(port, tensor)
-        for number, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
+            self.enter(port, tensor, tracked and is_floating(tensor.dtype))
+        for number, row in enumerate(analysis.rows):
             self.run(number, row)
-            for edge in freed:
+            for edge in freed[number]:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
+        for storage in self.lowered.values():
+            self.account.release(storage)
 
-    def enter(self, port: int, tensor: Tensor) -> None:
+    def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         account = self.account
         storage = account.held(size_of(tensor, self.mode), -1)
-        self.flows[-1, port] = Flow(Given(tensor), storage, len(account.gradients))
-        account.gradients.append(0)
+        self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(account.gradients))
+        account.gradients.append(account.sizes[storage])
 
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
@@ -63,26 +82,47 @@ class Forward:
             recipe = row.layer.recipe(_given(flows), self.mode)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
+        if not recipe.retraced and recipe.kernels and row.type not in self.vague:
+            self.vague.append(row.type)
+        if recipe.conditions:
+            self.conditions += [c for c in recipe.conditions if c not in self.conditions]
+        self.made.append(recipe.outputs[0].given.tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        if recipe.lowered:
+            self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
         if recipe.kernels:
             self.account.keep(Run(recipe.kernels, storages, values, number))
-        for port, (tensor, strides, tracked, value, storage) in enumerate(recipe.outputs):
-            flow = Flow(Given(tensor, strides, tracked), storages[storage], values[value])
-            self.flows[number, port] = flow
+        for port, (given, value, storage) in enumerate(recipe.outputs):
+            self.flows[number, port] = Flow(given, storages[storage], values[value])
+
+    def lower(self, number: int, row: Row, recipe: Recipe, storages: list[int]) -> None:
+        """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
+        for name, storage in recipe.lowered.items():
+            weight = owner_of(number, row, name)
+            if weight in self.lowered:
+                message = "of a weight that layers share, the copy under autocast is not followed"
+                raise UnknownError(message, path=row.path)
+            self.lowered[weight] = storages[storage]
+            self.account.hold(storages[storage])
 
     def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
         gradients = self.account.gradients
         first = len(gradients)
         gradients += recipe.values
-        values = list(range(first, len(gradients)))
-        values[: len(flows)] = [flow.value for flow in flows]
+        values = [*[flow.value for flow in flows], *range(first + len(flows), len(gradients))]
         if self.mode.grad:
             for name, value in recipe.parameters.items():
-                owner = row.shares if row.shares is not None and name in row.shared else number
-                values[value] = self.parameters.setdefault((owner, name), values[value])
+                weight = owner_of(number, row, name)
+                values[value] = self.parameters.setdefault(weight, values[value])
         return values
+
+
+def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:
+    """The row that a weight belongs to, and its name in it."""
+    shared = row.shares is not None and name in row.shared
+    return (row.shares if shared and row.shares is not None else number), name
 
 
 def _given(flows: list[Flow]) -> tuple[Given, ...]:
@@ -117,30 +157,59 @@ class Backward:
                 gradient = self.account.held(self.account.gradients[flow.value], last)
                 self.gradients[flow.value] = gradient
                 self.account.hold(gradient)
+        for kernel, run in self.leading_to_outputs():
+            self.pass_through(kernel, run)
+
+    def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
+        """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
+        reached = set(self.gradients)
+        way: list[tuple[Kernel, Run]] = []
         for run in reversed(self.account.runs):
             for kernel in reversed(run.kernels):
-                self.pass_through(kernel, run)
+                if reached.isdisjoint([run.values[y] for y in kernel.outputs]):
+                    for storage in kernel.kept:
+                        self.account.release(run.storages[storage])
+                else:
+                    reached.update([run.values[x] for x in (*kernel.inputs, *kernel.weights)])
+                    way.append((kernel, run))
+        return way
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
         account, values = self.account, run.values
         found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
-        if not found:
-            return
         arriving: list[tuple[int, int]] = []
-        for x in kernel.inputs:
-            if kernel.passes:
+        for x, passes in zip(kernel.inputs, kernel.passing, strict=True):
+            if passes:
                 account.hold(found[0])
                 arriving.append((values[x], found[0]))
             else:
-                arriving.append((values[x], account.held(account.gradients[values[x]], run.row)))
+                size = account.gradients[values[kernel.outputs[0] if kernel.broadcast else x]]
+                arriving.append((values[x], account.held(size, run.row)))
         for w in kernel.weights:
             arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
+        if kernel.broadcast:
+            arriving = [
+                (value, storage if storage == found[0] else self.summed(value, storage, run.row))
+                for value, storage in arriving
+            ]
         for storage in found:
             account.release(storage)
         for storage in kernel.kept:
             account.release(run.storages[storage])
+        relaid = {values[w] for w in kernel.relaid}
         for value, storage in arriving:
-            self.arrive(value, storage, run.row)
+            self.arrive(value, self.anew(value, storage, run.row) if value in relaid else storage, run.row)
+
+    def summed(self, value: int, storage: int, row: int) -> int:
+        """A gradient in the size of its value."""
+        same = self.account.gradients[value] == self.account.sizes[storage]
+        return storage if same else self.anew(value, storage, row)
+
+    def anew(self, value: int, storage: int, row: int) -> int:
+        """The gradient of a value in a storage of its own size, in place of the one that it is made from."""
+        new = self.account.held(self.account.gradients[value], row)
+        self.account.release(storage)
+        return new
 
     def arrive(self, value: int, storage: int, row: int) -> None:
         known = self.gradients.get(value)

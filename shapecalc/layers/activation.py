@@ -16,6 +16,7 @@ from shapecalc.layers.base import (
     check_floating,
     check_numbers,
     example,
+    owned,
 )
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
@@ -139,6 +140,7 @@ class Tanh(ToFloating):
 class Softsign(ToFloating):
     """x / (1 + |x|). Source: torch.nn.Softsign."""
 
+    retraced = False
     each = Operations(add=1, divide=1)
 
     def output(self, x: Tensor) -> Tensor:
@@ -162,7 +164,7 @@ class Tanhshrink(ToFloating):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         bent = tape.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
-        return (tape.kernel(bent.tensor, x, bent, passes=True, strides=x.strides),)
+        return (tape.kernel(bent.tensor, x, bent, passes=(True, False), strides=x.strides),)
 
 
 class OfFloating(Activation, abstract=True):
@@ -201,6 +203,7 @@ class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
 
     each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
+    operation = "softplus"
     beta = Real(1.0)
     threshold = Real(20.0)
 
@@ -321,6 +324,7 @@ class SiLU(OfFloating):
 class Mish(OfFloating):
     """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
 
+    retraced = False
     each = Operations(add=1, mul=1, exp=3)
     inplace = Flag(False)
 
@@ -338,11 +342,10 @@ class PReLU(Layer):
     Source: He et al. 2015, arXiv:1502.01852; torch.nn.PReLU.
     """
 
-    aligned = True
-
     elementwise = True
 
     each = LeakyReLU.each
+    operation = "prelu"
     num_parameters = Size(1)
     init = Real(0.25)
     example = example((1, 8, 16, 16), num_parameters=8)
@@ -363,8 +366,10 @@ class PReLU(Layer):
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight((self.num_parameters,))}
 
-    def saved(self, x: Value) -> Saved:
-        return (x,)
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        tape.retraced = False  # the slopes' gradient is summed from one as large as x
+        (slope,) = owned(tape, self.weights(x.tensor))
+        return (tape.kernel(x.tensor, x, slope, keeps=(x,), broadcast=True, strides=x.strides),)
 
 
 class GLU(Layer):
@@ -373,6 +378,7 @@ class GLU(Layer):
     (*, n, *) → (*, n/2, *). Source: Dauphin et al. 2016, arXiv:1612.08083; torch.nn.GLU.
     """
 
+    aligned = True
     each = Sigmoid.each + Operations(mul=1)
     dim = Axis(-1)
 

@@ -74,6 +74,8 @@ def _spans(n: Dim, m: int) -> str:
 class AdaptiveAvgPool(AdaptivePool, abstract=True):
     """The mean of each window."""
 
+    aligned = True
+
     def output(self, x: Tensor) -> Tensor:
         return self.adapt(x)
 

@@ -30,7 +30,7 @@ class sub(Layer):
         return combine(x, other)
 
     def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (operation(tape, x, other, factors=False),)
+        return (operation(tape, x, other, negates=True),)
 
     def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
@@ -42,6 +42,7 @@ class div(Layer):
     Whole numbers give float32. Source: torch.div.
     """
 
+    retraced = False
     aligned = True
     function = "div"
     each = Operations(divide=1)

@@ -178,6 +178,7 @@ class MultiheadAttention(Layer):
         size = features // heads
         q, k, v = self.projected(tape, query, key, value, weights)
         if self.add_bias_kv:
+            tape.retraced = False  # gradients of one key are summed over the batch
             k = self.longer(tape, k, "bias_k", weights)
             v = self.longer(tape, v, "bias_v", weights)
         q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))
@@ -257,8 +258,9 @@ class MultiheadAttention(Layer):
 
     def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
-        more = tape.kernel(Tensor((1, *x.shape[1:]), x.dtype), weights=owned(tape, weights, name))
-        return tape.kernel(Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype), x, more, passes=True)
+        more = tape.kernel(Tensor((1, *x.shape[1:])), weights=owned(tape, weights, name))
+        longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
+        return tape.kernel(tape.made_by("cat", longer, x, more), x, more, passes=True)
 
     def with_zeros(self, tape: Tape, x: Value) -> Value:
         zeros = tape.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
@@ -272,8 +274,17 @@ def attention_by_math(
     tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
 ) -> Value:
     """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
+    q, k, v = tape.cast("scaled_dot_product_attention", q, k, v)
+    with tape.within_operation():
+        return attention_of(tape, q, k, v, p, is_causal, enable_gqa)
+
+
+def attention_of(
+    tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool, enable_gqa: bool
+) -> Value:
     dtype, mask = q.dtype, None
-    wide_q, k, v = (widened(tape, x) for x in (q, k, v))
+    wide_q, wide_k, wide_v = (widened(tape, x) for x in (q, k, v))
+    k, v = wide_k, wide_v
     q = times_number(tape, wide_q)
     if is_causal:
         mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))

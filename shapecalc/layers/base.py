@@ -32,8 +32,10 @@ from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.recipe import Given, Recipe, record
+from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Given, Mode, Recipe, Tape, Value, record
+from shapecalc.tape import Mode, Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()
@@ -71,7 +73,7 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 def owned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
     """The parameters among weights, or those named, as values on a tape."""
     chosen = {name: weights[name] for name in names} if names else weights
-    return tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
+    return list(tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer}))
 
 
 class Example(NamedTuple):
@@ -131,10 +133,14 @@ class Layer:
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     aligned: ClassVar[bool] = False
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
+    retraced: ClassVar[bool] = True
+    """Whether the gradients are all that the way back through it allocates."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
+    operation: ClassVar[str] = ""
+    """The name of torch's operation that a module comes to, for the lists of autocast; not of a function."""
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
@@ -258,26 +264,43 @@ class Layer:
         """
         return None
 
+    def operation_on(self, *inputs: Any) -> str:
+        """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
+        return self.operation or (self.function or "").rpartition(".")[2]
+
     def run(self, tape: Tape, *inputs: Any) -> tuple[Value, ...]:
         """The kernels that torch runs, in its order; by default one that makes the only output.
 
         Raises:
             UnknownError: what autograd keeps is not known.
         """
-        figures = self.figures(tuple([x.tensor for x in inputs]))
+        figures = self.figures(tuple([tape.declared(x) for x in inputs]))
         (made, *others) = figures.outputs
+        operation, count = self.operation_on(*inputs), len(inputs)
+        cast = tape.cast(operation, *inputs, *owned(tape, figures.weights))
+        inputs, weights = tuple(cast[:count]), cast[count:]
         keeps = self.saved(*inputs)
         if keeps is None or others:
             raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+        relaid = self.relaid(*inputs)
         y = tape.kernel(
-            made,
+            tape.made_by(operation, made, *inputs),
             *inputs,
-            keeps=[x for x in keeps if x is not OUTPUT],
+            keeps=[*[x for x in keeps if x is not OUTPUT], *tape.copies(weights[:1])],
             keeps_output=OUTPUT in keeps,
-            weights=owned(tape, figures.weights),
-            strides=inputs[0].strides if self.aligned else None,
+            weights=weights,
+            relaid=[w for w, name in zip(weights, figures.weights, strict=False) if name in relaid],
+            strides=self.order_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
+
+    def order_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Strides in whose order the output lies."""
+        return x.strides if self.aligned and made.rank == x.rank else None
+
+    def relaid(self, *inputs: Any) -> Sequence[str]:
+        """The weights whose gradients are made in another order in memory than theirs, by name."""
+        return ()
 
     def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
         """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.
@@ -290,8 +313,10 @@ class Layer:
         if known is None:
             if len(self._recipes) >= _MOST_KNOWN:
                 self._recipes.clear()
-            with collecting():  # what has to hold was recorded with the figures
-                known = self._recipes[key] = record(self.run, inputs, mode)
+            with collecting() as conditions:
+                known = record(self.run, inputs, mode)
+            known = known._replace(retraced=known.retraced and self.retraced, conditions=tuple(conditions))
+            self._recipes[key] = known
         return known
 
     def sees(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:

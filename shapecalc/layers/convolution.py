@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
+from shapecalc.layers.kernels import relaid_by
 from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
@@ -131,16 +133,28 @@ class Convolution(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
+    def padded_before(self) -> list[int]:
+        """What a kernel before the convolution adds to each axis; of zeros, those of one end alone."""
+        if self.padding_mode == "zeros":
+            return [after - before for before, after in self.ends()]
+        return [before + after for before, after in self.ends()]
+
+    def relaid(self, x: Value) -> Sequence[str]:
+        return ("weight",) if relaid_by(x, self.weights(x.tensor)["weight"].shape) else ()
+
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
             return super().run(tape, x)
-        space = zip(x.shape[-self.axes :], self.ends(), strict=True)
-        padded = Tensor((*x.shape[: -self.axes], *(n + sum(ends) for n, ends in space)), x.dtype)
+        tape.retraced = self.padding_mode != "circular"
+        space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
+        padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         wide = tape.kernel(padded, x, keeps=keeps)
-        weights = owned(tape, self.weights(x.tensor))
-        return (tape.kernel(self.output(x.tensor), wide, keeps=(wide,), weights=weights),)
+        made = self.output(tape.declared(x))
+        cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
+        kept = (cast, *tape.copies(weights[:1]))
+        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""
@@ -167,6 +181,7 @@ class Conv1d(Convolution):
     """
 
     axes = 1
+    operation = "conv1d"
     example = example((1, 16, 100), out_channels=32, kernel_size=3, padding=1)
 
 
@@ -178,6 +193,7 @@ class Conv2d(Convolution):
     """
 
     axes = 2
+    operation = "conv2d"
     example = example((1, 3, 32, 32), out_channels=16, kernel_size=3, padding=1)
 
 
@@ -189,4 +205,5 @@ class Conv3d(Convolution):
     """
 
     axes = 3
+    operation = "conv3d"
     example = example((1, 3, 8, 32, 32), out_channels=16, kernel_size=3, padding=1)

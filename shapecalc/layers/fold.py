@@ -156,6 +156,7 @@ class PixelUnshuffle(Rearranging):
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
+    aligned = True
     axes = 2
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
@@ -203,10 +204,11 @@ class ChannelShuffle(Rearranging):
         return x
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        """Groups and the channels of one change places, which is a copy unless one of the two is single."""
+        """Groups and the channels of one change places, in a copy unless one of the two is single."""
         batch, channels, *space = x.shape
-        y = tape.seen_as(tape.contiguous(x), (batch, self.groups, channels // self.groups, *space))
-        return (tape.seen_as(tape.contiguous(tape.transpose(y, 1, 2)), x.shape),)
+        y = tape.seen_as(x, (batch, self.groups, channels // self.groups, *space))
+        y = tape.transpose(y, 1, 2)
+        return (tape.kernel(x.tensor, x) if y.strides else tape.seen_as(y, x.shape),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, 1, sight=MIXED),)

@@ -43,8 +43,10 @@ def fold(tape: Tape, xs: Sequence[Value], factors: bool) -> Value:
     return result
 
 
-def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
-    """An elementwise operation on the tape; the gradient of each of two factors is made of the other."""
+def operation(
+    tape: Tape, first: Value, second: Value, *, factors: bool = False, negates: bool = False
+) -> Value:
+    """A sum, product or difference on the tape; the gradient of each of two factors is made of the other."""
     made = combine(first.tensor, second.tensor)
     keeps: list[Value] = []
     if factors:
@@ -52,8 +54,18 @@ def operation(tape: Tape, first: Value, second: Value, factors: bool) -> Value:
         keeps += [first] if second.tracked else []
     like = first if first.shape == made.shape else second
     strides = like.strides if like.shape == made.shape else None
-    alike = first.shape == second.shape
-    return tape.kernel(made, first, second, keeps=keeps, passes=alike and not factors, strides=strides)
+    passes = [x.shape == made.shape and not factors for x in (first, second)]
+    if first.dtype != second.dtype and not tape.autocast:
+        tape.retraced = False  # gradients are converted on the way
+    return tape.kernel(
+        made,
+        first,
+        second,
+        keeps=keeps,
+        passes=(passes[0], passes[1] and not negates),
+        broadcast=factors or negates,
+        strides=strides,
+    )
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
@@ -131,7 +143,9 @@ class concat(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
+        made = self.output(*[x.tensor for x in xs])
+        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
+        return (tape.kernel(made, *xs, passes=True, strides=xs[0].strides),)
 
 
 class stack(Rearranging):
@@ -158,4 +172,9 @@ class stack(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (tape.kernel(self.output(*[x.tensor for x in xs]), *xs, passes=True),)
+        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
+        made = self.output(*[x.tensor for x in xs])
+        axis = check_new_axis(self.dim, xs[0].tensor)
+        steps = xs[0].all_strides
+        step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 1
+        return (tape.kernel(made, *xs, passes=True, strides=(*steps[:axis], step, *steps[axis:])),)

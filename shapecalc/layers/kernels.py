@@ -7,8 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapecalc.strides import is_in_a_row
 from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, product
+
+
+def lies_channels_last(x: Value) -> bool:
+    """Whether the elements of an image lie position by position, with all channels of each in a row."""
+    if x.strides is None or x.rank not in (4, 5):
+        return False
+    order = (0, *range(2, x.rank), 1)
+    return is_in_a_row(tuple([x.shape[i] for i in order]), tuple([x.strides[i] for i in order]))
+
+
+def relaid_by(x: Value, weight: Shape) -> bool:
+    """Whether the gradient of a convolution's weight comes channels last, as the image does, and is copied.
+
+    Of one channel, or of kernels of one element, that is the same order. Source: at::convolution_backward,
+    torch::autograd::AccumulateGrad.
+    """
+    return lies_channels_last(x) and weight[1] != 1 and product(weight[2:]) != 1
 
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
@@ -17,9 +35,10 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel
     of its own.
     """
+    x, *weights = tape.cast("linear", x, *weights)
     made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
     if x.rank <= 2 or x.strides is None:
-        return tape.kernel(made, x, keeps=(x,), weights=weights)
+        return tape.kernel(made, x, keeps=(x, *kept_of(tape, weights[0], x)), weights=weights)
     matrix, *bias = weights
     y = product_of_rows(tape, x, made, matrix)
     return tape.kernel(made, y, weights=bias, passes=True) if bias else y
@@ -27,16 +46,22 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
 
 def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
     rows = tape.reshape(x, (x.elements // x.shape[-1], x.shape[-1]))
-    return tape.kernel(made, rows, keeps=(rows,), weights=(matrix,))
+    return tape.kernel(made, rows, keeps=(rows, *kept_of(tape, matrix, x)), weights=(matrix,))
+
+
+def kept_of(tape: Tape, matrix: Value, x: Value) -> list[Value]:
+    """The copy of a matrix, for the gradient of what it is multiplied with."""
+    return tape.copies([matrix]) if x.tracked else []
 
 
 def bmm(tape: Tape, x: Value, other: Value) -> Value:
     """Products of as many matrices: (B, n, k) and (B, k, m) → (B, n, m)."""
+    x, other = tape.cast("bmm", x, other)
     return product_of(tape, x, other, (*x.shape[:-1], other.shape[-1]))
 
 
 def softmax(tape: Tape, x: Value) -> Value:
-    return tape.kernel(x.tensor, x, keeps_output=True)
+    return tape.kernel(tape.made_by("softmax", x.tensor, x), x, keeps_output=True)
 
 
 def dropout(tape: Tape, x: Value, p: float) -> Value:
@@ -66,17 +91,19 @@ def times_number(tape: Tape, x: Value) -> Value:
 
 def sum_of(tape: Tape, x: Value, other: Value) -> Value:
     """The sum of two tensors of one shape."""
-    return tape.kernel(x.tensor, x, other, passes=True, strides=x.strides)
+    return tape.kernel(tape.made_by("add", x.tensor, x, other), x, other, passes=True, strides=x.strides)
 
 
 def layer_norm(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """Over the last axis; the mean and the deviation of each position are kept."""
+    x, *weights = tape.cast("layer_norm", x, *weights)
     statistics = Tensor((*x.shape[:-1], 1), STATISTIC)
     return tape.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)
 
 
 def matmul(tape: Tape, x: Value, other: Value) -> Value:
     """The product of the last two axes, or of the only one, others broadcast. Source: at::matmul."""
+    x, other = tape.cast("matmul", x, other)
     if x.rank <= 2 and other.rank <= 2:
         columns = other.shape[1:] if other.rank == 2 else ()
         return product_of(tape, x, other, (*x.shape[:-1], *columns))

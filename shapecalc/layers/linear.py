@@ -93,8 +93,9 @@ class Bilinear(Layer):
 
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
         """The bias is added by a kernel of its own."""
-        made = self.output(first.tensor, second.tensor)
-        matrix, *bias = owned(tape, self.weights(first.tensor, second.tensor))
+        made = self.output(tape.declared(first), tape.declared(second))
+        weights = owned(tape, self.weights(first.tensor, second.tensor))
+        first, second, matrix, *bias = tape.cast("bilinear", first, second, *weights)
         first, second = tape.contiguous(first), tape.contiguous(second)
         y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
         return (tape.kernel(made, y, weights=bias, passes=True) if bias else y,)

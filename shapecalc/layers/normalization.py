@@ -101,6 +101,10 @@ class BatchNorm(Layer, abstract=True):
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
+        return super().run(tape, x)
+
     def saved(self, x: Value) -> Saved:
         """The input, and the mean and the deviation of each channel."""
         return (x, *[Tensor((x.shape[1],), statistic(x.dtype))] * 2)
@@ -208,7 +212,10 @@ class InstanceNorm(Layer, abstract=True):
         seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
-        y = tape.kernel(x.tensor, tape.contiguous(x), *own, keeps=(x, *kept, statistics, statistics))
+        x = tape.contiguous(x)
+        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
+        y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics))
+        y = tape.view(y, x.shape)
         if seen and tape.training:
             for _ in seen:
                 self.averaged(tape, x, channels // batch)
@@ -250,6 +257,7 @@ class GroupNorm(Layer):
     Source: Wu & He 2018, arXiv:1803.08494; torch.nn.GroupNorm.
     """
 
+    operation = "group_norm"
     num_groups = Size()
     num_channels = Inferred(axis=1)
     eps = Real(1e-5)
@@ -286,6 +294,9 @@ class GroupNorm(Layer):
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return super().run(tape, tape.contiguous(x))
 
     def saved(self, x: Value) -> Saved:
         return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)

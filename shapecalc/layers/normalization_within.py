@@ -66,6 +66,7 @@ class LayerNorm(TrailingNorm):
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450; torch.nn.LayerNorm.
     """
 
+    operation = "layer_norm"
     eps = Real(1e-5)
     elementwise_affine = Flag(True)
     bias = Flag(True)
@@ -95,6 +96,7 @@ class RMSNorm(TrailingNorm):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467; torch.nn.RMSNorm.
     """
 
+    retraced = False
     eps = Real(None)
     elementwise_affine = Flag(True)
     example = example((2, 16, 64))
@@ -109,16 +111,18 @@ class RMSNorm(TrailingNorm):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
+        x, *weights = tape.cast("rms_norm", x, *owned(tape, self.weights(x.tensor)))
         wide = widened(tape, x)
         squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
         mean = tape.kernel(Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype), squares)
         root = tape.kernel(mean.tensor, mean, keeps_output=True)
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
-        weights = owned(tape, self.weights(x.tensor))
         if weights:
             y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
-        return (y if wide is x else tape.kernel(x.tensor, y, passes=False, strides=x.strides),)
+        else:
+            del wide
+        return (y if y.dtype == x.dtype else tape.kernel(x.tensor, y, strides=x.strides),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """x / √(the mean of x² + ε) · weight."""
@@ -133,6 +137,7 @@ class LocalResponseNorm(Layer):
     Source: Krizhevsky, Sutskever & Hinton 2012, NIPS 25; torch.nn.LocalResponseNorm.
     """
 
+    retraced = False
     size = Size()
     alpha = Real(1e-4)
     beta = Real(0.75)
@@ -157,9 +162,10 @@ class LocalResponseNorm(Layer):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
         mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
         base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
-        below = tape.kernel(x.tensor, base, keeps=(base,))
-        del mean, base
-        return (tape.kernel(x.tensor, x, below, keeps=(x, below)),)
+        (cast,) = tape.cast("pow", base)
+        below = tape.kernel(cast.tensor, cast, keeps=(cast,))
+        del mean, base, cast
+        return (tape.kernel(tape.made_by("div", x.tensor, x, below), x, below, keeps=(x, below)),)
 
     def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
         padded = Tensor((x.shape[0], x.shape[1] + self.size - 1, *x.shape[2:]), x.dtype)

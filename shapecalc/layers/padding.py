@@ -12,7 +12,7 @@ from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 
@@ -88,6 +88,7 @@ class Pad(Rearranging, abstract=True):
     An axis of n becomes one of before + n + after; a negative number cuts off.
     """
 
+    aligned = True
     mode: ClassVar[str]
     padding = PerSide()
 
@@ -120,6 +121,7 @@ class pad(Rearranging):
     Source: torch.nn.functional.pad.
     """
 
+    aligned = True
     function = "nn.functional.pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")
@@ -138,6 +140,10 @@ class pad(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        tape.retraced = self.mode != "circular"
+        return super().run(tape, x)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (seen_padded(x, self.pad, self.mode),)
@@ -248,6 +254,7 @@ class ReplicationPad3d(ReplicationPad):
 class CircularPad(Pad, abstract=True):
     """What paddings that wrap the input around have in common."""
 
+    retraced = False
     mode = "circular"
 
 

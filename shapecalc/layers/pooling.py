@@ -51,7 +51,7 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
 def run_with_indices(tape: Tape, x: Value, made: Tensor, return_indices: bool) -> tuple[Value, ...]:
     """A max pooling on the tape: the indices are made whether they are asked for or not, and kept."""
     indices = tape.new(Tensor(made.shape, "int64"))
-    y = tape.kernel(made, x, keeps=(x, indices))
+    y = tape.kernel(made, x, keeps=(x, indices), strides=x.strides)
     return (y, indices) if return_indices else (y,)
 
 
@@ -114,6 +114,7 @@ class MaxPool3d(MaxPool):
 class AvgPool(Layer, abstract=True):
     """What average poolings of any number of spatial axes have in common."""
 
+    aligned = True
     kernel_size = PerAxis()
     stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)

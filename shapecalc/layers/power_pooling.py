@@ -18,6 +18,7 @@ from shapecalc.tensors import Tensor, Window, is_floating, product
 class LPPool(Layer, abstract=True):
     """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
 
+    retraced = False
     norm_type = Real()
 
     def check(self) -> None:
@@ -39,8 +40,10 @@ class LPPool(Layer, abstract=True):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
-        made = self.output(x.tensor)
-        powers = tape.kernel(Tensor(x.shape, made.dtype), x, keeps=(x,), strides=x.strides)
+        (cast,) = tape.cast("pow", x)
+        made = self.output(cast.tensor)
+        powers = tape.kernel(Tensor(x.shape, made.dtype), cast, keeps=(cast,), strides=x.strides)
+        del cast
         mean = tape.kernel(made, powers, keeps=(powers,))
         del powers
         absolute = partial(tape.kernel, made, mean, keeps=(mean,))

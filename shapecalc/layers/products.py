@@ -30,6 +30,7 @@ class matmul(Layer):
     right, and the output lacks that axis. Source: torch.matmul.
     """
 
+    retraced = False
     function = "matmul"
     each = NOTHING
     branching = True

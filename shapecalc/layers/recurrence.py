@@ -34,9 +34,9 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     return tape.kernel(made, x, keeps=(x,), weights=weights)
 
 
-def part(tape: Tape, gates: Value, count: int) -> Value:
-    """One of several gates side by side."""
-    return tape.view(gates, (gates.shape[0], gates.shape[1] // count), gates.all_strides, passes=False)
+def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:
+    """Gates that lie side by side."""
+    return tape.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count)
 
 
 def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
@@ -72,14 +72,14 @@ def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     (h,) = state
     of_input = linear(tape, x, weights.inputs)
     of_state = linear(tape, h, weights.state)
-    reset = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
-    reset = tape.in_place(reset, keeps_output=True)
-    update = add_(tape, part(tape, of_state, 3), part(tape, of_input, 3))
-    update = tape.in_place(update, keeps_output=True)
-    remembered = mul_(tape, part(tape, of_state, 3), reset)
-    candidate = tape.kernel(h.tensor, part(tape, of_input, 3), remembered, passes=True)
+    resets, updates, inputs = gates_of(tape, of_input, 3)
+    reset, update, remembered = gates_of(tape, of_state, 3)
+    reset = tape.in_place(add_(tape, reset, resets), keeps_output=True)
+    update = tape.in_place(add_(tape, update, updates), keeps_output=True)
+    remembered = mul_(tape, remembered, reset)
+    candidate = tape.kernel(h.tensor, inputs, remembered, passes=True)
     candidate = tape.in_place(candidate, keeps_output=True)
-    y = tape.kernel(h.tensor, h, candidate, passes=True)
+    y = tape.kernel(h.tensor, h, candidate, passes=(True, False))
     y = mul_(tape, y, update)
     return (add_(tape, y, candidate),)
 
@@ -89,7 +89,7 @@ def memory_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     h, c = state
     gates = linear(tape, h, weights.state)
     gates = add_(tape, gates, linear(tape, x, weights.inputs))
-    i, f, g, o = (tape.in_place(part(tape, gates, 4), keeps_output=True) for _ in range(4))
+    i, f, g, o = (tape.in_place(gate, keeps_output=True) for gate in gates_of(tape, gates, 4))
     c = mul(tape, f, c)
     c = add_(tape, c, mul(tape, i, g))
     h = mul(tape, o, tape.kernel(c.tensor, c, keeps_output=True))

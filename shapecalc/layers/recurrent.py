@@ -95,6 +95,7 @@ class Recurrent(Layer, abstract=True):
     the axis N is missing. L steps of N samples go through each matrix.
     """
 
+    retraced = False
     gates: ClassVar[int]
     """The gates of a step, each of hidden_size rows."""
 
@@ -163,6 +164,7 @@ class Recurrent(Layer, abstract=True):
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
+        tape.refuse_autocast()
         batched = x.rank == 3
         if not batched:
             x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
@@ -296,6 +298,7 @@ class LSTM(Recurrent):
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
+    retraced = False
     gates: ClassVar[int]
     input_size = Inferred(axis=-1)
     hidden_size = Size()
@@ -324,6 +327,7 @@ class RecurrentCell(Layer, abstract=True):
     states: ClassVar[int] = 1
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
+        tape.refuse_autocast()
         batched = x.rank == 2
         if not batched:
             x = tape.seen_as(x, (1, *x.shape))

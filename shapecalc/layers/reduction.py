@@ -62,7 +62,7 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
         return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.kernel(self.output(x.tensor), x, passes=True),)
+        return (tape.kernel(tape.made_by("sum", self.output(x.tensor), x), x, passes=True),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return summed(x.elements, y.elements)
@@ -71,6 +71,7 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
 class amax(Reduction):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
 
+    retraced = False
     function = "amax"
 
     def output(self, x: Tensor) -> Tensor:
@@ -86,6 +87,7 @@ class amax(Reduction):
 class amin(Reduction):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
 
+    retraced = False
     function = "amin"
 
     def output(self, x: Tensor) -> Tensor:

@@ -75,6 +75,7 @@ class expand(Rearranging):
 class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
+    retraced = False
     function = "Tensor.expand_as"
     branching = True
     example = example((1, 1, 8), (2, 4, 8))
@@ -95,6 +96,7 @@ class repeat(Rearranging):
     Source: torch.Tensor.repeat.
     """
 
+    retraced = False
     function = "Tensor.repeat"
     repeats = Sizes()
     example = example((1, 1, 8), repeats=(2, 4, 1))

@@ -30,6 +30,7 @@ class AlongAxis(Layer, abstract=True):
     Without `dim`, torch takes axis 0 of an input of 0, 1 or 3 axes and axis 1 of any other, and warns.
     """
 
+    operation = "softmax"
     dim = Axis(None)
 
     def output(self, x: Tensor) -> Tensor:
@@ -70,6 +71,8 @@ class Softmin(AlongAxis):
 class LogSoftmax(AlongAxis):
     """The logarithm of Softmax: x − log(the sum of exp(x) along `dim`). Source: torch.nn.LogSoftmax."""
 
+    operation = "log_softmax"
+
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return log_shares(x.elements, self.rows(x))
 
@@ -78,6 +81,7 @@ class Softmax2d(Layer):
     """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
 
     axes = 2
+    operation = "softmax"
     example = example((1, 8, 16, 16))
 
     def output(self, x: Tensor) -> Tensor:

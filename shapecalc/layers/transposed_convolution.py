@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.conditions import at_least
@@ -9,6 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
+from shapecalc.layers.kernels import relaid_by
 from shapecalc.layers.sight import Sights, but, channels_of, spread
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
@@ -79,6 +81,9 @@ class TransposedConvolution(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
+    def relaid(self, x: Value) -> Sequence[str]:
+        return ("weight",) if relaid_by(x, self.weights(x.tensor)["weight"].shape) else ()
+
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per input element: a kernel's worth of products for each output channel of its group."""
         return x.elements * (self.out_channels // self.groups) * product(self.kernel_size)
@@ -114,6 +119,7 @@ class ConvTranspose1d(TransposedConvolution):
     """
 
     axes = 1
+    operation = "conv_transpose1d"
     example = example((1, 16, 50), out_channels=8, kernel_size=4, stride=2, padding=1)
 
 
@@ -126,6 +132,7 @@ class ConvTranspose2d(TransposedConvolution):
     """
 
     axes = 2
+    operation = "conv_transpose2d"
     example = example((1, 64, 16, 16), out_channels=32, kernel_size=2, stride=2)
 
 
@@ -137,4 +144,5 @@ class ConvTranspose3d(TransposedConvolution):
     """
 
     axes = 3
+    operation = "conv_transpose3d"
     example = example((1, 16, 4, 8, 8), out_channels=8, kernel_size=2, stride=2)

@@ -28,9 +28,25 @@ _OF_BYTES = ("nearest", "nearest-exact", *_ANTIALIASED)
 _EXACT = 2**16  # a fraction of such numbers times a size of an axis is exact in float64, up to 2**37
 
 
+_OPERATIONS = {
+    "nearest": "upsample_nearest{}d",
+    "nearest-exact": "_upsample_nearest_exact{}d",
+    "linear": "upsample_linear1d",
+    "bilinear": "upsample_bilinear2d",
+    "bicubic": "upsample_bicubic2d",
+    "trilinear": "upsample_trilinear3d",
+    "area": "adaptive_avg_pool{}d",
+    "lanczos": "upsample_lanczos2d",
+}
+"""Mode → torch's operation for so many axes; that against aliases has another name."""
+
+
 class Resize(Layer, abstract=True):
     """What types that resize the axes after the channels have in common: (N, C, *) → (N, C, *)."""
 
+    aligned = True
+
+    mode: str
     size = SizeForEach(None)
     scale_factor = Scale(None)
 
@@ -77,9 +93,14 @@ class Resize(Layer, abstract=True):
             return None
         return "a size is n · scale_factor, first rounded to float64, then rounded down"
 
+    def operation_on(self, x: Value) -> str:
+        """Of torch's name for the mode and the axes that are resized."""
+        name = _OPERATIONS[self.mode].format(x.rank - 2)
+        return f"_{name}_aa" if getattr(self, "antialias", False) else name
+
     def saved(self, x: Value) -> Saved:
         """The gradient needs the sizes alone, but for that of means (mode area)."""
-        if getattr(self, "mode", None) == "area":
+        if self.mode == "area":
             return keeps_to_average(x, self.figures((x.tensor,)).outputs[0].shape[2:])
         return ()
 
@@ -178,6 +199,7 @@ class Upsample(Interpolation):
 class UpsamplingNearest2d(Resize):
     """Upsample in mode nearest, of 1 to 3 axes in spite of its name. Source: torch.nn.UpsamplingNearest2d."""
 
+    mode = "nearest"
     example = example((2, 4, 8, 8), scale_factor=2)
 
     def output(self, x: Tensor) -> Tensor:
@@ -193,6 +215,7 @@ class UpsamplingNearest2d(Resize):
 class UpsamplingBilinear2d(Resize):
     """Upsample in mode bilinear, with aligned corners. Source: torch.nn.UpsamplingBilinear2d."""
 
+    mode = "bilinear"
     example = example((2, 4, 8, 8), scale_factor=2)
 
     def output(self, x: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ from shapecalc.render.grid import (
 )
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import label, leaves, outline
-from shapecalc.results import Analysis, Node
+from shapecalc.render.tree import label, outline
+from shapecalc.results import Analysis, Node, leaves
 from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shutil import get_terminal_size
 from typing import Any, TypeAlias
 
@@ -38,6 +38,11 @@ def count(value: object) -> str:
     return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
 
 
+def signed(value: object) -> str:
+    """A difference of counts, with its sign."""
+    return f"+{count(value)}" if isinstance(value, int) and value > 0 else count(value)
+
+
 def percent(value: object) -> str:
     """A share from 0 to 1 in percent; nothing of nothing, and no 0.0% of something."""
     if not isinstance(value, float) or not value:
@@ -60,15 +65,16 @@ class Column:
 
     @property
     def right(self) -> bool:
-        return self.text in (count, percent, size)
+        return self.text in (count, signed, percent, size)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a grid: a value for each column; `strong` for what holds other rows."""
+    """One row of a grid: a value for each column; `strong` for what holds other rows, or a style of rich."""
 
     values: tuple[Any, ...]
     strong: bool = False
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Grid:
         ]
 
     def without(self, index: int) -> Grid:
-        lines = [Line(line.values[:index] + line.values[index + 1 :], line.strong) for line in self.lines]
+        lines = [replace(line, values=line.values[:index] + line.values[index + 1 :]) for line in self.lines]
         return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
 
 
@@ -123,7 +129,7 @@ def _laid_out(grid: Grid) -> Iterator[_Styled]:
     """The header and the lines of a table, each value padded to the width of its column."""
     columns = _columns(grid)
     widths = [max(map(cells, column)) for column in columns]
-    styles = ["bold", *("bold" if line.strong else "" for line in grid.lines)]
+    styles = ["bold", *("bold" if line.strong else line.style for line in grid.lines)]
     for row, style in zip(zip(*columns, strict=True), styles, strict=True):
         line = []
         for column, text, width in zip(grid.columns, row, widths, strict=True):
@@ -162,7 +168,7 @@ def print_markdown(grid: Grid) -> None:
     bars = ["---:" if column.right else "---" for column in grid.columns]
     rows = [[column.title for column in grid.columns], bars, *grid.texts()]
     table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
-    notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes)
+    notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes if note)
     parts = [f"**{grid.heading}**", *([table] if grid.columns else []), *([notes] if notes else [])]
     print(writable("\n\n".join(parts)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape
 from shapecalc.results import Analysis
@@ -16,13 +17,30 @@ _COLUMNS = (
 )
 
 
-def print_list(analyses: Sequence[tuple[str, Analysis]], form: str) -> None:
-    """Print the architectures by the names that commands know them by."""
+def print_list(analyses: Sequence[tuple[str, Analysis]], form: str, by: str) -> None:
+    """Print the architectures by the names that commands know them by, sorted `by` name, params or macs."""
+    ordered = analyses if by == "name" else sorted(analyses, key=lambda pair: _weight(pair, by))
     if form == "json":
-        print_json([to_json(name, analysis) for name, analysis in analyses])
+        print_json([to_json(name, analysis) for name, analysis in ordered])
         return
-    lines = [_line(name, analysis) for name, analysis in analyses]
-    print_grid(Grid(f"{len(lines)} architecture{'s'[: len(lines) != 1]}", _COLUMNS, lines), form)
+    grouped = by == "name" and form == "table"
+    lines = list(_grouped(ordered) if grouped else (_line(*pair) for pair in ordered))
+    print_grid(Grid(f"{len(ordered)} architecture{'s'[: len(ordered) != 1]}", _COLUMNS, lines), form)
+
+
+def _weight(pair: tuple[str, Analysis], by: str) -> tuple[bool, int]:
+    """Where a network stands in the order of a figure: after all numbers, if its own is a formula."""
+    figure = getattr(pair[1].totals, by)
+    return (False, figure) if isinstance(figure, int) else (True, 0)
+
+
+def _grouped(analyses: Sequence[tuple[str, Analysis]]) -> Iterator[Line]:
+    """A line for each architecture; before those of a folder, the folder's."""
+    for folder, pairs in groupby(analyses, lambda pair: pair[0].rpartition("/")[0]):
+        if folder:
+            yield Line((f"{folder}/", *[None] * (len(_COLUMNS) - 1)), strong=True)
+        for name, analysis in pairs:
+            yield _line(name.replace(f"{folder}/", "  ", 1) if folder else name, analysis)
 
 
 def _line(name: str, analysis: Analysis) -> Line:
@@ -35,6 +53,7 @@ def _line(name: str, analysis: Analysis) -> Line:
 def to_json(name: str, analysis: Analysis) -> dict[str, object]:
     return {
         "name": name,
+        "folder": name.rpartition("/")[0],
         "network": analysis.name,
         "source": analysis.architecture.source,
         "inputs": {own: tensor.to_dict() for own, tensor in analysis.inputs.items()},

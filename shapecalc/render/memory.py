@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.batch import Fit
-from shapecalc.analysis.memory import OPTIMIZERS, Memory, Moment
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
+from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment
+from shapecalc.errors import listed
+from shapecalc.render.grid import (
+    DEFAULT_WIDTH,
+    Column,
+    Grid,
+    Line,
+    count,
+    print_grid,
+    print_json,
+    shape,
+    size,
+)
 from shapecalc.render.show import compute, heading
-from shapecalc.render.tree import label, leaves, outline
-from shapecalc.results import Node
+from shapecalc.render.tree import label, outline
+from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -35,14 +46,16 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
     )
     columns = _LAYERS if training else _LAYERS[:-1]
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
-    notes = [*_facts(found), "", *_prediction(found), *(["", *_training(found)] if training else [])]
+    conditions = [*found.analysis.decisive_conditions, *found.conditions]
+    holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
+    notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
     if fit:
         notes += ["", _fit(fit)]
     print_grid(Grid(heading(found.analysis), columns, lines, notes), form)
 
 
 def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> Line:
-    values: list[Any] = [title, node.output.shape, found.bytes_of(node.output)]
+    values: list[Any] = [title, node.output.shape, found.output_bytes(node)]
     if training:
         saved: Dim = sum(found.saved_by_row[node.start : node.stop])
         values.append(saved if flat or saved != 0 else None)
@@ -56,30 +69,43 @@ def _facts(found: Memory) -> Iterator[str]:
 
 
 def _prediction(found: Memory) -> Iterator[str]:
+    casts = ", and weights as cast" if found.dtype == AMP else ""
     yield from _most("Prediction  ", found.prediction)
-    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    yield _weights(found)
     if len(found.activations.alternatives) == 1:
-        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them"
+        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them{casts}"
+
+
+def _weights(found: Memory) -> str:
+    dtype = "float32, under autocast in float16 on CUDA" if found.dtype == AMP else found.dtype
+    return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
 
 def _training(found: Memory) -> Iterator[str]:
-    yield from _most(
-        "Training    ", found.training, f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
-    )
-    yield f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {found.dtype}"
+    step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
+    yield from _most("Training    ", found.training, step, "at least" if found.vague else "at most")
+    yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(found.saved)} kept for the backward pass"
+    if found.vague:
+        yield f"  and what the way back through {listed(found.vague)} makes besides, which is not known"
 
 
-def _most(title: str, moment: Moment, more: str = "") -> Iterator[str]:
+def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
-    lines = [f"{size(most)}{f' at {path}' if path else ''}" for most, path in moment.alternatives]
-    if len(lines) == 1:
-        yield f"{title} at most {lines[0]}{more}"
+    if len(moment.alternatives) > 1:
+        yield f"{title} {bound} the greatest of these{more}"
+        for most, path in moment.alternatives:
+            yield f"    {size(most)}{f' at {path}' if path else ''}"
+        return
+    ((most, path),) = moment.alternatives
+    place = f" at {path}" if path else ""
+    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - len(" at least "):
+        yield f"{title} {bound} {size(most)}{place}{more}"
     else:
-        yield f"{title} at most the greatest of these{more}"
-        yield from (f"    {line}" for line in lines)
+        yield f"{title} {bound} {size(most)}{more}"
+        yield f" {place}"
 
 
 def _fit(fit: Fit) -> str:

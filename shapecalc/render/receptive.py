@@ -9,8 +9,8 @@ from shapecalc.analysis.receptive import Field, Receptive
 from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading
-from shapecalc.render.tree import label, leaves, outline
-from shapecalc.results import Node
+from shapecalc.render.tree import label, outline
+from shapecalc.results import Node, leaves
 
 _MOST_REASONS = 3
 _REST = (STRIDE, START, Column("status", "Status"))

@@ -21,8 +21,8 @@ from shapecalc.render.grid import (
     short,
     size,
 )
-from shapecalc.render.tree import arguments_text, label, leaves, outline, own_row
-from shapecalc.results import Analysis, Node, Totals
+from shapecalc.render.tree import arguments_text, label, outline, own_row
+from shapecalc.results import Analysis, Node, Totals, leaves
 from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json

@@ -20,20 +20,6 @@ def outline(
             yield from outline(node.children, depth and depth - 1, below, top=False)
 
 
-def leaves(nodes: Sequence[Node], depth: int | None) -> Iterator[Node]:
-    """The nodes that nothing is shown below, so that their totals add up to the network's.
-
-    A join whose branches are shown comes after them, as a node of its own last row alone.
-    """
-    for node in nodes:
-        if node.children and (depth is None or depth > 1):
-            yield from leaves(node.children, depth and depth - 1)
-            if node.children[-1].stop < node.stop:
-                yield Node(node.path, node.label, node.type, node.output, node.stop - 1, node.stop)
-        elif node.start < node.stop:
-            yield node
-
-
 def label(node: Node) -> str:
     """A node as the tree calls it: a layer by its label, a branch with what it reads."""
     if node.label.isdigit():

@@ -60,7 +60,9 @@ def mismatch_text(mismatch: Mismatch) -> str:
     """A figure that differs, in one line: path, what, expected, measured."""
     where = f"{mismatch.path}: " if mismatch.path else ""
     expected, measured = written(mismatch.expected), written(mismatch.measured)
-    return f"{where}{mismatch.what}: expected {expected}, measured {measured}"
+    heaviest = ", ".join(f"{path} ({figure})" for path, figure in mismatch.heaviest)
+    most = f"; most in {heaviest}" if heaviest else ""
+    return f"{where}{mismatch.what}: expected {expected}, measured {measured}{most}"
 
 
 def write_junit(report: Report, path: Path) -> None:

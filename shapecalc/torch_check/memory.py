@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_iter
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim
-from shapecalc.tape import INFERENCE, TRAINING, Mode
+from shapecalc.tape import Mode
 from shapecalc.torch_check.network import Network, build, sample
 
 
@@ -61,10 +61,12 @@ def kept(owned: Iterable[Any]) -> Iterator[dict[int, int]]:
     """The storages that autograd keeps, with their bytes; those of `owned` tensors are left out."""
     known = {key(tensor) for tensor in owned}
     found: dict[int, int] = {}
+    held = []  # a storage that is let go of leaves its key to the next
 
     def pack(tensor: Any) -> Any:
         if key(tensor) not in known:
             found[key(tensor)] = tensor.untyped_storage().nbytes()
+            held.append(tensor.untyped_storage())
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
@@ -79,36 +81,50 @@ def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any])
     return sum(found.values()), alive.peak, made
 
 
-def compare(analysis: Analysis) -> Iterator[tuple[str, Dim, int]]:
+def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[tuple[str, Dim, int]]:
     """What shapecalc and torch on `meta` have of a network's memory: a name, the one's bytes, the other's.
 
     Raises:
         UnknownError: it is not known what a layer allocates.
         BuildError: torch refuses a row.
     """
-    network = build(analysis)
-    prediction = Forward(analysis, INFERENCE).account.peak.size()
-    _, peak, _ = run(network, INFERENCE)
-    yield "peak of activations", prediction, peak
-    for name, mode in {"training": TRAINING, "evaluation": Mode(grad=True)}.items():
-        ours = Forward(analysis, mode)
+    network = build(analysis).to(getattr(torch, dtype))
+    mode = Mode(dtype=dtype)
+    yield "peak of activations", Forward(analysis, mode).account.peak.size(), run(network, mode).peak
+    for name, mode in {
+        "training": Mode(grad=True, training=True, dtype=dtype),
+        "evaluation": Mode(grad=True, dtype=dtype),
+    }.items():
+        ours, theirs = Forward(analysis, mode), run(network, mode)
         expected = sum(ours.account.saved().values())
         Backward(ours)
-        saved, _, both = run(network, mode)
-        yield f"bytes kept for the backward pass in {name}", expected, saved
-        yield f"peak of activations and gradients in {name}", ours.account.peak.size(), both
+        yield f"bytes kept for the backward pass in {name}", expected, theirs.saved
+        yield f"peak of activations and gradients in {name}", ours.account.peak.size(), theirs.peak
 
 
-def run(network: Network, mode: Mode, device: str = "meta") -> tuple[int, int, int]:
-    """Bytes kept, the most alive on the way forward, and the most on the way there and back."""
+class Measured(NamedTuple):
+    """Bytes that autograd keeps, and the most that were alive at once."""
+
+    saved: int
+    peak: int
+
+
+def run(network: Network, mode: Mode) -> Measured:
+    """One pass on `meta` and, where autograd watches, the way back."""
     network.train(mode.training)
     network.zero_grad(set_to_none=True)
-    inputs = [sample(x, device) for x in network.analysis.inputs.values()]
+    inputs = [sample(x, "meta", mode.dtype) for x in network.analysis.inputs.values()]
     owned = [*network.parameters(), *network.buffers()]
-    with torch.set_grad_enabled(mode.grad), kept(owned) as found, Alive(owned, inputs) as alive:
-        outputs = network(*inputs, observe=lambda *_: None)
-        forward = alive.peak
+
+    def forward() -> tuple[Any, ...]:
+        outputs: tuple[Any, ...] = network(*inputs, observe=lambda *_: None)
+        return outputs
+
+    with torch.set_grad_enabled(mode.grad), kept(owned) as found:
+        forward()  # by itself: what the hooks hold on to is not let go as it is without them
+    with torch.set_grad_enabled(mode.grad), Alive(owned, inputs) as alive:
+        outputs = forward()
         tracked = [y for y in outputs if y.requires_grad]
         if tracked:
             torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
-    return sum(found.values()), forward, alive.peak
+    return Measured(sum(found.values()), alive.peak)

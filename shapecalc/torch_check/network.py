@@ -44,9 +44,7 @@ class Network(torch.nn.Module):
         self.analysis = analysis
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
-        for row, module in zip(analysis.rows, self.layers, strict=True):
-            if row.shares is not None:
-                _share(self.layers[row.shares], module, row.shared)
+        tie(self)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
@@ -102,6 +100,13 @@ def _module(row: Row) -> Any:
         raise BuildError(row, error) from error
 
 
+def tie(network: Network) -> None:
+    """Give the rows that share weights those of the row that owns them."""
+    for row, module in zip(network.analysis.rows, network.layers, strict=True):
+        if row.shares is not None:
+            _share(network.layers[row.shares], module, row.shared)
+
+
 def _share(owner: Any, module: Any, names: Iterable[str]) -> None:
     """Put tensors of one module in the place of another's."""
     for name in names:
@@ -143,8 +148,11 @@ def _function(row: Row, module: Any) -> Callable[..., Any]:
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 
-def sample(tensor: Tensor, device: Any) -> Any:
-    """A tensor of that shape and dtype: random where floating-point, else zeros, which index anything."""
-    dtype = getattr(torch, tensor.dtype)
+def sample(tensor: Tensor, device: Any, float32: str = "float32") -> Any:
+    """A tensor of that shape and dtype: random where floating-point, else zeros, which index anything.
+
+    `float32` is the dtype in its place, of a network that was converted.
+    """
+    dtype = getattr(torch, float32 if tensor.dtype == "float32" else tensor.dtype)
     make = torch.rand if is_floating(tensor.dtype) else torch.zeros
     return make(tensor.shape, dtype=dtype, device=device)

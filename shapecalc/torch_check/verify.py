@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.analysis.batch import with_batch
+from shapecalc.analysis.budget import breaches
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
 from shapecalc.report import Mismatch, Usage, Verdict
 from shapecalc.results import Analysis, Row
@@ -195,17 +196,7 @@ def _dtype(tensor: Any) -> str:
 
 
 def _broken_expectations(analysis: Analysis) -> Iterator[Mismatch]:
-    """The file's published figures that differ from the computed ones, which torch has just confirmed."""
-    expect = analysis.architecture.expect
-    if expect is None:
-        return
-    figures = {"params": analysis.totals.params, "macs": analysis.totals.macs}
-    for what, measured in figures.items():
-        expected = getattr(expect, what)
-        if expected is not None and expected != measured:
-            yield Mismatch("", f"expect {what}", expected, number(measured))
-    if expect.output is not None:
-        expected = [size({}) for size in expect.output.sizes]
-        output = list(map(number, analysis.outputs[0].shape))
-        if expected != output:
-            yield Mismatch("", "expect output", expected, output)
+    """What the file expects that differs from the computed figures, which torch has just confirmed."""
+    for breach in breaches(analysis):
+        heaviest = tuple((part.path, part.count) for part in breach.heaviest)
+        yield Mismatch("", f"expect {breach.what}", breach.expected, breach.computed, heaviest)

@@ -79,6 +79,52 @@ def fresh_analysis() -> list[str]:
     return ["reading and analysing resnet18, first time in a process", ms(median(seconds)), "", "", ""]
 
 
+def cold_memory() -> list[str]:
+    ours = process(*SHAPECALC, "memory", "resnet18", "--train")
+    theirs = process(sys.executable, "-m", "tests.benchmarks.resnet18_memory")
+    memory, script = in_turn(ours, theirs, 7)
+    name = "cold `memory resnet18 --train` against measuring the same in torch on meta"
+    return row(name, memory, script, f"{script / memory:.1f} ×", "≥ 8 ×")
+
+
+FIGURES = """
+import time, shapecalc
+start = time.perf_counter()
+architecture = shapecalc.load("resnet18")
+analysis = shapecalc.analyse(architecture)
+shapes = time.perf_counter()
+from shapecalc.analysis.memory import memory
+from shapecalc.analysis.receptive import receptive
+from shapecalc.analysis.work import Work
+figures = lambda: (Work.of(analysis.rows), memory(analysis), receptive(analysis))
+figures()
+done = time.perf_counter()
+shapecalc.analyse(architecture)
+again = time.perf_counter()
+shapecalc.analyse(architecture)
+middle = time.perf_counter()
+figures()
+print(shapes - start, done - start, middle - again, time.perf_counter() - again)
+"""
+"""The shapes alone, and all figures with them: first in a process, and once more."""
+
+
+def all_figures() -> list[list[str]]:
+    runs = [
+        subprocess.run((sys.executable, "-c", FIGURES), check=True, capture_output=True, text=True).stdout
+        for _ in range(9)
+    ]
+    columns = zip(*(map(float, run.split()) for run in runs), strict=True)
+    shapes, done, shapes_again, done_again = map(median, columns)
+    name = (
+        "operations, memory and receptive field of resnet18 and its shapes, against these, in a new process"
+    )
+    return [
+        row(name, done, shapes, f"{done / shapes:.1f} ×", "≤ 3 ×"),
+        row("the same once more", done_again, shapes_again, f"{done_again / shapes_again:.1f} ×", "≤ 3 ×"),
+    ]
+
+
 def symbolic() -> list[list[str]]:
     """Formulas for every input against numbers for one, over the zoo; the slowest network decides."""
     ratios = []
@@ -157,6 +203,14 @@ def resident() -> int:
     return int(status.partition("VmRSS:")[2].split()[0])
 
 
+def cold_list() -> list[str]:
+    """The whole zoo, every network parsed and analysed by one command."""
+    ours = process(*SHAPECALC, "list")
+    seconds, bare = in_turn(ours, process(sys.executable, "-c", "pass"), 7)
+    name = f"cold `list` of {len(zoo.names())} networks against the interpreter's start"
+    return row(name, seconds, bare, f"{seconds / bare:.0f} ×", "< 1,500 ms")
+
+
 def verification() -> list[str]:
     ours = process(*SHAPECALC, "verify", "resnet18", "--device", "cpu")
     verify, bare = in_turn(ours, process(sys.executable, str(HERE / "resnet18_torch.py")), 7)
@@ -174,7 +228,16 @@ def ms(seconds: float) -> str:
 
 def main() -> None:
     rows: list[Sequence[str]] = [["what", "shapecalc", "the other", "ratio", "aim"], ["---"] * 5]
-    rows += [cold_show(), analysis(), fresh_analysis(), *symbolic(), verification()]
+    rows += [
+        cold_show(),
+        cold_memory(),
+        cold_list(),
+        analysis(),
+        fresh_analysis(),
+        *all_figures(),
+        *symbolic(),
+        verification(),
+    ]
     rows += [*growth(repeated, "by `times`"), *growth(written_out, "written out")]
     print("\n".join(f"| {' | '.join(cells)} |" for cells in rows))
 

@@ -1,0 +1,117 @@
+"""What follows from a tape: of each layer its storages, its kernels, and the most that is alive within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from shapecalc.autocast import LOWER
+from shapecalc.conditions import Condition
+from shapecalc.errors import UnknownError
+from shapecalc.peak import Peak
+from shapecalc.strides import Strides
+from shapecalc.symbolic import Dim
+from shapecalc.tape import Freed, Handed, Kernel, Made, Mode, Parameter, Tape, Value
+from shapecalc.tensors import BYTES, Tensor, is_floating
+
+
+class Given(NamedTuple):
+    """An input of a layer: what it is, how it lies, and whether a gradient flows back to it."""
+
+    tensor: Tensor
+    strides: Strides | None = None
+    tracked: bool = False
+    same_as: int = -1
+    """The number of an earlier input that is the same value."""
+    learned: bool = False
+    """Whether it is a weight, as another layer hands it on."""
+    viewed: bool = False
+    """Whether it is a look at another tensor."""
+
+
+class Output(NamedTuple):
+    """An output of a layer, with its numbers in the recipe."""
+
+    given: Given
+    """As an input of the next layer."""
+    value: int
+    storage: int
+
+
+class Recipe(NamedTuple):
+    """What follows from what a tape has written down of one layer.
+
+    Storages have the numbers of the inputs, and from there on those of `sizes`.
+    """
+
+    rises: tuple[Dim, ...]
+    """The most bytes alive at once beyond those before; of formulas those that may be the most."""
+    sizes: tuple[Dim, ...]
+    """The bytes of each storage that is there when the layer is done: of its outputs, and what is kept."""
+    kernels: tuple[Kernel, ...]
+    values: tuple[Dim, ...]
+    """The bytes of each value's gradient."""
+    parameters: Mapping[str, int]
+    """The values that are weights, by name."""
+    lowered: Mapping[str, int]
+    """The storages of copies of weights in a lower dtype, which stay until autocast is left, by name."""
+    outputs: tuple[Output, ...]
+    retraced: bool = True
+    """Whether all that the way back allocates is known."""
+    conditions: tuple[Condition, ...] = ()
+    """What symbols must satisfy for all of this."""
+
+
+def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
+    """Run a layer on a tape of its own."""
+    tape = Tape(mode)
+    values = [_given(x, tape) for x in inputs]
+    values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
+    tape.events.clear()  # of an input that is the same as another, the storage is gone
+    outputs = run(tape, *values)
+    kernels = [event for event in tape.events if isinstance(event, Kernel)]
+    given = set(range(len(inputs)))
+    weights = tape.parameters_by_name
+    lowered = {name: w.lowered.storage.number for name, w in weights.items() if w.lowered}
+    kept = [kernel.kept for kernel in kernels]
+    stays = {y.storage.number for y in outputs}.union(lowered.values(), *kept) - given
+    numbers = {number: new for new, number in enumerate([*sorted(given), *sorted(stays)])}
+    return Recipe(
+        rises=_rises(tape, stays),
+        sizes=tuple([tape.sizes[number] for number in sorted(stays)]),
+        kernels=tuple([k._replace(kept=tuple([numbers[n] for n in k.kept])) for k in kernels]),
+        values=tuple(tape.values),
+        parameters={name: value.number for name, value in weights.items()},
+        lowered={name: numbers[storage] for name, storage in lowered.items()},
+        outputs=tuple([_output(y, numbers) for y in outputs]),
+        retraced=tape.retraced,
+    )
+
+
+def _given(x: Given, tape: Tape) -> Value:
+    dtype = x.tensor.dtype
+    if tape.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
+        raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
+    kind = Handed if x.learned else Value
+    value = kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+    value.viewed = x.viewed
+    return value
+
+
+def _output(y: Value, numbers: Mapping[int, int]) -> Output:
+    learned = isinstance(y, (Parameter, Handed))
+    given = Given(y.tensor, y.strides, y.tracked, learned=learned, viewed=y.viewed)
+    return Output(given, y.number, numbers[y.storage.number])
+
+
+def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
+    """The levels of a tape that none of the others is certain to exceed; what stays is not let go."""
+    peak = Peak()
+    alive: Dim = 0
+    for event in tape.events:
+        if isinstance(event, Made):
+            alive = alive + tape.sizes[event.storage]
+            peak.meet(alive, 0)
+        elif isinstance(event, Freed) and event.storage not in stays:
+            alive = alive - tape.sizes[event.storage]
+    return tuple([size for size, _ in peak.met()])

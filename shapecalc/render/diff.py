@@ -1,0 +1,131 @@
+"""`diff`: two networks side by side, as a table, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from shapecalc.analysis.difference import ADDED, CHANGED, REMOVED, SAME, Difference, Pair, Side
+from shapecalc.errors import written
+from shapecalc.layers import LAYERS
+from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, signed
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import for_json
+
+_MARKS = {SAME: " ", CHANGED: "~", ADDED: "+", REMOVED: "-"}
+_STYLES = {SAME: "", CHANGED: "yellow", ADDED: "green", REMOVED: "red"}
+
+
+_COLUMNS = (
+    Column("status", ""),
+    Column("layer", "Layer"),
+    Column("output_a", "Output A", shape),
+    Column("output_b", "Output B", shape),
+    Column("params", "Params", signed),
+    Column("macs", "MACs", signed),
+    Column("change", "What changed", spare=1),
+)
+
+
+def print_diff(
+    difference: Difference, shown: Difference, names: tuple[str, str], form: str, whole: bool
+) -> None:
+    """Print `shown`, which is `difference` or the blocks of it; `whole`, what is the same too."""
+    if form == "json":
+        print_json(to_json(difference, shown, names))
+        return
+    heading = f"A: {names[0]} · B: {names[1]}"
+    lines = list(_lines(shown, whole))
+    print_grid(Grid(heading, _COLUMNS, lines, _notes(difference, shown)), form)
+
+
+def to_json(difference: Difference, shown: Difference, names: tuple[str, str]) -> dict[str, Any]:
+    sides = zip(("a", "b"), names, (difference.a, difference.b), strict=True)
+    return {
+        **{
+            key: {
+                "architecture": name,
+                "name": analysis.name,
+                "inputs": {own: tensor.to_dict() for own, tensor in analysis.inputs.items()},
+                "totals": analysis.totals.to_dict(),
+            }
+            for key, name, analysis in sides
+        },
+        "equal": difference.equal,
+        "layers": [pair.to_dict() for pair in shown.pairs],
+        "difference": {
+            **{what: for_json(difference.more(what)) for what in ("params", "macs")},
+            **{status: shown.count(status) for status in (SAME, CHANGED, ADDED, REMOVED)},
+        },
+    }
+
+
+def _lines(shown: Difference, whole: bool) -> Iterator[Line]:
+    """A line for each pair; layers that are the same, in a row, are one line unless all are wanted."""
+    for status, pairs in groupby(shown.pairs, lambda pair: pair.status):
+        run = list(pairs)
+        if status == SAME and not whole:
+            layers = "1 layer" if len(run) == 1 else f"{len(run):,} layers"
+            yield Line((None, f"… {layers} the same", *[None] * 5), style="dim")
+        else:
+            yield from map(_line, run)
+
+
+def _line(pair: Pair) -> Line:
+    outputs = (side.node.output.shape if side else None for side in (pair.a, pair.b))
+    more = (pair.more(what) for what in ("params", "macs"))
+    texts = (_MARKS[pair.status], _path(pair), *outputs, *more, _changes(pair))
+    return Line(texts, style=_STYLES[pair.status])
+
+
+def _path(pair: Pair) -> str:
+    paths = dict.fromkeys(side.node.path for side in (pair.a, pair.b) if side)
+    return " → ".join(paths)
+
+
+def _changes(pair: Pair) -> str:
+    """What differs, but for the outputs, which have columns."""
+    changes = {name: both for name, both in pair.changes.items() if name != "output"}
+    return ", ".join(_change(pair, name, *both) for name, both in changes.items())
+
+
+def _change(pair: Pair, name: str, a: object, b: object) -> str:
+    if name == "layers" and a == b:
+        return "layers inside"
+    return f"{name} {_text(pair.a, name, a)} → {_text(pair.b, name, b)}"
+
+
+def _text(side: Side | None, name: str, value: object) -> str:
+    """A value as the tables of arguments have it."""
+    layer = LAYERS.get(side.node.type) if side else None
+    if layer and name in layer.fields and value is not None:
+        return layer.fields[name].text(value)
+    if name == "input" and isinstance(value, tuple):
+        return ", ".join(map(shape, value))
+    return written(value)
+
+
+def _notes(difference: Difference, shown: Difference) -> list[str]:
+    a, b = difference.a, difference.b
+    counts = [f"{_MARKS[status]} {shown.count(status):,} {status}" for status in (CHANGED, ADDED, REMOVED)]
+    layers = f"Layers      {shown.count(SAME):,} the same, {', '.join(counts)}"
+    inputs = [", ".join(map(_input, analysis.inputs.items())) for analysis in (a, b)]
+    outputs = [", ".join(map(str, analysis.outputs)) for analysis in (a, b)]
+    texts = [
+        *([f"Input       {inputs[0]} → {inputs[1]}"] if inputs[0] != inputs[1] else []),
+        *([f"Output      {outputs[0]} → {outputs[1]}"] if outputs[0] != outputs[1] else []),
+        f"Parameters  {_total(a.totals.params, b.totals.params)}",
+        f"MACs        {_total(a.totals.macs, b.totals.macs)}",
+        layers,
+    ]
+    return [*texts, "The two are equal"] if difference.equal else texts
+
+
+def _input(item: tuple[str, Any]) -> str:
+    name, tensor = item
+    return f"{name} {tensor} {tensor.dtype}"
+
+
+def _total(a: Dim, b: Dim) -> str:
+    return count(a) if a == b else f"{count(a)} → {count(b)}: {signed(b - a)}"

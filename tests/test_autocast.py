@@ -1,0 +1,251 @@
+"""What a network allocates under torch.autocast, against torch's own casts for CUDA, on fake tensors."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+import shapecalc
+from shapecalc import ArchitectureError, autocast, recipe, tape, zoo
+from shapecalc.analysis.batch import with_batch
+from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.errors import UnknownError
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.recipe import record
+from shapecalc.results import Analysis
+from shapecalc.symbolic import number
+from shapecalc.tape import Mode
+from shapecalc.torch_check.memory import Alive, measured
+from shapecalc.torch_check.network import Network, build, tie
+from tests.autocast import casting, pretended, put
+from tests.command import Command
+from tests.families.base import Drawn
+from tests.strategies import draws
+from tests.test_layers import NAMES, call
+from tests.test_saved import computed
+
+PREDICTION, TRAINING = Mode(autocast=True), Mode(grad=True, training=True, autocast=True)
+UNKNOWN = {"lstm-lm", "seq2seq-gru"}
+"""Recurrent layers, which cuDNN runs."""
+FUSED_DROPOUT = {"bert-base", "transformer"}
+"""In training, fake tensors of a GPU get noise of another kind within scaled_dot_product_attention."""
+CPU_LISTS = {
+    "LOWER": "bfloat16",
+    "LOWERED": {
+        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        *("linear", "matmul", "bmm", "scaled_dot_product_attention", "prelu"),
+    },
+    "RAISED": {"max_pool3d", "avg_pool3d", "adaptive_avg_pool3d", "replication_pad2d", "reflection_pad2d"},
+    "GIVING_FLOAT32": set(),
+    "WIDEST": {"cat", "stack"},
+}
+"""The part of the lists for CPUs that the networks come to, where a way back can be run."""
+STATISTICS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"}
+"""Layers whose statistics on a CPU are as short as their input, unlike those on a GPU and on `meta`."""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+# The lists
+
+
+def registered(name: str) -> set[str]:
+    """The operations of a list in torch's own header."""
+    text = (Path(torch.__file__).parent / "include/ATen/autocast_mode.h").read_text()
+    block = re.search(rf"#define {name}\(_\)(.*?[^\\])\n", text, re.DOTALL)
+    assert block
+    return set(re.findall(r"_\((\w+)[,)]", block[1])) - {"ADD_NS"}
+
+
+def test_the_lists_are_those_of_torch() -> None:
+    cudnn = {"cudnn_convolution", "cudnn_convolution_transpose"}
+    assert registered("AT_FORALL_LOWER_PRECISION_FP") | cudnn == autocast.LOWERED
+    assert registered("AT_FORALL_FP32") == autocast.RAISED
+    assert registered("AT_FORALL_FP32_SET_OPT_DTYPE") | {"norm"} == autocast.GIVING_FLOAT32
+    assert registered("AT_FORALL_PROMOTE") == autocast.WIDEST
+
+
+def test_nothing_else_is_cast_on_a_gpu() -> None:
+    names = torch._C._dispatch_get_registrations_for_dispatch_key("AutocastCUDA")
+    known = autocast.LOWERED | autocast.RAISED | autocast.GIVING_FLOAT32 | autocast.WIDEST | autocast.REFUSED
+    assert {name.removeprefix("aten::").partition(".")[0] for name in names} == known
+
+
+# Layers
+
+
+def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int]:
+    arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
+    casts: AbstractContextManager[None] = casting("cuda") if mode.autocast else nullcontext()
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")
+        module, run = call(drawn, arguments)
+    with warnings.catch_warnings(), pretended(), torch.set_grad_enabled(mode.grad):
+        warnings.simplefilter("ignore")
+        put(module, "cuda")
+        module.train(mode.training)
+        inputs: list[Any] = [
+            torch.zeros(x.shape, dtype=getattr(torch, x.dtype), device="cuda") for x in drawn.inputs
+        ]
+        if mode.grad:
+            inputs = [x.requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
+        owned = [*module.parameters(), *module.buffers()]
+
+        def under_autocast() -> Any:
+            with casts:
+                return run(*inputs)
+
+        saved, peak, _ = measured(under_autocast, owned, inputs)
+    return saved, peak
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_is_cast_as_in_torch(name: str) -> None:
+    """Where fake tensors of a GPU differ from those of `meta` without autocast, nothing is compared."""
+    found: Counter[str] = Counter()
+
+    @settings(max_examples=50)  # fake tensors are slow
+    @given(draws(LAYERS[name]))
+    def check(drawn: Drawn) -> None:
+        try:
+            drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
+        except ArchitectureError:
+            return
+        for mode in (PREDICTION, TRAINING):
+            plain = mode._replace(autocast=False)
+            try:
+                expected, without = computed(drawn, mode)[:2], computed(drawn, plain)[:2]
+            except UnknownError as error:
+                found[error.message] += 1
+                continue
+            try:
+                if without != in_torch(drawn, plain):
+                    found["another kernel"] += 1
+                    continue
+                there = in_torch(drawn, mode)
+            except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
+                found[f"torch refuses: {str(error)[:60]}"] += 1
+                continue
+            found["known"] += 1
+            assert expected == there, (drawn, mode)
+
+    check()
+    print(name, dict(found))
+
+
+# Networks
+
+
+def taught(name: str) -> Analysis:
+    """A network of the zoo on two items, for statistics that need more than one value."""
+    return with_batch(shapecalc.analyse(shapecalc.load(name)), 2)
+
+
+def run_in_torch(analysis: Analysis, mode: Mode, device: str, back: bool = False) -> tuple[int, int, int]:
+    """Bytes kept, the most alive on the way forward, and on a way forward and back."""
+    network = build(analysis)
+    with pretended(), torch.set_grad_enabled(mode.grad):
+        put(network, device)
+        tie(network)
+        network.train(mode.training)
+        tensors = analysis.inputs.values()
+        inputs = [torch.zeros(x.shape, dtype=getattr(torch, x.dtype), device=device) for x in tensors]
+        owned = [*network.parameters(), *network.buffers()]
+        saved, peak, made = measured(lambda: forward(network, inputs, device), owned, inputs)
+        del made
+        return saved, peak, step(network, inputs, owned, device) if back else 0
+
+
+def forward(network: Network, inputs: list[Any], device: str) -> tuple[Any, ...]:
+    with casting(device):
+        return network(*inputs, observe=lambda *_: None)  # type: ignore[no-any-return]
+
+
+def step(network: Network, inputs: list[Any], owned: list[Any], device: str) -> int:
+    with Alive(owned, inputs) as alive:
+        outputs = [y for y in forward(network, inputs, device) if y.requires_grad]
+        torch.autograd.backward(outputs, [torch.empty_like(y) for y in outputs])
+    return int(alive.peak)
+
+
+def followed(analysis: Analysis, mode: Mode, back: bool = False) -> tuple[int, int, int]:
+    forward = Forward(analysis, mode)
+    saved = number(sum(forward.account.saved().values()))
+    peak = number(forward.account.peak.size())
+    if back:
+        Backward(forward)
+    return saved, peak, number(forward.account.peak.size()) if back else 0
+
+
+@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN))
+def test_a_network_predicts_under_autocast(name: str) -> None:
+    analysis = taught(name)
+    assert followed(analysis, PREDICTION)[1] == run_in_torch(analysis, PREDICTION, "cuda")[1]
+
+
+@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN - FUSED_DROPOUT))
+def test_a_network_is_trained_under_autocast(name: str) -> None:
+    analysis = taught(name)
+    assert followed(analysis, TRAINING) == run_in_torch(analysis, TRAINING, "cuda")
+
+
+@pytest.fixture
+def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recipes are made anew: layers keep those that they have made by other lists."""
+    for name, names in CPU_LISTS.items():
+        for module in (tape, recipe):
+            monkeypatch.setattr(module, name, names, raising=module is tape)
+    monkeypatch.setattr(Layer, "recipe", lambda layer, inputs, mode: record(layer.run, inputs, mode))
+
+
+@pytest.mark.usefixtures("_lists_of_the_cpu")
+@pytest.mark.parametrize("name", sorted({*zoo.names()} - UNKNOWN))
+def test_the_way_back_through_casts(name: str) -> None:
+    """torch goes back on no GPU that is not there: the lists of the CPU take the place of those of CUDA."""
+    analysis = taught(name)
+    if STATISTICS & {row.type for row in analysis.rows}:
+        pytest.skip("statistics are shorter on a CPU")
+    assert followed(analysis, TRAINING, back=True) == run_in_torch(analysis, TRAINING, "cpu", back=True)
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+def test_recurrent_layers_are_unknown(name: str, run: Command) -> None:
+    done = run("memory", name, "--dtype", "amp")
+    assert done.code == 1
+    assert "cuDNN" in done.err
+
+
+# The command
+
+
+def test_weights_gradients_and_optimizer_are_float32(run: Command) -> None:
+    words = ("memory", "lenet", "--train", "--optimizer", "adam", "--format", "json")
+    found, plain = (json.loads(run(*words, *more).out) for more in (["--dtype", "amp"], []))
+    for figure in ("parameters", "buffers", "gradients", "optimizer"):
+        assert found[figure] == plain[figure]
+
+
+def test_the_text_says_what_is_cast(run: Command) -> None:
+    done = run("memory", "lenet", "--dtype", "amp", "--train", columns=120)
+    assert done.code == 0
+    assert done.out.count("in float32, under autocast in float16 on CUDA") == 2
+
+
+def test_the_largest_batch_under_autocast(run: Command) -> None:
+    """The batch that fits does, and one more does not."""
+    words = ("memory", "lenet", "--dtype", "amp", "--train", "--format", "json")
+    batch = json.loads(run(*words, "--fit", "1MiB").out)["fit"]["batch"]
+    peaks = [json.loads(run(*words, "--batch", str(n)).out)["training_peak"] for n in (batch, batch + 1)]
+    assert peaks[0] <= 2**20 < peaks[1]

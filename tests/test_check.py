@@ -1,0 +1,203 @@
+"""`check` and budgets: figures and bounds, on their edges, and the layers that weigh most."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shapecalc
+from shapecalc import zoo
+from shapecalc.analysis.budget import breaches
+from tests.command import Command
+
+NET = """
+input: 1x3x32x32
+layers:
+  - Conv2d: {out_channels: 16, kernel_size: 3}
+  - ReLU
+  - Conv2d: {out_channels: 32, kernel_size: 3}
+  - AdaptiveAvgPool2d: 1
+  - Flatten
+  - Linear: 10
+"""
+PARAMS = 16 * 27 + 16 + 32 * 144 + 32 + 320 + 10
+MACS = 30 * 30 * 16 * 27 + 28 * 28 * 32 * 144 + 320
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return Command(monkeypatch, capsys)
+
+
+def write(expect: str, name: str = "net", text: str = NET) -> None:
+    Path(f"{name}.yaml").write_text(f"expect: {expect}\n{text}")
+
+
+@pytest.mark.parametrize(
+    ("expect", "broken"),
+    [
+        (f"{{params: {PARAMS}, macs: {MACS}, output: 1x10}}", []),
+        (f"{{params: {PARAMS - 1}}}", ["params"]),
+        (f"{{macs: {MACS + 1}}}", ["macs"]),
+        ("{output: 1x11}", ["output"]),
+        ("{output: 1x10x1}", ["output"]),
+        (f"{{params: {{max: {PARAMS}}}}}", []),
+        (f"{{params: {{max: {PARAMS - 1}}}}}", ["params"]),
+        (f"{{params: {{min: {PARAMS}}}}}", []),
+        (f"{{params: {{min: {PARAMS + 1}}}}}", ["params"]),
+        (f"{{macs: {{min: {MACS}, max: {MACS}}}}}", []),
+        (f"{{macs: {{min: {MACS + 1}, max: {MACS + 9}}}, params: {{max: 0}}}}", ["params", "macs"]),
+        ("{source: nowhere}", []),
+    ],
+)
+def test_bounds_on_their_edges(expect: str, broken: list[str], run: Command) -> None:
+    write(expect)
+    done = run("check", "net", "--format", "json")
+    printed = json.loads(done.out)
+    assert [breach["what"] for breach in printed["architectures"][0]["broken"]] == broken
+    assert (done.code, printed["status"]) == ((1, "broken") if broken else (0, "ok"))
+    verdict = run("verify", "net", "--device", "meta", "--format", "json")
+    assert verdict.code == done.code
+    mismatches = json.loads(verdict.out)["architectures"][0]["mismatches"]
+    assert [mismatch["what"] for mismatch in mismatches] == [f"expect {what}" for what in broken]
+
+
+def test_what_is_printed(run: Command) -> None:
+    write("{params: {max: 1000}, macs: {min: 5000000}, output: 1x11}")
+    assert (
+        run("check", "net", "lenet").out
+        == """\
+Checked against what the files expect
+
+Architecture  Status  Figures checked       Figures broken
+net           broken  params, macs, output               3
+lenet         ok      params, macs, output               0
+
+net: params 5,418, expected at most 1,000: 4,418 too many
+  Conv2d[1]  4,640  85.6%
+  Conv2d[0]    448   8.3%
+  Linear[0]    330   6.1%
+net: macs 4,001,792, expected at least 5,000,000: 998,208 too few
+  Conv2d[1]  3,612,672  90.3%
+  Conv2d[0]    388,800   9.7%
+  Linear[0]        320  <0.1%
+net: output 1×10, expected 1×11
+1 of 2 architectures are as their files expect
+"""
+    )
+
+
+def test_verify_says_what_weighs_most(run: Command) -> None:
+    write("{params: {max: 1000}}")
+    done = run("verify", "net", "--device", "meta")
+    assert done.code == 1
+    assert (
+        "net: expect params: expected at most 1000, measured 5418; "
+        "most in Conv2d[1] (4640), Conv2d[0] (448), Linear[0] (330)\n"
+    ) in done.out
+
+
+def test_the_json_of_bounds(run: Command) -> None:
+    write("{params: {max: 1000}}")
+    entry: Any = json.loads(run("check", "net", "--format", "json").out)["architectures"][0]
+    assert entry == {
+        "name": "net",
+        "status": "broken",
+        "checked": ["params"],
+        "broken": [
+            {
+                "what": "params",
+                "expected": {"max": 1000},
+                "computed": PARAMS,
+                "heaviest": [
+                    {"path": "Conv2d[1]", "params": 4640},
+                    {"path": "Conv2d[0]", "params": 448},
+                    {"path": "Linear[0]", "params": 330},
+                ],
+            }
+        ],
+    }
+    entry = json.loads(run("verify", "net", "--device", "meta", "--format", "json").out)["architectures"][0]
+    assert entry["mismatches"][0]["expected"] == {"max": 1000}
+    assert entry["mismatches"][0]["heaviest"] == {"Conv2d[1]": 4640, "Conv2d[0]": 448, "Linear[0]": 330}
+
+
+@pytest.mark.parametrize("what", ["params", "macs"])
+def test_the_heaviest_are_those_of_show(what: str, run: Command) -> None:
+    text = (zoo.shipped() / "googlenet.yaml").read_text().replace("expect:", "notes:\n  |")
+    text = "\n".join(line for line in text.splitlines() if not line.startswith(("notes", "  |")))
+    write(f"{{{what}: {{max: 1}}}}", text=text)
+    rows = list(csv.DictReader(io.StringIO(run("show", "net", "--format", "csv").out)))
+    heaviest = sorted((int(row[what]) for row in rows), reverse=True)[:5]
+    (breach,) = breaches(shapecalc.analyse(shapecalc.load("net")))
+    assert [part.count for part in breach.heaviest] == heaviest
+    by_path = {row["path"]: int(row[what]) for row in rows}
+    assert all(by_path[part.path] == part.count for part in breach.heaviest)
+
+
+def test_without_names_everything_is_checked(run: Command) -> None:
+    Path("architectures").mkdir()
+    write("{params: {max: 1}}", "architectures/large")
+    Path("architectures/wrong.yaml").write_text("input: 1x4\nlayers: [Conv2d: 3]\n")
+    done = run("check", "--format", "json")
+    printed = json.loads(done.out)["architectures"]
+    assert done.code == 1
+    assert {entry["name"] for entry in printed} == {*zoo.names(), "large", "wrong"}
+    assert {e["name"]: e["status"] for e in printed if e["status"] != "ok"} == {
+        "large": "broken",
+        "wrong": "error",
+    }
+    assert "wrong.yaml:2:10: Conv2d: kernel_size is missing" in done.err
+
+
+def test_the_shipped_zoo_is_as_its_files_expect(run: Command) -> None:
+    done = run("check")
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "code"), [("nope", 2), ("-x", 2), ("wrong", 1)])
+def test_what_cannot_be_checked(name: str, code: int, run: Command) -> None:
+    Path("wrong.yaml").write_text("input: 1x4\nlayers: [Conv2d: 3]\n")
+    assert run("check", name).code == code
+    assert run("check", name, "lenet").code == code
+
+
+def test_a_figure_that_is_a_formula(run: Command) -> None:
+    write("{params: {max: 6000}}", text=NET.replace("1x3x32x32", "Nx3xHxW"))
+    assert run("check", "net").code == 0
+    write("{macs: {max: 6000}}", text=NET.replace("1x3x32x32", "Nx3xHxW"))
+    done = run("check", "net")
+    assert done.code == 2
+    assert "error: net: a formula can't be checked, and macs are " in done.err
+    assert "hint: give numbers in place of H, N, W: input: 1x3x224x224" in done.err
+
+
+def test_the_bounds_of_a_variant(run: Command) -> None:
+    Path("family.yaml").write_text(
+        "input: 1x4\nparameters: {n: 10}\nexpect: {params: {max: 50}, output: 1x10}\n"
+        "variants: {a: {}, b: {n: 11, expect: {output: 1x11}},"
+        " c: {n: 11, expect: {params: 55, output: 1x11}}}\n"
+        "layers: [Linear: n]\n"
+    )
+    printed = json.loads(run("check", "a", "b", "c", "--format", "json").out)["architectures"]
+    assert [(e["name"], [breach["what"] for breach in e["broken"]]) for e in printed] == [
+        ("a", []),
+        ("b", ["params"]),
+        ("c", []),
+    ]
+
+
+def test_check_leaves_torch_alone(tmp_path: Path) -> None:
+    code = "import sys; from shapecalc.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "False"

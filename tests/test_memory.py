@@ -1,0 +1,185 @@
+"""The memory of whole networks: against torch on `meta`, figures from outside, and laws."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import shapecalc
+from shapecalc import Analysis, ArchitectureError, UsageError, zoo
+from shapecalc.analysis.batch import budget_of, fitting, with_batch
+from shapecalc.analysis.general import generalised
+from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
+from shapecalc.layers import LAYERS
+from shapecalc.symbolic import Dim, at, number, symbol
+from shapecalc.torch_check.memory import Alive, compare
+from shapecalc.torch_check.network import build
+from shapecalc.torch_check.startup import without_compiler
+
+RECURRENT = {"lstm-lm", "seq2seq-gru"}
+"""Followed step by step: their lengths are numbers."""
+
+FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet", "wavenet"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def of_two(name: str) -> Analysis:
+    """A batch that every norm can be trained with."""
+    return with_batch(shapecalc.analyse(shapecalc.load(name)), 2)
+
+
+def figures(found: Memory) -> dict[str, Dim]:
+    sizes = (found.parameters, found.buffers, found.saved, found.activations.bytes)
+    return dict(
+        zip(("parameters", "buffers", "saved", "activations"), sizes, strict=True),
+        prediction=found.prediction.bytes,
+        training=found.training.bytes,
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", zoo.known())
+def test_torch_agrees(name: str, dtype: str) -> None:
+    found = list(compare(of_two(name), dtype))
+    assert len(found) == 5
+    for what, expected, measured in found:
+        assert expected == measured > 0, what
+
+
+def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LAYERS["ReLU"], "keeps_output", False)
+    text = "input: 2x8\nlayers: [Linear: 8, ReLU, Linear: 8, ReLU]\n"
+    found = compare(shapecalc.analyse(shapecalc.parse(text)))
+    assert [what for what, expected, measured in found if expected != measured] != []
+
+
+def test_figures_from_outside() -> None:
+    """Followed by hand in torch: the taught AlexNet; and what autograd keeps of ImageNet's ResNet-18."""
+    alexnet = memory(of_two("alexnet")).to_dict()
+    assert (alexnet["saved"], alexnet["activations_peak"]) == (7_997_440, 4_880_384)
+    resnet = memory(with_batch(shapecalc.analyse(shapecalc.load("imagenet/resnet18")), 32))
+    assert number(resnet.saved) == 709_793_280
+
+
+@pytest.mark.parametrize("name", zoo.known())
+def test_the_batch_as_a_formula(name: str) -> None:
+    """One formula for all batches has the figures of each."""
+    analysis = shapecalc.analyse(shapecalc.load(name))
+    general = figures(memory(with_batch(analysis, symbol("B"))))
+    for batch in (2, 7):
+        expected = figures(memory(with_batch(analysis, batch)))
+        assert {name: at(size, {"B": batch}) for name, size in general.items()} == expected
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_formulas_for_every_input(name: str) -> None:
+    """The maximum of what may be the peak is the peak, also where another row has it."""
+    architecture = shapecalc.load(name)
+    inputs = shapecalc.analyse(architecture).inputs
+    general = generalised(architecture, inputs, batch=True)
+    formulas = figures(memory(shapecalc.analyse(architecture, general)))
+    (tensor,) = inputs.values()
+    spaces: dict[int, list[tuple[int, ...]]] = {1: [(2048,), (4096,)], 2: [(96, 96), (224, 256)]}
+    for batch, space in [(b, s) for b in (1, 3) for s in spaces[tensor.rank - 2]]:
+        shape = (batch, tensor.shape[1], *(space if name != "lenet-batchnorm" else (28, 28)))
+        sizes = {
+            str(symbolic): size
+            for symbolic, size in zip(general[next(iter(general))].shape, shape, strict=True)
+            if not isinstance(symbolic, int)
+        }
+        expected = figures(memory(shapecalc.analyse(architecture, list(shape))))
+        assert {key: at(size, sizes) for key, size in formulas.items()} == expected
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name: str) -> None:
+    """What torch's optimizer keeps, and makes for a second step, of all parameters at once."""
+    analysis = of_two("nin")
+    network = build(analysis)
+    parameters = list(network.parameters())
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    make: dict[str, Any] = {
+        "sgd": lambda: torch.optim.SGD(parameters, lr=1.0, foreach=True),
+        "momentum": lambda: torch.optim.SGD(parameters, lr=1.0, momentum=0.9, foreach=True),
+        "adam": lambda: torch.optim.Adam(parameters, lr=1.0, foreach=True),
+        "adamw": lambda: torch.optim.AdamW(parameters, lr=1.0, weight_decay=0, foreach=True),
+    }
+    optimizer = make[name]()
+    optimizer.step()
+    kept = [x for state in optimizer.state.values() for x in state.values() if getattr(x, "is_meta", False)]
+    found = memory(analysis, optimizer=name)
+    assert sum(x.untyped_storage().nbytes() for x in kept) == number(found.optimizer)
+    with Alive([*parameters, *(p.grad for p in parameters)], kept) as alive:
+        optimizer.step()
+    assert alive.peak - number(found.optimizer) == OPTIMIZERS[name].step * number(found.parameters)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", ["alexnet", "gpt2", "resnet18", "unet"])
+def test_the_largest_batch(name: str, training: bool) -> None:
+    """It fits, and one more does not."""
+    analysis = shapecalc.analyse(shapecalc.load(name))
+    found = fitting(memory(analysis), budget_of("8GiB"), training)
+
+    def needed(batch: int) -> int:
+        own = memory(with_batch(analysis, batch))
+        return number((own.training if training else own.prediction).bytes)
+
+    assert needed(found.batch) <= 8 * 2**30 < needed(found.batch + 1)
+    assert needed(found.batch) == found.fixed + found.each * found.batch
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("24GiB", 24 * 2**30), ("1.5 kib", 1536), ("80GB", 80 * 10**9), ("7", 7), ("1TiB", 2**40), ("3b", 3)],
+)
+def test_budgets(text: str, size: int) -> None:
+    assert budget_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1GiB", "24 gallons", "1e9", "1,000"])
+def test_no_budgets(text: str) -> None:
+    with pytest.raises(UsageError, match="--fit"):
+        budget_of(text)
+
+
+def test_a_dtype_that_a_layer_refuses() -> None:
+    text = "input: 1x4x8x8x8\nlayers:\n  - AvgPool3d: 2\n"
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    assert memory(analysis).to_dict()["saved"] == 0
+    with pytest.raises(ArchitectureError, match=r"AvgPool3d: .* not in bfloat16") as caught:
+        memory(analysis, "bfloat16")
+    assert caught.value.path == "AvgPool3d[0]"
+
+
+def test_memory_of_a_network_with_an_unknown() -> None:
+    text = "input: {a: 4x2, b: 4x2}\nlayers:\n  - {CosineSimilarity: {dim: 0}, from: [a, b]}\n"
+    with pytest.raises(ArchitectureError, match=r"CosineSimilarity: what it keeps .* is not known") as caught:
+        memory(shapecalc.analyse(shapecalc.parse(text)))
+    assert caught.value.path == "CosineSimilarity[0]"
+
+
+def test_recurrent_lengths_are_numbers() -> None:
+    with pytest.raises(ArchitectureError, match="step by step"):
+        memory(shapecalc.analyse(shapecalc.load("lstm-lm"), "1xL:int64"))
+
+
+def test_views_and_copies() -> None:
+    """A flatten after a permute is a copy, which autograd keeps for the layer after it; else it is a view."""
+    text = "input: 2x4x6\nlayers:\n  - Linear: 6\n{}  - Flatten\n  - Linear: 3\n"
+    plain, permuted = (
+        number(memory(shapecalc.analyse(shapecalc.parse(text.format(line)))).activations.bytes)
+        for line in ("", "  - permute: [0, 2, 1]\n")
+    )
+    assert permuted - plain == 2 * 4 * 6 * 4 - 2 * 3 * 4  # the copy, in place of the output of the last layer

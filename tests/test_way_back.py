@@ -1,0 +1,77 @@
+"""The bytes that a step of training needs at once, in networks where one layer decides, against torch."""
+
+from __future__ import annotations
+
+import pytest
+
+import shapecalc
+from shapecalc.torch_check.memory import compare
+
+
+def differences(text: str) -> list[object]:
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    return [found for found in compare(analysis) if found[1] != found[2]]
+
+
+OTHERS = {
+    "a learned tensor": "parameter: {shape: [16, 1, 1]}",
+    "a mean": "AdaptiveAvgPool2d: 1",
+    "a tensor of its size": "Conv2d: {out_channels: 16, kernel_size: 1}",
+}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div"])
+def test_what_is_repeated_has_a_gradient_that_is_summed(operation: str, other: str, swapped: bool) -> None:
+    """That of a factor is first as large as the product: squeeze and excitation, the scale of a layer."""
+    branches = [f"[{OTHERS[other]}]", "[]"][:: -1 if swapped else 1]
+    text = f"""
+        input: 2x8x32x32
+        layers:
+          - Conv2d: {{out_channels: 16, kernel_size: 1}}
+          - {operation}: [{", ".join(branches)}]
+          - Conv2d: {{out_channels: 4, kernel_size: 1}}
+    """
+    assert differences(text) == []
+
+
+@pytest.mark.parametrize("norm", ["LayerNorm", "GELU"])
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        "Conv2d: {out_channels: 600, kernel_size: 3}",
+        "Conv2d: {out_channels: 600, kernel_size: [1, 3]}",
+        "Conv2d: {out_channels: 600, kernel_size: 1}",
+        "Conv2d: {out_channels: 640, kernel_size: 3, groups: 4}",
+        "Conv2d: {out_channels: 640, kernel_size: 3, groups: 16}",
+        "Conv2d: {out_channels: 600, kernel_size: 3, padding: 1, padding_mode: reflect}",
+        "ConvTranspose2d: {out_channels: 600, kernel_size: 3}",
+        "ConvTranspose2d: {out_channels: 16, kernel_size: 3, groups: 16}",
+    ],
+)
+def test_gradients_of_weights_are_copied_after_channels_last(convolution: str, norm: str) -> None:
+    """A norm of the last axis makes a tensor that lies so; an activation keeps the order of its input."""
+    text = f"""
+        input: 2x8x5x6
+        layers:
+          - Conv2d: {{out_channels: 16, kernel_size: 1}}
+          - permute: [0, 2, 3, 1]
+          - {norm}
+          - permute: [0, 3, 1, 2]
+          - {convolution}
+    """
+    assert differences(text) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "there", "back", "convolution"),
+    [("2x8x5", [0, 2, 1], [0, 2, 1], "Conv1d"), ("2x8x5x4x4", [0, 2, 3, 4, 1], [0, 4, 1, 2, 3], "Conv3d")],
+)
+def test_in_one_and_in_three_dimensions(
+    shape: str, there: list[int], back: list[int], convolution: str
+) -> None:
+    steps = (
+        f"permute: {there}, LayerNorm, permute: {back}, {convolution}: {{out_channels: 600, kernel_size: 3}}"
+    )
+    assert differences(f"{{input: {shape}, layers: [{steps}]}}") == []
