@@ -21,14 +21,16 @@ class Words(Set[str]):
     """Words of all layer types, gathered when one is asked for, and the steps that a parameter may name."""
 
     def __init__(self, blocks: Iterable[str] = ()) -> None:
-        self.steps = frozenset(LAYERS).union(blocks)
+        self.blocks = frozenset(blocks)
 
     @cached_property
     def all(self) -> frozenset[str]:
-        return self.steps.union(*(f.words for t in LAYERS.values() for f in t.fields.values()))
+        return self.blocks.union(LAYERS, *(f.words for t in LAYERS.values() for f in t.fields.values()))
 
     def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and text.isidentifier() and (text in self.steps or text in self.all)
+        if not isinstance(text, str) or not text.isidentifier():
+            return False
+        return text in LAYERS or text in self.blocks or text in self.all
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.all)

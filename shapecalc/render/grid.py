@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,12 +152,27 @@ def _print_styled(lines: Sequence[_Styled], width: int) -> None:
 
 
 def _fit(grid: Grid, width: int) -> Grid:
-    """The grid without the spare columns that `width` has no room for."""
+    """The grid without the spare columns that `width` has no room for, then with a narrower tree."""
     widths = [max(map(cells, texts)) + GAP for texts in _columns(grid)]
     spare = [(column.spare, i) for i, column in enumerate(grid.columns) if column.spare]
-    if sum(widths) - GAP > width and spare:
-        return _fit(grid.without(max(spare)[1]), width)
-    return grid
+    if sum(widths) - GAP <= width:
+        return grid
+    return _fit(grid.without(max(spare)[1]), width) if spare else _narrow(grid)
+
+
+def _narrow(grid: Grid) -> Grid:
+    """The grid with two characters for each level of its tree in place of three."""
+
+    def shorter(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return _GUIDES.sub(lambda guides: re.sub(r"(.)[─ ] ", r"\1 ", guides[0]), value)
+
+    lines = [replace(line, values=(shorter(line.values[0]), *line.values[1:])) for line in grid.lines]
+    return replace(grid, lines=lines)
+
+
+_GUIDES = re.compile(r"^(?:│  |   )*[├└]─ ")
 
 
 def _columns(grid: Grid) -> list[tuple[str, ...]]:
