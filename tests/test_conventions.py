@@ -243,13 +243,20 @@ def test_resnet18_of_imagenet() -> None:
     assert training(CONVENTIONS["torch"], analysis) == 10_648_412_160
 
 
+NO_FORMULA = {("thop", "imagenet/alexnet"), ("thop", "imagenet/vgg11")}
+"""It divides the sizes that AdaptiveAvgPool2d is given by those that it gives, as floating-point numbers."""
+
+
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_formulas_are_the_numbers(name: str) -> None:
     analysis = analysed(name)
     general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
     sizes = sizes_of(analysis.inputs, general.inputs)
-    for convention in CONVENTIONS.values():
+    for tool, convention in CONVENTIONS.items():
         formula = count(convention, general).total
+        if (tool, name) in NO_FORMULA:
+            assert isinstance(formula, Unknown)
+            continue
         assert not isinstance(formula, Unknown)
         assert at(formula, sizes) == count(convention, analysis).total
         both = training(convention, general)

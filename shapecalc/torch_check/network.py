@@ -142,7 +142,8 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
 def _function(row: Row, module: Any) -> Callable[..., Any]:
     """torch's function of the row's type, with the layer's arguments."""
     if row.weights:
-        return lambda: owned(module)
+        # In inference a parameter may be no module's output: hooks look for where its gradient goes.
+        return lambda: owned(module) if torch.is_grad_enabled() else owned(module).detach()
     function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
     call: Callable[..., Any] = partial(function, **row.layer.keywords())
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
