@@ -10,7 +10,7 @@ from shapecalc.torch_check.memory import compare
 
 def differences(text: str) -> list[object]:
     analysis = shapecalc.analyse(shapecalc.parse(text))
-    return [found for found in compare(analysis) if found[1] != found[2]]
+    return [found for found in compare(analysis) if not found.agrees]
 
 
 OTHERS = {
