@@ -11,14 +11,17 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
+from shapecalc.analysis.account import Account
 from shapecalc.analysis.batch import budget_of, fitting, with_batch
 from shapecalc.analysis.general import generalised
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
+from shapecalc.expectation import Bounds
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, at, number, symbol
 from shapecalc.torch_check.memory import Alive, compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
+from shapecalc.torch_check.verify import verify
 from tests.networks import ONE_OF_EACH
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
@@ -53,7 +56,7 @@ def figures(found: Memory) -> dict[str, Dim]:
 def test_torch_agrees(name: str, dtype: str) -> None:
     found = list(compare(of_two(name), dtype))
     assert len(found) == 5
-    for what, expected, measured in found:
+    for what, expected, measured, _ in found:
         assert expected == measured > 0, what
 
 
@@ -61,7 +64,34 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LAYERS["ReLU"], "keeps_output", False)
     text = "input: 2x8\nlayers: [Linear: 8, ReLU, Linear: 8, ReLU]\n"
     found = compare(shapecalc.analyse(shapecalc.parse(text)))
-    assert [what for what, expected, measured in found if expected != measured] != []
+    assert [each.what for each in found if not each.agrees] != []
+
+
+BOUNDED = {
+    "Mish": "{input: 4x6, layers: [Linear: 8, Mish]}",
+    "RMSNorm": "{input: 4x6, layers: [Linear: 8, RMSNorm]}",
+    "Softsign": "{input: 4x6, layers: [Linear: 8, Softsign]}",
+    "LPPool2d": "{input: 2x3x8x8, layers: [Linear: 8, LPPool2d: {norm_type: 2, kernel_size: 2}]}",
+    "LocalResponseNorm": "{input: 2x3x8x8, layers: [Linear: 8, LocalResponseNorm: 3]}",
+    "CircularPad2d": "{input: 2x3x8x8, layers: [Linear: 8, CircularPad2d: 1]}",
+}
+"""Networks of which what the way back allocates is known in part."""
+
+
+@pytest.mark.parametrize("layer", BOUNDED)
+def test_a_bound_from_below_is_checked_as_one(layer: str) -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(BOUNDED[layer]))
+    assert memory(analysis).to_dict()["training_peak_status"] == "at least"
+    assert verify(analysis, torch.device("meta"), layer, memory=True).mismatches == ()
+
+
+def test_a_bound_from_below_that_is_too_large_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each gradient were nine times as large."""
+    held = Account.held
+    monkeypatch.setattr(Account, "held", lambda self, size, row: held(self, size * 9, row))
+    analysis = shapecalc.analyse(shapecalc.parse(BOUNDED["Mish"]))
+    found = verify(analysis, torch.device("meta"), "mish", memory=True).mismatches
+    assert any("gradients" in each.what and isinstance(each.expected, Bounds) for each in found)
 
 
 def test_figures_from_outside() -> None:

@@ -10,7 +10,7 @@ from shapecalc.torch_check.memory import compare
 
 def differences(text: str) -> list[object]:
     analysis = shapecalc.analyse(shapecalc.parse(text))
-    return [found for found in compare(analysis) if found[1] != found[2]]
+    return [found for found in compare(analysis) if not found.agrees]
 
 
 OTHERS = {
@@ -75,3 +75,15 @@ def test_in_one_and_in_three_dimensions(
         f"permute: {there}, LayerNorm, permute: {back}, {convolution}: {{out_channels: 600, kernel_size: 3}}"
     )
     assert differences(f"{{input: {shape}, layers: [{steps}]}}") == []
+
+
+@pytest.mark.parametrize("uses", [2, 3])
+@pytest.mark.parametrize("size", ["3x16", "300x16", "2x3x16"])
+def test_gradients_of_a_shared_bias_are_summed_before_those_of_its_matrix(size: str, uses: int) -> None:
+    again = ", {Linear: 16, share: l}" * (uses - 1)
+    assert differences(f"{{input: {size}, layers: [{{Linear: 16, as: l}}{again}]}}") == []
+
+
+@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM"])
+def test_recurrent_layers_sum_in_the_order_of_the_arguments(layer: str) -> None:
+    assert differences(f"{{input: 2x3x2, layers: [{{{layer}: 5}}]}}") == []

@@ -36,10 +36,11 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     of its own.
     """
     x, *weights = tape.cast("linear", x, *weights)
-    made = Tensor((*x.shape[:-1], weights[0].shape[0]), x.dtype)
-    if x.rank <= 2 or x.strides is None:
-        return tape.kernel(made, x, keeps=(x, *kept_of(tape, weights[0], x)), weights=weights)
     matrix, *bias = weights
+    made = Tensor((*x.shape[:-1], matrix.shape[0]), x.dtype)
+    if x.rank <= 2 or x.strides is None:
+        # As the arguments of addmm: the bias has its gradient first, the matrix last.
+        return tape.kernel(made, *bias, x, keeps=(x, *kept_of(tape, matrix, x)), weights=(matrix,))
     y = product_of_rows(tape, x, made, matrix)
     return tape.kernel(made, y, weights=bias, passes=True) if bias else y
 

@@ -30,8 +30,10 @@ Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
 
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
-    made = Tensor((x.shape[0], weights[0].shape[0]), x.dtype)
-    return tape.kernel(made, x, keeps=(x,), weights=weights)
+    matrix, *bias = weights
+    made = Tensor((x.shape[0], matrix.shape[0]), x.dtype)
+    # As the arguments of addmm: the bias has its gradient first, the matrix last.
+    return tape.kernel(made, *bias, x, keeps=(x,), weights=(matrix,))
 
 
 def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:

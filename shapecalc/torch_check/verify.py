@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from shapecalc.analysis.batch import with_batch
 from shapecalc.analysis.budget import breaches
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
+from shapecalc.expectation import Bounds
 from shapecalc.report import Mismatch, Usage, Verdict
 from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Dim, number
@@ -111,9 +112,11 @@ class _Findings:
         analysis = self.of_batch(2)
         with warnings.catch_warnings(), without_compiler():
             warnings.simplefilter("ignore")
-            for what, expected, measured in compare(analysis):
-                if expected != measured:
-                    self.mismatches.append(Mismatch("", what, number(expected), measured))
+            for found in compare(analysis):
+                if not found.agrees:
+                    size = number(found.expected)
+                    expected = Bounds(min=size) if found.at_least else size
+                    self.mismatches.append(Mismatch("", found.what, expected, found.measured))
 
     def of_batch(self, batch: int) -> Analysis:
         """The network with a batch of that size, or as it is where its first axis is none of a batch."""
