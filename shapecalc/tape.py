@@ -125,8 +125,8 @@ class Kernel(NamedTuple):
     """For each input, whether its gradient is that of the output, or a part or a view of it."""
     weights: tuple[int, ...]
     """The weights among the values, or views of them: their gradients always need memory."""
-    broadcast: bool = False
-    """Whether gradients are first made as large as the output, and then summed to their inputs' sizes."""
+    broadcast: tuple[bool, ...] = ()
+    """For each input, whether its gradient is first made as large as the output, and then summed."""
     relaid: tuple[int, ...] = ()
     """The weights whose gradients are made in another order in memory, and then copied."""
 
@@ -226,7 +226,7 @@ class Tape:
         keeps_output: bool = False,
         weights: Sequence[Value] = (),
         passes: bool | Sequence[bool] = False,
-        broadcast: bool = False,
+        broadcast: Sequence[bool] = (),
         relaid: Sequence[Value] = (),
         strides: Strides | None = None,
     ) -> Value:
@@ -239,7 +239,8 @@ class Tape:
             keeps_output: whether it keeps what is made, as that of an exponential.
             weights: the weights that it uses, whose gradients always need memory.
             passes: whether the gradients need no memory of their own, of all inputs or of each.
-            broadcast: whether gradients are made as large as the output, and summed if an input is smaller.
+            broadcast: for each input, whether its gradient is made as large as the output, and then summed
+                if the input is smaller.
             relaid: the weights whose gradients are made in another order in memory, and then copied.
             strides: in whose order the elements of what it makes lie, if not in a row.
         """
@@ -259,7 +260,7 @@ class Tape:
         kept: Sequence[Value] = (),
         weights: Sequence[Value] = (),
         passes: bool | Sequence[bool] = False,
-        broadcast: bool = False,
+        broadcast: Sequence[bool] = (),
         relaid: Sequence[Value] = (),
     ) -> None:
         """Write down what autograd goes back through, if it does."""
@@ -274,7 +275,7 @@ class Tape:
                 kept=tuple([x.storage.number for x in kept]),
                 passing=tuple([passed and x.dtype == dtype for x, passed in ways if x.tracked]),
                 weights=tuple([w.number for w in weights]),
-                broadcast=broadcast,
+                broadcast=tuple([large for x, large in zip(inputs, broadcast, strict=False) if x.tracked]),
                 relaid=tuple([w.number for w in relaid]),
             )
             self.events.append(kernel)

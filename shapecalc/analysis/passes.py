@@ -178,16 +178,17 @@ class Backward:
         account, values = self.account, run.values
         found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
         arriving: list[tuple[int, int]] = []
-        for x, passes in zip(kernel.inputs, kernel.passing, strict=True):
+        large = kernel.broadcast or (False,) * len(kernel.inputs)
+        for x, passes, whole in zip(kernel.inputs, kernel.passing, large, strict=True):
             if passes:
                 account.hold(found[0])
                 arriving.append((values[x], found[0]))
             else:
-                size = account.gradients[values[kernel.outputs[0] if kernel.broadcast else x]]
+                size = account.gradients[values[kernel.outputs[0] if whole else x]]
                 arriving.append((values[x], account.held(size, run.row)))
         for w in kernel.weights:
             arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
-        if kernel.broadcast:
+        if any(kernel.broadcast):
             arriving = [
                 (value, storage if storage == found[0] else self.summed(value, storage, run.row))
                 for value, storage in arriving

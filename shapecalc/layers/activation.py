@@ -369,7 +369,7 @@ class PReLU(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         tape.retraced = False  # the slopes' gradient is summed from one as large as x
         (slope,) = owned(tape, self.weights(x.tensor))
-        return (tape.kernel(x.tensor, x, slope, keeps=(x,), broadcast=True, strides=x.strides),)
+        return (tape.kernel(x.tensor, x, slope, keeps=(x,), broadcast=(True, True), strides=x.strides),)
 
 
 class GLU(Layer):

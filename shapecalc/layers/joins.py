@@ -63,7 +63,7 @@ def operation(
         second,
         keeps=keeps,
         passes=(passes[0], passes[1] and not negates),
-        broadcast=factors or negates,
+        broadcast=(factors, factors or negates),  # that of a summand is a sum of the result's at once
         strides=strides,
     )
 
