@@ -5,11 +5,13 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Weight, Weights, check_floating, check_rank, example
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
+from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product, result_dtype
 
 
@@ -46,11 +48,16 @@ def cross_entropy(scores: Tensor, target: Tensor, ignore_index: int | None) -> T
 class LikelihoodLoss(Loss, abstract=True):
     """−input at the target's class: input (N, C, *d) and target (N, *d), or (C) and ()."""
 
+    operation = "nll_loss"
     ignore_index = Whole(-100)
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         return self.reduced(negative_log_likelihood(input, target))
+
+    def saved(self, input: Value, target: Value) -> Saved:
+        """Both, and the sum of the weights of the targets' classes."""
+        return (input, target, Tensor((), input.dtype))
 
 
 class NLLLoss(LikelihoodLoss):
@@ -83,6 +90,13 @@ class CrossEntropyLoss(Loss):
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         return self.reduced(cross_entropy(input, target, self.ignore_index))
+
+    def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
+        """LogSoftmax, then NLLLoss; torch has other kernels for probabilities and for smoothed labels."""
+        if input.tensor.rank == target.tensor.rank or self.label_smoothing:
+            raise UnknownError("CrossEntropyLoss: what it keeps of a target of probabilities is not known")
+        logarithms = LogSoftmax(dim=min(1, input.tensor.rank - 1)).run(tape, input)
+        return NLLLoss(reduction=self.reduction).run(tape, *logarithms, target)
 
 
 class LinearCrossEntropyLoss(Loss):

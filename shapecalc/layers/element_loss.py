@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import check_floating, check_numbers, example
+from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.loss import (
     Loss,
@@ -17,7 +17,17 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
+from shapecalc.tape import Value
 from shapecalc.tensors import Shape, Tensor, is_floating
+
+
+class SymmetricLoss(Loss, abstract=True):
+    """One kernel, whose gradient is made of both inputs, for the target as for the input."""
+
+    def saved(self, input: Value, target: Value) -> Saved | None:
+        """Both; not known where torch repeats or converts one of them."""
+        alike = input.shape == target.shape and input.dtype == target.dtype
+        return (input, target) if alike else None
 
 
 class L1Loss(Loss):
@@ -30,9 +40,10 @@ class L1Loss(Loss):
         return self.reduced(expanded(input, target))
 
 
-class MSELoss(Loss):
+class MSELoss(SymmetricLoss):
     """(input − target)², with torch's broadcasting. Source: torch.nn.MSELoss."""
 
+    operation = "mse_loss"
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -40,12 +51,13 @@ class MSELoss(Loss):
         return self.reduced(expanded(input, target))
 
 
-class SmoothL1Loss(Loss):
+class SmoothL1Loss(SymmetricLoss):
     """(input − target)²/(2·beta) where the difference is below beta, else its absolute value − beta/2.
 
     Source: Girshick 2015, arXiv:1504.08083; torch.nn.SmoothL1Loss.
     """
 
+    operation = "smooth_l1_loss"
     reduction = Reduction()
     beta = Real(1.0, low=0)
 
@@ -56,13 +68,17 @@ class SmoothL1Loss(Loss):
             check_some_floating(input, target)
         return self.reduced(expanded(input, target))
 
+    def saved(self, input: Value, target: Value) -> Saved | None:
+        return super().saved(input, target) if self.beta else None
 
-class HuberLoss(Loss):
+
+class HuberLoss(SymmetricLoss):
     """(input − target)²/2 where the difference is below delta, else delta · (its absolute value − delta/2).
 
     Source: Huber 1964, Annals of Mathematical Statistics 35; torch.nn.HuberLoss.
     """
 
+    operation = "huber_loss"
     reduction = Reduction()
     delta = Real(1.0)
 
