@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from shapecalc.torch_check.memory import Alive, compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
+from tests.command import Command
 from tests.networks import ONE_OF_EACH
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
@@ -35,6 +37,11 @@ def _judge() -> Iterator[None]:
     with without_compiler(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
 
 
 def of_two(name: str) -> Analysis:
@@ -183,6 +190,34 @@ def test_budgets(text: str, size: int) -> None:
 def test_no_budgets(text: str) -> None:
     with pytest.raises(UsageError, match="--fit"):
         budget_of(text)
+
+
+@pytest.mark.parametrize("option", [["--batch", "2"], ["--fit", "1GiB"]])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "{input: 3x8x8, layers: [Conv2d: {out_channels: 8, kernel_size: 3}]}",
+            "with another size the weights of Conv2d[0] change",
+        ),
+        (
+            "{input: 3x8x8, layers: [Flatten: {start_dim: 0}, Linear: 5]}",
+            "with another size the weights of Linear[0] change",
+        ),
+        (
+            "{input: {q: 4x8, k: 6x8}, layers: [{Linear: 5, from: q}]}",
+            "inputs q 4×8 and k 6×8 differ in their first axis",
+        ),
+    ],
+)
+def test_a_first_axis_that_is_no_batch(
+    text: str, reason: str, option: list[str], run: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(text)
+    done = run("memory", str(file), *option, columns=400)
+    assert done.code == 2
+    assert reason in done.err
 
 
 def test_a_dtype_that_a_layer_refuses() -> None:

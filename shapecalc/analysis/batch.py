@@ -18,7 +18,7 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
     """The network with another size of the first axis of its inputs.
 
     Raises:
-        UsageError: an input has no axis.
+        UsageError: the first axis of the inputs is no batch.
         ArchitectureError: the network does not take such a batch.
     """
     sizes = {}
@@ -26,9 +26,33 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
         if not tensor.rank:
             raise UsageError(f"the input {name} has no axis that could be a batch")
         sizes[name] = Tensor((batch, *tensor.shape[1:]), tensor.dtype)
+    check_one_batch(analysis)
     decided = analysis.architecture.decided
     kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    return analyse(analysis.architecture, sizes, kept)
+    found = analyse(analysis.architecture, sizes, kept)
+    check_same_weights(analysis, found)
+    return found
+
+
+def check_one_batch(analysis: Analysis) -> None:
+    """Refuse inputs whose first axes differ."""
+    (first, x), *others = analysis.inputs.items()
+    for name, other in others:
+        if x.shape[0] != other.shape[0]:
+            raise UsageError(
+                f"the inputs {first} {x} and {name} {other} differ in their first axis, so it is no batch",
+                hint="give their sizes by --input",
+            )
+
+
+def check_same_weights(analysis: Analysis, found: Analysis) -> None:
+    """Refuse another size of the first axis where it makes other weights: these do not depend on a batch."""
+    for row, other in zip(analysis.rows, found.rows, strict=False):
+        if row.own_weights != other.own_weights:
+            raise UsageError(
+                f"the first axis of the inputs is no batch: with another size the weights of {row.path} change",
+                hint="an input with a batch has it as its first axis, as in 1x3x32x32",
+            )
 
 
 class Fit(NamedTuple):
