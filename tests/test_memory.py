@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -218,6 +219,25 @@ def test_a_first_axis_that_is_no_batch(
     done = run("memory", str(file), *option, columns=400)
     assert done.code == 2
     assert reason in done.err
+
+
+@pytest.mark.parametrize(("layer", "most"), [("Mish", True), ("ReLU", False)])
+def test_a_batch_by_a_bound_from_below_is_one_from_above(
+    layer: str, most: bool, run: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(f"{{input: 4x6, layers: [Linear: 8, {layer}]}}")
+    words = ("memory", str(file), "--fit", "1MiB")
+    assert ("Fits         at most a batch" in run(*words, "--train").out) == most
+    status = json.loads(run(*words, "--train", "--format", "json").out)["fit"]["status"]
+    assert status == ("at most" if most else "exact")
+    assert "Fits         a batch" in run(*words).out  # in prediction all is known
+
+
+def test_an_optimizer_is_for_training(run: Command) -> None:
+    done = run("memory", "lenet", "--optimizer", "adam")
+    assert done.code == 2
+    assert "--train" in done.err
 
 
 def test_a_dtype_that_a_layer_refuses() -> None:

@@ -50,7 +50,8 @@ def check_same_weights(analysis: Analysis, found: Analysis) -> None:
     for row, other in zip(analysis.rows, found.rows, strict=False):
         if row.own_weights != other.own_weights:
             raise UsageError(
-                f"the first axis of the inputs is no batch: with another size the weights of {row.path} change",
+                "the first axis of the inputs is no batch:"
+                f" with another size the weights of {row.path} change",
                 hint="an input with a batch has it as its first axis, as in 1x3x32x32",
             )
 
@@ -64,9 +65,12 @@ class Fit(NamedTuple):
     """Bytes that are needed whatever the batch is."""
     each: int
     """Bytes that each sample of the batch needs."""
+    at_most: bool = False
+    """Whether more may be needed, of which not all is known: then a smaller batch may be the largest."""
 
-    def to_dict(self) -> dict[str, int]:
-        return {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
+    def to_dict(self) -> dict[str, int | str]:
+        sizes = {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
+        return {**sizes, "status": "at most" if self.at_most else "exact"}
 
 
 def fitting(found: Memory, budget: int, training: bool) -> Fit:
@@ -94,7 +98,8 @@ def fitting(found: Memory, budget: int, training: bool) -> Fit:
     growing = [size for size in moment.sizes if not isinstance(size, int)]
     if not growing:
         raise ArchitectureError(f"the memory of {network} does not depend on the batch")
-    return min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
+    best = min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
+    return best._replace(at_most=training and bool(general.vague))
 
 
 def _fit(size: Dim, name: str, budget: int) -> Fit:
