@@ -14,7 +14,7 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, listed
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed
 from shapecalc.options import given_input, given_values, side_of
 from shapecalc.render import streams
 from shapecalc.results import Analysis
@@ -300,8 +300,8 @@ def memory(
     ] = MemoryDtype.float32,
     train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
     optimizer: Annotated[
-        OptimizerName, typer.Option(help="What updates the parameters.")
-    ] = OptimizerName.sgd,
+        OptimizerName | None, typer.Option(help="What updates the parameters, by default sgd; with --train.")
+    ] = None,
     fit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
     ] = None,
@@ -314,11 +314,13 @@ def memory(
     from shapecalc.analysis.memory import memory
     from shapecalc.render.memory import print_memory
 
+    if optimizer is not None and not train and format != Format.json:  # which has all figures
+        raise UsageError("--optimizer is for a step in training", hint="--train shows it")
     architecture, given, values = _read(arch, input, set)
     analysis = shapecalc.analyse(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    found = memory(analysis, dtype, optimizer)
+    found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
     best = fitting(found, budget_of(fit), train) if fit is not None else None
     print_memory(found, format, depth, train, best)
 

@@ -85,6 +85,11 @@ def test_printed(command: str, run: Command, snapshot: SnapshotAssertion) -> Non
     assert done.out == snapshot
 
 
+def test_csv_has_fields_that_differ_as_the_table_has(run: Command) -> None:
+    rows = csv.DictReader(io.StringIO(run("receptive", "unet", "--depth", "1", "--format", "csv").out))
+    assert {row["path"]: row["receptive"] for row in rows}["double[8]"] == "188-204x188-204"
+
+
 def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssertion) -> None:
     done = run("show", "googlenet", "--depth", "2", columns=200)
     assert done.out == snapshot

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from shapecalc.torch_check.memory import Alive, compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
+from tests.command import Command
 from tests.networks import ONE_OF_EACH
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
@@ -35,6 +38,11 @@ def _judge() -> Iterator[None]:
     with without_compiler(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
 
 
 def of_two(name: str) -> Analysis:
@@ -183,6 +191,53 @@ def test_budgets(text: str, size: int) -> None:
 def test_no_budgets(text: str) -> None:
     with pytest.raises(UsageError, match="--fit"):
         budget_of(text)
+
+
+@pytest.mark.parametrize("option", [["--batch", "2"], ["--fit", "1GiB"]])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "{input: 3x8x8, layers: [Conv2d: {out_channels: 8, kernel_size: 3}]}",
+            "with another size the weights of Conv2d[0] change",
+        ),
+        (
+            "{input: 3x8x8, layers: [Flatten: {start_dim: 0}, Linear: 5]}",
+            "with another size the weights of Linear[0] change",
+        ),
+        (
+            "{input: {q: 4x8, k: 6x8}, layers: [{Linear: 5, from: q}]}",
+            "inputs q 4×8 and k 6×8 differ in their first axis",
+        ),
+    ],
+)
+def test_a_first_axis_that_is_no_batch(
+    text: str, reason: str, option: list[str], run: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(text)
+    done = run("memory", str(file), *option, columns=400)
+    assert done.code == 2
+    assert reason in done.err
+
+
+@pytest.mark.parametrize(("layer", "most"), [("Mish", True), ("ReLU", False)])
+def test_a_batch_by_a_bound_from_below_is_one_from_above(
+    layer: str, most: bool, run: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(f"{{input: 4x6, layers: [Linear: 8, {layer}]}}")
+    words = ("memory", str(file), "--fit", "1MiB")
+    assert ("Fits         at most a batch" in run(*words, "--train").out) == most
+    status = json.loads(run(*words, "--train", "--format", "json").out)["fit"]["status"]
+    assert status == ("at most" if most else "exact")
+    assert "Fits         a batch" in run(*words).out  # in prediction all is known
+
+
+def test_an_optimizer_is_for_training(run: Command) -> None:
+    done = run("memory", "lenet", "--optimizer", "adam")
+    assert done.code == 2
+    assert "--train" in done.err
 
 
 def test_a_dtype_that_a_layer_refuses() -> None:

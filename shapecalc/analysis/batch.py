@@ -18,7 +18,7 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
     """The network with another size of the first axis of its inputs.
 
     Raises:
-        UsageError: an input has no axis.
+        UsageError: the first axis of the inputs is no batch.
         ArchitectureError: the network does not take such a batch.
     """
     sizes = {}
@@ -26,9 +26,34 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
         if not tensor.rank:
             raise UsageError(f"the input {name} has no axis that could be a batch")
         sizes[name] = Tensor((batch, *tensor.shape[1:]), tensor.dtype)
+    check_one_batch(analysis)
     decided = analysis.architecture.decided
     kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    return analyse(analysis.architecture, sizes, kept)
+    found = analyse(analysis.architecture, sizes, kept)
+    check_same_weights(analysis, found)
+    return found
+
+
+def check_one_batch(analysis: Analysis) -> None:
+    """Refuse inputs whose first axes differ."""
+    (first, x), *others = analysis.inputs.items()
+    for name, other in others:
+        if x.shape[0] != other.shape[0]:
+            raise UsageError(
+                f"the inputs {first} {x} and {name} {other} differ in their first axis, so it is no batch",
+                hint="give their sizes by --input",
+            )
+
+
+def check_same_weights(analysis: Analysis, found: Analysis) -> None:
+    """Refuse another size of the first axis where it makes other weights: these do not depend on a batch."""
+    for row, other in zip(analysis.rows, found.rows, strict=False):
+        if row.own_weights != other.own_weights:
+            raise UsageError(
+                "the first axis of the inputs is no batch:"
+                f" with another size the weights of {row.path} change",
+                hint="an input with a batch has it as its first axis, as in 1x3x32x32",
+            )
 
 
 class Fit(NamedTuple):
@@ -40,9 +65,12 @@ class Fit(NamedTuple):
     """Bytes that are needed whatever the batch is."""
     each: int
     """Bytes that each sample of the batch needs."""
+    at_most: bool = False
+    """Whether more may be needed, of which not all is known: then a smaller batch may be the largest."""
 
-    def to_dict(self) -> dict[str, int]:
-        return {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
+    def to_dict(self) -> dict[str, int | str]:
+        sizes = {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
+        return {**sizes, "status": "at most" if self.at_most else "exact"}
 
 
 def fitting(found: Memory, budget: int, training: bool) -> Fit:
@@ -70,7 +98,8 @@ def fitting(found: Memory, budget: int, training: bool) -> Fit:
     growing = [size for size in moment.sizes if not isinstance(size, int)]
     if not growing:
         raise ArchitectureError(f"the memory of {network} does not depend on the batch")
-    return min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
+    best = min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
+    return best._replace(at_most=training and bool(general.vague))
 
 
 def _fit(size: Dim, name: str, budget: int) -> Fit:

@@ -202,7 +202,14 @@ def _raw(value: object) -> str:
     if isinstance(value, Unknown):
         return UNKNOWN
     written = for_json(value)
-    return "x".join(map(str, written)) if isinstance(written, list) else plain(written)
+    return "x".join(map(_part, written)) if isinstance(written, list) else plain(written)
+
+
+def _part(value: object) -> str:
+    """One axis: a size, 188-204 where it differs from element to element, ? where it is unknown."""
+    if isinstance(value, range):
+        return f"{value.start}-{value.stop}"
+    return "?" if value is None else str(value)
 
 
 def print_json(value: object) -> None:

@@ -109,7 +109,8 @@ def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") ->
 
 
 def _fit(fit: Fit) -> str:
+    bound = "at most " if fit.at_most else ""
     return (
-        f"Fits         a batch of {count(fit.batch)} in {size(fit.budget)}:"
+        f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}:"
         f" ⌊({count(fit.budget)} − {count(fit.fixed)})/{count(fit.each)}⌋ = {count(fit.batch)}"
     )
