@@ -321,6 +321,8 @@ def memory(
     if batch is not None:
         analysis = with_batch(analysis, batch)
     found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
+    if train and found.refusal:
+        raise found.refusal
     best = fitting(found, budget_of(fit), train) if fit is not None else None
     print_memory(found, format, depth, train, best)
 

@@ -58,6 +58,8 @@ class Recipe(NamedTuple):
     outputs: tuple[Output, ...]
     retraced: bool = True
     """Whether all that the way back allocates is known."""
+    written: tuple[int, ...] = ()
+    """The storages of inputs that are written over."""
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
 
@@ -85,6 +87,7 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
         lowered={name: numbers[storage] for name, storage in lowered.items()},
         outputs=tuple([_output(y, numbers) for y in outputs]),
         retraced=tape.retraced,
+        written=tuple([numbers[storage] for storage in tape.written if storage in given]),
     )
 
 

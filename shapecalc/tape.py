@@ -181,6 +181,8 @@ class Tape:
         self.place = ""
         self.retraced = True
         """Whether all that the way back allocates is known."""
+        self.written: list[int] = []
+        """The storages that are written over."""
 
     # Values
 
@@ -290,6 +292,7 @@ class Tape:
         """A call that writes over its input."""
         if x.viewed and x.tracked:
             self.retraced = False  # autograd goes back through the whole of what it is a view of
+        self.written.append(x.storage.number)
         y = Value(x.tensor, x.storage, x.strides, x.tracked)
         self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])])
         return y

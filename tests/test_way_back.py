@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.torch_check.memory import compare
+from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.tape import TRAINING
+from shapecalc.torch_check.memory import compare, run
+from shapecalc.torch_check.network import build
 
 
 def differences(text: str) -> list[object]:
@@ -87,3 +90,37 @@ def test_gradients_of_a_shared_bias_are_summed_before_those_of_its_matrix(size: 
 @pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM"])
 def test_recurrent_layers_sum_in_the_order_of_the_arguments(layer: str) -> None:
     assert differences(f"{{input: 2x3x2, layers: [{{{layer}: 5}}]}}") == []
+
+
+KEEPERS = [
+    "Linear: 8",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+    "GELU",
+    "Softmax: -1",
+    "LayerNorm",
+    "Dropout",
+    "ReLU6",
+    "ELU",
+]
+
+
+@pytest.mark.parametrize("writer", ["ReLU: {inplace: true}", "Dropout: {inplace: true}"])
+@pytest.mark.parametrize("keeper", KEEPERS)
+@pytest.mark.parametrize("between", ["", "Flatten, ", "unsqueeze: 0, "])
+def test_what_is_written_over_is_refused_where_torch_refuses(keeper: str, between: str, writer: str) -> None:
+    text = f"{{input: 4x8, layers: [Linear: 8, {keeper}, {between}{writer}]}}"
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    refusal = Backward(Forward(analysis, TRAINING)).refusal
+    if refusal is None:
+        run(build(analysis), TRAINING)
+    else:
+        assert f"what {keeper.partition(':')[0]}[" in str(refusal)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            run(build(analysis), TRAINING)
+
+
+def test_a_branch_that_no_output_needs_may_be_written_over() -> None:
+    steps = "{Linear: 8, as: a}, Sigmoid, {ReLU: {inplace: true}}, {Tanh: , from: a}"
+    assert differences(f"{{input: 4x8, layers: [{steps}]}}") == []

@@ -95,6 +95,8 @@ class Memory:
     """The types of whose way back not all is known: with them a peak of training is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
+    refusal: ArchitectureError | None
+    """Why torch can't train the network, if it can't."""
     made: tuple[Tensor, ...]
     """The first output of each row, in the dtype that it has in a forward pass."""
 
@@ -145,7 +147,10 @@ class Memory:
             "training_peak": self.training.bytes,
         }
         status = "at least" if self.vague else "exact"
-        return {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
+        known = {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
+        if self.refusal:
+            known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
+        return known
 
 
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
@@ -163,7 +168,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     forward = Forward(analysis, mode, freed)
     training = Forward(analysis, mode._replace(grad=True, training=True), freed)
     saved = training.account.saved()
-    Backward(training)
+    backward = Backward(training)
     sizes = bytes_of(mode.dtype)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     parameters, buffers = (
@@ -180,6 +185,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         memory_conditions(analysis, training),
         tuple(training.vague),
         Moment.of(training.account.peak, analysis),
+        backward.refusal,
         tuple(forward.made),
     )
 

@@ -60,6 +60,8 @@ class Forward:
         """The storages of copies of weights in a lower dtype, by the same."""
         self.made: list[Tensor] = []
         """The first output of each row, in the dtype that it has."""
+        self.overwritten: dict[int, int] = {}
+        """A row, and the first that writes over what autograd keeps for it."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
         for number, row in enumerate(analysis.rows):
@@ -88,6 +90,9 @@ class Forward:
             self.conditions += [c for c in recipe.conditions if c not in self.conditions]
         self.made.append(recipe.outputs[0].given.tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        for storage in recipe.written:
+            if storages[storage] in self.account.kept:
+                self.overwritten.setdefault(self.account.kept[storages[storage]], number)
         if recipe.lowered:
             self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
@@ -157,7 +162,10 @@ class Backward:
                 gradient = self.account.held(self.account.gradients[flow.value], last)
                 self.gradients[flow.value] = gradient
                 self.account.hold(gradient)
-        for kernel, run in self.leading_to_outputs():
+        way = self.leading_to_outputs()
+        self.refusal = _refusal(forward, {run.row for _, run in way})
+        """Why torch can't go back, if it can't."""
+        for kernel, run in way:
             self.pass_through(kernel, run)
 
     def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
@@ -220,3 +228,14 @@ class Backward:
             for each in both:
                 self.account.release(each)
         self.gradients[value] = storage
+
+
+def _refusal(forward: Forward, way: set[int]) -> ArchitectureError | None:
+    """torch refuses to go back through what has been written over since it was kept."""
+    rows = forward.analysis.rows
+    for keeper, writer in forward.overwritten.items():
+        if keeper in way:
+            message = f"it writes over what {rows[keeper].path} keeps for the backward pass"
+            hint = "torch can't go back through that: take inplace: false"
+            return ArchitectureError(message, hint=hint).about(rows[writer].type).at(None, rows[writer].path)
+    return None

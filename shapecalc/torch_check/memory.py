@@ -102,6 +102,7 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
 
     Raises:
         UnknownError: it is not known what a layer allocates.
+        ArchitectureError: torch can't train the network.
         BuildError: torch refuses a row.
     """
     network = build(analysis).to(getattr(torch, dtype))
@@ -112,9 +113,11 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
         "training": Mode(grad=True, training=True, dtype=dtype),
         "evaluation": Mode(grad=True, dtype=dtype),
     }.items():
-        ours, theirs = Forward(analysis, mode), run(network, mode)
+        ours = Forward(analysis, mode)
         expected = sum(ours.account.saved().values())
-        Backward(ours)
+        if refusal := Backward(ours).refusal:
+            raise refusal
+        theirs = run(network, mode)
         yield Compared(f"bytes kept for the backward pass in {name}", expected, theirs.saved)
         peak, vague = ours.account.peak.size(), bool(ours.vague)
         yield Compared(f"peak of activations and gradients in {name}", peak, theirs.peak, vague)
