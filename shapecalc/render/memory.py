@@ -84,7 +84,7 @@ def _weights(found: Memory) -> str:
 def _training(found: Memory) -> Iterator[str]:
     step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
     yield from _most("Training    ", found.training, step, "at least" if found.vague else "at most")
-    yield "  of these, which come and go within the step:"
+    yield "  as these come and go, and gradients of activations:"
     yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
