@@ -135,7 +135,7 @@ class Memory:
         return found.above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures for programs; `training_peak` is a lower bound where the way back is partly unknown."""
+        """The bytes for programs; `training_peak` is a lower bound where the way back is partly unknown."""
         figures = {
             "parameters": self.parameters,
             "buffers": self.buffers,
@@ -150,7 +150,17 @@ class Memory:
         known = {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
         if self.refusal:
             known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
-        return known
+        inputs = {name: tensor.to_dict() for name, tensor in self.analysis.inputs.items()}
+        return {
+            "name": self.analysis.name,
+            "inputs": inputs,
+            "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
+            "layers": [
+                {"path": row.path, "type": row.type, "saved": for_json(saved)}
+                for row, saved in zip(self.analysis.rows, self.saved_by_row, strict=True)
+            ],
+            **known,
+        }
 
 
 def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:

@@ -44,7 +44,8 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
         if flat
         else [(own + label(node), node) for own, _, node in outline(tree, depth)]
     )
-    columns = _LAYERS if training else _LAYERS[:-1]
+    first = Column("path", "Path") if flat else _LAYERS[0]
+    columns = (first, *(_LAYERS[1:] if training else _LAYERS[1:-1]))
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
     conditions = [*found.analysis.decisive_conditions, *found.conditions]
     holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
