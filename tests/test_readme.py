@@ -22,7 +22,7 @@ def test_example_prints_what_the_readme_shows(example: str) -> None:
 def test_the_first_two_commands_set_up_and_run() -> None:
     install, test, *_ = commands()
     assert install == "pip install -c constraints.txt . && shapecalc show nin --input 1x1x224x224"
-    assert test == "pip install -c constraints.txt '.[test]' && pytest"
+    assert test == "pip install -c constraints.txt '.[test]' && pytest -n auto"
 
 
 def test_python_prints_the_comment_beside_it() -> None:
