@@ -12,8 +12,10 @@ from shapecalc.conditions import Condition, collecting
 from shapecalc.counting import MOST_NODES, OpenBlocks, block_scope, chosen, copies_of, refuse_too_large
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
+from shapecalc.freezing import is_frozen, spread
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
+from shapecalc.layers.base import Weights
 from shapecalc.nodes import Node as FileNode
 from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.steps import CHANNELS, BlockStep, GroupStep, LayerStep, Name, Step, Steps, with_channels
@@ -141,6 +143,8 @@ class _Run:
         self.rows: list[Row] = []
         self.nodes = 0
         self.open = OpenBlocks()
+        self.frozen = False
+        """Whether the weights of what is being executed are not trained."""
 
     def analysis(self) -> Analysis:
         wires = {n: Wire(t, -1, port) for port, (n, t) in enumerate(self.inputs.items())}
@@ -151,7 +155,7 @@ class _Run:
             architecture=self.architecture,
             parameters=MappingProxyType(dict(self.scope)),
             inputs=MappingProxyType(dict(self.inputs)),
-            rows=tuple(self.rows),
+            rows=tuple(spread(self.rows)),
             tree=tree,
             outputs=tuple(wire.tensor for wire in out),
             output_edges=tuple(wire.edge for wire in out),
@@ -231,16 +235,24 @@ class _Body:
         path = prefix + label
         sources = tuple([self.named(name, path) for name in names]) if names else (current,)
         start = len(self.run.rows)
+        outer, self.run.frozen = self.run.frozen, self.frozen(step, path)
         if isinstance(step, LayerStep):
             wires, children = self.layer(step, sources, path)
         else:
             wires, children = self.group(step, sources, path)
+        self.run.frozen = outer
         rows = len(self.run.rows)
         if step.names:
             self.name(step, wires, path, (start, rows))
         if step.shares:
             self.share(step.shares, (start, rows), path)
         return wires, Node(path, label, step.label, wires[0].tensor, start, rows, children)
+
+    def frozen(self, step: Step, path: str) -> bool:
+        try:
+            return is_frozen(step, self.scope, self.run.architecture, self.run.frozen)
+        except ArchitectureError as error:
+            raise error.at(None, path) from None
 
     def layer(
         self, step: LayerStep, sources: tuple[Wire, ...], path: str
@@ -260,8 +272,14 @@ class _Body:
         if figures.conditions:
             self.run.require(figures.conditions, path)
         number = len(self.run.rows)
-        self.run.rows.append(Row(path, layer, sources, figures))
+        self.run.rows.append(Row(path, layer, sources, figures, frozen=self.freezes(figures.weights)))
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
+
+    def freezes(self, weights: Weights) -> frozenset[str]:
+        """Those of a layer's weights that would be trained and are not."""
+        if not self.run.frozen:
+            return frozenset()
+        return frozenset([name for name, weight in weights.items() if not weight.buffer])
 
     def branches(
         self, step: LayerStep, current: Wire, path: str

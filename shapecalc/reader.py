@@ -28,7 +28,7 @@ from shapecalc.steps import (
 from shapecalc.values import Words, identifier, is_name, read_value
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
-BESIDE = ("times", "as", "from", "share")
+BESIDE = ("times", "as", "from", "share", "frozen")
 """What may be written beside a step."""
 GROUP = "seq"
 
@@ -82,7 +82,7 @@ class StepReader:
 
     def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
         first, other = heads[:2]
-        hint = "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share"
+        hint = f"give each step a dash or, in [ ], a comma of its own; beside it go {listed(BESIDE)}"
         if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
             hint = f"{other} belongs to {first}: indent it deeper"
         elif not self.is_type(other):
@@ -129,6 +129,7 @@ class StepReader:
             "times": self.times(beside["times"]) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
+            "frozen": self.frozen(beside["frozen"]) if "frozen" in beside else None,
         }
         if head in self.scope and not self.is_type(head):
             return self.by_parameter(head, key, value, self.with_names(common, beside))
@@ -186,6 +187,12 @@ class StepReader:
         if not isinstance(value, Expression) and (type(value) is not int or value < 0):
             message = f"times must be a whole number of at least 0, not {written(value)}"
             raise self.source.error(message, node)
+        return Argument(value, node)
+
+    def frozen(self, node: Node) -> Argument:
+        value = read_value(node, self.source, self.scope)
+        if not isinstance(value, (bool, Expression)):
+            raise self.source.error(f"frozen must be true or false, not {written(value)}", node)
         return Argument(value, node)
 
     def names(self, node: Node, what: str) -> tuple[Name, ...]:

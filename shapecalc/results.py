@@ -46,6 +46,8 @@ class Row(NamedTuple):
     """The number of the row whose weights this one uses, those of equal names."""
     shared: frozenset[str] = frozenset()
     """The names of the weights that belong to that row."""
+    frozen: frozenset[str] = frozenset()
+    """The names of the parameters that are not trained, shared ones too."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -87,6 +89,11 @@ class Row(NamedTuple):
         return {name: weight for name, weight in self.weights.items() if name not in self.shared}
 
     @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of the weights that are parameters, frozen ones too."""
+        return tuple([name for name, weight in self.weights.items() if not weight.buffer])
+
+    @property
     def macs(self) -> Dim:
         """Multiply-accumulates."""
         return self.figures.macs
@@ -107,6 +114,13 @@ class Row(NamedTuple):
         return sum([w.elements for w in self.own_weights.values() if not w.buffer])
 
     @property
+    def frozen_params(self) -> Dim:
+        """Those of them that are not trained."""
+        if not self.frozen:
+            return 0
+        return sum([w.elements for name, w in self.own_weights.items() if name in self.frozen])
+
+    @property
     def buffers(self) -> Dim:
         """Elements of the layer's own buffers."""
         return sum([w.elements for w in self.own_weights.values() if w.buffer])
@@ -122,6 +136,7 @@ class Row(NamedTuple):
             **({"outputs": outputs} if len(outputs) > 1 else {}),
             "weights": {name: for_json(weight.shape) for name, weight in self.weights.items()},
             **({"shared": sorted(self.shared)} if self.shared else {}),
+            **({"frozen": sorted(self.frozen)} if self.frozen else {}),
             "params": for_json(self.params),
             "buffers": for_json(self.buffers),
             "macs": for_json(self.macs),
@@ -165,23 +180,22 @@ def leaves(nodes: Sequence[Node], depth: int | None) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over rows: elements of parameters and of buffers, multiply-accumulates."""
+    """Sums over rows: elements of parameters, frozen ones too, and of buffers, multiply-accumulates."""
 
     params: Dim
+    frozen_params: Dim
     buffers: Dim
     macs: Dim
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Totals:
         rows = list(rows)
-        params, buffers, macs = (
-            sum([getattr(row, what) for row in rows]) for what in ("params", "buffers", "macs")
-        )
-        return cls(params, buffers, macs)
+        whats = ("params", "frozen_params", "buffers", "macs")
+        return cls(*[sum([getattr(row, what) for row in rows]) for what in whats])
 
     @property
     def trainable_params(self) -> Dim:
-        return self.params
+        return self.params - self.frozen_params
 
     @property
     def flops(self) -> Dim:

@@ -20,6 +20,7 @@ _BESIDE = {
     "as": _NAMES,
     "from": _NAMES,
     "share": _NAME,
+    "frozen": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
 }
 _TEXT = {"type": "string"}
 _SHAPE = {

@@ -81,6 +81,8 @@ class Step:
     sources: tuple[Name, ...] = ()
     shares: Name | None = None
     """The step whose weights this one uses."""
+    frozen: Argument | None = None
+    """Whether its weights are not trained; None where that is as for the step that it is part of."""
     uses: tuple[str, ...] = ()
     """The names that its arguments, and the defaults of its block's parameters, are made of."""
 

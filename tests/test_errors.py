@@ -234,14 +234,14 @@ STEPS = [
         steps("{Dropout: 0.5, ReLU: }"),
         "3:20",
         "one step can't be both Dropout and ReLU",
-        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share",
+        "give each step a dash or, in [ ], a comma of its own; beside it go times, as, from, share, frozen",
     ),
     Wrong(
         "a layer and a block in one step",
         steps("ReLU:\n    b:", head="blocks: {b: [ReLU]}\n"),
         "5:5",
         "one step can't be both ReLU and b",
-        "give each step a dash or, in [ ], a comma of its own; beside a step go times, as, from, share",
+        "give each step a dash or, in [ ], a comma of its own; beside it go times, as, from, share, frozen",
     ),
     Wrong(
         "times misspelt",

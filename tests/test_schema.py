@@ -44,7 +44,7 @@ def test_shipped_files_are_valid(name: str) -> None:
         "own: 3",
         "own",
         "seq: [ReLU, Linear: 3]",
-        "ReLU: , times: k, as: y, from: x, share: z",
+        "ReLU: , times: k, as: y, from: x, share: z, frozen: f",
         "parameter: {shape: [1, 2]}",
     ],
 )

@@ -41,7 +41,7 @@ class Pair:
     b: Side | None
     changes: Mapping[str, tuple[Any, Any]]
     """What differs, by the name of an argument, or as `type`, `input`, `output`, `dtype`, `reads` (where the
-    inputs come from), `share`, and of blocks `layers` (how many are inside)."""
+    inputs come from), `share`, `frozen`, and of blocks `layers` (how many are inside)."""
 
     @property
     def status(self) -> str:
@@ -158,6 +158,7 @@ class _Comparison:
             changes["reads"] = _sources(self.a, a), _sources(self.b, b)
         if (a.shares is None) != (b.shares is None):
             changes["share"] = _owner(self.a, a), _owner(self.b, b)
+        changes |= _differing({"frozen": (_frozen(a), _frozen(b))})
         return changes
 
     def is_rewired(self, i: int, j: int) -> bool:
@@ -192,5 +193,11 @@ def _owner(analysis: Analysis, row: Row) -> str | None:
     return None if row.shares is None else analysis.rows[row.shares].path
 
 
+def _frozen(row: Row) -> bool | tuple[str, ...]:
+    """Whether the weights of a row are not trained, or which of them."""
+    frozen = tuple([name for name in row.learned if name in row.frozen])
+    return bool(frozen) if len(frozen) in (0, len(row.learned)) else frozen
+
+
 def _all_of(row: Row) -> tuple[Any, ...]:
-    return row.type, repr(_values(row)), row.inputs, row.outputs, row.edges, row.shares
+    return row.type, repr(_values(row)), row.inputs, row.outputs, row.edges, row.shares, row.frozen

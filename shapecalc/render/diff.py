@@ -112,10 +112,14 @@ def _notes(difference: Difference, shown: Difference) -> list[str]:
     layers = f"Layers      {shown.count(SAME):,} the same, {', '.join(counts)}"
     inputs = [", ".join(map(_input, analysis.inputs.items())) for analysis in (a, b)]
     outputs = [", ".join(map(str, analysis.outputs)) for analysis in (a, b)]
+    totals, trained = (
+        [getattr(analysis.totals, what) for analysis in (a, b)] for what in ("params", "trainable_params")
+    )
     texts = [
         *([f"Input       {inputs[0]} → {inputs[1]}"] if inputs[0] != inputs[1] else []),
         *([f"Output      {outputs[0]} → {outputs[1]}"] if outputs[0] != outputs[1] else []),
         f"Parameters  {_total(a.totals.params, b.totals.params)}",
+        *([f"Trainable   {_total(*trained)}"] if trained != totals else []),
         f"MACs        {_total(a.totals.macs, b.totals.macs)}",
         layers,
     ]

@@ -125,6 +125,9 @@ def _counted(one: Explanation) -> str:
     words = f"{count(params)} parameters" if params != 1 else "1 parameter"
     if buffers != 0:
         words += f" and {count(buffers)} elements of buffers"
+    if one.row.frozen:
+        part = len(one.row.frozen) < len(one.row.learned)
+        words += f", {', '.join(sorted(one.row.frozen))} frozen" if part else ", frozen"
     if one.row.shared:
         words += f"; {', '.join(sorted(one.row.shared))} shared with an earlier layer, and counted there"
     if one.positions:

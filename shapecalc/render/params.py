@@ -8,21 +8,25 @@ from typing import Any
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.tree import label, outline, own_row
-from shapecalc.results import Analysis, Node
+from shapecalc.results import Analysis, Node, Row
 from shapecalc.tensors import for_json
 
 _TREE = (
     Column("weight", "Layer, weight"),
     Column("shape", "Shape", shape),
     Column("params", "Params", count),
+    Column("trainable_params", "Trainable", count),
     Column("buffers", "Buffers", count),
 )
+_TRAINABLE = 3
+"""The column that says nothing where all parameters are."""
 _FLAT = (
     Column("path", "Path"),
     Column("weight", "Weight"),
     Column("kind", "Kind"),
     Column("shape", "Shape", shape),
     Column("count", "Count", count),
+    Column("trainable", "Trainable"),
 )
 
 
@@ -39,26 +43,27 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
     elif form == "csv":
         print_grid(Grid(analysis.name, _FLAT, list(_flat(analysis))), form)
     else:
-        print_grid(Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype)), form)
+        grid = Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype))
+        print_grid(grid.without(_TRAINABLE) if analysis.totals.frozen_params == 0 else grid, form)
 
 
 def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
     """Every block and layer that owns something, and below a layer its weights."""
     for own, below, node in outline(_owners(analysis, analysis.tree), depth):
         totals = analysis.totals_of(node)
-        yield Line(
-            (own + label(node), None, totals.params, None if totals.buffers == 0 else totals.buffers),
-            strong=True,
-        )
+        buffers = None if totals.buffers == 0 else totals.buffers
+        values = (own + label(node), None, totals.params, totals.trainable_params, buffers)
+        yield Line(values, strong=True)
         row = own_row(analysis, node)
         if row is None or (depth is not None and _level(node) >= depth):
             continue
         for number, (name, weight) in enumerate(row.weights.items()):
             guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
             if name in row.shared:
-                yield Line((f"{guide}{name} (shared)", weight.shape, None, None))
+                yield Line((f"{guide}{name} (shared)", weight.shape, None, None, None))
                 continue
-            counts = (None, weight.elements) if weight.buffer else (weight.elements, None)
+            trained = 0 if name in row.frozen else weight.elements
+            counts = (None, None, weight.elements) if weight.buffer else (weight.elements, trained, None)
             yield Line((guide + name, weight.shape, *counts))
 
 
@@ -78,7 +83,12 @@ def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def _flat(analysis: Analysis) -> Iterator[Line]:
     for row in analysis.rows:
         for name, weight in row.weights.items():
-            yield Line((row.path, name, weight.kind, weight.shape, weight.elements))
+            trained = "true" if _is_trained(row, name) else "false"
+            yield Line((row.path, name, weight.kind, weight.shape, weight.elements, trained))
+
+
+def _is_trained(row: Row, name: str) -> bool:
+    return not row.weights[name].buffer and name not in row.frozen
 
 
 def _notes(analysis: Analysis, dtype: str) -> list[str]:
@@ -104,6 +114,7 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
                         "kind": weight.kind,
                         "shape": for_json(weight.shape),
                         "count": for_json(weight.elements),
+                        "trainable": _is_trained(row, name),
                     }
                     for name, weight in row.weights.items()
                 ],

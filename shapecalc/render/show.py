@@ -181,12 +181,19 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(len(analysis.rows))}",
-        f"Parameters  {count(totals.params)}, all trainable; buffers {count(totals.buffers)}",
+        f"Parameters  {count(totals.params)}, {_trainable(totals)}; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
         *([f"Holds for   {', '.join(map(str, conditions))}"] if conditions else []),
     ]
+
+
+def _trainable(totals: Totals) -> str:
+    """How many of the parameters are."""
+    if totals.frozen_params == 0:
+        return "all trainable"
+    return f"{count(totals.trainable_params) if totals.trainable_params != 0 else 'none'} trainable"
 
 
 def compute(totals: Totals) -> str:

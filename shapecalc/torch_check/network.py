@@ -45,6 +45,7 @@ class Network(torch.nn.Module):
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
         tie(self)
+        freeze(self)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
@@ -105,6 +106,13 @@ def tie(network: Network) -> None:
     for row, module in zip(network.analysis.rows, network.layers, strict=True):
         if row.shares is not None:
             _share(network.layers[row.shares], module, row.shared)
+
+
+def freeze(network: Network) -> None:
+    """Let no gradient be asked for of what is not trained."""
+    for row, module in zip(network.analysis.rows, network.layers, strict=True):
+        for name in row.frozen:
+            module.get_parameter(name).requires_grad_(False)
 
 
 def _share(owner: Any, module: Any, names: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -90,19 +90,22 @@ class _Findings:
             self.mismatches.append(Mismatch(row.path, what, expected, measured))
 
     def compare_weights(self, network: Network) -> None:
-        """Every named parameter and buffer, by name, kind, shape and dtype; and the network's totals."""
+        """Every named parameter and buffer, by name, kind, shape, dtype and whether it is trained; totals."""
         for row, module in zip(self.analysis.rows, network.layers, strict=True):
             expected = {
-                name: _weight(weight.kind, weight.shape, weight.dtype) for name, weight in row.weights.items()
+                name: _weight(weight.kind, weight.shape, weight.dtype, name in row.frozen)
+                for name, weight in row.weights.items()
             }
             measured = dict(_weights_of(module))
             for name in {**expected, **measured}:
                 self.add(row, f"weight {name}", expected.get(name), measured.get(name))
         totals = self.analysis.totals
         self.compare_total("parameters", totals.params, network.parameters())
+        trained = (tensor for tensor in network.parameters() if tensor.requires_grad)
+        self.compare_total("trainable parameters", totals.trainable_params, trained)
         self.compare_total("buffers", totals.buffers, network.buffers())
 
-    def compare_total(self, what: str, expected: Dim, tensors: Iterator[Any]) -> None:
+    def compare_total(self, what: str, expected: Dim, tensors: Iterable[Any]) -> None:
         measured = sum(tensor.numel() for tensor in tensors)
         if expected != measured:
             self.mismatches.append(Mismatch("", what, number(expected), measured))
@@ -185,13 +188,13 @@ class _Findings:
 
 def _weights_of(module: Any) -> Iterator[tuple[str, str]]:
     for name, tensor in module.named_parameters():
-        yield name, _weight("parameter", tensor.shape, _dtype(tensor))
+        yield name, _weight("parameter", tensor.shape, _dtype(tensor), not tensor.requires_grad)
     for name, tensor in module.named_buffers():
         yield name, _weight("buffer", tensor.shape, _dtype(tensor))
 
 
-def _weight(kind: str, shape: Any, dtype: str) -> str:
-    return f"{kind} {list(shape)} {dtype}"
+def _weight(kind: str, shape: Any, dtype: str, frozen: bool = False) -> str:
+    return f"{'frozen ' * frozen}{kind} {list(shape)} {dtype}"
 
 
 def _dtype(tensor: Any) -> str:
