@@ -1,0 +1,413 @@
+"""The steps that random networks are made of: each function draws one, with arguments that may fit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from shapecalc.tensors import Shape, Tensor, is_floating
+
+
+class Draft(NamedTuple):
+    """A step that may fit: its type, its arguments, and the names of its inputs."""
+
+    type: str
+    arguments: Mapping[str, Any]
+    sources: tuple[str, ...]
+    share: str = ""
+    """The name of the step whose weights it uses."""
+
+
+@dataclass
+class Net:
+    """What there is of a network so far."""
+
+    rng: random.Random
+    tensors: dict[str, Tensor]
+    in_place: bool
+    images: bool
+    drafts: list[tuple[str, Draft]] = field(default_factory=list)
+    """The steps so far, each with the name of its first output."""
+
+    def pick(self, *ranks: int, integers: bool = False) -> tuple[str, Tensor] | None:
+        """One of the tensors, mostly of the last ones; of these numbers of axes, if any are named."""
+        fitting = [
+            (name, x)
+            for name, x in self.tensors.items()
+            if (not ranks or x.rank in ranks) and is_floating(x.dtype) != integers
+        ]
+        if not fitting:
+            return None
+        return fitting[-1] if self.rng.random() < 0.6 else self.rng.choice(fitting)
+
+    def like(self, fits: Callable[[Tensor], bool]) -> str | None:
+        found = [name for name, x in self.tensors.items() if is_floating(x.dtype) and fits(x)]
+        return self.rng.choice(found) if found else None
+
+    def size(self) -> int:
+        return self.rng.choice((1, 2, 3, 4, 6, 8))
+
+    def flag(self) -> bool:
+        return self.rng.random() < 0.5
+
+    def axis(self, x: Tensor) -> int:
+        axis = self.rng.randrange(max(x.rank, 1))
+        return axis - x.rank if x.rank and self.flag() else axis
+
+
+Draw = Callable[[Net], "Draft | None"]
+
+
+def plain(*types: str, ranks: Sequence[int] = ()) -> Draw:
+    """A step without arguments."""
+
+    def draw(net: Net) -> Draft | None:
+        picked = net.pick(*ranks)
+        return picked and Draft(net.rng.choice(types), {}, (picked[0],))
+
+    return draw
+
+
+elementwise = plain("ReLU", "Sigmoid", "Tanh", "GELU", "SiLU", "ELU", "Softplus", "Identity", "Hardtanh")
+others = plain("Mish", "Softsign", "LogSigmoid", "Tanhshrink", "Hardswish", "LeakyReLU", "relu", "tanh")
+norms = plain("LayerNorm", "RMSNorm", "LayerNorm")
+images = plain("BatchNorm2d", "InstanceNorm2d", "Dropout2d", ranks=(3, 4))
+batches = plain("BatchNorm1d", "InstanceNorm1d", ranks=(2, 3))
+
+
+def dropout(net: Net) -> Draft | None:
+    picked = net.pick(integers=net.rng.random() < 0.05)
+    name = net.rng.choice(
+        ("Dropout", "Dropout", "AlphaDropout", "Dropout1d", "Dropout2d", "FeatureAlphaDropout")
+    )
+    return picked and Draft(name, {"p": net.rng.choice((0.5, 0.5, 0, 1))}, (picked[0],))
+
+
+def written_over(net: Net) -> Draft | None:
+    names = (
+        "ReLU",
+        "ReLU",
+        "ELU",
+        "SiLU",
+        "Hardtanh",
+        "LeakyReLU",
+        "Dropout",
+        "ReLU6",
+        "Hardswish",
+        "Dropout2d",
+    )
+    picked = net.pick() if net.in_place else None
+    return picked and Draft(net.rng.choice(names), {"inplace": True}, (picked[0],))
+
+
+def soft(net: Net) -> Draft | None:
+    picked = net.pick()
+    return picked and Draft(
+        net.rng.choice(("Softmax", "LogSoftmax")), {"dim": net.axis(picked[1])}, (picked[0],)
+    )
+
+
+def linear(net: Net) -> Draft | None:
+    picked = net.pick()
+    width = net.rng.choice((net.size(), picked[1].shape[-1] if picked and picked[1].rank else 4))
+    return picked and Draft("Linear", {"out_features": width, "bias": net.flag()}, (picked[0],))
+
+
+def convolution(net: Net) -> Draft | None:
+    axes = 2 if net.images else net.rng.choice((1, 1, 2, 2, 3))
+    picked = net.pick(axes + 2, *(() if net.images else (axes + 1,)))
+    if picked is None:
+        return None
+    kernel = net.rng.choice((1, 2, 3))
+    arguments: dict[str, Any] = {"out_channels": net.size(), "kernel_size": kernel, "bias": net.flag()}
+    arguments |= {"stride": net.rng.choice((1, 1, 2)), "padding": net.rng.choice((0, 0, 1, 2))}
+    turned = net.rng.random() < 0.2
+    if not turned and net.rng.random() < 0.2:
+        arguments |= {"groups": picked[1].shape[-axes - 1], "out_channels": picked[1].shape[-axes - 1]}
+    return Draft(f"Conv{'Transpose' * turned}{axes}d", arguments, (picked[0],))
+
+
+def group_norm(net: Net) -> Draft | None:
+    picked = net.pick(*((4,) if net.images else ()))
+    if picked is None or picked[1].rank < 2:
+        return None
+    return Draft("GroupNorm", {"num_groups": net.rng.choice((1, 1, 2, picked[1].shape[1]))}, (picked[0],))
+
+
+def pooling(net: Net) -> Draft | None:
+    axes = 2 if net.images else net.rng.choice((1, 2))
+    picked = net.pick(axes + 2, *(() if net.images else (axes + 1,)))
+    kind = net.rng.choice(("Max", "Avg", "AdaptiveAvg", "AdaptiveMax"))
+    arguments: dict[str, Any] = {"output_size": net.rng.choice((1, 1, 2, 3))}
+    if not kind.startswith("Adaptive"):
+        arguments = {"kernel_size": net.rng.choice((2, 3)), "stride": net.rng.choice((1, 2))}
+        arguments |= {"padding": net.rng.choice((0, 1)), "ceil_mode": net.flag()}
+    return picked and Draft(f"{kind}Pool{axes}d", arguments, (picked[0],))
+
+
+def embedding(net: Net) -> Draft | None:
+    picked = net.pick(integers=True)
+    return picked and Draft("Embedding", {"num_embeddings": 5, "embedding_dim": net.size()}, (picked[0],))
+
+
+def recurrent(net: Net) -> Draft | None:
+    picked = net.pick(2, 3)
+    arguments: dict[str, Any] = {"hidden_size": net.rng.choice((2, 3))}
+    if net.flag() and picked and picked[1].rank == 2:
+        return Draft(net.rng.choice(("RNNCell", "GRUCell", "LSTMCell")), arguments, (picked[0],))
+    arguments |= {"batch_first": net.flag(), "bidirectional": net.flag()}
+    return picked and Draft(net.rng.choice(("RNN", "GRU", "LSTM")), arguments, (picked[0],))
+
+
+def attention(net: Net) -> Draft | None:
+    """Of one tensor thrice, mostly; or of others with as many features."""
+    picked = net.pick(2, 3)
+    if picked is None:
+        return None
+    name, x = picked
+    arguments: dict[str, Any] = {"batch_first": net.flag()}
+    heads = [h for h in (1, 2, 4) if x.shape[-1] % h == 0]  # type: ignore[operator]
+    other = net.like(lambda y: y.rank == x.rank and y.shape[-1] == x.shape[-1]) if net.flag() else None
+    key = other or name
+    return Draft("MultiheadAttention", {"num_heads": net.rng.choice(heads), **arguments}, (name, key, key))
+
+
+def products(net: Net) -> Draft | None:
+    picked = net.pick(3, 4)
+    if picked is None:
+        return None
+    name, x = picked
+    q = net.like(lambda y: y.rank == x.rank and (y.shape[:-2], y.shape[-1]) == (x.shape[:-2], x.shape[-1]))
+    v = net.like(lambda y: y.rank == x.rank and y.shape[:-1] == x.shape[:-1])
+    return Draft("scaled_dot_product_attention", {"is_causal": net.flag()}, (q or name, name, v or name))
+
+
+# Views
+
+
+def reshape(net: Net) -> Draft | None:
+    """Two neighbours become one axis, an axis becomes two, or all of them one."""
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    shape = list(picked[1].shape)
+    at = net.rng.randrange(len(shape))
+    how = net.rng.choice(("join", "divide", "all"))
+    if how == "join" and at + 1 < len(shape):
+        shape[at : at + 2] = [shape[at] * shape[at + 1]]
+    elif how == "divide":
+        part = net.rng.choice([d for d in (1, 2, 3, 4) if shape[at] % d == 0])  # type: ignore[operator]
+        shape[at : at + 1] = [part, shape[at] // part]
+    else:
+        shape = [-1]
+    kind = "view" if net.rng.random() < 0.3 else "reshape"
+    return Draft(kind, {"shape": shape}, (picked[0],))
+
+
+def permute(net: Net) -> Draft | None:
+    picked = net.pick(2, 3, 4)
+    if picked is None:
+        return None
+    order = list(range(picked[1].rank))
+    if net.flag():
+        return Draft(
+            "transpose", dict(zip(("dim0", "dim1"), net.rng.sample(order, 2), strict=True)), (picked[0],)
+        )
+    net.rng.shuffle(order)
+    return Draft("permute", {"dims": order}, (picked[0],))
+
+
+def flatten(net: Net) -> Draft | None:
+    picked = net.pick()
+    if net.flag():
+        return picked and Draft("Flatten", {}, (picked[0],))
+    return picked and Draft("flatten", {"start_dim": net.axis(picked[1])}, (picked[0],))
+
+
+def squeeze(net: Net) -> Draft | None:
+    picked = net.pick()
+    if net.flag():
+        return picked and Draft("squeeze", {"dim": net.axis(picked[1])} if net.flag() else {}, (picked[0],))
+    return picked and Draft("unsqueeze", {"dim": net.axis(picked[1])}, (picked[0],))
+
+
+def expand(net: Net) -> Draft | None:
+    picked = net.pick(1, 2, 3)
+    if picked is None:
+        return None
+    lead = [net.rng.choice((1, 2, 3))] if net.flag() else []
+    sizes = [net.rng.choice((2, 3)) if n == 1 else net.rng.choice((n, -1)) for n in picked[1].shape]
+    return Draft("expand", {"sizes": [*lead, *sizes]}, (picked[0],))
+
+
+def repeat(net: Net) -> Draft | None:
+    picked = net.pick(1, 2, 3)
+    return picked and Draft(
+        "repeat", {"repeats": [net.rng.choice((1, 1, 2)) for _ in picked[1].shape]}, (picked[0],)
+    )
+
+
+def roll(net: Net) -> Draft | None:
+    picked = net.pick(1, 2, 3)
+    return picked and Draft("roll", {"shifts": 1, "dims": net.axis(picked[1])}, (picked[0],))
+
+
+def part(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    axis = net.axis(picked[1])
+    n: Any = picked[1].shape[axis]
+    start = net.rng.randrange(n)
+    if net.flag():
+        return Draft("select", {"dim": axis, "index": start}, (picked[0],))
+    return Draft(
+        "narrow", {"dim": axis, "start": start, "length": net.rng.randint(1, n - start)}, (picked[0],)
+    )
+
+
+def parts(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    axis = net.axis(picked[1])
+    if net.flag():
+        return Draft("chunk", {"chunks": net.rng.choice((1, 2, 2, 3)), "dim": axis}, (picked[0],))
+    n: Any = picked[1].shape[axis]
+    first = net.rng.randint(1, n)
+    sizes: Any = [first, n - first] if n > first and net.flag() else net.rng.choice((1, 2, n))
+    return Draft("split", {"split_size_or_sections": sizes, "dim": axis}, (picked[0],))
+
+
+def reduction(net: Net) -> Draft | None:
+    picked = net.pick()
+    kind = net.rng.choice(("mean", "sum", "mean", "sum", "amax"))
+    return picked and Draft(kind, {"dim": net.axis(picked[1]), "keepdim": net.flag()}, (picked[0],))
+
+
+# Joins
+
+
+def repeats(shape: Shape, other: Shape) -> bool:
+    return all(1 in (a, b) or a == b for a, b in zip(reversed(shape), reversed(other), strict=False))
+
+
+def join(net: Net) -> Draft | None:
+    """Of tensors of one shape mostly, else of such as are repeated."""
+    picked = net.pick()
+    if picked is None:
+        return None
+    name, x = picked
+    same = net.flag()
+    other = net.like(lambda y: y.shape == x.shape if same else repeats(x.shape, y.shape)) or name
+    sources = [name, other] if net.flag() else [other, name]
+    kind = net.rng.choice(("add", "add", "add", "mul", "mul", "sub", "div"))
+    if kind in ("add", "mul") and net.rng.random() < 0.2:
+        sources.append(net.like(lambda y: y.shape == x.shape) or name)
+    return Draft(kind, {}, tuple(sources))
+
+
+def side_by_side(net: Net) -> Draft | None:
+    picked = net.pick(*((4,) if net.images else ()))
+    if picked is None or not picked[1].rank:
+        return None
+    name, x = picked
+    if not net.images and net.rng.random() < 0.3:
+        other = net.like(lambda y: y.shape == x.shape) or name
+        return Draft("stack", {"dim": net.axis(x)}, (name, other))
+    axis = 1 if net.images else net.rng.randrange(x.rank)
+
+    def fits(y: Tensor) -> bool:
+        return y.rank == x.rank and all(
+            a == b for i, (a, b) in enumerate(zip(x.shape, y.shape, strict=True)) if i != axis
+        )
+
+    return Draft(
+        "concat",
+        {"dim": axis},
+        tuple([net.like(fits) or name for _ in range(net.rng.choice((1, 2)))] + [name]),
+    )
+
+
+def matmul(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    name, x = picked
+    other = net.like(lambda y: y.rank > 0 and y.shape[max(-2, -y.rank)] == x.shape[-1])
+    return Draft(net.rng.choice(("matmul", "matmul", "bmm")), {}, (name, other)) if other else None
+
+
+def einsum(net: Net) -> Draft | None:
+    picked = net.pick(2, 3)
+    if picked is None:
+        return None
+    name, x = picked
+    other = net.like(
+        lambda y: y.rank == x.rank and (y.shape[:-2], y.shape[-1]) == (x.shape[:-2], x.shape[-1])
+    )
+    return Draft(
+        "einsum", {"equation": "bik,bjk->bij" if x.rank == 3 else "ik,jk->ij"}, (name, other or name)
+    )
+
+
+# Weights
+
+
+def learned(net: Net) -> Draft | None:
+    """A weight of a tensor's shape, or of its last axes, or that is repeated along some of them."""
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    shape = picked[1].shape[net.rng.randrange(picked[1].rank) :]
+    shape = tuple([n if net.rng.random() < 0.7 else 1 for n in shape])
+    return Draft("parameter" if net.rng.random() < 0.8 else "buffer", {"shape": list(shape)}, ())
+
+
+def sharing(net: Net) -> Draft | None:
+    """The weights of an earlier step, for another tensor or the same."""
+    owners = [(name, d) for name, d in net.drafts if d.type in ("Linear", "Conv2d", "LayerNorm", "Embedding")]
+    owners = [(name, d) for name, d in owners if not d.share]
+    if not owners:
+        return None
+    name, draft = net.rng.choice(owners)
+    x = net.tensors[draft.sources[0]]
+    channels = 1 if draft.type == "Conv2d" else -1
+
+    def fits(y: Tensor) -> bool:
+        return y.rank == x.rank and y.shape[channels] == x.shape[channels] and y.dtype == x.dtype
+
+    return draft._replace(sources=(net.like(fits) or draft.sources[0],), share=name)
+
+
+class Kind(NamedTuple):
+    """Steps of one kind, how often one of them is drawn, and whether images may go through them."""
+
+    weight: float
+    drafts: tuple[Draw, ...]
+    images: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "elementwise": Kind(4, (elementwise, elementwise, others, dropout), images=True),
+    "in place": Kind(1.5, (written_over,), images=True),
+    "softmax": Kind(0.7, (soft,)),
+    "linear": Kind(3, (linear,)),
+    "norms": Kind(2, (norms, group_norm, batches, images)),
+    "norms of images": Kind(0.7, (plain("BatchNorm2d", ranks=(4,)), group_norm), images=True),
+    "convolutions": Kind(2, (convolution,), images=True),
+    "pooling": Kind(1, (pooling,), images=True),
+    "embedding": Kind(1, (embedding,)),
+    "recurrent": Kind(0.3, (recurrent,)),
+    "attention": Kind(0.8, (attention, products)),
+    "views": Kind(4, (reshape, reshape, permute, flatten, squeeze, expand, part)),
+    "copies": Kind(0.5, (repeat, roll)),
+    "parts": Kind(1.5, (parts,)),
+    "reductions": Kind(0.8, (reduction,)),
+    "joins": Kind(4, (join, join, side_by_side), images=True),
+    "products": Kind(1, (matmul, matmul, einsum)),
+    "weights": Kind(1, (learned,)),
+    "sharing": Kind(1, (sharing,)),
+}
