@@ -15,7 +15,7 @@ from shapecalc.errors import UsageError, quoted, shorten
 from shapecalc.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
-_MOST_NODES = 1_000_000
+_MOST_NODES = 300_000
 _DEEPEST = 60  # levels of nesting
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -12,6 +12,9 @@ from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.values import identifier
 
 
+MOST_INPUTS = 1_000
+
+
 class Inputs(NamedTuple):
     """The inputs by their names, and where each stands."""
 
@@ -35,6 +38,8 @@ def read_inputs(node: Node, source: Source) -> Inputs:
         return Inputs({"input": read_input(node, source)}, {"input": node})
     if not node.entries:
         raise source.error("at least one input is needed", node)
+    if len(node.entries) > MOST_INPUTS:
+        raise source.error(f"a network has at most {MOST_INPUTS:,} inputs, not {len(node.entries):,}", node)
     named = {identifier(key, source, "an input"): value for key, value in node.entries.values()}
     return Inputs({name: read_input(value, source) for name, value in named.items()}, named)
 

@@ -31,6 +31,8 @@ _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.D
 BESIDE = ("times", "as", "from", "share", "frozen")
 """What may be written beside a step."""
 GROUP = "seq"
+MOST_WRITTEN = 200_000
+"""Steps that the file's layers, or a block, are written with."""
 
 
 class StepReader:
@@ -51,10 +53,15 @@ class StepReader:
         self.blocks = blocks
         self.taken: dict[str, Node | None] = dict.fromkeys(taken)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
+        self.written = 0
 
     def steps(self, node: Node, what: str) -> Steps:
         if not isinstance(node, Sequence):
             raise self.source.error(f"{what} must be a list of steps, not {kind(node)}", node)
+        self.written += len(node.items)
+        if self.written > MOST_WRITTEN:
+            hint = "repeated layers are shorter with times and blocks"
+            raise self.source.error(f"more than {MOST_WRITTEN:,} steps are written here", node, hint)
         return tuple([self.step(item) for item in node.items])
 
     def step(self, node: Node) -> Step:

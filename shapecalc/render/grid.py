@@ -6,9 +6,9 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from shutil import get_terminal_size
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import cells
 from shapecalc.operations import Unknown
@@ -94,10 +94,6 @@ class Grid:
             for line in self.lines
         ]
 
-    def without(self, index: int) -> Grid:
-        lines = [replace(line, values=line.values[:index] + line.values[index + 1 :]) for line in self.lines]
-        return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
-
 
 def print_grid(grid: Grid, form: str) -> None:
     """Print in one of the forms `table`, `markdown` and `csv`."""
@@ -111,7 +107,7 @@ def print_table(grid: Grid) -> None:
     then is rich imported: it takes as long as all else that a command does.
     """
     width = max(1, get_terminal_size((DEFAULT_WIDTH, 24)).columns)
-    table = [*_laid_out(_fit(grid, width)), []] if grid.columns else []
+    table = [*_laid_out(grid, _fit(_written(grid), width)), []] if grid.columns else []
     lines = [[(grid.heading, "bold")], [], *table]
     lines += [[(note, "")] for note in grid.notes]
     while not lines[-1]:
@@ -126,14 +122,30 @@ _Styled: TypeAlias = list[tuple[str, str]]
 """A line as pieces of text, each with a style of rich's."""
 
 
-def _laid_out(grid: Grid) -> Iterator[_Styled]:
+class _Written(NamedTuple):
+    """A column as it is printed: its title, and a text for each line."""
+
+    column: Column
+    texts: Sequence[str]
+    width: int
+
+    @classmethod
+    def of(cls, column: Column, texts: Sequence[str]) -> _Written:
+        return cls(column, texts, max(map(cells, texts)))
+
+
+def _written(grid: Grid) -> list[_Written]:
+    """The columns of a grid, each value written once."""
+    rows = zip([column.title for column in grid.columns], *grid.texts(), strict=True)
+    return [_Written.of(column, texts) for column, texts in zip(grid.columns, rows, strict=True)]
+
+
+def _laid_out(grid: Grid, columns: Sequence[_Written]) -> Iterator[_Styled]:
     """The header and the lines of a table, each value padded to the width of its column."""
-    columns = _columns(grid)
-    widths = [max(map(cells, column)) for column in columns]
     styles = ["bold", *("bold" if line.strong else line.style for line in grid.lines)]
-    for row, style in zip(zip(*columns, strict=True), styles, strict=True):
+    for row, style in zip(zip(*[c.texts for c in columns], strict=True), styles, strict=True):
         line = []
-        for column, text, width in zip(grid.columns, row, widths, strict=True):
+        for (column, _, width), text in zip(columns, row, strict=True):
             space = " " * (width - cells(text))
             padded = space + text if column.right else text + space
             line.append((padded + " " * GAP, "dim" if text == "0" else style))
@@ -151,33 +163,26 @@ def _print_styled(lines: Sequence[_Styled], width: int) -> None:
         console.print(text, soft_wrap=True)
 
 
-def _fit(grid: Grid, width: int) -> Grid:
-    """The grid without the spare columns that `width` has no room for, then with a narrower tree."""
-    widths = [max(map(cells, texts)) + GAP for texts in _columns(grid)]
-    spare = [(column.spare, i) for i, column in enumerate(grid.columns) if column.spare]
-    if sum(widths) - GAP <= width:
-        return grid
-    return _fit(grid.without(max(spare)[1]), width) if spare else _narrow(grid)
+def _fit(columns: list[_Written], width: int) -> list[_Written]:
+    """The columns without the spare ones that `width` has no room for, then with a narrower tree."""
+    columns = list(columns)
+    while sum(c.width + GAP for c in columns) - GAP > width:
+        spare = [(c.column.spare, i) for i, c in enumerate(columns) if c.column.spare]
+        if not spare:
+            return [_narrow(columns[0]), *columns[1:]]
+        del columns[max(spare)[1]]
+    return columns
 
 
-def _narrow(grid: Grid) -> Grid:
-    """The grid with two characters for each level of its tree in place of three."""
-
-    def shorter(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return _GUIDES.sub(lambda guides: re.sub(r"(.)[─ ] ", r"\1 ", guides[0]), value)
-
-    lines = [replace(line, values=(shorter(line.values[0]), *line.values[1:])) for line in grid.lines]
-    return replace(grid, lines=lines)
+def _narrow(tree: _Written) -> _Written:
+    """The tree with two characters for each level in place of three."""
+    shorter = (
+        _GUIDES.sub(lambda guides: re.sub(r"(.)[─ -] ", r"\1 ", guides[0]), text) for text in tree.texts
+    )
+    return _Written.of(tree.column, tuple(shorter))
 
 
-_GUIDES = re.compile(r"^(?:│  |   )*[├└]─ ")
-
-
-def _columns(grid: Grid) -> list[tuple[str, ...]]:
-    """Every column's title and texts."""
-    return list(zip([column.title for column in grid.columns], *grid.texts(), strict=True))
+_GUIDES = re.compile(r"^(?:[│|]  |   )*[├└|`][─-] ")  # and as ASCII has them
 
 
 def print_markdown(grid: Grid) -> None:
