@@ -11,7 +11,6 @@ from shapecalc.inputs import InputSpec, parse_input
 from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.values import identifier
 
-
 MOST_INPUTS = 1_000
 
 
