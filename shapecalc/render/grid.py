@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shutil import get_terminal_size
 from typing import Any, NamedTuple, TypeAlias
 
@@ -93,6 +93,10 @@ class Grid:
             [writable(column.text(value)) for column, value in zip(self.columns, line.values, strict=True)]
             for line in self.lines
         ]
+
+    def without(self, index: int) -> Grid:
+        lines = [replace(line, values=line.values[:index] + line.values[index + 1 :]) for line in self.lines]
+        return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
 
 
 def print_grid(grid: Grid, form: str) -> None:
