@@ -6,16 +6,30 @@
 1992166
 """
 
-from shapecalc.architecture import Architecture, parse
-from shapecalc.engine import analyse
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
-from shapecalc.operations import Operations, Unknown
-from shapecalc.results import Analysis, Node, Row, Totals
-from shapecalc.symbolic import Expr, at, symbol
-from shapecalc.tensors import Tensor
-from shapecalc.zoo import load
+TYPE_CHECKING = False  # importing it takes longer than all that is here
+if TYPE_CHECKING:
+    from shapecalc.architecture import Architecture, parse
+    from shapecalc.engine import analyse
+    from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
+    from shapecalc.operations import Operations, Unknown
+    from shapecalc.results import Analysis, Node, Row, Totals
+    from shapecalc.symbolic import Expr, at, symbol
+    from shapecalc.tensors import Tensor
+    from shapecalc.zoo import load
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "architecture": ("Architecture", "parse"),
+    "engine": ("analyse",),
+    "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
+    "operations": ("Operations", "Unknown"),
+    "results": ("Analysis", "Node", "Row", "Totals"),
+    "symbolic": ("Expr", "at", "symbol"),
+    "tensors": ("Tensor",),
+    "zoo": ("load",),
+}
+"""Module → the public names that it has, for those who do not read the imports above: see `__getattr__`."""
 
 __all__ = [
     "Analysis",
@@ -37,3 +51,19 @@ __all__ = [
     "parse",
     "symbol",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported when it is asked for: the command is ready for an interrupt before that."""
+    from importlib import import_module
+
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,29 @@
-"""`python -m shapecalc`."""
+"""The command: `python -m shapecalc`, and what the script `shapecalc` starts.
 
-from shapecalc.cli import main
+An interrupt ends it quietly from its first moment on: nothing of shapecalc is imported before that holds.
+"""
 
-main()
+from __future__ import annotations
+
+import os
+import signal
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def main() -> None:
+    """Run the command line; an interrupt is the end at once, and nothing of it is printed."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else nobody wants to hear it
+        signal.signal(signal.SIGINT, _end)
+    from shapecalc.cli import main as run
+
+    run()
+
+
+def _end(*_: object) -> None:
+    # Not by an exception: one that is raised while a module is imported may be lost, or printed.
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 import typer
 
@@ -14,7 +13,16 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.catalogue import Entry
 from shapecalc.engine import inputs_of
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed
+from shapecalc.errors import (
+    LONGEST,
+    ArchitectureError,
+    ShapecalcError,
+    UnavailableError,
+    UsageError,
+    listed,
+    shorten,
+    visible,
+)
 from shapecalc.options import given_input, given_values, side_of
 from shapecalc.render import streams
 from shapecalc.results import Analysis
@@ -23,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.analysis.domain import Domain
+
+FAULT = 4
+"""The exit code of what is no fault of the user's."""
 
 app = typer.Typer(
     name="shapecalc",
@@ -120,6 +131,9 @@ Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the ou
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="With any command: the trace of a fault of shapecalc itself.")
+    ] = False,
 ) -> None:
     if version:
         print(f"shapecalc {shapecalc.__version__}")
@@ -487,8 +501,7 @@ def _found(name: str) -> str | Entry:
         line = (
             f"note: {len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"
         )
-        with suppress(OSError):
-            print(line, file=sys.stderr)
+        streams.complain(line)
     return entry
 
 
@@ -505,20 +518,43 @@ def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[
 
 def main() -> None:
     """The entry point: the one place where errors become messages and exit codes."""
-    streams.prepare()
+    words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
+        streams.prepare()
         try:
-            app()
+            app(words)
         finally:
             sys.stdout.flush()
     except ShapecalcError as error:
         sys.exit(_report(error))
-    except OSError as error:
+    except Exception as error:
+        if not _of_the_output(error):
+            sys.exit(_report_fault(error, words, traced=words != sys.argv[1:]))
         streams.silence()
         sys.exit(_report(UnavailableError(f"the output can't be written: {error.strerror}")))
 
 
+def _of_the_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether an error is of writing: one of reading names a file."""
+    return isinstance(error, OSError) and error.filename is None
+
+
 def _report(error: ShapecalcError) -> int:
-    with suppress(OSError):  # standard error that can't be written either: the exit code still tells
-        print(f"error: {error}", file=sys.stderr)
+    streams.complain(f"error: {error}")
     return error.exit_code
+
+
+def _report_fault(error: Exception, words: list[str], traced: bool) -> int:
+    """What should never happen, as one line that asks for a report; with its trace, if that is wanted."""
+    import shlex
+    import traceback
+
+    reason = shorten(visible(f"{type(error).__name__}: {error}".rstrip(": ")), LONGEST)
+    command = shorten(visible(shlex.join(["shapecalc", *words])), LONGEST)
+    if traced:
+        streams.complain("".join(traceback.format_exception(error)).rstrip())
+    streams.complain(
+        f"error: a fault of shapecalc {shapecalc.__version__} itself, {reason}: please report it, with the"
+        f" file and this command: {command}" + ("" if traced else " (--debug shows its trace)")
+    )
+    return FAULT

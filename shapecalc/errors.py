@@ -25,7 +25,7 @@ class Place:
     width: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{visible(self.file)}:{self.line}:{self.column}"
 
     def excerpt(self) -> str:
         """The quoted line with the stretch underlined, as two lines of text."""

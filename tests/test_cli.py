@@ -493,12 +493,6 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.stderr == "error: the output can't be written: No space left on device\n"
 
 
-def test_an_output_that_is_closed(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m shapecalc show nin >&-"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_architectures_in_folders_within_the_folders(tmp_path: Path) -> None:
     """One level down, by the folder's name and their own."""
     family = tmp_path / "architectures" / "small"

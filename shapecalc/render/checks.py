@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from shapecalc.analysis.budget import Breach, Check
 from shapecalc.errors import written
 from shapecalc.expectation import Bounds
 from shapecalc.render.grid import Column, Grid, Line, count, percent, print_json, print_table, shape
+from shapecalc.render.streams import complain
 
 _COLUMNS = (
     Column("name", "Architecture"),
@@ -22,7 +22,7 @@ def print_checks(checks: Sequence[Check], form: str) -> None:
     """Print what was found; what is broken follows the table, what failed goes to standard error."""
     for check in checks:
         if check.error is not None:
-            print(f"error: {check.error}", file=sys.stderr)
+            complain(f"error: {check.error}")
     if form == "json":
         found = [check.status for check in checks]
         status = next((status for status in ("broken", "error") if status in found), "ok")

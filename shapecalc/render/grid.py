@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from shutil import get_terminal_size
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.errors import cells
+from shapecalc.errors import cells, visible
 from shapecalc.operations import Unknown
 from shapecalc.render.streams import writable
 from shapecalc.symbolic import Dim, Expr
@@ -112,8 +112,8 @@ def print_table(grid: Grid) -> None:
     """
     width = max(1, get_terminal_size((DEFAULT_WIDTH, 24)).columns)
     table = [*_laid_out(grid, _fit(_written(grid), width)), []] if grid.columns else []
-    lines = [[(grid.heading, "bold")], [], *table]
-    lines += [[(note, "")] for note in grid.notes]
+    lines = [[(writable(grid.heading), "bold")], [], *table]
+    lines += [[(writable(note), "")] for note in grid.notes]
     while not lines[-1]:
         lines.pop()
     if sys.stdout.isatty():
@@ -211,7 +211,7 @@ def _raw(value: object) -> str:
     if isinstance(value, Unknown):
         return UNKNOWN
     written = for_json(value)
-    return "x".join(map(_part, written)) if isinstance(written, list) else plain(written)
+    return "x".join(map(_part, written)) if isinstance(written, list) else visible(plain(written))
 
 
 def _part(value: object) -> str:
@@ -222,8 +222,20 @@ def _part(value: object) -> str:
 
 
 def print_json(value: object) -> None:
+    """Print as JSON, in which no character is one that a terminal obeys."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
+    text = json.dumps(value, indent=2, ensure_ascii=not unicode)
+    print(_BEYOND_ASCII.sub(_escaped, text))
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-~]")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if match[0].isprintable():
+        return match[0]
+    units = match[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def size(number: Dim | None) -> str:

@@ -8,6 +8,10 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from shapecalc.errors import UnavailableError, visible
 
 _ASCII = {
     "×": "x",
@@ -34,15 +38,28 @@ _HANDLER = "shapecalc.ascii"
 
 
 def prepare() -> None:
-    """Let every text through: a character that the encoding lacks becomes a plain one."""
+    """Let every text through: a character that the encoding lacks becomes a plain one.
+
+    Raises:
+        UnavailableError: standard output is closed.
+    """
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, `| head`, is no error
     codecs.register_error(_HANDLER, _plain)
+    closed = sys.stdout is None
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # None where the caller closed it
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)
+    if closed:
+        raise UnavailableError("the output can't be written: standard output is closed")
+
+
+def complain(text: str) -> None:
+    """A text of one line or several on standard error, of which the terminal obeys no character."""
+    with suppress(OSError):  # one that can't be written either: the exit code still tells
+        print("\n".join(map(visible, text.split("\n"))), file=sys.stderr)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -60,11 +77,25 @@ def ascii_only(wanted: bool) -> bool:
 
 
 def writable(text: str) -> str:
-    """A text as standard output will have it."""
+    """A text as standard output will have it, line by line, without what a terminal would obey."""
+    if not text.isprintable():
+        text = "\n".join(map(visible, text.split("\n")))
     if text.isascii():
         return text
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, errors=_HANDLER).decode(encoding)
+
+
+@contextmanager
+def interrupts_raised() -> Iterator[None]:
+    """Let an interrupt be a KeyboardInterrupt, whatever it is outside; one that is ignored stays so."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def silence() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shapecalc.errors import UsageError, written
 from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table, size
+from shapecalc.render.streams import complain, interrupts_raised
 from shapecalc.report import Mismatch, Report, Usage, Verdict
 
 _COLUMNS = (
@@ -23,7 +24,7 @@ def print_verdicts(report: Report, form: str) -> None:
     """Print a report; what differs follows its table line by line, what failed goes to standard error."""
     for verdict in report.verdicts:
         if verdict.error is not None:
-            print(f"error: {verdict.error}", file=sys.stderr)
+            complain(f"error: {verdict.error}")
     if form == "json":
         print_json(report.to_dict())
         return
@@ -123,4 +124,5 @@ def with_progress(names: Sequence[str], verify: Callable[[str], Verdict], quiet:
     from rich.progress import track
 
     console = Console(stderr=True)
-    return [verify(name) for name in track(names, "Verifying", console=console, transient=True)]
+    with interrupts_raised():  # the bar hides the cursor, and shows it when it ends
+        return [verify(name) for name in track(names, "Verifying", console=console, transient=True)]
