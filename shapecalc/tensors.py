@@ -219,31 +219,38 @@ class Window(NamedTuple):
 
     def windows_on(self, n: Dim) -> Dim:
         """`size` without a look at whether any window fits."""
-        slack = n - self.extent + self.before + self.after
+        return (n + self._reach) // self.stride + 1
+
+    @property
+    def _reach(self) -> int:
+        """What makes of n the numerator of the last window's number, ⌊(n + this)/s⌋.
+
+        Rounded up, ⌈(n − k + p)/s⌉ is that number; torch leaves the window out where it would start beyond
+        the input and the padding before it. With both, there are ⌈(n + min(before, s − k + p))/s⌉ windows if
+        the padding after is shorter than the kernel, as that of poolings is.
+        """
+        beyond = self.after - self.extent
         if not self.ceil_mode:
-            return (slack + self.stride) // self.stride
-        size = -(-slack // self.stride) + 1
-        if isinstance(size, int) and isinstance(n, int):
-            # torch drops a last window that would start in the padding after the end.
-            return size - ((size - 1) * self.stride >= n + self.before)
-        if self.after + self.stride > self.extent:
-            raise ArchitectureError(self._dropped(n), hint="give numbers, or leave ceil_mode out")
-        return size
+            return self.before + beyond
+        return self.before - 1 + max(beyond, min(0, beyond + self.stride))
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether torch leaves out a last window of some sizes, which would start beyond the input."""
+        return self.ceil_mode and self.after + self.stride > self.extent
 
     def taps(self, n: Dim) -> Dim:
         """How many elements all windows on an axis of `n` read, without those of the padding.
 
         Offset j of the kernel reads element i·s + j·d − before in window i, which lies on the axis from
-        i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of the windows 0 to ⌊(n − k + p)/s⌋.
+        i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of all windows.
         """
         check_counted(self.kernel)
-        last_start = n - self.extent + self.before + self.after
         total: Dim = 0
         for offset in range(0, self.extent, self.dilation):
             first = max(0, -((offset - self.before) // self.stride))
             # Both ends are floors by the stride: the lesser numerator decides, and they differ by a number.
-            beyond = self.extent - 1 - offset < self.after
-            last = (n - 1 + self.before - offset if beyond else last_start) // self.stride
+            last = (n + min(self.before - 1 - offset, self._reach)) // self.stride
             total = total + maximum(0, last - first + 1)
         return total
 
@@ -255,12 +262,6 @@ class Window(NamedTuple):
                 last = start + min(self.kernel - 1, (n - 1 - start) // self.dilation) * self.dilation
                 return n - 1 - max(last, -1)
         return n
-
-    def _dropped(self, n: Dim) -> str:
-        return (
-            f"ceil_mode on an input of {n}: with stride {self.stride} a last window may lie outside of the"
-            " input, and is dropped for some sizes only: no formula of this kind gives that"
-        )
 
     def _too_large(self, n: Dim) -> str:
         kernel = f"the kernel of {self.kernel}"

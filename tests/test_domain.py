@@ -600,9 +600,6 @@ REFUSED = [
     (KERNEL, "solve FILE -o=", 2, "is no input shape"),
     (KERNEL, "solve FILE -o 1x1x3x3 --at Conv", 2, "did you mean Conv2d[0]?"),
     (KERNEL, "verify FILE --device meta --input Nx1xHx9", 2, "is run with numbers"),
-    (CLAMPED, "show FILE --input 1x1xHx9", 1, "a last window may lie outside of the input"),
-    (CLAMPED, "domain FILE", 1, "a last window may lie outside of the input"),
-    (CLAMPED, "solve FILE -o 1x1x3x3", 1, "a last window may lie outside of the input"),
     (LINEAR, "explain FILE Linear[1]", 2, "did you mean Linear[0]?"),
     (LINEAR, "explain FILE --input 1x1x8x9", 1, "in_features is written as 64, but the input has 72"),
 ]  # fmt: skip
@@ -630,7 +627,20 @@ def test_a_clamped_pooling_is_explained_with_numbers(run: Command, written: Path
     written.write_text(CLAMPED)
     done = run("explain", str(written))
     assert "⌈(n − k + p)/s⌉ + 1 − 1 = ⌈(9 − 2 + 0)/3⌉ + 1 − 1 = 3\n" in done.out
-    assert "No formula for every input: MaxPool2d: ceil_mode on an input of H" in done.out
+    assert "In general  N×1×H×W → N×1×⌈H/3⌉×⌈W/3⌉\n" in done.out
+
+
+PADDED = "input: 1x8x17x17\nlayers: [MaxPool2d: {kernel_size: 2, stride: 2, padding: 1, ceil_mode: true}]\n"
+
+
+def test_a_clamped_pooling_of_any_size(run: Command, written: Path) -> None:
+    """torch.nn.MaxPool2d makes 9 of 16 and of 17, and 1 of 1."""
+    written.write_text(PADDED)
+    assert "1×8×⌊(H + 2)/2⌋×⌊(W + 2)/2⌋" in run("show", str(written), "--input", "1x8xHxW").out
+    assert "any H and W\n" in run("domain", str(written)).out
+    assert "16 ≤ H ≤ 17  16 ≤ W ≤ 17" in run("solve", str(written), "-o", "1x8x9x9").out
+    done = run("explain", str(written), "--input", "1x8xHxW")
+    assert "H' = ⌈(n + p/2)/s⌉ = ⌈(H + 1)/2⌉ = ⌊(H + 2)/2⌋\n" in done.out
 
 
 OUTPUTS = ["", "x", "0x3", "-1x10", "1x10:float32", "1x99999999999999999999x7", "1x512xHxW", "1x512x7x7x7"]

@@ -642,14 +642,6 @@ INPUTS = [
         parameters={"n": "k"},
     ),
     Wrong(
-        "rounding up with windows that are dropped",
-        steps("MaxPool2d: {kernel_size: 2, stride: 3, padding: 1, ceil_mode: true}", input="1x3xHx8"),
-        "3:5",
-        "MaxPool2d: ceil_mode on an input of H: with stride 3 a last window may lie outside of the input, "
-        "and is dropped for some sizes only: no formula of this kind gives that",
-        "give numbers, or leave ceil_mode out",
-    ),
-    Wrong(
         "branches that differ for every input",
         steps("add: [[Conv2d: {out_channels: 3, kernel_size: 3}], []]", input="1x3xHxW"),
         "3:5",

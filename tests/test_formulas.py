@@ -12,7 +12,7 @@ from itertools import islice, product
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import shapecalc
@@ -252,8 +252,7 @@ def test_every_row_of_random_networks(file: str, images: list[Sizes]) -> None:
     found: list[Analysis | None] = []
     try:
         general = shapecalc.analyse(architecture, inputs)
-    except ArchitectureError as error:
-        assume("ceil_mode on an input of" not in error.message)
+    except ArchitectureError:
         found = [concrete(architecture, inputs, sizes) for sizes in images]
     else:
         for sizes in images:

@@ -68,14 +68,49 @@ def test_size_is_the_number_of_places_in_ceil_mode(window: Window, n: int) -> No
     assert size_or_none(window, n) == (places(window, n) or None)
 
 
+def ends(window: Window, n: int) -> int:
+    """Rounded up, but for a last window that starts neither on the input nor on the padding before it."""
+    slack = n + window.before + window.after - window.extent
+    rounded_up = -(-slack // window.stride) + 1
+    return rounded_up - ((rounded_up - 1) * window.stride >= n + window.before)
+
+
+@given(windows(), st.booleans(), lengths)
+def test_a_formula_for_every_length(window: Window, ceil_mode: bool, n: int) -> None:
+    """The number of windows of a letter is that of each number; rounded up, as torch has it word for word."""
+    window = window._replace(ceil_mode=ceil_mode)
+    found = number(at(window.windows_on(symbol("n")), {"n": n}))
+    assert found == window.windows_on(n)
+    assert not ceil_mode or found == ends(window, n)
+
+
+POOLINGS = [
+    (kernel, stride, padding, dilation)
+    for kernel in range(1, 6)
+    for stride in range(1, 6)
+    for padding in range(kernel // 2 + 1)
+    for dilation in (1, 2, 3)
+]
+
+
+def test_ceil_mode_on_a_letter_is_torchs_for_all_small_poolings() -> None:
+    """Every kernel, stride, padding and dilation up to 5, 5, half and 3, on every length below 30."""
+    for kernel, stride, padding, dilation in POOLINGS:
+        formula = Window(kernel, stride, padding, padding, dilation, True).windows_on(symbol("n"))
+        extent = dilation * (kernel - 1) + 1
+        for n in range(max(1, extent - 2 * padding), 30):
+            x = torch.empty(1, 1, n, device="meta")
+            y = F.max_pool1d(x, kernel, stride, padding, dilation, ceil_mode=True)
+            assert at(formula, {"n": n}) == y.shape[-1], (kernel, stride, padding, dilation, n)
+
+
 @given(windows(ceil_mode=True), lengths)
-def test_ceil_mode_has_a_formula_where_no_window_is_dropped(window: Window, n: int) -> None:
-    extent = window.dilation * (window.kernel - 1) + 1
-    if window.after + window.stride <= extent:
-        assert number(at(window.windows_on(symbol("n")), {"n": n})) == window.windows_on(n)
-        return
-    with pytest.raises(ArchitectureError, match="no formula"):
-        window.windows_on(symbol("n"))
+def test_taps_in_ceil_mode(window: Window, n: int) -> None:
+    """Each element that each window touches, one by one; of a letter as of a number."""
+    starts = [i * window.stride - window.before for i in range(max(0, number(window.windows_on(n))))]
+    touched = [start + window.dilation * i for start in starts for i in range(window.kernel)]
+    assert window.taps(n) == sum(0 <= place < n for place in touched)
+    assert at(window.taps(symbol("n")), {"n": n}) == window.taps(n)
 
 
 @given(windows(), lengths)

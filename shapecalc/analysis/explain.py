@@ -18,7 +18,7 @@ from shapecalc.layers import Layer, Weight
 from shapecalc.layers.base import Example
 from shapecalc.layers.fields import Inferred, PerAxis, Size
 from shapecalc.results import Analysis, Node, Row, Wire
-from shapecalc.symbolic import Dim, at, symbol, symbols_in
+from shapecalc.symbolic import Dim, Expr, at, symbol, symbols_in
 from shapecalc.symbolic.notation import Notation, substituted, text
 from shapecalc.tensors import Shape, Tensor, Window
 
@@ -57,13 +57,16 @@ class Sliding(NamedTuple):
 
     def chain(self, notation: Notation) -> tuple[str, ...]:
         w = self.window
-        numbers = [text(size, notation) for size in (self.n, w.extent, w.before + w.after, w.stride)]
-        return self._written(notation, "n", "k", "p", "s"), self._written(notation, *numbers)
+        sizes = (self.n, w.extent, w.before + w.after, w.stride, w.before)
+        numbers = [text(size, notation) for size in sizes]
+        return self._written(notation, "n", "k", "p", "s", "p/2"), self._written(notation, *numbers)
 
-    def _written(self, notation: Notation, n: str, k: str, p: str, s: str) -> str:
+    def _written(self, notation: Notation, n: str, k: str, p: str, s: str, half: str) -> str:
         if not self.window.ceil_mode:
             over = f"{n} {notation.minus} {k} + {p} + {s}"
             return notation.floor.format(f"({over})", s, over, s)
+        if self.window.may_drop and isinstance(self.n, Expr):  # for which sizes, the formula knows
+            return notation.ceil.format(f"({n} + {half})", s, f"{n} + {half}", s)
         over = f"{n} {notation.minus} {k} + {p}"
         size = f"{notation.ceil.format(f'({over})', s, over, s)} + 1"
         return f"{size} {notation.minus} 1" if self.drops else size
@@ -72,8 +75,10 @@ class Sliding(NamedTuple):
     def drops(self) -> bool:
         """Whether torch leaves out a last window, which would start beyond the input."""
         w = self.window
+        if not w.may_drop or isinstance(self.n, Expr):
+            return False
         rounded_up = -(-(self.n - w.extent + w.before + w.after) // w.stride) + 1
-        return w.ceil_mode and rounded_up != w.windows_on(self.n)
+        return rounded_up != w.windows_on(self.n)
 
 
 class Derivation(NamedTuple):
