@@ -8,6 +8,7 @@ from typing import NamedTuple
 from shapecalc.autocast import LOWER
 from shapecalc.conditions import Condition
 from shapecalc.errors import UnknownError
+from shapecalc.gradients import Look, Way
 from shapecalc.peak import Peak
 from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
@@ -88,6 +89,23 @@ def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode:
         outputs=tuple([_output(y, numbers) for y in outputs]),
         retraced=tape.retraced,
         written=tuple([numbers[storage] for storage in tape.written if storage in given]),
+    )
+
+
+def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> Way:
+    """What going back through a kernel comes to, given how the gradients of its outputs lie."""
+    tape = Tape(mode._replace(grad=False, autocast=False))
+    given = [look and Value(look.tensor, tape.storage(look.tensor), look.strides) for look in arriving]
+    made = [x for x in kernel.back(tape, *given) if x is not None]
+    for i, look in enumerate(kernel.inputs_look):
+        made[i] = tape.fitted(made[i], look)
+    first = sum(x is not None for x in given)
+    stays = sorted({x.storage.number for x in made} - set(range(first)))
+    numbers = {number: new for new, number in enumerate([*range(first), *stays])}
+    return Way(
+        rises=_rises(tape, set(stays)),
+        sizes=tuple([tape.sizes[number] for number in stays]),
+        gradients=tuple([(numbers[x.storage.number], x.look) for x in made]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from shapecalc.conditions import not_one
@@ -34,19 +35,62 @@ def dense(shape: Shape, strides: Strides) -> Strides | None:
 
     None where that is axis by axis. Source: at::infer_dense_strides.
     """
-    # Steps are products of sizes, each a multiple of the next: any sizes above 1 tell their order.
-    steps = [number(at(step, dict.fromkeys(symbols_in(step), 2))) for step in strides]
+    return alike(shape, (shape, strides))
+
+
+def alike(shape: Shape, *operands: tuple[Shape, Strides | None]) -> Strides | None:
+    """The strides of what is made, element by element, of tensors that are broadcast to a shape.
+
+    Its axes are in the order that the first tensor has them in which says so; None where all lie in a row.
+    Source: at::TensorIteratorBase::reorder_dimensions.
+    """
+    if all(strides is None for _, strides in operands):
+        return None
+    steps = [_steps(shape, *operand) for operand in operands]
+    sizes = _numbers(shape)
     inner_first = list(reversed(range(len(shape))))
     for i in range(1, len(shape)):
         place = i
         for j in reversed(range(i)):
-            a, b = inner_first[j], inner_first[place]
-            if 0 in (steps[a], steps[b]):
-                continue
-            if steps[a] <= steps[b]:
+            swaps = _swaps(inner_first[j], inner_first[place], steps, sizes)
+            if swaps:
+                inner_first[j], inner_first[place] = inner_first[place], inner_first[j]
+                place = j
+            elif swaps is False:
                 break
-            inner_first[j], inner_first[place] = b, a
-            place = j
+    return _laid(shape, inner_first)
+
+
+def _swaps(inner: int, outer: int, steps: Sequence[Sequence[int]], sizes: Sequence[int]) -> bool | None:
+    """Whether two axes change places; None where nothing says so."""
+    for own in steps:
+        if 0 in (own[inner], own[outer]):
+            continue  # one is repeated
+        if own[inner] != own[outer]:
+            return own[inner] > own[outer]
+        if sizes[inner] > sizes[outer]:
+            return True
+    return None
+
+
+def _steps(shape: Shape, own: Shape, strides: Strides | None) -> Sequence[int]:
+    """The strides of a tensor that is broadcast, 0 along what is repeated."""
+    strides = in_a_row(own) if strides is None else strides
+    new = len(shape) - len(own)
+    repeated = [n == 1 != size for n, size in zip(own, shape[new:], strict=True)]
+    return [*[0] * new, *[0 if r else n for r, n in zip(repeated, _numbers(strides), strict=True)]]
+
+
+def _numbers(sizes: Sequence[Dim]) -> Sequence[int]:
+    """Numbers in the order of sizes or steps.
+
+    Steps are products of sizes, each a multiple of the next: any sizes above 1 tell their order.
+    """
+    return [n if isinstance(n, int) else number(at(n, dict.fromkeys(symbols_in(n), 2))) for n in sizes]
+
+
+def _laid(shape: Shape, inner_first: Sequence[int]) -> Strides | None:
+    """The strides of a tensor whose axes lie in this order, without gaps."""
     sizes = in_a_row(tuple([shape[axis] for axis in reversed(inner_first)]))
     found = dict(zip(reversed(inner_first), sizes, strict=True))
     result = tuple([found[axis] for axis in range(len(shape))])

@@ -13,14 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, reduce
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
 from shapecalc.errors import UnknownError
-from shapecalc.strides import Strides, dense, in_a_row, is_in_a_row, strides_as
+from shapecalc.gradients import (
+    Back,
+    Look,
+    Way,
+    anew,
+    joined,
+    like,
+    passed,
+    permuted,
+    seen_as,
+    summed,
+)
+from shapecalc.strides import Strides, alike, dense, in_a_row, is_in_a_row, strides_as
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import BYTES, Shape, Tensor, is_floating, product, result_dtype
+from shapecalc.tensors import BYTES, Shape, Tensor, broadcast, is_floating, product, result_dtype
 
 STATISTIC = "float_statistic"
 """The dtype of means and deviations, which are float32 where what they are of is shorter."""
@@ -73,6 +85,10 @@ class Value:
         return Tensor(self.shape, self.dtype)
 
     @property
+    def look(self) -> Look:
+        return Look(self.shape, self.dtype, self.strides, self.tracked)
+
+    @property
     def rank(self) -> int:
         return len(self.shape)
 
@@ -117,18 +133,16 @@ class Kernel(NamedTuple):
     """One call that autograd goes back through; values and storages by their numbers."""
 
     inputs: tuple[int, ...]
-    """The values that a gradient flows back to."""
+    """The values that a gradient flows back to, weights and all."""
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
-    passing: tuple[bool, ...]
-    """For each input, whether its gradient is that of the output, or a part or a view of it."""
-    weights: tuple[int, ...]
-    """The weights among the values, or views of them: their gradients always need memory."""
-    broadcast: tuple[bool, ...] = ()
-    """For each input, whether its gradient is first made as large as the output, and then summed."""
-    relaid: tuple[int, ...] = ()
-    """The weights whose gradients are made in another order in memory, and then copied."""
+    back: Back
+    """How gradients are made."""
+    inputs_look: tuple[Look, ...]
+    outputs_look: tuple[Look, ...]
+    ways: dict[tuple[Look | None, ...], Way]
+    """What that comes to, by how the gradients lie that arrive; filled as it is asked for."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -205,9 +219,10 @@ class Tape:
         """A tensor that is stored and not learned; its bytes are counted with the weights."""
         return Value(made, Storage(self, 0))
 
-    def new(self, made: Tensor) -> Value:
-        """A tensor that no gradient flows through: random numbers, indices, zeros."""
-        y = Value(made, self.storage(made))
+    def new(self, made: Tensor, strides: Strides | None = None) -> Value:
+        """A tensor that no gradient flows through: random numbers, indices, zeros; a gradient itself."""
+        strides = None if strides and is_in_a_row(made.shape, strides) else strides
+        y = Value(made, self.storage(made), strides)
         self.events.append(Made(y.storage.number))
         return y
 
@@ -227,9 +242,7 @@ class Tape:
         keeps: Sequence[Value | Tensor] = (),
         keeps_output: bool = False,
         weights: Sequence[Value] = (),
-        passes: bool | Sequence[bool] = False,
-        broadcast: Sequence[bool] = (),
-        relaid: Sequence[Value] = (),
+        back: Back | None = None,
         strides: Strides | None = None,
     ) -> Value:
         """A call that makes a tensor.
@@ -239,11 +252,8 @@ class Tape:
             inputs: what gradients flow back to, where these are tracked.
             keeps: what autograd keeps: a value, or a tensor that the kernel makes besides.
             keeps_output: whether it keeps what is made, as that of an exponential.
-            weights: the weights that it uses, whose gradients always need memory.
-            passes: whether the gradients need no memory of their own, of all inputs or of each.
-            broadcast: for each input, whether its gradient is made as large as the output, and then summed
-                if the input is smaller.
-            relaid: the weights whose gradients are made in another order in memory, and then copied.
+            weights: the weights that it uses, which come after the inputs.
+            back: how gradients are made of that of what it makes; by default each in a storage of its own.
             strides: in whose order the elements of what it makes lie, if not in a row.
         """
         strides = strides and dense(made.shape, strides)
@@ -252,7 +262,7 @@ class Tape:
         self.events.append(Made(y.storage.number))
         besides = [self.new(x) if isinstance(x, Tensor) else x for x in keeps]
         kept = [*besides, *([y] if keeps_output else [])]
-        self.record((y,), inputs, kept, weights, passes, broadcast, relaid)
+        self.record((y,), (*inputs, *weights), kept, back)
         return y
 
     def record(
@@ -260,47 +270,49 @@ class Tape:
         outputs: Sequence[Value],
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
-        weights: Sequence[Value] = (),
-        passes: bool | Sequence[bool] = False,
-        broadcast: Sequence[bool] = (),
-        relaid: Sequence[Value] = (),
+        back: Back | None = None,
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
-            dtype = outputs[0].dtype
-            passing = [passes] * len(inputs) if isinstance(passes, bool) else passes
-            ways = list(zip(inputs, passing, strict=True))
-            self.check_gradients(dtype, [x for x, passed in ways if not passed], inputs)
+            looks = [x.look for x in inputs]
             kernel = Kernel(
                 inputs=tuple([x.number for x in inputs if x.tracked]),
                 outputs=tuple([y.number for y in outputs]),
                 kept=tuple([x.storage.number for x in kept]),
-                passing=tuple([passed and x.dtype == dtype for x, passed in ways if x.tracked]),
-                weights=tuple([w.number for w in weights]),
-                broadcast=tuple([large for x, large in zip(inputs, broadcast, strict=False) if x.tracked]),
-                relaid=tuple([w.number for w in relaid]),
+                back=back or anew(*looks),
+                inputs_look=tuple([look for look in looks if look.tracked]),
+                outputs_look=tuple([y.look for y in outputs]),
+                ways={},
             )
             self.events.append(kernel)
 
-    def check_gradients(self, dtype: str, made: Sequence[Value], inputs: Sequence[Value]) -> None:
-        """Raises UnknownError where gradients are computed in a dtype, and then cast to that of an input."""
-        mixed = len({x.dtype for x in inputs if is_floating(x.dtype)}) > 1
-        if self.autocast and mixed and any(x.tracked and x.dtype != dtype for x in made):
-            raise UnknownError("the gradients of factors of two dtypes are not followed")
+    def elementwise(self, *xs: Value | Look, dtype: str | None = None) -> Value:
+        """What an operation on elements makes of tensors that are broadcast, without a way back."""
+        shape = reduce(broadcast, [x.shape for x in xs])
+        dtype = dtype or result_dtype(*[x.tensor for x in xs])
+        return self.new(Tensor(shape, dtype), alike(shape, *[(x.shape, x.strides) for x in xs]))
 
-    def in_place(self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False) -> Value:
+    def fitted(self, x: Value, look: Look) -> Value:
+        """A gradient in the shape of its tensor, and in its dtype. Source: torch's validate_outputs."""
+        if x.shape != look.shape:
+            x = self.new(Tensor(look.shape, x.dtype))
+        return x if x.dtype == look.dtype else self.elementwise(x, dtype=look.dtype)
+
+    def in_place(
+        self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False, back: Back | None = None
+    ) -> Value:
         """A call that writes over its input."""
         if x.viewed and x.tracked:
             self.retraced = False  # autograd goes back through the whole of what it is a view of
         self.written.append(x.storage.number)
         y = Value(x.tensor, x.storage, x.strides, x.tracked)
-        self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])])
+        self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])], back or like(y.look))
         return y
 
-    def view(self, x: Value, shape: Shape, strides: Strides | None = None, passes: bool = True) -> Value:
-        """Another look at the same storage; `passes` as that of `kernel`."""
+    def view(self, x: Value, shape: Shape, strides: Strides | None = None, back: Back | None = None) -> Value:
+        """Another look at the same storage; `back` as that of `kernel`, by default of the same elements."""
         y = self.part(x, shape, strides)
-        self.record((y,), (x,), passes=passes)
+        self.record((y,), (x,), back=back or seen_as(x.look))
         return y
 
     def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
@@ -313,7 +325,7 @@ class Tape:
     def parts(self, x: Value, shapes: Sequence[Shape]) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size."""
         views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
-        self.record(views, (x,))
+        self.record(views, (x,), back=joined(x.look, [y.look for y in views]))
         return views
 
     # Casts, as torch's autocast makes them before an operation
@@ -378,7 +390,7 @@ class Tape:
 
     def copy(self, x: Value) -> Value:
         """The same elements in a row, in a storage of their own."""
-        return self.kernel(x.tensor, x, passes=True)
+        return self.kernel(x.tensor, x, back=passed(x.look))
 
     def contiguous(self, x: Value) -> Value:
         return x if x.strides is None else self.copy(x)
@@ -397,7 +409,7 @@ class Tape:
         new = len(shape) - x.rank
         kept = zip(x.shape, shape[new:], x.all_strides, strict=True)
         strides = (*[0] * new, *[step if n == size else 0 for n, size, step in kept])
-        return self.view(x, shape, strides, passes=shape == x.shape)
+        return self.view(x, shape, strides, back=summed(x.look))
 
     def transpose(self, x: Value, first: int, second: int) -> Value:
         order = list(range(x.rank))
@@ -406,7 +418,8 @@ class Tape:
 
     def permute(self, x: Value, order: Sequence[int]) -> Value:
         strides = x.all_strides
-        return self.view(x, tuple([x.shape[i] for i in order]), tuple([strides[i] for i in order]))
+        shape = tuple([x.shape[i] for i in order])
+        return self.view(x, shape, tuple([strides[i] for i in order]), back=permuted(order))
 
 
 def size_of(made: Tensor, mode: Mode) -> Dim:

@@ -80,6 +80,19 @@ def test_in_one_and_in_three_dimensions(
     assert differences(f"{{input: {shape}, layers: [{steps}]}}") == []
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "reshape: [20, 6, 2, 4], permute: [0, 2, 1, 3], reshape: [40, 24]",
+        "permute: [0, 2, 1], reshape: [20, 48]",
+        "permute: [1, 0, 2], sum: {dim: 1}",
+        "add: [[sum: {dim: 1, keepdim: true}], [permute: [0, 1, 2]]], permute: [0, 2, 1], Flatten",
+    ],
+)
+def test_a_gradient_that_lies_otherwise_is_copied_to_be_seen_as_its_tensor(steps: str) -> None:
+    assert differences(f"{{input: 20x6x8, layers: [Linear: 8, {steps}]}}") == []
+
+
 @pytest.mark.parametrize("uses", [2, 3])
 @pytest.mark.parametrize("size", ["3x16", "300x16", "2x3x16"])
 def test_gradients_of_a_shared_bias_are_summed_before_those_of_its_matrix(size: str, uses: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.conditions import AT_LEAST, Condition
+from shapecalc.conditions import AT_LEAST, Condition, collecting
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.recipe import Given, Recipe
+from shapecalc.gradients import Look, Way
+from shapecalc.recipe import Given, Recipe, way_back
 from shapecalc.results import Analysis, Row
+from shapecalc.strides import alike, dense
 from shapecalc.symbolic import Dim, symbol
 from shapecalc.tape import Kernel, Mode, size_of
 from shapecalc.tensors import Tensor, is_floating
@@ -144,6 +148,14 @@ def _given(flows: list[Flow]) -> tuple[Given, ...]:
     )
 
 
+@dataclass(slots=True, eq=False)
+class Gradient:
+    """A tensor on its way back; one that is passed on is the same to all that it is passed to."""
+
+    storage: int
+    look: Look
+
+
 class Backward:
     """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
 
@@ -153,20 +165,32 @@ class Backward:
 
     def __init__(self, forward: Forward) -> None:
         self.account = forward.account
-        self.gradients: dict[int, int] = {}
-        """The storage of the gradient of each value, while it is there."""
-        last = len(forward.analysis.rows) - 1
-        for edge in dict.fromkeys(forward.analysis.output_edges):
-            flow = forward.flows[edge]
-            if flow.given.tracked:
-                gradient = self.account.held(self.account.gradients[flow.value], last)
-                self.gradients[flow.value] = gradient
-                self.account.hold(gradient)
+        self.mode = forward.mode
+        self.conditions = forward.conditions
+        self.learned = set(forward.parameters.values())
+        """The values that are weights."""
+        self.gradients: dict[int, Gradient] = {}
+        """The gradient of each value, while it is there."""
+        self.given = self.seeds(forward)
         way = self.leading_to_outputs()
         self.refusal = _refusal(forward, {run.row for _, run in way})
         """Why torch can't go back, if it can't."""
+        self.awaited = Counter(run.values[x] for kernel, run in way for x in kernel.inputs)
+        """How many gradients of each value are still to come."""
         for kernel, run in way:
             self.pass_through(kernel, run)
+
+    def seeds(self, forward: Forward) -> list[Gradient]:
+        """Ones that lie as the outputs do, from which the way back starts."""
+        last = len(forward.analysis.rows) - 1
+        for edge in dict.fromkeys(forward.analysis.output_edges):
+            given, _, value = forward.flows[edge]
+            if given.tracked:
+                storage = self.account.held(self.account.gradients[value], last)
+                strides = given.strides and dense(given.tensor.shape, given.strides)
+                self.gradients[value] = Gradient(storage, Look(*given.tensor, strides))
+                self.account.hold(storage)
+        return list(self.gradients.values())
 
     def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
         """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
@@ -178,56 +202,70 @@ class Backward:
                     for storage in kernel.kept:
                         self.account.release(run.storages[storage])
                 else:
-                    reached.update([run.values[x] for x in (*kernel.inputs, *kernel.weights)])
+                    reached.update([run.values[x] for x in kernel.inputs])
                     way.append((kernel, run))
         return way
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
-        account, values = self.account, run.values
-        found = [self.gradients.pop(values[y]) for y in kernel.outputs if values[y] in self.gradients]
-        arriving: list[tuple[int, int]] = []
-        large = kernel.broadcast or (False,) * len(kernel.inputs)
-        for x, passes, whole in zip(kernel.inputs, kernel.passing, large, strict=True):
-            if passes:
-                account.hold(found[0])
-                arriving.append((values[x], found[0]))
-            else:
-                size = account.gradients[values[kernel.outputs[0] if whole else x]]
-                arriving.append((values[x], account.held(size, run.row)))
-        for w in kernel.weights:
-            arriving.append((values[w], account.held(account.gradients[values[w]], run.row)))
-        if any(kernel.broadcast):
-            arriving = [
-                (value, storage if storage == found[0] else self.summed(value, storage, run.row))
-                for value, storage in arriving
-            ]
-        for storage in found:
-            account.release(storage)
+        account, values = self.account, [run.values[x] for x in kernel.inputs]
+        found = [self.gradients.pop(run.values[y], None) for y in kernel.outputs]
+        way = self.way(kernel, tuple([x.look if x else None for x in found]))
+        for rise in way.rises:
+            account.peak.meet(account.alive + rise, run.row)
+        here = [x for x in found if x]
+        new = [account.storage(size) for size in way.sizes]
+        arriving = [self.gradient(here, new, *made) for made in way.gradients]
+        for gradient in arriving:
+            account.hold(gradient.storage)
+        for gradient in here:
+            account.release(gradient.storage)
         for storage in kernel.kept:
             account.release(run.storages[storage])
-        relaid = {values[w] for w in kernel.relaid}
-        for value, storage in arriving:
-            self.arrive(value, self.anew(value, storage, run.row) if value in relaid else storage, run.row)
+        for value, gradient in zip(values, arriving, strict=True):
+            self.arrive(value, gradient, run.row)
+        for value in values:
+            if value in self.learned and not self.awaited[value]:
+                self.accumulate(value, run.row)
 
-    def summed(self, value: int, storage: int, row: int) -> int:
-        """A gradient in the size of its value."""
-        same = self.account.gradients[value] == self.account.sizes[storage]
-        return storage if same else self.anew(value, storage, row)
+    def way(self, kernel: Kernel, arriving: tuple[Look | None, ...]) -> Way:
+        if arriving not in kernel.ways:
+            with collecting() as conditions:
+                kernel.ways[arriving] = way_back(kernel, arriving, self.mode)
+            self.conditions += [c for c in conditions if c not in self.conditions]
+        return kernel.ways[arriving]
 
-    def anew(self, value: int, storage: int, row: int) -> int:
-        """The gradient of a value in a storage of its own size, in place of the one that it is made from."""
-        new = self.account.held(self.account.gradients[value], row)
-        self.account.release(storage)
-        return new
+    def gradient(self, found: list[Gradient], new: list[int], number: int, look: Look) -> Gradient:
+        """One that a kernel's way back gives, by the number of its storage: new, or one that has come."""
+        if number >= len(found):
+            return Gradient(new[number - len(found)], look)
+        known = found[number]
+        return known if known.look == look else Gradient(known.storage, look)
 
-    def arrive(self, value: int, storage: int, row: int) -> None:
+    def arrive(self, value: int, gradient: Gradient, row: int) -> None:
+        self.awaited[value] -= 1
         known = self.gradients.get(value)
         if known is not None:
-            both = storage, known
-            storage = self.account.held(self.account.gradients[value], row)
+            both = known, gradient
+            shape, dtype = known.look.shape, known.look.dtype
+            strides = alike(shape, *[(shape, x.look.strides) for x in both])
+            new = self.account.held(self.account.gradients[value], row)
             for each in both:
-                self.account.release(each)
-        self.gradients[value] = storage
+                self.account.release(each.storage)
+            gradient = Gradient(new, Look(shape, dtype, strides))
+        self.gradients[value] = gradient
+
+    def accumulate(self, value: int, row: int) -> None:
+        """The gradient of a weight stays; what others see too, or lies in another way, is copied.
+
+        Source: torch::autograd::AccumulateGrad.
+        """
+        own = self.gradients[value]
+        others = [x for number, x in self.gradients.items() if number != value]
+        if own.look.strides is None and not any(x is own for x in (*self.given, *others)):
+            return
+        storage = self.account.held(self.account.gradients[value], row)
+        self.account.release(own.storage)
+        self.gradients[value] = Gradient(storage, own.look._replace(strides=None))
 
 
 def _refusal(forward: Forward, way: set[int]) -> ArchitectureError | None:

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, like, passed
 from shapecalc.layers.base import (
     OUTPUT,
     Layer,
@@ -37,6 +38,9 @@ class Activation(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (OUTPUT if self.keeps_output else x,)
+
+    def back(self, x: Value) -> Back:
+        return like(x.look)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         if not getattr(self, "inplace", False):
@@ -149,7 +153,7 @@ class Softsign(ToFloating):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         below = tape.kernel(x.tensor, x, keeps=(x,), strides=x.strides)  # |x|
-        below = tape.kernel(x.tensor, below, passes=True, strides=x.strides)
+        below = tape.kernel(x.tensor, below, back=passed(below.look), strides=x.strides)
         return (tape.kernel(self.output(x.tensor), x, below, keeps=(x, below), strides=x.strides),)
 
 
@@ -164,7 +168,8 @@ class Tanhshrink(ToFloating):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         bent = tape.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
-        return (tape.kernel(bent.tensor, x, bent, passes=(True, False), strides=x.strides),)
+        back = passed(x.look, bent.look, passes=(True, False))
+        return (tape.kernel(bent.tensor, x, bent, back=back, strides=x.strides),)
 
 
 class OfFloating(Activation, abstract=True):
@@ -369,7 +374,7 @@ class PReLU(Layer):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         tape.retraced = False  # the slopes' gradient is summed from one as large as x
         (slope,) = owned(tape, self.weights(x.tensor))
-        return (tape.kernel(x.tensor, x, slope, keeps=(x,), broadcast=(True, True), strides=x.strides),)
+        return (tape.kernel(x.tensor, x, slope, keeps=(x,), strides=x.strides),)
 
 
 class GLU(Layer):

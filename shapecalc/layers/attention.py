@@ -9,6 +9,7 @@ from typing import Any
 
 from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import in_zeros, narrowed, passed
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
@@ -254,17 +255,22 @@ class MultiheadAttention(Layer):
         count = y.shape[2] // features
         y = tape.transpose(tape.seen_as(y, (1, *x.shape[:2], count, features)), 0, 3)
         y = tape.contiguous(tape.seen_as(y, (count, *x.shape[:2], features)))
-        return tuple([tape.view(y, x.shape, passes=False) for _ in range(number(count))])
+        return tuple([tape.view(y, x.shape, back=in_zeros(y.look)) for _ in range(number(count))])
 
     def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
         more = tape.kernel(Tensor((1, *x.shape[1:])), weights=owned(tape, weights, name))
         longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
-        return tape.kernel(tape.made_by("cat", longer, x, more), x, more, passes=True)
+        return tape.kernel(tape.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
 
     def with_zeros(self, tape: Tape, x: Value) -> Value:
         zeros = tape.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
-        return tape.kernel(Tensor((x.shape[0], x.shape[1] + 1, x.shape[2]), x.dtype), x, zeros, passes=True)
+        return tape.kernel(
+            Tensor((x.shape[0], x.shape[1] + 1, x.shape[2]), x.dtype),
+            x,
+            zeros,
+            back=narrowed(x.look, zeros.look),
+        )
 
     def by_head(self, tape: Tape, x: Value, heads: Dim, size: Dim) -> Value:
         return tape.transpose(tape.seen_as(x, (x.shape[0], heads, size)), 0, 1)
@@ -292,7 +298,7 @@ def attention_of(
         k, v = repeated_heads(tape, q, k), repeated_heads(tape, q, v)
     seen = matmul(tape, q, times_number(tape, tape.transpose(k, k.rank - 2, k.rank - 1)))
     if mask:
-        seen = tape.kernel(seen.tensor, seen, passes=True)
+        seen = tape.kernel(seen.tensor, seen, back=passed(seen.look))
     seen = softmax(tape, seen)
     seen = noisy(tape, seen, p)
     if seen.dtype == dtype:

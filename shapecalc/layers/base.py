@@ -28,6 +28,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from shapecalc.conditions import Condition, collecting
 from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
+from shapecalc.gradients import Back
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
@@ -282,14 +283,13 @@ class Layer:
         keeps = self.saved(*inputs)
         if keeps is None or others:
             raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
-        relaid = self.relaid(*inputs)
         y = tape.kernel(
             tape.made_by(operation, made, *inputs),
             *inputs,
             keeps=[*[x for x in keeps if x is not OUTPUT], *tape.copies(weights[:1])],
             keeps_output=OUTPUT in keeps,
             weights=weights,
-            relaid=[w for w, name in zip(weights, figures.weights, strict=False) if name in relaid],
+            back=self.back(*inputs, *weights),
             strides=self.order_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
@@ -298,9 +298,9 @@ class Layer:
         """Strides in whose order the output lies."""
         return x.strides if self.aligned and made.rank == x.rank else None
 
-    def relaid(self, *inputs: Any) -> Sequence[str]:
-        """The weights whose gradients are made in another order in memory than theirs, by name."""
-        return ()
+    def back(self, *inputs: Any) -> Back | None:
+        """How the gradients of inputs and weights are made; by default each in a storage of its own."""
+        return None
 
     def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
         """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.layers.kernels import relaid_by
+from shapecalc.layers.kernels import convolution_back
 from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
@@ -139,8 +139,8 @@ class Convolution(Layer, abstract=True):
             return [after - before for before, after in self.ends()]
         return [before + after for before, after in self.ends()]
 
-    def relaid(self, x: Value) -> Sequence[str]:
-        return ("weight",) if relaid_by(x, self.weights(x.tensor)["weight"].shape) else ()
+    def back(self, x: Value, *weights: Value) -> Back:
+        return convolution_back(x, *weights)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
@@ -154,7 +154,8 @@ class Convolution(Layer, abstract=True):
         made = self.output(tape.declared(x))
         cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
         kept = (cast, *tape.copies(weights[:1]))
-        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights),)
+        back = self.back(cast, *weights)
+        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back),)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

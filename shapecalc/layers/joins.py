@@ -9,10 +9,12 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.sight import Merged, Sights, but, placed, repeated
 from shapecalc.operations import Operations
+from shapecalc.strides import alike
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
@@ -52,20 +54,10 @@ def operation(
     if factors:
         keeps += [second] if first.tracked else []
         keeps += [first] if second.tracked else []
-    like = first if first.shape == made.shape else second
-    strides = like.strides if like.shape == made.shape else None
-    passes = [x.shape == made.shape and not factors for x in (first, second)]
-    if first.dtype != second.dtype and not tape.autocast:
-        tape.retraced = False  # gradients are converted on the way
-    return tape.kernel(
-        made,
-        first,
-        second,
-        keeps=keeps,
-        passes=(passes[0], passes[1] and not negates),
-        broadcast=(factors, factors or negates),  # that of a summand is a sum of the result's at once
-        strides=strides,
-    )
+    sides = first.look, second.look
+    back = of_factors(*sides) if factors else passed(*sides, passes=(True, not negates))
+    strides = alike(made.shape, *[(x.shape, x.strides) for x in sides])
+    return tape.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
@@ -145,7 +137,7 @@ class concat(Rearranging):
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
         tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
-        return (tape.kernel(made, *xs, passes=True, strides=xs[0].strides),)
+        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=xs[0].strides),)
 
 
 class stack(Rearranging):
@@ -177,4 +169,5 @@ class stack(Rearranging):
         axis = check_new_axis(self.dim, xs[0].tensor)
         steps = xs[0].all_strides
         step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 1
-        return (tape.kernel(made, *xs, passes=True, strides=(*steps[:axis], step, *steps[axis:])),)
+        strides = (*steps[:axis], step, *steps[axis:])
+        return (tape.kernel(made, *xs, back=chosen(axis, *looks(xs)), strides=strides),)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.strides import is_in_a_row
+from shapecalc.gradients import Back, looks, passed
+from shapecalc.strides import Strides, in_a_row, is_in_a_row
 from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, product
 
@@ -20,13 +21,28 @@ def lies_channels_last(x: Value) -> bool:
     return is_in_a_row(tuple([x.shape[i] for i in order]), tuple([x.strides[i] for i in order]))
 
 
-def relaid_by(x: Value, weight: Shape) -> bool:
-    """Whether the gradient of a convolution's weight comes channels last, as the image does, and is copied.
+def channels_last(shape: Shape) -> Strides:
+    """The strides of images that lie position by position, with all channels of each in a row."""
+    batch, *space, channels = in_a_row((shape[0], *shape[2:], shape[1]))
+    return (batch, channels, *space)
 
-    Of one channel, or of kernels of one element, that is the same order. Source: at::convolution_backward,
-    torch::autograd::AccumulateGrad.
+
+def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:
+    """The gradients of a convolution; those of image and weight lie channels last where the image does.
+
+    Source: at::convolution_backward.
     """
-    return lies_channels_last(x) and weight[1] != 1 and product(weight[2:]) != 1
+    image, weight, *others = looks([x, matrix, *bias])
+    last = lies_channels_last(x)
+
+    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+        firsts = [
+            tape.new(y.tensor, channels_last(y.shape) if last else None) if y.tracked else None
+            for y in (image, weight)
+        ]
+        return [*firsts, *[tape.new(y.tensor) if y.tracked else None for y in others]]
+
+    return back
 
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
@@ -42,7 +58,12 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
         # As the arguments of addmm: the bias has its gradient first, the matrix last.
         return tape.kernel(made, *bias, x, keeps=(x, *kept_of(tape, matrix, x)), weights=(matrix,))
     y = product_of_rows(tape, x, made, matrix)
-    return tape.kernel(made, y, weights=bias, passes=True) if bias else y
+    return plus_bias(tape, y, bias)
+
+
+def plus_bias(tape: Tape, y: Value, bias: Sequence[Value]) -> Value:
+    """The bias, if there is one, is added by a kernel of its own."""
+    return tape.kernel(y.tensor, y, weights=bias, back=passed(y.look, *looks(bias))) if bias else y
 
 
 def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
@@ -92,7 +113,8 @@ def times_number(tape: Tape, x: Value) -> Value:
 
 def sum_of(tape: Tape, x: Value, other: Value) -> Value:
     """The sum of two tensors of one shape."""
-    return tape.kernel(tape.made_by("add", x.tensor, x, other), x, other, passes=True, strides=x.strides)
+    back = passed(x.look, other.look)
+    return tape.kernel(tape.made_by("add", x.tensor, x, other), x, other, back=back, strides=x.strides)
 
 
 def layer_norm(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:

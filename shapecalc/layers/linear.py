@@ -15,7 +15,7 @@ from shapecalc.layers.base import (
     owned,
 )
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.layers.kernels import linear
+from shapecalc.layers.kernels import linear, plus_bias
 from shapecalc.layers.sight import Sights, but
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
@@ -98,7 +98,7 @@ class Bilinear(Layer):
         first, second, matrix, *bias = tape.cast("bilinear", first, second, *weights)
         first, second = tape.contiguous(first), tape.contiguous(second)
         y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
-        return (tape.kernel(made, y, weights=bias, passes=True) if bias else y,)
+        return (plus_bias(tape, y, bias),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """The products of the pairs, and the biases."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError, UnknownError, written
+from shapecalc.gradients import passed
 from shapecalc.layers.base import (
     Layer,
     Saved,
@@ -161,7 +162,9 @@ class LocalResponseNorm(Layer):
         if not is_floating(x.dtype):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
         mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
-        base = tape.kernel(x.tensor, tape.kernel(x.tensor, mean), passes=True)
+        scaled = tape.kernel(x.tensor, mean)
+        base = tape.kernel(x.tensor, scaled, back=passed(scaled.look))
+        del scaled
         (cast,) = tape.cast("pow", base)
         below = tape.kernel(cast.tensor, cast, keeps=(cast,))
         del mean, base, cast

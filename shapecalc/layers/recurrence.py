@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import UnknownError
+from shapecalc.gradients import chosen, looks, narrowed, passed, side_by_side
 from shapecalc.layers.kernels import dropout
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -52,7 +53,7 @@ def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
 
 def add_(tape: Tape, y: Value, other: Value) -> Value:
     z = Value(y.tensor, y.storage, y.strides, y.tracked or other.tracked)
-    tape.record((z,), (y, other), passes=True)
+    tape.record((z,), (y, other), back=passed(y.look, other.look))
     return z
 
 
@@ -79,9 +80,10 @@ def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     reset = tape.in_place(add_(tape, reset, resets), keeps_output=True)
     update = tape.in_place(add_(tape, update, updates), keeps_output=True)
     remembered = mul_(tape, remembered, reset)
-    candidate = tape.kernel(h.tensor, inputs, remembered, passes=True)
+    candidate = tape.kernel(h.tensor, inputs, remembered, back=passed(inputs.look, remembered.look))
     candidate = tape.in_place(candidate, keeps_output=True)
-    y = tape.kernel(h.tensor, h, candidate, passes=(True, False))
+    back = passed(h.look, candidate.look, passes=(True, False))
+    y = tape.kernel(h.tensor, h, candidate, back=back)
     y = mul_(tape, y, update)
     return (add_(tape, y, candidate),)
 
@@ -113,7 +115,8 @@ def run_steps(
 
 def stacked(tape: Tape, values: Sequence[Value]) -> Value:
     first = values[0]
-    return tape.kernel(Tensor((len(values), *first.shape), first.dtype), *values, passes=True)
+    made = Tensor((len(values), *first.shape), first.dtype)
+    return tape.kernel(made, *values, back=chosen(0, *looks(values)))
 
 
 def run_layer(
@@ -128,7 +131,7 @@ def run_layer(
     backwards, first = run_steps(tape, cell, inputs[::-1], states[1], weights[1])
     z = stacked(tape, backwards)
     both = Tensor((*y.shape[:-1], 2 * y.shape[-1]), y.dtype)
-    return tape.kernel(both, y, z, passes=True), [last, first]
+    return tape.kernel(both, y, z, back=narrowed(*looks([y, z]))), [last, first]
 
 
 def steps(tape: Tape, x: Value) -> tuple[Value, ...]:
@@ -142,7 +145,7 @@ def steps(tape: Tape, x: Value) -> tuple[Value, ...]:
     views = tuple(
         [Value(Tensor(x.shape[1:], x.dtype), x.storage, x.all_strides[1:], x.tracked) for _ in range(length)]
     )
-    tape.record(views, (x,))
+    tape.record(views, (x,), back=side_by_side(x.look))
     return views
 
 

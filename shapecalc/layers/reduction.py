@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from shapecalc.gradients import repeated
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.sight import Sights, reduced
@@ -62,7 +63,8 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
         return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.kernel(tape.made_by("sum", self.output(x.tensor), x), x, passes=True),)
+        made = tape.made_by("sum", self.output(x.tensor), x)
+        return (tape.kernel(made, x, back=repeated(x.look, self.gone(x.tensor))),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return summed(x.elements, y.elements)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import in_zeros
 from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, but, placed
@@ -149,7 +150,7 @@ class narrow(Rearranging):
         return with_size(x, axis, self.length)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.view(x, self.output(x.tensor).shape, x.all_strides, passes=False),)
+        return (tape.view(x, self.output(x.tensor).shape, x.all_strides, back=in_zeros(x.look)),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         backwards = isinstance(self.start, int) and self.start < 0
@@ -175,7 +176,7 @@ class select(Rearranging):
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         axis = self.dim % x.rank
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
-        return (tape.view(x, self.output(x.tensor).shape, strides, passes=False),)
+        return (tape.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         axis = self.dim % x.rank

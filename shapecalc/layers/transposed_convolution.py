@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
-from shapecalc.layers.kernels import relaid_by
+from shapecalc.layers.kernels import convolution_back
 from shapecalc.layers.sight import Sights, but, channels_of, spread
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
@@ -81,8 +81,8 @@ class TransposedConvolution(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
-    def relaid(self, x: Value) -> Sequence[str]:
-        return ("weight",) if relaid_by(x, self.weights(x.tensor)["weight"].shape) else ()
+    def back(self, x: Value, *weights: Value) -> Back:
+        return convolution_back(x, *weights)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per input element: a kernel's worth of products for each output channel of its group."""
