@@ -53,27 +53,26 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """
     x, *weights = tape.cast("linear", x, *weights)
     matrix, *bias = weights
-    made = Tensor((*x.shape[:-1], matrix.shape[0]), x.dtype)
-    if x.rank <= 2 or x.strides is None:
-        # As the arguments of addmm: the bias has its gradient first, the matrix last.
-        return tape.kernel(made, *bias, x, keeps=(x, *kept_of(tape, matrix, x)), weights=(matrix,))
-    y = product_of_rows(tape, x, made, matrix)
-    return plus_bias(tape, y, bias)
+    made = (*x.shape[:-1], matrix.shape[0])
+    if x.rank <= 2:
+        return affine(tape, x, made, matrix, bias)
+    rows = (x.elements // x.shape[-1], x.shape[-1])
+    if x.strides is None:
+        y = affine(tape, tape.view(x, rows), (rows[0], matrix.shape[0]), matrix, bias)
+        return tape.view(y, made)
+    y = affine(tape, tape.reshape(x, rows), (rows[0], matrix.shape[0]), matrix, ())
+    return plus_bias(tape, tape.view(y, made), bias)
+
+
+def affine(tape: Tape, x: Value, shape: Shape, matrix: Value, bias: Sequence[Value]) -> Value:
+    """As the arguments of addmm: the bias has its gradient first, the matrix last."""
+    kept = tape.copies([matrix]) if x.tracked else []  # for the gradient of what it is multiplied with
+    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=(x, *kept), weights=(matrix,))
 
 
 def plus_bias(tape: Tape, y: Value, bias: Sequence[Value]) -> Value:
     """The bias, if there is one, is added by a kernel of its own."""
     return tape.kernel(y.tensor, y, weights=bias, back=passed(y.look, *looks(bias))) if bias else y
-
-
-def product_of_rows(tape: Tape, x: Value, made: Tensor, matrix: Value) -> Value:
-    rows = tape.reshape(x, (x.elements // x.shape[-1], x.shape[-1]))
-    return tape.kernel(made, rows, keeps=(rows, *kept_of(tape, matrix, x)), weights=(matrix,))
-
-
-def kept_of(tape: Tape, matrix: Value, x: Value) -> list[Value]:
-    """The copy of a matrix, for the gradient of what it is multiplied with."""
-    return tape.copies([matrix]) if x.tracked else []
 
 
 def bmm(tape: Tape, x: Value, other: Value) -> Value:
