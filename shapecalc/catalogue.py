@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
     """
     yield from claims(folder, name)
     for within in _listed(folder):
-        if within.is_dir():
+        if _is(within.is_dir) and not _is_itself(within, folder):
             own = claims(folder / within.name, name)
             yield from (entry._replace(name=f"{within.name}/{entry.name}") for entry in own)
 
@@ -80,7 +80,7 @@ def claims(folder: Path, name: str | None = None) -> list[Entry]:
     """
     found: dict[str, Entry] = {}
     for file in _listed(folder):
-        if not file.name.endswith(SUFFIX) or file.is_dir() or not _exists(file):
+        if not file.name.endswith(SUFFIX) or not _is(file.is_file):  # a pipe would be waited for
             continue
         for claimed, variant in _claimed_by(file, name):
             first = found.setdefault(claimed, Entry(claimed, folder / file.name, variant))
@@ -89,10 +89,16 @@ def claims(folder: Path, name: str | None = None) -> list[Entry]:
     return list(found.values())
 
 
+def in_file(path: Path) -> list[Entry]:
+    """What is in one file, wherever it is: each of its variants, or itself."""
+    variants = variants_in(_text(_content(str(path)))) if path.is_file() else []
+    return [Entry(variant, path, variant) for variant in variants] or [Entry(path.stem, path)]
+
+
 def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str | None]]:
     """The names that a file claims, each with the variant that it is."""
     own = file.name.removesuffix(SUFFIX)
-    content = _content(file.path) if file.is_file() else b""  # a pipe can be read once, and not here
+    content = _content(file.path)
     if name is None:
         return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]
     if name.encode(errors="replace") in content and name in variants_in(_text(content)):
@@ -139,8 +145,17 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _exists(file: os.DirEntry[str]) -> bool:
-    return not file.is_symlink() or exists(Path(file.path))
+def _is(asked: Callable[[], bool]) -> bool:
+    """What an entry of a folder says of itself; a link that leads nowhere, or in a loop, is nothing."""
+    try:
+        return asked()
+    except OSError:
+        return False
+
+
+def _is_itself(within: os.DirEntry[str], folder: Path) -> bool:
+    """Whether what is in a folder is a link back to it."""
+    return within.is_symlink() and _is(lambda: os.path.samefile(within.path, folder))
 
 
 def _content(path: str) -> bytes:

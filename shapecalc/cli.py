@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeGuard
 
 import typer
 
@@ -28,8 +29,6 @@ from shapecalc.render import streams
 from shapecalc.results import Analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shapecalc.analysis.domain import Domain
 
 FAULT = 4
@@ -345,7 +344,9 @@ def memory(
 def list_(
     patterns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATTERN]...", help="Names, as in 'resnet*', or a folder; all unless given."),
+        typer.Argument(
+            metavar="[PATTERN]...", help="Names, as in 'resnet*', a file, or a folder; all unless given."
+        ),
     ] = None,
     sort: Annotated[Order, typer.Option(help="By name within each folder, or all by a figure.")] = Order.name,
     format: Form = Format.table,
@@ -390,7 +391,10 @@ def schema() -> None:
 @app.command()
 def verify(
     archs: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARCH]...", help="All of the zoo unless given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARCH]...", help="Names, or files with all of their variants; all unless given."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
     memory: Annotated[
@@ -411,11 +415,11 @@ def verify(
     judge = _judge(device)
     if junit:
         write_file(junit)  # found out before the work is done, not after it
-    entries = dict.fromkeys(archs) if archs else zoo.known()
+    every = _every(archs)
     own = not input and not set
     found = with_progress(
-        list(entries),
-        lambda name: judge.verify(name, lambda: _analyse(entries[name] or name, input, set), own, memory),
+        list(every),
+        lambda name: judge.verify(name, lambda: _analyse(every[name], input, set), own, memory),
         quiet=format == "json",
     )
     report = judge.report(found)
@@ -428,7 +432,10 @@ def verify(
 @app.command()
 def check(
     archs: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARCH]...", help="All that verify would take unless given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARCH]...", help="Names, or files with all of their variants; all unless given."
+        ),
     ] = None,
     format: Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")] = (
         ReportFormat.table
@@ -439,9 +446,9 @@ def check(
     from shapecalc.render.checks import print_checks
 
     found = []
-    for name, entry in (dict.fromkeys(archs) if archs else zoo.known()).items():
+    for name, network in _every(archs).items():
         try:
-            found.append(check(_analyse(entry or name, None, None), name))
+            found.append(check(_analyse(network, None, None), name))
         except ShapecalcError as error:
             found.append(Check(name, error=str(error), error_code=error.exit_code))
     print_checks(found, format)
@@ -479,16 +486,40 @@ def _judge(device: str) -> Any:
     return Judge(device)
 
 
-def _analyse(arch: str | Entry, input: list[str] | None, set: list[str] | None) -> Analysis:
-    return shapecalc.analyse(*_read(arch, input, set))
+Network: TypeAlias = "str | Entry | shapecalc.Architecture | ShapecalcError"
+"""What is to be analysed: as it was named, found or read, or why it can't be."""
+
+
+def _every(archs: list[str] | None) -> Mapping[str, Network]:
+    """What `check` and `verify` go through, by name: all that is known, or what is named.
+
+    A file that is named is all of its variants.
+    """
+    if not archs:
+        return zoo.known()
+    found: dict[str, Network] = {}
+    for arch in archs:
+        try:
+            entry = _found(arch)
+            found.update(zoo.members(arch, entry if isinstance(entry, Entry) else None))
+        except ShapecalcError as error:
+            found[arch] = error
+    return found
+
+
+def _analyse(network: Network, input: list[str] | None, set: list[str] | None) -> Analysis:
+    return shapecalc.analyse(*_read(network, input, set))
 
 
 def _read(
-    arch: str | Entry, input: list[str] | None, set: list[str] | None
+    network: Network, input: list[str] | None, set: list[str] | None
 ) -> tuple[shapecalc.Architecture, str | dict[str, str] | None, dict[str, object]]:
     """What `analyse` takes, of a command's argument and options."""
-    found = _found(arch) if isinstance(arch, str) else arch
-    return shapecalc.load(found), given_input(input or []), given_values(set or [])
+    if isinstance(network, ShapecalcError):
+        raise network
+    found = _found(network) if isinstance(network, str) else network
+    architecture = found if isinstance(found, shapecalc.Architecture) else shapecalc.load(found)
+    return architecture, given_input(input or []), given_values(set or [])
 
 
 def _found(name: str) -> str | Entry:

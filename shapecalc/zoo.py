@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 
 from shapecalc.architecture import Architecture, parse
-from shapecalc.catalogue import SEARCH_PATH, Entry, claims, entries, exists, folders, is_readable, shipped
+from shapecalc.catalogue import (
+    SEARCH_PATH,
+    Entry,
+    claims,
+    entries,
+    exists,
+    folders,
+    in_file,
+    is_readable,
+    shipped,
+)
 from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import UsageError, nearest, quoted
 
-__all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "names", "shipped"]
+__all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "members", "names", "shipped"]
 
+_PATIENCE = 1  # seconds in which somebody who is to write to a pipe has opened it
 _SUFFIXES = (".yaml", ".yml")
 _parsed = lru_cache(maxsize=4)(parse)  # the variants of one file are often wanted one after another
 
@@ -51,19 +65,41 @@ def matching(patterns: Sequence[str]) -> dict[str, Entry]:
     every = known()
     found: set[str] = set()
     for pattern in patterns:
-        matched = [name for name in every if any(fnmatchcase(form, pattern) for form in _forms(name))]
+        matched = [name for name, entry in every.items() if _matches(name, entry, pattern)]
+        if not matched and is_readable(Path(pattern)):
+            own = in_file(Path(pattern))
+            matched = [member(pattern, entry.variant) for entry in own]
+            every.update(zip(matched, own, strict=True))
         if not matched:
-            asked = re.sub(r"[][*?!]", "", pattern)
-            hint = _nearest(asked, [form for name in every for form in _forms(name)])
-            hint = hint or "`shapecalc list` shows the architectures that there are"
-            raise UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
+            raise _nothing_matches(pattern, every)
         found.update(matched)
     return {name: entry for name, entry in every.items() if name in found or not patterns}
+
+
+def _nothing_matches(pattern: str, every: Iterable[str]) -> UsageError:
+    asked = re.sub(r"[][*?!]", "", pattern)
+    hint = _nearest(asked, [form for name in every for form in _forms(name)])
+    hint = hint or "`shapecalc list` shows the architectures that there are"
+    return UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
 
 
 def _forms(name: str) -> tuple[str, ...]:
     folder, _, own = name.rpartition("/")
     return (name, own, folder) if folder else (name,)
+
+
+def _matches(name: str, entry: Entry, pattern: str) -> bool:
+    """Whether a pattern is for a name, or names the file that it is in."""
+    folder = name.rpartition("/")[0]
+    files = (entry.path.stem, entry.path.name)
+    return any(fnmatchcase(form, pattern) for form in _forms(name)) or any(
+        pattern in (file, f"{folder}/{file}") for file in files
+    )
+
+
+def member(file: str, variant: str | None) -> str:
+    """What a variant of a file is called where the file has been named."""
+    return f"{file}: {variant}" if variant else file
 
 
 def _nearest(asked: str, forms: Sequence[str]) -> str | None:
@@ -105,7 +141,7 @@ def _no_such(name: str) -> UsageError:
     if name and exists(Path(name)):
         return UsageError(f"{name} is a folder; an architecture is a file")
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
-    forms = [form for name in known() for form in _forms(name)[:2]]  # a folder is no architecture
+    forms = [form for name in known() for form in (name, name.rpartition("/")[2])]
     hint = _nearest(asked.as_posix(), forms) or "`shapecalc list` shows the architectures that there are"
     looked = ""
     if not _is_path(name):
@@ -162,12 +198,56 @@ def load(name: str | Path | Entry) -> Architecture:
     return architecture.variant(entry.variant) if entry.variant else architecture
 
 
+def members(name: str, entry: Entry | None) -> dict[str, Architecture]:
+    """What a name stands for where all of it is wanted: of a file, each of its variants as `file: variant`.
+
+    A name that is both its file's and a variant's is the file's. Without an entry it is standard input.
+
+    Raises:
+        UsageError: it can't be read.
+        ArchitectureError: what it describes is wrong.
+    """
+    architecture = load(entry or "-")
+    if entry and entry.variant and entry.variant != entry.path.stem:
+        return {name: architecture}
+    variants = {member(name, own): architecture.variant(own) for own in architecture.variants}
+    return variants or {name: architecture}
+
+
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(LARGEST_FILE + 1)
+        with open(path, "rb", opener=_without_waiting) as file:
+            regular = S_ISREG(os.fstat(file.fileno()).st_mode)
+            first = b"" if regular else _begun(file.fileno(), path)
+            return first + file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a pipe, at once, whether somebody writes to it or not."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _begun(descriptor: int, path: Path) -> bytes:
+    """The first of what is written to a pipe, or to a terminal, which can then be read to its end.
+
+    It is waited for as long as there is somebody to write.
+
+    Raises:
+        UsageError: there is nobody.
+    """
+    from select import select
+
+    first = b""
+    if not select([descriptor], [], [], _PATIENCE)[0]:
+        with suppress(BlockingIOError):  # somebody is there, and slow
+            first = os.read(descriptor, 1)
+            if not first:
+                hint = "the output of another command is read by -, as in `command | shapecalc show -`"
+                raise UsageError(f"{path} is a pipe that nobody writes to", hint=hint)
+    os.set_blocking(descriptor, True)
+    return first
 
 
 def _decode(content: bytes, name: str) -> str:

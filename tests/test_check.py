@@ -9,13 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 import pytest
 
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.budget import breaches
-from tests.command import Command
+from tests.command import Command, Finished
 
 NET = """
 input: 1x3x32x32
@@ -201,3 +202,81 @@ def test_check_leaves_torch_alone(tmp_path: Path) -> None:
         [sys.executable, "-c", code, "check"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1] == "False"
+
+
+FAMILY = """
+input: 1x10
+parameters: {width: 2}
+variants:
+  narrow: {expect: {params: 22}}
+  wide: {width: 12, expect: {params: 133}}
+layers:
+  - Linear: width
+"""
+
+
+def named(done: Finished) -> dict[str, str]:
+    return {entry["name"]: entry["status"] for entry in json.loads(done.out)["architectures"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"), [(("check",), "broken"), (("verify", "--device", "meta"), "mismatch")]
+)
+def test_a_file_is_all_of_its_variants(words: tuple[str, ...], wrong: str, run: Command) -> None:
+    Path("family.yaml").write_text(FAMILY)
+    for name in ("family", "family.yaml", "./family.yaml", str(Path("family.yaml").absolute())):
+        done = run(*words, name, "--format", "json")
+        assert done.code == 1
+        assert named(done) == {f"{name}: narrow": "ok", f"{name}: wide": wrong}
+    assert named(run(*words, "narrow", "--format", "json")) == {"narrow": "ok"}
+    done = run(*words, "wide", "./narrow", "--format", "json")
+    assert (done.code, named(done)) == (1, {"wide": wrong, "./narrow": "ok"})
+    assert "\n1 of 2 architectures " in run(*words, "family").out
+
+
+def test_a_variant_of_the_files_name(run: Command) -> None:
+    """The name is the file's, and so is all of it; for other commands, that variant."""
+    Path("wide.yaml").write_text(FAMILY)
+    done = run("check", "wide", "--format", "json")
+    assert named(done) == {"wide: narrow": "ok", "wide: wide": "broken"}
+    assert json.loads(run("show", "wide", "--format", "json").out)["totals"]["params"] == 132
+
+
+def test_variants_on_standard_input(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FAMILY.encode())))
+    done = run("check", "-", "--format", "json")
+    assert (done.code, named(done)) == (1, {"-: narrow": "ok", "-: wide": "broken"})
+
+
+def test_a_report_has_each_variant(run: Command) -> None:
+    Path("family.yaml").write_text(FAMILY)
+    assert run("verify", "family", "--device", "meta", "--junit", "report.xml").code == 1
+    suite = Xml.parse("report.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    failed = {case.get("name"): len(case) for case in suite}
+    assert failed == {"family: narrow": 0, "family: wide": 1}
+
+
+def test_what_can_be_checked_is_beside_what_cannot(run: Command) -> None:
+    Path("family.yaml").write_text(FAMILY)
+    Path("bad.yaml").write_text("input: [\n")
+    done = run("check", "nope", "family", "bad", "--format", "json")
+    assert done.code == 1
+    statuses = {"nope": "error", "family: narrow": "ok", "family: wide": "broken", "bad": "error"}
+    assert named(done) == statuses
+
+
+def test_list_of_a_file(run: Command) -> None:
+    Path("family.yaml").write_text(FAMILY)
+    rows = json.loads(run("list", "./family.yaml", "--format", "json").out)
+    assert [(r["name"], r["totals"]["params"]) for r in rows] == [
+        ("./family.yaml: narrow", 22),
+        ("./family.yaml: wide", 132),
+    ]
+    Path("architectures").mkdir()
+    Path("family.yaml").rename("architectures/family.yaml")
+    for name in ("family", "family.yaml"):
+        assert [r["name"] for r in json.loads(run("list", name, "--format", "json").out)] == [
+            "narrow",
+            "wide",
+        ]
