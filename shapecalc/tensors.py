@@ -190,6 +190,19 @@ def check_counted(kernel: int) -> None:
         raise ArchitectureError(f"a kernel of {kernel:,} elements along an axis is not looked at one by one")
 
 
+def least_remainder(slope: int, start: int, of: int, count: int) -> int:
+    """The least of (start + slope·i) mod `of`, i from 0 up to `count`: by Euclid's steps, not one by one."""
+    slope, start = slope % of, start % of
+    if slope == 0 or count == 1:
+        return start
+    if 2 * slope > of:  # the same numbers, from the last one back
+        return least_remainder(of - slope, start + slope * (count - 1), of, count)
+    turns = (start + slope * (count - 1)) // of  # how often the remainder begins anew, below `slope`
+    if turns == 0:
+        return start
+    return min(start, least_remainder(-of, start - of, slope, turns))
+
+
 class Window(NamedTuple):
     """A window that slides along one axis: THE formula of convolution and pooling.
 
@@ -255,13 +268,25 @@ class Window(NamedTuple):
         return total
 
     def unread(self, n: int) -> int:
-        """How many elements at the end of an axis of `n` no window reads."""
-        for index in reversed(range(number(self.windows_on(n)))):
-            start = index * self.stride - self.before
-            if start < n:  # a window further on lies in the padding
-                last = start + min(self.kernel - 1, (n - 1 - start) // self.dilation) * self.dilation
-                return n - 1 - max(last, -1)
-        return n
+        """How many elements at the end of an axis of `n` no window reads.
+
+        Offset j of the kernel reads elements i·s + j·d − before. Of the offsets for which no window ends
+        before the axis does, the last one reads furthest; each one after it, up to a remainder by s.
+        """
+        windows, end = number(self.windows_on(n)), n - 1 + self.before
+        if windows < 1 or end < 0:
+            return n
+        last_start = (windows - 1) * self.stride
+        offset = min(self.kernel - 1, max(0, end - last_start) // self.dilation)
+        furthest = last_start + offset * self.dilation
+        if furthest > end:  # the last window begins in the padding
+            offset, furthest = -1, -1
+        rest = end - (offset + 1) * self.dilation
+        later = min(self.kernel - offset - 1, rest // self.dilation + 1 if rest >= 0 else 0)
+        if later > 0:
+            missed = least_remainder(-self.dilation, rest, self.stride, later)
+            furthest = max(furthest, end - missed)
+        return min(n, end - furthest)
 
     def _too_large(self, n: Dim) -> str:
         kernel = f"the kernel of {self.kernel}"

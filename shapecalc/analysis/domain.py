@@ -9,8 +9,10 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import NamedTuple
 
+from shapecalc.analysis.course import Effort, shifted
+from shapecalc.analysis.residues import MOST_BANDS, Unwieldy, residues
 from shapecalc.analysis.sizesets import EVERY, SizeSet
-from shapecalc.analysis.solving import Box, both, solve, where_remainder
+from shapecalc.analysis.solving import Box, both, solve, where_remainder, within
 from shapecalc.conditions import EQUAL, Condition
 from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.inputs import parse_input
@@ -19,6 +21,7 @@ from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
 from shapecalc.tensors import Shape, Window
 
 _MOST_TRIED = 20_000
+_MOST_STRETCHES = 50_000
 
 
 class Solved(NamedTuple):
@@ -34,12 +37,12 @@ class Solved(NamedTuple):
         return self._closed(SizeSet.ascii) or self.condition.ascii()
 
     def _closed(self, text: Callable[[SizeSet, str], str]) -> str | None:
-        """The condition on its one symbol; one on several is said best by itself."""
+        """The condition on its one symbol, if that is short; one on several is said best by itself."""
         symbols = self.condition.symbols
-        if self.boxes is None or len(symbols) != 1:
+        if not self.boxes or len(symbols) != 1:
             return None
-        (name,) = symbols
-        return text(self.boxes[0][name], name) if self.boxes else None
+        ((name, found),) = self.boxes[0].items()
+        return text(found, name) if found.readable else None
 
 
 class Sliding(NamedTuple):
@@ -66,14 +69,18 @@ class Domain:
         return tuple(dict.fromkeys([*ordered, *self.analysis.symbols]))
 
     @cached_property
-    def boxes(self) -> tuple[Box, ...]:
-        """What all conditions that have a closed form leave."""
-        return tuple(_narrowed([{}], self.solved)[0])
+    def _left(self) -> tuple[Sequence[Box], tuple[Condition, ...]]:
+        return _narrowed([{}], self.solved)
 
-    @cached_property
+    @property
+    def boxes(self) -> Sequence[Box]:
+        """What all conditions that have a closed form leave."""
+        return self._left[0]
+
+    @property
     def open(self) -> tuple[Condition, ...]:
         """Conditions without a closed form, which an input has to meet besides."""
-        return _narrowed([{}], self.solved)[1]
+        return self._left[1]
 
     @cached_property
     def smallest(self) -> Mapping[str, int] | None:
@@ -111,30 +118,44 @@ class Domain:
         """The sizes of which every window reads all up to the end; None where that has no closed form."""
         if len(self.boxes) != 1:
             return None
-        box = dict(self.boxes[0])
+        box, effort = dict(self.boxes[0]), Effort(_MOST_STRETCHES)
         for size, window in dict.fromkeys((sliding.size, sliding.window) for sliding in self.windows):
             names = symbols_in(size)
-            found = _read_to_the_end(size, window) if len(names) == 1 else None
-            if names and found is None:
+            try:
+                found = _read_to_the_end(size, window, effort) if len(names) == 1 else None
+                if names and found is None:
+                    return None
+                box |= within(box, {name: EVERY if found is None else found for name in names})
+            except Unwieldy:
                 return None
-            for name in names:
-                box[name] = box.get(name, EVERY) & (EVERY if found is None else found)
         return box
 
 
-def _read_to_the_end(size: Dim, window: Window) -> SizeSet | None:
-    return where_remainder(lambda n: window.unread(n) == 0, size, window.stride, beyond=window.extent)
+def _read_to_the_end(size: Dim, window: Window, effort: Effort) -> SizeSet | None:
+    """Where a window reads all of a size: a matter of the size's remainder by the stride."""
+    stride, edge = window.stride, window.after + 1
+    # Whether all is read changes with what is left after the last window at few remainders, without gaps.
+    steps = {0, edge, stride - window.extent + edge}
+    cuts = sorted(n for n in (steps if window.dilation == 1 else range(stride)) if 0 <= n < stride)
+    if len(cuts) > MOST_BANDS:
+        return None
+    padding = window.before + window.after
+    large = window.extent + stride * (2 * window.extent + 2 * padding)
+    ends = zip(cuts, [*(cut - 1 for cut in cuts[1:]), stride - 1], strict=True)
+    read = [ends for ends in ends if window.unread(large + ends[0] - padding) == 0]
+    return where_remainder(size, shifted(residues(stride, read), window.extent - padding), effort)
 
 
 def domain(analysis: Analysis) -> Domain:
     """The domain of a network that was analysed with symbols in its inputs."""
-    return Domain(analysis, tuple(Solved(condition, solve(condition)) for condition in analysis.conditions))
+    effort = Effort(_MOST_STRETCHES)
+    return Domain(analysis, tuple(Solved(one, solve(one, effort)) for one in analysis.conditions))
 
 
 def _narrowed(boxes: Sequence[Box], solved: Sequence[Solved]) -> tuple[Sequence[Box], tuple[Condition, ...]]:
     """The boxes with conditions, and the conditions that could not be made part of them."""
     left_open: list[Condition] = []
-    for one in solved:
+    for one in sorted(solved, key=lambda one: len(one.boxes or ())):
         narrower = None if one.boxes is None else both(boxes, one.boxes)
         if narrower is None:
             left_open.append(one.condition)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count, takewhile
-from math import lcm
+from functools import cached_property
+from itertools import count, islice, takewhile
 from typing import NamedTuple
+
+from shapecalc.analysis.residues import ALL, MOST_BANDS, Residues, Unwieldy, residues
+
+_MOST_COMPARED = 10_000
 
 
 class Progression(NamedTuple):
@@ -17,97 +21,235 @@ class Progression(NamedTuple):
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class SizeSet:
-    """Whole numbers from 1: `members` below `start`, and from there on those with these residues."""
+class Segment(NamedTuple):
+    """The members of `residues` from `first` up to `last`, without end where that is None.
 
-    members: frozenset[int]
-    start: int
-    period: int
-    residues: frozenset[int]
+    In a set, both ends are members.
+    """
+
+    first: int
+    last: int | None
+    residues: Residues = ALL
+
+    def members(self) -> Iterator[int]:
+        for low, high in self.residues.bands_from(self.first):
+            if self.last is not None and low > self.last:
+                return
+            yield from range(max(low, self.first), high + 1 if self.last is None else min(high, self.last) + 1)
+
+    @property
+    def size(self) -> int:
+        """How many members there are, of a segment with an end."""
+        assert self.last is not None
+        return self.residues.count_up_to(self.last) - self.residues.count_up_to(self.first - 1)
+
+    def progressions(self) -> Iterator[Progression]:
+        if self.residues == ALL:
+            yield Progression(self.first, self.last, 1)
+            return
+        step = self.residues.period
+        for n in (n for low, high in self.residues.bands for n in range(low, high + 1)):
+            first = self.first + (n - self.first) % step
+            last = None if self.last is None else self.last - (self.last - n) % step
+            if last is None or first <= last:
+                yield Progression(first, last, step if first != last else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SizeSet:
+    """Whole numbers from 1, as segments in their order, of which the last one may be without end."""
+
+    segments: tuple[Segment, ...]
 
     @classmethod
-    def where(cls, holds: Callable[[int], bool], start: int = 1, period: int = 1) -> SizeSet:
-        """The numbers for which `holds`, which has to have that period from `start` on."""
-        members = frozenset(n for n in range(1, start) if holds(n))
-        residues = frozenset(n % period for n in range(start, start + period) if holds(n))
-        return cls(members, start, period, residues)._shortest()
+    def of(cls, segments: Iterable[Segment]) -> SizeSet:
+        """The set of segments that do not overlap.
 
-    def _shortest(self) -> SizeSet:
-        """The same set with its smallest period and start, so that equal sets are equal objects."""
-        period = next(
-            p
-            for p in range(1, self.period + 1)
-            if self.period % p == 0
-            and all((n in self.residues) == (n % p in self.residues) for n in range(self.period))
-        )
-        residues = frozenset(n % period for n in self.residues)
-        start = self.start
-        while start > 1 and ((start - 1) in self.members) == ((start - 1) % period in residues):
-            start -= 1
-        return SizeSet(frozenset(n for n in self.members if n < start), start, period, residues)
+        Raises:
+            Unwieldy: there are too many.
+        """
+        found = sorted(filter(None, map(_tightened, segments)), key=lambda segment: segment.first)
+        if len(found) > MOST_BANDS:
+            raise Unwieldy
+        return cls(tuple(_runs(_with_the_tail(_touching(found)))))
 
-    def __contains__(self, n: int) -> bool:
-        return n in self.members if n < self.start else n % self.period in self.residues
+    @classmethod
+    def between(cls, first: int, last: int | None) -> SizeSet:
+        """The sizes from a first to a last one; to all that are greater if that is None."""
+        return cls.of([Segment(max(1, first), last)])
+
+    def __contains__(self, n: object) -> bool:
+        assert isinstance(n, int)
+        return any(s.first <= n and (s.last is None or n <= s.last) and n in s.residues for s in self.segments)
 
     def __and__(self, other: SizeSet) -> SizeSet:
-        start, period = max(self.start, other.start), lcm(self.period, other.period)
-        return SizeSet.where(lambda n: n in self and n in other, start, period)
+        if self == EVERY or other == EVERY:
+            return other if self == EVERY else self
+        return SizeSet.of(_common(self.segments, other.segments))
 
-    def extent_with(self, other: SizeSet) -> tuple[int, int]:
-        """The start and the period of the intersection with another set, which a look at them takes."""
-        return max(self.start, other.start), lcm(self.period, other.period)
+    def __or__(self, other: SizeSet) -> SizeSet:
+        return SizeSet.of(_either(self.segments, other.segments))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the members are the same; of sets of very many segments, whether these are."""
+        if not isinstance(other, SizeSet):
+            return NotImplemented
+        if self.segments == other.segments:
+            return True
+        if self._sign != other._sign or self._sign[1] > _MOST_COMPARED:
+            return False
+        return list(islice(self, self._sign[1])) == list(islice(other, self._sign[1]))
+
+    def __hash__(self) -> int:
+        return hash(self._sign)
+
+    @cached_property
+    def _sign(self) -> tuple[Segment | None, int]:
+        """The segment without end, and how many members there are before it."""
+        tail = self.segments[-1] if self.segments and self.segments[-1].last is None else None
+        return tail, sum(segment.size for segment in self.segments if segment is not tail)
 
     def __bool__(self) -> bool:
-        return bool(self.members or self.residues)
+        return bool(self.segments)
 
     def __iter__(self) -> Iterator[int]:
         """All members in their order, without end where there are infinitely many."""
-        yield from sorted(self.members)
-        if self.residues:
-            yield from (n for n in count(self.start) if n % self.period in self.residues)
+        for segment in self.segments:
+            yield from segment.members()
 
-    def progressions(self) -> list[Progression]:
-        """The set as few progressions: those that end first."""
-        found = list(_runs(sorted(self.members)))
-        for residue in self.residues:
-            first = self.start + (residue - self.start) % self.period
-            found.append(Progression(first, None, self.period))
-        return sorted(found)
+    def progressions(self) -> Iterator[Progression]:
+        """The set as progressions: those that end first."""
+        for segment in self.segments:
+            yield from sorted(segment.progressions())
+
+    @property
+    def pieces(self) -> int:
+        """At most how many progressions the set is."""
+        return sum(segment.residues.size for segment in self.segments)
 
     def text(self, symbol: str) -> str:
         """The set in words: `H ≥ 63`, `H divisible by 4`, `28 ≤ H ≤ 31`; `never` if it is empty."""
-        return self._written(_WORDS, symbol)
+        return _WORDS.written(self, symbol)
 
     def ascii(self, symbol: str) -> str:
         """The set for programs: `H >= 63`, `H % 4 == 0`, `28 <= H <= 31`."""
-        return self._written(_PLAIN, symbol)
+        return _PLAIN.written(self, symbol)
 
-    def _written(self, words: _Words, symbol: str) -> str:
-        parts = []
-        for first, last, step in _runs(sorted(self.members)):
-            between = words.between.format(first, symbol, last)
-            residue = words.both + words.residue(symbol, step, (first % step,)) if step > 1 else ""
-            parts.append(words.equal.format(symbol, first) if first == last else between + residue)
-        if self.residues:
-            bound = words.least.format(symbol, next(n for n in self if n >= self.start))
-            residue = words.residue(symbol, self.period, tuple(sorted(self.residues)))
-            known = [bound] * (self.start > 1 or self.period == 1) + [residue] * (self.period > 1)
-            parts.append(words.both.join(known))
-        return " or ".join(parts) or words.never
+    @property
+    def readable(self) -> bool:
+        """Whether the set is short in words."""
+        parts = sum(len(segment.residues.bands) for segment in self.segments)
+        return parts <= _MOST_READ
 
 
-def _residue_in_words(symbol: str, step: int, residues: tuple[int, ...]) -> str:
-    if len(residues) > 1:
-        listed = [*map(str, residues[:16]), *(["…"] if len(residues) > 16 else [])]
-        return f"{symbol} mod {step} in {', '.join(listed)}"
-    return f"{symbol} − {residues[0]} divisible by {step}" if residues[0] else f"{symbol} divisible by {step}"
+_MOST_READ = 12
 
 
-def _residue_plain(symbol: str, step: int, residues: tuple[int, ...]) -> str:
-    if len(residues) > 1:
-        return f"{symbol} % {step} in ({', '.join(map(str, residues))})"
-    return f"{symbol} % {step} == {residues[0]}"
+def _tightened(segment: Segment) -> Segment | None:
+    """The segment from its first member to its last, None without any."""
+    first, last, own = segment
+    if not own.bands or (last is not None and last < first):
+        return None
+    first = own.first_from(first)
+    if last is None:
+        return Segment(first, None, own)
+    last = own.last_up_to(last)
+    return Segment(first, last, ALL if first == last else own) if first <= last else None
+
+
+def _touching(segments: list[Segment]) -> list[Segment]:
+    """Segments with what follows them put to them, where it goes on in the same way."""
+    found: list[Segment] = []
+    for segment in segments:
+        before = found[-1] if found else None
+        if (
+            before
+            and before.last is not None
+            and before.residues == segment.residues
+            and before.residues.first_from(before.last + 1) == segment.first
+        ):
+            found[-1] = before._replace(last=segment.last)
+        else:
+            found.append(segment)
+    return found
+
+
+def _with_the_tail(segments: list[Segment]) -> list[Segment]:
+    """The segment without end from where on it is the whole set, so that equal sets have equal ones."""
+    if not segments or segments[-1].last is not None:
+        return segments
+    *others, tail = segments
+    own, start = tail.residues, tail.first
+    while start > 1:
+        beyond = others[-1].last if others else 0
+        assert beyond is not None  # only the tail has no end
+        if (missing := own.last_up_to(start - 1)) > beyond:
+            start = max(1, missing + 1)
+            break
+        if not others:
+            break
+        segment = others.pop()
+        start = segment.first
+        if (apart := _last_difference(segment, own)) is not None:
+            others += filter(None, [_tightened(segment._replace(last=apart))])
+            start = apart + 1
+            break
+    first = own.first_from(1) if not others and start <= 1 else own.first_from(start)
+    return [*others, Segment(first, None, own)]
+
+
+def _last_difference(segment: Segment, other: Residues) -> int | None:
+    """The last number in the reach of a segment that is a member of it or of the other, not of both."""
+    own, last = segment.residues, segment.last
+    assert last is not None
+    if own == other:
+        return None
+    try:
+        apart = (own & other.complement()) | (other & own.complement())
+    except Unwieldy:
+        return last  # it stays a segment of its own, which it may be as well
+    found = apart.last_up_to(last) if apart.bands else 0
+    return found if found >= segment.first else None
+
+
+def _runs(segments: list[Segment]) -> Iterator[Segment]:
+    """Segments with three or more single numbers at equal distances as one."""
+    while segments:
+        head = segments[0]
+        alone = [s.first for s in takewhile(lambda s: s.first == s.last, segments)]
+        step = alone[1] - alone[0] if len(alone) > 1 else 1
+        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(alone, count(head.first, step))))
+        if length > 2:
+            yield Segment(alone[0], alone[length - 1], residues(step, [(alone[0] % step,) * 2]))
+        else:
+            length = 1
+            yield head
+        segments = segments[length:]
+
+
+def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator[Segment]:
+    i = j = 0
+    while i < len(first) and j < len(second):
+        a, b = first[i], second[j]
+        ends = [end for end in (a.last, b.last) if end is not None]
+        last = min(ends, default=None)
+        low = max(a.first, b.first)
+        if last is None or low <= last:
+            yield Segment(low, last, a.residues & b.residues)
+        if last is None:
+            return
+        i, j = i + (a.last == last), j + (b.last == last)
+
+
+def _either(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator[Segment]:
+    """Between two ends of segments, what is there of the one and of the other."""
+    both = (*first, *second)
+    cuts = sorted({s.first for s in both} | {s.last + 1 for s in both if s.last is not None})
+    for index, low in enumerate(cuts):
+        last = cuts[index + 1] - 1 if index + 1 < len(cuts) else None
+        here = [s.residues for s in both if s.first <= low and (s.last is None or s.last >= low)]
+        if here:
+            yield Segment(low, last, here[0] | here[-1])
 
 
 class _Words(NamedTuple):
@@ -116,24 +258,71 @@ class _Words(NamedTuple):
     equal: str
     between: str
     least: str
-    residue: Callable[[str, int, tuple[int, ...]], str]
+    most: str
+    divisible: str
+    shifted: str
+    mod: str
     both: str
     never: str
+    among: Callable[[_Words, str, Residues], str]
+
+    def written(self, found: SizeSet, symbol: str) -> str:
+        parts = [self.both.join(self.segment(segment, symbol)) for segment in found.segments]
+        return " or ".join(parts) or self.never
+
+    def segment(self, segment: Segment, symbol: str) -> Iterator[str]:
+        first, last, own = segment
+        if first == last:
+            yield self.equal.format(symbol, first)
+            return
+        if last is not None:
+            yield self.between.format(first, symbol, last)
+        elif own == ALL or first != own.first_from(1):
+            yield self.least.format(symbol, first)
+        if own != ALL:
+            yield self.residues(symbol, own)
+
+    def residues(self, symbol: str, own: Residues) -> str:
+        if own.size == 1:
+            ((n, _),) = own.bands
+            return (self.shifted if n else self.divisible).format(symbol, own.period, n)
+        if len(own.bands) == 1 and own.size > 2:
+            return self.band(self.mod.format(symbol, own.period), own.period, *own.bands[0])
+        return self.among(self, self.mod.format(symbol, own.period), own)
+
+    def band(self, remainder: str, period: int, low: int, high: int) -> str:
+        if low == high:
+            return self.equal.format(remainder, low)
+        if low == 0:
+            return self.most.format(remainder, high)
+        return (self.least if high == period - 1 else self.between).format(
+            *((remainder, low) if high == period - 1 else (low, remainder, high))
+        )
 
 
-_WORDS = _Words("{} = {}", "{} ≤ {} ≤ {}", "{} ≥ {}", _residue_in_words, ", ", "never")
-_PLAIN = _Words("{} == {}", "{} <= {} <= {}", "{} >= {}", _residue_plain, " and ", "False")
+def _among_in_words(words: _Words, remainder: str, own: Residues) -> str:
+    return f"{remainder} in {{{', '.join(_band_in_words(*band) for band in own.bands)}}}"
 
-EVERY = SizeSet(frozenset(), 1, 1, frozenset({0}))
+
+def _band_in_words(low: int, high: int) -> str:
+    return ", ".join(map(str, range(low, high + 1))) if high - low < 2 else f"{low} to {high}"
+
+
+def _among_plain(words: _Words, remainder: str, own: Residues) -> str:
+    if own.size == 2 or all(low == high for low, high in own.bands):
+        return f"{remainder} in ({', '.join(str(n) for band in own.bands for n in range(band[0], band[1] + 1))})"
+    return f"({' or '.join(words.band(remainder, own.period, *band) for band in own.bands)})"
+
+
+_WORDS = _Words(
+    "{} = {}", "{} ≤ {} ≤ {}", "{} ≥ {}", "{} ≤ {}", "{0} divisible by {1}", "{0} − {2} divisible by {1}",
+    "{} mod {}", ", ", "never", _among_in_words,
+)  # fmt: skip
+_PLAIN = _Words(
+    "{} == {}", "{} <= {} <= {}", "{} >= {}", "{} <= {}", "{0} % {1} == 0", "{0} % {1} == {2}",
+    "{} % {}", " and ", "False", _among_plain,
+)  # fmt: skip
+
+EVERY = SizeSet((Segment(1, None),))
 """All sizes."""
-
-
-def _runs(numbers: list[int]) -> Iterator[Progression]:
-    """Sorted numbers as progressions, each as long as it can be."""
-    while numbers:
-        first, step = numbers[0], numbers[1] - numbers[0] if len(numbers) > 1 else 1
-        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(numbers, count(first, step))))
-        if length < 3 and step > 1:
-            length = 1
-        yield Progression(first, numbers[length - 1], step if length > 1 else 1)
-        numbers = numbers[length:]
+NEVER = SizeSet(())

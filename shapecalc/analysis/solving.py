@@ -1,19 +1,32 @@
 """Conditions on formulas, solved for their symbols.
 
 A size of a network is linear but for its floors: slope · n plus an error that repeats with a period. So a
-condition on one symbol is decided for all numbers by a look at finitely many of them; a product of such
-sizes of several symbols comes apart into its divisors.
+condition on one symbol is decided for all numbers by a look at finitely many stretches of them; a product
+of such sizes of several symbols comes apart into its divisors.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from itertools import product as every_choice
-from math import ceil, gcd, isqrt, lcm
-from typing import NamedTuple, TypeAlias
+from math import ceil, floor, gcd, isqrt, lcm
+from typing import TypeAlias
 
-from shapecalc.analysis.sizesets import EVERY, SizeSet
+from shapecalc.analysis.course import (
+    Effort,
+    Stretch,
+    at_least_zero,
+    linear,
+    linear_factor,
+    repeated,
+    stretch,
+    stretches,
+    with_remainder,
+    zero,
+)
+from shapecalc.analysis.residues import Residues, Unwieldy, residues
+from shapecalc.analysis.sizesets import EVERY, NEVER, Segment, SizeSet
 from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
 from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
 from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
@@ -21,153 +34,175 @@ from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
 Box: TypeAlias = Mapping[str, SizeSet]
 """Symbol → the sizes that it may have, whatever the others are; one that is missing may have any."""
 
-_MOST_LOOKED_AT = 200_000
+_MOST_STRETCHES = 5_000
 _MOST_BOXES = 2_000
 _LARGEST_FACTORED = 10**12
+_LARGEST = 2**62
+"""No size is as large."""
 
 
-def solve(condition: Condition) -> list[Box] | None:
+def solve(condition: Condition, effort: Effort | None = None) -> list[Box] | None:
     """The inputs that permit a condition, as a union of boxes; None where it has no such form."""
+    effort = effort or Effort(_MOST_STRETCHES)
+    own = Effort(min(effort.left, _MOST_STRETCHES))
+    effort.left -= own.left
+    try:
+        return _solve(condition, own)
+    finally:
+        effort.left += own.left
+
+
+def _solve(condition: Condition, effort: Effort) -> list[Box] | None:
     symbols = sorted(condition.symbols)
     if not symbols:
         return [{}] if condition.permits({}) else []
     if len(symbols) == 1:
-        found = _of_one_symbol(condition, symbols[0])
+        found = _of_one_symbol(condition, effort)
         return None if found is None else [{symbols[0]: found}] if found else []
-    return _of_several(condition)
+    return _of_several(condition, effort)
 
 
 def both(first: Sequence[Box], second: Sequence[Box]) -> list[Box] | None:
     """The intersection of two unions of boxes; None where it would be a list too long to read."""
     if len(first) * len(second) > _MOST_BOXES:
         return None
-    boxes: list[Box] = []
+    boxes: dict[frozenset[tuple[str, SizeSet]], Box] = {}
     for one, other in every_choice(first, second):
-        if any(
-            max(one[name].extent_with(other[name])) > _MOST_LOOKED_AT for name in one.keys() & other.keys()
-        ):
+        try:
+            box = within(one, other)
+        except Unwieldy:
             return None
-        box = {name: one.get(name, EVERY) & other.get(name, EVERY) for name in {**one, **other}}
-        if all(box.values()) and box not in boxes:
-            boxes.append(box)
-    return boxes
+        if all(box.values()):
+            boxes.setdefault(frozenset(box.items()), box)
+    return list(boxes.values())
 
 
-class _Linear(NamedTuple):
-    """slope · n + e(n), where e has that period and stays within `low` and `high`."""
+def within(one: Box, other: Box) -> Box:
+    """What two boxes have in common.
 
-    slope: Fraction
-    low: Fraction
-    high: Fraction
-    period: int
-
-
-def _linear(size: Dim) -> _Linear | None:
-    """The course of a size with one symbol, None where it is not linear but for floors."""
-    if isinstance(size, int):
-        return _Linear(Fraction(0), Fraction(size), Fraction(size), 1)
-    slope, low, high, period = Fraction(0), Fraction(0), Fraction(0), 1
-    for product, coefficient in size.terms.items():
-        part = _Linear(Fraction(0), Fraction(1), Fraction(1), 1) if not product else _linear_product(product)
-        if part is None:
-            return None
-        ends = sorted((coefficient * part.low, coefficient * part.high))
-        slope, low, high = slope + coefficient * part.slope, low + ends[0], high + ends[1]
-        period = lcm(period, part.period)
-    return _Linear(slope, low, high, period)
+    Raises:
+        Unwieldy: it has no short form.
+    """
+    return {**one, **{name: one[name] & own if name in one else own for name, own in other.items()}}
 
 
-def _linear_product(product: frozenset[tuple[Factor, int]]) -> _Linear | None:
-    (factor, power), *others = product
-    if others or power != 1:
+def _of_one_symbol(condition: Condition, effort: Effort) -> SizeSet | None:
+    left, relation, right = condition[:3]
+    try:
+        if relation == MULTIPLE:
+            if not isinstance(right, int):
+                return None
+            return where_remainder(left, residues(right, [(0, 0)]), effort)
+        found = _where(relation, left, right, effort)
+        for side in (left, right) if condition.or_one else ():
+            if found is not None:
+                one = _where(EQUAL, side, 1, effort)
+                found = None if one is None else found | one
+    except Unwieldy:
         return None
+    return found
+
+
+def _where(relation: str, left: Dim, right: Dim, effort: Effort) -> SizeSet | None:
+    """Where a size of one symbol is equal to another, or at least as large."""
+    apart = difference(left, right)
+    if isinstance(apart, int):
+        return EVERY if apart == 0 or (apart > 0 and relation == AT_LEAST) else NEVER
+    found = at_least_zero if relation == AT_LEAST else zero
+    course = linear(apart)
+    if course is None:
+        return _where_it_grows(apart, found, effort)
+    if course.slope == 0:
+        segments = _one_period(apart, course.period, found, effort)
+        return SizeSet.of([Segment(1, None, repeated(segments, course.period))])
+    ends = sorted((-course.low / course.slope, -course.high / course.slope))
+    first, last = max(1, ceil(ends[0])), floor(ends[1])  # elsewhere the sign is that of the slope's end
+    undecided = [found(n, own) for n, own in stretches(apart, first, last, effort)]
+    above = relation == AT_LEAST and course.slope > 0
+    below = relation == AT_LEAST and course.slope < 0
+    beyond = [Segment(max(first, last + 1), None)] if above else [Segment(1, first - 1)] if below else []
+    return SizeSet.of([*undecided, *beyond])
+
+
+def _one_period(
+    size: Dim, period: int, found: Callable[[int, Stretch], Segment], effort: Effort
+) -> Iterator[Segment]:
+    return (found(n, own) for n, own in stretches(size, period, 2 * period - 1, effort))
+
+
+def _where_it_grows(
+    size: Dim, found: Callable[[int, Stretch], Segment], effort: Effort
+) -> SizeSet | None:
+    """Where a polynomial that only grows is 0, or not negative; None where it may shrink."""
+    if not _grows(size):
+        return None
+    start = _positive_from(size)
+    small = [found(n, own) for n, own in stretches(size, 1, start - 1, effort)]
+    low = _first(size, 0, start)
+    last = _first(size, 1, start) - 1 if found is zero else None
+    return SizeSet.of([*small, *([Segment(low, last)] if low < _LARGEST else [])])
+
+
+def _first(size: Dim, bound: int, start: int) -> int:
+    """The first number from `start` on for which a size that grows from there on is at least a bound."""
+    (name,) = symbols_in(size)
+    numbers = range(_LARGEST)
+    return bisect_left(numbers, bound, start, _LARGEST, key=lambda n: number(at(size, {name: n})))
+
+
+def _positive_from(size: Dim) -> int:
+    """From where on no factor within a size is negative, so that products of growing factors grow."""
+    if isinstance(size, int):
+        return 1
+    factors = [factor for product in size.terms for factor, _ in product]
+    return max((_factor_positive_from(factor) for factor in factors), default=1)
+
+
+def _factor_positive_from(factor: Factor) -> int:
     match factor:
         case Symbol():
-            return _Linear(Fraction(1), Fraction(0), Fraction(0), 1)
-        case Floor(over, int(by)):
-            inner = _linear(over)
-            if inner is None:
-                return None
-            # f(n + P) = f(n) + slope · P: the quotient repeats once the divisor divides what is added.
-            period = inner.period * by // gcd(by, int(inner.slope * inner.period))
-            return _Linear(inner.slope / by, (inner.low - by + 1) / by, inner.high / by, period)
+            return 1
+        case Floor(over, _):
+            start = _positive_from(over)
+        case Extreme(_, of):
+            start = max(map(_positive_from, of))
         case Expr():
-            return _linear(factor)
-    return None
+            start = _positive_from(factor)
+    return _first(alone(factor), 0, start)
 
 
-def _of_one_symbol(condition: Condition, name: str) -> SizeSet | None:
-    left, relation, right = condition[:3]
-    if left == symbol(name) and isinstance(right, int) and relation != MULTIPLE and not condition.or_one:
-        bound = max(1, right)
-        if relation == AT_LEAST:
-            return SizeSet(frozenset(), bound, 1, frozenset({0}))
-        return SizeSet(frozenset({right}) if right >= 1 else frozenset(), bound + 1, 1, frozenset())
-    extent = _extent(condition)
-    if extent is None or sum(extent) > _MOST_LOOKED_AT:
+def where_remainder(size: Dim, wanted: Residues, effort: Effort) -> SizeSet | None:
+    """Where the remainder of a size with one symbol is one of those wanted.
+
+    Raises:
+        Unwieldy: there is no short form of that.
+    """
+    course = stretch(size, 1)
+    if course.more is None:
+        return SizeSet.of([with_remainder(1, course, wanted)])
+    period = _period_modulo(size, wanted.period)
+    if period is None:
         return None
-    return SizeSet.where(lambda n: condition.permits({name: n}), *extent)
-
-
-def _extent(condition: Condition) -> tuple[int, int] | None:
-    """From where on, and with which period, a condition on one symbol repeats."""
-    left, relation, right = condition[:3]
-    if relation == MULTIPLE:
-        if not isinstance(right, int):
-            return None
-        period = _period_modulo(left, right)
-        return None if period is None else (1, period)
-    pairs = [(left, right), (left, 1), (right, 1)] if condition.or_one else [(left, right)]
-    extents = [_settled(difference(a, b)) for a, b in pairs]
-    known = [extent for extent in extents if extent is not None]
-    if len(known) < len(extents):
-        return None
-    return max(start for start, _ in known), lcm(*(period for _, period in known))
+    segments = _one_period(size, period, lambda n, own: with_remainder(n, own, wanted), effort)
+    return SizeSet.of([Segment(1, None, repeated(segments, period))])
 
 
 def _period_modulo(size: Dim, of: int) -> int | None:
     """The period of a size's remainder."""
-    course = _linear(size)
+    course = linear(size)
     if course is not None:
-        return course.period * of // gcd(of, int(course.slope * course.period))
+        return course.period_modulo(of)
     assert isinstance(size, Expr)
     period = 1
     for factor in (factor for product in size.terms for factor, _ in product):
-        own = _period_modulo(factor, of) if isinstance(factor, Expr) else None
-        course = _linear(_alone(factor))
-        if course is not None:
-            own = course.period * of // gcd(of, int(course.slope * course.period))
+        course = linear_factor(factor)
+        own = course.period_modulo(of) if course is not None else None
+        if own is None:
+            own = _period_modulo(factor, of) if isinstance(factor, Expr) else None
         if own is None:
             return None
         period = lcm(period, own)
     return period
-
-
-def _settled(size: Dim) -> tuple[int, int] | None:
-    """From where on, and with which period, the sign of a size repeats."""
-    course = _linear(size)
-    if course is None:
-        end = _end_of_growth(size)
-        return None if end is None else (end, 1)
-    if course.slope == 0:
-        return 1, course.period
-    furthest = -course.low if course.slope > 0 else course.high
-    return max(1, ceil(furthest / abs(course.slope)) + 1), 1
-
-
-def _end_of_growth(size: Dim) -> int | None:
-    """Where a polynomial that only grows has left 0 behind; None where it may shrink."""
-    assert isinstance(size, Expr)
-    (name,) = symbols_in(size)
-    if not _grows(size):
-        return None
-    n = 1
-    while n <= _MOST_LOOKED_AT:
-        values = [number(at(_alone(f), {name: n})) for product in size.terms for f, _ in product]
-        if all(value >= 0 for value in values) and number(at(size, {name: n})) > 0:
-            return n
-        n *= 2
-    return None
 
 
 def _grows(size: Dim) -> bool:
@@ -191,13 +226,13 @@ def _factor_grows(factor: Factor) -> bool:
             return _grows(factor)
 
 
-def _alone(factor: Factor) -> Dim:
+def alone(factor: Factor) -> Dim:
     if isinstance(factor, Expr):
         return factor
     return symbol(factor.name) if isinstance(factor, Symbol) else Expr({frozenset({(factor, 1)}): 1})
 
 
-def _of_several(condition: Condition) -> list[Box] | None:
+def _of_several(condition: Condition, effort: Effort) -> list[Box] | None:
     """A product of sizes, each of its own symbol, beside a number: the number's divisors are theirs."""
     left, relation, right = condition[:3]
     if not isinstance(left, Expr) or not isinstance(right, int):
@@ -210,7 +245,7 @@ def _of_several(condition: Condition) -> list[Box] | None:
     coefficient, sizes = parts
     boxes: list[Box] = []
     for bound in sorted(rights):
-        found = _boxes(relation, coefficient, bound, sizes)
+        found = _boxes(relation, coefficient, bound, sizes, effort)
         if found is None:
             return None
         boxes += found
@@ -224,7 +259,7 @@ def _parts(size: Dim) -> tuple[int, dict[str, Dim]] | None:
     ((product, coefficient),) = size.terms.items()
     parts: dict[str, Dim] = {}
     for factor, power in product:
-        own = _alone(factor)
+        own = alone(factor)
         names = symbols_in(own)
         if len(names) != 1:
             return None
@@ -234,7 +269,9 @@ def _parts(size: Dim) -> tuple[int, dict[str, Dim]] | None:
     return coefficient, dict(sorted(parts.items()))
 
 
-def _boxes(relation: str, coefficient: int, right: int, parts: Mapping[str, Dim]) -> list[Box] | None:
+def _boxes(
+    relation: str, coefficient: int, right: int, parts: Mapping[str, Dim], effort: Effort
+) -> list[Box] | None:
     """Where the product of a coefficient and sizes has that relation to a number."""
     if right < 1 and relation == EQUAL:
         return []  # sizes that a network has are at least 1
@@ -242,10 +279,14 @@ def _boxes(relation: str, coefficient: int, right: int, parts: Mapping[str, Dim]
     if shares is None:
         return None
     boxes: list[Box] = []
+    known: dict[tuple[Dim, str, int], SizeSet | None] = {}
     for share in shares:
         box: dict[str, SizeSet] = {}
         for (name, size), (own, bound) in zip(parts.items(), share, strict=True):
-            found = _of_one_symbol(Condition(size, own, bound, ""), name)
+            key = size, own, bound
+            if key not in known:
+                known[key] = _of_one_symbol(Condition(size, own, bound, ""), effort)
+            found = known[key]
             if found is None:
                 return None
             box[name] = found
@@ -304,16 +345,3 @@ def _reaching(least: int, parts: int) -> Iterator[_Share]:
     for first in range(1, least):
         for others in _reaching(-(-least // first), parts - 1):
             yield ((EQUAL, first), *others)
-
-
-def where_remainder(holds: Callable[[int], bool], size: Dim, modulo: int, beyond: int) -> SizeSet | None:
-    """The values of a size's one symbol with which the size `holds`, a matter of its remainder alone.
-
-    It is looked at where the size is `beyond` a number: small sizes may be none that a layer takes.
-    """
-    (name,) = symbols_in(size)
-    period = _period_modulo(size, modulo)
-    if period is None or period > _MOST_LOOKED_AT:
-        return None
-    shift = period * (beyond + modulo)
-    return SizeSet.where(lambda n: holds(number(at(size, {name: n + shift}))), 1, period)

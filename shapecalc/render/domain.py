@@ -59,10 +59,11 @@ def _inputs(domain: Domain) -> Iterator[str]:
     else:
         yield f"Smallest    {_input_text(domain.analysis, smallest)}"
     boxes = [_box_text(domain, box) for box in domain.boxes]
-    for number, text in enumerate(boxes[:_MOST_LISTED]):
+    most = _MOST_LISTED + (len(boxes) == _MOST_LISTED + 1)
+    for number, text in enumerate(boxes[:most]):
         yield f"{'Inputs      ' if number == 0 else '         or '}{text}"
-    if len(boxes) > _MOST_LISTED:
-        yield f"         or one of {len(boxes) - _MOST_LISTED} more ranges; --format json has them all"
+    if len(boxes) > most:
+        yield f"         or one of {len(boxes) - most} more ranges; --format json has them all"
     yield from (f"Besides     {condition}" for condition in domain.open)
 
 
@@ -133,10 +134,10 @@ def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list
     """
     found: list[dict[str, list[int | None]]] = []
     for box in boxes:
-        sets = [box.get(name, EVERY).progressions() for name in symbols]
-        if prod(map(len, sets)) > _MOST_RANGES:
+        sets = [box.get(name, EVERY) for name in symbols]
+        if len(found) + prod(own.pieces for own in sets) > _MOST_RANGES:
             return None
-        found += [dict(zip(symbols, map(list, choice), strict=True)) for choice in product(*sets)]
+        found += [dict(zip(symbols, map(list, choice), strict=True)) for choice in product(*(own.progressions() for own in sets))]
     return found
 
 

@@ -1,0 +1,160 @@
+"""Numbers by their remainder: `n mod 224 ≤ 31`, in an arithmetic that looks at bands, never at each number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import count
+from math import gcd
+from typing import NamedTuple, TypeAlias
+
+Band: TypeAlias = tuple[int, int]
+"""The first and the last of consecutive numbers."""
+
+MOST_BANDS = 2_000
+LARGEST_PERIOD = 2**63 - 1
+
+
+class Unwieldy(Exception):  # noqa: N818  # no fault: what has no short form is said in another way
+    """A set that would take more ranges, or a longer period, than anyone works with."""
+
+
+class Residues(NamedTuple):
+    """The numbers n with n mod `period` in one of the bands; made by `residues`, equal sets are equal."""
+
+    period: int
+    bands: tuple[Band, ...]
+
+    def __contains__(self, n: object) -> bool:
+        assert isinstance(n, int)
+        return any(low <= n % self.period <= high for low, high in self.bands)
+
+    def first_from(self, n: int) -> int:
+        """The first member that is not below n; the set is not empty."""
+        base, rest = n - n % self.period, n % self.period
+        for low, high in self.bands:
+            if rest <= high:
+                return base + max(low, rest)
+        return base + self.period + self.bands[0][0]
+
+    def last_up_to(self, n: int) -> int:
+        """The last member that is not above n, which may be below 1; the set is not empty."""
+        base, rest = n - n % self.period, n % self.period
+        for low, high in reversed(self.bands):
+            if rest >= low:
+                return base + min(high, rest)
+        return base - self.period + self.bands[-1][1]
+
+    def bands_from(self, n: int) -> Iterator[Band]:
+        """The bands from n on, period after period, without end; the first one may begin before n."""
+        for base in count(n - n % self.period, self.period):
+            yield from ((base + low, base + high) for low, high in self.bands if base + high >= n)
+
+    def count_up_to(self, n: int) -> int:
+        """How many of the numbers from 1 to n are members."""
+        return self._from_zero(n) - self._from_zero(0)
+
+    def _from_zero(self, n: int) -> int:
+        whole, rest = divmod(n, self.period)
+        parts = (max(0, min(high, rest) - low + 1) for low, high in self.bands)
+        return whole * self.size + sum(parts)
+
+    @property
+    def size(self) -> int:
+        """Members in one period."""
+        return sum(high - low + 1 for low, high in self.bands)
+
+    def __and__(self, other: Residues) -> Residues:
+        if self == other or other == ALL:
+            return self
+        return other if self == ALL else _intersection(self, other)
+
+    def __or__(self, other: Residues) -> Residues:
+        if self == other or not other.bands:
+            return self
+        if not self.bands or other == ALL:
+            return other
+        return self if self == ALL else (self.complement() & other.complement()).complement()
+
+    def complement(self) -> Residues:
+        ends = [-1, *(end for band in self.bands for end in band), self.period]
+        gaps = ((high + 1, low - 1) for high, low in zip(ends[::2], ends[1::2], strict=True))
+        return residues(self.period, (gap for gap in gaps if gap[0] <= gap[1]))
+
+
+def residues(period: int, bands: Iterable[Band]) -> Residues:
+    """The numbers whose remainder is in one of the bands, with the smallest period that they have.
+
+    Raises:
+        Unwieldy: there are too many bands.
+    """
+    if period > LARGEST_PERIOD:
+        raise Unwieldy
+    merged = merge(bands)
+    starts = {low for low, _ in merged}
+    stops = {high + 1 for _, high in merged}
+    if merged and (0 in starts) and (period in stops):
+        starts, stops = starts - {0}, stops - {period}  # one band, around the end
+    if not starts:
+        return Residues(1, merged and ((0, 0),))
+    found = _smallest_period(period, starts, stops)
+    return Residues(found, tuple(_cut(merged, found)))
+
+
+def merge(bands: Iterable[Band]) -> tuple[Band, ...]:
+    """Bands in their order, those that touch as one."""
+    found: list[Band] = []
+    for low, high in sorted(bands):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+            if len(found) > MOST_BANDS:
+                raise Unwieldy
+    return tuple(found)
+
+
+def _smallest_period(period: int, starts: set[int], stops: set[int]) -> int:
+    """The smallest period of bands on a circle: a shift by it takes all starts to starts, stops to stops.
+
+    The shift by the q-th part puts the starts into rings of q, so only their divisors can be such a q.
+    """
+    stops = {n % period for n in stops}
+    for q in range(2, len(starts) + 1):
+        while len(starts) % q == 0 and period % q == 0:
+            shift = period // q
+            if not all((n + shift) % period in ends for ends in (starts, stops) for n in ends):
+                break
+            period, starts, stops = shift, {n % shift for n in starts}, {n % shift for n in stops}
+    return period
+
+
+def _cut(bands: tuple[Band, ...], period: int) -> Iterator[Band]:
+    """The bands up to the period, the last one no further than its end."""
+    return ((low, min(high, period - 1)) for low, high in bands if low < period)
+
+
+@lru_cache(maxsize=4096)
+def _intersection(first: Residues, second: Residues) -> Residues:
+    """The Chinese remainder theorem for bands.
+
+    Copy k of a band of the second set and copy j of one of the first overlap where their starts' distance
+    k·q − j·p is one of few numbers d; of each that gcd(p, q) divides, there is one k modulo p/gcd(p, q).
+    """
+    p, q = first.period, second.period
+    common = gcd(p, q)
+    inverse = pow(q // common, -1, p // common)
+    found: list[Band] = []
+    for low, high in first.bands:
+        for start, stop in second.bands:
+            nearest = -((stop - low) // common) * common  # the least d ≥ low − stop that gcd(p, q) divides
+            for d in range(nearest, high - start + 1, common):
+                base = d // common * inverse % (p // common) * q
+                found.append((base + max(start, low - d), base + min(stop, high - d)))
+                if len(found) > MOST_BANDS:
+                    raise Unwieldy
+    return residues(p // common * q, found)
+
+
+ALL = Residues(1, ((0, 0),))
+"""Every number."""
