@@ -101,6 +101,8 @@ def _record(condition: Condition) -> bool:
 
 def at_least(size: Dim, bound: Dim, why: str) -> bool:
     """Whether `size` ≥ `bound`."""
+    if isinstance(bound, int) and (low := least(size)) is not None and low >= bound:
+        return True
     spare = difference(size, bound)
     if isinstance(spare, int):
         return spare >= 0

@@ -100,7 +100,8 @@ def _inputs(
             raise UsageError(f"{architecture.name} has no input {quoted(name)}", hint=hint)
     tensors = {}
     # What an input decides is a symbol in the one given, other parameters are what they are.
-    known = {name: value for name, value in scope.items() if name not in architecture.decided}
+    decided = architecture.decided
+    known = {name: value for name, value in scope.items() if name not in decided}
     for name, own in architecture.inputs.items():
         if name in given:
             tensors[name] = _given_input(given[name], own, known)

@@ -20,7 +20,7 @@ from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
 from shapecalc.tensors import Shape, Window
 
-_MOST_TRIED = 20_000
+_MOST_TRIED = 40_000
 _MOST_STRETCHES = 50_000
 
 
@@ -90,7 +90,8 @@ class Domain:
     def in_order(self, boxes: Sequence[Box], conditions: Sequence[Condition]) -> Iterator[dict[str, int]]:
         """The inputs in boxes that meet conditions, by their elements; of many, the first ones."""
         elements = [tensor.elements for tensor in self.analysis.inputs.values()]
-        for sizes in islice(_in_order(boxes, self.symbols, elements), _MOST_TRIED):
+        tried = _MOST_TRIED // max(1, len(self.symbols))  # each looks at all of them
+        for sizes in islice(_in_order(boxes, self.symbols, elements), max(1, tried)):
             if all(condition.permits(sizes) for condition in conditions):
                 yield sizes
 
@@ -256,13 +257,15 @@ def _nearest(boxes: Sequence[Box], size: Dim, wanted: Dim) -> str:
     if not isinstance(wanted, int):
         return f": of the inputs that work, none makes it {wanted}"
     below, above, tried = None, None, 0
-    for sizes in islice(_in_order(boxes, sorted(symbols_in(size)), [size]), _MOST_TRIED):
+    names = sorted(symbols_in(size))
+    most = _MOST_TRIED // len(names)
+    for sizes in islice(_in_order(boxes, names, [size]), most):
         value, tried = number(at(size, sizes)), tried + 1
         if value > wanted:
             above = value
             break
         below = value
-    if tried == _MOST_TRIED:
+    if tried == most:
         return f": of the inputs that work, none makes it {wanted}"  # what is next to it was not reached
     found = " or ".join(str(value) for value in (below, above) if value is not None)
     return f": of the inputs that work, none makes it {wanted}{f', but {found}' if found else ''}"

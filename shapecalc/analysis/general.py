@@ -26,13 +26,13 @@ def generalised(
     """
     if any(isinstance(size, Expr) for tensor in inputs.values() for size in tensor.shape):
         return dict(inputs)
-    first = next(iter(inputs))
+    first, decided = next(iter(inputs)), architecture.decided
     general = {}
     for name, tensor in inputs.items():
         letters = _letters(tensor, "" if name == first else f"_{name}", batch)
         texts = [expression.text for expression in architecture.inputs[name].sizes]
         if len(texts) == tensor.rank:
-            own = [text if text in architecture.decided else None for text in texts]
+            own = [text if text in decided else None for text in texts]
             letters = [letter and (mine or letter) for letter, mine in zip(letters, own, strict=True)]
         letters = [letter and (f"{letter}_" if letter in taken else letter) for letter in letters]
         sizes = zip(letters, tensor.shape, strict=True)
@@ -67,8 +67,8 @@ def in_general(
         ArchitectureError: a layer can't take formulas.
     """
     taken = symbols_in(*(value for value in parameters.values() if isinstance(value, Expr)))
-    general = generalised(architecture, inputs, batch, taken)
-    kept = {name: value for name, value in parameters.items() if name not in architecture.decided}
+    general, decided = generalised(architecture, inputs, batch, taken), architecture.decided
+    kept = {name: value for name, value in parameters.items() if name not in decided}
     return analyse(architecture, general, kept)
 
 
