@@ -23,11 +23,11 @@ import shapecalc
 from shapecalc import Analysis, ArchitectureError, zoo
 from shapecalc.analysis.domain import Domain, domain, inputs_that_give
 from shapecalc.analysis.general import in_general
-from shapecalc.analysis.sizesets import EVERY, SizeSet
-from shapecalc.analysis.solving import Box, solve
-from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
+from shapecalc.analysis.sizesets import EVERY
+from shapecalc.analysis.solving import Box
+from shapecalc.conditions import Condition
 from shapecalc.engine import inputs_of
-from shapecalc.symbolic import at, number, symbol
+from shapecalc.symbolic import at, number
 from shapecalc.tensors import Tensor, Window
 from shapecalc.torch_check.network import BuildError, build, sample
 from tests.command import Command, Finished
@@ -225,118 +225,6 @@ def test_two_inputs_that_must_agree() -> None:
     found = domain(general(pair))
     assert [str(condition) for condition in found.open] == ["H = H_b", "W = W_b"]
     assert set((found.smallest or {}).values()) == {3}
-
-
-# Conditions on one symbol and on several, solved.
-
-H, W = symbol("H"), symbol("W")
-
-CONDITIONS = [
-    Condition((H - 3) // 2, AT_LEAST, 1, ""),
-    Condition(5 - H, AT_LEAST, 1, ""),
-    Condition(-(-H // 4) * 3, EQUAL, 9, ""),
-    Condition(H // 2 * 2, EQUAL, H, ""),
-    Condition(H // 2, EQUAL, H // 3, ""),
-    Condition(H // 2, EQUAL, 5, "", or_one=True),
-    Condition((H + 1) // 3, EQUAL, (H + 2) // 4, "", or_one=True),
-    Condition(3 * H // 5 + 1, MULTIPLE, 4, ""),
-    Condition(H * (H // 3), MULTIPLE, 12, ""),
-    Condition(H * H + H // 2, MULTIPLE, 6, ""),
-    Condition(H * H * 2, EQUAL, 98, ""),
-    Condition(H * (H // 2), AT_LEAST, 40, ""),
-    Condition(H, EQUAL, 301, ""),
-    Condition(6 * H * W, MULTIPLE, 20, ""),
-    Condition((H // 2) * (W // 3), EQUAL, 12, ""),
-    Condition(4 * H * (W // 3), EQUAL, 18, ""),
-    Condition(H * (W + 2), AT_LEAST, 30, ""),
-    Condition(H * H * W, EQUAL, 72, ""),
-]
-
-
-@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
-def test_solved_conditions(condition: Condition) -> None:
-    boxes = solve(condition)
-    assert boxes is not None
-    numbers = range(1, 400) if condition.symbols == {"H"} else range(1, 50)
-    for values in itertools.product(numbers, repeat=len(condition.symbols)):
-        sizes = dict(zip(("H", "W"), values, strict=False))
-        assert within(boxes, (), sizes) == condition.permits(sizes), sizes
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        Condition(H // 2, EQUAL, W, ""),
-        Condition(H * W - H, AT_LEAST, 3, ""),
-        Condition(H, MULTIPLE, W, ""),
-        Condition(H * H - 7 * H, EQUAL, 8, ""),
-        Condition(H // 7919 // 7927, AT_LEAST, 3, ""),
-    ],
-    ids=str,
-)
-def test_conditions_that_stay_as_they_are(condition: Condition) -> None:
-    assert solve(condition) is None
-
-
-# Sets of sizes, against Python's.
-
-UP_TO = range(1, 201)
-
-
-@st.composite
-def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
-    """A set, and what it has up to 200."""
-    start, period = draw(st.integers(1, 25)), draw(st.sampled_from([1, 1, 2, 3, 4, 6, 8, 12]))
-    members = draw(st.sets(st.integers(1, start)))
-    residues = draw(st.sets(st.integers(0, period - 1)))
-
-    def holds(n: int) -> bool:
-        return n in members if n < start else n % period in residues
-
-    return SizeSet.where(holds, start, period), {n for n in UP_TO if holds(n)}
-
-
-@half
-@given(size_sets(), size_sets())
-def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSet, set[int]]) -> None:
-    """Equal sets are equal objects: two that agree up to 200 agree everywhere."""
-    (first, numbers), (second, others) = one, two
-    assert {n for n in UP_TO if n in first} == numbers
-    assert list(itertools.takewhile(lambda n: n <= 200, first)) == sorted(numbers)
-    assert bool(first) == bool(numbers)
-    assert (first == second) == (numbers == others)
-    assert {n for n in UP_TO if n in first & second} == numbers & others
-    assert first & second == second & first
-    assert first & EVERY == first & first == first
-
-
-@given(size_sets())
-def test_ways_to_write_a_set(drawn: tuple[SizeSet, set[int]]) -> None:
-    found, numbers = drawn
-    assert eval(f"{{H for H in UP_TO if {found.ascii('H')}}}") == numbers
-    ranges = [range(p.first, (p.last or 200) + 1, p.step) for p in found.progressions()]
-    assert sorted(itertools.chain(*ranges)) == sorted(numbers)  # no number twice
-    assert (found.text("H") == "never") == (not numbers)
-
-
-@pytest.mark.parametrize(
-    ("holds", "start", "period", "text", "plain"),
-    [
-        (lambda n: n >= 63, 63, 1, "H ≥ 63", "H >= 63"),
-        (lambda n: n % 4 == 0, 1, 4, "H divisible by 4", "H % 4 == 0"),
-        (lambda n: n > 10 and n % 4 == 3, 10, 8, "H ≥ 11, H − 3 divisible by 4", "H >= 11 and H % 4 == 3"),
-        (lambda n: 28 <= n <= 31, 40, 1, "28 ≤ H ≤ 31", "28 <= H <= 31"),
-        (lambda n: n == 28, 40, 1, "H = 28", "H == 28"),
-        (lambda n: n in (2, 9) or n > 20, 21, 1, "H = 2 or H = 9 or H ≥ 21", "H == 2 or H == 9 or H >= 21"),
-        (lambda n: n in (2, 4, 6), 9, 1, "2 ≤ H ≤ 6, H divisible by 2", "2 <= H <= 6 and H % 2 == 0"),
-        (lambda n: n % 8 in (1, 2), 1, 8, "H mod 8 in 1, 2", "H % 8 in (1, 2)"),
-        (lambda _: True, 7, 12, "H ≥ 1", "H >= 1"),
-        (lambda _: False, 7, 12, "never", "False"),
-    ],
-)
-def test_texts_of_sets(holds: Any, start: int, period: int, text: str, plain: str) -> None:
-    found = SizeSet.where(holds, start, period)
-    assert (found.text("H"), found.ascii("H")) == (text, plain)
 
 
 # Elements at the end of an axis that no window reads.

@@ -12,7 +12,7 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from shapecalc.analysis.residues import ALL, MOST_BANDS, Band, Residues, Unwieldy, merge, residues
-from shapecalc.analysis.sizesets import Segment
+from shapecalc.analysis.segments import Segment
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.terms import Extreme, Factor, Floor, Product, Symbol
 
@@ -79,7 +79,7 @@ def _linear_extreme(
 
 
 class Stretch(NamedTuple):
-    """A size that is `value` at a number n and value + slope · t at n + t, up to t = `more`; None: for ever."""
+    """A size that is `value` at n and value + slope · t at n + t, up to t = `more`; None: for ever."""
 
     value: int
     slope: int

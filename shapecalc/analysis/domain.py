@@ -126,7 +126,7 @@ class Domain:
                 found = _read_to_the_end(size, window, effort) if len(names) == 1 else None
                 if names and found is None:
                     return None
-                box |= within(box, {name: EVERY if found is None else found for name in names})
+                box |= within(box, dict.fromkeys(names, EVERY if found is None else found))
             except Unwieldy:
                 return None
         return box

@@ -1,4 +1,4 @@
-"""Numbers by their remainder: `n mod 224 ≤ 31`, in an arithmetic that looks at bands, never at each number."""
+"""Numbers by their remainder: `n mod 224 ≤ 31`, in an arithmetic of bands that never looks at each number."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Residues(NamedTuple):
         return sum(high - low + 1 for low, high in self.bands)
 
     def __and__(self, other: Residues) -> Residues:
-        if self == other or other == ALL:
+        if other in (self, ALL):
             return self
         return other if self == ALL else _intersection(self, other)
 

@@ -2,57 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice, takewhile
-from typing import NamedTuple
 
 from shapecalc.analysis.residues import ALL, MOST_BANDS, Residues, Unwieldy, residues
+from shapecalc.analysis.segments import PLAIN, WORDS, Progression, Segment
 
 _MOST_COMPARED = 10_000
-
-
-class Progression(NamedTuple):
-    """first, first + step, … up to and including last; without end where that is None."""
-
-    first: int
-    last: int | None
-    step: int
-
-
-class Segment(NamedTuple):
-    """The members of `residues` from `first` up to `last`, without end where that is None.
-
-    In a set, both ends are members.
-    """
-
-    first: int
-    last: int | None
-    residues: Residues = ALL
-
-    def members(self) -> Iterator[int]:
-        for low, high in self.residues.bands_from(self.first):
-            if self.last is not None and low > self.last:
-                return
-            yield from range(max(low, self.first), high + 1 if self.last is None else min(high, self.last) + 1)
-
-    @property
-    def size(self) -> int:
-        """How many members there are, of a segment with an end."""
-        assert self.last is not None
-        return self.residues.count_up_to(self.last) - self.residues.count_up_to(self.first - 1)
-
-    def progressions(self) -> Iterator[Progression]:
-        if self.residues == ALL:
-            yield Progression(self.first, self.last, 1)
-            return
-        step = self.residues.period
-        for n in (n for low, high in self.residues.bands for n in range(low, high + 1)):
-            first = self.first + (n - self.first) % step
-            last = None if self.last is None else self.last - (self.last - n) % step
-            if last is None or first <= last:
-                yield Progression(first, last, step if first != last else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +38,12 @@ class SizeSet:
 
     def __contains__(self, n: object) -> bool:
         assert isinstance(n, int)
-        return any(s.first <= n and (s.last is None or n <= s.last) and n in s.residues for s in self.segments)
+        return any(
+            s.first <= n and (s.last is None or n <= s.last) and n in s.residues for s in self.segments
+        )
 
     def __and__(self, other: SizeSet) -> SizeSet:
-        if self == EVERY or other == EVERY:
+        if EVERY in (self, other):
             return other if self == EVERY else self
         return SizeSet.of(_common(self.segments, other.segments))
 
@@ -129,11 +89,11 @@ class SizeSet:
 
     def text(self, symbol: str) -> str:
         """The set in words: `H ≥ 63`, `H divisible by 4`, `28 ≤ H ≤ 31`; `never` if it is empty."""
-        return _WORDS.written(self, symbol)
+        return WORDS.written(self.segments, symbol)
 
     def ascii(self, symbol: str) -> str:
         """The set for programs: `H >= 63`, `H % 4 == 0`, `28 <= H <= 31`."""
-        return _PLAIN.written(self, symbol)
+        return PLAIN.written(self.segments, symbol)
 
     @property
     def readable(self) -> bool:
@@ -218,7 +178,9 @@ def _runs(segments: list[Segment]) -> Iterator[Segment]:
         head = segments[0]
         alone = [s.first for s in takewhile(lambda s: s.first == s.last, segments)]
         step = alone[1] - alone[0] if len(alone) > 1 else 1
-        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(alone, count(head.first, step))))
+        length = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(alone, count(head.first, step)))
+        )
         if length > 2:
             yield Segment(alone[0], alone[length - 1], residues(step, [(alone[0] % step,) * 2]))
         else:
@@ -251,77 +213,6 @@ def _either(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator
         if here:
             yield Segment(low, last, here[0] | here[-1])
 
-
-class _Words(NamedTuple):
-    """How sets are written."""
-
-    equal: str
-    between: str
-    least: str
-    most: str
-    divisible: str
-    shifted: str
-    mod: str
-    both: str
-    never: str
-    among: Callable[[_Words, str, Residues], str]
-
-    def written(self, found: SizeSet, symbol: str) -> str:
-        parts = [self.both.join(self.segment(segment, symbol)) for segment in found.segments]
-        return " or ".join(parts) or self.never
-
-    def segment(self, segment: Segment, symbol: str) -> Iterator[str]:
-        first, last, own = segment
-        if first == last:
-            yield self.equal.format(symbol, first)
-            return
-        if last is not None:
-            yield self.between.format(first, symbol, last)
-        elif own == ALL or first != own.first_from(1):
-            yield self.least.format(symbol, first)
-        if own != ALL:
-            yield self.residues(symbol, own)
-
-    def residues(self, symbol: str, own: Residues) -> str:
-        if own.size == 1:
-            ((n, _),) = own.bands
-            return (self.shifted if n else self.divisible).format(symbol, own.period, n)
-        if len(own.bands) == 1 and own.size > 2:
-            return self.band(self.mod.format(symbol, own.period), own.period, *own.bands[0])
-        return self.among(self, self.mod.format(symbol, own.period), own)
-
-    def band(self, remainder: str, period: int, low: int, high: int) -> str:
-        if low == high:
-            return self.equal.format(remainder, low)
-        if low == 0:
-            return self.most.format(remainder, high)
-        return (self.least if high == period - 1 else self.between).format(
-            *((remainder, low) if high == period - 1 else (low, remainder, high))
-        )
-
-
-def _among_in_words(words: _Words, remainder: str, own: Residues) -> str:
-    return f"{remainder} in {{{', '.join(_band_in_words(*band) for band in own.bands)}}}"
-
-
-def _band_in_words(low: int, high: int) -> str:
-    return ", ".join(map(str, range(low, high + 1))) if high - low < 2 else f"{low} to {high}"
-
-
-def _among_plain(words: _Words, remainder: str, own: Residues) -> str:
-    if own.size == 2 or all(low == high for low, high in own.bands):
-        return f"{remainder} in ({', '.join(str(n) for band in own.bands for n in range(band[0], band[1] + 1))})"
-    return f"({' or '.join(words.band(remainder, own.period, *band) for band in own.bands)})"
-
-
-_WORDS = _Words(
-    "{} = {}", "{} ≤ {} ≤ {}", "{} ≥ {}", "{} ≤ {}", "{0} divisible by {1}", "{0} − {2} divisible by {1}",
-    "{} mod {}", ", ", "never", _among_in_words,
-)  # fmt: skip
-_PLAIN = _Words(
-    "{} == {}", "{} <= {} <= {}", "{} >= {}", "{} <= {}", "{0} % {1} == 0", "{0} % {1} == {2}",
-    "{} % {}", " and ", "False", _among_plain,
-)  # fmt: skip
 
 EVERY = SizeSet((Segment(1, None),))
 """All sizes."""

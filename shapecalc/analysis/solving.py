@@ -26,7 +26,8 @@ from shapecalc.analysis.course import (
     zero,
 )
 from shapecalc.analysis.residues import Residues, Unwieldy, residues
-from shapecalc.analysis.sizesets import EVERY, NEVER, Segment, SizeSet
+from shapecalc.analysis.segments import Segment
+from shapecalc.analysis.sizesets import EVERY, NEVER, SizeSet
 from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
 from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
 from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
@@ -130,9 +131,7 @@ def _one_period(
     return (found(n, own) for n, own in stretches(size, period, 2 * period - 1, effort))
 
 
-def _where_it_grows(
-    size: Dim, found: Callable[[int, Stretch], Segment], effort: Effort
-) -> SizeSet | None:
+def _where_it_grows(size: Dim, found: Callable[[int, Stretch], Segment], effort: Effort) -> SizeSet | None:
     """Where a polynomial that only grows is 0, or not negative; None where it may shrink."""
     if not _grows(size):
         return None

@@ -137,7 +137,10 @@ def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list
         sets = [box.get(name, EVERY) for name in symbols]
         if len(found) + prod(own.pieces for own in sets) > _MOST_RANGES:
             return None
-        found += [dict(zip(symbols, map(list, choice), strict=True)) for choice in product(*(own.progressions() for own in sets))]
+        found += [
+            dict(zip(symbols, map(list, choice), strict=True))
+            for choice in product(*(own.progressions() for own in sets))
+        ]
     return found
 
 
