@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from shapecalc.autocast import LOWER
@@ -65,9 +65,14 @@ class Recipe(NamedTuple):
     """What symbols must satisfy for all of this."""
 
 
-def record(run: Callable[..., tuple[Value, ...]], inputs: Sequence[Given], mode: Mode) -> Recipe:
-    """Run a layer on a tape of its own."""
-    tape = Tape(mode)
+def record(
+    run: Callable[..., tuple[Value, ...]],
+    inputs: Sequence[Given],
+    mode: Mode,
+    frozen: Set[str] = frozenset(),
+) -> Recipe:
+    """Run a layer on a tape of its own; `frozen` are the names of the weights that are not trained."""
+    tape = Tape(mode, frozen)
     values = [_given(x, tape) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
     tape.events.clear()  # of an input that is the same as another, the storage is gone

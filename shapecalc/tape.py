@@ -11,7 +11,7 @@ that the libraries of a GPU have in their place, and without the workspace of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import cache, reduce
 from typing import NamedTuple, TypeAlias
@@ -102,12 +102,16 @@ class Value:
 
 
 class Parameter(Value):
-    """A weight that is learned; of the first cast of it to a lower dtype a copy stays, for all later ones."""
+    """A weight that is learned; of the first cast of it to a lower dtype a copy stays, for all later ones.
 
-    __slots__ = ("lowered",)
+    Of one that is frozen no copy stays.
+    """
 
-    def __init__(self, made: Tensor, storage: Storage, tracked: bool) -> None:
-        super().__init__(made, storage, None, tracked)
+    __slots__ = ("frozen", "lowered")
+
+    def __init__(self, made: Tensor, storage: Storage, frozen: bool) -> None:
+        super().__init__(made, storage, None, storage.tape.grad and not frozen)
+        self.frozen = frozen
         self.lowered: Value | None = None
 
 
@@ -179,7 +183,9 @@ def bytes_of(dtype: str) -> Mapping[str, int]:
 class Tape:
     """The kernels of a layer as they are run."""
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, frozen: Set[str] = frozenset()) -> None:
+        """`frozen`: the names of the weights that are not trained."""
+        self.frozen = frozen
         self.grad = mode.grad
         self.training = mode.training
         self.autocast = mode.autocast
@@ -208,7 +214,7 @@ class Tape:
         name = self.place + name
         known = self.parameters_by_name.get(name)
         if known is None:
-            known = Parameter(Tensor(shape), Storage(self, 0), self.grad)
+            known = Parameter(Tensor(shape), Storage(self, 0), name in self.frozen)
             self.parameters_by_name[name] = known
         return known
 
@@ -350,7 +356,7 @@ class Tape:
             return x
         if isinstance(x, Handed):
             raise UnknownError("how long the copy of a weight of another layer stays is not followed")
-        if not isinstance(x, Parameter):
+        if not isinstance(x, Parameter) or x.frozen:
             return self.kernel(Tensor(x.shape, dtype), x, strides=x.strides)
         if x.lowered is None:
             x.lowered = self.kernel(Tensor(x.shape, dtype), weights=(x,))

@@ -208,7 +208,7 @@ def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, names in CPU_LISTS.items():
         for module in (tape, recipe):
             monkeypatch.setattr(module, name, names, raising=module is tape)
-    monkeypatch.setattr(Layer, "recipe", lambda layer, inputs, mode: record(layer.run, inputs, mode))
+    monkeypatch.setattr(Layer, "recipe", lambda layer, *given: record(layer.run, *given))
 
 
 @pytest.mark.usefixtures("_lists_of_the_cpu")

@@ -10,6 +10,8 @@ import torch
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
 from shapecalc.analysis.difference import compare
+from shapecalc.analysis.memory import memory
+from shapecalc.torch_check.memory import compare as bytes_of
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 
@@ -155,3 +157,79 @@ def test_diff_shows_what_was_frozen() -> None:
         {"frozen": (True, False)},
         {"frozen": (("weight",), False)},
     ]
+
+
+def differences(text: str) -> list[object]:
+    return [found for found in bytes_of(analyse(text)) if not found.agrees]
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        ("{Linear: 8, frozen: true}, ReLU", 0),
+        ("{Linear: 8, frozen: true}, ReLU, Linear: 8", 4 * 8),  # its input, and nothing before it
+        ("Linear: 8, {Linear: 8, frozen: true}", 4 * 6),  # the input; a frozen map keeps its weight alone
+        ("Linear: 8, {Linear: 8, frozen: true}, ReLU", 4 * (6 + 8)),
+        ("Linear: 8, {BatchNorm1d: , frozen: true}", 4 * (6 + 8) + 2 * 4 * 8 // 4),
+        ("{Linear: 8, as: a, frozen: true}, {mul: [a, [Linear: 8]]}", 4 * 8),  # both need the one tensor
+        ("{Linear: 8, as: a}, {mul: [a, [{Linear: 8, frozen: true}]]}", 4 * (6 + 8 + 8)),
+        ("{mul: [[{Linear: 8, frozen: true}], [Linear: 8]]}", 4 * (6 + 8)),
+    ],
+)
+def test_what_autograd_keeps(steps: str, kept: int) -> None:
+    """In floats of a batch of four: what the gradient of a trained weight, or one on the way to it, needs."""
+    text = network(steps, head="input: 4x6")
+    assert memory(analyse(text)).saved == 4 * kept
+    assert differences(text) == []
+
+
+def test_lora_needs_gradients_of_its_adapters_alone() -> None:
+    found = memory(analyse(LORA), optimizer="adam")
+    assert (found.parameters, found.gradients, found.optimizer) == (67_371_008, 262_144, 524_288)
+    assert differences(LORA) == []
+    trained = memory(analyse(LORA, parameters={"base": False}), optimizer="adam")
+    assert (trained.gradients, trained.optimizer) == (67_371_008, 134_742_016)
+
+
+def test_gradients_and_optimizer_are_those_of_torch() -> None:
+    """A step of Adam on a small LoRA: what torch has allocated of both."""
+    text = LORA.replace("4096", "64")
+    found = memory(analyse(text), optimizer="adam")
+    net = build(analyse(text)).to_empty(device="cpu")
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 128, 64), observe=lambda *_: None)[0].sum().backward()
+    optimizer.step()
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    state = [x for s in optimizer.state.values() for x in s.values() if x.dim()]  # without the counters
+    assert found.gradients == sum(x.nbytes for x in gradients)
+    assert found.optimizer == sum(x.nbytes for x in state)
+
+
+@pytest.mark.parametrize(
+    ("steps", "hint"),
+    [
+        ("{Linear: 6, frozen: true}, ReLU", "frozen: false beside a step lets its weights be trained"),
+        ("{Linear: 6, as: a}, {ReLU: , from: x}", "without --train, memory says what prediction needs"),
+        ("ReLU", "without --train, memory says what prediction needs"),
+    ],
+)
+def test_nothing_to_train(steps: str, hint: str) -> None:
+    """torch's backward raises: the output has no way back to a parameter."""
+    analysis = analyse(network(steps, head="input: {x: 2x6}"))
+    refusal = memory(analysis).refusal
+    assert refusal is not None
+    assert "can't be trained: no output depends on a trainable parameter" in refusal.message
+    assert refusal.hint == hint
+    (output,) = build(analysis)(torch.zeros(2, 6, device="meta"), observe=lambda *_: None)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        output.sum().backward()
+    assert memory(analysis).to_dict()["training_peak"] is None
+    assert [found for found in bytes_of(analysis) if not found.agrees] == []
+
+
+def test_a_frozen_norm_still_follows_the_batches() -> None:
+    """Frozen is not evaluation: in training the running statistics are updated all the same."""
+    (norm,) = build(analyse(network("{BatchNorm1d: , frozen: true}"))).to_empty(device="cpu").train().layers
+    norm.reset_running_stats()
+    norm(torch.full((4, 6), 3.0))
+    assert norm.running_mean.tolist() == pytest.approx([0.3] * 6)

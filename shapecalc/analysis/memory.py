@@ -84,6 +84,8 @@ class Memory:
     """What float32 is, or `AMP`."""
     optimizer_name: str
     parameters: Dim
+    frozen: Dim
+    """Those of the parameters that are not trained: they have no gradient and no optimizer's state."""
     buffers: Dim
     activations: Moment
     """In a forward pass in evaluation that lets each tensor go after its last use."""
@@ -111,12 +113,13 @@ class Memory:
 
     @property
     def gradients(self) -> Dim:
-        return self.parameters
+        """As large as the parameters that are trained."""
+        return self.parameters - self.frozen
 
     @property
     def optimizer(self) -> Dim:
         """What the optimizer keeps."""
-        return OPTIMIZERS[self.optimizer_name].state * self.parameters
+        return OPTIMIZERS[self.optimizer_name].state * self.gradients
 
     @property
     def prediction(self) -> Moment:
@@ -127,7 +130,7 @@ class Memory:
     def training(self) -> Moment:
         """The most at once in a step of training: in its passes, or in the optimizer's update."""
         peak = Peak(assumed(self.analysis))
-        update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.parameters
+        update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.gradients
         known = (*self.passes.alternatives, (update, UPDATE))
         for number, (size, _) in enumerate(known):
             peak.meet(size, number)
@@ -180,23 +183,41 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     saved = training.account.saved()
     backward = Backward(training)
     sizes = bytes_of(mode.dtype)
-    weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
+    weights = [
+        (w.kind, w.elements * sizes[w.dtype], name in row.frozen)
+        for row in analysis.rows
+        for name, w in row.own_weights.items()
+    ]
     parameters, buffers = (
-        sum([w.elements * sizes[w.dtype] for w in weights if w.buffer is buffer]) for buffer in (False, True)
+        sum([size for of, size, _ in weights if of == kind]) for kind in ("parameter", "buffer")
     )
     return Memory(
         analysis,
         dtype,
         optimizer,
         parameters,
+        sum([size for _, size, frozen in weights if frozen]),
         buffers,
         Moment.of(forward.account.peak, analysis),
         tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
         memory_conditions(analysis, training),
         tuple(training.vague),
         Moment.of(training.account.peak, analysis),
-        backward.refusal,
+        backward.refusal or untrainable(training),
         tuple(forward.made),
+    )
+
+
+def untrainable(forward: Forward) -> ArchitectureError | None:
+    """Why there is no way back: torch's backward refuses an output that no gradient flows back from."""
+    analysis = forward.analysis
+    if any(forward.flows[edge].given.tracked for edge in analysis.output_edges):
+        return None
+    hint = "without --train, memory says what prediction needs"
+    if analysis.totals.frozen_params != 0:
+        hint = "frozen: false beside a step lets its weights be trained"
+    return ArchitectureError(
+        f"{analysis.name} can't be trained: no output depends on a trainable parameter", hint=hint
     )
 
 

@@ -85,7 +85,7 @@ class Forward:
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
         try:
-            recipe = row.layer.recipe(_given(flows), self.mode)
+            recipe = row.layer.recipe(_given(flows), self.mode, row.frozen)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
         if not recipe.retraced and recipe.kernels and row.type not in self.vague:

@@ -22,7 +22,7 @@ type a join of branches, of two at least unless parameters before it say otherwi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -174,7 +174,7 @@ class Layer:
             raise self.unknown_argument(name)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
-        self._recipes: dict[tuple[tuple[Given, ...], Mode], Recipe] = {}
+        self._recipes: dict[tuple[tuple[Given, ...], Mode, Set[str]], Recipe] = {}
 
         self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights | None, ...] | None] = {}
 
@@ -302,19 +302,21 @@ class Layer:
         """How the gradients of inputs and weights are made; by default each in a storage of its own."""
         return None
 
-    def recipe(self, inputs: tuple[Given, ...], mode: Mode) -> Recipe:
+    def recipe(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str] = frozenset()) -> Recipe:
         """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.
+
+        `frozen` are the names of the weights that are not trained.
 
         Raises:
             UnknownError: what it allocates is not known.
         """
-        key = (inputs, mode)
+        key = (inputs, mode, frozen)
         known = self._recipes.get(key)
         if known is None:
             if len(self._recipes) >= _MOST_KNOWN:
                 self._recipes.clear()
             with collecting() as conditions:
-                known = record(self.run, inputs, mode)
+                known = record(self.run, inputs, mode, frozen)
             known = known._replace(retraced=known.retraced and self.retraced, conditions=tuple(conditions))
             self._recipes[key] = known
         return known

@@ -66,8 +66,9 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
 
 def affine(tape: Tape, x: Value, shape: Shape, matrix: Value, bias: Sequence[Value]) -> Value:
     """As the arguments of addmm: the bias has its gradient first, the matrix last."""
-    kept = tape.copies([matrix]) if x.tracked else []  # for the gradient of what it is multiplied with
-    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=(x, *kept), weights=(matrix,))
+    # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
+    kept = [*([x] if matrix.tracked else []), *(tape.copies([matrix]) if x.tracked else [])]
+    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(matrix,))
 
 
 def plus_bias(tape: Tape, y: Value, bias: Sequence[Value]) -> Value:

@@ -55,6 +55,11 @@ class Linear(Layer):
         return Operations(add=y.elements if self.bias else 0)
 
 
+def kept(x: Value, *others: Value) -> list[Value]:
+    """A factor, where it is for the gradient of another one."""
+    return [x] if any(other.tracked for other in others) else []
+
+
 class Bilinear(Layer):
     """x₁ᵀ·A·x₂ + b, with a matrix A for each output feature.
 
@@ -97,7 +102,8 @@ class Bilinear(Layer):
         weights = owned(tape, self.weights(first.tensor, second.tensor))
         first, second, matrix, *bias = tape.cast("bilinear", first, second, *weights)
         first, second = tape.contiguous(first), tape.contiguous(second)
-        y = tape.kernel(made, first, second, keeps=(first, second), weights=(matrix,))
+        keeps = [*kept(first, second, matrix), *kept(second, first, matrix)]
+        y = tape.kernel(made, first, second, keeps=keeps, weights=(matrix,))
         return (plus_bias(tape, y, bias),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:

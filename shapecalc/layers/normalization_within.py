@@ -120,7 +120,8 @@ class RMSNorm(TrailingNorm):
         del squares, mean
         y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
         if weights:
-            y = tape.kernel(wide.tensor, y, keeps=(y,), weights=weights, strides=x.strides)
+            keeps = (y,) if weights[0].tracked else ()
+            y = tape.kernel(wide.tensor, y, keeps=keeps, weights=weights, strides=x.strides)
         else:
             del wide
         return (y if y.dtype == x.dtype else tape.kernel(x.tensor, y, strides=x.strides),)

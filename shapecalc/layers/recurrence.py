@@ -34,7 +34,7 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
     made = Tensor((x.shape[0], matrix.shape[0]), x.dtype)
     # As the arguments of addmm: the bias has its gradient first, the matrix last.
-    return tape.kernel(made, *bias, x, keeps=(x,), weights=(matrix,))
+    return tape.kernel(made, *bias, x, keeps=(x,) if matrix.tracked else (), weights=(matrix,))
 
 
 def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:

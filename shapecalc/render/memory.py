@@ -19,7 +19,7 @@ from shapecalc.render.grid import (
     shape,
     size,
 )
-from shapecalc.render.show import compute, heading
+from shapecalc.render.show import compute, heading, trainable
 from shapecalc.render.tree import label, outline
 from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
@@ -65,7 +65,8 @@ def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> 
 
 def _facts(found: Memory) -> Iterator[str]:
     totals = found.analysis.totals
-    yield f"Parameters   {count(totals.params)}"
+    part = f", {trainable(totals)}" if totals.frozen_params != 0 else ""
+    yield f"Parameters   {count(totals.params)}{part}"
     yield f"Computation  {compute(totals)}, forward"
 
 

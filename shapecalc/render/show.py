@@ -181,7 +181,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(len(analysis.rows))}",
-        f"Parameters  {count(totals.params)}, {_trainable(totals)}; buffers {count(totals.buffers)}",
+        f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
@@ -189,7 +189,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     ]
 
 
-def _trainable(totals: Totals) -> str:
+def trainable(totals: Totals) -> str:
     """How many of the parameters are."""
     if totals.frozen_params == 0:
         return "all trainable"

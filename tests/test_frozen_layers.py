@@ -1,0 +1,121 @@
+"""What each layer type keeps where weights are frozen or no gradient flows to an input, against torch."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc import Analysis, ArchitectureError
+from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.errors import UnknownError
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.results import Edge, Row, Wire
+from shapecalc.symbolic import number
+from shapecalc.tape import Mode
+from shapecalc.tensors import Tensor
+from shapecalc.torch_check.memory import run
+from shapecalc.torch_check.network import BuildError, build, sample
+from shapecalc.torch_check.startup import without_compiler
+from tests.families.base import Drawn
+from tests.strategies import draws
+from tests.test_layers import NAMES, REFUSALS
+from tests.test_saved import UNKNOWN, VAGUE
+
+MODES = (Mode(grad=True, training=True), Mode(grad=True))
+
+CONCERNED = [
+    name for name in NAMES if LAYERS[name].weights is not Layer.weights or LAYERS[name].inputs_range[1] > 1
+]
+"""The types with weights, or with several inputs of which a gradient may flow to some."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler():
+        yield
+
+
+def before(x: Tensor, tracked: bool) -> str:
+    """The type of a layer whose output is like its input, and is tracked or not."""
+    if x.dtype != "float32":
+        return "Identity"
+    return "LayerNorm" if tracked and x.rank else "Sigmoid"
+
+
+def network_of(drawn: Drawn, tracked: list[bool], frozen: frozenset[str]) -> Analysis:
+    """The layer after another one for each of its inputs, which a gradient flows back to or not."""
+    layer = drawn.layer_type(**drawn.arguments)
+    rows: list[Row] = []
+    for port, (x, flows) in enumerate(zip(drawn.inputs, tracked, strict=True)):
+        first = LAYERS[before(x, flows)]()
+        rows.append(Row(f"before.{port}", first, (Wire(x, -1, port),), first.figures((x,))))
+    wires = tuple([Wire(x, port, 0) for port, x in enumerate(drawn.inputs)])
+    rows.append(Row("layer", layer, wires, layer.figures(drawn.inputs), frozen=frozen))
+    outputs = rows[-1].outputs
+    edges = tuple([Edge(len(rows) - 1, port) for port in range(len(outputs))])
+    inputs = {str(port): x for port, x in enumerate(drawn.inputs)}
+    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, edges)
+
+
+@st.composite
+def networks(draw: st.DrawFn, name: str) -> Analysis:
+    """A layer with all, some or none of its weights frozen."""
+    drawn = draw(draws(LAYERS[name]))
+    tracked = [draw(st.booleans()) for _ in drawn.inputs]
+    weights = drawn.layer_type(**drawn.arguments).figures(drawn.inputs).weights
+    learned = [name for name, weight in weights.items() if not weight.buffer]
+    some = st.frozensets(st.sampled_from(learned)) if learned else st.just(frozenset[str]())
+    return network_of(drawn, tracked, draw(st.one_of(st.just(frozenset(learned)), some)))
+
+
+def computed(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int | None]:
+    """Of which outputs a gradient flows back, bytes kept, and the most alive at once where that is known."""
+    forward = Forward(analysis, mode)
+    tracked = [forward.flows[edge].given.tracked for edge in analysis.output_edges]
+    saved = sum(map(number, forward.account.saved().values()))
+    Backward(forward)
+    return tracked, saved, None if forward.vague else number(forward.account.peak.size())
+
+
+def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:
+    """The same, as torch has it."""
+    network = build(analysis).train(mode.training)
+    inputs = [sample(x, "meta") for x in analysis.inputs.values()]
+    outputs = network(*inputs, observe=lambda *_: None)
+    return [y.requires_grad for y in outputs], *run(build(analysis), mode)
+
+
+@pytest.mark.parametrize("name", CONCERNED)
+def test_torch_keeps_as_much(name: str) -> None:
+    found: Counter[str] = Counter()
+
+    @settings(max_examples=settings().max_examples // 10)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        try:
+            analysis = data.draw(networks(name))
+        except ArchitectureError:
+            return
+        for mode in MODES:
+            try:
+                expected = computed(analysis, mode)
+            except UnknownError:
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    tracked, saved, peak = in_torch(analysis, mode)
+                except (*REFUSALS, BuildError):  # to train on a single value
+                    continue
+            found["known"] += 1
+            known = expected[2] is not None and name not in VAGUE
+            assert expected == (tracked, saved, peak if known else expected[2])
+
+    check()
+    assert (found["known"] == 0) is (name in UNKNOWN), found
