@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.layers.sight import LONGEST_PATTERN, POINT, Everything, Merged, Reading, Sight
+from shapecalc.layers.sight import LONGEST_PATTERN, POINT, Everything, Joined, Reading, Sight
 from shapecalc.symbolic import Dim
 
 Ends: TypeAlias = tuple[int, int]
@@ -34,8 +34,6 @@ class Span(NamedTuple):
     """What all elements of the tensor together see, inside of the input; None where sizes are formulas."""
     dense: bool = True
     """Whether everything between the ends is seen."""
-    even: bool = True
-    """Whether all channels at a place see the same."""
 
     def at(self, index: int) -> Ends | None:
         """What the element of this index sees, the padding included."""
@@ -57,7 +55,6 @@ class Whole(NamedTuple):
 
     size: Dim
     first: int
-    even: bool = True
 
     @property
     def axis(self) -> None:
@@ -70,7 +67,6 @@ class Unclear(NamedTuple):
     reason: str
     axis: int | None = None
     cover: Ends | None = None
-    even: bool = True
 
 
 Track: TypeAlias = Span | Whole | Unclear
@@ -87,10 +83,8 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
         return Whole(size, low)
     if isinstance(sight, Reading):
         return _moved(track, sight)
-    if isinstance(sight, Merged):
-        reason = track.reason if isinstance(track, Unclear) else sight.reason
-        return Unclear(reason, sight.axis, track.cover, track.even)
-    return Unclear(sight.reason, None, track.cover)
+    first = track if sight.onto is not None and isinstance(track, Unclear) else sight
+    return Unclear(first.reason, sight.onto, track.cover)
 
 
 def _moved(track: Span | Unclear, reading: Reading) -> Track:
@@ -117,7 +111,7 @@ def _read(span: Span, reading: Reading) -> Track:
     cover = _cover(span, reading)
     if not any(ends) or (cover and cover[0] > cover[1]):
         return UNSEEN
-    return _shortest(Span(reading.axis, ends, shift, cover, dense, span.even))
+    return _shortest(Span(reading.axis, ends, shift, cover, dense))
 
 
 def _places(reading: Reading, rounds: int) -> Iterator[range]:
@@ -171,8 +165,16 @@ def _shortest(span: Span) -> Span:
     return span
 
 
-def union(tracks: Sequence[Track], apart: bool) -> Track:
-    """What is seen by elements that see all of these; `apart` if each channel sees one of them alone."""
+def stretched(tracks: Sequence[Track]) -> Track:
+    """What is seen by tensors that stand one after another along an axis that places lie along."""
+    if all(track == tracks[0] for track in tracks):
+        return tracks[0]
+    reason = next((track.reason for track in tracks if isinstance(track, Unclear)), Joined(0).reason)
+    return Unclear(reason, tracks[0].axis if _one_axis(tracks) else None, _covers(tracks))
+
+
+def union(tracks: Sequence[Track]) -> Track:
+    """What is seen by elements that see all of these."""
     tracks = [track for track in tracks if track != UNSEEN] or [UNSEEN]
     first, *others = tracks
     if all(track == first for track in others):
@@ -183,7 +185,7 @@ def union(tracks: Sequence[Track], apart: bool) -> Track:
     for track in tracks:
         if isinstance(track, Unclear):
             return track._replace(axis=track.axis if _one_axis(tracks) else None, cover=_covers(tracks))
-    return _united([track for track in tracks if isinstance(track, Span)], apart)
+    return _united([track for track in tracks if isinstance(track, Span)])
 
 
 def _with_whole(wholes: Sequence[Whole], tracks: Sequence[Track]) -> Track:
@@ -211,7 +213,7 @@ def _covers(tracks: Sequence[Track]) -> Ends | None:
     return min(low for low, _ in covers), max(high for _, high in covers)
 
 
-def _united(spans: Sequence[Span], apart: bool) -> Track:
+def _united(spans: Sequence[Span]) -> Track:
     if not _one_axis(spans):
         return Unclear("the branches run along different axes")
     length = lcm(*(len(span.ends) for span in spans))
@@ -223,5 +225,4 @@ def _united(spans: Sequence[Span], apart: bool) -> Track:
     found = [_hull([seen for span in spans if (seen := span.at(i))]) for i in range(length)]
     ends = tuple(hull for hull, _ in found)
     dense = all(span.dense for span in spans) and all(full for _, full in found)
-    even = not apart and all(span.even for span in spans)
-    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense, even))
+    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense))

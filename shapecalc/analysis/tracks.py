@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
 
-from shapecalc.analysis.spans import UNSEEN, Span, Track, Unclear, through, union
+from shapecalc.analysis.lane_rules import carried
+from shapecalc.analysis.lanes import Lanes, Tracks, added, alike, beside, together
+from shapecalc.analysis.spans import UNSEEN, Span, Unclear, through
 from shapecalc.layers import Layer
-from shapecalc.layers.sight import Everything, Merged, Reading, Sights
+from shapecalc.layers.sight import Joined, Reading, Sights
 from shapecalc.results import Analysis, Edge, Row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
-Tracks: TypeAlias = tuple[Track, ...]
-"""What is seen along each axis of the network's input that is looked at."""
+__all__ = ["Tracks", "Walk"]
 
 
 class Walk:
@@ -24,23 +24,25 @@ class Walk:
         tensor = analysis.inputs[name]
         self.axes = axes
         self.space = tuple(tensor.shape[axis] for axis in self.axes)
-        own = tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes)
+        own = alike(tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes))
         port = list(analysis.inputs).index(name)
-        self.known: dict[tuple[int, int], Tracks | None] = {(-1, port): own}
+        self.known: dict[tuple[int, int], Lanes | None] = {(-1, port): own}
         for index, row in enumerate(self.rows):
             self.known[index, 0] = self.step(row, 0)
 
     def tracks(self, edge: Edge) -> Tracks:
-        return self.seen(edge.row, edge.port) or (UNSEEN,) * len(self.axes)
+        """What all elements at a place of an output see."""
+        lanes = self.seen(edge.row, edge.port)
+        return (lanes and together(lanes.runs)) or (UNSEEN,) * len(self.axes)
 
-    def seen(self, row: int, port: int) -> Tracks | None:
+    def seen(self, row: int, port: int) -> Lanes | None:
         """What is seen by an output of a row, or None if that is nothing; others than the first on demand."""
         key = row, port
         if key not in self.known:
             self.known[key] = None if row < 0 else self.step(self.rows[row], port)
         return self.known[key]
 
-    def step(self, row: Row, port: int) -> Tracks | None:
+    def step(self, row: Row, port: int) -> Lanes | None:
         below = tuple([self.seen(wire.row, wire.port) for wire in row.sources])
         if row.layer.elementwise and len(below) == 1:
             return below[0]
@@ -52,55 +54,53 @@ def _step(
     layer: Layer,
     inputs: tuple[Tensor, ...],
     port: int,
-    below: tuple[Tracks | None, ...],
+    below: tuple[Lanes | None, ...],
     space: tuple[Dim, ...],
-) -> Tracks | None:
+) -> Lanes | None:
     """What is seen by an output of a layer whose inputs see what is `below`."""
     sights = layer.seen(inputs, port)
     if sights is None:
-        return (Unclear(f"what {layer.type} sees is not declared"),) * len(space)
+        return alike((Unclear(f"what {layer.type} sees is not declared"),) * len(space))
+    y = layer.figures(inputs).outputs[port]
     parts = [
-        _through(tracks, own, x, space)
-        for tracks, own, x in zip(below, sights, inputs, strict=True)
-        if tracks is not None and own is not None
+        None if lanes is None or own is None else _through(lanes, own, x, y, space)
+        for lanes, own, x in zip(below, sights, inputs, strict=True)
     ]
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    joined = any(isinstance(sight, Merged) for own in sights if own is not None for sight in own)
-    apart = joined or _stacks(layer, inputs, port)
-    return tuple(union(tracks, apart) for tracks in zip(*parts, strict=True))
+    axis = _side_by_side(sights, inputs, y)
+    if axis is not None:
+        sizes = [x.shape[axis] if x.rank == y.rank else 1 for x in inputs]
+        return beside(axis, [(n, part or alike(None)) for n, part in zip(sizes, parts, strict=True)])
+    seen = [part for part in parts if part is not None]
+    return added(seen) if seen else None
 
 
-def _stacks(layer: Layer, inputs: tuple[Tensor, ...], port: int) -> bool:
-    """Whether the inputs stand side by side along a new axis."""
-    return layer.figures(inputs).outputs[port].rank > max(x.rank for x in inputs)
+def _side_by_side(sights: tuple[Sights | None, ...], inputs: tuple[Tensor, ...], y: Tensor) -> int | None:
+    """The axis along which the inputs stand one after another, or, where it is new, side by side."""
+    first, *others = sights
+    for sight in first or ():
+        if isinstance(sight, Joined):
+            return sight.onto
+    if others and first is not None and all(x.rank == y.rank - 1 for x in inputs):
+        (new,) = set(range(y.rank)) - {sight.axis for sight in first if isinstance(sight, Reading)}
+        return new
+    return None
 
 
-def _through(tracks: Tracks, sights: Sights, x: Tensor, space: tuple[Dim, ...]) -> Tracks:
+def _through(lanes: Lanes, sights: Sights, x: Tensor, y: Tensor, space: tuple[Dim, ...]) -> Lanes:
     """What is seen through one layer of one of its inputs, `x`."""
-    if not all(track.even for track in tracks):
-        tracks = _of_channels(tracks, sights, x)
-    return tuple(
-        track if track.axis is None else through(track, sights[track.axis], n)
-        for track, n in zip(tracks, space, strict=True)
-    )
+    known: dict[Tracks | None, Tracks | None] = {None: None}
+    places: set[int | None] = set()
+    for run in lanes.runs:
+        if run.tracks is not None and run.tracks not in known:
+            places |= {track.axis for track in run.tracks}
+            known[run.tracks] = tuple(
+                track if track.axis is None else through(track, sights[track.axis], n)
+                for track, n in zip(run.tracks, space, strict=True)
+            )
+    runs = tuple(run._replace(tracks=known[run.tracks]) for run in lanes.runs)
+    return carried(lanes._replace(runs=runs), sights, x, y, frozenset(places))
 
 
 def _begin(axis: int, n: Dim) -> Span:
     """An element of the input sees itself."""
     return Span(axis, ((0, 0),), 1, (0, n - 1) if isinstance(n, int) else None)
-
-
-def _of_channels(tracks: Tracks, sights: Sights, x: Tensor) -> Tracks:
-    """What is seen of channels that differ in what they see: by all of them together, not by some."""
-    places = {track.axis for track in tracks}
-    others = [
-        (sight, n) for axis, (sight, n) in enumerate(zip(sights, x.shape, strict=True)) if axis not in places
-    ]
-    if any(isinstance(sight, Everything) for sight, _ in others):
-        return tuple(track._replace(even=True) for track in tracks)
-    if any(
-        isinstance(sight, Reading) and sight.read is not None and len(sight.read) != n for sight, n in others
-    ):
-        return (Unclear("it takes some of the channels, which differ in what they see"),) * len(tracks)
-    return tracks

@@ -21,7 +21,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
-from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.layers.sight import Merged, Sights, but
 from shapecalc.operations import Operations
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
@@ -399,4 +399,5 @@ class GLU(Layer):
         return (x,)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, self.dim, sight=Unknown("two halves of an axis are taken together")),)
+        halves = Merged(self.dim % x.rank, "two halves of an axis are taken together")
+        return (but(x, self.dim, sight=halves),)

@@ -15,7 +15,7 @@ from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
-from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown, but, repeated
+from shapecalc.layers.sight import ALL, Merged, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
 from shapecalc.tape import Tape, Value
@@ -363,7 +363,7 @@ class scaled_dot_product_attention(Layer):
         """What is seen of the axes before the last two, which are `whole` in the output."""
         heads = x.shape[-3:-2]
         if self.enable_gqa and heads != whole.shape[-1:]:
-            return but(x, -3, sight=Unknown("heads are used several times"))[:-2]
+            return but(x, -3, sight=Merged(len(whole.shape) - 1, "heads are used several times"))[:-2]
         return repeated(Tensor(x.shape[:-2]), whole)
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:

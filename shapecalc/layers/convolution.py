@@ -97,7 +97,7 @@ class Convolution(Layer, abstract=True):
         A window at the border that holds what is mirrored there sees nothing else besides. Where the
         padding is wider than that, or comes from the other border, its elements are not in line.
         """
-        sights = slid(x, self.window, channels=channels_of(self.groups))
+        sights = slid(x, self.window, channels=channels_of(x.rank - self.axes - 1, self.groups))
         pairs = zip(sights[-self.axes :], self.window, strict=True)
         return ((*sights[: -self.axes], *(self.in_line(sight, window) for sight, window in pairs)),)
 

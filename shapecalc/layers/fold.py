@@ -14,12 +14,10 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.layers.sight import Sights, Unknown, but, each, slid
-from shapecalc.symbolic import Dim, number
+from shapecalc.layers.sight import Grouped, Shuffled, Sights, Unknown, but, each, slid
+from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
-
-MIXED = Unknown("channels change places")
 
 
 def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
@@ -144,10 +142,11 @@ class PixelShuffle(Rearranging):
         return ()
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """The pixel that r·r new ones come from."""
-        r = number(self.upscale_factor)
+        """The pixel that r·r new ones come from, each of a channel of its own."""
+        r = self.upscale_factor
+        channels = Grouped(x.rank - 3, x.shape[-3] // (r * r), whole=False)
         space = (each(axis, r) for axis in (x.rank - 2, x.rank - 1))
-        return ((*but(x, -3, sight=MIXED)[:-2], *space),)
+        return ((*but(x, -3, sight=channels)[:-2], *space),)
 
 
 class PixelUnshuffle(Rearranging):
@@ -175,9 +174,12 @@ class PixelUnshuffle(Rearranging):
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The r·r pixels that channels are made of: all channels at a place see all of them together."""
-        r = number(self.downscale_factor)
-        windows = (Window(r, r), Window(r, r))
-        return (slid(x, windows, channels=MIXED),)
+        r = self.downscale_factor
+        channels = Grouped(x.rank - 3, x.shape[-3], whole=False)
+        if not isinstance(r, int):
+            apart = Unknown(f"each place is made of {r}×{r} pixels, which is a formula")
+            return ((*but(x, -3, sight=channels)[:-2], apart, apart),)
+        return (slid(x, (Window(r, r), Window(r, r)), channels=channels),)
 
 
 class ChannelShuffle(Rearranging):
@@ -211,4 +213,4 @@ class ChannelShuffle(Rearranging):
         return (tape.kernel(x.tensor, x) if y.strides else tape.seen_as(y, x.shape),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, 1, sight=MIXED),)
+        return (but(x, 1, sight=Shuffled(1, self.groups)),)

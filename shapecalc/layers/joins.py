@@ -12,7 +12,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.sight import Merged, Sights, but, placed, repeated
+from shapecalc.layers.sight import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations
 from shapecalc.strides import alike
 from shapecalc.symbolic import Dim
@@ -128,8 +128,7 @@ class concat(Rearranging):
     def sees(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
         axis = check_axis(self.dim, xs[0], "dim")
-        joined = Merged(axis, "the branches stand one after another")
-        return tuple(but(x, axis, sight=joined) for x in xs)
+        return tuple(but(x, axis, sight=Joined(axis)) for x in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)

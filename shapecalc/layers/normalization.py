@@ -290,7 +290,7 @@ class GroupNorm(Layer):
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """Its group of channels, wherever they are."""
         batch, _channels, *space = but(x, *range(1, x.rank))
-        return ((batch, channels_of(self.num_groups), *space),)
+        return ((batch, channels_of(1, self.num_groups), *space),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)

@@ -21,7 +21,7 @@ from shapecalc.layers.base import (
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.layers.kernels import widened
 from shapecalc.layers.normalization import learned
-from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.layers.sight import Merged, Sights, but
 from shapecalc.operations import Operations, averaged, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value, statistic
@@ -192,7 +192,7 @@ def response_of_one(size: Dim) -> Operations:
 
 def around(x: Tensor) -> Sights:
     """Each element sees channels around its own."""
-    return but(x, 1, sight=Unknown("some channels are taken together"))
+    return but(x, 1, sight=Merged(1, "some channels are taken together"))
 
 
 class CrossMapLRN2d(Layer):

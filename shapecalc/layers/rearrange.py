@@ -15,7 +15,7 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
-from shapecalc.layers.sight import Sights, Unknown, but, placed, regrouped
+from shapecalc.layers.sight import Merged, Reading, Sights, Unknown, but, placed, regrouped
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim, least
 from shapecalc.tape import Tape, Value
@@ -309,8 +309,11 @@ class roll(Rearranging):
         return x
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        moved = range(x.rank) if self.dims is None else self.dims
-        return (but(x, *moved, sight=Unknown("its places go around the end of an axis")),)
+        reason = "its places go around the end of an axis"
+        if not self.dims:
+            return (but(x, *range(x.rank), sight=Unknown(reason)),)
+        moved = {axis % x.rank for axis in self.dims}
+        return (tuple(Merged(i, reason) if i in moved else Reading(i) for i in range(x.rank)),)
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}

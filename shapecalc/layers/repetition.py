@@ -8,7 +8,7 @@ from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, example
 from shapecalc.layers.fields import Sizes
-from shapecalc.layers.sight import Sight, Sights, Unknown, repeated
+from shapecalc.layers.sight import Merged, Sights, repeated
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor
@@ -113,10 +113,10 @@ class repeat(Rearranging):
         return Tensor(tuple(n * times for n, times in zip(shape, self.repeats, strict=True)), x.dtype)
 
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        copied: Sight = Unknown("copies of an axis stand one after another")
-        times = self.repeats[y.rank - x.rank :]
-        pairs = zip(repeated(x, y), times, x.shape, strict=True)
-        return (tuple(sight if k == 1 or n == 1 else copied for sight, k, n in pairs),)
+        lead = y.rank - x.rank
+        copied = (Merged(lead + axis, "copies of an axis stand one after another") for axis in range(x.rank))
+        pairs = zip(repeated(x, y), copied, self.repeats[lead:], x.shape, strict=True)
+        return (tuple(sight if k == 1 or n == 1 else copies for sight, copies, k, n in pairs),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.repeats

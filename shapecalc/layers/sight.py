@@ -44,11 +44,82 @@ class Everything(NamedTuple):
     """Each element of the output sees the whole axis."""
 
 
+# The other sights give the elements along an axis of the output no field along this one; `reason` says why.
+# Whoever reads all of the axis `onto` of the output sees all of this one.
+
+
 class Merged(NamedTuple):
-    """The axis becomes a part of a longer one, `axis` of the output: whoever reads all of that sees all."""
+    """The places lie along an axis of the output in no simple order."""
+
+    onto: int
+    reason: str
+
+
+class Joined(NamedTuple):
+    """The places become a range of those along an axis of the output, with those of other inputs beside."""
+
+    onto: int
+
+    @property
+    def reason(self) -> str:
+        return "the branches stand one after another"
+
+
+class Regrouped(NamedTuple):
+    """The axes `old` of the input, taken as one row of elements, are divided anew, into the axes `new`."""
+
+    old: tuple[int, ...]
+    new: tuple[int, ...]
+
+    @property
+    def onto(self) -> int | None:
+        return self.new[0] if len(self.new) == 1 else None
+
+    @property
+    def reason(self) -> str:
+        many = len(self.new) > 1
+        return "its places are divided among other axes" if many else "the places of several axes lie on one"
+
+
+class Grouped(NamedTuple):
+    """Both axes are `groups` equal parts, and an element sees what the same part of the input holds.
+
+    Or, if not `whole`, some of that, and another element at the same place something else of it.
+    """
+
+    onto: int
+    groups: Dim
+    whole: bool = True
+
+    @property
+    def reason(self) -> str:
+        return "each group sees channels of its own"
+
+
+class Shuffled(NamedTuple):
+    """The first of each of `groups` equal parts, then the second of each, and so on."""
+
+    onto: int
+    groups: Dim
+
+    @property
+    def reason(self) -> str:
+        return "the groups take turns"
+
+
+class Cut(NamedTuple):
+    """The places from `start` on, which is a formula; of a number, `Reading` says the same."""
 
     axis: int
-    reason: str = "the places of several axes lie on one"
+    start: Dim
+
+    @property
+    def onto(self) -> None:
+        return None
+
+    @property
+    def reason(self) -> str:
+        return f"where place {self.start} is differs from size to size"
 
 
 class Unknown(NamedTuple):
@@ -56,9 +127,13 @@ class Unknown(NamedTuple):
 
     reason: str
 
+    @property
+    def onto(self) -> None:
+        return None
+
 
 ALL: Final = Everything()
-Sight: TypeAlias = Reading | Everything | Merged | Unknown
+Sight: TypeAlias = Reading | Everything | Joined | Merged | Regrouped | Cut | Grouped | Shuffled | Unknown
 """What an output element sees of one axis of an input."""
 Sights: TypeAlias = tuple[Sight, ...]
 """What an output element sees of one input, for each of its axes."""
@@ -81,9 +156,9 @@ def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
     return tuple(sight if axis in changed else Reading(axis) for axis in range(x.rank))
 
 
-def channels_of(groups: Dim) -> Sight:
+def channels_of(axis: int, groups: Dim) -> Sight:
     """What is seen of channels that are taken in so many groups."""
-    return ALL if groups == 1 else Unknown("each group sees channels of its own")
+    return ALL if groups == 1 else Grouped(axis, groups)
 
 
 def slid(x: Tensor, windows: Sequence[Window], channels: Sight | None = None) -> Sights:
@@ -124,8 +199,10 @@ def _too_long(pattern: int) -> Unknown | None:
     return None
 
 
-def each(axis: int, times: int) -> Sight:
+def each(axis: int, times: Dim) -> Sight:
     """Each element of the input stands so many times in a row."""
+    if not isinstance(times, int):
+        return Unknown(f"what is seen repeats itself after {times} elements, which is a formula")
     return _too_long(times) or Reading(axis, POINT * times)
 
 
@@ -172,8 +249,7 @@ def regrouped(old: Shape, new: Shape) -> Sights:
     for end in (0, -1):
         while left and made and old[left[end]] == new[made[end]]:
             found[left.pop(end)] = Reading(made.pop(end))
-    lost: Sight = Merged(made[0]) if len(made) == 1 else Unknown("its places are divided among other axes")
-    found |= dict.fromkeys(left, lost)
+    found |= dict.fromkeys(left, Regrouped(tuple(left), tuple(made)))
     return tuple(found.get(axis, Reading(None, POINT, 0)) for axis in range(len(old)))
 
 

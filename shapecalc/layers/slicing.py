@@ -9,7 +9,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import in_zeros
 from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
-from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, but, placed
+from shapecalc.layers.sight import Cut, Reading, Sight, Sights, Unknown, but, placed
 from shapecalc.symbolic import Dim, Expr, least
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
@@ -40,7 +40,7 @@ def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Sights:
     for size in before:
         start = start + size
     if not isinstance(start, int):
-        return but(x, axis, sight=Unknown(f"where place {start} is differs from size to size"))
+        return but(x, axis, sight=Cut(axis, start))
     return but(x, axis, sight=Reading(axis, (range(start, start + 1),)))
 
 

@@ -71,7 +71,8 @@ class TransposedConvolution(Layer, abstract=True):
         windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         lead = x.rank - self.axes
         space = (spread(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
-        return ((*but(x, lead - 1, sight=channels_of(self.groups))[:lead], *space),)
+        channels = channels_of(lead - 1, self.groups)
+        return ((*but(x, lead - 1, sight=channels)[:lead], *space),)
 
     def weights(self, x: Tensor) -> Weights:
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)
