@@ -34,6 +34,8 @@ class Span(NamedTuple):
     """What all elements of the tensor together see, inside of the input; None where sizes are formulas."""
     dense: bool = True
     """Whether everything between the ends is seen."""
+    part: bool = False
+    """Whether a part of the tensor's axis was taken, and where that ends is a formula."""
 
     def at(self, index: int) -> Ends | None:
         """What the element of this index sees, the padding included."""
@@ -79,6 +81,8 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
     if isinstance(track, Whole) or track.axis is None:
         return track
     if isinstance(sight, Everything):
+        if isinstance(track, Span) and track.part and not track.cover:
+            return Unclear("how much of the input is left to see differs from size to size")
         low, size = (track.cover[0], track.cover[1] - track.cover[0] + 1) if track.cover else (0, n)
         return Whole(size, low)
     if isinstance(sight, Reading):
@@ -89,7 +93,7 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
 
 def _moved(track: Span | Unclear, reading: Reading) -> Track:
     """What is seen by elements that read these places."""
-    if reading.taps == POINT and reading.shift == 1:
+    if reading.taps == POINT and reading.shift == 1 and not reading.part:
         return track if reading.axis == track.axis else track._replace(axis=reading.axis)
     return _read(track, reading) if isinstance(track, Span) else track._replace(axis=None)
 
@@ -111,7 +115,8 @@ def _read(span: Span, reading: Reading) -> Track:
     cover = _cover(span, reading)
     if not any(ends) or (cover and cover[0] > cover[1]):
         return UNSEEN
-    return _shortest(Span(reading.axis, ends, shift, cover, dense))
+    part = span.part or (reading.part and not cover)
+    return _shortest(Span(reading.axis, ends, shift, cover, dense, part))
 
 
 def _places(reading: Reading, rounds: int) -> Iterator[range]:
@@ -225,4 +230,5 @@ def _united(spans: Sequence[Span]) -> Track:
     found = [_hull([seen for span in spans if (seen := span.at(i))]) for i in range(length)]
     ends = tuple(hull for hull, _ in found)
     dense = all(span.dense for span in spans) and all(full for _, full in found)
-    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense))
+    part = any(span.part for span in spans)
+    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense, part))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import gcd
 from typing import Final, NamedTuple, TypeAlias
 
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, difference, least
 from shapecalc.tensors import Shape, Tensor, Window
 
 POINT: Final = (range(1),)
@@ -32,6 +32,8 @@ class Reading(NamedTuple):
     shift: int = 1
     read: range | None = None
     """From the first place that any element reads to the last; None where sizes are formulas."""
+    part: bool = False
+    """Whether it is a part of the axis that is taken, and the rest is left."""
 
     def places(self, index: int) -> range:
         """What the element of this index reads."""
@@ -270,6 +272,7 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if not isinstance(sight, Reading):
         return sight
     m: Dim = 1 if sight.axis is None else y.shape[sight.axis]
+    sight = sight._replace(part=_is_part(sight, n, m))
     if not (isinstance(n, int) and isinstance(m, int)):
         return sight
     if sight.taps == POINT and sight.shift == 1 and n == m:
@@ -280,6 +283,15 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if first is None or last is None:
         return Unknown("what is read at the ends of the axis takes too long to find")
     return sight._replace(read=range(first, n - last))
+
+
+def _is_part(reading: Reading, n: Dim, m: Dim) -> bool:
+    """Whether elements that read one place each, in a row, leave others of n, or where n tells, may."""
+    if len(reading.taps) > 1 or len(reading.taps[0]) != 1 or reading.shift != 1:
+        return False
+    start = reading.taps[0].start
+    beyond = least(difference(start + m, n))
+    return start > 0 or beyond is None or beyond < 0
 
 
 def _first(reading: Reading, n: int, m: int) -> int | None:

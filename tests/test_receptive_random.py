@@ -1,0 +1,158 @@
+"""Receptive fields of random networks of images: equal to where torch's gradients are, element by element.
+
+Weights are positive, and so is the input, in float64: nothing cancels, no activation is flat, and a mean
+stands for each maximum, which has a gradient at one element of its window alone. `RECEPTIVE_NETWORKS` says
+how many networks are drawn, `RECEPTIVE_SEED` from which seed on; a network that
+fails is printed with its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import yaml
+
+from shapecalc.analysis.receptive import Field, Receptive, receptive
+from shapecalc.analysis.spans import Unclear, Whole
+from shapecalc.layers.sight import Reading, Sights
+from shapecalc.results import Row
+from shapecalc.symbolic import number
+from shapecalc.torch_check.support import run
+from tests.receptive_networks import analysed, random_images
+
+COUNT = int(os.environ.get("RECEPTIVE_NETWORKS", "150"))
+SEED = os.environ.get("RECEPTIVE_SEED") or str(random.randrange(10**9))
+
+CLEAN, ZEROS, IMAGE = range(3)
+"""What an element is made of: the input alone, zeros of a padding too, or padding made of the input too."""
+
+Made = tuple[int, list[int]] | None
+"""The axis of a tensor that runs along one of the input's, and what its elements are made of."""
+
+
+def test_fields_are_where_the_gradients_are() -> None:
+    for i in range(COUNT):
+        seed = f"{SEED}/{i}"
+        plain = i % 5 < 2
+        network = random_images(random.Random(seed), plain)
+        wrong = list(differences(network, plain, random.Random(seed)))
+        assert not wrong, f"seed {seed}\n{yaml.safe_dump(network, sort_keys=False)}\n" + "\n".join(wrong)
+
+
+def differences(network: dict[str, Any], plain: bool, rng: random.Random) -> Iterator[str]:
+    """Where a field is not what the gradients of an element of its row say."""
+    found = receptive(analysed(network))
+    source, outputs = run(found)
+    made = [made_of(found, axis) for axis in found.axes]
+    for index, (field, y) in enumerate(zip(found.fields, outputs, strict=True)):
+        own = [each[index, 0] for each in made]
+        for places in chosen(field, y, rng):
+            gradient = seen_by(field, places, y, source)
+            for axis in range(len(found.axes)):
+                kinds = [kind(field, places, known, other) for other, known in enumerate(own)]
+                if text := difference(field, axis, places[axis], gradient[axis], kinds, plain):
+                    yield f"{field.row.path} at {places}, axis {axis}: {text}"
+
+
+def difference(
+    field: Field, axis: int, place: int, seen: list[int], kinds: Sequence[int], plain: bool
+) -> str | None:
+    """What is wrong with a field along an axis, given what the gradient says is seen."""
+    track = field.tracks[axis]
+    hull = (seen[0], seen[-1]) if seen else None
+    if isinstance(track, Whole):
+        whole = track.first, track.first + number(track.size) - 1
+        return None if hull == whole or not plain else f"{whole} is all there is, {hull} is seen"
+    if isinstance(track, Unclear) or IMAGE in kinds:
+        return None
+    claimed = track.at(place) if set(kinds) == {CLEAN} else track.inside(place)
+    if set(kinds) == {CLEAN} and track.dense and len(seen) != (claimed[1] - claimed[0] + 1 if claimed else 0):
+        return f"{claimed} without gaps, {seen} is seen"
+    if plain or set(kinds) == {CLEAN}:
+        return None if hull == claimed else f"{claimed}, {hull} is seen"
+    inside = not hull or (claimed and claimed[0] <= hull[0] <= hull[1] <= claimed[1])
+    return None if inside else f"not outside of {claimed}, {hull} is seen"
+
+
+def chosen(field: Field, y: Any, rng: random.Random) -> list[list[int]]:
+    """A few places of a row: one at a border, one in the middle, and any other."""
+    sizes = [1 if track.axis is None else y.shape[track.axis] for track in field.tracks]
+    border = [rng.choice((0, size - 1)) for size in sizes]
+    return [border, [size // 2 for size in sizes], [rng.randrange(size) for size in sizes]]
+
+
+def kind(field: Field, places: Sequence[int], made: Made, axis: int) -> int:
+    """What the element at these places is made of along one of the axes."""
+    track = field.tracks[axis]
+    if isinstance(track, Whole):
+        return CLEAN
+    if made is None or track.axis is None:
+        return IMAGE
+    assert made[0] == track.axis
+    return made[1][places[axis]]
+
+
+def seen_by(field: Field, places: Sequence[int], y: Any, source: Any) -> list[list[int]]:
+    """The places along each spatial axis of the input where the gradient of all channels at a place is."""
+    at: list[Any] = [slice(None)] * y.dim()
+    for track, place in zip(field.tracks, places, strict=True):
+        if track.axis is not None:
+            at[track.axis] = place
+    parts = torch.zeros_like(y)
+    parts[tuple(at)] = torch.rand_like(parts[tuple(at)]) + 0.5
+    (gradient,) = torch.autograd.grad(y, source, parts, retain_graph=True, allow_unused=True)
+    felt = torch.zeros_like(source, dtype=torch.bool) if gradient is None else gradient != 0
+    image = felt.flatten(0, 1).any(dim=0)
+    return [
+        image.movedim(axis, 0).reshape(image.shape[axis], -1).any(dim=1).nonzero().flatten().tolist()
+        for axis in range(image.dim())
+    ]
+
+
+# What the elements of each row are made of, followed from layer to layer, one place at a time.
+
+
+def made_of(found: Receptive, axis: int) -> dict[tuple[int, int], Made]:
+    analysis = found.analysis
+    made: dict[tuple[int, int], Made] = {
+        (-1, 0): (axis, [CLEAN] * number(analysis.inputs["input"].shape[axis]))
+    }
+    for index, row in enumerate(analysis.rows):
+        for port in range(len(row.outputs)):
+            made[index, port] = _made(row, port, [made[wire.row, wire.port] for wire in row.sources])
+    return made
+
+
+def _made(row: Row, port: int, below: Sequence[Made]) -> Made:
+    sights = row.layer.seen(row.inputs, port) or ()
+    parts = [_part(row, port, known, own) for known, own in zip(below, sights, strict=True)]
+    followed = [part for part in parts if part is not None]
+    if len(followed) < len(parts) or len({axis for axis, _ in followed}) != 1:
+        return None
+    return followed[0][0], [max(kinds) for kinds in zip(*(kinds for _, kinds in followed), strict=True)]
+
+
+def _part(row: Row, port: int, below: Made, own: Sights | None) -> Made:
+    if below is None or own is None:
+        return None
+    sight = own[below[0]]
+    if not isinstance(sight, Reading) or sight.axis is None:
+        return None
+    border = ZEROS if padded_by_zeros(row) else IMAGE
+    count = number(row.outputs[port].shape[sight.axis])
+    return sight.axis, [_worst(below[1], sight.places(i), border) for i in range(count)]
+
+
+def _worst(below: Sequence[int], places: range, border: int) -> int:
+    """Of an element that reads these places; one that reads none is like padding to what is beside it."""
+    return max((below[i] if 0 <= i < len(below) else border for i in places), default=ZEROS)
+
+
+def padded_by_zeros(row: Row) -> bool:
+    return getattr(row.layer, "padding_mode", "zeros") == "zeros" and not row.type.startswith(
+        ("Reflection", "Replication", "Circular")
+    )
