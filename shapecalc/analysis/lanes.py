@@ -7,7 +7,7 @@ into groups, a transpose and a reshape back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, reduce
 from math import prod
 from typing import Final, NamedTuple, TypeAlias
@@ -193,14 +193,17 @@ def beside(axis: int, parts: Sequence[tuple[Dim, Lanes]]) -> Lanes:
     seen = [run.tracks for _, lanes in parts for run in lanes.runs]
     if any(track.axis == axis for tracks in seen if tracks is not None for track in tracks):
         return alike(tuple(map(stretched, zip(*filter(None, seen), strict=True))))
-    total: Dim = 0
-    runs: list[Run] = []
-    sizes: dict[int, Dim] = {}
-    for size, lanes in parts:
-        total = total + size
-        own = lanes if lanes.axes in ((), (axis,)) else mixed(lanes)
-        runs += own.runs if own.axes == (axis,) else [own.runs[0]._replace(size=size)]
-        sizes |= dict(zip(lanes.axes, lanes.sizes, strict=True))
-    sizes[axis] = total
-    found = Lanes(tuple(runs), tuple(sizes), tuple(sizes.values()))
-    return tidied(found if len(sizes) == 1 else mixed(found))
+    others = {own: size for _, lanes in parts for own, size in zip(lanes.axes, lanes.sizes, strict=True)}
+    others.pop(axis, None)
+    rows = [_row(lanes, {axis: size, **others}) for size, lanes in parts]
+    total = sum([size for size, _ in parts])
+    runs = tuple(run for row in rows for run in row.runs)
+    return tidied(Lanes(runs, (axis, *others), (total, *others.values())))
+
+
+def _row(lanes: Lanes, sizes: Mapping[int, Dim]) -> Lanes:
+    """The same told apart along all of these axes, in their order."""
+    for axis, size in sizes.items():
+        if axis not in lanes.axes:
+            lanes = widened(lanes, axis, size)
+    return ordered(lanes, tuple(sizes))

@@ -65,7 +65,9 @@ def seen_padded(x: Tensor, padding: tuple[int, ...], mode: str) -> Sights:
     if mode == "circular" and max(padding) > 0:
         sight = Unknown("mode circular shows elements of the input at the other end")
         return but(x, *range(lead, x.rank), sight=sight)
-    return (*same(lead), *(Reading(axis, (range(-p, 1 - p),)) for axis, p in enumerate(before, start=lead)))
+    ends = zip(before, padding[1::2][::-1], strict=True)
+    moved = (Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0) for i, (p, q) in enumerate(ends, start=lead))
+    return (*same(lead), *moved)
 
 
 def check_mode(x: Tensor, axes: int, mode: str) -> None:

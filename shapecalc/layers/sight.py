@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     read: range | None = None
     """From the first place that any element reads to the last; None where sizes are formulas."""
     part: bool = False
-    """Whether it is a part of the axis that is taken, and the rest is left."""
+    """Whether a part of the axis is taken, each place by one element, and the rest is left."""
 
     def places(self, index: int) -> range:
         """What the element of this index reads."""
@@ -272,7 +272,7 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if not isinstance(sight, Reading):
         return sight
     m: Dim = 1 if sight.axis is None else y.shape[sight.axis]
-    sight = sight._replace(part=_is_part(sight, n, m))
+    sight = sight._replace(part=sight.part and _is_part(sight.taps[0].start, n, m))
     if not (isinstance(n, int) and isinstance(m, int)):
         return sight
     if sight.taps == POINT and sight.shift == 1 and n == m:
@@ -285,11 +285,8 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     return sight._replace(read=range(first, n - last))
 
 
-def _is_part(reading: Reading, n: Dim, m: Dim) -> bool:
-    """Whether elements that read one place each, in a row, leave others of n, or where n tells, may."""
-    if len(reading.taps) > 1 or len(reading.taps[0]) != 1 or reading.shift != 1:
-        return False
-    start = reading.taps[0].start
+def _is_part(start: int, n: Dim, m: Dim) -> bool:
+    """Whether the m places from `start` on leave others of n, or may where these are formulas."""
     beyond = least(difference(start + m, n))
     return start > 0 or beyond is None or beyond < 0
 

@@ -41,7 +41,7 @@ def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Sights:
         start = start + size
     if not isinstance(start, int):
         return but(x, axis, sight=Cut(axis, start))
-    return but(x, axis, sight=Reading(axis, (range(start, start + 1),)))
+    return but(x, axis, sight=Reading(axis, (range(start, start + 1),), part=True))
 
 
 def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
