@@ -269,3 +269,19 @@ def test_views_and_copies() -> None:
         for line in ("", "  - permute: [0, 2, 1]\n")
     )
     assert permuted - plain == 2 * 4 * 6 * 4 - 2 * 3 * 4  # the copy, in place of the output of the last layer
+
+
+@pytest.mark.parametrize(
+    "budget",
+    ["1" + 310 * "0", 5000 * "9", "9223372036854775808", "9999999999999TiB", "0." + 50 * "1" + "TiB"],
+)
+def test_a_budget_that_no_memory_has(budget: str, run: Command) -> None:
+    done = run("memory", "lenet", "--fit", budget)
+    assert done.code == 2
+    assert "is more than 9,223,372,036,854,775,807 B, which no memory has" in done.err
+
+
+def test_the_largest_budget(run: Command) -> None:
+    done = run("memory", "lenet", "--fit", str(2**63 - 1))
+    assert done.code == 0
+    assert "8,388,608.00 TiB" in done.out

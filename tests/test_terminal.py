@@ -14,6 +14,7 @@ import pytest
 
 import shapecalc
 from shapecalc import cli
+from shapecalc.render.grid import short, size
 from tests.command import Command
 
 SHELL = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
@@ -259,3 +260,24 @@ def test_options_with_such_text(run: Command) -> None:
         assert done.code in (1, 2)
         assert safe(done.err), words
         assert safe(done.out)
+
+
+# Figures that no number of floating point holds.
+
+
+@pytest.mark.parametrize("exponent", range(24))
+def test_bytes_and_counts_are_rounded_as_numbers_are(exponent: int) -> None:
+    """Where a number of floating point has all digits, its own form is the same."""
+    for number in (
+        10**exponent,
+        2**exponent,
+        1152 * 2**exponent,
+        10**exponent * 999_995 // 10**6,
+        1_005 * 10**exponent,
+    ):
+        for text, base in ((size(number), 1024), (short(number, ""), 1000)):
+            figure, _, unit = text.replace(",", "").partition(" ")
+            power = " KMGTP".replace("K", "k" if base == 1000 else "K").index(
+                unit[:1] if unit not in ("", "B") else " "
+            )
+            assert figure == (f"{number / base**power:.2f}" if power else str(number))

@@ -11,7 +11,7 @@ from shapecalc.engine import analyse
 from shapecalc.errors import ArchitectureError, UsageError, listed, quoted
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at, difference, number, symbol
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import LARGEST, Tensor
 
 
 def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
@@ -119,6 +119,7 @@ _UNITS = {"B": 1} | {
     for power, prefix in enumerate("kMGT", start=1)
     for unit, base in (("B", 1000), ("iB", 1024))
 }
+_MOST_DIGITS = 40
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", re.IGNORECASE)
 
 
@@ -132,7 +133,13 @@ def budget_of(text: str) -> int:
     units = {unit.lower(): factor for unit, factor in _UNITS.items()} | {"": 1}
     if not match or match[2].lower() not in units:
         raise UsageError(f"--fit {quoted(text)} is no size in bytes", hint="as in 24GiB, 512MiB, 80GB")
-    return int(Fraction(match[1]) * units[match[2].lower()])
+    most = f"--fit {quoted(text)} is more than {LARGEST:,} B, which no memory has"
+    if len(match[1]) > _MOST_DIGITS:
+        raise UsageError(most)
+    budget = int(Fraction(match[1]) * units[match[2].lower()])
+    if budget > LARGEST:
+        raise UsageError(most)
+    return budget
 
 
 def free_name(analysis: Analysis) -> str:

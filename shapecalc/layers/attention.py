@@ -103,7 +103,8 @@ class MultiheadAttention(Layer):
     def weights(self, *inputs: Tensor) -> Weights:
         queries, keys, values = self.sequences(*inputs)
         size = queries.features
-        kdim, vdim = self.kdim or keys.features, self.vdim or values.features
+        kdim = keys.features if self.kdim is None else self.kdim
+        vdim = values.features if self.vdim is None else self.vdim
         weights = {"in_proj_weight": Weight((3 * size, size))}
         if not self.is_packed(size, kdim, vdim):
             sizes = {"q": size, "k": kdim, "v": vdim}

@@ -244,19 +244,27 @@ def size(number: Dim | None) -> str:
         return ""
     if not isinstance(number, int):
         return f"{within_product(number, GROUPED)} B"
-    value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(units) > 1:
-        value /= 1024
-        units.pop(0)
-    return f"{number} B" if units[0] == "B" else f"{value:,.2f} {units[0]}"
+    power = _power(number, 1024, 4)
+    return f"{_hundredths(number, 1024**power)} {'KMGT'[power - 1]}iB" if power else f"{number} B"
 
 
 def short(number: Dim, unit: str) -> str:
     """A count in thousands, millions or billions: 762.30 MMACs."""
     if not isinstance(number, int):
         return f"{within_product(number, GROUPED)} {unit}"
-    value, prefixes = float(number), ["", "k", "M", "G", "T", "P"]
-    while value >= 1000 and len(prefixes) > 1:
-        value /= 1000
-        prefixes.pop(0)
-    return f"{number} {unit}" if not prefixes[0] else f"{value:.2f} {prefixes[0]}{unit}"
+    power = _power(number, 1000, 5)
+    return (
+        f"{_hundredths(number, 1000**power, '')} {'kMGTP'[power - 1]}{unit}" if power else f"{number} {unit}"
+    )
+
+
+def _power(number: int, base: int, most: int) -> int:
+    """The power of the base that a number is written in."""
+    return next((power for power in range(most) if number < base ** (power + 1)), most)
+
+
+def _hundredths(number: int, unit: int, separator: str = ",") -> str:
+    """number/unit with two decimals, in whole numbers: one of floating point can't be as large as a count."""
+    whole, rest = divmod(100 * number, unit)
+    whole += 2 * rest > unit or (2 * rest == unit and whole % 2)
+    return f"{whole // 100:{separator}}.{whole % 100:02}"

@@ -80,8 +80,12 @@ class Field(Generic[T]):
         """What the field accepts, in words: "a whole number of at least 1"."""
         raise NotImplementedError
 
-    def text(self, value: T) -> str:
+    def text(self, value: T | None) -> str:
         """The value as a file would write it, at its shortest."""
+        return written(value) if value is None else self.shortest(value)
+
+    def shortest(self, value: T) -> str:
+        """What `text` is of a value that is not null."""
         return written(value)
 
     def schema(self, axes: int) -> dict[str, Any]:

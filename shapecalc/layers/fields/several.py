@@ -27,7 +27,7 @@ class Axes(Field["tuple[int, ...]"]):
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(items) if items and all(type(i) is int and abs(i) <= 64 for i in items) else None
 
-    def text(self, value: tuple[int, ...]) -> str:
+    def shortest(self, value: tuple[int, ...]) -> str:
         return written(value[0] if len(value) == 1 else value)
 
     def describe(self, axes: int) -> str:
@@ -98,7 +98,7 @@ class Trailing(Field["tuple[Dim, ...] | None"]):
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(items) if items and all(is_size(item, 1) for item in items) else None
 
-    def text(self, value: tuple[Dim, ...] | None) -> str:
+    def shortest(self, value: tuple[Dim, ...] | None) -> str:
         return written(value[0] if value is not None and len(value) == 1 else value)
 
     def describe(self, axes: int) -> str:
@@ -117,7 +117,7 @@ class Shifts(Field["tuple[int, ...]"]):
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
 
-    def text(self, value: tuple[int, ...]) -> str:
+    def shortest(self, value: tuple[int, ...]) -> str:
         return written(value[0] if len(value) == 1 else value)
 
     def describe(self, axes: int) -> str:

@@ -37,7 +37,7 @@ class PerAxis(Field["tuple[int, ...]"]):
             return None
         return tuple(items)
 
-    def text(self, value: tuple[int, ...]) -> str:
+    def shortest(self, value: tuple[int, ...]) -> str:
         return written(value[0] if value and len(set(value)) == 1 else value)
 
     def fits(self, item: object) -> bool:
@@ -66,7 +66,7 @@ class Padding(Field["tuple[int, ...] | str"]):
             return value if value in self.words else None
         return self.numbers.accept(value, axes)
 
-    def text(self, value: tuple[int, ...] | str) -> str:
+    def shortest(self, value: tuple[int, ...] | str) -> str:
         return value if isinstance(value, str) else self.numbers.text(value)
 
     def describe(self, axes: int) -> str:
@@ -92,7 +92,7 @@ class PerSide(Field["tuple[int, ...]"]):
             return None
         return tuple(items)
 
-    def text(self, value: tuple[int, ...]) -> str:
+    def shortest(self, value: tuple[int, ...]) -> str:
         return written(value[0] if len(set(value)) == 1 else value)
 
     def describe(self, axes: int) -> str:
@@ -110,7 +110,7 @@ class PerSideOfSome(PerSide):
         pairs = len(value) // 2 if isinstance(value, (list, tuple)) else 0
         return super().accept(value, pairs) if pairs else None
 
-    def text(self, value: tuple[int, ...]) -> str:
+    def shortest(self, value: tuple[int, ...]) -> str:
         return written(value)
 
     def describe(self, axes: int) -> str:
@@ -128,7 +128,7 @@ class Ratios(Field["tuple[float, ...]"]):
         ratios = tuple(item for item in items if isinstance(item, float) and 0 < item < 1)
         return ratios if len(ratios) == len(items) == axes else None
 
-    def text(self, value: tuple[float, ...]) -> str:
+    def shortest(self, value: tuple[float, ...]) -> str:
         return written(value[0] if len(set(value)) == 1 else value)
 
     def describe(self, axes: int) -> str:

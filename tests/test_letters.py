@@ -1,0 +1,127 @@
+"""Every argument and every size as a letter, where its field allows a formula, through every command.
+
+No rule may ask a formula for its truth, its order or its number: what can't be known is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc import Architecture, ArchitectureError
+from shapecalc.conditions import collecting
+from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.fields import Field
+from shapecalc.symbolic import symbol
+from tests.everything import answers
+from tests.families.base import rarely
+from tests.strategies import draws
+
+EXAMPLES = int(os.environ.get("LETTERS", "3"))
+"""How many draws of each layer type: 3 are some ten seconds in all."""
+
+
+class Lettered(NamedTuple):
+    """A file, and the letters that its parameters are set to."""
+
+    text: str
+    letters: list[str]
+
+    def network(self) -> Architecture:
+        return shapecalc.parse(self.text, "lettered.yaml")
+
+
+class Letters:
+    """Parameters in place of numbers, each of which a letter is set to; with the number as its default."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.values: dict[str, int] = {}
+
+    def of(self, number: int) -> str:
+        """A letter alone, a multiple of one, or one beside a number: mostly the number is its value."""
+        name = self.draw(st.sampled_from([f"p{i}" for i in range(4)]))
+        form = self.draw(st.sampled_from(["{0}", "{0}", "{0}", "2*{0}", "{0}+1", "{0}*{0}", "{0}//2"]))
+        self.values.setdefault(name, max(number, 1))
+        return form.format(name)
+
+    def argument(self, field: Field[Any], value: Any, axes: int) -> Any:
+        """The value with a letter for each number that the field takes a formula for, and seldom others."""
+        if isinstance(value, (list, tuple)):
+            beside = [[*value[:i], symbol("P"), *value[i + 1 :]] for i in range(len(value))]
+            fits = [self.fits(field, *pair, axes) for pair in zip(beside, value, strict=True)]
+            return [self.of(item) if fit else item for fit, item in zip(fits, value, strict=True)]
+        return self.of(value) if self.fits(field, symbol("P"), value, axes) else value
+
+    def fits(self, field: Field[Any], lettered: Any, number: Any, axes: int) -> bool:
+        if type(number) is not int or rarely(self.draw, 3):
+            return False
+        try:
+            with collecting():
+                return field.accept(lettered, axes) is not None or rarely(self.draw, 20)
+        except ArchitectureError:
+            return False
+
+
+@st.composite
+def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
+    """One layer of this type, with letters among its arguments and in the shapes of its inputs."""
+    drawn = draw(draws(layer_type))
+    letters = Letters(draw)
+    arguments = {
+        name: letters.argument(layer_type.fields[name], value, layer_type.axes)
+        for name, value in drawn.arguments.items()
+    }
+    inputs = {}
+    for i, x in enumerate(drawn.inputs):
+        sizes = [letters.of(s) if type(s) is int and not rarely(draw, 2) else str(s) for s in x.shape]
+        inputs[f"x{i}"] = "x".join(f"({s})" if not s.isalnum() else s for s in sizes) + f":{x.dtype}"
+    if not inputs:
+        inputs = {"x0": "1x3"}
+    if layer_type.branching:
+        arguments["branches"] = [f"x{i}" for i in range(len(drawn.inputs))]
+        step: dict[str, Any] = {layer_type.__name__: arguments}
+    else:
+        step = {layer_type.__name__: arguments, "from": list(inputs)}
+    file = {"input": inputs, "layers": [step], **({"parameters": letters.values} if letters.values else {})}
+    return Lettered(json.dumps(file), [f"{name}={name.upper()}" for name in letters.values])
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_every_type_with_letters(name: str) -> None:
+    @settings(max_examples=EXAMPLES)
+    @given(lettered(LAYERS[name]))
+    def check(drawn: Lettered) -> None:
+        try:
+            network = drawn.network()
+        except ArchitectureError:
+            return  # wrong whatever the letters are
+        for _ in answers(network, None, drawn.letters):
+            pass
+
+    check()
+
+
+ATTENTION = {"MultiheadAttention": {"num_heads": 1, "kdim": "k", "vdim": "v"}}
+
+
+@pytest.mark.parametrize("inputs", ["1xLx4", "1xLxE", "1x3x4"])
+@pytest.mark.parametrize("letters", [["k=K"], ["v=V"], ["k=K", "v=V"], ["k=E", "v=E"], []])
+def test_attention_with_letters(inputs: str, letters: list[str]) -> None:
+    file = {"input": inputs, "parameters": {"k": 4, "v": 4}, "layers": [ATTENTION]}
+    answered = dict(answers(shapecalc.parse(json.dumps(file)), None, letters))
+    same = inputs.endswith("E") if letters == ["k=E", "v=E"] else (not letters and not inputs.endswith("E"))
+    assert (answered["show"] is not None) == same  # else one matrix or three: not to be known
+
+
+@pytest.mark.parametrize("dim", ["null", "0", "[0]", "[0, 1]"])
+def test_null_in_place_of_axes(dim: str) -> None:
+    text = f"input: 4x4\nlayers: [sum: {{dim: {dim}}}]\n"
+    answered = dict(answers(shapecalc.parse(text)))
+    assert f"dim {dim}".replace("[0]", "0") in (answered["explain"] or "")
