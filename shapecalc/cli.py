@@ -330,7 +330,7 @@ def memory(
     if optimizer is not None and not train and format != Format.json:  # which has all figures
         raise UsageError("--optimizer is for a step in training", hint="--train shows it")
     architecture, given, values = _read(arch, input, set)
-    analysis = shapecalc.analyse(architecture, given, values)
+    analysis = shapecalc.analyse(architecture, given, values, brief=True)
     if batch is not None:
         analysis = with_batch(analysis, batch)
     found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
@@ -357,7 +357,7 @@ def list_(
     found, errors = [], {}
     for name, entry in zoo.matching(patterns or []).items():
         try:
-            found.append((name, shapecalc.analyse(zoo.load(entry))))
+            found.append((name, shapecalc.analyse(zoo.load(entry), brief=True)))
         except ShapecalcError as error:
             errors[str(error)] = error  # once, if all variants of a file have it
     codes = [_report(error) for error in errors.values()]
@@ -508,7 +508,7 @@ def _every(archs: list[str] | None) -> Mapping[str, Network]:
 
 
 def _analyse(network: Network, input: list[str] | None, set: list[str] | None) -> Analysis:
-    return shapecalc.analyse(*_read(network, input, set))
+    return shapecalc.analyse(*_read(network, input, set), brief=True)
 
 
 def _read(

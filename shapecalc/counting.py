@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from shapecalc.architecture import Architecture
 from shapecalc.blocks import cycle
-from shapecalc.errors import ArchitectureError, written
+from shapecalc.errors import ArchitectureError, UsageError, written
 from shapecalc.expressions import Scope
 from shapecalc.steps import (
     CHANNELS,
@@ -25,13 +25,19 @@ from shapecalc.steps import (
 from shapecalc.symbolic import Dim, Expr, symbol
 
 MOST_ROWS = 1_000_000
+MOST_WHOLE = 10_000
+"""Rows that are executed one by one whatever they do; of more, copies may be left out and lines folded."""
+MOST_DISTINCT = 100_000
+"""Rows that are executed where copies are left out."""
+MOST_LISTED = 20_000
+"""Rows that are printed, or looked at, one by one."""
 MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
 _MOST_STEPS = 300_000  # steps of different blocks or arguments that are looked at to count
 _DEEPEST = 100  # blocks, groups and branches within each other
 
 
-_FINE: WeakKeyDictionary[Architecture, set[Any]] = WeakKeyDictionary()
-"""The values of its parameters with which an architecture was counted and found small enough."""
+_FINE: WeakKeyDictionary[Architecture, dict[Any, int]] = WeakKeyDictionary()
+"""By the values of its parameters with which an architecture was found small enough, its rows."""
 
 
 _SOME = symbol(CHANNELS)
@@ -103,8 +109,8 @@ def block_scope(
         raise error.about(step.block).at(architecture.document.place_of(node)) from None
 
 
-def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
-    """Refuse a network of more rows than are analysed, or nested deeper.
+def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
+    """The number of rows; refuses a network of more of them than are analysed, or nested deeper.
 
     What is wrong with a step in itself is left to the analysis, which can say on which path.
 
@@ -112,17 +118,29 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> None:
         ArchitectureError: with the number of rows.
     """
     values = tuple(map(repr, scope.values()))
-    if values in _FINE.get(architecture, ()):
-        return
+    known = _FINE.setdefault(architecture, {})
+    if values in known:
+        return known[values]
     rows, nodes, _ = _Counter(architecture, scope).extent(architecture.layers, scope, (), 0)
     if rows <= MOST_ROWS and nodes <= MOST_NODES:
-        _FINE.setdefault(architecture, set()).add(values)
-        return
+        known[values] = rows
+        return rows
     many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
     what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"
     limit = MOST_ROWS if rows > MOST_ROWS else MOST_NODES
     place = architecture.document.place_of(architecture.layers[0].node)
     raise ArchitectureError(f"the network has {many} {what}; at most {limit:,} are analysed", place=place)
+
+
+def refuse_long(layers: int, what: str) -> None:
+    """Refuse what takes each of many layers one by one.
+
+    Raises:
+        UsageError: with the number of layers.
+    """
+    if layers > MOST_LISTED:
+        message = f"{what} takes layers one by one, at most {MOST_LISTED:,}: the network has {layers:,}"
+        raise UsageError(message, hint="fewer copies (times) show the same")
 
 
 class _Counter:

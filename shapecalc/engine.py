@@ -9,7 +9,17 @@ from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
 from shapecalc.conditions import Condition, collecting
-from shapecalc.counting import MOST_NODES, OpenBlocks, block_scope, chosen, copies_of, refuse_too_large
+from shapecalc.counting import (
+    MOST_DISTINCT,
+    MOST_NODES,
+    MOST_WHOLE,
+    OpenBlocks,
+    block_scope,
+    chosen,
+    copies_of,
+    refuse_long,
+    refuse_too_large,
+)
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.expressions import Scope
 from shapecalc.freezing import is_frozen, spread
@@ -23,6 +33,9 @@ from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Tensor
 
+EXECUTED = 5
+"""Copies of a step at either end of many that are executed before those between are left out."""
+
 InputText: TypeAlias = "str | Sequence[Dim] | Tensor"
 
 
@@ -31,6 +44,8 @@ def analyse(
     architecture: Architecture,
     input: InputText | Mapping[str, InputText] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    *,
+    brief: bool = False,
 ) -> Analysis:
     """Compute every layer's shape, weights and MACs.
 
@@ -40,6 +55,8 @@ def analyse(
             `Tensor`; by name where the network has several inputs.
         parameters: values in place of the defaults of the file's parameters; a text in place of a number
             is a formula (`{"classes": "K"}`).
+        brief: of a large network, execute only the first and the last of many copies that do the same; a
+            node of the tree then stands for those between.
 
     Raises:
         UsageError: `input` or `parameters` name something that the file lacks.
@@ -47,8 +64,8 @@ def analyse(
     """
     with collecting() as conditions:
         scope, inputs = _scope_and_inputs(architecture, input, parameters)
-    refuse_too_large(architecture, scope)
-    return _Run(architecture, scope, inputs, conditions).analysis()
+    rows = refuse_too_large(architecture, scope)
+    return _Run(architecture, scope, inputs, conditions, brief and rows > MOST_WHOLE).analysis()
 
 
 def inputs_of(
@@ -127,6 +144,31 @@ def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
         raise UsageError(error.message, hint=error.hint) from None
 
 
+def moved(row: Row, start: int, by: int) -> tuple[Any, ...]:
+    """What a row does; the numbers of rows from `start` on, which it reads or shares weights with, moved."""
+
+    def other(number: int) -> int:
+        return number + by if number >= start else number
+
+    wires = [(wire.tensor, other(wire.row), wire.port) for wire in row.sources]
+    shares = row.shares if row.shares is None else other(row.shares)
+    return row.layer, row.figures.outputs, wires, shares, row.shared, row.frozen
+
+
+def whole(analysis: Analysis, what: str) -> Analysis:
+    """The analysis with every row, where copies that have been left out do not have the same figures.
+
+    Raises:
+        UsageError: it has more layers than are looked at one by one.
+    """
+    if not analysis.brief:
+        return analysis
+    refuse_long(analysis.layers, what)
+    decided = analysis.architecture.decided
+    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
+    return analyse(analysis.architecture, analysis.inputs, kept)
+
+
 class _Run:
     """One execution: rows as they come, and the wires that lead between them."""
 
@@ -136,8 +178,10 @@ class _Run:
         scope: Scope,
         inputs: Mapping[str, Tensor],
         conditions: Sequence[Condition],
+        brief: bool,
     ) -> None:
         self.architecture = architecture
+        self.brief = brief
         self.conditions = list(conditions)
         self.scope = scope
         self.inputs = inputs
@@ -161,6 +205,7 @@ class _Run:
             outputs=tuple(wire.tensor for wire in out),
             output_edges=tuple(wire.edge for wire in out),
             conditions=tuple(self.conditions),
+            brief=self.brief,
         )
 
     def grow(self, nodes: int, step: Step) -> None:
@@ -169,6 +214,33 @@ class _Run:
         if self.nodes > MOST_NODES:
             error = ArchitectureError(f"the network has more than {MOST_NODES:,} layers and blocks")
             raise self.error(error, step.node, "")
+
+    def leave_out(self, nodes: list[Node], done: int, copies: int) -> int:
+        """How many of the copies that follow are not executed: the last node stands for them too.
+
+        A copy does what the one before it did if that did what the one before it did: rows are all that
+        is handed on. The last copies are executed again, so that what follows is joined to them.
+        """
+        left = copies - done - EXECUTED
+        if done < EXECUTED or left < EXECUTED or not self.alike(*nodes[-2:]):
+            return 0
+        nodes[-1] = nodes[-1]._replace(copies=1 + left)
+        return left
+
+    def alike(self, first: Node, second: Node) -> bool:
+        """Whether two copies in a row do the same, and read the same or what lies as far before them.
+
+        Of the copy before it, each reads one tensor at most, so that a network of whatever figures has one
+        state that goes from copy to copy.
+        """
+        size = second.start - first.start
+        if second.stop - second.start != size:
+            return False
+        before = first.start - size
+        rows, others = self.rows[first.start : second.start], self.rows[second.start : second.stop]
+        read = {wire.edge for row in rows for wire in row.sources if before <= wire.row < first.start}
+        pairs = zip(rows, others, strict=True)
+        return len(read) <= 1 and all(moved(a, before, size) == moved(b, before, 0) for a, b in pairs)
 
     def require(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions to the result, but for those that follow from one that is there already."""
@@ -208,13 +280,17 @@ class _Body:
             counts[step.label] = first + copies
             self.run.grow(copies, step)
             sources = step.sources  # of the first copy; the others follow in a row
-            for copy in range(copies):
+            copy = 0
+            while copy < copies:
                 label = f"{step.label}[{first + copy}]"
                 if len(step.names) == 1:
                     label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
                 wires, node = self.step(step, sources, wires[0], label, prefix)
                 sources = ()
                 nodes.append(node)
+                copy += 1
+                if self.run.brief:
+                    copy += self.run.leave_out(nodes, copy, copies)
         return wires, tuple(nodes)
 
     def chosen(self, step: Step, prefix: str) -> Step:
@@ -273,6 +349,9 @@ class _Body:
         if figures.conditions:
             self.run.require(figures.conditions, path)
         number = len(self.run.rows)
+        if self.run.brief and number >= MOST_DISTINCT:
+            message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies of others"
+            raise self.run.error(ArchitectureError(message), step.node, path)
         self.run.rows.append(Row(path, layer, sources, figures, frozen=self.freezes(figures.weights)))
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from shapecalc.architecture import Architecture
@@ -156,6 +158,20 @@ class Node(NamedTuple):
     start: int
     stop: int
     children: tuple[Node, ...] = ()
+    copies: int = 1
+    """How many it stands for in a row: itself, and copies of it that do the same and have no rows here."""
+
+    def counted(self) -> Iterator[tuple[int, int]]:
+        """The numbers of the rows of one copy, each with the number of rows that it stands for."""
+        first = self.start
+        for child in self.children:
+            for number in range(first, child.start):
+                yield number, 1
+            for number, times in child.counted():
+                yield number, child.copies * times
+            first = child.stop
+        for number in range(first, self.stop):
+            yield number, 1
 
 
 def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
@@ -164,18 +180,20 @@ def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
         yield from _all_nodes(node.children)
 
 
-def leaves(nodes: Sequence[Node], depth: int | None) -> Iterator[Node]:
+def leaves(nodes: Sequence[Node], depth: int | None, times: int = 1) -> Iterator[Node]:
     """The nodes that nothing is shown below, so that their totals add up to the network's.
 
-    A join whose branches are shown comes after them, as a node of its own last row alone.
+    A join whose branches are shown comes after them, as a node of its own last row alone. Within copies, a
+    node stands for `times` as many as it has itself.
     """
     for node in nodes:
+        copies = times * node.copies
         if node.children and (depth is None or depth > 1):
-            yield from leaves(node.children, depth and depth - 1)
+            yield from leaves(node.children, depth and depth - 1, copies)
             if node.children[-1].stop < node.stop:
-                yield Node(node.path, node.label, node.type, node.output, node.stop - 1, node.stop)
+                yield node._replace(start=node.stop - 1, children=(), copies=copies)
         elif node.start < node.stop:
-            yield node
+            yield node._replace(copies=copies) if copies > 1 else node
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +206,11 @@ class Totals:
     macs: Dim
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> Totals:
-        rows = list(rows)
+    def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Totals:
+        """The sums, of rows each of which is there so many times."""
+        counted = list(zip(rows, times, strict=False))
         whats = ("params", "frozen_params", "buffers", "macs")
-        return cls(*[sum([getattr(row, what) for row in rows]) for what in whats])
+        return cls(*[sum([n * getattr(row, what) for row, n in counted]) for what in whats])
 
     @property
     def trainable_params(self) -> Dim:
@@ -220,6 +239,8 @@ class Analysis:
     output_edges: tuple[Edge, ...]
     conditions: tuple[Condition, ...] = ()
     """What sizes that are formulas must satisfy; its formulas hold where all of these do."""
+    brief: bool = False
+    """Whether some nodes stand for several copies: rows are then those of the copies that were executed."""
 
     @property
     def name(self) -> str:
@@ -240,7 +261,26 @@ class Analysis:
 
     @property
     def totals(self) -> Totals:
-        return Totals.of(self.rows)
+        return Totals.of(self.rows, self.times)
+
+    @cached_property
+    def times(self) -> Sequence[int]:
+        """How many layers each row stands for."""
+        if not self.brief:
+            return (1,) * len(self.rows)
+        return tuple([node.copies * times for node in self.tree for _, times in node.counted()])
+
+    @property
+    def layers(self) -> int:
+        """How many layers the network has."""
+        return sum(self.times)
+
+    def under(self, node: Node) -> tuple[Sequence[int], Sequence[int]]:
+        """The numbers of the rows under a node, and how many layers each stands for there."""
+        numbers = range(node.start, node.stop)
+        if not self.brief:
+            return numbers, (node.copies,) * len(numbers)
+        return numbers, tuple([node.copies * times for _, times in node.counted()])
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -270,12 +310,13 @@ class Analysis:
 
     def totals_of(self, node: Node) -> Totals:
         """The totals of the rows under a node of the tree."""
-        return Totals.of(self.rows[node.start : node.stop])
+        return Totals.of(self.rows[node.start : node.stop], self.under(node)[1])
 
     def weight_bytes(self, dtype: str = "float32") -> Dim:
         """Bytes of all parameters and buffers, those of float32 in `dtype`."""
-        weights = [weight for row in self.rows for weight in row.own_weights.values()]
-        return sum(w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w in weights)
+        counted = zip(self.rows, self.times, strict=True)
+        weights = [(weight, times) for row, times in counted for weight in row.own_weights.values()]
+        return sum([n * w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w, n in weights])
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes and counts are integers, or formulas as text."""

@@ -54,10 +54,11 @@ class Account:
             self.alive = self.alive + self.sizes[storage]
         self.holders[storage] += 1
 
-    def release(self, storage: int) -> None:
+    def release(self, storage: int, times: int = 1) -> None:
+        """Let a storage go, and with it those of copies that it stands for."""
         self.holders[storage] -= 1
         if not self.holders[storage]:
-            self.alive = self.alive - self.sizes[storage]
+            self.alive = self.alive - times * self.sizes[storage]
 
     def saved(self) -> dict[int, Dim]:
         """Bytes of the storages that autograd keeps, by the first row that it keeps each for."""

@@ -47,7 +47,7 @@ def gradient_products(analysis: Analysis) -> Dim | Unknown:
             gradients = _products(row.layer, row.inputs, wanted)
             if isinstance(gradients, Unknown):
                 return Unknown(f"{row.path}: {gradients.reason}")
-            total = total + gradients
+            total = total + analysis.times[number] * gradients
     return total
 
 

@@ -29,7 +29,7 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
     check_one_batch(analysis)
     decided = analysis.architecture.decided
     kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    found = analyse(analysis.architecture, sizes, kept)
+    found = analyse(analysis.architecture, sizes, kept, brief=analysis.brief)
     check_same_weights(analysis, found)
     return found
 
@@ -47,8 +47,10 @@ def check_one_batch(analysis: Analysis) -> None:
 
 def check_same_weights(analysis: Analysis, found: Analysis) -> None:
     """Refuse another size of the first axis where it makes other weights: these do not depend on a batch."""
-    for row, other in zip(analysis.rows, found.rows, strict=False):
-        if row.own_weights != other.own_weights:
+    others = {row.path: row for row in found.rows}
+    for row in analysis.rows:
+        other = others.get(row.path)
+        if other is not None and row.own_weights != other.own_weights:
             raise UsageError(
                 "the first axis of the inputs is no batch:"
                 f" with another size the weights of {row.path} change",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 from shapecalc.analysis.conventions import Convention
 from shapecalc.analysis.liveness import needed
@@ -40,22 +41,27 @@ def seen(convention: Convention, analysis: Analysis) -> Container[int]:
 
 def count(convention: Convention, analysis: Analysis) -> Count:
     """What is counted of the network."""
-    return count_rows(convention, analysis, range(len(analysis.rows)), seen(convention, analysis))
+    live = seen(convention, analysis)
+    return count_rows(convention, analysis, range(len(analysis.rows)), live, analysis.times)
 
 
 def count_rows(
-    convention: Convention, analysis: Analysis, chosen: Iterable[int], live: Container[int]
+    convention: Convention,
+    analysis: Analysis,
+    chosen: Iterable[int],
+    live: Container[int],
+    each: Iterable[int] = repeat(1),
 ) -> Count:
-    """What is counted of some rows, of which the tool sees the `live` ones."""
+    """What is counted of some rows, of which the tool sees the `live` ones; of `each` so many times."""
     products: Dim = 0
     beside: dict[str, Dim] = {}
     unknown: list[tuple[str, str]] = []
-    for number in chosen:
+    for number, times in zip(chosen, each, strict=False):
         row = analysis.rows[number]
-        weighed = convention.per_mac * row.macs
+        weighed = times * convention.per_mac * row.macs
         products = products + weighed
         if number in live:
-            found = beside_products(convention, row)
+            found = beside_products(convention, row, times)
         else:
             found = {"rows that no output needs": -weighed}
         if isinstance(found, Unknown):
@@ -74,8 +80,16 @@ def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None
     return forward if isinstance(forward, Unknown) else convention.training(analysis, forward)
 
 
-def beside_products(convention: Convention, row: Row) -> Beside:
-    """What is counted of a row beside its products: by its type, or of the layers that it is made of."""
+def beside_products(convention: Convention, row: Row, times: int = 1) -> Beside:
+    """What is counted of so many rows beside their products."""
+    found = _beside(convention, row)
+    if times == 1 or isinstance(found, Unknown):
+        return found
+    return {what: times * number for what, number in found.items()}
+
+
+def _beside(convention: Convention, row: Row) -> Beside:
+    """What is counted of a row: by its type, or of the layers that it is made of."""
     rule = convention.table.get(row.type)
     parts = () if rule else row.layer.parts(*row.inputs)
     if not parts:
@@ -83,7 +97,7 @@ def beside_products(convention: Convention, row: Row) -> Beside:
             return (rule or convention.rest)(row, convention.per_mac * row.macs)
     total: dict[str, Dim] = {}
     for part in parts:
-        found = beside_products(convention, _as_row(row, part))
+        found = _beside(convention, _as_row(row, part))
         if isinstance(found, Unknown):
             return found
         for what, more in found.items():

@@ -83,6 +83,7 @@ class Difference:
         return (
             list(a.inputs.items()) == list(b.inputs.items())
             and a.output_edges == b.output_edges
+            and list(a.times) == list(b.times)
             and list(map(_all_of, a.rows)) == list(map(_all_of, b.rows))
         )
 
@@ -135,6 +136,7 @@ class _Comparison:
     def pair(self, x: Node, y: Node) -> Pair:
         single = x.stop - x.start == y.stop - y.start == 1
         changes = self.of_rows(x.start, y.start) if single else self.of_blocks(x, y)
+        changes |= _differing({"copies": (x.copies, y.copies)})
         return Pair(Side(x, self.a.totals_of(x)), Side(y, self.b.totals_of(y)), changes)
 
     def of_blocks(self, x: Node, y: Node) -> dict[str, tuple[Any, Any]]:

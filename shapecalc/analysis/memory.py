@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.leaps import UnsettledError
 from shapecalc.analysis.liveness import releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.conditions import Condition
+from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.peak import Peak, greatest_of
 from shapecalc.results import Analysis, Node
@@ -109,7 +111,13 @@ class Memory:
     @property
     def saved(self) -> Dim:
         """What autograd keeps for the backward pass."""
-        return sum(self.saved_by_row)
+        counted = zip(self.saved_by_row, self.analysis.times, strict=True)
+        return sum([times * saved for saved, times in counted])
+
+    def saved_under(self, node: Node) -> Dim:
+        """What it keeps for the rows under a node of the tree."""
+        numbers, each = self.analysis.under(node)
+        return sum([times * self.saved_by_row[n] for n, times in zip(numbers, each, strict=True)])
 
     @property
     def gradients(self) -> Dim:
@@ -174,7 +182,15 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
+        UsageError: copies have to be looked at one by one, and there are too many.
     """
+    try:
+        return _memory(analysis, dtype, optimizer)
+    except UnsettledError:
+        return _memory(whole(analysis, "memory"), dtype, optimizer)
+
+
+def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
     mode = mode_of(dtype)
     check_dtype(analysis, mode.dtype)
     freed = releases(analysis)
@@ -184,8 +200,8 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     backward = Backward(training)
     sizes = bytes_of(mode.dtype)
     weights = [
-        (w.kind, w.elements * sizes[w.dtype], name in row.frozen)
-        for row in analysis.rows
+        (w.kind, times * w.elements * sizes[w.dtype], name in row.frozen)
+        for row, times in zip(analysis.rows, analysis.times, strict=True)
         for name, w in row.own_weights.items()
     ]
     parameters, buffers = (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
+from shapecalc.analysis.leaps import Leaps, check_settled
 from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.conditions import AT_LEAST, Condition, collecting
 from shapecalc.errors import ArchitectureError, UnknownError
@@ -46,6 +48,7 @@ class Forward:
 
         Raises:
             UnknownError: it is not known what a layer allocates.
+            UnsettledError: of a brief analysis, copies that were left out do not all need the same.
         """
         self.analysis = analysis
         self.mode = mode
@@ -68,13 +71,21 @@ class Forward:
         """A row, and the first that writes over what autograd keeps for it."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
+        leaps = Leaps(analysis) if analysis.brief else None
+        kinds: list[object] = []
         for number, row in enumerate(analysis.rows):
             self.run(number, row)
+            if leaps:
+                kinds.append([self.flows[number, port].given for port in range(len(row.outputs))])
             for edge in freed[number]:
                 if edge.row >= 0:
                     self.account.release(self.flows.pop(edge).storage)
-        for storage in self.lowered.values():
-            self.account.release(storage)
+            if leaps:
+                self.account.alive = leaps.forward(number + 1, self.account.alive)
+        if leaps:
+            check_settled(analysis, kinds)
+        for (number, _), storage in self.lowered.items():
+            self.account.release(storage, analysis.times[number])
 
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         account = self.account
@@ -172,12 +183,18 @@ class Backward:
         self.gradients: dict[int, Gradient] = {}
         """The gradient of each value, while it is there."""
         self.given = self.seeds(forward)
-        way = self.leading_to_outputs()
+        times = forward.analysis.times
+        way = self.leading_to_outputs(times)
         self.refusal = _refusal(forward, {run.row for _, run in way})
         """Why torch can't go back, if it can't."""
         self.awaited = Counter(run.values[x] for kernel, run in way for x in kernel.inputs)
         """How many gradients of each value are still to come."""
+        leaps = Leaps(forward.analysis) if forward.analysis.brief else None
+        place = len(forward.analysis.rows)
         for kernel, run in way:
+            while leaps and place > run.row:
+                self.account.alive = leaps.back(place, self.account.alive)
+                place -= 1
             self.pass_through(kernel, run)
 
     def seeds(self, forward: Forward) -> list[Gradient]:
@@ -192,7 +209,7 @@ class Backward:
                 self.account.hold(storage)
         return list(self.gradients.values())
 
-    def leading_to_outputs(self) -> list[tuple[Kernel, Run]]:
+    def leading_to_outputs(self, times: Sequence[int]) -> list[tuple[Kernel, Run]]:
         """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
         reached = set(self.gradients)
         way: list[tuple[Kernel, Run]] = []
@@ -200,7 +217,7 @@ class Backward:
             for kernel in reversed(run.kernels):
                 if reached.isdisjoint([run.values[y] for y in kernel.outputs]):
                     for storage in kernel.kept:
-                        self.account.release(run.storages[storage])
+                        self.account.release(run.storages[storage], times[run.row])
                 else:
                     reached.update([run.values[x] for x in kernel.inputs])
                     way.append((kernel, run))

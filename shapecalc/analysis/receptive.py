@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.analysis.spans import Span, Track, Unclear, Whole
 from shapecalc.analysis.tracks import Tracks, Walk
+from shapecalc.engine import whole
 from shapecalc.errors import UsageError, nearest, quoted
-from shapecalc.results import Analysis, Edge, Row
+from shapecalc.results import Analysis, Edge, Node, Row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json, is_floating
 
@@ -115,6 +116,10 @@ class Receptive:
     outputs: tuple[Field, ...]
     """Those of the network's outputs that are outputs of a row."""
 
+    def tracks_of(self, number: int) -> Tracks:
+        """What the elements of the output of a row see."""
+        return self.fields[number].tracks
+
     @property
     def space(self) -> tuple[Dim, ...]:
         """The sizes of the input's spatial axes."""
@@ -174,12 +179,30 @@ def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
 
 
 def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
-    """The fields with respect to these axes of an input, whatever they hold."""
+    """The fields with respect to these axes of an input, whatever they hold.
+
+    Copies that see ever more are looked at one by one, those of which each sees the same all at once.
+    """
     walk = Walk(analysis, name, axes)
+    if analysis.brief and not _settled(walk, analysis.tree):
+        analysis = whole(analysis, "the receptive field")
+        walk = Walk(analysis, name, axes)
     fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
     ends = [edge for edge in analysis.output_edges if edge.row >= 0]
     outputs = tuple(Field(analysis.rows[edge.row], walk.tracks(edge)) for edge in ends)
     return Receptive(analysis, name, axes, fields, outputs)
+
+
+def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:
+    """Whether each copy that stands for others sees what the one before it does, row by row."""
+    for node in nodes:
+        rows = range(node.start, node.stop)
+        before = len(rows)
+        if node.copies > 1 and any(walk.seen(n, 0) != walk.seen(n - before, 0) for n in rows):
+            return False
+        if not _settled(walk, node.children):
+            return False
+    return True
 
 
 def _chosen(analysis: Analysis, of: str | None) -> str:

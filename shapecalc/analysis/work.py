@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 from shapecalc.operations import NOTHING, Operations, Unknown
-from shapecalc.results import Row
+from shapecalc.results import Analysis, Node, Row
 from shapecalc.symbolic import Dim
 
 
@@ -21,27 +22,37 @@ class Work:
     """The paths of the rows that something is not known of, with the reasons."""
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> Work:
+    def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
+        """The sums, of rows each of which is there so many times."""
         macs: Dim = 0
         taps: Dim = 0
         ops = NOTHING
         missing: dict[str, list[tuple[str, str]]] = {"taps": [], "ops": []}
-        for row in rows:
-            macs = macs + row.macs
+        for row, count in zip(rows, times, strict=False):
+            macs = macs + count * row.macs
             if isinstance(row.taps, Unknown):
                 missing["taps"].append((row.path, row.taps.reason))
             else:
-                taps = taps + row.taps
+                taps = taps + count * row.taps
             if isinstance(row.ops, Unknown):
                 missing["ops"].append((row.path, row.ops.reason))
             else:
-                ops += row.ops
+                ops += row.ops * count
         return cls(
             macs,
             _reason(missing["taps"]) or taps,
             _reason(missing["ops"]) or ops,
             (*missing["taps"], *missing["ops"]),
         )
+
+    @classmethod
+    def of_all(cls, analysis: Analysis) -> Work:
+        return cls.of(analysis.rows, analysis.times)
+
+    @classmethod
+    def under(cls, analysis: Analysis, node: Node) -> Work:
+        """The work of the rows under a node of the tree."""
+        return cls.of(analysis.rows[node.start : node.stop], analysis.under(node)[1])
 
     @property
     def flops(self) -> Dim:

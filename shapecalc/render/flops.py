@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -24,7 +24,7 @@ from shapecalc.render.grid import (
 )
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import label, outline
+from shapecalc.render.tree import FOLDED, folding, is_folded, label, nothing, one_by_one, outline
 from shapecalc.results import Analysis, Node, leaves
 from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -50,6 +50,8 @@ def print_flops(
     """
     if len(chosen) > 1 and depth is not None:
         raise UsageError("--depth is for the layers, and --convention all shows none")
+    if len(chosen) < 2:
+        analysis = one_by_one(analysis, form)
     if form == "json":
         print_json(to_json(analysis, chosen, depth, backward))
     elif len(chosen) > 1:
@@ -67,7 +69,7 @@ def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backwa
     if backward:
         figures += [training(convention, analysis) for convention in shown or [CONVENTIONS["torch"]]]
     unknown = any(isinstance(figure, Unknown) for figure in figures) or (len(shown) == 1 and None in figures)
-    return not unknown and (bool(chosen) or not Work.of(analysis.rows).unknown)
+    return not unknown and (bool(chosen) or not Work.of_all(analysis).unknown)
 
 
 # The operations of each layer.
@@ -76,10 +78,11 @@ def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backwa
 def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -> Grid:
     lines = []
     for title, node in _nodes(analysis, form, depth):
-        work = Work.of(analysis.rows[node.start : node.stop])
+        work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
-    whole = Work.of(analysis.rows)
+    whole = Work.of_all(analysis)
     notes = [*_work_notes(whole), *(_training(CONVENTIONS["torch"], analysis) if backward else [])]
+    notes += [FOLDED] if is_folded(analysis) else []
     columns = (_first(form), *_WORK)
     return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
 
@@ -88,10 +91,14 @@ def _first(form: str) -> Column:
     return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
 
 
-def _nodes(analysis: Analysis, form: str, depth: int | None) -> list[tuple[str, Node]]:
+def _nodes(
+    analysis: Analysis, form: str, depth: int | None, alike: Callable[[int], Hashable] = nothing
+) -> list[tuple[str, Node]]:
     if form == "csv":
         return [(node.path, node) for node in leaves(analysis.tree, depth)]
-    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth)]
+    return [
+        (own + label(node), node) for own, _, node in outline(analysis.tree, depth, folding(analysis, alike))
+    ]
 
 
 def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
@@ -155,9 +162,10 @@ def _of_convention(
     )
     live = seen(convention, analysis)
     lines = []
-    for title, node in _nodes(analysis, form, depth):
-        found = count_rows(convention, analysis, range(node.start, node.stop), live).total
-        macs = Work.of(analysis.rows[node.start : node.stop]).macs
+    for title, node in _nodes(analysis, form, depth, live.__contains__):
+        numbers, times = analysis.under(node)
+        found = count_rows(convention, analysis, numbers, live, times).total
+        macs = Work.under(analysis, node).macs
         lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
     notes = [
         _note("Total", _amount(whole.total, convention.unit)),
@@ -166,6 +174,7 @@ def _of_convention(
         *([_note("Source", convention.source)] if convention.source else []),
         *_listed("Faults", convention.faults),
         *(_training(convention, analysis) if backward else []),
+        *([FOLDED] if is_folded(analysis) else []),
         *_unknown(whole.unknown),
     ]
     return Grid(heading(analysis), columns, lines, notes)
@@ -234,7 +243,7 @@ def to_json(
     shown = chosen or ALL
     counts = {convention.name: count(convention, analysis).total for convention in shown}
     both = {convention.name: training(convention, analysis) for convention in shown} if backward else {}
-    work = Work.of(analysis.rows)
+    work = Work.of_all(analysis)
     reasons = {**counts, **({} if chosen else {"operations": work.ops})}
     unknown = {name: known.reason for name, known in reasons.items() if isinstance(known, Unknown)}
     return {
@@ -254,10 +263,10 @@ def _layers(analysis: Analysis, chosen: Sequence[Convention], depth: int | None)
     live = {convention.name: seen(convention, analysis) for convention in chosen}
     entries = []
     for node in leaves(analysis.tree, depth):
-        work, rows = Work.of(analysis.rows[node.start : node.stop]), range(node.start, node.stop)
+        work, (numbers, times) = Work.under(analysis, node), analysis.under(node)
         figures = {} if chosen else _work_json(work)
         for convention in chosen:
-            counted = count_rows(convention, analysis, rows, live[convention.name]).total
+            counted = count_rows(convention, analysis, numbers, live[convention.name], times).total
             figures = {"macs": for_json(work.macs), convention.name: for_json(counted)}
         entries.append({"path": node.path, "type": node.type, **figures})
     return {"layers": entries}

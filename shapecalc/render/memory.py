@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.batch import Fit
-from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment
+from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment, memory
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
@@ -20,7 +20,7 @@ from shapecalc.render.grid import (
     size,
 )
 from shapecalc.render.show import compute, heading, trainable
-from shapecalc.render.tree import label, outline
+from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline
 from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
 
@@ -34,22 +34,26 @@ _LAYERS = (
 
 def print_memory(found: Memory, form: str, depth: int | None, training: bool, fit: Fit | None) -> None:
     """Print the memory of a network; `training` is whether the reader asked for that of a step too."""
+    analysis = one_by_one(found.analysis, form)
+    if analysis is not found.analysis:
+        found = memory(analysis, found.dtype, found.optimizer_name)
     if form == "json":
         print_json({**found.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
         return
     flat = form == "csv"
-    tree = found.analysis.tree
-    nodes = (
-        [(node.path, node) for node in leaves(tree, depth)]
-        if flat
-        else [(own + label(node), node) for own, _, node in outline(tree, depth)]
-    )
+    if flat:
+        nodes = [(node.path, node) for node in leaves(analysis.tree, depth)]
+    else:
+        fold = folding(analysis, found.saved_by_row.__getitem__)
+        nodes = [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
     first = Column("path", "Path") if flat else _LAYERS[0]
     columns = (first, *(_LAYERS[1:] if training else _LAYERS[1:-1]))
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
     conditions = [*found.analysis.decisive_conditions, *found.conditions]
     holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
+    if is_folded(analysis):
+        notes += ["", FOLDED]
     if fit:
         notes += ["", _fit(fit)]
     print_grid(Grid(heading(found.analysis), columns, lines, notes), form)
@@ -58,7 +62,7 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
 def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> Line:
     values: list[Any] = [title, node.output.shape, found.output_bytes(node)]
     if training:
-        saved: Dim = sum(found.saved_by_row[node.start : node.stop])
+        saved: Dim = found.saved_under(node)
         values.append(saved if flat or saved != 0 else None)
     return Line(tuple(values), strong=bool(node.children))
 

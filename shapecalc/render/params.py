@@ -7,7 +7,7 @@ from typing import Any
 
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
-from shapecalc.render.tree import label, outline, own_row
+from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline, own_row
 from shapecalc.results import Analysis, Node, Row
 from shapecalc.tensors import for_json
 
@@ -38,6 +38,7 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
     """
     if form in ("json", "csv") and depth is not None:
         raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
+    analysis = one_by_one(analysis, form)
     if form == "json":
         print_json(to_json(analysis, dtype))
     elif form == "csv":
@@ -49,7 +50,7 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
 
 def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
     """Every block and layer that owns something, and below a layer its weights."""
-    for own, below, node in outline(_owners(analysis, analysis.tree), depth):
+    for own, below, node in outline(_owners(analysis, analysis.tree), depth, folding(analysis)):
         totals = analysis.totals_of(node)
         buffers = None if totals.buffers == 0 else totals.buffers
         values = (own + label(node), None, totals.params, totals.trainable_params, buffers)
@@ -62,8 +63,9 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
             if name in row.shared:
                 yield Line((f"{guide}{name} (shared)", weight.shape, None, None, None))
                 continue
-            trained = 0 if name in row.frozen else weight.elements
-            counts = (None, None, weight.elements) if weight.buffer else (weight.elements, trained, None)
+            elements = node.copies * weight.elements
+            trained = 0 if name in row.frozen else elements
+            counts = (None, None, elements) if weight.buffer else (elements, trained, None)
             yield Line((guide + name, weight.shape, *counts))
 
 
@@ -74,7 +76,7 @@ def _level(node: Node) -> int:
 def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """The tree without what owns no weight."""
     return tuple(
-        Node(n.path, n.label, n.type, n.output, n.start, n.stop, _owners(analysis, n.children))
+        n._replace(children=_owners(analysis, n.children))
         for n in nodes
         if any(row.weights for row in analysis.rows[n.start : n.stop])
     )
@@ -97,6 +99,7 @@ def _notes(analysis: Analysis, dtype: str) -> list[str]:
         f"Parameters  {count(totals.params)}, trainable {count(totals.trainable_params)}",
         f"Buffers     {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}",
+        *([FOLDED] if is_folded(analysis) else []),
     ]
 
 

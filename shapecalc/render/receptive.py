@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.analysis.receptive import Field, Receptive
+from shapecalc.analysis.receptive import Field, Receptive, along
 from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading
-from shapecalc.render.tree import label, outline
+from shapecalc.render.tree import folding, label, one_by_one, outline
 from shapecalc.results import Node, leaves
 
 _MOST_REASONS = 3
@@ -20,16 +20,20 @@ _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 
 
 def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
+    analysis = receptive.analysis
+    if one_by_one(analysis, form) is not analysis:
+        receptive = along(one_by_one(analysis, form), receptive.input, receptive.axes)
     if form == "json":
         print_json(to_json(receptive, depth))
         return
-    tree = receptive.analysis.tree
     if form == "csv":
-        lines = [_line(receptive, node, node.path, node.type) for node in leaves(tree, depth)]
+        nodes = leaves(receptive.analysis.tree, depth)
+        lines = [_line(receptive, node, node.path, node.type) for node in nodes]
         print_grid(Grid("", _FLAT, lines), form)
         return
     lines = [
-        _line(receptive, node, own + label(node), node.output.shape) for own, _, node in outline(tree, depth)
+        _line(receptive, node, own + label(node), node.output.shape)
+        for own, _, node in outline(analysis.tree, depth, folding(analysis, receptive.tracks_of))
     ]
     print_grid(Grid(heading(receptive.analysis), _TREE, lines, list(notes(receptive))), form)
 

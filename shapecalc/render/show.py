@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import UsageError, nearest, quoted
@@ -21,7 +20,17 @@ from shapecalc.render.grid import (
     short,
     size,
 )
-from shapecalc.render.tree import arguments_text, label, outline, own_row
+from shapecalc.render.tree import (
+    FOLDED,
+    arguments_text,
+    folding,
+    is_folded,
+    label,
+    nothing,
+    one_by_one,
+    outline,
+    own_row,
+)
 from shapecalc.results import Analysis, Node, Totals, leaves
 from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
@@ -40,8 +49,8 @@ class Cell(NamedTuple):
     totals: Totals
     whole: Totals
     layout: str
-    receptive: Callable[[], Receptive]
-    """The fields of the network, computed once they are asked for."""
+    receptive: Receptive | None
+    """The fields of the network, where a column of them is shown."""
 
 
 def _share(part: Dim, whole: Dim) -> float | None:
@@ -101,11 +110,12 @@ _COLUMNS: dict[str, _Shown] = {
         (Column("macs", "MACs", count), lambda c: c.totals.macs),
         (Column("macs_share", "% MACs", percent, spare=1), lambda c: _share(c.totals.macs, c.whole.macs)),
         (Column("flops", "FLOPs", count), lambda c: c.totals.flops),
-        (replace(SIZE, title="Receptive field"), lambda c: sizes(field_of(c.receptive(), c.node))),
-        (replace(STRIDE, title="Its stride"), lambda c: strides(field_of(c.receptive(), c.node))),
-        (replace(START, title="Its start"), lambda c: starts(field_of(c.receptive(), c.node))),
+        (replace(SIZE, title="Receptive field"), lambda c: sizes(field_of(c.receptive, c.node))),
+        (replace(STRIDE, title="Its stride"), lambda c: strides(field_of(c.receptive, c.node))),
+        (replace(START, title="Its start"), lambda c: starts(field_of(c.receptive, c.node))),
     ]
 }
+_OF_FIELDS = (SIZE.key, STRIDE.key, START.key)
 _TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs_share")
 _FLAT = ("path", "type", "output", "params", "params_share", "macs", "macs_share")
 
@@ -116,14 +126,20 @@ def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | 
     Raises:
         UsageError: `columns` names one that there is not, or is given for JSON, which has none.
     """
+    analysis = one_by_one(analysis, form)
     if form == "json":
         if columns is not None:
             raise UsageError("--columns is for tables; JSON always has every figure")
         print_json(to_json(analysis, depth, layout))
         return
-    nodes, default = (_flat, _FLAT) if form == "csv" else (_tree, _TREE)
+    default = _FLAT if form == "csv" else _TREE
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
-    print_grid(_grid(analysis, nodes(analysis, depth), chosen, layout), form)
+    fields = None
+    if any(column.key in _OF_FIELDS for column, _ in chosen):
+        fields = _receptive(analysis)
+        analysis = fields.analysis
+    nodes = _flat(analysis, depth) if form == "csv" else _tree(analysis, depth, fields)
+    print_grid(_grid(analysis, nodes, chosen, layout, fields), form)
 
 
 def _chosen(columns: str) -> list[_Shown]:
@@ -138,20 +154,26 @@ def _chosen(columns: str) -> list[_Shown]:
     return [(replace(column, spare=0), value) for column, value in (_COLUMNS[key] for key in keys)]
 
 
-def _tree(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
-    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth)]
+def _tree(analysis: Analysis, depth: int | None, fields: Receptive | None) -> list[tuple[str, Node]]:
+    fold = folding(analysis, fields.tracks_of if fields else nothing)
+    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
 
 
 def _flat(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
     return [(label(node), node) for node in leaves(analysis.tree, depth)]
 
 
-def _grid(analysis: Analysis, nodes: list[tuple[str, Node]], shown: list[_Shown], layout: str) -> Grid:
+def _grid(
+    analysis: Analysis,
+    nodes: list[tuple[str, Node]],
+    shown: list[_Shown],
+    layout: str,
+    fields: Receptive | None,
+) -> Grid:
     whole = analysis.totals
-    fields = cache(lambda: _receptive(analysis))
     lines = []
-    for tree, node in nodes:
-        cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout, fields)
+    for title, node in nodes:
+        cell = Cell(analysis, node, title, analysis.totals_of(node), whole, layout, fields)
         lines.append(Line(tuple(value(cell) for _, value in shown), strong=bool(node.children)))
     columns = tuple(column for column, _ in shown)
     return Grid(heading(analysis, layout), columns, lines, notes(analysis, layout))
@@ -180,12 +202,13 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     conditions = analysis.decisive_conditions
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
-        f"Output      {outputs}, after {_layers(len(analysis.rows))}",
+        f"Output      {outputs}, after {_layers(analysis.layers)}",
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
         *([f"Holds for   {', '.join(map(str, conditions))}"] if conditions else []),
+        *([FOLDED] if is_folded(analysis) else []),
     ]
 
 

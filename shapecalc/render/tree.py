@@ -2,22 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import TypeAlias
 
+from shapecalc.counting import MOST_LISTED, MOST_WHOLE, refuse_long
+from shapecalc.engine import whole
+from shapecalc.errors import UsageError
 from shapecalc.results import Analysis, Node, Row
+
+FOLDED = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
+
+
+def nothing(_: int) -> Hashable:
+    """What a row has to have in common with another one to be like it, beside its layer."""
+    return None
+
+
+def one_by_one(analysis: Analysis, form: str) -> Analysis:
+    """The analysis with every row, for a form that has each layer.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    if form in ("json", "csv"):
+        refuse_long(analysis.layers, f"--format {form}")
+        return whole(analysis, f"--format {form}")
+    return analysis
+
+
+def is_folded(analysis: Analysis) -> bool:
+    return analysis.brief or len(analysis.rows) > MOST_WHOLE
+
+
+Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
+"""Makes fewer nodes of those that are side by side."""
+
+
+def folding(analysis: Analysis, alike: Callable[[int], Hashable] = nothing) -> Folding:
+    """What makes one node of layers or blocks in a row that do the same, in a large network.
+
+    `alike` says of the number of a row what it has to have in common with that of another, too.
+    """
+    return partial(_folded, analysis, alike) if is_folded(analysis) else lambda nodes: nodes
+
+
+def _folded(analysis: Analysis, alike: Callable[[int], Hashable], nodes: Sequence[Node]) -> Sequence[Node]:
+    folded = []
+    for _, run in groupby(nodes, partial(_work, analysis, alike)):
+        first, *others = run
+        copies = first.copies + sum(node.copies for node in others)
+        if copies > 1:
+            name, _, index = first.label[:-1].rpartition("[")
+            label = f"{name}[{index}…{int(index) + copies - 1}] × {copies:,}"
+            first = first._replace(label=label, copies=copies)
+        folded.append(first)
+    return folded
+
+
+def _work(analysis: Analysis, alike: Callable[[int], Hashable], node: Node) -> tuple[object, ...]:
+    """What a node does, whatever it reads from; one with a name of its own is like no other."""
+    name, bracket, _ = node.label.rpartition("[")
+    if not bracket:
+        return (node.path,)
+    rows = [
+        (row.layer, row.inputs, row.outputs, row.shared, row.frozen, alike(number), times)
+        for (number, times), row in zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
+    ]
+    return name, node.type, node.output, rows
 
 
 def outline(
-    nodes: Sequence[Node], depth: int | None, prefix: str = "", top: bool = True
+    nodes: Sequence[Node], depth: int | None, fold: Folding = list
 ) -> Iterator[tuple[str, str, Node]]:
-    """Each node with the guides before its label and before what hangs below it, parents first."""
+    """Each node with the guides before its label and before what hangs below it, parents first.
+
+    Raises:
+        UsageError: there are too many of them.
+    """
+    for number, line in enumerate(_outline(nodes, depth, fold, None, 1)):
+        if number == MOST_LISTED:
+            hint = "--depth 1 shows the blocks alone" if depth != 1 else "repeat layers by times"
+            raise UsageError(f"the table has more than {MOST_LISTED:,} lines", hint=hint)
+        yield line
+
+
+def _outline(
+    nodes: Sequence[Node], depth: int | None, fold: Folding, prefix: str | None, times: int
+) -> Iterator[tuple[str, str, Node]]:
+    nodes = fold(nodes)
     for number, node in enumerate(nodes):
-        last = number == len(nodes) - 1
-        own = "" if top else prefix + ("└─ " if last else "├─ ")
-        below = "" if top else prefix + ("   " if last else "│  ")
-        yield own, below, node
+        branch, line = ("└─ ", "   ") if number == len(nodes) - 1 else ("├─ ", "│  ")
+        own, below = ("", "") if prefix is None else (prefix + branch, prefix + line)
+        copies = times * node.copies
+        yield own, below, node._replace(copies=copies)
         if depth is None or depth > 1:
-            yield from outline(node.children, depth and depth - 1, below, top=False)
+            yield from _outline(node.children, depth and depth - 1, fold, below, copies)
 
 
 def label(node: Node) -> str:

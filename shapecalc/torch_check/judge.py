@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from shapecalc.engine import whole
 from shapecalc.errors import ShapecalcError
 from shapecalc.report import Report, Verdict
 from shapecalc.results import Analysis
@@ -25,7 +26,8 @@ class Judge:
     ) -> Verdict:
         """The verdict on what `analyse` gives; an error of it, or of the device, is a verdict too."""
         try:
-            return verify(analyse(), self.device, name, expectations=expectations, memory=memory)
+            analysis = whole(analyse(), "verify")
+            return verify(analysis, self.device, name, expectations=expectations, memory=memory)
         except ShapecalcError as error:
             return Verdict(name, 0, (), 0.0, str(error), error.exit_code)
 
