@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from shapecalc.strides import Strides, in_a_row
+from shapecalc.strides import Strides, dense, in_a_row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor
 
@@ -91,6 +91,68 @@ def of_factors(first: Look, second: Look) -> Back:
     return back
 
 
+def of_quotient(x: Look, other: Look) -> Back:
+    """Of a quotient x / y: −g · ((x / y) / y) for y, and g / y for x."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        of_other = of_divisor(tape, grad) if other.tracked else None
+        return tape.elementwise(grad, other) if x.tracked else None, of_other
+
+    def of_divisor(tape: Tape, grad: Value) -> Value:
+        quotient = tape.elementwise(x, other)
+        again = tape.elementwise(quotient, other)
+        negative = tape.elementwise(grad)
+        return tape.elementwise(negative, again)
+
+    return back
+
+
+def of_power(x: Look) -> Back:
+    """Of xᵖ: g · (p · xᵖ⁻¹); and as well of 1/√x, whose result autograd keeps."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        power = tape.elementwise(x)
+        scaled = tape.elementwise(power)
+        return [tape.elementwise(grad, scaled)]
+
+    return back
+
+
+def of_absolute(x: Look) -> Back:
+    """Of |x|: the gradient times the sign."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        sign = tape.elementwise(x)
+        return [tape.elementwise(grad, sign)]
+
+    return back
+
+
+def of_mish(x: Look) -> Back:
+    """Of x · tanh(softplus(x)): g · (t + x · σ(x) · (1 − t²)). Source: at::math_mish_backward."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        softplus = tape.elementwise(x)
+        bent = tape.elementwise(softplus)
+        del softplus
+        _share = tape.elementwise(x)
+        _terms = [tape.elementwise(x) for _ in range(4)]
+        inner = tape.elementwise(x)
+        return [tape.elementwise(grad, bent, inner)]
+
+    return back
+
+
+def in_pairs(x: Look, other: Look) -> Back:
+    """Of a function whose two gradients are made at once, in the size of its output, whichever is needed."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        pair = [tape.elementwise(x, other, grad) for _ in range(2)]
+        return [y if look.tracked else None for y, look in zip(pair, (x, other), strict=True)]
+
+    return back
+
+
 def seen_as(x: Look) -> Back:
     """Of another look at the same elements: a look at the gradient, or a copy where there is none."""
     return lambda tape, grad: [tape.reshape(grad, x.shape)]
@@ -103,19 +165,62 @@ def permuted(order: Sequence[int]) -> Back:
 
 def repeated(x: Look, gone: Collection[int]) -> Back:
     """Of sums along axes: the gradient, repeated along these."""
+    return lambda tape, grad: [along(tape, grad, x, gone)]
+
+
+def averaged(x: Look, gone: Collection[int]) -> Back:
+    """Of means: the same, divided."""
+    return lambda tape, grad: [tape.elementwise(along(tape, grad, x, gone))]
+
+
+def along(tape: Tape, grad: Value, x: Look, gone: Collection[int]) -> Value:
+    """A look at what has lost axes, or has 1 in their place, in the size of what it is made of."""
+    axes = range(len(x.shape))
+    stays = [axis for axis in axes if axis not in gone]
+    steps = grad.all_strides
+    own = dict(zip(stays, steps if len(steps) == len(stays) else [steps[i] for i in stays], strict=True))
+    return tape.part(grad, x.shape, tuple([own.get(axis, 0) for axis in axes]))
+
+
+def of_extreme(x: Look, kept: Shape) -> Back:
+    """Of the greatest or least: shared by all that are as great; `kept` has 1 for axes that are gone.
+
+    Source: torch::autograd::generated::details::scale_grad_by_count.
+    """
 
     def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        stays = [axis for axis in range(len(x.shape)) if axis not in gone]
-        steps = grad.all_strides
-        own = dict(zip(stays, steps if len(steps) == len(stays) else [steps[i] for i in stays], strict=True))
-        return [tape.part(grad, x.shape, tuple([own.get(axis, 0) for axis in range(len(x.shape))]))]
+        restored = tape.reshape(grad, kept)
+        mask = tape.new(Tensor(x.shape, "bool"), x.strides and dense(x.shape, x.strides))
+        count = tape.new(Tensor(kept, "int64"))
+        share = tape.elementwise(restored, count)
+        return [tape.elementwise(share, mask)]
+
+    return back
+
+
+def of_repetition(x: Look, repeats: Shape) -> Back:
+    """Of copies: sums over the new axes, one after another, then over the copies along the old ones at once.
+
+    Source: torch::autograd::generated::details::repeat_backward.
+    """
+    new = len(repeats) - len(x.shape)
+    pairs = list(zip(repeats[new:], x.shape, strict=True))
+    apart = tuple([n for times, size in pairs for n in ((times, size) if times != 1 else (size,))])
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        if 0 in repeats:
+            return [tape.new(x.tensor)]
+        for _ in range(new):
+            grad = tape.new(Tensor(grad.shape[1:], grad.dtype))
+        grad = tape.reshape(grad, apart)
+        return [grad if len(apart) == len(pairs) else tape.new(x.tensor)]
 
     return back
 
 
 def summed(x: Look) -> Back:
     """Of a tensor with axes of 1 repeated: the sum over these."""
-    return lambda tape, grad: [tape.fitted(grad, x)]
+    return lambda tape, grad: [tape.summed_to(grad, x.shape)]
 
 
 def in_zeros(x: Look) -> Back:

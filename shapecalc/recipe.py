@@ -98,12 +98,16 @@ def record(
 
 
 def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> Way:
-    """What going back through a kernel comes to, given how the gradients of its outputs lie."""
+    """What going back through a kernel comes to, given how the gradients of its outputs lie.
+
+    What is in another shape than its tensor is summed to it, and then converted: torch's validate_outputs.
+    """
     tape = Tape(mode._replace(grad=False, autocast=False))
     given = [look and Value(look.tensor, tape.storage(look.tensor), look.strides) for look in arriving]
     made = [x for x in kernel.back(tape, *given) if x is not None]
     for i, look in enumerate(kernel.inputs_look):
-        made[i] = tape.fitted(made[i], look)
+        made[i] = tape.summed_to(made[i], look.shape)
+        made[i] = tape.converted(made[i], look.dtype)
     first = sum(x is not None for x in given)
     stays = sorted({x.storage.number for x in made} - set(range(first)))
     numbers = {number: new for new, number in enumerate([*range(first), *stays])}

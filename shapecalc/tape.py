@@ -295,14 +295,16 @@ class Tape:
     def elementwise(self, *xs: Value | Look, dtype: str | None = None) -> Value:
         """What an operation on elements makes of tensors that are broadcast, without a way back."""
         shape = reduce(broadcast, [x.shape for x in xs])
-        dtype = dtype or result_dtype(*[x.tensor for x in xs])
+        wide = any(x.dtype == STATISTIC for x in xs)
+        dtype = dtype or (STATISTIC if wide else result_dtype(*[x.tensor for x in xs]))
         return self.new(Tensor(shape, dtype), alike(shape, *[(x.shape, x.strides) for x in xs]))
 
-    def fitted(self, x: Value, look: Look) -> Value:
-        """A gradient in the shape of its tensor, and in its dtype. Source: torch's validate_outputs."""
-        if x.shape != look.shape:
-            x = self.new(Tensor(look.shape, x.dtype))
-        return x if x.dtype == look.dtype else self.elementwise(x, dtype=look.dtype)
+    def summed_to(self, x: Value, shape: Shape) -> Value:
+        """The sum over axes that are repeated, if there are any. Source: at::sum_to."""
+        return x if x.shape == shape else self.new(Tensor(shape, x.dtype))
+
+    def converted(self, x: Value, dtype: str) -> Value:
+        return x if x.dtype == dtype else self.elementwise(x, dtype=dtype)
 
     def in_place(
         self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False, back: Back | None = None

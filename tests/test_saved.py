@@ -19,7 +19,7 @@ from shapecalc.layers import LAYERS
 from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
 from shapecalc.tape import INFERENCE, TRAINING, Mode
-from shapecalc.tensors import is_floating
+from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.memory import Alive, kept
 from shapecalc.torch_check.startup import without_compiler
 from tests.families.base import Drawn
@@ -52,10 +52,11 @@ def _judge() -> Iterator[None]:
         yield
 
 
-def network_of(drawn: Drawn) -> Analysis:
+def network_of(drawn: Drawn, turned: bool = False) -> Analysis:
     """The layer as a network whose outputs are the layer's, after a Sigmoid of each floating-point input.
 
     So what comes to it is no leaf, and may be written over, and a gradient that it passes on is taken up.
+    With `turned`, outputs have their axes in the opposite order and are copied, so gradients lie otherwise.
     """
     sigmoid, layer = LAYERS["Sigmoid"](), drawn.layer_type(**drawn.arguments)
     rows: list[Row] = []
@@ -67,15 +68,38 @@ def network_of(drawn: Drawn) -> Analysis:
             wire = Wire(x, len(rows) - 1, 0)
         wires.append(wire)
     rows.append(Row("layer", layer, tuple(wires), layer.figures(drawn.inputs)))
-    outputs = rows[-1].outputs
-    edges = tuple(Edge(len(rows) - 1, port) for port in range(len(outputs)))
+    last, outputs = len(rows) - 1, rows[-1].outputs
+    edges = [Edge(last, port) for port in range(len(outputs))]
+    if turned:
+        edges = [turn(rows, edge, y) for edge, y in zip(edges, outputs, strict=True)]
     inputs = {str(port): x for port, x in enumerate(drawn.inputs)}
-    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, edges)
+    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, tuple(edges))
 
 
-def computed(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
+def turn(rows: list[Row], edge: Edge, y: Tensor) -> Edge:
+    """The axes in the opposite order, and a copy in which they are one."""
+    if y.rank < 2 or not y.elements:
+        return edge
+    for step in (LAYERS["permute"](dims=[*reversed(range(y.rank))]), LAYERS["reshape"](shape=[-1])):
+        rows.append(Row(f"after.{len(rows)}", step, (Wire(y, *edge),), step.figures((y,))))
+        edge, y = Edge(len(rows) - 1, 0), rows[-1].outputs[0]
+    return edge
+
+
+def turned_about(outputs: list[Any]) -> list[Any]:
+    """The same in torch, which holds on to nothing else."""
+    turned = []
+    while outputs:
+        turned.append(outputs.pop(0))
+        if turned[-1].dim() > 1 and turned[-1].numel():
+            turned[-1] = turned[-1].permute(*reversed(range(turned[-1].dim())))
+            turned[-1] = turned[-1].reshape(-1)
+    return turned
+
+
+def computed(drawn: Drawn, mode: Mode, turned: bool = False) -> tuple[int, int, int]:
     """Bytes kept, the most alive at once on the way forward, and on the way there and back."""
-    forward = Forward(network_of(drawn), mode, tracked=mode.grad)
+    forward = Forward(network_of(drawn, turned), mode, tracked=mode.grad)
     saved = sum(map(number, forward.account.saved().values()))
     peak = number(forward.account.peak.size())
     Backward(forward)
@@ -87,7 +111,7 @@ def retraced(drawn: Drawn, mode: Mode) -> bool:
     return not Forward(network_of(drawn), mode, tracked=mode.grad).vague
 
 
-def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
+def in_torch(drawn: Drawn, mode: Mode, turned: bool = False) -> tuple[int, int, int]:
     """The same, as torch has it."""
     arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
     with warnings.catch_warnings(), torch.device("meta"), torch.set_grad_enabled(mode.grad):
@@ -99,14 +123,14 @@ def in_torch(drawn: Drawn, mode: Mode) -> tuple[int, int, int]:
             inputs = [x.requires_grad_() if x.is_floating_point() else x for x in inputs]
 
         def whole() -> Any:
-            before = [torch.sigmoid(x) if x.is_floating_point() else x for x in inputs]
-            return run(*before)
+            made = list(flat(run(*[torch.sigmoid(x) if x.is_floating_point() else x for x in inputs])))
+            return turned_about(made) if turned else made
 
         owned = [*module.parameters(), *module.buffers()]
         with kept(owned) as saved:
             whole()
         with Alive(owned, inputs) as alive:
-            outputs = list(flat(whole()))
+            outputs = whole()
             peak = alive.peak
             tracked = [y for y in outputs if y.requires_grad]
             if tracked:

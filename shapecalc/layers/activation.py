@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, like, passed
+from shapecalc.gradients import Back, in_pairs, like, of_absolute, of_mish, of_quotient, passed
 from shapecalc.layers.base import (
     OUTPUT,
     Layer,
@@ -144,7 +144,6 @@ class Tanh(ToFloating):
 class Softsign(ToFloating):
     """x / (1 + |x|). Source: torch.nn.Softsign."""
 
-    retraced = False
     each = Operations(add=1, divide=1)
 
     def output(self, x: Tensor) -> Tensor:
@@ -152,9 +151,10 @@ class Softsign(ToFloating):
         return super().output(x)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        below = tape.kernel(x.tensor, x, keeps=(x,), strides=x.strides)  # |x|
+        below = tape.kernel(x.tensor, x, keeps=(x,), back=of_absolute(x.look), strides=x.strides)
         below = tape.kernel(x.tensor, below, back=passed(below.look), strides=x.strides)
-        return (tape.kernel(self.output(x.tensor), x, below, keeps=(x, below), strides=x.strides),)
+        made, back = self.output(x.tensor), of_quotient(x.look, below.look)
+        return (tape.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
 
 
 class Tanhshrink(ToFloating):
@@ -329,9 +329,11 @@ class SiLU(OfFloating):
 class Mish(OfFloating):
     """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
 
-    retraced = False
     each = Operations(add=1, mul=1, exp=3)
     inplace = Flag(False)
+
+    def back(self, x: Value) -> Back:
+        return of_mish(x.look)
 
 
 class Hardswish(OfFloating):
@@ -372,9 +374,11 @@ class PReLU(Layer):
         return {"weight": Weight((self.num_parameters,))}
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        tape.retraced = False  # the slopes' gradient is summed from one as large as x
+        """Both gradients are made as large as x, whichever is needed."""
         (slope,) = owned(tape, self.weights(x.tensor))
-        return (tape.kernel(x.tensor, x, slope, keeps=(x,), strides=x.strides),)
+        slopes = tape.view(slope, tuple([self.num_parameters if axis == 1 else 1 for axis in range(x.rank)]))
+        back = in_pairs(x.look, slopes.look)
+        return (tape.kernel(x.tensor, x, slopes, keeps=(x,), back=back, strides=x.strides),)
 
 
 class GLU(Layer):

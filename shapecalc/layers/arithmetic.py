@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, of_quotient, passed
 from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
@@ -42,7 +43,6 @@ class div(Layer):
     Whole numbers give float32. Source: torch.div.
     """
 
-    retraced = False
     aligned = True
     function = "div"
     each = Operations(divide=1)
@@ -71,3 +71,8 @@ class div(Layer):
     def saved(self, x: Value, other: Value) -> Saved:
         """The divisor for the gradient of the dividend, and both for that of the divisor."""
         return (x, other) if other.tracked else (other,)
+
+    def back(self, x: Value, other: Value) -> Back:
+        """Steps have gradients of zeros."""
+        sides = x.look, other.look
+        return passed(*sides, passes=(False, False)) if self.rounding_mode else of_quotient(*sides)

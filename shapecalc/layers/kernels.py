@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.gradients import Back, looks, passed
-from shapecalc.strides import Strides, in_a_row, is_in_a_row
+from shapecalc.gradients import Back, like, looks, of_factors, passed
+from shapecalc.strides import Strides, alike, in_a_row, is_in_a_row
 from shapecalc.tape import STATISTIC, Tape, Value
-from shapecalc.tensors import Shape, Tensor, broadcast, product
+from shapecalc.tensors import Shape, Tensor, broadcast, product, result_dtype
 
 
 def lies_channels_last(x: Value) -> bool:
@@ -83,7 +83,8 @@ def bmm(tape: Tape, x: Value, other: Value) -> Value:
 
 
 def softmax(tape: Tape, x: Value) -> Value:
-    return tape.kernel(tape.made_by("softmax", x.tensor, x), x, keeps_output=True)
+    y = tape.made_by("softmax", x.tensor, x)
+    return tape.kernel(y, x, keeps_output=True)
 
 
 def dropout(tape: Tape, x: Value, p: float) -> Value:
@@ -97,18 +98,32 @@ def noisy(tape: Tape, x: Value, p: float) -> Value:
     if tape.fused_dropout and p < 1:
         return tape.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
     noise = tape.new(x.tensor if p < 1 else Tensor((), x.dtype))
-    return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
+    return tape.kernel(x.tensor, x, keeps=(noise,), back=like(noise.look), strides=x.strides)
 
 
 def widened(tape: Tape, x: Value) -> Value:
     """Short floats are made float32 on the way."""
     if tape.bytes[x.dtype] >= 4:
         return x
-    return tape.kernel(Tensor(x.shape, STATISTIC), x, strides=x.strides)
+    return converted(tape, x, STATISTIC)
+
+
+def converted(tape: Tape, x: Value, dtype: str) -> Value:
+    return tape.kernel(Tensor(x.shape, dtype), x, back=passed(x.look), strides=x.strides)
 
 
 def times_number(tape: Tape, x: Value) -> Value:
-    return tape.kernel(x.tensor, x, strides=x.strides)
+    return tape.kernel(x.tensor, x, back=like(), strides=x.strides)
+
+
+def product_of_two(tape: Tape, x: Value, other: Value) -> Value:
+    """x ⊙ y, of which autograd keeps what the gradient of the other factor is made of."""
+    shape = broadcast(x.shape, other.shape)
+    dtype = STATISTIC if STATISTIC in (x.dtype, other.dtype) else result_dtype(x.tensor, other.tensor)
+    keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
+    strides = alike(shape, (x.shape, x.strides), (other.shape, other.strides))
+    back = of_factors(x.look, other.look)
+    return tape.kernel(Tensor(shape, dtype), x, other, keeps=keeps, back=back, strides=strides)
 
 
 def sum_of(tape: Tape, x: Value, other: Value) -> Value:

@@ -6,7 +6,8 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError, UnknownError, written
-from shapecalc.gradients import passed
+from shapecalc.gradients import averaged as averaged_back
+from shapecalc.gradients import of_power, of_quotient, passed
 from shapecalc.layers.base import (
     Layer,
     Saved,
@@ -19,7 +20,7 @@ from shapecalc.layers.base import (
     owned,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
-from shapecalc.layers.kernels import widened
+from shapecalc.layers.kernels import converted, product_of_two, times_number, widened
 from shapecalc.layers.normalization import learned
 from shapecalc.layers.sight import Merged, Sights, but
 from shapecalc.operations import Operations, averaged, scaled_down, standardised
@@ -97,7 +98,6 @@ class RMSNorm(TrailingNorm):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467; torch.nn.RMSNorm.
     """
 
-    retraced = False
     eps = Real(None)
     elementwise_affine = Flag(True)
     example = example((2, 16, 64))
@@ -113,18 +113,19 @@ class RMSNorm(TrailingNorm):
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
         x, *weights = tape.cast("rms_norm", x, *owned(tape, self.weights(x.tensor)))
+        dtype, lies = x.dtype, x.strides
         wide = widened(tape, x)
-        squares = tape.kernel(wide.tensor, wide, keeps=(wide,), strides=x.strides)
-        mean = tape.kernel(Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype), squares)
-        root = tape.kernel(mean.tensor, mean, keeps_output=True)
+        squares = tape.kernel(wide.tensor, wide, keeps=(wide,), back=of_power(wide.look), strides=lies)
+        made = Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype)
+        mean = tape.kernel(made, squares, back=averaged_back(squares.look, range(x.rank - axes, x.rank)))
+        root = tape.kernel(mean.tensor, mean, keeps_output=True, back=of_power(mean.look))
         del squares, mean
-        y = tape.kernel(wide.tensor, wide, root, keeps=(wide, root), strides=x.strides)
+        y = product_of_two(tape, wide, root)
         if weights:
-            keeps = (y,) if weights[0].tracked else ()
-            y = tape.kernel(wide.tensor, y, keeps=keeps, weights=weights, strides=x.strides)
+            y = product_of_two(tape, y, *weights)
         else:
             del wide
-        return (y if y.dtype == x.dtype else tape.kernel(x.tensor, y, strides=x.strides),)
+        return (y if y.dtype == dtype else converted(tape, y, dtype),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """x / √(the mean of x² + ε) · weight."""
@@ -139,7 +140,6 @@ class LocalResponseNorm(Layer):
     Source: Krizhevsky, Sutskever & Hinton 2012, NIPS 25; torch.nn.LocalResponseNorm.
     """
 
-    retraced = False
     size = Size()
     alpha = Real(1e-4)
     beta = Real(0.75)
@@ -162,21 +162,27 @@ class LocalResponseNorm(Layer):
         """x divided by a power of the mean of squares in neighbouring channels, each step a kernel."""
         if not is_floating(x.dtype):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
-        mean = self.mean_of_neighbours(tape, tape.kernel(x.tensor, x, keeps=(x,)))
-        scaled = tape.kernel(x.tensor, mean)
-        base = tape.kernel(x.tensor, scaled, back=passed(scaled.look))
-        del scaled
+        mean = self.mean_of_neighbours(tape, product_of_two(tape, x, x))
+        scaled = times_number(tape, mean)
+        base = tape.kernel(x.tensor, scaled, back=passed(scaled.look), strides=x.strides)
+        del mean, scaled
         (cast,) = tape.cast("pow", base)
-        below = tape.kernel(cast.tensor, cast, keeps=(cast,))
-        del mean, base, cast
-        return (tape.kernel(tape.made_by("div", x.tensor, x, below), x, below, keeps=(x, below)),)
+        below = tape.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
+        del base, cast
+        back = of_quotient(x.look, below.look)
+        made = tape.made_by("div", x.tensor, x, below)
+        return (tape.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
 
     def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
-        padded = Tensor((x.shape[0], x.shape[1] + self.size - 1, *x.shape[2:]), x.dtype)
-        x = tape.kernel(padded, x)
-        return tape.kernel(
-            Tensor((x.shape[0], x.shape[1] - self.size + 1, *x.shape[2:]), x.dtype), x, keeps=(x,)
-        )
+        """Channels are padded, and pooled as an axis of space."""
+        n, channels, *space = x.shape
+        apart = tape.reshape(x, (n, 1, channels, *space))
+        del x
+        padded = tape.kernel(Tensor((n, 1, channels + self.size - 1, *space), apart.dtype), apart)
+        del apart
+        pooled = tape.kernel(Tensor((n, 1, channels, *space), padded.dtype), padded, keeps=(padded,))
+        del padded
+        return tape.view(pooled, (n, channels, *space))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return response_of_one(self.size) * x.elements

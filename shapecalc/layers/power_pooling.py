@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import like, of_absolute, of_power
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
+from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
@@ -18,7 +19,6 @@ from shapecalc.tensors import Tensor, Window, is_floating, product
 class LPPool(Layer, abstract=True):
     """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
 
-    retraced = False
     norm_type = Real()
 
     def check(self) -> None:
@@ -42,16 +42,19 @@ class LPPool(Layer, abstract=True):
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
         (cast,) = tape.cast("pow", x)
         made = self.output(cast.tensor)
-        powers = tape.kernel(Tensor(x.shape, made.dtype), cast, keeps=(cast,), strides=x.strides)
+        raised = Tensor(x.shape, made.dtype)
+        powers = tape.kernel(raised, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
         del cast
         mean = tape.kernel(made, powers, keeps=(powers,))
         del powers
-        absolute = partial(tape.kernel, made, mean, keeps=(mean,))
-        factors = [tape.kernel(made, mean), tape.kernel(made, absolute(), keeps_output=True)]
-        y = tape.kernel(made, *factors, keeps=factors)
-        del factors
-        y = tape.kernel(made, y)
-        return (tape.kernel(made, y, keeps=(y,)),)
+        sign = tape.kernel(made, mean, back=like())
+        absolute = tape.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look))
+        positive = tape.kernel(made, absolute, keeps_output=True, back=like(absolute.look))
+        del absolute
+        y = product_of_two(tape, sign, positive)
+        del sign, positive
+        y = times_number(tape, y)
+        return (tape.kernel(made, y, keeps=(y,), back=of_power(y.look)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """A power of each element of a window, their sum, and its root."""

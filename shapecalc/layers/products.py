@@ -30,7 +30,6 @@ class matmul(Layer):
     right, and the output lacks that axis. Source: torch.matmul.
     """
 
-    retraced = False
     function = "matmul"
     each = NOTHING
     branching = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from shapecalc.gradients import repeated
+from shapecalc.gradients import Back, of_extreme, repeated
+from shapecalc.gradients import averaged as averaged_back
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.sight import Sights, reduced
@@ -34,6 +35,11 @@ class Reduction(Layer, abstract=True):
             return tuple(1 if axis in gone else size for axis, size in enumerate(x.shape))
         return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
 
+    def of_extreme(self, x: Value) -> Back:
+        gone = self.gone(x.tensor)
+        kept = tuple([1 if axis in gone else size for axis, size in enumerate(x.shape)])
+        return of_extreme(x.look, kept)
+
 
 class mean(Reduction):
     """The mean along the axes `dim`, of all elements unless written. Source: torch.mean."""
@@ -46,6 +52,9 @@ class mean(Reduction):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def back(self, x: Value) -> Back:
+        return averaged_back(x.look, self.gone(x.tensor))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(x.elements, y.elements)
@@ -73,7 +82,6 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
 class amax(Reduction):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
 
-    retraced = False
     function = "amax"
 
     def output(self, x: Tensor) -> Tensor:
@@ -82,6 +90,9 @@ class amax(Reduction):
     def saved(self, x: Value) -> Saved:
         return (x, OUTPUT)
 
+    def back(self, x: Value) -> Back:
+        return self.of_extreme(x)
+
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=x.elements - y.elements)
 
@@ -89,7 +100,6 @@ class amax(Reduction):
 class amin(Reduction):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
 
-    retraced = False
     function = "amin"
 
     def output(self, x: Tensor) -> Tensor:
@@ -97,6 +107,9 @@ class amin(Reduction):
 
     def saved(self, x: Value) -> Saved:
         return (x, OUTPUT)
+
+    def back(self, x: Value) -> Back:
+        return self.of_extreme(x)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=x.elements - y.elements)

@@ -6,6 +6,7 @@ from typing import Any
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, of_repetition
 from shapecalc.layers.base import Rearranging, Saved, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.layers.sight import Merged, Sights, repeated
@@ -75,7 +76,6 @@ class expand(Rearranging):
 class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
-    retraced = False
     function = "Tensor.expand_as"
     branching = True
     example = example((1, 1, 8), (2, 4, 8))
@@ -96,7 +96,6 @@ class repeat(Rearranging):
     Source: torch.Tensor.repeat.
     """
 
-    retraced = False
     function = "Tensor.repeat"
     repeats = Sizes()
     example = example((1, 1, 8), repeats=(2, 4, 1))
@@ -126,3 +125,6 @@ class repeat(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def back(self, x: Value) -> Back:
+        return of_repetition(x.look, self.repeats)
