@@ -63,6 +63,27 @@ def anew(*inputs: Look) -> Back:
     return lambda tape, _: [tape.new(x.tensor) if x.tracked else None for x in inputs]
 
 
+def of_row(*inputs: Look) -> Back:
+    """The same, of a gradient that is put in a row first."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        _row = tape.contiguous(grad)
+        return [tape.new(x.tensor) if x.tracked else None for x in inputs]
+
+    return back
+
+
+def of_norm(x: Look, *weights: Look) -> Back:
+    """Of a norm whose input's gradient is made with those of the weights, whether it is needed or not."""
+
+    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+        own = tape.new(x.tensor, x.strides)
+        others = [tape.new(w.tensor) if w.tracked else None for w in weights]
+        return [own if x.tracked else None, *others]
+
+    return back
+
+
 def passed(*inputs: Look, passes: Sequence[bool] | None = None) -> Back:
     """The gradient of the output is that of each input, or of those that `passes` names."""
 

@@ -59,6 +59,18 @@ class LikelihoodLoss(Loss, abstract=True):
         """Both, and the sum of the weights of the targets' classes."""
         return (input, target, Tensor((), input.dtype))
 
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Positions are two axes; others become these. Source: at::nll_loss_nd."""
+        scores, target = inputs
+        if scores.rank in (1, 2, 4):
+            return super().run(tape, *inputs)
+        n, classes, *space = scores.shape
+        places = (1, product(tuple(space)))
+        (y,) = super().run(
+            tape, tape.reshape(scores, (n, classes, *places)), tape.reshape(target, (n, *places))
+        )
+        return (tape.view(y, (n, *space)) if y.rank else y,)
+
 
 class NLLLoss(LikelihoodLoss):
     """−input at the target's class, of log-probabilities: input (N, C, *d) and target (N, *d), or (C) and ().

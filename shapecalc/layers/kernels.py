@@ -145,6 +145,11 @@ def matmul(tape: Tape, x: Value, other: Value) -> Value:
     if x.rank <= 2 and other.rank <= 2:
         columns = other.shape[1:] if other.rank == 2 else ()
         return product_of(tape, x, other, (*x.shape[:-1], *columns))
+    if x.rank == other.rank == 3 and x.shape[0] != other.shape[0]:
+        if x.shape[0] == 1 and x.tracked:
+            return matmul(tape, tape.seen_as(x, x.shape[1:]), other)
+        if other.shape[0] == 1 and other.tracked:
+            return matmul(tape, x, tape.seen_as(other, other.shape[1:]))
     if folds(x, other):
         return folded(tape, x, other)
     rows, columns = x.shape[-2:-1] if x.rank > 1 else (), other.shape[-1:] if other.rank > 1 else ()

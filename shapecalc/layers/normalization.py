@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, looks, of_norm, of_row
 from shapecalc.layers.base import (
     Layer,
     Saved,
@@ -101,9 +102,8 @@ class BatchNorm(Layer, abstract=True):
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no batch of one value for each channel" if _values(x) == 1 else None
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
-        return super().run(tape, x)
+    def back(self, *inputs: Value) -> Back:
+        return of_norm(*looks(inputs))
 
     def saved(self, x: Value) -> Saved:
         """The input, and the mean and the deviation of each channel."""
@@ -212,10 +212,11 @@ class InstanceNorm(Layer, abstract=True):
         seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
-        x = tape.contiguous(x)
-        tape.retraced = x.tracked  # else a gradient of x is made and thrown away
-        y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics))
-        y = tape.view(y, x.shape)
+        shape = x.shape
+        x = tape.reshape(x, (1, channels, *shape[-self.axes :]))
+        back = of_norm(x.look, *looks(own))
+        y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
+        y = tape.view(y, shape)
         if seen and tape.training:
             for _ in seen:
                 self.averaged(tape, x, channels // batch)
@@ -300,6 +301,9 @@ class GroupNorm(Layer):
 
     def saved(self, x: Value) -> Saved:
         return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)
+
+    def back(self, *inputs: Value) -> Back:
+        return of_row(*looks(inputs))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return learned(x.elements, self.weights(x)) + standardised(x.elements, x.shape[0] * self.num_groups)

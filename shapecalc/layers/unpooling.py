@@ -6,6 +6,7 @@ from typing import Any
 
 from shapecalc.conditions import at_least, equal
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, looks, of_row
 from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
@@ -65,6 +66,9 @@ class MaxUnpool(Rearranging, abstract=True):
 
     def feed(self, x: Any, indices: Any) -> tuple[Any, ...]:
         return x, indices, self.output_size
+
+    def back(self, *inputs: Value) -> Back:
+        return of_row(*looks(inputs))
 
     def saved(self, x: Value, indices: Value) -> Saved:
         return (indices,)
