@@ -43,6 +43,9 @@ UNKNOWN = {name for name in NAMES if name.endswith(("Loss", "Loss2d"))} - LOSSES
 VAGUE = {"parameter"}
 """Types of whose way back not all is known; a weight by itself is no layer's output in a network."""
 
+UNUSED = {"expand_as"}
+"""Types that only look at an input's shape: what came before that is let go earlier than is said."""
+
 RARELY = {"FractionalMaxPool3d", "HuberLoss", "SmoothL1Loss"}
 """Types that torch trains on `meta` in few cases, or that are known in few: where nothing is repeated."""
 
@@ -151,7 +154,7 @@ def test_torch_keeps_as_much(name: str) -> None:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
         except ArchitectureError:
             return
-        for mode, turned in product(MODES, (False, True)):
+        for mode, turned in product(MODES, (False,) if name in UNUSED else (False, True)):
             try:
                 expected = computed(drawn, mode, turned)
             except UnknownError:
@@ -164,14 +167,14 @@ def test_torch_keeps_as_much(name: str) -> None:
                 continue
             found["known"] += 1
             assert expected[:2] == there[:2], (mode, turned)
-            if name not in VAGUE and retraced(drawn, mode):
+            if name not in VAGUE | UNUSED and retraced(drawn, mode):
                 assert expected == there, (mode, turned)
                 found["way back"] += 1
             else:
-                assert name in VAGUE or expected[2] <= there[2], (mode, turned)
+                assert name in VAGUE | UNUSED or expected[2] <= there[2], (mode, turned)
 
     check()
     assert (found["known"] == 0) is (name in UNKNOWN), found
     if name not in UNKNOWN:
-        assert found["way back"] or name in VAGUE, found
+        assert found["way back"] or name in VAGUE | UNUSED, found
         assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in RARELY, found

@@ -20,7 +20,7 @@ from shapecalc.layers.sight import Sights, but
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor, check_equal
+from shapecalc.tensors import Tensor, check_equal, product
 
 
 class Linear(Layer):
@@ -97,14 +97,15 @@ class Bilinear(Layer):
         return y.elements * first.shape[-1] * second.shape[-1]
 
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
-        """The bias is added by a kernel of its own."""
+        """Of rows; the bias is added by a kernel of its own."""
         made = self.output(tape.declared(first), tape.declared(second))
         weights = owned(tape, self.weights(first.tensor, second.tensor))
         first, second, matrix, *bias = tape.cast("bilinear", first, second, *weights)
-        first, second = tape.contiguous(first), tape.contiguous(second)
+        first, second = (tape.reshape(x, (product(x.shape[:-1]), x.shape[-1])) for x in (first, second))
+        rows = Tensor((first.shape[0], self.out_features), made.dtype)
         keeps = [*kept(first, second, matrix), *kept(second, first, matrix)]
-        y = tape.kernel(made, first, second, keeps=keeps, weights=(matrix,))
-        return (plus_bias(tape, y, bias),)
+        y = tape.kernel(rows, first, second, keeps=keeps, weights=(matrix,))
+        return (plus_bias(tape, tape.view(y, made.shape), bias),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """The products of the pairs, and the biases."""
