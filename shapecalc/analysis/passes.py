@@ -165,6 +165,8 @@ class Gradient:
 
     storage: int
     look: Look
+    seen: int = 0
+    """How many values it is the gradient of, and the caller's own if it is one of these."""
 
 
 class Backward:
@@ -182,7 +184,7 @@ class Backward:
         """The values that are weights."""
         self.gradients: dict[int, Gradient] = {}
         """The gradient of each value, while it is there."""
-        self.given = self.seeds(forward)
+        self.seed(forward)
         times = forward.analysis.times
         way = self.leading_to_outputs(times)
         self.refusal = _refusal(forward, {run.row for _, run in way})
@@ -197,7 +199,7 @@ class Backward:
                 place -= 1
             self.pass_through(kernel, run)
 
-    def seeds(self, forward: Forward) -> list[Gradient]:
+    def seed(self, forward: Forward) -> None:
         """Ones that lie as the outputs do, from which the way back starts."""
         last = len(forward.analysis.rows) - 1
         for edge in dict.fromkeys(forward.analysis.output_edges):
@@ -205,9 +207,8 @@ class Backward:
             if given.tracked:
                 storage = self.account.held(self.account.gradients[value], last)
                 strides = given.strides and dense(given.tensor.shape, given.strides)
-                self.gradients[value] = Gradient(storage, Look(*given.tensor, strides))
+                self.gradients[value] = Gradient(storage, Look(*given.tensor, strides), seen=2)
                 self.account.hold(storage)
-        return list(self.gradients.values())
 
     def leading_to_outputs(self, times: Sequence[int]) -> list[tuple[Kernel, Run]]:
         """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
@@ -230,6 +231,8 @@ class Backward:
         for rise in way.rises:
             account.peak.meet(account.alive + rise, run.row)
         here = [x for x in found if x]
+        for gradient in here:
+            gradient.seen -= 1
         new = [account.storage(size) for size in way.sizes]
         arriving = [self.gradient(here, new, *made) for made in way.gradients]
         for gradient in arriving:
@@ -268,7 +271,9 @@ class Backward:
             new = self.account.held(self.account.gradients[value], row)
             for each in both:
                 self.account.release(each.storage)
+            known.seen -= 1
             gradient = Gradient(new, Look(shape, dtype, strides))
+        gradient.seen += 1
         self.gradients[value] = gradient
 
     def accumulate(self, value: int, row: int) -> None:
@@ -277,12 +282,12 @@ class Backward:
         Source: torch::autograd::AccumulateGrad.
         """
         own = self.gradients[value]
-        others = [x for number, x in self.gradients.items() if number != value]
-        if own.look.strides is None and not any(x is own for x in (*self.given, *others)):
+        if own.look.strides is None and own.seen == 1:
             return
         storage = self.account.held(self.account.gradients[value], row)
         self.account.release(own.storage)
-        self.gradients[value] = Gradient(storage, own.look._replace(strides=None))
+        own.seen -= 1
+        self.gradients[value] = Gradient(storage, own.look._replace(strides=None), seen=1)
 
 
 def _refusal(forward: Forward, way: set[int]) -> ArchitectureError | None:
