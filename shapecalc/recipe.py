@@ -59,6 +59,8 @@ class Recipe(NamedTuple):
     outputs: tuple[Output, ...]
     retraced: bool = True
     """Whether all that the way back allocates is known."""
+    complete: bool = True
+    """Whether all that is allocated on the way forward is."""
     written: tuple[int, ...] = ()
     """The storages of inputs that are written over."""
     conditions: tuple[Condition, ...] = ()
@@ -93,6 +95,7 @@ def record(
         lowered={name: numbers[storage] for name, storage in lowered.items()},
         outputs=tuple([_output(y, numbers) for y in outputs]),
         retraced=tape.retraced,
+        complete=tape.complete,
         written=tuple([numbers[storage] for storage in tape.written if storage in given]),
     )
 

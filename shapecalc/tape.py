@@ -201,6 +201,8 @@ class Tape:
         self.place = ""
         self.retraced = True
         """Whether all that the way back allocates is known."""
+        self.complete = True
+        """Whether all is known that is allocated on the way forward."""
         self.written: list[int] = []
         """The storages that are written over."""
 

@@ -248,11 +248,28 @@ def test_a_dtype_that_a_layer_refuses() -> None:
     assert caught.value.path == "AvgPool3d[0]"
 
 
-def test_memory_of_a_network_with_an_unknown() -> None:
-    text = "input: {a: 4x2, b: 4x2}\nlayers:\n  - {CosineSimilarity: {dim: 0}, from: [a, b]}\n"
-    with pytest.raises(ArchitectureError, match=r"CosineSimilarity: what it keeps .* is not known") as caught:
-        memory(shapecalc.analyse(shapecalc.parse(text)))
-    assert caught.value.path == "CosineSimilarity[0]"
+def test_memory_of_a_network_with_an_unknown(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prediction is known from below, and training not at all: which figure it is, and why."""
+    monkeypatch.setattr(LAYERS["Softplus"], "saved", lambda *_: None)
+    file = tmp_path / "net.yaml"
+    file.write_text("{input: 2x4x8x8, layers: [{Linear: 8}, {Softplus: {beta: 0.625}}]}")
+    found = json.loads(run("memory", str(file), "--format", "json").out)
+    known = [found[name] for name in ("inference_peak_status", "saved", "training_peak")]
+    assert known == ["at least", None, None]
+    assert [layer["saved"] for layer in found["layers"]] == [None, None]
+    reason = "Softplus: what it keeps for the backward pass is not known"
+    assert found["training_peak_status"].startswith(reason)
+    first = next(compare(shapecalc.analyse(shapecalc.parse(file.read_text()))))
+    assert first.at_least
+    assert first.agrees
+    assert "Prediction   at least" in run("memory", str(file)).out
+    assert "at most a batch" in run("memory", str(file), "--fit", "1MiB").out
+    refused = run("memory", str(file), "--train")
+    assert refused.code == 1
+    assert reason in refused.err
+    assert "Softplus[0]" in refused.err
 
 
 def test_recurrent_lengths_are_numbers() -> None:

@@ -101,7 +101,7 @@ def fitting(found: Memory, budget: int, training: bool) -> Fit:
     if not growing:
         raise ArchitectureError(f"the memory of {network} does not depend on the batch")
     best = min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
-    return best._replace(at_most=training and bool(general.vague))
+    return best._replace(at_most=bool(general.vague if training else general.bounded))
 
 
 def _fit(size: Dim, name: str, budget: int) -> Fit:

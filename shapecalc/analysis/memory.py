@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.leaps import UnsettledError
-from shapecalc.analysis.liveness import releases
+from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.conditions import Condition
 from shapecalc.engine import whole
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.peak import Peak, greatest_of
 from shapecalc.results import Analysis, Node
 from shapecalc.symbolic import Dim
@@ -91,6 +91,8 @@ class Memory:
     buffers: Dim
     activations: Moment
     """In a forward pass in evaluation that lets each tensor go after its last use."""
+    bounded: tuple[str, ...]
+    """The types of whose way forward not all is known: with them prediction needs at least what it says."""
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
     conditions: tuple[Condition, ...]
@@ -100,13 +102,18 @@ class Memory:
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
     refusal: ArchitectureError | None
-    """Why torch can't train the network, if it can't."""
+    """Why there are no figures of training: torch can't train it, or what a layer keeps is not known."""
     made: tuple[Tensor, ...]
     """The first output of each row, in the dtype that it has in a forward pass."""
 
     def output_bytes(self, node: Node) -> Dim:
         dtype = self.made[node.stop - 1].dtype if node.stop > node.start else node.output.dtype
         return node.output.elements * bytes_of(mode_of(self.dtype).dtype)[dtype]
+
+    @property
+    def saving_unknown(self) -> bool:
+        """Whether what autograd keeps is not known."""
+        return isinstance(self.refusal, UnknownError)
 
     @property
     def saved(self) -> Dim:
@@ -157,10 +164,14 @@ class Memory:
             "inference_peak": self.prediction.bytes,
             "training_peak": self.training.bytes,
         }
-        status = "at least" if self.vague else "exact"
-        known = {name: for_json(size) for name, size in figures.items()} | {"training_peak_status": status}
+        known: dict[str, Any] = {name: for_json(size) for name, size in figures.items()}
+        known["inference_peak_status"] = _status(self.bounded)
+        known["training_peak_status"] = _status(self.vague)
         if self.refusal:
             known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
+        if self.saving_unknown:
+            known["saved"] = None
+        saved_by_row = [None if self.saving_unknown else saved for saved in self.saved_by_row]
         inputs = {name: tensor.to_dict() for name, tensor in self.analysis.inputs.items()}
         return {
             "name": self.analysis.name,
@@ -168,7 +179,7 @@ class Memory:
             "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
             "layers": [
                 {"path": row.path, "type": row.type, "saved": for_json(saved)}
-                for row, saved in zip(self.analysis.rows, self.saved_by_row, strict=True)
+                for row, saved in zip(self.analysis.rows, saved_by_row, strict=True)
             ],
             **known,
         }
@@ -195,9 +206,7 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
     check_dtype(analysis, mode.dtype)
     freed = releases(analysis)
     forward = Forward(analysis, mode, freed)
-    training = Forward(analysis, mode._replace(grad=True, training=True), freed)
-    saved = training.account.saved()
-    backward = Backward(training)
+    step = step_of(analysis, mode._replace(grad=True, training=True), freed)
     sizes = bytes_of(mode.dtype)
     weights = [
         (w.kind, times * w.elements * sizes[w.dtype], name in row.frozen)
@@ -215,13 +224,42 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
         sum([size for _, size, frozen in weights if frozen]),
         buffers,
         Moment.of(forward.account.peak, analysis),
-        tuple([saved.get(row, 0) for row in range(len(analysis.rows))]),
-        memory_conditions(analysis, training),
-        tuple(training.vague),
-        Moment.of(training.account.peak, analysis),
-        backward.refusal or untrainable(training),
+        tuple(forward.bounded),
+        tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
+        memory_conditions(analysis, [*forward.conditions, *step.conditions]),
+        step.vague,
+        step.peak,
+        step.refusal,
         tuple(forward.made),
     )
+
+
+class Step(NamedTuple):
+    """The passes of a step in training."""
+
+    saved: Mapping[int, Dim]
+    conditions: Sequence[Condition]
+    vague: tuple[str, ...]
+    peak: Moment
+    refusal: ArchitectureError | None
+
+
+def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
+    """A pass forward and one back; where it is not known what a layer keeps, nothing but that."""
+    try:
+        forward = Forward(analysis, mode, freed)
+        saved = forward.account.saved()
+        backward = Backward(forward)
+    except UnknownError as error:
+        return Step({}, (), (), Moment.of(Peak(), analysis), error)
+    peak = Moment.of(forward.account.peak, analysis)
+    refusal = backward.refusal or untrainable(forward)
+    return Step(saved, forward.conditions, tuple(forward.vague), peak, refusal)
+
+
+def _status(types: Sequence[str]) -> str:
+    """Of a figure of which what these types need is known in part."""
+    return "at least" if types else "exact"
 
 
 def untrainable(forward: Forward) -> ArchitectureError | None:
@@ -237,10 +275,10 @@ def untrainable(forward: Forward) -> ArchitectureError | None:
     )
 
 
-def memory_conditions(analysis: Analysis, forward: Forward) -> tuple[Condition, ...]:
+def memory_conditions(analysis: Analysis, found: Sequence[Condition]) -> tuple[Condition, ...]:
     """Those of storages that do not follow from those of shapes."""
     known = analysis.conditions
-    return tuple([c for c in forward.conditions if not any(other.implies(c) for other in known)])
+    return tuple([c for c in dict.fromkeys(found) if not any(other.implies(c) for other in known)])
 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:

@@ -282,7 +282,7 @@ class Layer:
         inputs, weights = tuple(cast[:count]), cast[count:]
         keeps = self.saved(*inputs)
         if keeps is None or others:
-            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+            return self.at_least(tape, made, *others)
         y = tape.kernel(
             tape.made_by(operation, made, *inputs),
             *inputs,
@@ -293,6 +293,17 @@ class Layer:
             strides=self.order_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
+
+    def at_least(self, tape: Tape, *made: Tensor) -> tuple[Value, ...]:
+        """The outputs of a type of which no more is known: in prediction they are there.
+
+        Raises:
+            UnknownError: autograd watches.
+        """
+        if tape.grad:
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+        tape.complete = False
+        return tuple([tape.new(y) for y in made])
 
     def order_of(self, made: Tensor, x: Value) -> Strides | None:
         """Strides in whose order the output lies."""

@@ -107,8 +107,9 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
     """
     network = build(analysis).to(getattr(torch, dtype))
     mode = Mode(dtype=dtype)
-    peak = Forward(analysis, mode).account.peak.size()
-    yield Compared("peak of activations", peak, run(network, mode).peak)
+    prediction = Forward(analysis, mode)
+    peak = prediction.account.peak.size()
+    yield Compared("peak of activations", peak, run(network, mode).peak, bool(prediction.bounded))
     for name, mode in {
         "training": Mode(grad=True, training=True, dtype=dtype),
         "evaluation": Mode(grad=True, dtype=dtype),
