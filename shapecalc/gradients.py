@@ -287,3 +287,36 @@ def chosen(axis: int, *inputs: Look) -> Back:
         return [tape.part(grad, x.shape, own) if x.tracked else None for x in inputs]
 
     return back
+
+
+def written_into(base: Look, part: Look, inner: Back) -> Back:
+    """Of a tensor whose part is written over: a copy of its gradient, and in it that of what was there.
+
+    Source: torch::autograd::CopySlices.
+    """
+
+    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+        whole = tape.new(base.tensor, base.strides)
+        inner(tape, tape.new(part.tensor))
+        return [whole]
+
+    return back
+
+
+def seen_again(base: Look, part: Look) -> Back:
+    """Of any look at a tensor, by strides: zeros in its size, into which the gradient goes.
+
+    Along axes that are repeated it is summed before. Source: at::as_strided_backward.
+    """
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        shape = list(part.shape)
+        for axis in reversed(range(len(shape))):
+            if part.all_strides[axis] == 0 and shape[axis] != 1:
+                shape.pop(axis)
+                grad = tape.new(Tensor(tuple(shape), part.dtype))
+        whole = tape.new(Tensor((base.tensor.elements,), part.dtype))
+        del grad
+        return [tape.part(whole, base.shape, base.all_strides)]
+
+    return back

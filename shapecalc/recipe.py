@@ -12,7 +12,7 @@ from shapecalc.gradients import Look, Way
 from shapecalc.peak import Peak
 from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Freed, Handed, Kernel, Made, Mode, Parameter, Tape, Value
+from shapecalc.tape import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Tape, Value
 from shapecalc.tensors import BYTES, Tensor, is_floating
 
 
@@ -26,8 +26,12 @@ class Given(NamedTuple):
     """The number of an earlier input that is the same value."""
     learned: bool = False
     """Whether it is a weight, as another layer hands it on."""
-    viewed: bool = False
-    """Whether it is a look at another tensor."""
+    base: int = -1
+    """The number among what is given of the tensor that it is a look at."""
+    of_many: bool = False
+    """Whether it is one of several looks that one call gives, or a look at such a one."""
+    behind: bool = False
+    """Whether it is no input, but what one is a look at."""
 
 
 class Output(NamedTuple):
@@ -37,6 +41,8 @@ class Output(NamedTuple):
     """As an input of the next layer."""
     value: int
     storage: int
+    base: Output | None = None
+    """What it is a look at."""
 
 
 class Recipe(NamedTuple):
@@ -65,6 +71,8 @@ class Recipe(NamedTuple):
     """The storages of inputs that are written over."""
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
+    refusal: Refusal | None = None
+    """Why torch can't train the layer, if it can't."""
 
 
 def record(
@@ -77,8 +85,10 @@ def record(
     tape = Tape(mode, frozen)
     values = [_given(x, tape) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
+    for x, value in zip(inputs, values, strict=True):
+        value.base = values[x.base] if x.base >= 0 else None
     tape.events.clear()  # of an input that is the same as another, the storage is gone
-    outputs = run(tape, *values)
+    outputs = run(tape, *[value for x, value in zip(inputs, values, strict=True) if not x.behind])
     kernels = [event for event in tape.events if isinstance(event, Kernel)]
     given = set(range(len(inputs)))
     weights = tape.parameters_by_name
@@ -97,6 +107,7 @@ def record(
         retraced=tape.retraced,
         complete=tape.complete,
         written=tuple([numbers[storage] for storage in tape.written if storage in given]),
+        refusal=tape.refusal,
     )
 
 
@@ -127,14 +138,15 @@ def _given(x: Given, tape: Tape) -> Value:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
     value = kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
-    value.viewed = x.viewed
+    value.of_many = x.of_many
     return value
 
 
 def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     learned = isinstance(y, (Parameter, Handed))
-    given = Given(y.tensor, y.strides, y.tracked, learned=learned, viewed=y.viewed)
-    return Output(given, y.number, numbers[y.storage.number])
+    given = Given(y.tensor, y.strides, y.tracked, learned=learned, of_many=y.of_many)
+    base = None if y.base is None else _output(y.base, numbers)
+    return Output(given, y.number, numbers[y.storage.number], base)
 
 
 def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:

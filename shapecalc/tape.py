@@ -27,8 +27,10 @@ from shapecalc.gradients import (
     like,
     passed,
     permuted,
+    seen_again,
     seen_as,
     summed,
+    written_into,
 )
 from shapecalc.strides import Strides, alike, dense, in_a_row, is_in_a_row, strides_as
 from shapecalc.symbolic import Dim
@@ -63,7 +65,7 @@ class Storage:
 class Value:
     """A tensor as a kernel sees it."""
 
-    __slots__ = ("dtype", "number", "shape", "storage", "strides", "tracked", "viewed")
+    __slots__ = ("base", "dtype", "number", "of_many", "shape", "storage", "strides", "tracked")
 
     def __init__(
         self, made: Tensor, storage: Storage, strides: Strides | None = None, tracked: bool = False
@@ -74,8 +76,10 @@ class Value:
         """Elements from one index of an axis to the next; None where all lie in a row, axis by axis."""
         self.tracked = tracked
         """Whether a gradient flows back to it."""
-        self.viewed = False
-        """Whether it is a look at another tensor."""
+        self.base: Value | None = None
+        """The tensor that it is a look at, itself none."""
+        self.of_many = False
+        """Whether it is one of several looks that one call gives, or a look at such a one."""
         tape = storage.tape
         self.number = len(tape.values)
         tape.values.append(size_of(made, tape.mode) if tracked else 0)
@@ -119,6 +123,13 @@ class Handed(Value):
     """A weight that comes from another layer."""
 
     __slots__ = ()
+
+
+class Refusal(NamedTuple):
+    """Why torch does not run a layer, or does not go back through it, and what to do."""
+
+    message: str
+    hint: str
 
 
 class Made(NamedTuple):
@@ -205,6 +216,8 @@ class Tape:
         """Whether all is known that is allocated on the way forward."""
         self.written: list[int] = []
         """The storages that are written over."""
+        self.refusal: Refusal | None = None
+        """Why torch can't train the layer, if it can't."""
 
     # Values
 
@@ -311,13 +324,35 @@ class Tape:
     def in_place(
         self, x: Value, keeps: Sequence[Value] = (), keeps_output: bool = False, back: Back | None = None
     ) -> Value:
-        """A call that writes over its input."""
-        if x.viewed and x.tracked:
-            self.retraced = False  # autograd goes back through the whole of what it is a view of
+        """A call that writes over its input, which is the output too.
+
+        Of a look at another tensor, autograd goes back through the whole of that one, and makes the way back
+        of the look anew. Source: torch::autograd::CopySlices, VariableHooks::grad_fn.
+        """
+        self.check_writable(x)
         self.written.append(x.storage.number)
-        y = Value(x.tensor, x.storage, x.strides, x.tracked)
-        self.record((y,), (x,), [*keeps, *([y] if keeps_output else [])], back or like(y.look))
-        return y
+        kept = [*keeps, *([x] if keeps_output else [])]
+        back = back or like(x.look)
+        if x.base is None:
+            self.record((x,), (x,), kept, back)
+        else:
+            self.record((x.base,), (x.base,), kept, written_into(x.base.look, x.look, back))
+            self.record((x,), (x.base,), back=seen_again(x.base.look, x.look))
+        return x
+
+    def check_writable(self, x: Value) -> None:
+        """Refuse what autograd does not let be written over."""
+        if not x.tracked:
+            return
+        if isinstance(x.base or x, (Parameter, Handed)):
+            self.refuse("it writes over a weight that is trained", "take inplace: false")
+        elif x.of_many:
+            message = "it writes over one of several parts that one call gives, as split and chunk do"
+            self.refuse(message, "take inplace: false")
+
+    def refuse(self, message: str, hint: str) -> None:
+        """Say that torch can't train this; what is followed goes on for what else is asked."""
+        self.refusal = self.refusal or Refusal(message, hint)
 
     def view(self, x: Value, shape: Shape, strides: Strides | None = None, back: Back | None = None) -> Value:
         """Another look at the same storage; `back` as that of `kernel`, by default of the same elements."""
@@ -329,12 +364,19 @@ class Tape:
         if strides is not None and is_in_a_row(shape, strides):
             strides = None
         y = Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
-        y.viewed = True
+        y.base = x.base or x
+        y.of_many = x.of_many
         return y
 
-    def parts(self, x: Value, shapes: Sequence[Shape]) -> tuple[Value, ...]:
-        """Views of parts of a tensor; their gradients are put together in one of its size."""
+    def parts(self, x: Value, shapes: Sequence[Shape], unsafe: bool = False) -> tuple[Value, ...]:
+        """Views of parts of a tensor; their gradients are put together in one of its size.
+
+        `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk.
+        """
         views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
+        for y in views:
+            y.of_many = not unsafe
+            y.base = None if unsafe else y.base
         self.record(views, (x,), back=joined(x.look, [y.look for y in views]))
         return views
 
@@ -413,6 +455,15 @@ class Tape:
     def seen_as(self, x: Value, shape: Shape) -> Value:
         """A view; where there is none torch refuses."""
         return self.view(x, shape, strides_as(x.shape, x.all_strides, shape))
+
+    def looked_at(self, x: Value) -> Value:
+        """A look at all of it, as where an axis of 1 is taken away that was put there before."""
+        return self.view(x, x.shape, x.strides, back=passed(x.look))
+
+    def unsafe(self, look: Value) -> Value:
+        """A look at what nothing else needs, which autograd does not know for one, as at::_unsafe_view."""
+        look.base = None
+        return look
 
     def expand(self, x: Value, shape: Shape) -> Value:
         """A view with axes of 1 repeated; the gradient is summed over these."""

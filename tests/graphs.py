@@ -72,7 +72,7 @@ def random_network(
     return _text(given, taken or _take(net, Draft("Identity", {}, (next(iter(given)),))))
 
 
-def random_networks(seed: int, count: int, **knobs: Any) -> dict[str, str]:
+def random_networks(seed: int | str, count: int, **knobs: Any) -> dict[str, str]:
     """So many networks by their own seeds, `"seed/number"`: one that fails is drawn again by itself."""
     return {f"{seed}/{i}": random_network(random.Random(f"{seed}/{i}"), **knobs) for i in range(count)}
 

@@ -34,7 +34,6 @@ class Account:
         """The bytes of each value's gradient."""
         self.kept: dict[int, int] = {}
         """The storages that autograd keeps, and the first row that it keeps each for."""
-        self.runs: list[Run] = []
 
     def storage(self, size: Dim) -> int:
         """A storage that nobody holds yet."""
@@ -79,11 +78,8 @@ class Account:
             self.hold(storages[output.storage])
         return storages
 
-    def keep(self, run: Run) -> None:
-        """What autograd keeps for the kernels of a layer, to go back through them."""
-        for kernel in run.kernels:
-            for number in kernel.kept:
-                storage = run.storages[number]
-                self.hold(storage)
-                self.kept.setdefault(storage, run.row)
-        self.runs.append(run)
+    def keep(self, storages: Sequence[int], row: int) -> None:
+        """What autograd keeps for a kernel, to go back through it."""
+        for storage in storages:
+            self.hold(storage)
+            self.kept.setdefault(storage, row)

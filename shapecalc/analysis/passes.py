@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shapecalc.analysis.account import Account, Run
+from shapecalc.analysis.graph import Graph, Node
 from shapecalc.analysis.leaps import Leaps, check_settled
 from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.conditions import AT_LEAST, Condition, collecting
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import Look, Way
-from shapecalc.recipe import Given, Recipe, way_back
+from shapecalc.gradients import Look, Way, seen_again
+from shapecalc.recipe import Given, Output, Recipe, way_back
 from shapecalc.results import Analysis, Row
 from shapecalc.strides import alike, dense
 from shapecalc.symbolic import Dim, symbol
@@ -27,6 +28,12 @@ class Flow(NamedTuple):
     given: Given
     storage: int
     value: int
+    base: Flow | None = None
+    """What it is a look at."""
+
+    @property
+    def look(self) -> Look:
+        return Look(self.given.tensor.shape, self.given.tensor.dtype, self.given.strides, self.given.tracked)
 
 
 def assumed(analysis: Analysis) -> dict[str, Dim]:
@@ -69,8 +76,11 @@ class Forward:
         """The storages of copies of weights in a lower dtype, by the same."""
         self.made: list[Tensor] = []
         """The first output of each row, in the dtype that it has."""
-        self.overwritten: dict[int, int] = {}
-        """A row, and the first that writes over what autograd keeps for it."""
+        self.graph = Graph(self.account)
+        self.seen: dict[int, int] = {}
+        """Of looks at others, by their values, how often their storage had been written over when made."""
+        self.refusal: ArchitectureError | None = None
+        """Why torch can't train the network, if it can't."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
         leaps = Leaps(analysis) if analysis.brief else None
@@ -81,13 +91,16 @@ class Forward:
                 kinds.append([self.flows[number, port].given for port in range(len(row.outputs))])
             for edge in freed[number]:
                 if edge.row >= 0:
-                    self.account.release(self.flows.pop(edge).storage)
+                    self.release(self.flows.pop(edge))
             if leaps:
                 self.account.alive = leaps.forward(number + 1, self.account.alive)
+                self.graph.repeat(leaps.at.get(number + 1))
         if leaps:
             check_settled(analysis, kinds)
         for (number, _), storage in self.lowered.items():
             self.account.release(storage, analysis.times[number])
+        for edge in analysis.output_edges:
+            self.renew(self.flows[edge], len(analysis.rows) - 1)
 
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         account = self.account
@@ -97,8 +110,13 @@ class Forward:
 
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
+        for flow in flows:
+            self.renew(flow, number)
+        given = _given(flows)
+        if self.mode.grad and row.layer.writes_over:
+            given, flows = _with_bases(given, flows)
         try:
-            recipe = row.layer.recipe(_given(flows), self.mode, row.frozen)
+            recipe = row.layer.recipe(given, self.mode, row.frozen)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
         if not recipe.complete and row.type not in self.bounded:
@@ -109,16 +127,57 @@ class Forward:
             self.conditions += [c for c in recipe.conditions if c not in self.conditions]
         self.made.append(recipe.outputs[0].given.tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
+        if recipe.refusal:
+            self.refuse(row, *recipe.refusal)
         for storage in recipe.written:
-            if storages[storage] in self.account.kept:
-                self.overwritten.setdefault(self.account.kept[storages[storage]], number)
+            self.graph.write(storages[storage], number)
         if recipe.lowered:
             self.lower(number, row, recipe, storages)
         values = self.values(number, row, recipe, flows)
+        first = len(self.graph.nodes)
         if recipe.kernels:
-            self.account.keep(Run(recipe.kernels, storages, values, number))
-        for port, (given, value, storage) in enumerate(recipe.outputs):
-            self.flows[number, port] = Flow(given, storages[storage], values[value])
+            self.graph.add(Run(recipe.kernels, storages, values, number))
+        for port, output in enumerate(recipe.outputs):
+            base = None if output.base is None else _base(output.base, flows, storages, values)
+            flow = Flow(output.given, storages[output.storage], values[output.value], base)
+            self.hold(flow)
+            self.flows[number, port] = flow
+        self.graph.sweep(first)
+
+    def hold(self, flow: Flow) -> None:
+        """A tensor holds how it was made, and a look at one holds that one."""
+        if flow.given.tracked:
+            self.graph.hold(flow.value)
+            if flow.base:
+                self.graph.hold(flow.base.value)
+                self.seen[flow.value] = self.graph.version(flow.storage)
+
+    def release(self, flow: Flow) -> None:
+        self.account.release(flow.storage)
+        if flow.given.tracked:
+            self.graph.release(flow.value)
+            if flow.base:
+                self.graph.release(flow.base.value)
+
+    def renew(self, flow: Flow, number: int) -> None:
+        """The way back of a look is made anew where what it is a look at has been written over since."""
+        version = self.graph.version(flow.storage)
+        if flow.base is None or not flow.given.tracked or self.seen[flow.value] == version:
+            return
+        self.seen[flow.value] = version
+        looks = flow.base.look, flow.look
+        back = seen_again(*looks)
+        kernel = Kernel((0,), (1,), (), back, looks[:1], looks[1:], {})
+        self.graph.add(Run((kernel,), (), (flow.base.value, flow.value), number))
+        if flow.given.of_many:
+            writer = self.analysis.rows[self.graph.writers[flow.storage][-1]]
+            message = "it writes over what is in use as one of several parts, as split and chunk give them"
+            self.refuse(writer, message, "take inplace: false")
+
+    def refuse(self, row: Row, message: str, hint: str) -> None:
+        """Say why torch can't train the network; the first reason counts."""
+        if self.refusal is None:
+            self.refusal = ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
 
     def lower(self, number: int, row: Row, recipe: Recipe, storages: list[int]) -> None:
         """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
@@ -163,6 +222,30 @@ def _given(flows: list[Flow]) -> tuple[Given, ...]:
     )
 
 
+def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Given, ...], list[Flow]]:
+    """The inputs, and what those that gradients flow back to are looks at."""
+    flows, found = list(flows), list(given)
+    for i, x in enumerate(given):
+        base = flows[i].base
+        if base is None or not x.tracked:
+            continue
+        values = [flow.value for flow in flows]
+        if base.value not in values:
+            flows.append(base)
+            found.append(base.given._replace(behind=True))
+            values.append(base.value)
+        found[i] = x._replace(base=values.index(base.value))
+    return tuple(found), flows
+
+
+def _base(base: Output, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow:
+    """What an output is a look at: an input or what that is a look at, or a tensor of the layer's own."""
+    if base.value < len(flows):
+        known = flows[base.value]
+        return known.base or known
+    return Flow(base.given, storages[base.storage], values[base.value])
+
+
 @dataclass(slots=True, eq=False)
 class Gradient:
     """A tensor on its way back; one that is passed on is the same to all that it is passed to."""
@@ -189,44 +272,33 @@ class Backward:
         self.gradients: dict[int, Gradient] = {}
         """The gradient of each value, while it is there."""
         self.seed(forward)
-        times = forward.analysis.times
-        way = self.leading_to_outputs(times)
-        self.refusal = _refusal(forward, {run.row for _, run in way})
+        way = forward.graph.leading_to(set(self.gradients))
+        self.refusal = forward.refusal or _refusal(forward, way)
         """Why torch can't go back, if it can't."""
-        self.awaited = Counter(run.values[x] for kernel, run in way for x in kernel.inputs)
+        self.awaited = Counter([x for node in way for x in node.inputs])
         """How many gradients of each value are still to come."""
+        for value in set(self.gradients) & self.learned:
+            if not self.awaited[value]:
+                self.accumulate(value, len(forward.analysis.rows) - 1)
         leaps = Leaps(forward.analysis) if forward.analysis.brief else None
         place = len(forward.analysis.rows)
-        for kernel, run in way:
-            while leaps and place > run.row:
+        for node in way:
+            while leaps and place > node.run.row:
                 self.account.alive = leaps.back(place, self.account.alive)
                 place -= 1
-            self.pass_through(kernel, run)
+            self.pass_through(node.kernel, node.run)
 
     def seed(self, forward: Forward) -> None:
         """Ones that lie as the outputs do, from which the way back starts."""
         last = len(forward.analysis.rows) - 1
         for edge in dict.fromkeys(forward.analysis.output_edges):
-            given, _, value = forward.flows[edge]
-            if given.tracked:
-                storage = self.account.held(self.account.gradients[value], last)
-                strides = given.strides and dense(given.tensor.shape, given.strides)
-                self.gradients[value] = Gradient(storage, Look(*given.tensor, strides), seen=2)
+            flow = forward.flows[edge]
+            if flow.given.tracked:
+                storage = self.account.held(self.account.gradients[flow.value], last)
+                strides = flow.look.strides and dense(flow.look.shape, flow.look.strides)
+                look = flow.look._replace(strides=strides, tracked=False)
+                self.gradients[flow.value] = Gradient(storage, look, seen=2)
                 self.account.hold(storage)
-
-    def leading_to_outputs(self, times: Sequence[int]) -> list[tuple[Kernel, Run]]:
-        """The kernels on the way back; what was kept for others is let go, as it went with what they made."""
-        reached = set(self.gradients)
-        way: list[tuple[Kernel, Run]] = []
-        for run in reversed(self.account.runs):
-            for kernel in reversed(run.kernels):
-                if reached.isdisjoint([run.values[y] for y in kernel.outputs]):
-                    for storage in kernel.kept:
-                        self.account.release(run.storages[storage], times[run.row])
-                else:
-                    reached.update([run.values[x] for x in kernel.inputs])
-                    way.append((kernel, run))
-        return way
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
         account, values = self.account, [run.values[x] for x in kernel.inputs]
@@ -294,12 +366,14 @@ class Backward:
         self.gradients[value] = Gradient(storage, own.look._replace(strides=None), seen=1)
 
 
-def _refusal(forward: Forward, way: set[int]) -> ArchitectureError | None:
+def _refusal(forward: Forward, way: Sequence[Node]) -> ArchitectureError | None:
     """torch refuses to go back through what has been written over since it was kept."""
-    rows = forward.analysis.rows
-    for keeper, writer in forward.overwritten.items():
-        if keeper in way:
-            message = f"it writes over what {rows[keeper].path} keeps for the backward pass"
-            hint = "torch can't go back through that: take inplace: false"
-            return ArchitectureError(message, hint=hint).about(rows[writer].type).at(None, rows[writer].path)
+    rows, writers = forward.analysis.rows, forward.graph.writers
+    for node in way:
+        for storage, version in zip(node.kept, node.versions, strict=True):
+            if version < forward.graph.version(storage):
+                writer = rows[writers[storage][version]]
+                message = f"it writes over what {rows[node.run.row].path} keeps for the backward pass"
+                hint = "torch can't go back through that: take inplace: false"
+                return ArchitectureError(message, hint=hint).about(writer.type).at(None, writer.path)
     return None

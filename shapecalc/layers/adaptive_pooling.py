@@ -97,6 +97,10 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
     output_size = PerAxis()
     example = example((1, 16, 100), output_size=8)
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """torch has it as one of two axes, of which one is 1."""
+        return (tape.looked_at(super().run(tape, x)[0]),)
+
 
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
@@ -127,7 +131,7 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
         return with_indices(self.adapt(x), self.return_indices)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(tape, x, self.adapt(x.tensor), self.return_indices)
+        return run_with_indices(tape, x, self.adapt(x.tensor), self.return_indices, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=self.read(x) - y.elements)

@@ -235,6 +235,11 @@ class Layer:
     def type(self) -> str:
         return type(self).__name__
 
+    @property
+    def writes_over(self) -> bool:
+        """Whether it may write over its input."""
+        return bool(self.__dict__.get("inplace"))
+
     def check(self) -> None:
         """Refuse arguments that contradict each other; types with such arguments override it."""
 

@@ -143,9 +143,14 @@ class Convolution(Layer, abstract=True):
         return convolution_back(x, *weights)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """Without a batch axis one is put before it, and taken away after it."""
+        y = self.convolved(tape, x)
+        return (y if x.rank == self.axes + 2 else tape.looked_at(y),)
+
+    def convolved(self, tape: Tape, x: Value) -> Value:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
-            return super().run(tape, x)
+            return super().run(tape, x)[0]
         tape.retraced = self.padding_mode != "circular"
         space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
         padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
@@ -155,7 +160,7 @@ class Convolution(Layer, abstract=True):
         cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
         kept = (cast, *tape.copies(weights[:1]))
         back = self.back(cast, *weights)
-        return (tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back),)
+        return tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

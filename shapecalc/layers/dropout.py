@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.layers.kernels import noisy
+from shapecalc.layers.kernels import check_noise, noisy
 from shapecalc.operations import NOTHING
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -26,13 +26,15 @@ class DropoutLayer(Elementwise, abstract=True):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """In training noise is made, which autograd keeps, and multiplied with."""
-        if not tape.training or self.p == 0:
-            return (x,)
-        return (self.noisy(tape, x),)
+        y = x if not tape.training or self.p == 0 else self.noisy(tape, x)
+        alone = self.batched_rank not in (None, 0, x.rank) and not self.inplace
+        return (tape.looked_at(y) if alone else y,)  # a batch axis is put before it, and taken away after it
 
     def noisy(self, tape: Tape, x: Value) -> Value:
         if self.batched_rank is None and not self.scales and not self.inplace:
             return noisy(tape, x, self.p)
+        check_noise(tape, x, self.p)
+        self.check_channels(tape, x)
         if self.p == 1:
             noise = tape.new(Tensor((), x.dtype))
         else:
@@ -41,6 +43,13 @@ class DropoutLayer(Elementwise, abstract=True):
         if self.inplace and not self.scales:
             return tape.in_place(x, keeps=(noise,))
         return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
+
+    def check_channels(self, tape: Tape, x: Value) -> None:
+        """Of an input without a batch of its own torch takes the first axis for the channels."""
+        axes = x.rank if self.batched_rank in (None, 0, x.rank) else x.rank + 1
+        if self.batched_rank is not None and self.p < 1 and axes < 2:
+            message = f"in training it drops whole channels of 2 axes or more, and the input is {x.tensor}"
+            tape.refuse(message, "take Dropout, which drops elements")
 
     def noise(self, x: Tensor) -> Tensor:
         """A number for each element, or for each channel of each image."""

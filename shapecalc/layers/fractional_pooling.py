@@ -71,7 +71,7 @@ class FractionalMaxPool(Layer, abstract=True):
         lead = (1, *x.shape[: -self.axes])[-2:]
         _samples = tape.new(Tensor((*lead, self.axes), x.dtype))
         figures = self.figures((x.tensor,))
-        return run_with_indices(tape, x, figures.outputs[0], self.return_indices)
+        return run_with_indices(tape, x, figures.outputs[0], self.return_indices, self.axes)
 
 
 def _scaled(n: Dim, ratio: float) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from shapecalc.gradients import Back, like, looks, of_factors, passed
 from shapecalc.strides import Strides, alike, in_a_row, is_in_a_row
 from shapecalc.tape import STATISTIC, Tape, Value
-from shapecalc.tensors import Shape, Tensor, broadcast, product, result_dtype
+from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
+
+CONVERT = "leave it out, or put an Embedding or another layer that gives floating-point numbers before it"
 
 
 def lies_channels_last(x: Value) -> bool:
@@ -95,10 +97,17 @@ def noisy(tape: Tape, x: Value, p: float) -> Value:
     """Noise is made, which autograd keeps, and multiplied with. Source: at::dropout."""
     if p == 0:
         return x
+    check_noise(tape, x, p)
     if tape.fused_dropout and p < 1:
         return tape.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
     noise = tape.new(x.tensor if p < 1 else Tensor((), x.dtype))
     return tape.kernel(x.tensor, x, keeps=(noise,), back=like(noise.look), strides=x.strides)
+
+
+def check_noise(tape: Tape, x: Value, p: float) -> None:
+    """torch scales noise of the input's dtype in place, unless all of it is zero."""
+    if p < 1 and not is_floating(x.dtype):
+        tape.refuse(f"in training it drops out of floating-point numbers alone, not of {x.dtype}", CONVERT)
 
 
 def widened(tape: Tape, x: Value) -> Value:
@@ -157,7 +166,7 @@ def matmul(tape: Tape, x: Value, other: Value) -> Value:
     first = tape.seen_as(x, (1, *x.shape)) if x.rank == 1 else x
     second = tape.seen_as(other, (*other.shape, 1)) if other.rank == 1 else other
     first, second = (batched(tape, y, lead) for y in (first, second))
-    return tape.seen_as(bmm(tape, first, second), (*lead, *rows, *columns))
+    return tape.unsafe(tape.seen_as(bmm(tape, first, second), (*lead, *rows, *columns)))
 
 
 def product_of(tape: Tape, x: Value, other: Value, shape: Shape) -> Value:
@@ -192,7 +201,7 @@ def folded(tape: Tape, x: Value, other: Value) -> Value:
     *lead, length = large.shape
     rows = tape.reshape(large, (product(tuple(lead)), length))
     columns = small.shape[1:]
-    y = tape.seen_as(product_of(tape, rows, small, (rows.shape[0], *columns)), (*lead, *columns))
+    y = tape.unsafe(tape.seen_as(product_of(tape, rows, small, (rows.shape[0], *columns)), (*lead, *columns)))
     if turned and columns:
         y = tape.contiguous(tape.transpose(y, y.rank - 2, y.rank - 1))
     return y

@@ -105,9 +105,26 @@ class BatchNorm(Layer, abstract=True):
     def back(self, *inputs: Value) -> Back:
         return of_norm(*looks(inputs))
 
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        if tape.training:
+            self.check_training(tape, x)
+        return super().run(tape, x)
+
+    def check_training(self, tape: Tape, x: Value) -> None:
+        """Refuse what torch.nn.functional.batch_norm refuses with the statistics of a batch."""
+        if self.eps == 0:
+            tape.refuse("in training eps must be above 0", "eps: 1.0e-5 is torch's own")
+        if _values(x.tensor) == 1:
+            refuse_single(tape, f"each channel of {x.tensor}")
+
     def saved(self, x: Value) -> Saved:
         """The input, and the mean and the deviation of each channel."""
         return (x, *[Tensor((x.shape[1],), statistic(x.dtype))] * 2)
+
+
+def refuse_single(tape: Tape, what: str) -> None:
+    message = f"{what} has 1 value: in training its statistics need 2 or more"
+    tape.refuse(message, "a larger batch or input")
 
 
 def _values(x: Tensor) -> Dim:
@@ -205,6 +222,8 @@ class InstanceNorm(Layer, abstract=True):
 
         Source: at::instance_norm.
         """
+        if tape.training and self._values(x.tensor) == 1:
+            refuse_single(tape, f"each channel of an image in {x.tensor}")
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))

@@ -48,10 +48,13 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
     return (y, Tensor(y.shape, "int64")) if return_indices else y
 
 
-def run_with_indices(tape: Tape, x: Value, made: Tensor, return_indices: bool) -> tuple[Value, ...]:
+def run_with_indices(
+    tape: Tape, x: Value, made: Tensor, return_indices: bool, axes: int
+) -> tuple[Value, ...]:
     """A max pooling on the tape: the indices are made whether they are asked for or not, and kept."""
     indices = tape.new(Tensor(made.shape, "int64"))
     y = tape.kernel(made, x, keeps=(x, indices), strides=x.strides)
+    y = tape.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
     return (y, indices) if return_indices else (y,)
 
 
@@ -76,7 +79,7 @@ class MaxPool(Layer, abstract=True):
         return with_indices(slide(x, self.window), self.return_indices)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(tape, x, slide(x.tensor, self.window), self.return_indices)
+        return run_with_indices(tape, x, slide(x.tensor, self.window), self.return_indices, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=y.elements * (product(self.kernel_size) - 1))
@@ -146,6 +149,10 @@ class AvgPool1d(AvgPool):
 
     axes = 1
     example = example((1, 16, 100), kernel_size=2)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """torch has it as one of two axes, of which one is 1."""
+        return (tape.looked_at(super().run(tape, x)[0]),)
 
 
 class AvgPool2d(AvgPool):

@@ -17,6 +17,7 @@ from shapecalc.layers.base import (
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
 from shapecalc.layers.sight import Merged, Reading, Sights, Unknown, but, placed, regrouped
 from shapecalc.operations import NOTHING
+from shapecalc.strides import strides_as
 from shapecalc.symbolic import Dim, least
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
@@ -42,7 +43,7 @@ class Flatten(Rearranging):
         return flattened(x, self.start_dim, self.end_dim)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.reshape(x, self.output(x.tensor).shape),)
+        return (flattened_on(tape, x, self.output(x.tensor).shape),)
 
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
@@ -60,10 +61,15 @@ class flatten(Rearranging):
         return flattened(x, self.start_dim, self.end_dim)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.reshape(x, self.output(x.tensor).shape),)
+        return (flattened_on(tape, x, self.output(x.tensor).shape),)
 
     def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
+
+
+def flattened_on(tape: Tape, x: Value, shape: Shape) -> Value:
+    """The input itself where a single axis is made one."""
+    return x if shape == x.shape else tape.reshape(x, shape)
 
 
 def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
@@ -171,7 +177,14 @@ class view(Rearranging):
         return {}
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.seen_as(x, self.output(x.tensor).shape),)
+        shape = self.output(x.tensor).shape
+        if strides_as(x.shape, x.all_strides, shape) is None:
+            wanted, strides = ("×".join(map(str, sizes)) for sizes in (shape, x.all_strides))
+            raise ArchitectureError(
+                f"torch can't see {x.tensor} of strides {strides} as {wanted} without a copy",
+                hint="take reshape, which copies where it must",
+            )
+        return (tape.seen_as(x, shape),)
 
 
 class permute(Rearranging):

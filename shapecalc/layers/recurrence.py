@@ -39,7 +39,7 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
 
 def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:
     """Gates that lie side by side."""
-    return tape.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count)
+    return tape.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count, unsafe=True)
 
 
 def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:

@@ -180,7 +180,7 @@ class Recurrent(Layer, abstract=True):
         del x
         ends = [stacked(tape, values) for values in zip(*lasts, strict=True)]
         if batched and self.batch_first:
-            y = tape.transpose(y, 0, 1)
+            y = tape.unsafe(tape.transpose(y, 0, 1))
         if batched:
             return (y, *ends)
         return tuple([tape.seen_as(z, (z.shape[0], z.shape[2])) for z in (y, *ends)])

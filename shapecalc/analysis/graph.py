@@ -1,0 +1,129 @@
+"""The graph that autograd makes on the way forward, as tensors hold their nodes and nodes those before them.
+
+A node that nobody holds goes, and what was kept for it is let go: of a branch that no output needs,
+nothing stays to the end of the pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from shapecalc.analysis.account import Account, Run
+from shapecalc.results import Node as Tree
+from shapecalc.tape import Kernel
+
+
+class Node:
+    """A kernel that autograd goes back through."""
+
+    __slots__ = ("before", "holders", "kernel", "run", "versions")
+
+    def __init__(self, kernel: Kernel, run: Run, before: Sequence[Node], versions: Sequence[int]) -> None:
+        self.kernel = kernel
+        self.run = run
+        self.before = before
+        self.versions = versions
+        """How often each storage that is kept had been written over before."""
+        self.holders = 0
+
+    @property
+    def outputs(self) -> list[int]:
+        return [self.run.values[y] for y in self.kernel.outputs]
+
+    @property
+    def inputs(self) -> list[int]:
+        return [self.run.values[x] for x in self.kernel.inputs]
+
+    @property
+    def kept(self) -> list[int]:
+        return [self.run.storages[number] for number in self.kernel.kept]
+
+
+class Graph:
+    """The nodes in their order, and who holds them."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.nodes: list[Node] = []
+        self.makers: dict[int, Node] = {}
+        """The node that made each value, the last one where it was written over."""
+        self.tensors: Counter[int] = Counter()
+        """How many hold each value."""
+        self.writers: dict[int, list[int]] = {}
+        """The rows that wrote over each storage."""
+        self.times: Counter[int] = Counter()
+        """For how many more copies the nodes of a row stand, by its number."""
+
+    def add(self, run: Run) -> None:
+        """The nodes of the kernels that have been run; what they keep is held."""
+        for kernel in run.kernels:
+            inputs = dict.fromkeys([run.values[x] for x in kernel.inputs])
+            before = [self.makers[x] for x in inputs if x in self.makers]
+            node = Node(kernel, run, before, [self.version(run.storages[n]) for n in kernel.kept])
+            for each in before:
+                each.holders += 1
+            self.account.keep(node.kept, run.row)
+            for value in node.outputs:
+                self.make(value, node)
+            self.nodes.append(node)
+
+    def make(self, value: int, node: Node) -> None:
+        known, count = self.makers.get(value), self.tensors[value]
+        self.makers[value] = node
+        node.holders += count
+        if known is not None:
+            known.holders -= count  # the node after it holds it now
+
+    def version(self, storage: int) -> int:
+        """How often it has been written over."""
+        return len(self.writers.get(storage, ()))
+
+    def write(self, storage: int, row: int) -> None:
+        self.writers.setdefault(storage, []).append(row)
+
+    def hold(self, value: int) -> None:
+        """Somebody holds the tensor."""
+        self.tensors[value] += 1
+        if value in self.makers:
+            self.makers[value].holders += 1
+
+    def release(self, value: int) -> None:
+        self.tensors[value] -= 1
+        if value in self.makers:
+            self.makers[value].holders -= 1
+            self.drop([self.makers[value]])
+
+    def repeat(self, copies: Tree | None) -> None:
+        """The nodes of these rows stand for those of copies that are left out, too."""
+        if copies:
+            for row in range(copies.start, copies.stop):
+                self.times[row] = copies.copies * (1 + self.times[row]) - 1
+
+    def sweep(self, first: int) -> None:
+        """Drop the nodes, from a number on, that nobody holds."""
+        for node in reversed(self.nodes[first:]):
+            self.drop([node])
+
+    def drop(self, left: list[Node]) -> None:
+        """Drop those that nobody holds, and with them what they alone hold."""
+        while left:
+            node = left.pop()
+            if node.holders:
+                continue
+            node.holders = -1  # gone
+            for storage in node.kept:
+                self.account.release(storage, 1 + self.times[node.run.row])
+            for each in node.before:
+                each.holders -= 1
+                left.append(each)
+
+    def leading_to(self, values: set[int]) -> list[Node]:
+        """The nodes that lead to these values, the last one first, which is the order of torch's engine."""
+        reached = {self.makers[value] for value in values if value in self.makers}
+        way: list[Node] = []
+        for node in reversed(self.nodes):
+            if node in reached:
+                reached.update(node.before)
+                way.append(node)
+        return way

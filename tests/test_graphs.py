@@ -1,0 +1,204 @@
+"""The memory of random graphs against torch on `meta`: kept bytes, peaks, and what torch refuses to train.
+
+`GRAPHS=20000 pytest tests/test_graphs.py` runs so many networks; `GRAPHS_SEED` repeats those of a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+import shapecalc
+from shapecalc import Analysis, ArchitectureError
+from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.errors import UnknownError
+from shapecalc.results import Edge
+from shapecalc.symbolic import number
+from shapecalc.tape import INFERENCE, TRAINING, Mode
+from shapecalc.torch_check.network import BuildError, Network, build, sample
+from shapecalc.torch_check.startup import without_compiler
+from tests.live import Measured, measure
+
+COUNT = int(os.environ.get("GRAPHS", "300"))
+SEED = os.environ.get("GRAPHS_SEED") or f"{random.randrange(10**9)}"
+EVALUATION = Mode(grad=True)
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
+MODES = {"prediction": INFERENCE, "training": TRAINING, "evaluation": EVALUATION}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler():
+        yield
+
+
+def executed(network: Network, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Row by row; a tensor goes after the last row that takes it, and at once where none does."""
+    rows, outputs = network.analysis.rows, set(network.analysis.output_edges)
+    last = {edge: index for index, row in enumerate(rows) for edge in row.edges}
+    alive: dict[Edge, Any] = {Edge(-1, port): x for port, x in enumerate(inputs)}
+    for index, (row, module) in enumerate(zip(rows, network.layers, strict=True)):
+        made = network.run(row, module, [alive[edge] for edge in row.edges])
+        alive |= {Edge(index, port): y for port, y in enumerate(made)}
+        del made
+        for edge in [e for e in alive if last.get(e, e.row) <= index and e not in outputs]:
+            del alive[edge]
+    return [alive[edge] for edge in network.analysis.output_edges]
+
+
+def in_torch(analysis: Analysis, mode: Mode) -> Measured | str:
+    """What torch measures, or what it says to refuse."""
+    try:
+        network = build(analysis)
+        network.train(mode.training)
+        inputs = [sample(x, "meta") for x in analysis.inputs.values()]
+        weights = [*network.parameters(), *network.buffers()]
+        with torch.set_grad_enabled(mode.grad):
+            return measure(lambda *xs: executed(network, xs), inputs, weights)
+    except (BuildError, RuntimeError) as error:
+        return f"{error}"
+
+
+def predicted(analysis: Analysis, mode: Mode) -> tuple[Measured, bool] | str:
+    """What shapecalc says, and whether its peak is a lower bound; or why torch refuses."""
+    try:
+        forward = Forward(analysis, mode)
+    except ArchitectureError as error:
+        if isinstance(error, UnknownError):
+            raise
+        return str(error)
+    kept = sum(map(number, forward.account.saved().values()))
+    if refusal := Backward(forward).refusal if mode.grad else None:
+        return str(refusal)
+    return Measured(kept, number(forward.account.peak.size())), bool(forward.vague)
+
+
+def difference(analysis: Analysis, mode: Mode) -> str | None:
+    """What differs, in words."""
+    ours, theirs = predicted(analysis, mode), in_torch(analysis, mode)
+    if isinstance(ours, str) or isinstance(theirs, str):
+        if isinstance(ours, str) and isinstance(theirs, str):
+            return None
+        return f"refusal: {ours} | {theirs}"
+    (kept, peak), bound = ours
+    if kept != theirs.kept:
+        return f"kept: {kept} | {theirs.kept}"
+    if peak > theirs.peak if bound else peak != theirs.peak:
+        return f"peak: {'at least ' * bound}{peak} | {theirs.peak}"
+    return None
+
+
+CASES = {
+    "a look that is written over": (29_376, "{input: 2x6x6x6, layers: [Linear: 16, ReLU: {inplace: true}]}"),
+    "an image without a batch axis": (
+        816,
+        "{input: 3x5x4, layers: [Conv2d: {out_channels: 2, kernel_size: 2}, ReLU: {inplace: true}]}",
+    ),
+    "noise written over an image without a batch axis": (
+        912,
+        "{input: 3x5x4, layers: [Conv2d: {out_channels: 2, kernel_size: 2}, Dropout: {inplace: true}]}",
+    ),
+    "parts that nothing uses": (
+        9_856,
+        "{input: 2x3x8x8, layers: [Linear: 16, chunk: {chunks: 3, dim: 1}, LayerNorm]}",
+    ),
+    "a weight that is the output": (96, "{input: 2x8, layers: [parameter: [4]]}"),
+    "one decode step with a cache": (
+        165_792,
+        """
+        input: {x: 1x1x200, pk: 1x2x40x16, pv: 1x2x40x16}
+        blocks: {heads(h): [Linear: {out_features: h*16, bias: false}, reshape: [1, h, 1, 16]]}
+        layers:
+          - {heads: 2, from: x, as: k1}
+          - {heads: 2, from: x, as: v1}
+          - {concat: {branches: [pk, k1], dim: 2}, as: k}
+          - {concat: {branches: [pv, v1], dim: 2}, as: v}
+          - {heads: 8, from: x, as: q}
+          - {scaled_dot_product_attention: {enable_gqa: true}, from: [q, k, v]}
+        """,
+    ),
+}
+"""Peaks of training, followed in torch, in networks where one thing decides."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_peaks(name: str) -> None:
+    peak, text = CASES[name]
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    found = predicted(analysis, TRAINING)
+    assert not isinstance(found, str)
+    assert found[0].peak == peak
+    assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
+
+
+ALIKE = {
+    "a branch that no output needs": """
+        input: 1x3x9x9
+        layers:
+          - {ReLU: , as: t}
+          - Conv2d: {out_channels: 2, kernel_size: 3}
+          - ReLU
+          - {ReLU: , from: t}
+        """,
+    "one that something else is above": """
+        {input: {a: 3x5}, layers: [RNNCell: {hidden_size: 4}, {LayerNorm: , from: a}]}
+        """,
+    "attention twice": """
+        input: 2x5x8
+        layers:
+          - Linear: 8
+          - {MultiheadAttention: {num_heads: 2, batch_first: true}, as: [t, _]}
+          - {MultiheadAttention: {num_heads: 2, batch_first: true}, from: [t, t, t]}
+        """,
+    "a tensor that is used before it is written over and after": """
+        input: 2x8
+        layers: [{Linear: 8, as: a}, {unsqueeze: 0, as: b}, {ReLU: {inplace: true}, from: a}, {add: [a, b]}]
+        """,
+    "a tensor whose look is written over": """
+        input: 2x8
+        layers: [{Linear: 8, as: a}, unsqueeze: 0, {ReLU: {inplace: true}, as: b}, {add: [a, b]}]
+        """,
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_graphs_by_hand(name: str) -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(ALIKE[name]))
+    assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
+
+
+REFUSED = {
+    "Dropout of whole numbers": "{input: '2x7:int64', layers: [Dropout]}",
+    "AlphaDropout of whole numbers": "{input: '2x7:int64', layers: [AlphaDropout]}",
+    "eps of 0": "{input: 3x3x3, layers: [BatchNorm1d: {eps: 0}]}",
+    "a single value": "{input: 1x3, layers: [BatchNorm1d]}",
+    "channels of a vector": "{input: 8, layers: [Dropout2d]}",
+    "channels of a vector, scaled": "{input: 8, layers: [FeatureAlphaDropout]}",
+    "a part of several": "{input: 2x12, layers: [Linear: 12, chunk: 1, ReLU: {inplace: true}]}",
+    "a look at a part": "{input: 2x12, layers: [Linear: 12, split: 1, unsqueeze: 0, ReLU: {inplace: true}]}",
+    "a part of what is written over": """
+        input: 2x12
+        layers:
+          - {Linear: 12, as: a}
+          - {chunk: 2, as: [b, c]}
+          - {ReLU: {inplace: true}, from: a}
+          - {Tanh: , from: b}
+        """,
+    "a weight": "{input: 2x4, layers: [parameter: [4], ReLU: {inplace: true}]}",
+    "a look at a weight": "{input: 2x4, layers: [parameter: [4], unsqueeze: 0, ReLU: {inplace: true}]}",
+    "no look at other strides": "{input: 2x3x4, layers: [Linear: 4, permute: [0, 2, 1], view: [2, 12]]}",
+}
+"""What torch does not train; most of it it runs in evaluation."""
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals(name: str) -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(REFUSED[name]))
+    assert isinstance(in_torch(analysis, TRAINING), str)
+    assert isinstance(predicted(analysis, TRAINING), str)
+    assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
