@@ -36,7 +36,6 @@ UNKNOWN = {name for name in NAMES if name.endswith(("Loss", "Loss2d"))} - LOSSES
     "CrossMapLRN2d",  # made of Python that no kernel stands for
     "EmbeddingBag",
     "PairwiseDistance",
-    "einsum",  # torch chooses an order of its own
 }
 """Types whose memory nothing is said about."""
 

@@ -277,8 +277,11 @@ def untrainable(forward: Forward) -> ArchitectureError | None:
 
 def memory_conditions(analysis: Analysis, found: Sequence[Condition]) -> tuple[Condition, ...]:
     """Those of storages that do not follow from those of shapes."""
-    known = analysis.conditions
-    return tuple([c for c in dict.fromkeys(found) if not any(other.implies(c) for other in known)])
+    known, kept = analysis.conditions, list[Condition]()
+    for condition in found:
+        if not any(other.implies(condition) for other in (*known, *kept)):
+            kept.append(condition)
+    return tuple(kept)
 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:

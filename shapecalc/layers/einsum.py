@@ -10,11 +10,13 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.conditions import equal, not_one
-from shapecalc.errors import ArchitectureError, quoted
+from shapecalc.errors import ArchitectureError, UnknownError, quoted
 from shapecalc.layers.base import Layer, check_floating, example
+from shapecalc.layers.contraction import contract
 from shapecalc.layers.fields import Text
 from shapecalc.operations import NOTHING, Operations
 from shapecalc.symbolic import Dim
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product, promote
 
 Label: TypeAlias = "str | int"
@@ -203,6 +205,22 @@ class einsum(Layer):
         if not others or not_one(planned.length, "products are summed"):
             return NOTHING
         return Operations(mul=y.elements)
+
+    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+        if len(xs) > 2:
+            reason = "torch takes them in an order that depends on whether opt_einsum is installed"
+            raise UnknownError(f"einsum of {len(xs)} branches: {reason}")
+        equation, tensors = parse(self.equation), [x.tensor for x in xs]
+        planned = plan(equation, tensors)
+        pairs = zip(equation.operands, tensors, strict=True)
+        labels = [_labels(tokens, x, number) for number, (tokens, x) in enumerate(pairs)]
+        summed = sorted(
+            {*chain(*labels)} - {*planned.output}, key=lambda label: (isinstance(label, str), label)
+        )
+        operands = tape.cast("einsum", *xs)
+        del xs
+        with tape.within_operation():
+            return (contract(tape, operands, labels, planned.output, summed),)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return self.equation, *xs
