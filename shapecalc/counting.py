@@ -132,15 +132,17 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
     raise ArchitectureError(f"the network has {many} {what}; at most {limit:,} are analysed", place=place)
 
 
-def refuse_long(layers: int, what: str) -> None:
+def refuse_long(
+    layers: int, what: str, most: int = MOST_LISTED, hint: str = "fewer copies (times) show the same"
+) -> None:
     """Refuse what takes each of many layers one by one.
 
     Raises:
         UsageError: with the number of layers.
     """
-    if layers > MOST_LISTED:
-        message = f"{what} takes layers one by one, at most {MOST_LISTED:,}: the network has {layers:,}"
-        raise UsageError(message, hint="fewer copies (times) show the same")
+    if layers > most:
+        message = f"{what} takes layers one by one, at most {most:,}: there are {layers:,}"
+        raise UsageError(message, hint=hint)
 
 
 class _Counter:

@@ -180,6 +180,20 @@ def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
         yield from _all_nodes(node.children)
 
 
+def _copy(nodes: Sequence[Node], labels: Sequence[str]) -> Node | None:
+    """The node that stands for the copy with these labels, from the top of the tree on."""
+    for node in nodes:
+        if labels[0] == node.label or (node.copies > 1 and _is_copy(labels[0], node)):
+            return node if len(labels) == 1 else _copy(node.children, labels[1:])
+    return None
+
+
+def _is_copy(label: str, node: Node) -> bool:
+    name, _, index = label.rstrip("]").rpartition("[")
+    own, _, first = node.label.rstrip("]").rpartition("[")
+    return name == own and index.isdecimal() and 0 <= int(index) - int(first) < node.copies
+
+
 def leaves(nodes: Sequence[Node], depth: int | None, times: int = 1) -> Iterator[Node]:
     """The nodes that nothing is shown below, so that their totals add up to the network's.
 
@@ -298,6 +312,9 @@ class Analysis:
         nodes = {node.path: node for node in _all_nodes(self.tree)}
         if name in nodes:
             return nodes[name]
+        copy = _copy(self.tree, name.split(".")) if self.brief else None
+        if copy:
+            return copy._replace(path=name, label=name.rpartition(".")[2], copies=1)
         ends = [path for path in nodes if path.endswith(f".{name}")]
         if len(ends) == 1:
             return nodes[ends[0]]

@@ -7,12 +7,14 @@ here that it has not declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.conditions import AT_LEAST, Condition, collecting
+from shapecalc.counting import refuse_long
+from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer, Weight
 from shapecalc.layers.base import Example
@@ -30,6 +32,8 @@ _LETTERS = {
     5: ("N", "C", "D", "H", "W"),
 }
 _SPATIAL = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+MOST_EXPLAINED = 3_000
+"""Rows that are explained at once."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -138,18 +142,37 @@ def explain(analysis: Analysis, node: Node | None, general: Analysis | None) -> 
     """An explanation of the row that a layer or a join is, or of every row of a block; None is the network.
 
     `general` is the same network with symbols in its inputs, if it can be analysed so.
+
+    Raises:
+        UsageError: there are too many rows.
     """
-    start, stop = (node.start, node.stop) if node else (0, len(analysis.rows))
-    if node and start < stop and analysis.rows[stop - 1].path == node.path:
-        start = stop - 1
+    rows = _explained(analysis, node)
+    known = {row.path: row for row in general.rows} if general else {}
+    conditions: dict[str, list[Condition]] = {}
+    for condition in general.conditions if general else ():
+        conditions.setdefault(condition.path, []).append(condition)
     return [
-        _explain(row, general.rows[i] if general else None, general.conditions if general else ())
-        for i, row in enumerate(analysis.rows[start:stop], start=start)
+        _explain(row._replace(path=path), known.get(row.path), conditions.get(row.path, ()))
+        for path, row in rows
     ]
 
 
-def _explain(row: Row, general: Row | None, conditions: tuple[Condition, ...]) -> Explanation:
-    own = tuple(condition for condition in conditions if condition.path == row.path)
+def _explained(analysis: Analysis, node: Node | None) -> Iterable[tuple[str, Row]]:
+    """The rows that are explained, each with its path: that of a copy is its own, whose row stands for it."""
+    if node is None:
+        refuse_long(analysis.layers, "explain", MOST_EXPLAINED, "name a layer or a block of it")
+        return [(row.path, row) for row in whole(analysis, "explain").rows]
+    rows = analysis.rows[node.start : node.stop]
+    if not node.children or node.children[-1].stop < node.stop:
+        rows = rows[-1:]  # of a layer or a join
+    refuse_long(len(rows), "explain", MOST_EXPLAINED, "name a layer of it")
+    depth = node.path.count(".") + 1
+    paths = (".".join([node.path, *row.path.split(".")[depth:]]) for row in rows)
+    return zip(paths, rows, strict=True)
+
+
+def _explain(row: Row, general: Row | None, conditions: Sequence[Condition]) -> Explanation:
+    own = tuple(conditions)
     inputs, values = _named_inputs(row)
     shape, output, fits = _derive_output(row, inputs, values)
     values.update({name: derivation.result for derivation in output for name in derivation.names})
