@@ -14,6 +14,7 @@ from shapecalc.expectation import Expectation, read_expectation
 from shapecalc.garbage import without_collecting
 from shapecalc.inputs import InputSpec
 from shapecalc.keys import Inputs, read_inputs, read_line, read_text
+from shapecalc.layers import LAYERS
 from shapecalc.nodes import Node, Scalar, Source, kind
 from shapecalc.parameters import values_of
 from shapecalc.reader import StepReader
@@ -54,6 +55,11 @@ class Architecture:
     def variants(self) -> tuple[str, ...]:
         """The names of the networks of its file, the first of which the file itself stands for."""
         return tuple(self.family.variants) if self.family else ()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The layer types whose names blocks of the file bear: there, the name is the block's."""
+        return tuple(name for name in self.blocks if name in LAYERS)
 
     def variant(self, name: str) -> Architecture:
         """The network of that name of the file.

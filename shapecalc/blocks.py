@@ -55,7 +55,7 @@ def read_header(
             hint = f"{shorten(match[1])} can't be a name: to many readers of YAML it is a constant"
         raise source.error(f"{quoted(key.text)} is no block header", key, hint)
     name, listed = match.groups()
-    if name in LAYERS or name in (GROUP, *BESIDE):
+    if name in (GROUP, *BESIDE):
         raise source.error(f"{name} means something already: give the block another name", key)
     defaults: dict[str, Argument | None] = {}
     for part in _split(listed or ""):
@@ -95,7 +95,10 @@ def _refuse_cycles(blocks: Mapping[str, Block], source: Source) -> None:
         TopologicalSorter({name: _blocks_in(block.steps) for name, block in blocks.items()}).prepare()
     except CycleError as error:
         names = error.args[1][::-1]
-        raise cycle(names).at(source.place_of(blocks[names[0]].node)) from None
+        found = cycle(names).at(source.place_of(blocks[names[0]].node))
+        if taken := [name for name in names if name in LAYERS]:
+            found.hint = f"{taken[0]} is the block's name, inside of it too: give the block another name"
+        raise found from None
 
 
 def cycle(names: list[str]) -> ArchitectureError:

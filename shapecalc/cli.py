@@ -357,7 +357,8 @@ def list_(
     found, errors = [], {}
     for name, entry in zoo.matching(patterns or []).items():
         try:
-            found.append((name, shapecalc.analyse(zoo.load(entry), brief=True)))
+            architecture, _, _ = _read(entry, None, None)
+            found.append((name, shapecalc.analyse(architecture, brief=True)))
         except ShapecalcError as error:
             errors[str(error)] = error  # once, if all variants of a file have it
     codes = [_report(error) for error in errors.values()]
@@ -519,6 +520,9 @@ def _read(
         raise network
     found = _found(network) if isinstance(network, str) else network
     architecture = found if isinstance(found, shapecalc.Architecture) else shapecalc.load(found)
+    if architecture.hidden:
+        names, file = listed(architecture.hidden), architecture.document.name
+        streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
     return architecture, given_input(input or []), given_values(set or [])
 
 
@@ -529,10 +533,8 @@ def _found(name: str) -> str | Entry:
     entry, others = zoo.look_up(name)
     if others:
         which = "the other is" if len(others) == 1 else "the others are"
-        line = (
-            f"note: {len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"
-        )
-        streams.complain(line)
+        line = f"{len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"
+        streams.note(line)
     return entry
 
 

@@ -6,12 +6,13 @@ nothing, every value keeps its place, and plain text stays text: `on`, `yes` and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import yaml
 
-from shapecalc.errors import UsageError, quoted, shorten
+from shapecalc.errors import Place, UsageError, quoted, shorten
 from shapecalc.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
@@ -34,6 +35,8 @@ def read(source: Source) -> Node | None:
         if error.context_mark and mark and mark.index >= len(source.text.rstrip()):
             # At the end of the file is where the reader noticed; where it began is what a person looks for.
             mark, reason = error.context_mark, f"{error.context}, {error.problem}"
+        if mark and (colon := _missing_colon(source, mark.line)):
+            raise colon from None
         place = source.place(mark) if mark else None
         hint = "indent with spaces, not tabs" if place and place.text[: place.column].endswith("\t") else None
         if reason == "mapping values are not allowed in this context":
@@ -44,6 +47,43 @@ def read(source: Source) -> Node | None:
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{source.name}: this is not YAML text: {reason}") from None
+
+
+_BARE = re.compile(r"(?P<before>\s*(?:- +)*)(?P<name>[A-Za-z_][^:#]*?)\s*(?:#.*)?")
+_KEY = re.compile(r"(?:- +)*(?P<key>[^\s:#]+)\s*:(?:\s|$)|- ")
+
+
+def _missing_colon(source: Source, number: int) -> UsageError | None:
+    """The error of a name on a line of its own, without a colon, below which a key is indented.
+
+    It is the last line above that is indented less than line `number`, which is where the reader stumbled.
+    """
+    above = [*enumerate(source.text.splitlines()[: number + 1])]
+    _, line = above.pop()
+    key = _KEY.match(line.lstrip(" "))
+    bare, line = _indented_less(above, line)
+    found = _BARE.fullmatch(line)
+    if not key or not found or not (found["before"].strip() or _opens(_indented_less(above, line)[1])):
+        return None
+    name, below = shorten(found["name"]), shorten(key["key"] or "a list")
+    place = Place(source.name, bare + 1, found.start("name") + 1, line, len(found["name"]))
+    message = f"a colon is missing after {name}, below which {below} is indented"
+    return UsageError(message, hint=f"write {name}: with a colon", place=place)
+
+
+def _indented_less(above: list[tuple[int, str]], line: str) -> tuple[int, str]:
+    """The last of numbered lines that is indented less than a line, nothing of none; the rest stays."""
+    indent = len(line) - len(line.lstrip(" "))
+    while above:
+        number, last = above.pop()
+        if last.strip() and not last.lstrip().startswith("#") and len(last) - len(last.lstrip(" ")) < indent:
+            return number, last
+    return 0, ""
+
+
+def _opens(line: str) -> bool:
+    """Whether what is indented below a line belongs to a key, or to the file."""
+    return not line or line.partition(" #")[0].rstrip().endswith(":")
 
 
 class _Builder:

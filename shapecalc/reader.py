@@ -82,10 +82,19 @@ class StepReader:
         beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
         heads = [entry for key, entry in node.entries.items() if key not in BESIDE]
         if not heads:
-            raise self.source.error("a step needs a layer, a block, a join or seq", node)
+            message = "a step needs a layer, a block, a join or seq"
+            raise self.source.error(message, node, self.only_read(beside))
         if len(heads) > 1:
             raise self.several_heads([key.text for key, _ in heads], heads[1][0])
         return self.build(*heads[0], beside)
+
+    def only_read(self, beside: Mapping[str, Node]) -> str | None:
+        """For what only reads a named tensor, how that is written."""
+        source = beside.get("from")
+        if beside.keys() != {"from"} or not isinstance(source, Scalar):
+            return None
+        name = shorten(source.text)
+        return f"a branch is the bare name: [{name}, …]; a step has a layer, a block or a join beside from"
 
     def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
         first, other = heads[:2]
@@ -109,6 +118,9 @@ class StepReader:
         hint = self.call_hint(key)
         if key.value() is None:
             hint = "a dash begins a step; [] is the current tensor"
+        first = key.text.partition(" ")[0]
+        if self.is_type(first) and self.source.place_of(key).text.rstrip().endswith(first):
+            hint = f"write {first}: with a colon: more is indented below it"
         if hint is None:
             return identifier(key, self.source, "a step")
         raise self.source.error(f"a step must be a name, not {kind(key)}", key, hint)
@@ -171,7 +183,8 @@ class StepReader:
 
         def read(head: str) -> Step:
             try:
-                if head == GROUP or (head in LAYERS and LAYERS[head].branching):
+                joins = head in LAYERS and head not in self.blocks and LAYERS[head].branching
+                if head == GROUP or joins:
                     raise self.source.error("a join or a group can't be chosen", key)
                 return self.of_type(head, key, value, common, {})
             except ArchitectureError as error:
@@ -271,6 +284,13 @@ class StepReader:
             raise self.source.error(f"{key.text}: {message}", value, hint if takes_any else None)
         return {main: (value, value)}
 
+    def in_order(self, names: tuple[str, ...], values: Sequence, key: Scalar) -> dict[str, tuple[Node, Node]]:
+        """A list for a layer that takes one value for each of several arguments, as `given` gives them."""
+        if len(values.items) != len(names):
+            message = f"{key.text}: a list of {len(names)} values is needed, not of {len(values.items)}"
+            raise self.source.error(message, values, f"{key.text}: [{', '.join(names)}]")
+        return {name: (value, value) for name, value in zip(names, values.items, strict=True)}
+
     def layer(
         self,
         layer: type[Layer],
@@ -281,7 +301,11 @@ class StepReader:
     ) -> LayerStep:
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
-        given = self.given(value, main, key, bool(layer.fields))
+        names = layer.listed_arguments()
+        if names and isinstance(value, Sequence):
+            given = self.in_order(names, value, key)
+        else:
+            given = self.given(value, main, key, bool(layer.fields))
         _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
         arguments = {
             name: self.layer_argument(layer, name, where, node) for name, (where, node) in given.items()
@@ -337,8 +361,8 @@ class StepReader:
             return self.steps(node, "a branch")
         if isinstance(node, Scalar) and not self.is_type(node.text):
             return Name(identifier(node, self.source, "a branch that is no list"), node)
-        raise self.source.error(
-            f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}",
-            node,
-            "put the step into a list of its own: [step]",
-        )
+        hint = "put the step into a list of its own: [step]"
+        if isinstance(node, nodes.Mapping):
+            hint = self.only_read({key: value for key, (_, value) in node.entries.items()}) or hint
+        message = f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}"
+        raise self.source.error(message, node, hint)

@@ -131,6 +131,9 @@ def _of_layer(layer: type[Layer]) -> dict[str, Any]:
     main = None if layer.branching else layer.main_argument()
     if main is not None and set(required) <= {main}:
         forms.append({"$ref": f"{_REF(layer.__name__)}/anyOf/{len(forms) - 1}/properties/{main}"})
+    if listed := layer.listed_arguments():
+        items = [{"$ref": f"{_REF(layer.__name__)}/anyOf/0/properties/{name}"} for name in listed]
+        forms.append({"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)})
     if not required:
         forms.append({"type": "null"})
     return {"description": layer.summary(), "anyOf": forms}

@@ -1420,8 +1420,6 @@ BLOCKS = [
         ("nin(1a)", "'1a' is no new parameter of the block nin", None),
         ("nin(a b)", "'a b' is no new parameter of the block nin", None),
         ("nin(*a)", "'*a' is no new parameter of the block nin", None),
-        ("ReLU", "ReLU means something already: give the block another name", None),
-        ("add(x)", "add means something already: give the block another name", None),
         ("seq", "seq means something already: give the block another name", None),
         ("times(n)", "times means something already: give the block another name", None),
         ("nin(a, b=c)", "the default 'c': the name 'c' is unknown", "known here: a, channels"),

@@ -801,7 +801,7 @@ def test_an_alias_of_a_step_that_names_its_output_names_it_twice() -> None:
         "{input: 1x4, layers: [identity]}",
         "{input: 1x4, blocks: {a: [b], b: [a]}, layers: [a]}",
         "{input: 1x4, blocks: {a: [ReLU, a]}, layers: [ReLU]}",
-        "{input: 1x4, blocks: {ReLU: [Tanh]}, layers: [ReLU]}",
+        "{input: 1x4, blocks: {ReLU: [ReLU]}, layers: [ReLU]}",
         "{input: 1x4, blocks: {f(a): [Linear: a]}, layers: [f]}",
         "{input: 1x4, blocks: {f(a): [Linear: a]}, layers: [{f: {b: 1}}]}",
         "{input: 1x4, blocks: {f: [ReLU]}, layers: [{f: 1}]}",

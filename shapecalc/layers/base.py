@@ -226,6 +226,12 @@ class Layer:
             inferred = True
         return None
 
+    @classmethod
+    def listed_arguments(cls) -> tuple[str, ...]:
+        """The arguments that a list gives in their order: of a type that needs several, each one value."""
+        plain = all(field.required and not field.several for field in cls.fields.values())
+        return tuple(cls.fields) if plain and len(cls.fields) > 1 else ()
+
     @property
     def window(self) -> tuple[Window, ...]:
         """The window that slides along each of the last axes, of a type that has one."""

@@ -46,6 +46,7 @@ def prepare() -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, `| head`, is no error
     codecs.register_error(_HANDLER, _plain)
+    _noted.clear()
     closed = sys.stdout is None
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # None where the caller closed it
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
@@ -60,6 +61,16 @@ def complain(text: str) -> None:
     """A text of one line or several on standard error, of which the terminal obeys no character."""
     with suppress(OSError):  # one that can't be written either: the exit code still tells
         print("\n".join(map(visible, text.split("\n"))), file=sys.stderr)
+
+
+_noted: set[str] = set()
+
+
+def note(text: str) -> None:
+    """What is to be known beside the results, said once in a command."""
+    if text not in _noted:
+        _noted.add(text)
+        complain(f"note: {text}")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

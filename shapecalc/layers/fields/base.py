@@ -41,6 +41,8 @@ class Field(Generic[T]):
     words: frozenset[str] = frozenset()
     numeric = True
     """Whether text stands for a number, as an expression."""
+    several = False
+    """Whether a value can be a list."""
 
     def __init__(self, default: object = REQUIRED, *, optional: bool = False) -> None:
         """`optional` accepts null beside what the field accepts otherwise."""

@@ -23,6 +23,8 @@ from shapecalc.tensors import LARGEST, Tensor
 class Axes(Field["tuple[int, ...]"]):
     """One axis or several, each counted from the first one or, if negative, from the last."""
 
+    several = True
+
     def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(items) if items and all(type(i) is int and abs(i) <= 64 for i in items) else None
@@ -42,6 +44,8 @@ class Sizes(Field["tuple[Dim, ...]"]):
 
     What −1 stands for, the layer says.
     """
+
+    several = True
 
     def __init__(
         self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
@@ -71,6 +75,8 @@ class Sizes(Field["tuple[Dim, ...]"]):
 class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
     """One size, or a list of sizes, which mean different things to the layer."""
 
+    several = True
+
     def accept(self, value: object, axes: int) -> Dim | tuple[Dim, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
         if not items or not all(is_size(item, 1) for item in items):
@@ -86,6 +92,8 @@ class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
 
 class Trailing(Field["tuple[Dim, ...] | None"]):
     """Sizes of the last axes, one number or several: left out, that of the last one; written, checked."""
+
+    several = True
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -111,6 +119,8 @@ class Trailing(Field["tuple[Dim, ...] | None"]):
 class Shifts(Field["tuple[int, ...]"]):
     """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
 
+    several = True
+
     least = -(2**62)  # torch takes what is below for symbols of its own
 
     def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
@@ -129,6 +139,8 @@ class Shifts(Field["tuple[int, ...]"]):
 
 class ForEach(Field[T]):
     """A value for each spatial axis of the input, however many it has; one stands for all of them."""
+
+    several = True
 
     def fits(self, item: object) -> bool:
         raise NotImplementedError

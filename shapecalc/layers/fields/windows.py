@@ -19,6 +19,8 @@ from shapecalc.tensors import LARGEST
 class PerAxis(Field["tuple[int, ...]"]):
     """A whole number for each spatial axis; one number stands for all of them."""
 
+    several = True
+
     def __init__(
         self,
         default: object = REQUIRED,
@@ -55,6 +57,7 @@ class PerAxis(Field["tuple[int, ...]"]):
 class Padding(Field["tuple[int, ...] | str"]):
     """Padding at both ends of each axis, or one of the words `same` and `valid`."""
 
+    several = True
     words = frozenset({"same", "valid"})
 
     def __init__(self, default: object = 0) -> None:
@@ -81,6 +84,8 @@ class PerSide(Field["tuple[int, ...]"]):
 
     One number stands for all of them; negative ones, where they are allowed, cut off.
     """
+
+    several = True
 
     def __init__(self, default: object = REQUIRED, *, minimum: int = -LARGEST) -> None:
         super().__init__(default)
@@ -122,6 +127,8 @@ class PerSideOfSome(PerSide):
 
 class Ratios(Field["tuple[float, ...]"]):
     """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
+
+    several = True
 
     def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,) * axes

@@ -1,0 +1,194 @@
+"""The slips of those who write their first files: a missing colon, a list, a name that is taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import shapecalc
+from shapecalc import ArchitectureError, ShapecalcError, UsageError, document
+from shapecalc.layers import LAYERS
+from shapecalc.nodes import Source
+from shapecalc.schema import schema
+from tests.command import Command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return Command(monkeypatch, capsys)
+
+
+def refused(text: str) -> ShapecalcError:
+    with pytest.raises(ShapecalcError) as found:
+        shapecalc.parse(text, "net.yaml")
+    return found.value
+
+
+# A colon.
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "name", "below"),
+    [
+        ("input: 1x8\nlayers:\n  - ReLU\n    times: 3\n", 3, 5, "ReLU", "times"),
+        ("input: 1x8\nlayers:\n  - decoder\n    times: 32\n", 3, 5, "decoder", "times"),
+        ("input: 1x8\nlayers:\n- ReLU\n  as: x\n", 3, 3, "ReLU", "as"),
+        ("input: 1x8\nlayers:\n  - ReLU\n    from: input\n    as: x\n", 3, 5, "ReLU", "from"),
+        ("input: 1x8\nlayers:\n  - ReLU # three times\n    times: 3\n", 3, 5, "ReLU", "times"),
+        ("input: 1x8\nlayers:\n  - ReLU\n\n    # three times\n    times: 3\n", 3, 5, "ReLU", "times"),
+        ("input: 1x8\nlayers:\n  - Linear\n      out_features: 3\n", 3, 5, "Linear", "out_features"),
+        ("input: 1x8\nlayers:\n  - seq:\n      - ReLU\n        times: 3\n", 4, 9, "ReLU", "times"),
+        ("input: 1x8\nlayers:\n  - - ReLU\n      times: 3\n", 3, 7, "ReLU", "times"),
+        ("input: 1x8\nlayers\n  - ReLU\n  - Linear: 2\n", 2, 1, "layers", "Linear"),
+        ("input: 1x8\nexpect\n  params: 3\nlayers: [ReLU]\n", 2, 1, "expect", "params"),
+        ("input\n  a: 1x8\nlayers: [ReLU]\n", 1, 1, "input", "a"),
+        (
+            "input: 1x8\nblocks:\n  nin(out, k=3)\n    - Linear: 2\nlayers: [ReLU]\n",
+            3,
+            3,
+            "nin(out, k=3)",
+            "Linear",
+        ),
+        ("input: 1x8\nparameters:\n  a\n    b: 2\nlayers: [ReLU]\n", 3, 3, "a", "b"),
+    ],
+)
+def test_a_missing_colon_is_named_in_its_place(
+    text: str, line: int, column: int, name: str, below: str
+) -> None:
+    error = refused(text)
+    assert isinstance(error, UsageError)
+    assert error.message == f"a colon is missing after {name}, below which {below} is indented"
+    assert error.hint == f"write {name}: with a colon"
+    assert error.place is not None
+    assert (error.place.line, error.place.column, error.place.width) == (line, column, len(name))
+    lines = text.splitlines()
+    lines[line - 1] = lines[line - 1].replace(name, f"{name}:", 1)
+    document.read(Source("net.yaml", "\n".join(lines)))  # whatever else is wrong, it is YAML
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: a: b\ninput: 1x8\nlayers: [ReLU]\n",
+        "input: 1x8\nsource: some\n  text\n    a: b\nlayers: [ReLU]\n",
+        "input: 1x8\nlayers:\n  - Linear: 2\n      as: x\n",
+        "input: 1x8\nlayers: [ReLU\n  as: x\n",
+        "input: 1x8\nlayers:\n  - ReLU\n   times: 3\n" + "x: [",
+    ],
+)
+def test_what_lacks_no_colon_is_not_said_to(text: str) -> None:
+    assert "a colon is missing" not in refused(text).message or "times" in text
+
+
+def test_a_list_below_a_bare_name() -> None:
+    error = refused("input: 1x8\nlayers:\n  - add\n    - [ReLU]\n    - []\n")
+    assert error.hint == "write add: with a colon: more is indented below it"
+
+
+# Lists.
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("transpose: [1, 2]", "transpose: {dim0: 1, dim1: 2}"),
+        ("transpose: [-1, k]", "transpose: {dim0: -1, dim1: 2}"),
+        ("narrow: [1, 0, 4]", "narrow: {dim: 1, start: 0, length: 4}"),
+        ("select: [2, k]", "select: {dim: 2, index: 2}"),
+    ],
+)
+def test_a_list_for_several_arguments_of_one_value(short: str, long: str) -> None:
+    head = "input: 2x8x3\nparameters: {k: 2}\nlayers: [{}]\n"
+    texts = [head.replace("{}", step) for step in (short, long)]
+    one, other = (shapecalc.analyse(shapecalc.parse(text, "a.yaml")) for text in texts)
+    assert [row.to_dict() for row in one.rows] == [row.to_dict() for row in other.rows]
+    name, _, values = short.partition(": ")
+    items = [int(v) if v.lstrip("-").isdecimal() else v for v in values.strip("[]").split(", ")]
+    file = {"input": "2x8x3", "parameters": {"k": 2}, "layers": [{name: items}]}
+    jsonschema.validate(file, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**file, "layers": [{name: items[:1]}]}, schema())
+
+
+def test_which_types_take_such_a_list() -> None:
+    """Those that need several arguments, none of which can be a list itself, and no more."""
+    assert {name for name, t in LAYERS.items() if t.listed_arguments()} == {"transpose", "narrow", "select"}
+
+
+def test_a_list_of_another_length() -> None:
+    error = refused("input: 2x8x3\nlayers: [transpose: [1, 2, 0]]\n")
+    assert error.message == "transpose: a list of 2 values is needed, not of 3"
+    assert error.hint == "transpose: [dim0, dim1]"
+    error = refused("input: 2x8x3\nlayers: [transpose: [1, x]]\n")
+    assert error.message.startswith("transpose: dim1: the name 'x' is unknown")
+    assert error.place is not None
+    assert error.place.column == 25
+
+
+# Names.
+
+
+@pytest.mark.parametrize("branch", ["[from: x]", "{from: x}", "from: x"])
+def test_a_branch_that_only_reads_a_name(branch: str) -> None:
+    error = refused(f"input: 1x8\nlayers: [{{ReLU: , as: x}}, Linear: 8, add: [{branch}, []]]\n")
+    assert (
+        error.hint == "a branch is the bare name: [x, …]; a step has a layer, a block or a join beside from"
+    )
+    shapecalc.parse("input: 1x8\nlayers: [{ReLU: , as: x}, Linear: 8, add: [x, []]]\n")
+
+
+OWN = """
+input: 2x8
+blocks:
+  stack(n):
+    - Linear: n
+    - Softmax: {dim: 1}
+  add:
+    - Linear: 5
+layers:
+  - {stack: 4, times: 2}
+  - add
+"""
+
+
+def test_a_block_comes_before_the_layer_type_of_its_name(run: Command) -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(OWN))
+    assert [row.path for row in analysis.rows] == [
+        "stack[0].Linear[0]",
+        "stack[0].Softmax[0]",
+        "stack[1].Linear[0]",
+        "stack[1].Softmax[0]",
+        "add[0].Linear[0]",
+    ]
+    assert analysis.totals.params == (8 * 4 + 4) + (4 * 4 + 4) + (4 * 5 + 5)
+    Path("own.yaml").write_text(OWN)
+    note = "note: in own.yaml, stack, add: a block of the file's own, not the layer type of that name\n"
+    for words in (("show", "own"), ("explain", "own", "add[0].Linear[0]"), ("diff", "own", "./own.yaml")):
+        assert run(*words).err == note
+    done = run("show", "own", "--format", "json")
+    assert json.loads(done.out)["totals"]["params"] == 81
+    assert done.err == note
+
+
+def test_the_note_is_said_once_for_a_file(run: Command) -> None:
+    Path("own.yaml").write_text(OWN + "parameters: {k: 1}\nvariants: {a: , b: {k: 2}, c: {k: 3}}\n")
+    assert run("check", "own").err.count("\n") == 1
+    assert run("verify", "own", "--device", "meta").err.count("\n") == 1
+
+
+def test_such_a_block_as_a_parameter() -> None:
+    text = "input: 2x8\nparameters: {unit: ReLU}\nblocks: {ReLU: [Linear: 3]}\nlayers: [unit]\n"
+    assert shapecalc.analyse(shapecalc.parse(text)).totals.params == 27
+    text = "input: 2x8\nparameters: {unit: add}\nblocks: {add: [Linear: 3]}\nlayers: [unit]\n"
+    assert shapecalc.analyse(shapecalc.parse(text)).totals.params == 27
+
+
+def test_such_a_block_that_means_the_layer_type() -> None:
+    error = refused("input: 2x8\nblocks: {ReLU: [ReLU]}\nlayers: [ReLU]\n")
+    assert isinstance(error, ArchitectureError)
+    assert error.message == "a block can't use itself: ReLU → ReLU"
+    assert error.hint == "ReLU is the block's name, inside of it too: give the block another name"
