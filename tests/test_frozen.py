@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
+from shapecalc.analysis.conventions import CONVENTIONS
+from shapecalc.analysis.counts import training
 from shapecalc.analysis.difference import compare
 from shapecalc.analysis.memory import memory
 from shapecalc.torch_check.memory import compare as bytes_of
-from shapecalc.torch_check.network import build
+from shapecalc.torch_check.network import build, sample
 from shapecalc.torch_check.verify import verify
 
 
@@ -225,6 +228,46 @@ def test_nothing_to_train(steps: str, hint: str) -> None:
         output.sum().backward()
     assert memory(analysis).to_dict()["training_peak"] is None
     assert [found for found in bytes_of(analysis) if not found.agrees] == []
+
+
+def trained_flops(analysis: Analysis) -> int:
+    """Of a pass forward and one back, by torch's own counter."""
+    net = build(analysis)
+    with FlopCounterMode(display=False) as counter:
+        (output,) = net(*[sample(x, "meta") for x in analysis.inputs.values()], observe=lambda *_: None)
+        output.sum().backward()
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize(
+    ("steps", "back"),
+    [
+        ("Linear: 8, Linear: 8", 2 * 4 * (6 * 8 + 2 * 8 * 8)),  # all but the gradient of the input
+        ("{Linear: 8, frozen: true}, Linear: 8", 2 * 4 * 8 * 8),  # of the second weight
+        ("Linear: 8, {Linear: 8, frozen: true}", 2 * 4 * (6 * 8 + 8 * 8)),  # through the second to the first
+        ("{Linear: 8, frozen: true}, {Linear: 8, frozen: true}, Linear: 8", 2 * 4 * 8 * 8),
+        ("{Linear: 8, as: a}, {Linear: 8, frozen: true, from: x}, {add: [[], a]}", 2 * 4 * 6 * 8),
+    ],
+)
+def test_products_of_gradients(steps: str, back: int) -> None:
+    analysis = analyse(network(steps, head="input: {x: 4x6}"))
+    found = training(CONVENTIONS["torch"], analysis)
+    assert found == 2 * analysis.totals.macs + back == trained_flops(analysis)
+
+
+def test_products_of_lora() -> None:
+    """Those of both adapters' weights, and of the gradient between the two; none of the frozen projection."""
+    analysis = analyse(LORA)
+    assert (
+        training(CONVENTIONS["torch"], analysis)
+        == trained_flops(analysis)
+        == 2 * 2_155_872_256 + 6 * 4_194_304
+    )
+
+
+def test_products_of_what_nothing_is_trained_in() -> None:
+    found = training(CONVENTIONS["torch"], analyse(network("{Linear: 6, frozen: true}")))
+    assert "no output depends on a trainable parameter" in str(found)
 
 
 def test_a_frozen_norm_still_follows_the_batches() -> None:

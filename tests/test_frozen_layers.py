@@ -7,14 +7,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
+from shapecalc.analysis.backward import _RULES
+from shapecalc.analysis.conventions import CONVENTIONS
+from shapecalc.analysis.counts import training
 from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.operations import Unknown
 from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
 from shapecalc.tape import Mode
@@ -71,7 +77,9 @@ def networks(draw: st.DrawFn, name: str) -> Analysis:
     weights = drawn.layer_type(**drawn.arguments).figures(drawn.inputs).weights
     learned = [name for name, weight in weights.items() if not weight.buffer]
     some = st.frozensets(st.sampled_from(learned)) if learned else st.just(frozenset[str]())
-    return network_of(drawn, tracked, draw(st.one_of(st.just(frozenset(learned)), some)))
+    return network_of(
+        drawn, tracked, draw(st.one_of(st.just(frozenset(learned)), st.just(frozenset[str]()), some))
+    )
 
 
 def computed(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int | None]:
@@ -89,6 +97,47 @@ def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:
     inputs = [sample(x, "meta") for x in analysis.inputs.values()]
     outputs = network(*inputs, observe=lambda *_: None)
     return [y.requires_grad for y in outputs], *run(build(analysis), mode)
+
+
+def flops(analysis: Analysis) -> tuple[bool, int]:
+    """Whether there is a way back, and the FLOPs there and back from all outputs, by torch's own counter."""
+    network = build(analysis)
+    with FlopCounterMode(display=False) as counter:
+        outputs = network(*[sample(x, "meta") for x in analysis.inputs.values()], observe=lambda *_: None)
+        tracked = [y for y in outputs if y.requires_grad]
+        torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
+    return bool(tracked), int(counter.get_total_flops())
+
+
+PRODUCTS = sorted({*_RULES} & {*CONCERNED})
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_torch_counts_as_many_products(name: str) -> None:
+    found: Counter[str] = Counter()
+
+    @settings(max_examples=settings().max_examples // 5)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        try:
+            analysis = data.draw(networks(name))
+        except ArchitectureError:
+            return
+        expected = training(CONVENTIONS["torch"], analysis)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                goes_back, measured = flops(analysis)
+            except (*REFUSALS, BuildError):
+                return
+        if not isinstance(expected, Unknown):
+            found["known"] += 1
+            assert expected == measured
+        if "no output depends on a trainable parameter" in str(expected):
+            assert not goes_back
+
+    check()
+    assert found["known"]
 
 
 @pytest.mark.parametrize("name", CONCERNED)

@@ -1,7 +1,8 @@
 """What torch's FlopCounterMode counts of a training step: the products forward, and those of the gradients.
 
 A product of two factors has a gradient for each of them, which is as many products again. Weights need
-theirs; another factor does where a parameter lies before it, which none does before the first convolution.
+theirs unless they are frozen; another factor does where a trained parameter lies before it, which none does
+before the first convolution.
 """
 
 from __future__ import annotations
@@ -9,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from shapecalc.analysis.attention_gradients import (
+    PARTLY_FROZEN,
+    Inputs,
+    Trained,
+    of_attention,
+    of_transformer,
+)
 from shapecalc.analysis.liveness import needed
 from shapecalc.layers import Layer
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis, Edge
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, is_floating, product
+from shapecalc.tensors import is_floating, product
 
-Inputs: TypeAlias = "tuple[Tensor, ...]"
-Gradients: TypeAlias = "Callable[[Any, Inputs, Sequence[bool]], Dim]"
-"""The products of a layer's gradients, given its inputs and which of them need one."""
+Gradients: TypeAlias = "Callable[[Any, Inputs, Sequence[bool], Trained], Dim | Unknown]"
+"""The products of a layer's gradients, given its inputs and which of them, and of its weights, need one."""
 
 
 def forward_and_backward(analysis: Analysis, forward: Dim) -> Dim | Unknown:
@@ -33,27 +40,30 @@ def thrice(analysis: Analysis, forward: Dim) -> Dim | Unknown:
 
 
 def gradient_products(analysis: Analysis) -> Dim | Unknown:
-    """The products of the gradients of all parameters that an output depends on."""
+    """The products of the gradients of all trained parameters that an output depends on."""
     live = needed(analysis)
     differentiable: set[Edge] = set()
     total: Dim = 0
     for number, row in enumerate(analysis.rows):
         wanted = [edge in differentiable for edge in row.edges]
-        if not any(wanted) and all(weight.buffer for weight in row.weights.values()):
+        trained = frozenset(row.learned) - row.frozen
+        if not any(wanted) and not trained:
             continue
         made = {Edge(number, port): tensor for port, tensor in enumerate(row.outputs)}
         differentiable |= {edge for edge, tensor in made.items() if is_floating(tensor.dtype)}
         if number in live:
-            gradients = _products(row.layer, row.inputs, wanted)
+            gradients = _products(row.layer, row.inputs, wanted, trained)
             if isinstance(gradients, Unknown):
                 return Unknown(f"{row.path}: {gradients.reason}")
             total = total + analysis.times[number] * gradients
+    if differentiable.isdisjoint(analysis.output_edges):
+        return Unknown("no output depends on a trainable parameter: torch has no way back")
     return total
 
 
-def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool]) -> Dim | Unknown:
+def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim | Unknown:
     if rule := _RULES.get(layer.type):
-        return rule(layer, inputs, wanted)
+        return rule(layer, inputs, wanted, trained)
     if layer.figures(inputs).macs == 0:
         return 0
     return Unknown(f"the products of the gradients of {layer.type} have not been measured")
@@ -63,32 +73,33 @@ def _macs(layer: Layer, inputs: Inputs) -> Dim:
     return layer.figures(inputs).macs
 
 
-def _of_weight(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_weight(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """A matrix, and what it is multiplied with."""
-    return _macs(layer, inputs) * (1 + wanted[0])
+    learning = not trained.isdisjoint(("weight", "linear.weight"))
+    return _macs(layer, inputs) * (learning + wanted[0])
 
 
-def _of_convolution(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_convolution(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """torch counts the gradient of the weights as if each group saw all channels."""
-    groups: Dim = layer.groups
+    groups: Dim = layer.groups if "weight" in trained else 0
     return _macs(layer, inputs) * (groups + wanted[0])
 
 
-def _of_factors(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_factors(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     return _macs(layer, inputs) * sum(wanted)
 
 
-def _of_product(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_product(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """A matrix times a vector is not seen, nor are its gradients."""
-    return 0 if inputs[1].rank == 1 else _of_factors(layer, inputs, wanted)
+    return 0 if inputs[1].rank == 1 else _of_factors(layer, inputs, wanted, trained)
 
 
-def _of_pairs(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_pairs(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """The trilinear form of Bilinear is not seen, nor are its gradients, which are such forms too."""
     return 0
 
 
-def _of_scores(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_scores(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """The gradients of queries and keys go through those of the scores, which need the values."""
     means: Dim = layer.figures(inputs).outputs[0].elements * inputs[1].shape[-2]
     scores = _macs(layer, inputs) - means
@@ -96,22 +107,16 @@ def _of_scores(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
     return scores * (query + key) + means * (value + (query or key))
 
 
-def _of_attention(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
-    """All but the maps of inputs that need no gradient, which have one factor that does."""
-    queries, keys, values = layer.sequences(*inputs)
-    needs = layer.feed(*wanted)
-    lengths = queries.length * queries.features, keys.length * keys.features, values.length * values.features
-    maps = [queries.samples * queries.features * size for size in lengths]
-    unneeded: list[Dim] = [size for size, need in zip(maps, needs, strict=True) if not need]
-    return 2 * _macs(layer, inputs) - sum(unneeded)
-
-
-def _of_recurrent(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_recurrent(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim | Unknown:
     """The states before the first step, unless they are given and need one, have no gradient."""
+    matrices = [name for name, weight in layer.figures(inputs).weights.items() if len(weight.shape) == 2]
+    learning = sum([name in trained for name in matrices])
+    if learning not in (0, len(matrices)):
+        return PARTLY_FROZEN
     samples = product(inputs[0].shape[:-1])
     steps = inputs[0].shape[1 if layer.batch_first and inputs[0].rank == 3 else 0]
     gates = layer.gates * layer.hidden_size * len(layer.directions)
-    total = 2 * _macs(layer, inputs)
+    total = _macs(layer, inputs) * (1 + bool(learning))
     if not wanted[0]:
         total = total - samples * gates * inputs[0].shape[-1]
     if not any(wanted[1:2]):
@@ -119,24 +124,12 @@ def _of_recurrent(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
     return total
 
 
-def _of_cell(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
+def _of_cell(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     gates: Dim = product(inputs[0].shape[:-1]) * layer.gates * layer.hidden_size
-    state = any(wanted[1:2])
-    total: Dim = gates * (inputs[0].shape[-1] * (1 + wanted[0]) + layer.hidden_size * (1 + state))
+    of_input = inputs[0].shape[-1] * (("weight_ih" in trained) + wanted[0])
+    of_state = layer.hidden_size * (("weight_hh" in trained) + any(wanted[1:2]))
+    total: Dim = gates * (of_input + of_state)
     return total
-
-
-def _of_transformer(layer: Any, inputs: Inputs, wanted: Sequence[bool]) -> Dim:
-    """Those of all its parts, but for maps of inputs that need no gradient and come before any norm."""
-    unneeded: Dim = 0
-    memory = layer.type.startswith("TransformerDecoder")
-    for place, (x, need) in enumerate(zip(inputs, wanted, strict=True)):
-        square = x.elements * x.shape[-1]
-        if not need and memory and place:  # each layer maps it to keys and to values
-            unneeded = unneeded + 2 * square * getattr(layer, "num_layers", 1)
-        elif not need and not layer.norm_first:  # the first layer maps it to queries, too
-            unneeded = unneeded + 3 * square
-    return 2 * _macs(layer, inputs) - unneeded
 
 
 _RULES: Mapping[str, Gradients] = {
@@ -149,9 +142,9 @@ _RULES: Mapping[str, Gradients] = {
     "scaled_dot_product_attention": _of_scores,
     "Bilinear": _of_pairs,
     "bmm": _of_factors,
-    "MultiheadAttention": _of_attention,
-    **dict.fromkeys(("Transformer", "TransformerEncoder", "TransformerDecoder"), _of_transformer),
-    **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _of_transformer),
+    "MultiheadAttention": of_attention,
+    **dict.fromkeys(("Transformer", "TransformerEncoder", "TransformerDecoder"), of_transformer),
+    **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), of_transformer),
     **dict.fromkeys(("RNN", "LSTM", "GRU"), _of_recurrent),
     **dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell"), _of_cell),
 }
