@@ -2,39 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from operator import ge
 from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
-from shapecalc.symbolic import Dim, at, difference, least, maximum
+from shapecalc.errors import ArchitectureError
+from shapecalc.symbolic import Dim, Expr, at, maximum, symbol
+from shapecalc.symbolic.facts import least_product
+from shapecalc.symbolic.expr import total
+from shapecalc.symbolic.sums import MOST_WRITTEN, add_to, compactly, multiplied_out
+from shapecalc.symbolic.terms import ONE, Product
+
+MOST_FORMULAS = 200
+_ROOM = 60  # for formulas, before the first look at whether fewer will do
+_NEAR = 3  # how many before and after a formula are looked at for two that exceed it
+
+Point: TypeAlias = "list[int]"
+"""A size by its coordinates in a `Space`."""
+
+
+class Space:
+    """Sizes as points: a coordinate for each product that they have when multiplied out.
+
+    A product counts from its least value on, the first coordinate is the number that is left: of H ≥ 67,
+    4·H + 1 is the point (269, 4). So a size whose point is nowhere below another's is never below that size.
+    """
+
+    def __init__(self, assumed: Mapping[str, Dim]) -> None:
+        self.assumed = assumed
+        self.axes: dict[tuple[Product, int], int] = {(ONE, 1): 0}
+        """Each product's coordinate; one without a least value has another for its opposite."""
+        self.known: dict[Expr, tuple[tuple[int, int], ...]] = {}
+
+    def steps(self, size: Expr) -> tuple[tuple[int, int], ...]:
+        """The coordinates of a formula that are not 0, each with its place."""
+        found = self.known.get(size)
+        if found is None:
+            found = self.known[size] = tuple(self._steps(at(size, self.assumed) if self.assumed else size))
+        return found
+
+    def _steps(self, form: Dim) -> Iterable[tuple[int, int]]:
+        terms = {ONE: form} if isinstance(form, int) else form.terms
+        terms = multiplied_out(terms) or terms
+        rest = 0
+        for factors, coefficient in terms.items():
+            low = 1 if factors == ONE else least_product(factors)
+            rest += coefficient * (low or 0)
+            if factors != ONE:
+                yield self._axis(factors, 1), coefficient
+                if low is None:
+                    yield self._axis(factors, -1), -coefficient
+        yield 0, rest
+
+    def _axis(self, factors: Product, sign: int) -> int:
+        return self.axes.setdefault((factors, sign), len(self.axes))
+
+    def size(self, point: Sequence[int]) -> Dim:
+        """The formula of a point, without what is assumed."""
+        terms = {}
+        number = point[0]
+        for (factors, sign), coefficient in zip(self.axes, point, strict=False):
+            if coefficient and factors != ONE and sign > 0:
+                terms[factors] = coefficient
+                number -= coefficient * (least_product(factors) or 0)
+        terms[ONE] = number
+        # What stands for H is H + 66, and so H − 66 for it the other way round.
+        back = {name: 2 * symbol(name) - form for name, form in self.assumed.items()}
+        return at(compactly(terms), back)
+
+
+class Level:
+    """A size that rises and falls, with its point."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.number = 0
+        self.terms: dict[Product, int] = {}
+        self.point: Point = [0]
+
+    def add(self, size: Dim, times: int = 1) -> None:
+        if isinstance(size, int):
+            self.number += times * size
+            return
+        add_to(self.terms, size.terms, times)
+        for axis, step in self.space.steps(size):
+            while axis >= len(self.point):
+                self.point.append(0)
+            self.point[axis] += times * step
+
+    def here(self) -> Point:
+        """The point of the size as it is now."""
+        axes = len(self.space.axes)
+        point = [*self.point, *[0] * (axes - len(self.point))]
+        point[0] += self.number
+        return point
+
+    def now(self) -> Dim | None:
+        """The size as it is now, unless it has very many terms: then its point says what it is."""
+        return None if len(self.terms) > MOST_WRITTEN else self.size
+
+    @property
+    def size(self) -> Dim:
+        if not self.terms:
+            return self.number
+        return total({**self.terms, ONE: self.terms.get(ONE, 0) + self.number})
+
+    def become(self, size: Dim) -> None:
+        if (change := size - self.size) != 0:
+            self.add(change)
+
+
+class _Met(NamedTuple):
+    size: Dim | None
+    """None for that of the point."""
+    point: Point
+    place: int
 
 
 class Peak:
-    """The greatest of many sizes, and where it was met; of formulas those that may be the greatest."""
+    """The greatest of many sizes, and where it was met; of formulas those that may be the greatest.
+
+    One that the greater of two others always exceeds is left out as well, where a weighted mean of these is
+    nowhere below it: of the levels of equal layers in a row, the first and the last are left.
+    """
 
     def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
         """`assumed`: formulas for symbols that are known to be large, H + 66 for one of at least 67."""
         self.number = 0
         self.at = -1
-        self.assumed = assumed
-        self.formulas: list[tuple[Dim, Dim, int]] = []
-        """Each with its form under what is assumed, and where it was met."""
+        self.space = Space(assumed)
+        self.formulas: list[_Met] = []
+        self.room = _ROOM
 
     def meet(self, size: Dim, place: int) -> None:
         if isinstance(size, int):
-            if size > self.number:
-                self.number, self.at = size, place
+            self.meet_number(size, place)
             return
-        if any(size == known for known, _, _ in self.formulas):
+        level = Level(self.space)
+        level.add(size)
+        self.meet_level(level, place)
+
+    def meet_level(self, level: Level, place: int) -> None:
+        """Meet a level as it is now."""
+        if not level.terms:
+            self.meet_number(level.number, place)
             return
-        form = at(size, self.assumed) if self.assumed else size
-        if not any(exceeds(other, form) for _, other, _ in self.formulas):
-            kept = [known for known in self.formulas if not exceeds(form, known[1])]
-            self.formulas = [*kept, (size, form, place)]
+        point = level.here()
+        self._widen(len(point))
+        if not any(_exceeds(other.point, point) for other in reversed(self.formulas)):
+            self._enter(_Met(level.now(), point, place))
+
+    def meet_number(self, size: int, place: int) -> None:
+        if size > self.number:
+            self.number, self.at = size, place
+
+    def _enter(self, met: _Met) -> None:
+        self.formulas = [other for other in self.formulas if not _exceeds(met.point, other.point)]
+        self.formulas.append(met)
+        if len(self.formulas) >= self.room:
+            self._thin()
+            self.room = 2 * max(_ROOM, len(self.formulas))
+
+    def _thin(self) -> None:
+        """Leave out what the greater of two others, one met before it and one after, always exceeds."""
+        kept = self.formulas
+        place = 1
+        while place < len(kept) - 1:
+            before, after = kept[max(0, place - _NEAR) : place], kept[place + 1 : place + 1 + _NEAR]
+            if any(_between(a.point, kept[place].point, b.point) for a, b in product(before, after)):
+                del kept[place]
+            else:
+                place += 1
+        if len(kept) > MOST_FORMULAS:
+            raise ArchitectureError(
+                f"the most bytes at once are the greatest of more than {MOST_FORMULAS} formulas",
+                hint="give numbers",
+            )
+
+    def _widen(self, axes: int) -> None:
+        """Give all points the coordinates that there are by now."""
+        if self.formulas and len(self.formulas[-1].point) < axes:
+            for other in self.formulas:
+                other.point.extend([0] * (axes - len(other.point)))
 
     def met(self) -> list[tuple[Dim, int]]:
         """The sizes that may be the greatest, and where they were met."""
-        found = [(size, place) for size, _, place in self.formulas]
-        covered = any(exceeds(form, self.number) for _, form, _ in self.formulas)
+        self._thin()
+        found = [
+            (self.space.size(point) if size is None else size, place) for size, point, place in self.formulas
+        ]
+        covered = any(point[0] >= self.number and min(point[1:], default=0) >= 0 for _, point, _ in self.formulas)
         return [*found, *([] if covered or not self.number else [(self.number, self.at)])]
 
     def size(self) -> Dim:
@@ -50,9 +209,20 @@ def greatest_of(sizes: Sequence[Dim]) -> Dim:
     return result
 
 
-def exceeds(first: Dim, second: Dim) -> bool:
-    """Whether the first size is certainly at least as great as the second."""
-    if first == second:
-        return True
-    low = least(difference(first, second))
-    return low is not None and low >= 0
+def _exceeds(first: Point, second: Point) -> bool:
+    """Whether the first point is nowhere below the second."""
+    return all(map(ge, first, second))
+
+
+def _between(first: Point, middle: Point, last: Point) -> bool:
+    """Whether a weighted mean of two points is nowhere below the one between them."""
+    low, high = (0, 1), (1, 1)  # bounds of the first one's weight, as fractions
+    for a, m, b in zip(first, middle, last, strict=True):
+        over, needed = a - b, m - b
+        if over == 0 and needed > 0:
+            return False
+        if over > 0 and needed * low[1] > low[0] * over:
+            low = (needed, over)
+        if over < 0 and needed * high[1] > high[0] * over:
+            high = (-needed, -over)
+    return low[0] * high[1] <= high[0] * low[1]

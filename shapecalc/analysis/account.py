@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shapecalc.peak import Peak
+from shapecalc.peak import Level, Peak
 from shapecalc.recipe import Recipe
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Kernel
@@ -26,8 +26,8 @@ class Account:
 
     def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
         """`assumed`: of symbols, as for `Peak`."""
-        self.alive: Dim = 0
         self.peak = Peak(assumed)
+        self.alive = Level(self.peak.space)
         self.sizes: list[Dim] = []
         self.holders: list[int] = []
         self.gradients: list[Dim] = []
@@ -45,19 +45,19 @@ class Account:
         """A new storage, which may make a peak."""
         storage = self.storage(size)
         self.hold(storage)
-        self.peak.meet(self.alive, row)
+        self.peak.meet_level(self.alive, row)
         return storage
 
     def hold(self, storage: int) -> None:
         if not self.holders[storage]:
-            self.alive = self.alive + self.sizes[storage]
+            self.alive.add(self.sizes[storage])
         self.holders[storage] += 1
 
     def release(self, storage: int, times: int = 1) -> None:
         """Let a storage go, and with it those of copies that it stands for."""
         self.holders[storage] -= 1
         if not self.holders[storage]:
-            self.alive = self.alive - times * self.sizes[storage]
+            self.alive.add(self.sizes[storage], -times)
 
     def saved(self) -> dict[int, Dim]:
         """Bytes of the storages that autograd keeps, by the first row that it keeps each for."""
@@ -69,7 +69,9 @@ class Account:
     def play(self, recipe: Recipe, inputs: list[int], row: int) -> list[int]:
         """Run a layer on inputs in these storages; gives all of its storages, those of its outputs held."""
         for rise in recipe.rises:
-            self.peak.meet(self.alive + rise, row)
+            self.alive.add(rise)
+            self.peak.meet_level(self.alive, row)
+            self.alive.add(rise, -1)
         first = len(self.sizes)
         self.sizes += recipe.sizes
         self.holders += [0] * len(recipe.sizes)

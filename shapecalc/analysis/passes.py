@@ -93,7 +93,7 @@ class Forward:
                 if edge.row >= 0:
                     self.release(self.flows.pop(edge))
             if leaps:
-                self.account.alive = leaps.forward(number + 1, self.account.alive)
+                self.account.alive.become(leaps.forward(number + 1, self.account.alive.size))
                 self.graph.repeat(leaps.at.get(number + 1))
         if leaps:
             check_settled(analysis, kinds)
@@ -284,7 +284,7 @@ class Backward:
         place = len(forward.analysis.rows)
         for node in way:
             while leaps and place > node.run.row:
-                self.account.alive = leaps.back(place, self.account.alive)
+                self.account.alive.become(leaps.back(place, self.account.alive.size))
                 place -= 1
             self.pass_through(node.kernel, node.run)
 
@@ -304,8 +304,7 @@ class Backward:
         account, values = self.account, [run.values[x] for x in kernel.inputs]
         found = [self.gradients.pop(run.values[y], None) for y in kernel.outputs]
         way = self.way(kernel, tuple([x.look if x else None for x in found]))
-        for rise in way.rises:
-            account.peak.meet(account.alive + rise, run.row)
+        account.rise(way.rises, run.row)
         here = [x for x in found if x]
         for gradient in here:
             gradient.seen -= 1

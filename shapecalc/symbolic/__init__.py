@@ -19,12 +19,14 @@ from shapecalc.symbolic.facts import (
     difference,
     greatest,
     least,
+    lone_symbol,
     maximum,
     minimum,
     number,
     ratio,
     symbols_in,
 )
+from shapecalc.symbolic.sums import summed
 
 __all__ = [
     "Dim",
@@ -33,10 +35,12 @@ __all__ = [
     "difference",
     "greatest",
     "least",
+    "lone_symbol",
     "maximum",
     "minimum",
     "number",
     "ratio",
+    "summed",
     "symbol",
     "symbols_in",
 ]

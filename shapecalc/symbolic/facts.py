@@ -6,23 +6,23 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 
 from shapecalc.symbolic.expr import Dim, Expr, factored, total
-from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
-
-_MOST_TERMS = 1000  # of a sum that is multiplied out to prove something about it
+from shapecalc.symbolic.sums import multiplied_out, summed
+from shapecalc.symbolic.terms import Extreme, Factor, Floor, Product, Symbol
 
 
 def at(size: Dim, sizes: Mapping[str, Dim]) -> Dim:
     """A size with sizes in place of its symbols; those that are not named stay."""
     if isinstance(size, int):
         return size
-    result: Dim = 0
-    for product, coefficient in size.terms.items():
-        term: Dim = coefficient
-        for factor, power in product:
-            value = _factor_at(factor, sizes)
-            for _ in range(power):
-                term = term * value
-        result = result + term
+    return summed([_product_at(product, sizes) * number for product, number in size.terms.items()])
+
+
+def _product_at(product: Product, sizes: Mapping[str, Dim]) -> Dim:
+    result: Dim = 1
+    for factor, power in product:
+        value = _factor_at(factor, sizes)
+        for _ in range(power):
+            result = result * value
     return result
 
 
@@ -57,6 +57,16 @@ def _names(size: Dim) -> Iterator[str]:
                     yield from symbols_in(*of)
                 case Expr():
                     yield from _names(factor)
+
+
+def lone_symbol(size: Dim) -> str | None:
+    """The name of the symbol that a size is, if it is one and nothing else."""
+    if isinstance(size, int) or len(size.terms) != 1:
+        return None
+    ((product, coefficient),) = size.terms.items()
+    ((factor, power), *others) = product
+    lone = isinstance(factor, Symbol) and coefficient == power == 1 and not others
+    return factor.name if lone and isinstance(factor, Symbol) else None
 
 
 def number(size: Dim) -> int:
@@ -106,38 +116,17 @@ def _lone_extreme(size: Dim) -> Extreme | None:
 
 
 def difference(first: Dim, second: Dim) -> Dim:
-    """first − second with all products multiplied out: 0 where the two are equal polynomials."""
+    """first − second with all products multiplied out: 0 where the two are equal polynomials.
+
+    As it is where that would be huge.
+    """
+    if first == second:
+        return 0
     apart = first - second
-    return apart if isinstance(apart, int) else _multiplied_out(apart)
-
-
-def _multiplied_out(expr: Expr) -> Dim:
-    """Every product of sums as a sum of products; the formula itself where that would be huge."""
-    result: Dim = 0
-    for product, coefficient in expr.terms.items():
-        terms: dict[Product, int] = {ONE: coefficient}
-        for factor, power in product:
-            single: dict[Product, int] = {frozenset({(factor, 1)}): 1}
-            inner = _multiplied_out(factor) if isinstance(factor, Expr) else None
-            factors = inner.terms if isinstance(inner, Expr) else single
-            for _ in range(power):
-                terms = _times(terms, factors)
-                if len(terms) > _MOST_TERMS:
-                    return expr
-        result = result + total(terms)
-    return result
-
-
-def _times(first: Mapping[Product, int], second: Mapping[Product, int]) -> dict[Product, int]:
-    terms: dict[Product, int] = {}
-    for a, x in first.items():
-        for b, y in second.items():
-            powers = dict(a)
-            for factor, power in b:
-                powers[factor] = powers.get(factor, 0) + power
-            product = frozenset(powers.items())
-            terms[product] = terms.get(product, 0) + x * y
-    return terms
+    if isinstance(apart, int):
+        return apart
+    terms = multiplied_out(apart.terms)
+    return apart if terms is None else total(terms)
 
 
 def least(size: Dim) -> int | None:
@@ -147,7 +136,7 @@ def least(size: Dim) -> int | None:
     bound = size.constant
     for product, coefficient in size.terms.items():
         if product:
-            low = _least_product(product) if coefficient > 0 else None
+            low = least_product(product) if coefficient > 0 else None
             if low is None:
                 return None
             bound += coefficient * low
@@ -160,7 +149,8 @@ def greatest(size: Dim) -> int | None:
     return None if low is None else -low
 
 
-def _least_product(product: Product) -> int | None:
+def least_product(product: Product) -> int | None:
+    """A number that a product of factors is never below, None where none is known."""
     lows = [(_least_factor(factor), power) for factor, power in product]
     if lows == [(lows[0][0], 1)]:
         return lows[0][0]

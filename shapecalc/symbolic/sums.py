@@ -1,0 +1,103 @@
+"""Sums of many sizes, and what they are with all products multiplied out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from shapecalc.symbolic.expr import Dim, Expr, total
+from shapecalc.symbolic.terms import ONE, Factor, Product
+
+MOST_TERMS = 1000
+"""Of a sum that is multiplied out to prove something about it."""
+
+MOST_WRITTEN = 100
+"""Terms of a sum that is written with its products as they are; (H − 2)⋅(W − 2) is one."""
+
+
+def summed(sizes: Iterable[Dim]) -> Dim:
+    """The sum of sizes; of very many different products it is multiplied out, where that leaves fewer.
+
+    So the sizes (H − 2)⋅(W − 2), (H − 4)⋅(W − 4), … of any number of layers are one polynomial.
+    """
+    number = 0
+    terms: dict[Product, int] = {}
+    for size in sizes:
+        if isinstance(size, int):
+            number += size
+        else:
+            add_to(terms, size.terms)
+    if not terms:
+        return number
+    terms[ONE] = terms.get(ONE, 0) + number
+    return compactly(terms)
+
+
+def compactly(terms: Mapping[Product, int]) -> Dim:
+    """A sum of terms, multiplied out if it has very many of them and that leaves fewer."""
+    if len(terms) > MOST_WRITTEN:
+        shorter = multiplied_out(terms)
+        if shorter is not None and len(shorter) < len(terms):
+            terms = shorter
+    return total(terms)
+
+
+def add_to(terms: dict[Product, int], more: Mapping[Product, int], times: int = 1) -> None:
+    """Add a multiple of a sum to the terms of another one, of which none stays that is zero."""
+    for product, coefficient in more.items():
+        found = terms.get(product, 0) + times * coefficient
+        if found:
+            terms[product] = found
+        else:
+            terms.pop(product, None)
+
+
+def multiplied_out(terms: Mapping[Product, int]) -> dict[Product, int] | None:
+    """A sum without any product of sums; None where its products have very many terms."""
+    result: dict[Product, int] = {}
+    for product, coefficient in terms.items():
+        if not any(isinstance(factor, Expr) for factor, _ in product):
+            add_to(result, {product: coefficient})
+            continue
+        inner = _multiplied_out(product)
+        if inner is None:
+            return None
+        add_to(result, inner, coefficient)
+    return result
+
+
+@lru_cache(maxsize=1_000)
+def _multiplied_out(product: Product) -> Mapping[Product, int] | None:
+    """One product in the same way; kept, since the same sizes come again and again."""
+    terms: dict[Product, int] = {ONE: 1}
+    for factor, power in product:
+        single = _factor(factor)
+        if single is None:
+            return None
+        for _ in range(power):
+            terms = _times(terms, single)
+            if len(terms) > MOST_TERMS:
+                return None
+    return terms
+
+
+def _factor(factor: Factor) -> Mapping[Product, int] | None:
+    return multiplied_out(factor.terms) if isinstance(factor, Expr) else {frozenset({(factor, 1)}): 1}
+
+
+def _times(first: Mapping[Product, int], second: Mapping[Product, int]) -> dict[Product, int]:
+    terms: dict[Product, int] = {}
+    for a, x in first.items():
+        for b, y in second.items():
+            product = _joined(a, b)
+            terms[product] = terms.get(product, 0) + x * y
+    return {product: coefficient for product, coefficient in terms.items() if coefficient}
+
+
+def _joined(first: Product, second: Product) -> Product:
+    if not first or not second:
+        return first or second
+    powers = dict(first)
+    for factor, power in second:
+        powers[factor] = powers.get(factor, 0) + power
+    return frozenset(powers.items())
