@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, Expr, at, maximum, symbol
-from shapecalc.symbolic.facts import least_product
 from shapecalc.symbolic.expr import total
+from shapecalc.symbolic.facts import least_product
 from shapecalc.symbolic.sums import MOST_WRITTEN, add_to, compactly, multiplied_out
 from shapecalc.symbolic.terms import ONE, Product
 
@@ -193,7 +193,9 @@ class Peak:
         found = [
             (self.space.size(point) if size is None else size, place) for size, point, place in self.formulas
         ]
-        covered = any(point[0] >= self.number and min(point[1:], default=0) >= 0 for _, point, _ in self.formulas)
+        covered = any(
+            point[0] >= self.number and min(point[1:], default=0) >= 0 for _, point, _ in self.formulas
+        )
         return [*found, *([] if covered or not self.number else [(self.number, self.at)])]
 
     def size(self) -> Dim:

@@ -68,10 +68,7 @@ class Account:
 
     def play(self, recipe: Recipe, inputs: list[int], row: int) -> list[int]:
         """Run a layer on inputs in these storages; gives all of its storages, those of its outputs held."""
-        for rise in recipe.rises:
-            self.alive.add(rise)
-            self.peak.meet_level(self.alive, row)
-            self.alive.add(rise, -1)
+        self.rise(recipe.rises, row)
         first = len(self.sizes)
         self.sizes += recipe.sizes
         self.holders += [0] * len(recipe.sizes)
@@ -79,6 +76,13 @@ class Account:
         for output in recipe.outputs:
             self.hold(storages[output.storage])
         return storages
+
+    def rise(self, rises: Sequence[Dim], row: int) -> None:
+        """The most bytes beyond those that are alive, for a moment."""
+        for size in rises:
+            self.alive.add(size)
+            self.peak.meet_level(self.alive, row)
+            self.alive.add(size, -1)
 
     def keep(self, storages: Sequence[int], row: int) -> None:
         """What autograd keeps for a kernel, to go back through it."""
