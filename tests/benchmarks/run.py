@@ -8,6 +8,7 @@ Prints a Markdown table. Absolute times are those of the machine at hand; the ra
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -164,10 +165,10 @@ def _first_time(name: str) -> tuple[float, str, float, float]:
     return times[0] / times[1], name, times[0], times[1]
 
 
-def growth(text: Callable[[int], str], what: str) -> list[list[str]]:
-    """Seconds and memory for 1,000 to 100,000 layers, each in a process of its own."""
+def growth(text: Callable[[int], str], what: str, most: int) -> list[list[str]]:
+    """Seconds and memory for 1,000 to `most` layers, each in a process of its own."""
     rows = []
-    for layers in (1_000, 10_000, 100_000):
+    for layers in (1_000, 10_000, most):
         script = (sys.executable, str(HERE / "run.py"), "--analyse")
         output = subprocess.run(script, check=True, capture_output=True, text=True, input=text(layers)).stdout
         seconds, memory, _ = map(float, output.split())
@@ -178,12 +179,58 @@ def growth(text: Callable[[int], str], what: str) -> list[list[str]]:
     return rows
 
 
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "show": ("show", "-"),
+    "show --format json": ("show", "-", "--format", "json"),
+    "params": ("params", "-"),
+    "flops": ("flops", "-"),
+    "flops --convention all": ("flops", "-", "--convention", "all"),
+    "memory": ("memory", "-"),
+    "memory --train": ("memory", "-", "--train"),
+    "receptive": ("receptive", "-"),
+    "explain LAYER": ("explain", "-", "Conv2d[7]"),
+    "domain": ("domain", "-"),
+    "solve": ("solve", "-", "--output", "1x8x32x32"),
+    "check": ("check", "-"),
+    "diff": ("diff", "-", "lenet"),
+}
+
+
+def commands() -> list[list[str]]:
+    """User seconds and memory of each command for 1,000 and 10,000 layers, with numbers and with letters."""
+    return [
+        took(name, command, layers, sizes)
+        for name, command in COMMANDS.items()
+        for sizes in ("1x8x32x32", "Nx8xHxW")
+        for layers in (1_000, 10_000)
+    ]
+
+
+def took(name: str, command: Sequence[str], layers: int, sizes: str) -> list[str]:
+    child = subprocess.Popen(
+        (*SHAPECALC, *command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    assert child.stdin
+    child.stdin.write(written_out(layers, sizes).encode())
+    child.stdin.close()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    cost = f"{usage.ru_utime:.2f} s, {usage.ru_maxrss / 1024:.0f} MiB"
+    return [
+        f"`{name}`, {layers:,} layers of {sizes}",
+        cost,
+        "",
+        f"exit code {child.returncode}",
+        "< 2 s, 500 MiB",
+    ]
+
+
 def repeated(layers: int) -> str:
     return f"input: 1x8x32x32\nlayers:\n  - {{{BLOCK}, times: {layers}}}\n"
 
 
-def written_out(layers: int) -> str:
-    return "input: 1x8x32x32\nlayers:\n" + f"  - {BLOCK}\n" * layers
+def written_out(layers: int, sizes: str = "1x8x32x32") -> str:
+    return f"input: {sizes}\nlayers:\n" + f"  - {BLOCK}\n" * layers
 
 
 def analyse_standard_input() -> None:
@@ -192,9 +239,9 @@ def analyse_standard_input() -> None:
     gc.disable()  # as every command does
     before = resident()
     start = time.perf_counter()
-    analysis = shapecalc.analyse(shapecalc.parse(text))
+    analysis = shapecalc.analyse(shapecalc.parse(text), brief=True)
     seconds = time.perf_counter() - start
-    print(seconds, resident() - before, len(analysis.rows))
+    print(seconds, resident() - before, analysis.layers)
 
 
 def resident() -> int:
@@ -238,7 +285,9 @@ def main() -> None:
         *symbolic(),
         verification(),
     ]
-    rows += [*growth(repeated, "by `times`"), *growth(written_out, "written out")]
+    rows += growth(repeated, "by `times`", 1_000_000)
+    rows += growth(written_out, "written out", 30_000)  # almost as many as a file may have
+    rows += commands()
     print("\n".join(f"| {' | '.join(cells)} |" for cells in rows))
 
 
