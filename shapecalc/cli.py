@@ -118,6 +118,10 @@ Set = Annotated[
         "--set", "-s", metavar="NAME=VALUE", help="A value for a parameter of the file; repeatable."
     ),
 ]
+AnyWeights = Annotated[
+    bool,
+    typer.Option("--any-weights", help="Also inputs that give weights other shapes than the file's own."),
+]
 Depth = Annotated[int | None, typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
 Ascii = Annotated[
     bool,
@@ -217,14 +221,14 @@ def domain(
     arch: Arch,
     input: Input = None,
     set: Set = None,
+    any_weights: AnyWeights = False,
     format: DomainForm = DomainFormat.table,
     ascii: Ascii = False,
 ) -> None:
     """Which inputs a network takes: the smallest one, every condition and the layer it comes from."""
     from shapecalc.render.domain import print_domain
 
-    found, own = _domain(arch, input, set)
-    print_domain(found, format, own)
+    print_domain(_domain(arch, input, set, any_weights), format)
 
 
 @app.command()
@@ -244,6 +248,7 @@ def solve(
     ] = None,
     input: Input = None,
     set: Set = None,
+    any_weights: AnyWeights = False,
     format: DomainForm = DomainFormat.table,
     ascii: Ascii = False,
 ) -> None:
@@ -251,7 +256,7 @@ def solve(
     from shapecalc.analysis.domain import inputs_that_give, wanted_shape
     from shapecalc.render.domain import print_solutions
 
-    found, _ = _domain(arch, input, set)
+    found = _domain(arch, input, set, any_weights)
     node = found.analysis.find(at) if at is not None else None
     shape = (node.output if node else found.analysis.outputs[0]).shape
     solutions = inputs_that_give(found, shape, wanted_shape(found, output))
@@ -330,7 +335,7 @@ def memory(
     if optimizer is not None and not train and format != Format.json:  # which has all figures
         raise UsageError("--optimizer is for a step in training", hint="--train shows it")
     architecture, given, values = _read(arch, input, set)
-    analysis = shapecalc.analyse(architecture, given, values, brief=True)
+    analysis = _at_input(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
     found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
@@ -509,7 +514,20 @@ def _every(archs: list[str] | None) -> Mapping[str, Network]:
 
 
 def _analyse(network: Network, input: list[str] | None, set: list[str] | None) -> Analysis:
-    return shapecalc.analyse(*_read(network, input, set), brief=True)
+    return _at_input(*_read(network, input, set))
+
+
+def _at_input(
+    architecture: shapecalc.Architecture, given: str | dict[str, str] | None, values: dict[str, object]
+) -> Analysis:
+    """The analysis; one line on standard error says if the given input changes weights of the network."""
+    analysis = shapecalc.analyse(architecture, given, values, brief=True)
+    if given is not None:
+        from shapecalc.analysis.ownweights import change
+
+        if found := change(analysis):
+            streams.complain(f"warning: the given input changes the weights, first those of {found}")
+    return analysis
 
 
 def _read(
@@ -538,15 +556,14 @@ def _found(name: str) -> str | Entry:
     return entry
 
 
-def _domain(arch: str, input: list[str] | None, set: list[str] | None) -> tuple[Domain, Mapping[str, int]]:
-    """The domain of a network, and the sizes that its symbols stand for in the input that was given."""
+def _domain(arch: str, input: list[str] | None, set: list[str] | None, any_weights: bool) -> Domain:
     from shapecalc.analysis.domain import domain
     from shapecalc.analysis.general import in_general, sizes_of
 
     architecture, given, values = _read(arch, input, set)
     inputs = inputs_of(architecture, given, values)
-    found = domain(in_general(architecture, inputs, values))
-    return found, sizes_of(inputs, found.analysis.inputs)
+    general = in_general(architecture, inputs, values)
+    return domain(general, sizes_of(inputs, general.inputs), any_weights)
 
 
 def main() -> None:

@@ -20,13 +20,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import Analysis, ArchitectureError, zoo
+from shapecalc import Analysis, Architecture, ArchitectureError, zoo
 from shapecalc.analysis.domain import Domain, domain, inputs_that_give
-from shapecalc.analysis.general import in_general
+from shapecalc.analysis.general import in_general, sizes_of
 from shapecalc.analysis.sizesets import EVERY
 from shapecalc.analysis.solving import Box
 from shapecalc.conditions import Condition
 from shapecalc.engine import inputs_of
+from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number
 from shapecalc.tensors import Tensor, Window
 from shapecalc.torch_check.network import BuildError, build, sample
@@ -56,6 +57,25 @@ def general(file: str) -> Analysis:
 
 def accepts(analysis: Analysis, sizes: Sizes) -> bool:
     return concrete(analysis.architecture, analysis.inputs, sizes) is not None
+
+
+@cache
+def own_weights(architecture: Architecture) -> Any:
+    """The weights at the file's own input; None where that is refused."""
+    try:
+        return named_weights(shapecalc.analyse(architecture))
+    except ArchitectureError:
+        return None
+
+
+def named_weights(analysis: Analysis) -> list[tuple[str, Mapping[str, Weight]]]:
+    return [(row.path, dict(row.weights)) for row in analysis.rows]
+
+
+def accepts_with_its_weights(analysis: Analysis, sizes: Sizes) -> bool:
+    found = concrete(analysis.architecture, analysis.inputs, sizes)
+    own = own_weights(analysis.architecture)
+    return found is not None and own in (None, named_weights(found))
 
 
 def within(boxes: Sequence[Box], conditions: Iterable[Condition], sizes: Sizes) -> bool:
@@ -102,7 +122,7 @@ def smaller(sizes: Sizes) -> list[Sizes]:
 @pytest.mark.parametrize("name", SMALLEST)
 def test_smallest_input(name: str) -> None:
     analysis, smallest = general(name), SMALLEST[name]
-    assert domain(analysis).smallest == smallest
+    assert domain(analysis, any_weights=True).smallest == smallest
     assert accepts(analysis, smallest)
     assert not any(accepts(analysis, sizes) for sizes in smaller(smallest))
 
@@ -133,14 +153,19 @@ def test_smallest_input_in_torch(name: str) -> None:
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_inputs_of_the_zoo(name: str) -> None:
-    found = domain(general(name))
+    analysis = general(name)
+    found, kept = domain(analysis, any_weights=True), domain(analysis)
     draw = random.Random(name)
-    for largest in [80] * 150 + [300] * 50 + [2000] * 50:
-        sizes = {symbol: draw.randint(1, largest) for symbol in found.symbols}
+    own = sizes_of(inputs_of(analysis.architecture), analysis.inputs)
+    for largest in [80] * 150 + [300] * 50 + [2000] * 50 + [0] * 50:
+        sizes = {symbol: draw.randint(1, largest or 1) for symbol in found.symbols}
         if name in IMAGES:
             sizes |= zip("HW", draw.choice(IMAGES[name]), strict=True)
             sizes["W"] += draw.choice([0, 0, 1, -1])
-        assert within(found.boxes, found.open, sizes) == accepts(found.analysis, sizes)
+        if not largest and own:
+            sizes = {symbol: max(1, n + draw.randint(-40, 40)) for symbol, n in own.items()}
+        assert within(found.boxes, found.open, sizes) == accepts(analysis, sizes)
+        assert within(kept.boxes, kept.open, sizes) == accepts_with_its_weights(analysis, sizes)
 
 
 def drawn_images(seed: int) -> list[Sizes]:
@@ -152,7 +177,7 @@ images = st.builds(drawn_images, st.integers(0, 2**32))
 half = settings(max_examples=settings().max_examples // 2)  # each example is many runs
 
 
-def drawn_domain(file: str) -> Domain:
+def drawn_domain(file: str, any_weights: bool = False) -> Domain:
     """The domain of a random network without a sum in which a size of 1 may be repeated."""
     try:
         analysis = general(file)
@@ -160,17 +185,17 @@ def drawn_domain(file: str) -> Domain:
         analysis = None
     assume(analysis and not any(condition.or_one for condition in analysis.conditions))
     assert analysis
-    return domain(analysis)
+    return domain(analysis, any_weights=any_weights)
 
 
 @half
 @given(networks(), images)
 def test_inputs_of_random_networks(file: str, images: list[Sizes]) -> None:
     found = drawn_domain(file)
-    taken = [sizes for sizes in images if accepts(found.analysis, sizes)]
+    taken = [sizes for sizes in images if accepts_with_its_weights(found.analysis, sizes)]
     assert taken == [sizes for sizes in images if within(found.boxes, found.open, sizes)]
     if found.smallest:
-        assert accepts(found.analysis, found.smallest)
+        assert accepts_with_its_weights(found.analysis, found.smallest)
         areas = [sizes["H"] * sizes["W"] for sizes in taken]
         assert found.smallest["H"] * found.smallest["W"] <= min(areas, default=10**9)
     else:
@@ -183,7 +208,7 @@ def test_inputs_that_give_the_output_of_some_layer(
     file: str, images: list[Sizes], data: st.DataObject
 ) -> None:
     """Wanted is what one of the inputs gives, now and then a little more, or any size."""
-    found = drawn_domain(file)
+    found = drawn_domain(file, any_weights=True)
     runs = [(sizes, concrete(found.analysis.architecture, found.analysis.inputs, sizes)) for sizes in images]
     taken = [analysis for _, analysis in runs if analysis]
     assume(taken)
@@ -227,6 +252,93 @@ def test_two_inputs_that_must_agree() -> None:
     assert set((found.smallest or {}).values()) == {3}
 
 
+# The weights are those at the file's own input.
+
+MIXER = """
+input: 1x3x64x64
+blocks:
+  mlp(hidden, out): [Linear: hidden, GELU, Linear: out]
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 16, stride: 16}
+  - flatten: {start_dim: 2}
+  - transpose: {dim0: 1, dim1: 2}
+  - add:
+    - []
+    - [LayerNorm, transpose: {dim0: 1, dim1: 2}, mlp: {hidden: 12, out: 16}, transpose: {dim0: 1, dim1: 2}]
+  - {mean: {dim: 1}}
+  - Linear: 10
+"""
+"""An MLP-Mixer: with one token, torch would make the weights of its first map 12×1, and repeat the token."""
+
+ADDED = """
+input: 1x3x64x64
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 16, stride: 16}
+  - flatten: {start_dim: 2}
+  - add: [[], [parameter: [1, 8, 16]]]
+"""
+"""One learned vector for each of 16 patches: an image of one patch would be repeated for all of them."""
+
+NORMED = (
+    "input: 1x4x20x24\nlayers: [Conv2d: {out_channels: 4, kernel_size: 3, stride: 2}, LayerNorm: {axes: 2}]"
+)
+TOKENS = [(16, 256), (32, 128), (64, 64), (128, 32), (256, 16)]
+
+
+@pytest.mark.parametrize("file", [MIXER, ADDED])
+def test_images_of_as_many_patches(file: str) -> None:
+    found = domain(general(file))
+    wanted = {(h + i, w + j) for h, w in TOKENS for i in (0, 15) for j in (0, 15)}
+    for h, w in {*wanted, (16, 16), (31, 16), (63, 64), (80, 64), (32, 256), (240, 16)}:
+        assert within(found.boxes, found.open, {"H": h, "W": w}) == ((h, w) in wanted)
+    assert within(domain(general(file), any_weights=True).boxes, (), {"H": 16, "W": 16})
+
+
+def test_a_broken_repetition_is_the_file_s_own() -> None:
+    """Where the file's own input is repeated for a weight, that is what the network does."""
+    found = domain(general(ADDED.replace("64x64", "16x16")))
+    assert within(found.boxes, found.open, {"H": 16, "W": 16})
+
+
+def test_the_layer_whose_weights_bound_the_input(run: Command, written: Path) -> None:
+    written.write_text(LINEAR)
+    found = shown(run("domain", str(written), "--format", "json"))
+    assert found["smallest"] == {"H": 8, "W": 8}
+    written.write_text(LINEAR.replace("in_features: 64, ", ""))
+    (condition,) = shown(run("domain", str(written), "--format", "json"))["conditions"]
+    assert condition == {"path": "Linear[0]", "condition": "H*W == 64", "why": "its weights keep their shape"}
+    assert shown(run("domain", str(written), "--any-weights", "--format", "json"))["conditions"] == []
+
+
+PATCHES = """
+input: 1x3x64x64
+layers: [Conv2d: {out_channels: 8, kernel_size: 16, stride: 16}, Flatten, Linear: 12]
+"""
+CHANGED = [
+    ("show FILE --input 1x3x32x32", "Linear[0]: the weight is 12×32, at the file's own input 12×128"),
+    ("params FILE --input 1x3x32x32", "Linear[0]"),
+    ("flops FILE --input 1x3x32x32", "Linear[0]"),
+    ("memory FILE --input 1x3x32x32", "Linear[0]"),
+    ("receptive FILE --input 1x3x32x32", "Linear[0]"),
+    ("explain FILE --input 1x3x32x32", "Linear[0]"),
+    ("show FILE --input 1x4x64x64", "Conv2d[0]: the weight is 8×4×16×16, at the file's own input 8×3×16×16"),
+    ("show FILE --input 5x3x64x64", None),
+    ("show FILE --input Nx3x79x64", None),
+    ("show FILE --input Nx3xHxW", None),
+]
+
+
+@pytest.mark.parametrize(("command", "layer"), CHANGED)
+def test_an_input_that_changes_weights(command: str, layer: str | None, run: Command, written: Path) -> None:
+    """One line on standard error, and the figures of the input that was given."""
+    written.write_text(PATCHES)
+    done = run(*command.replace("FILE", str(written)).split())
+    start = "warning: the given input changes the weights, first those of "
+    assert done.code == 0
+    assert done.errors.startswith(start + layer) if layer else not done.errors
+    assert done.errors.count("\n") == (layer is not None)
+
+
 # Elements at the end of an axis that no window reads.
 
 
@@ -258,19 +370,19 @@ def test_unread_elements_of_a_kernel_with_gaps() -> None:
 )
 def test_sizes_of_which_all_is_read(layer: str, lossless: str) -> None:
     found = domain(general(f"input: 1x1x32x32\nlayers: [{layer}]"))
-    assert found.lossless
+    (lossless_box,) = found.lossless or ()
     losing = {n for n in range(1, 100) if any(found.losses({"H": n, "W": 3}))}
-    assert {n for n in range(3, 100) if n not in found.lossless["H"]} <= losing
+    assert {n for n in range(3, 100) if n not in lossless_box["H"]} <= losing
     for n in range(3, 100):
         units = {sliding.unit for sliding, _ in found.losses({"H": n, "W": 3})}
-        assert ("row" not in units) == (n in found.lossless["H"]) == read(lossless, {"H": n})
+        assert ("row" not in units) == (n in lossless_box["H"]) == read(lossless, {"H": n})
 
 
 def test_sizes_of_which_something_is_always_left() -> None:
     """Of an even size, windows of 3 with stride 2 leave one element."""
     found = domain(general("input: 1x1x2*hx9\nlayers: [MaxPool2d: {kernel_size: 3, stride: 2}]"))
     assert all(list(found.losses({"h": h})) for h in range(2, 20))
-    assert found.lossless is None or not found.lossless["h"]
+    assert found.lossless is None or not any(box["h"] for box in found.lossless)
 
 
 # `solve`: ranges, and why there is none.
@@ -282,7 +394,7 @@ def shown(done: Finished) -> Any:
 
 
 def test_the_json_of_domain(run: Command) -> None:
-    found = shown(run("domain", "alexnet", "--format", "json"))
+    found = shown(run("domain", "alexnet", "--any-weights", "--format", "json"))
     assert found["smallest"] == {"H": 67, "W": 67}
     assert [(c["path"], c["condition"]) for c in found["conditions"][-2:]] == [
         ("MaxPool2d[2]", "H >= 67"),
@@ -296,11 +408,12 @@ SOLVED = [
     ("resnet18 --at b5 -o 1x512x7x7", [{"H": [193, 224, 1], "W": [193, 224, 1]}]),
     ("resnet18 --at b5 -o Bx512x1xany", [{"H": [1, 32, 1], "W": [1, None, 1]}]),
     ("nin --at MaxPool2d[2] -o 1x384x5x6", [{"H": [195, 226, 1], "W": [227, 258, 1]}]),
-    ("alexnet -o 1x10", [{"H": [67, None, 1], "W": [67, None, 1]}]),
-    ("vgg11 --at Flatten[0] -o 1x1024",
+    ("alexnet --any-weights -o 1x10", [{"H": [67, None, 1], "W": [67, None, 1]}]),
+    ("vgg11 --at Flatten[0] -o 1x1024 --any-weights",
      [{"H": [32, 63, 1], "W": [64, 95, 1]}, {"H": [64, 95, 1], "W": [32, 63, 1]}]),
     ("vgg11-small --at Flatten[0] -o 1x64*49 -i 1x1xHxH", [{"H": [224, 255, 1]}]),
-    ("vgg11-small --at vgg[1] -o 1x16x9x18 -i 1x1x3*hx4*w", [{"h": [12, 13, 1], "w": [18, 18, 1]}]),
+    ("vgg11-small --at vgg[1] -o 1x16x9x18 -i 1x1x3*hx4*w --any-weights",
+     [{"h": [12, 13, 1], "w": [18, 18, 1]}]),
     ("nin -o 1x100 --set classes=4*K", [{"H": [67, None, 1], "W": [67, None, 1], "K": [25, 25, 1]}]),
 ]  # fmt: skip
 
@@ -326,9 +439,9 @@ UNSOLVABLE = [
     ("vgg11 --at vgg[4] -o 1x512x-1x7", "axis 2 is ⌊H/32⌋: of the inputs that work, none makes it -1, but 1"),
     ("resnet18 --at b2 -o 1x64x5x6 -i 1x1x8*hx8*w",
      "axis 2 is 2⋅h: of the inputs that work, none makes it 5, but 4 or 6"),
-    ("vgg11-small --at Flatten[0] -o 1x3200 -i 1x1xHxH",
+    ("vgg11-small --at Flatten[0] -o 1x3200 -i 1x1xHxH --any-weights",
      "axis 1 is 64⋅⌊H/32⌋²: of the inputs that work, none makes it 3200, but 3136 or 4096"),
-    ("vgg11-small --at Flatten[0] -o 1x100353",
+    ("vgg11-small --at Flatten[0] -o 1x100353 --any-weights",
      "axis 1 is 64⋅⌊H/32⌋⋅⌊W/32⌋: of the inputs that work, none makes it 100353"),
 ]  # fmt: skip
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 from heapq import heappop, heappush
 from itertools import islice
 from typing import NamedTuple
 
 from shapecalc.analysis.course import Effort, shifted
+from shapecalc.analysis.ownweights import keeping
 from shapecalc.analysis.residues import MOST_BANDS, Unwieldy, residues
 from shapecalc.analysis.sizesets import EVERY, SizeSet
 from shapecalc.analysis.solving import Box, both, solve, where_remainder, within
@@ -22,6 +23,7 @@ from shapecalc.tensors import Shape, Window
 
 _MOST_TRIED = 40_000
 _MOST_STRETCHES = 50_000
+_MOST_COMPARED = 64  # boxes
 
 
 class Solved(NamedTuple):
@@ -60,6 +62,8 @@ class Domain:
 
     analysis: Analysis
     solved: tuple[Solved, ...]
+    own: Mapping[str, int] = field(default_factory=dict)
+    """What the symbols stand for in the input that was given, if that has numbers."""
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -72,15 +76,28 @@ class Domain:
     def _left(self) -> tuple[Sequence[Box], tuple[Condition, ...]]:
         return _narrowed([{}], self.solved)
 
-    @property
+    @cached_property
     def boxes(self) -> Sequence[Box]:
-        """What all conditions that have a closed form leave."""
-        return self._left[0]
+        """What all conditions that have a closed form leave; first, where the given input is."""
+        return sorted(self._left[0], key=lambda box: not _has(box, self.own))
 
     @property
     def open(self) -> tuple[Condition, ...]:
         """Conditions without a closed form, which an input has to meet besides."""
         return self._left[1]
+
+    @cached_property
+    def decisive(self) -> tuple[Solved, ...]:
+        """The conditions without those that follow from others, of several alike the last ones."""
+        plain = self.analysis.decisive_conditions
+        kept = [one for one in self.solved if one.condition in plain]
+        several = [one for one in kept if one.boxes is not None and len(one.boxes) > 1]
+        common, _ = _narrowed([{}], several)
+        if len(common) > _MOST_COMPARED or not self.boxes:
+            return tuple(kept)
+        single = [one for one in kept if one.boxes is not None and len(one.boxes) == 1]
+        needed = set(map(id, _needed(single, common)))
+        return tuple(one for one in kept if one not in single or id(one) in needed)
 
     @cached_property
     def smallest(self) -> Mapping[str, int] | None:
@@ -115,21 +132,57 @@ class Domain:
                 yield sliding, unread
 
     @cached_property
-    def lossless(self) -> Box | None:
+    def lossless(self) -> Sequence[Box] | None:
         """The sizes of which every window reads all up to the end; None where that has no closed form."""
-        if len(self.boxes) != 1:
-            return None
-        box, effort = dict(self.boxes[0]), Effort(_MOST_STRETCHES)
+        reading, effort = [], Effort(_MOST_STRETCHES)
         for size, window in dict.fromkeys((sliding.size, sliding.window) for sliding in self.windows):
             names = symbols_in(size)
             try:
                 found = _read_to_the_end(size, window, effort) if len(names) == 1 else None
-                if names and found is None:
-                    return None
-                box |= within(box, dict.fromkeys(names, EVERY if found is None else found))
             except Unwieldy:
                 return None
-        return box
+            if names and found is None:
+                return None
+            reading.append(dict.fromkeys(names, EVERY if found is None else found))
+        try:
+            return [reduce(within, reading, box) for box in self.boxes[:_MOST_COMPARED]]
+        except Unwieldy:
+            return None
+
+
+def _has(box: Box, sizes: Mapping[str, int]) -> bool:
+    return all(n in box.get(name, EVERY) for name, n in sizes.items())
+
+
+def _needed(solved: Sequence[Solved], common: Sequence[Box]) -> Iterator[Solved]:
+    """Of conditions that are one box each, those without which more would be left of boxes than with them.
+
+    Of two that say the same, the first one is left out.
+    """
+    after: list[Box | None] = [{}]  # what all further ones leave together
+    for one in reversed(solved):
+        after.append(_common(after[-1], one))
+    before: Box | None = {}
+    for one, further in zip(solved, reversed(after[:-1]), strict=True):
+        try:
+            rest = within(before or {}, further or {})
+            boxes = [within(box, rest) for box in common]
+            follows = further is not None and all(
+                within(box, (one.boxes or [{}])[0]) == box for box in boxes if all(box.values())
+            )
+        except Unwieldy:
+            follows = False
+        if not follows:
+            yield one
+            before = _common(before, one)
+
+
+def _common(box: Box | None, one: Solved) -> Box | None:
+    """What a box and a condition leave; None where that has no short form."""
+    try:
+        return None if box is None else within(box, (one.boxes or [{}])[0])
+    except Unwieldy:
+        return None
 
 
 def _read_to_the_end(size: Dim, window: Window, effort: Effort) -> SizeSet | None:
@@ -147,10 +200,16 @@ def _read_to_the_end(size: Dim, window: Window, effort: Effort) -> SizeSet | Non
     return where_remainder(size, shifted(residues(stride, read), window.extent - padding), effort)
 
 
-def domain(analysis: Analysis) -> Domain:
-    """The domain of a network that was analysed with symbols in its inputs."""
+def domain(analysis: Analysis, own: Mapping[str, int] | None = None, any_weights: bool = False) -> Domain:
+    """The domain of a network that was analysed with symbols in its inputs.
+
+    Unless any weights will do, they are those at the file's own input.
+    """
     effort = Effort(_MOST_STRETCHES)
-    return Domain(analysis, tuple(Solved(one, solve(one, effort)) for one in analysis.conditions))
+    if not any_weights:
+        analysis = replace(analysis, conditions=keeping(analysis))
+    solved = tuple(Solved(one, solve(one, effort)) for one in analysis.conditions)
+    return Domain(analysis, solved, own or {})
 
 
 def _narrowed(boxes: Sequence[Box], solved: Sequence[Solved]) -> tuple[Sequence[Box], tuple[Condition, ...]]:

@@ -8,9 +8,10 @@ from math import prod
 from typing import Any
 
 from shapecalc.analysis.domain import Domain, Solutions, Solved
+from shapecalc.analysis.ownweights import KEPT
 from shapecalc.analysis.sizesets import EVERY
 from shapecalc.analysis.solving import Box
-from shapecalc.conditions import Condition
+from shapecalc.conditions import AT_LEAST, Condition
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import heading
 from shapecalc.results import Analysis
@@ -28,23 +29,27 @@ _CONDITIONS = (
 )
 
 
-def print_domain(domain: Domain, form: str, own: Mapping[str, int]) -> None:
-    """Print which inputs work; `own` are the sizes of the file's own input, where it has numbers."""
+def print_domain(domain: Domain, form: str) -> None:
+    """Print which inputs work."""
     if form == "json":
         print_json(domain_json(domain))
         return
     lines = list(_conditions(domain))
-    notes = [*_inputs(domain), *_border(domain, own)]
+    notes = [*_inputs(domain), *_border(domain)]
     print_grid(Grid(heading(domain.analysis), _CONDITIONS if lines else (), lines, notes), form)
 
 
 def _conditions(domain: Domain) -> Iterator[Line]:
-    """A line for each layer with conditions; those of one kind, as of height and width, together."""
-    decisive = domain.analysis.decisive_conditions
+    """A line for each layer with conditions; those of one kind, as of height and width, together.
+
+    Bounds are listed all, since each is a step to the one that decides; other conditions only if they do.
+    """
+    decisive = {one.condition for one in domain.decisive}
     grouped: dict[tuple[str, str, bool], list[Solved]] = {}
     for solved in domain.solved:
         own = solved.condition
-        grouped.setdefault((own.path, own.why, own in decisive), []).append(solved)
+        if own in decisive or own.relation == AT_LEAST:
+            grouped.setdefault((own.path, own.why, own in decisive), []).append(solved)
     for (path, why, decides), group in grouped.items():
         yield Line((", ".join(map(str, group)), path, why, "yes" if decides else ""), strong=decides)
 
@@ -67,18 +72,22 @@ def _inputs(domain: Domain) -> Iterator[str]:
     yield from (f"Besides     {condition}" for condition in domain.open)
 
 
-def _border(domain: Domain, own: Mapping[str, int]) -> Iterator[str]:
-    lossless = domain.lossless
-    for number, (name, found) in enumerate(lossless.items() if lossless and domain.windows else ()):
+def _border(domain: Domain) -> Iterator[str]:
+    """Where all is read to the end, of the first box, and what is not of the given input."""
+    first = domain.lossless[0] if domain.lossless and domain.windows else {}
+    for number, (name, found) in enumerate(first.items()):
         head = "Border      " if number == 0 else "            "
-        first = ", ".join(map(str, islice(found, 4)))
-        if found:
-            yield f"{head}all is read to the end for {found.text(name)}: {first}, …"
+        sizes = [*map(str, islice(found, 5))]
+        listed = ", ".join(sizes if len(sizes) < 5 else [*sizes[:4], "…"])
+        if len(sizes) > 1:
+            yield f"{head}all is read to the end for {found.text(name)}: {listed}"
+        elif sizes:
+            yield f"{head}all is read to the end for {found.text(name)}"
         else:
             yield f"{head}for every {name}, some window does not read to the end"
-    for axes, paths in _losses(domain, own).items() if own else ():
+    for axes, paths in _losses(domain, domain.own).items() if domain.own else ():
         listed = ", ".join(paths[:_MOST_LISTED]) + (", …" if len(paths) > _MOST_LISTED else "")
-        yield f"            at {_values(own)}, {listed} leave{'s'[: len(paths) == 1]} {axes} unread"
+        yield f"            at {_values(domain.own)}, {listed} leave{'s'[: len(paths) == 1]} {axes} unread"
 
 
 def _losses(domain: Domain, own: Mapping[str, int]) -> dict[str, list[str]]:
@@ -103,6 +112,15 @@ def _values(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
+def limits(domain: Domain) -> list[str]:
+    """What the sizes of a network are limited to, in few words: a text for each that has a limit."""
+    if len(domain.boxes) == 1:
+        texts = [own.text(name) for name, own in domain.boxes[0].items() if own != EVERY and own.readable]
+        if len(texts) == sum(own != EVERY for own in domain.boxes[0].values()):
+            return [*texts, *map(str, domain.open)]
+    return [str(one) for one in domain.decisive]
+
+
 def _box_text(domain: Domain, box: Box) -> str:
     texts = [box[name].text(name) for name in domain.symbols if box.get(name, EVERY) != EVERY]
     free = [name for name in domain.symbols if box.get(name, EVERY) == EVERY]
@@ -119,7 +137,7 @@ def domain_json(domain: Domain) -> dict[str, Any]:
         ],
         "solutions": _ranges(domain.symbols, domain.boxes),
         "open": _open(domain.open),
-        "every_element_read": None if domain.lossless is None else _ranges(domain.symbols, [domain.lossless]),
+        "every_element_read": None if domain.lossless is None else _ranges(domain.symbols, domain.lossless),
     }
 
 
@@ -166,6 +184,10 @@ def print_solutions(
     shape = "×".join(wanted.split("x"))
     notes = [f"In general  {where} is {shape_text(formula)}"]
     notes += [f"Besides     {condition}" for condition in solutions.open]
+    if any(condition.why == KEPT for condition in domain.analysis.conditions):
+        notes.append(
+            "Weights     they keep their shape, that at the file's own input; --any-weights takes others too"
+        )
     if solutions.reason:
         notes.insert(0, f"No input gives {shape}: {solutions.reason}")
         print_grid(Grid(heading(domain.analysis), (), [], notes), form)

@@ -199,7 +199,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
-    conditions = analysis.decisive_conditions
+    conditions = _limits(analysis) if analysis.conditions else []
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(analysis.layers)}",
@@ -207,7 +207,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
-        *([f"Holds for   {', '.join(map(str, conditions))}"] if conditions else []),
+        *([f"Holds for   {', '.join(conditions)}"] if conditions else []),
         *([FOLDED] if is_folded(analysis) else []),
     ]
 
@@ -217,6 +217,13 @@ def trainable(totals: Totals) -> str:
     if totals.frozen_params == 0:
         return "all trainable"
     return f"{count(totals.trainable_params) if totals.trainable_params != 0 else 'none'} trainable"
+
+
+def _limits(analysis: Analysis) -> list[str]:
+    from shapecalc.analysis.domain import domain  # which no network with numbers needs
+    from shapecalc.render.domain import limits
+
+    return limits(domain(analysis, any_weights=True))
 
 
 def compute(totals: Totals) -> str:

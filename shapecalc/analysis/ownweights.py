@@ -1,0 +1,124 @@
+"""A network's weights are those at its file's own input: which inputs keep them, and what others change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from shapecalc.conditions import EQUAL, Condition
+from shapecalc.engine import analyse, inputs_of
+from shapecalc.errors import ShapecalcError
+from shapecalc.results import Analysis, Row
+from shapecalc.symbolic import Expr
+from shapecalc.symbolic.notation import shape_text
+from shapecalc.tensors import Shape, Tensor
+
+KEPT = "its weights keep their shape"
+"""What a condition on weights is for."""
+
+
+class Change(NamedTuple):
+    """A weight that is of another shape than at the file's own input."""
+
+    path: str
+    name: str
+    shape: Shape
+    own: Shape
+
+    def __str__(self) -> str:
+        shapes = f"{shape_text(self.shape)}, at the file's own input {shape_text(self.own)}"
+        return f"{self.path}: the {self.name} is {shapes}"
+
+
+def change(analysis: Analysis) -> Change | None:
+    """The first weight that the inputs of an analysis change; a size that is a formula is no change."""
+    own = _analysed(analysis, {})
+    before_by_path = {row.path: row.weights for row in own.rows} if own else {}
+    for row in analysis.rows:
+        for name, weight in row.weights.items():
+            before = before_by_path.get(row.path, {}).get(name, weight).shape
+            known = zip(weight.shape, before, strict=False)
+            if any(isinstance(n, int) and isinstance(m, int) and n != m for n, m in known):
+                return Change(row.path, name, weight.shape, before)
+    return None
+
+
+def keeping(general: Analysis) -> tuple[Condition, ...]:
+    """The conditions of a network in general, and that its weights are those at the file's own input.
+
+    Symbols stand for the file's own sizes there; what is a formula at the file's own input is kept anyway.
+    A tensor that is made of weights alone is not repeated, nor is anything for it, unless it is so at the
+    file's own input.
+    """
+    inputs = _own_sizes(general)
+    own = _analysed(general, inputs) if inputs else None
+    if own is None or len(own.rows) != len(general.rows):
+        return general.conditions
+    sizes = {
+        str(size): n
+        for name, x in general.inputs.items()
+        for size, n in zip(x.shape, own.inputs[name].shape, strict=True)
+        if isinstance(size, Expr) and isinstance(n, int)
+    }
+    joins = {row.path for row in _joins_with_weights(general)}
+    kept = [_strict(c, sizes) if c.path in joins else c for c in general.conditions]
+    more = _same_weights(general, own)
+    return (*kept, *(c for c in more if not any(known.implies(c) for known in kept)))
+
+
+def _analysed(analysis: Analysis, inputs: Mapping[str, Tensor]) -> Analysis | None:
+    """The network at the file's own input, or at those; None where that is none it takes."""
+    decided = analysis.architecture.decided
+    values = {name: value for name, value in analysis.parameters.items() if name not in decided}
+    try:
+        return analyse(analysis.architecture, inputs or None, _given(analysis, values), brief=analysis.brief)
+    except ShapecalcError:
+        return None
+
+
+def _given(analysis: Analysis, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are not what the file has."""
+    defaults = analysis.architecture.scope()
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def _own_sizes(general: Analysis) -> dict[str, Tensor] | None:
+    """The inputs with the file's own sizes in place of formulas; None where an input is of another rank."""
+    found = {}
+    for name, own in inputs_of(general.architecture).items():
+        x = general.inputs[name]
+        if x.rank != own.rank:
+            return None
+        sizes = zip(x.shape, own.shape, strict=True)
+        shape = tuple(n if isinstance(size, Expr) and isinstance(n, int) else size for size, n in sizes)
+        found[name] = Tensor(shape, x.dtype)
+    return found
+
+
+def _same_weights(general: Analysis, own: Analysis) -> Iterator[Condition]:
+    """Each size of a weight that depends on the input is what it is at the file's own; each is said once."""
+    known = set()
+    for row, mine in zip(general.rows, own.rows, strict=True):
+        for name, weight in row.weights.items():
+            for size, n in zip(weight.shape, mine.weights[name].shape, strict=True):
+                if size != n and (size, n) not in known and isinstance(size, Expr):
+                    known.add((size, n))
+                    yield Condition(size, EQUAL, n, KEPT, path=row.path)
+
+
+def _joins_with_weights(analysis: Analysis) -> Iterator[Row]:
+    """The rows that join what is made of weights alone with what is not."""
+    learned: set[int] = set()
+    for index, row in enumerate(analysis.rows):
+        of_weights = [wire.row in learned for wire in row.sources]
+        if all(of_weights):
+            learned.add(index)
+        elif any(of_weights):
+            yield row
+
+
+def _strict(condition: Condition, sizes: Mapping[str, int]) -> Condition:
+    """A condition on a join without the size of 1 that would be repeated, where it is not at these sizes."""
+    if condition.relation != EQUAL or not condition.symbols <= sizes.keys() or not condition.holds(sizes):
+        return condition
+    return condition._replace(or_one=False)
