@@ -52,7 +52,7 @@ def keeping(general: Analysis) -> tuple[Condition, ...]:
     """
     inputs = _own_sizes(general)
     own = _analysed(general, inputs) if inputs else None
-    if own is None or len(own.rows) != len(general.rows):
+    if own is None:
         return general.conditions
     sizes = {
         str(size): n
@@ -98,9 +98,11 @@ def _own_sizes(general: Analysis) -> dict[str, Tensor] | None:
 def _same_weights(general: Analysis, own: Analysis) -> Iterator[Condition]:
     """Each size of a weight that depends on the input is what it is at the file's own; each is said once."""
     known = set()
-    for row, mine in zip(general.rows, own.rows, strict=True):
+    before = {row.path: row.weights for row in own.rows}
+    for row in general.rows:
         for name, weight in row.weights.items():
-            for size, n in zip(weight.shape, mine.weights[name].shape, strict=True):
+            mine = before.get(row.path, {}).get(name, weight)
+            for size, n in zip(weight.shape, mine.shape, strict=True):
                 if size != n and (size, n) not in known and isinstance(size, Expr):
                     known.add((size, n))
                     yield Condition(size, EQUAL, n, KEPT, path=row.path)
