@@ -130,13 +130,15 @@ def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
         if run.mixed and size not in (0, run.size):
             return None
         if size != 0:
-            found.append(run._replace(size=size))
+            found.append(Run(size, run.tracks, run.mixed))
         at = at + run.size
     return found
 
 
 def _within(place: Dim, size: Dim) -> Dim | None:
     """A place of a row moved into a range of it, to the nearer end from outside; None where that is open."""
+    if isinstance(place, int) and isinstance(size, int):
+        return min(max(place, 0), size)
     if _at_most(place, 0):
         return 0
     if _at_most(size, place):

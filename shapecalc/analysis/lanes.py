@@ -19,8 +19,11 @@ from shapecalc.tensors import product
 Tracks: TypeAlias = tuple[Track, ...]
 """What is seen along each axis of the network's input that is looked at."""
 
-_MOST: Final = 5_000
+_MOST: Final = 2_000
 """The most members that are listed one by one, and the most ranges, for the time that it takes."""
+
+_MOST_KINDS: Final = 80
+"""The most fields that differ, for the time that it takes: a dense block has one for each of its layers."""
 
 _SOME: Final = Unclear("it takes some of the channels, which differ in what they see")
 
@@ -85,7 +88,7 @@ def merged(runs: Iterable[Run]) -> tuple[Run, ...]:
     found: list[Run] = []
     for run in runs:
         if found and found[-1].tracks == run.tracks and not (found[-1].mixed or run.mixed):
-            found[-1] = found[-1]._replace(size=found[-1].size + run.size)
+            found[-1] = Run(found[-1].size + run.size, run.tracks)
         elif run.size != 0:
             found.append(run)
     return tuple(found)
@@ -98,7 +101,9 @@ def tidied(lanes: Lanes) -> Lanes:
     if not kept or (len(runs) == 1 and not runs[0].mixed):
         return alike(together(runs))
     found = Lanes(runs, tuple(lanes.axes[i] for i in kept), tuple(lanes.sizes[i] for i in kept))
-    return mixed(found) if len(runs) > _MOST else reduce(_without, found.axes, found)
+    if len(runs) > _MOST or (len(runs) > _MOST_KINDS and len({run.tracks for run in runs}) > _MOST_KINDS):
+        return mixed(found)
+    return reduce(_without, found.axes, found)
 
 
 def _without(lanes: Lanes, axis: int) -> Lanes:
@@ -116,7 +121,7 @@ def _without(lanes: Lanes, axis: int) -> Lanes:
 
 def widened(lanes: Lanes, axis: int, size: Dim) -> Lanes:
     """The same, told apart along one more axis, which is the last and along which nothing differs."""
-    runs = tuple(run._replace(size=run.size * size) for run in lanes.runs)
+    runs = tuple(Run(run.size * size, run.tracks, run.mixed) for run in lanes.runs)
     return Lanes(runs, (*lanes.axes, axis), (*lanes.sizes, size))
 
 
@@ -134,7 +139,8 @@ def ordered(lanes: Lanes, axes: Sequence[int]) -> Lanes:
     sizes, counts = numbers(lanes.sizes), numbers(run.size for run in lanes.runs)
     if lanes.mixed or sizes is None or counts is None or sum(counts) > _MOST:
         return mixed(turned)
-    flat = [run._replace(size=1) for run, count in zip(lanes.runs, counts, strict=True) for _ in range(count)]
+    pairs = zip(lanes.runs, counts, strict=True)
+    flat = [one for run, count in pairs for one in [Run(1, run.tracks)] * count]
     offsets = [0]
     for i in order:
         step = prod(sizes[i + 1 :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from shapecalc.analysis.lane_rules import carried
-from shapecalc.analysis.lanes import Lanes, Tracks, added, alike, beside, together
+from shapecalc.analysis.lanes import Lanes, Run, Tracks, added, alike, beside, together
 from shapecalc.analysis.spans import UNSEEN, Span, Unclear, through
 from shapecalc.layers import Layer
 from shapecalc.layers.sight import Joined, Reading, Sights
@@ -93,12 +93,20 @@ def _through(lanes: Lanes, sights: Sights, x: Tensor, y: Tensor, space: tuple[Di
     for run in lanes.runs:
         if run.tracks is not None and run.tracks not in known:
             places |= {track.axis for track in run.tracks}
-            known[run.tracks] = tuple(
-                track if track.axis is None else through(track, sights[track.axis], n)
-                for track, n in zip(run.tracks, space, strict=True)
-            )
-    runs = tuple(run._replace(tracks=known[run.tracks]) for run in lanes.runs)
-    return carried(lanes._replace(runs=runs), sights, x, y, frozenset(places))
+            known[run.tracks] = _moved(run.tracks, sights, space)
+    if any(new is not old for old, new in known.items()):
+        lanes = lanes._replace(
+            runs=tuple([Run(run.size, known[run.tracks], run.mixed) for run in lanes.runs])
+        )
+    return carried(lanes, sights, x, y, frozenset(places))
+
+
+def _moved(tracks: Tracks, sights: Sights, space: tuple[Dim, ...]) -> Tracks:
+    moved = tuple(
+        track if track.axis is None else through(track, sights[track.axis], n)
+        for track, n in zip(tracks, space, strict=True)
+    )
+    return tracks if moved == tracks else moved
 
 
 def _begin(axis: int, n: Dim) -> Span:
