@@ -138,7 +138,7 @@ def adaptive(draw: Draw) -> Steps:
 def channelwise(draw: Draw) -> Steps:
     step = draw.rng.choice(
         (
-            "ReLU",
+            "LeakyReLU",
             "Sigmoid",
             draw.named("BatchNorm"),
             {"GroupNorm": 1 if draw.shape[1] % 2 else 2},

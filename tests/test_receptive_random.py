@@ -66,7 +66,9 @@ def difference(
     hull = (seen[0], seen[-1]) if seen else None
     if isinstance(track, Whole):
         whole = track.first, track.first + number(track.size) - 1
-        return None if hull == whole or not plain else f"{whole} is all there is, {hull} is seen"
+        return (
+            None if hull == whole or (not hull and not plain) else f"{whole} is all there is, {hull} is seen"
+        )
     if isinstance(track, Unclear) or IMAGE in kinds:
         return None
     claimed = track.at(place) if set(kinds) == {CLEAN} else track.inside(place)

@@ -35,7 +35,9 @@ class Span(NamedTuple):
     dense: bool = True
     """Whether everything between the ends is seen."""
     part: bool = False
-    """Whether a part of the tensor's axis was taken, and where that ends is a formula."""
+    """Whether a part of the axis was left out, and `cover` is no more than a bound of what is left."""
+    sure: bool = True
+    """Whether elements at a border too see all of their field that lies inside; known of numbers."""
 
     def at(self, index: int) -> Ends | None:
         """What the element of this index sees, the padding included."""
@@ -62,6 +64,10 @@ class Whole(NamedTuple):
     def axis(self) -> None:
         return None
 
+    @property
+    def part(self) -> bool:
+        return False
+
 
 class Unclear(NamedTuple):
     """What is seen is not known, and why; `axis` as in `Span`, where its elements are all on one."""
@@ -69,6 +75,10 @@ class Unclear(NamedTuple):
     reason: str
     axis: int | None = None
     cover: Ends | None = None
+
+    @property
+    def part(self) -> bool:
+        return False
 
 
 Track: TypeAlias = Span | Whole | Unclear
@@ -81,14 +91,14 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
     if isinstance(track, Whole) or track.axis is None:
         return track
     if isinstance(sight, Everything):
-        if isinstance(track, Span) and track.part and not track.cover:
-            return Unclear("how much of the input is left to see differs from size to size")
+        if track.part:
+            return Unclear("what is left of the input at its borders is not known")
         low, size = (track.cover[0], track.cover[1] - track.cover[0] + 1) if track.cover else (0, n)
         return Whole(size, low)
     if isinstance(sight, Reading):
         return _moved(track, sight)
     first = track if sight.onto is not None and isinstance(track, Unclear) else sight
-    return Unclear(first.reason, sight.onto, track.cover)
+    return Unclear(first.reason, None if track.part else sight.onto, track.cover)
 
 
 def _moved(track: Span | Unclear, reading: Reading) -> Track:
@@ -115,8 +125,9 @@ def _read(span: Span, reading: Reading) -> Track:
     cover = _cover(span, reading)
     if not any(ends) or (cover and cover[0] > cover[1]):
         return UNSEEN
-    part = span.part or (reading.part and not cover)
-    return _shortest(Span(reading.axis, ends, shift, cover, dense, part))
+    part = span.part or (not cover and (reading.part or span.cover is not None))
+    cover = cover or span.cover
+    return _shortest(Span(reading.axis, ends, shift, cover, dense, part, _is_sure(span, reading)))
 
 
 def _places(reading: Reading, rounds: int) -> Iterator[range]:
@@ -149,14 +160,37 @@ def _hull(parts: Sequence[Ends]) -> tuple[Ends | None, bool]:
 
 
 def _cover(span: Span, reading: Reading) -> Ends | None:
-    """What is seen of the input by the elements from the first to the last that are read."""
-    if span.cover is None or reading.read is None:
-        return None
-    if not reading.read:
+    """What is seen of the input by all elements together; None where that is not known."""
+    read = reading.read
+    if span.cover is None or read is None or read.full:
+        return span.cover
+    if not read.places:
         return 0, -1
-    first, last = span.at(reading.read[0]), span.at(reading.read[-1])
-    low, high = span.cover
-    return max(low, first[0]) if first else low, min(high, last[1]) if last else high
+    count = len(span.ends)
+    if not span.sure or (reading.made and read.outside) or (count > 1 and not read.gapless):
+        return None
+    places = (*read.places[:count], *read.places[-count:])
+    seen = [span.inside(i) for i in places if span.at(i)]
+    found = [ends for ends in seen if ends]
+    if len(found) < len(
+        seen
+    ):  # an element of padding alone tells nothing of the next one, which may be unread
+        return None
+    return (min(first for first, _ in found), max(last for _, last in found)) if found else (0, -1)
+
+
+def _is_sure(span: Span, reading: Reading) -> bool:
+    """Whether elements at a border too see what of their field lies inside."""
+    read = reading.read
+    if not (span.sure and read and read.outside):
+        return span.sure
+    first, last = span.inside(0), span.inside(read.size - 1)
+    corners = first and last and (first[0], last[1]) == span.cover
+    nothing = not (reading.made or span.inside(-1) or span.inside(read.size))
+    in_a_row = all(len(taps) == 1 or taps.step == 1 for taps in reading.taps)
+    return bool(
+        corners and len(span.ends) == len(reading.taps) == 1 and (read.beside or (in_a_row and nothing))
+    )
 
 
 def _shortest(span: Span) -> Span:
@@ -208,7 +242,7 @@ def _with_whole(wholes: Sequence[Whole], tracks: Sequence[Track]) -> Track:
 
 
 def _one_axis(tracks: Sequence[Track]) -> bool:
-    return len({track.axis for track in tracks}) == 1
+    return len({track.axis for track in tracks}) == 1 and not any(track.part for track in tracks)
 
 
 def _covers(tracks: Sequence[Track]) -> Ends | None:
@@ -219,16 +253,18 @@ def _covers(tracks: Sequence[Track]) -> Ends | None:
 
 
 def _united(spans: Sequence[Span]) -> Track:
-    if not _one_axis(spans):
+    if len({span.axis for span in spans}) > 1:
         return Unclear("the branches run along different axes")
     length = lcm(*(len(span.ends) for span in spans))
     if length > LONGEST_PATTERN:
         return Unclear(f"what is seen repeats itself after {length:,} elements only")
     shifts = {span.shift * length // len(span.ends) for span in spans}
     if len(shifts) > 1:
-        return Unclear("the branches have different strides", spans[0].axis, _covers(spans))
+        axis = spans[0].axis if _one_axis(spans) else None
+        return Unclear("the branches have different strides", axis, _covers(spans))
     found = [_hull([seen for span in spans if (seen := span.at(i))]) for i in range(length)]
     ends = tuple(hull for hull, _ in found)
     dense = all(span.dense for span in spans) and all(full for _, full in found)
     part = any(span.part for span in spans)
-    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense, part))
+    sure = all(span.sure for span in spans)
+    return _shortest(Span(spans[0].axis, ends, shifts.pop(), _covers(spans), dense, part, sure))

@@ -10,7 +10,7 @@ from shapecalc.gradients import Back
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.kernels import convolution_back
-from shapecalc.layers.sight import Sight, Sights, Unknown, channels_of, slid
+from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, channels_of, slid
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
@@ -109,7 +109,8 @@ class Convolution(Layer, abstract=True):
             or self.padding_mode in ("zeros", "replicate")
             or (self.padding_mode == "reflect" and mirrored)
         ):
-            return sight
+            made = bool(pad) and self.padding_mode != "zeros"
+            return sight._replace(made=made) if isinstance(sight, Reading) else sight
         return Unknown(f"padding_mode: {self.padding_mode} shows elements of the input at another place")
 
     def check_padding_mode(self, space: tuple[Dim, ...]) -> None:

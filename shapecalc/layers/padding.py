@@ -66,7 +66,10 @@ def seen_padded(x: Tensor, padding: tuple[int, ...], mode: str) -> Sights:
         sight = Unknown("mode circular shows elements of the input at the other end")
         return but(x, *range(lead, x.rank), sight=sight)
     ends = zip(before, padding[1::2][::-1], strict=True)
-    moved = (Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0) for i, (p, q) in enumerate(ends, start=lead))
+    moved = (
+        Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=mode != "constant")
+        for i, (p, q) in enumerate(ends, start=lead)
+    )
     return (*same(lead), *moved)
 
 

@@ -18,6 +18,25 @@ LONGEST_PATTERN: Final = 2000
 """The most elements after which what they see repeats itself, for the time that it takes."""
 
 
+class Read(NamedTuple):
+    """What all elements of an axis of the output together read of an axis of the input; of numbers."""
+
+    places: range
+    """From the first place that any of them reads to the last."""
+    size: int
+    """How many places there are."""
+    gapless: bool
+    """Whether all between are read, as far as that is known."""
+    outside: bool = False
+    """Whether any reads padding."""
+    beside: bool = False
+    """Whether windows that hold padding also hold the place at that end, and all between."""
+
+    @property
+    def full(self) -> bool:
+        return self.gapless and len(self.places) == self.size
+
+
 class Reading(NamedTuple):
     """How the elements along an axis of the output read an axis of the input.
 
@@ -30,10 +49,12 @@ class Reading(NamedTuple):
     """The axis of the output; None where all elements of the output read the same."""
     taps: tuple[range, ...] = POINT
     shift: int = 1
-    read: range | None = None
-    """From the first place that any element reads to the last; None where sizes are formulas."""
+    read: Read | None = None
+    """What all elements read; None where sizes are formulas."""
     part: bool = False
     """Whether a part of the axis is taken, each place by one element, and the rest is left."""
+    made: bool = False
+    """Whether padding is made of the axis: mirrored or repeated."""
 
     def places(self, index: int) -> range:
         """What the element of this index reads."""
@@ -276,13 +297,36 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if not (isinstance(n, int) and isinstance(m, int)):
         return sight
     if sight.taps == POINT and sight.shift == 1 and n == m:
-        return sight._replace(read=range(n))
+        return sight._replace(read=Read(range(n), n, gapless=True))
     first = _first(sight, n, m)
     # Read from the end, the last place is the first.
     last = _first(_mirrored(sight, n, m), n, m)
     if first is None or last is None:
         return Unknown("what is read at the ends of the axis takes too long to find")
-    return sight._replace(read=range(first, n - last))
+    ends = [
+        sight.places(i) for i in (*range(min(len(sight.taps), m)), *range(max(m - len(sight.taps), 0), m))
+    ]
+    outside = any(taps and (taps[0] < 0 or taps[-1] >= n) for taps in ends)
+    read = Read(range(first, n - last), n, _is_gapless(sight, m), outside, _is_beside(ends, n))
+    return sight._replace(read=read)
+
+
+def _is_beside(ends: Sequence[range], n: int) -> bool:
+    """Whether the windows at both ends hold the place at theirs and all on to it, where they reach beyond."""
+    if len(ends) > 2 or not all(taps and (taps.step == 1 or len(taps) == 1) for taps in ends):
+        return False
+    return ends[0][-1] >= 0 and ends[-1][0] < n
+
+
+def _is_gapless(reading: Reading, m: int) -> bool:
+    """Whether m elements read all places between the first and the last that they read, as far as known."""
+    first, *others = reading.taps
+    if not others and (first.step == 1 or len(first) == 1):
+        return reading.shift <= len(first)
+    if sum(map(len, reading.taps)) * m > LONGEST_PATTERN:
+        return False
+    places = {place for i in range(m) for place in reading.places(i)}
+    return bool(places) and len(places) == max(places) - min(places) + 1
 
 
 def _is_part(start: int, n: Dim, m: Dim) -> bool:
