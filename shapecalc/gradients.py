@@ -164,6 +164,84 @@ def of_mish(x: Look) -> Back:
     return back
 
 
+def of_distance(x: Look, other: Look) -> Back:
+    """Of a function of the difference of two tensors: each made of both, one kernel each."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        return [
+            tape.elementwise(grad, *pair) if pair[0].tracked else None for pair in ((x, other), (other, x))
+        ]
+
+    return back
+
+
+def of_likelihood(x: Look, target: Look) -> Back:
+    """Of the logarithm of a probability; for the target log(x / (1 − x)) times the gradient."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        own = tape.elementwise(grad, x, target) if x.tracked else None
+        if not target.tracked:
+            return own, None
+        logit = tape.elementwise(x)
+        return own, tape.elementwise(logit, grad)
+
+    return back
+
+
+def of_logits(x: Look, target: Look) -> Back:
+    """The same of a sigmoid: (σ(x) − t) · g, and −x · g for the target."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        return of_x(tape, grad) if x.tracked else None, of_target(tape, grad) if target.tracked else None
+
+    def of_x(tape: Tape, grad: Value) -> Value:
+        share = tape.elementwise(x)
+        apart = tape.elementwise(share, target)
+        del share
+        return tape.elementwise(apart, grad)
+
+    def of_target(tape: Tape, grad: Value) -> Value:
+        negative = tape.elementwise(x)
+        return tape.elementwise(negative, grad)
+
+    return back
+
+
+def of_own_logarithm(x: Look) -> Back:
+    """Of x · log(y), y the same: g · x / y for y, then g · log(y), 0 where both are."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        product = tape.elementwise(grad, x)
+        of_other = tape.elementwise(product, x)
+        del product
+        logarithm = tape.elementwise(grad, x)
+        _masks = [tape.elementwise(x, dtype="bool") for _ in range(3)]
+        return tape.elementwise(logarithm), of_other
+
+    return back
+
+
+def of_length(x: Look, y: Look) -> Back:
+    """Of a Euclidean norm y: x / y, masked where that is 0, times the gradient."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        direction = tape.elementwise(x, y)
+        _mask = tape.elementwise(y, dtype="bool")
+        return [tape.elementwise(tape.reshape(grad, y.shape), direction)]
+
+    return back
+
+
+def of_absolute_sum(x: Look, y: Look) -> Back:
+    """Of a sum y of absolute values: the signs times the gradient."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        sign = tape.elementwise(x)
+        return [tape.elementwise(sign, tape.reshape(grad, y.shape))]
+
+    return back
+
+
 def in_pairs(x: Look, other: Look) -> Back:
     """Of a function whose two gradients are made at once, in the size of its output, whichever is needed."""
 

@@ -5,9 +5,11 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import repeated
 from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
+from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.symbolic import Dim
@@ -105,10 +107,23 @@ class CrossEntropyLoss(Loss):
 
     def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
         """LogSoftmax, then NLLLoss; torch has other kernels for probabilities and for smoothed labels."""
-        if input.tensor.rank == target.tensor.rank or self.label_smoothing:
-            raise UnknownError("CrossEntropyLoss: what it keeps of a target of probabilities is not known")
+        if self.label_smoothing:
+            return self.at_least(tape, self.output(input.tensor, target.tensor))
+        if input.rank == target.rank:
+            return (self.of_probabilities(tape, input, target),)
         logarithms = LogSoftmax(dim=min(1, input.tensor.rank - 1)).run(tape, input)
         return NLLLoss(reduction=self.reduction).run(tape, *logarithms, target)
+
+    def of_probabilities(self, tape: Tape, input: Value, target: Value) -> Value:
+        """−target · log(softmax(input)), summed. Source: at::cross_entropy_loss_prob_target."""
+        axis = min(1, input.rank - 1)
+        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        shares = product_of_two(tape, logarithms, target)
+        gone = [axis] if self.reduction == "none" else list(range(input.rank))
+        made = Tensor(without_classes(input.tensor) if self.reduction == "none" else (), shares.dtype)
+        total = tape.kernel(tape.made_by("sum", made, shares), shares, back=repeated(shares.look, gone))
+        negative = times_number(tape, total)
+        return times_number(tape, negative) if self.reduction == "mean" else negative
 
 
 class LinearCrossEntropyLoss(Loss):

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.gradients import Look, anew, of_absolute_sum, of_length, of_quotient, passed, repeated
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
-from shapecalc.layers.joins import combine
+from shapecalc.layers.joins import combine, operation
+from shapecalc.layers.kernels import product_of_two
+from shapecalc.layers.loss import floating, repeated_alike
 from shapecalc.operations import Operations, summed
+from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote
+
+
+def length(tape: Tape, x: Value, axis: int) -> Value:
+    """The Euclidean norm along an axis, which stays, and a copy of it that is changed in place."""
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) if x.rank else ()
+    back = of_length(x.look, Look(shape, x.dtype))
+    return tape.copy(tape.kernel(Tensor(shape, x.dtype), x, keeps=(x,), keeps_output=True, back=back))
+
+
+def quotient(tape: Tape, x: Value, y: Value) -> Value:
+    back = of_quotient(x.look, y.look)
+    return tape.kernel(x.tensor, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
 
 
 class CosineSimilarity(Layer):
@@ -20,13 +36,32 @@ class CosineSimilarity(Layer):
     eps = Real(1e-8, low=0)
     example = example((2, 32), (2, 32))
 
+    def both(self, first: Tensor, second: Tensor) -> Tensor:
+        return Tensor(broadcast(first.shape, second.shape), promote(first.dtype, second.dtype))
+
     def output(self, first: Tensor, second: Tensor) -> Tensor:
         dtype = promote(first.dtype, second.dtype)  # a scalar's counts in full: torch repeats it before
         if not is_floating(dtype):
             raise ArchitectureError(f"a floating-point input is needed, not {first.dtype} and {second.dtype}")
-        both = Tensor(broadcast(first.shape, second.shape), dtype)
+        both = self.both(first, second)
         axis = check_axis(self.dim, both, "dim", scalars=True)
         return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), dtype)
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Both divided by their norms, of which no gradient sees that they are at least eps."""
+        first, second = tape.cast("cosine_similarity", *inputs)
+        if first.dtype != second.dtype:
+            raise UnknownError("CosineSimilarity: what it converts of two dtypes is not followed")
+        del inputs
+        axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
+        first, second = repeated_alike(tape, first, second)
+        one, other = length(tape, first, axis), length(tape, second, axis)
+        _eps = tape.new(Tensor((), statistic(first.dtype)))
+        directions = [quotient(tape, first, one), quotient(tape, second, other)]
+        product = product_of_two(tape, *directions)
+        gone = [axis] if product.rank else []
+        made = Tensor((*product.shape[:axis], *product.shape[axis + 1 :]), product.dtype)
+        return (tape.kernel(tape.made_by("sum", made, product), product, back=repeated(product.look, gone)),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """x₁·x₂ / max(‖x₁‖ · ‖x₂‖, eps): three sums of products, and two roots."""
@@ -53,6 +88,20 @@ class PairwiseDistance(Layer):
         dtype = both.dtype if is_floating(both.dtype) else "float32"
         kept = (1,) if self.keepdim and both.rank else ()
         return Tensor((*both.shape[:-1], *kept), dtype)
+
+    def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
+        """The gradient of any norm but the usual ones is followed in part. Source: at::pairwise_distance."""
+        if tape.grad and self.p == 0:
+            raise UnknownError("PairwiseDistance: p of 0 counts, and a count has no gradient: not followed")
+        tape.retraced = self.p in (1, 2)
+        apart = operation(tape, first, second, negates=True)
+        moved = tape.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
+        made = self.output(first.tensor, second.tensor)
+        kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
+        usual = {2.0: of_length(moved.look, kept), 1.0: of_absolute_sum(moved.look, kept)}
+        back = usual.get(self.p, anew(moved.look))
+        y = tape.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)
+        return (y,)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """(the sum of |x₁ − x₂ + eps|^p)^(1/p)."""

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import (
+    Back,
+    like,
+    of_absolute,
+    of_distance,
+    of_likelihood,
+    of_logits,
+    of_own_logarithm,
+    passed,
+)
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.layers.joins import operation
+from shapecalc.layers.kernels import product_of_two
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -15,19 +27,24 @@ from shapecalc.layers.loss import (
     combined,
     expanded,
     floating,
+    repeated_alike,
 )
 from shapecalc.layers.ranges import check_fits
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
 class SymmetricLoss(Loss, abstract=True):
-    """One kernel, whose gradient is made of both inputs, for the target as for the input."""
+    """One kernel of inputs that are repeated before, whose gradients are each made of both."""
 
     def saved(self, input: Value, target: Value) -> Saved | None:
-        """Both; not known where torch repeats or converts one of them."""
-        alike = input.shape == target.shape and input.dtype == target.dtype
-        return (input, target) if alike else None
+        return (input, target)
+
+    def back(self, input: Value, target: Value) -> Back:
+        return of_distance(input.look, target.look)
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        return super().run(tape, *repeated_alike(tape, *inputs))
 
 
 class L1Loss(Loss):
@@ -35,9 +52,21 @@ class L1Loss(Loss):
 
     reduction = Reduction()
 
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        return (absolute_difference(tape, self, *repeated_alike(tape, *inputs)),)
+
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input, target)
         return self.reduced(expanded(input, target))
+
+
+def absolute_difference(tape: Tape, loss: Loss, *xs: Value) -> Value:
+    """|x − y|, reduced. Source: at::l1_loss."""
+    apart = operation(tape, *tape.cast("l1_loss", *xs), negates=True)
+    far = tape.kernel(
+        apart.tensor, apart, keeps=(apart,), back=of_absolute(apart.look), strides=apart.strides
+    )
+    return loss.reduce(tape, far)
 
 
 class MSELoss(SymmetricLoss):
@@ -68,8 +97,10 @@ class SmoothL1Loss(SymmetricLoss):
             check_some_floating(input, target)
         return self.reduced(expanded(input, target))
 
-    def saved(self, input: Value, target: Value) -> Saved | None:
-        return super().saved(input, target) if self.beta else None
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        if self.beta:
+            return super().run(tape, *inputs)
+        return (absolute_difference(tape, self, *repeated_alike(tape, *inputs)),)
 
 
 class HuberLoss(SymmetricLoss):
@@ -108,6 +139,12 @@ class BCELoss(Loss):
         check_shape(target, input.shape, "target")
         return self.reduced(input)
 
+    def saved(self, input: Value, target: Value) -> Saved:
+        return (input, target)
+
+    def back(self, input: Value, target: Value) -> Back:
+        return of_likelihood(input.look, target.look)
+
 
 class BCEWithLogitsLoss(Loss):
     """BCELoss of sigmoid(input). Source: torch.nn.BCEWithLogitsLoss."""
@@ -119,6 +156,22 @@ class BCEWithLogitsLoss(Loss):
         check_target(target)
         check_shape(target, input.shape, "target")
         return self.reduced(target)
+
+    def saved(self, input: Value, target: Value) -> Saved:
+        return (input, target)
+
+    def back(self, input: Value, target: Value) -> Back:
+        return of_logits(input.look, target.look)
+
+
+def exponential(tape: Tape, x: Value) -> Value:
+    return tape.kernel(floating(x.tensor), x, keeps_output=True, back=like(x.look), strides=x.strides)
+
+
+def own_logarithm(tape: Tape, x: Value) -> Value:
+    """x · log(x), a function of two tensors, which here are one."""
+    keeps = [x] if x.tracked else []
+    return tape.kernel(x.tensor, x, x, keeps=keeps, back=of_own_logarithm(x.look), strides=x.strides)
 
 
 class KLDivLoss(Loss):
@@ -134,6 +187,21 @@ class KLDivLoss(Loss):
         check_floating(input)
         check_target(target)
         return self.reduced(combined(input, target))
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::kl_div."""
+        scores, target = tape.cast("kl_div", *inputs)
+        del inputs
+        if self.log_target:
+            apart = operation(tape, target, scores, negates=True)
+            losses = product_of_two(tape, exponential(tape, target), apart)
+            del apart
+        else:
+            crossed = product_of_two(tape, target, scores)
+            own = own_logarithm(tape, target)
+            losses = operation(tape, own, crossed, negates=True)
+            del crossed, own
+        return (self.reduce(tape, losses),)
 
 
 class PoissonNLLLoss(Loss):
@@ -152,6 +220,27 @@ class PoissonNLLLoss(Loss):
         if self.log_input:
             return self.reduced(combined(floating(input), combined(target, input)))
         return self.reduced(combined(target, floating(input)))
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::poisson_nll_loss; the approximation of `full` is not followed."""
+        if self.full:
+            return self.at_least(tape, self.output(*[x.tensor for x in inputs]))
+        scores, target = tape.cast("poisson_nll_loss", *inputs)
+        del inputs
+        if self.log_input:
+            crossed = product_of_two(tape, target, scores)
+            losses = operation(tape, exponential(tape, scores), crossed, negates=True)
+        else:
+            raised = floating(scores.tensor)
+            above = tape.kernel(raised, scores, back=passed(scores.look), strides=scores.strides)
+            logarithm = tape.kernel(
+                raised, above, keeps=(above,), back=like(above.look), strides=above.strides
+            )
+            crossed = product_of_two(tape, target, logarithm)
+            losses = operation(tape, scores, crossed, negates=True)
+            del above, logarithm
+        del crossed
+        return (self.reduce(tape, losses),)
 
     def check_subtraction(self, input: Tensor, target: Tensor) -> None:
         """Refuse bool where it is subtracted, or subtracted from."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example
+from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.layers.sight import ALL, Reading, Sights, alike
 from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_at_least
 
 INTEGERS = ("int32", "int64")
@@ -108,6 +108,21 @@ class EmbeddingBag(Table):
                 f"an input of 1 axis needs offsets as a second input, and one of 2 axes takes none ({x})"
             )
         return Tensor((bags, self.embedding_dim))
+
+    def run(self, tape: Tape, x: Value, *given: Value) -> tuple[Value, ...]:
+        """Besides it makes the bag of each number, how many each bag has, and of maxima where they are."""
+        made = self.output(x.tensor, *[y.tensor for y in given])
+        if self.rescales:
+            return self.at_least(tape, made)
+        tape.retraced = not self.sparse
+        starts = given or (tape.new(Tensor((x.shape[0],), x.dtype)),)
+        numbers = tape.reshape(x, (x.elements,))
+        del x
+        besides = [Tensor((n,), numbers.dtype) for n in (numbers.elements, starts[0].elements)]
+        if self.mode == "max":
+            besides.append(Tensor(made.shape, numbers.dtype))
+        weights = owned(tape, self.weights(numbers.tensor))
+        return (tape.kernel(made, keeps=(numbers, *starts, *besides), weights=weights),)
 
     def sees(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
         return None if offsets else ((Reading(0), ALL),)

@@ -135,7 +135,6 @@ class concat(Rearranging):
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
         return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=xs[0].strides),)
 
 
@@ -163,7 +162,6 @@ class stack(Rearranging):
         return (xs,)
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        tape.retraced = tape.autocast or len({x.dtype for x in xs}) == 1
         made = self.output(*[x.tensor for x in xs])
         axis = check_new_axis(self.dim, xs[0].tensor)
         steps = xs[0].all_strides

@@ -10,9 +10,12 @@ from __future__ import annotations
 from functools import reduce
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import averaged, repeated
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice
+from shapecalc.layers.kernels import times_number
 from shapecalc.symbolic.notation import shape_text
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal, is_floating, promote, result_dtype
 
 
@@ -30,6 +33,17 @@ class Loss(Layer, abstract=True):
 
     def letters(self, x: Tensor, made: bool) -> str | None:
         return "N" if x.rank == 1 else None
+
+    def reduce(self, tape: Tape, losses: Value) -> Value:
+        """What `reduction` makes of the losses of the elements, on a tape."""
+        if self.reduction == "none":
+            return losses
+        back = averaged if self.reduction == "mean" else repeated
+        axes = range(losses.rank)
+        operation = "mean" if self.reduction == "mean" else "sum"
+        made = tape.made_by(operation, self.reduced(losses.tensor), losses)
+        y = tape.kernel(made, losses, back=back(losses.look, axes))
+        return times_number(tape, y) if self.reduction == "batchmean" else y
 
     def reduced(self, losses: Tensor) -> Tensor:
         """What `reduction` makes of the losses of the elements."""
@@ -65,6 +79,12 @@ def expanded(*xs: Tensor) -> Tensor:
 def floating(x: Tensor) -> Tensor:
     """What a function like exp makes of `x`."""
     return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
+
+
+def repeated_alike(tape: Tape, *xs: Value) -> list[Value]:
+    """Both in one shape. Source: torch.broadcast_tensors."""
+    shape = combined(*[x.tensor for x in xs]).shape
+    return [x if x.shape == shape else tape.expand(x, shape) for x in xs]
 
 
 def check_some_floating(*xs: Tensor) -> None:

@@ -95,7 +95,6 @@ class Recurrent(Layer, abstract=True):
     the axis N is missing. L steps of N samples go through each matrix.
     """
 
-    retraced = False
     gates: ClassVar[int]
     """The gates of a step, each of hidden_size rows."""
 
@@ -165,6 +164,7 @@ class Recurrent(Layer, abstract=True):
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
         tape.refuse_autocast()
+        tape.retraced = self.gates != 3 or self.hidden_size != 1  # gates of one column lie in another way
         batched = x.rank == 3
         if not batched:
             x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
@@ -298,7 +298,6 @@ class LSTM(Recurrent):
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
-    retraced = False
     gates: ClassVar[int]
     input_size = Inferred(axis=-1)
     hidden_size = Size()
