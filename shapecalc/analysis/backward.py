@@ -39,8 +39,17 @@ def thrice(analysis: Analysis, forward: Dim) -> Dim | Unknown:
     return 3 * forward
 
 
-def gradient_products(analysis: Analysis) -> Dim | Unknown:
-    """The products of the gradients of all trained parameters that an output depends on."""
+def too_many(analysis: Analysis) -> Dim:
+    """FLOPs that torch counts and there are not: of weights in groups, as if each saw all channels."""
+    counted, real = gradient_products(analysis), gradient_products(analysis, _in_groups)
+    if isinstance(counted, Unknown) or isinstance(real, Unknown):
+        return 0
+    return 2 * (counted - real)
+
+
+def gradient_products(analysis: Analysis, products: Gradients | None = None) -> Dim | Unknown:
+    """The products of the gradients of all trained parameters that an output depends on, as torch counts."""
+    products = products or _products
     live = needed(analysis)
     differentiable: set[Edge] = set()
     total: Dim = 0
@@ -52,7 +61,7 @@ def gradient_products(analysis: Analysis) -> Dim | Unknown:
         made = {Edge(number, port): tensor for port, tensor in enumerate(row.outputs)}
         differentiable |= {edge for edge, tensor in made.items() if is_floating(tensor.dtype)}
         if number in live:
-            gradients = _products(row.layer, row.inputs, wanted, trained)
+            gradients = products(row.layer, row.inputs, wanted, trained)
             if isinstance(gradients, Unknown):
                 return Unknown(f"{row.path}: {gradients.reason}")
             total = total + analysis.times[number] * gradients
@@ -67,6 +76,12 @@ def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Tra
     if layer.figures(inputs).macs == 0:
         return 0
     return Unknown(f"the products of the gradients of {layer.type} have not been measured")
+
+
+def _in_groups(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim | Unknown:
+    """The products that there are: each group sees its own channels."""
+    rule = _of_weight if _RULES.get(layer.type) is _of_convolution else _products
+    return rule(layer, inputs, wanted, trained)
 
 
 def _macs(layer: Layer, inputs: Inputs) -> Dim:

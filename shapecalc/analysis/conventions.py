@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shapecalc.analysis import image_rules as images
 from shapecalc.analysis import rules
 from shapecalc.analysis import sequence_rules as sequences
-from shapecalc.analysis.backward import forward_and_backward, thrice
+from shapecalc.analysis.backward import forward_and_backward, thrice, too_many
 from shapecalc.analysis.rules import Rule, nd, of_each
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.operations import Unknown
@@ -38,12 +38,16 @@ class Convention:
     """Whether rows that no output of the network depends on are not seen."""
     training: Callable[[Analysis, Dim], Dim | Unknown] | None = None
     """What is counted of forward and backward pass together, made of the count of the forward pass."""
+    too_many: Callable[[Analysis], Dim] | None = None
+    """What of that is counted by a fault, the `fault_of_training`."""
+    fault_of_training: str = ""
 
     @property
     def per_mac(self) -> int:
         return 2 if self.unit == "FLOPs" else 1
 
 
+_UNDIVIDED = "the weights' gradient of a grouped convolution is not divided by the groups (up to torch 2.13)"
 _BATCH_NORMS = (*nd("BatchNorm"), "SyncBatchNorm")
 _CONVOLUTIONS = nd("Conv")
 _TRANSPOSED = nd("ConvTranspose")
@@ -91,9 +95,11 @@ ALL = (
         faults=(
             "on the CPU, LSTM and fused attention are not seen",
             "a matrix times a vector, and Bilinear, are not seen anywhere",
-            "the weights' gradient of a grouped convolution is not divided by the groups (up to torch 2.13)",
+            _UNDIVIDED,
         ),
         training=forward_and_backward,
+        too_many=too_many,
+        fault_of_training=_UNDIVIDED,
     ),
     Convention(
         "torchinfo",

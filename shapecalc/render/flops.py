@@ -81,7 +81,10 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
         work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
     whole = Work.of_all(analysis)
-    notes = [*_work_notes(whole), *(_training(CONVENTIONS["torch"], analysis) if backward else [])]
+    notes = [
+        *_work_notes(whole),
+        *(_training(CONVENTIONS["torch"], analysis, whole.unknown) if backward else []),
+    ]
     notes += [FOLDED] if is_folded(analysis) else []
     columns = (_first(form), *_WORK)
     return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
@@ -132,16 +135,31 @@ def _amount(number: Dim | Unknown, unit: str) -> str:
     return f"{whole} = {short(number, unit)}" if isinstance(number, int) and number >= 1000 else whole
 
 
-def _training(convention: Convention, analysis: Analysis) -> list[str]:
+def _training(convention: Convention, analysis: Analysis, unknown: Sequence[tuple[str, str]]) -> list[str]:
+    """What is counted of a training step; a reason that stands among the `unknown` is not said again."""
     found = training(convention, analysis)
     if found is None:
         return [_note("Training", f"{convention.name} counts no backward pass")]
-    reason = f": {found.reason}" if isinstance(found, Unknown) else ""
-    counts = f" forward and backward, as {convention.name} counts"
-    return [_note("Training", f"{_amount(found, convention.unit)}{reason or counts}")]
+    if isinstance(found, Unknown):
+        said = found.reason in {f"{path}: {reason}" for path, reason in unknown}
+        return [_note("Training", UNKNOWN if said else f"{UNKNOWN}: {found.reason}")]
+    counts = f"{_amount(found, convention.unit)} forward and backward, as {convention.name} counts"
+    return [_note("Training", counts), *_faults([convention], analysis)]
+
+
+def _faults(conventions: Sequence[Convention], analysis: Analysis) -> list[str]:
+    """What of the training steps that are shown is counted by a fault."""
+    notes = []
+    for convention in conventions:
+        number = convention.too_many(analysis) if convention.too_many else 0
+        if number != 0:
+            amount = f"{_within(number)} {convention.unit}"
+            notes.append(f"{convention.name} counts {amount} too many: {convention.fault_of_training}")
+    return _listed("Fault", notes)
 
 
 def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
+    found = list(dict.fromkeys(found))
     named = [_note("Unknown", f"{path}: {reason}") for path, reason in found[:_MOST_NAMED]]
     more = len(found) - _MOST_NAMED
     return [*named, *([_note("", f"and {more:,} more")] if more > 0 else [])]
@@ -173,7 +191,7 @@ def _of_convention(
         _note("Convention", convention.about),
         *([_note("Source", convention.source)] if convention.source else []),
         *_listed("Faults", convention.faults),
-        *(_training(convention, analysis) if backward else []),
+        *(_training(convention, analysis, whole.unknown) if backward else []),
         *([FOLDED] if is_folded(analysis) else []),
         *_unknown(whole.unknown),
     ]
@@ -223,6 +241,7 @@ def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, b
         unknown += [(convention.name, figure.reason) for figure in reasons]
     without = ", ".join(convention.name for convention in chosen if convention.training is None)
     notes = [_note("Training", f"{without} count no backward pass")] if backward else []
+    notes += _faults(chosen, analysis) if backward else []
     return Grid(heading(analysis), columns, lines, [*notes, *_unknown(unknown)])
 
 

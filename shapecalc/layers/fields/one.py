@@ -200,6 +200,8 @@ class Flag(Field[bool]):
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         error = super().refusal(value, axes)
         error.hint = "true and false are written so, without quotes" if isinstance(value, str) else None
+        if type(value) is int and value in (0, 1):
+            error.hint = f"a flag is no number: write {str(bool(value)).lower()}"
         return error
 
 
