@@ -521,7 +521,12 @@ def _at_input(
     architecture: shapecalc.Architecture, given: str | dict[str, str] | None, values: dict[str, object]
 ) -> Analysis:
     """The analysis; one line on standard error says if the given input changes weights of the network."""
-    analysis = shapecalc.analyse(architecture, given, values, brief=True)
+    try:
+        analysis = shapecalc.analyse(architecture, given, values, brief=True)
+    except ArchitectureError as error:
+        from shapecalc.analysis.advice import advised
+
+        raise advised(error, architecture, given, values) from None
     if given is not None:
         from shapecalc.analysis.ownweights import change
 

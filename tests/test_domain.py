@@ -339,6 +339,54 @@ def test_an_input_that_changes_weights(command: str, layer: str | None, run: Com
     assert done.errors.count("\n") == (layer is not None)
 
 
+ADVISED = [
+    ("show vit-b-16 -i 1x3x384x384", "--set patches=576; the nearest sizes that fit: H = 239, W = 239;"),
+    (
+        "show unet -i 1x3x220x256",
+        "the nearest sizes that fit: H = 208 or 224; shapecalc domain says which do",
+    ),
+    ("params unet -i 1x3x7x250", "the kernel of 2 does not fit"),
+]
+
+
+@pytest.mark.parametrize(("command", "hint"), ADVISED)
+def test_a_join_that_does_not_fit_names_sizes_that_do(command: str, hint: str, run: Command) -> None:
+    """By hand: (384/16)² = 576 patches; up to 15·16 − 1 there are 14 in a row; 13·16 and 14·16 are multiples."""
+    done = run(*command.split())
+    assert (done.code, done.out) == (1, "")
+    assert hint in done.errors
+
+
+AGGREGATED = """
+input: 1x3x128x128
+blocks:
+  conv(out, stride=1):
+    - Conv2d: {out_channels: out, kernel_size: 3, stride: stride, padding: 1}
+    - BatchNorm2d
+  level(out):
+    - {seq: [], as: x}
+    - {conv: {out: out, stride: 2}, as: body}
+    - {MaxPool2d: 2, from: x, as: pooled}
+    - add: [body, [{Conv2d: {out_channels: out, kernel_size: 1}, from: pooled}]]
+layers: [conv: 4, conv: {out: 4, stride: 2}, level: 8, level: 8, level: 16, level: 16]
+"""
+"""As in Deep Layer Aggregation (arXiv:1707.06484): strided convolutions, ⌈H/2⌉, beside poolings, ⌊H/2⌋."""
+
+
+@pytest.mark.parametrize("join", ["concat", "add"])
+def test_layers_that_are_aggregated(join: str, run: Command, written: Path) -> None:
+    """Against trying; a sum repeats a row of one element, which is no fault of the network."""
+    file = AGGREGATED.replace("add:", f"{join}:")
+    found = domain(general(file))
+    for n in range(1, 140):
+        sizes = {"H": n, "W": 64}
+        assert within(found.boxes, found.open, sizes) == accepts(found.analysis, sizes)
+    if join == "concat":
+        written.write_text(file)
+        limits = "Inputs      H ≥ 31, H mod 32 in {0, 31}, W ≥ 31, W mod 32 in {0, 31}\n"
+        assert limits in run("domain", str(written)).out
+
+
 # Elements at the end of an axis that no window reads.
 
 

@@ -77,6 +77,11 @@ class SizeSet:
         for segment in self.segments:
             yield from segment.members()
 
+    def last(self) -> tuple[int, ...]:
+        """The last member of a set that has one."""
+        ends = [segment.last for segment in self.segments[-1:] if segment.last is not None]
+        return tuple(ends)
+
     def progressions(self) -> Iterator[Progression]:
         """The set as progressions: those that end first."""
         for segment in self.segments:

@@ -51,7 +51,8 @@ def _conditions(domain: Domain) -> Iterator[Line]:
         if own in decisive or own.relation == AT_LEAST:
             grouped.setdefault((own.path, own.why, own in decisive), []).append(solved)
     for (path, why, decides), group in grouped.items():
-        yield Line((", ".join(map(str, group)), path, why, "yes" if decides else ""), strong=decides)
+        texts = [f"({text})" if " or " in text and len(group) > 1 else text for text in map(str, group)]
+        yield Line((", ".join(texts), path, why, "yes" if decides else ""), strong=decides)
 
 
 def _inputs(domain: Domain) -> Iterator[str]:
@@ -123,6 +124,7 @@ def limits(domain: Domain) -> list[str]:
 
 def _box_text(domain: Domain, box: Box) -> str:
     texts = [box[name].text(name) for name in domain.symbols if box.get(name, EVERY) != EVERY]
+    texts = [f"({text})" if " or " in text and len(texts) > 1 else text for text in texts]
     free = [name for name in domain.symbols if box.get(name, EVERY) == EVERY]
     return ", ".join([*texts, *([f"any {' and '.join(free)}"] if free else [])]) or "any"
 
