@@ -45,14 +45,15 @@ def _conditions(domain: Domain) -> Iterator[Line]:
     Bounds are listed all, since each is a step to the one that decides; other conditions only if they do.
     """
     decisive = {one.condition for one in domain.decisive}
-    grouped: dict[tuple[str, str, bool], list[Solved]] = {}
+    lines: dict[tuple[str, str, bool], list[Solved]] = {}
     for solved in domain.solved:
         own = solved.condition
         if own in decisive or own.relation == AT_LEAST:
-            grouped.setdefault((own.path, own.why, own in decisive), []).append(solved)
-    for (path, why, decides), group in grouped.items():
-        texts = [f"({text})" if " or " in text and len(group) > 1 else text for text in map(str, group)]
-        yield Line((", ".join(texts), path, why, "yes" if decides else ""), strong=decides)
+            lines.setdefault((own.path, own.why, own in decisive), []).append(solved)
+    for (path, why, decides), group in lines.items():
+        yield Line(
+            (", ".join(grouped([*map(str, group)])), path, why, "yes" if decides else ""), strong=decides
+        )
 
 
 def _inputs(domain: Domain) -> Iterator[str]:
@@ -113,18 +114,25 @@ def _values(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
+def grouped(texts: list[str]) -> list[str]:
+    """Texts to stand beside each other: one of several parts in parentheses, unless it has them."""
+    if len(texts) == 1:
+        return texts
+    return [f"({text})" if " or " in text and not text.startswith("(") else text for text in texts]
+
+
 def limits(domain: Domain) -> list[str]:
     """What the sizes of a network are limited to, in few words: a text for each that has a limit."""
     if len(domain.boxes) == 1:
         texts = [own.text(name) for name, own in domain.boxes[0].items() if own != EVERY and own.readable]
         if len(texts) == sum(own != EVERY for own in domain.boxes[0].values()):
-            return [*texts, *map(str, domain.open)]
-    return [str(one) for one in domain.decisive]
+            return grouped([*texts, *map(str, domain.open)])
+    return grouped([str(one) for one in domain.decisive])
 
 
 def _box_text(domain: Domain, box: Box) -> str:
     texts = [box[name].text(name) for name in domain.symbols if box.get(name, EVERY) != EVERY]
-    texts = [f"({text})" if " or " in text and len(texts) > 1 else text for text in texts]
+    texts = grouped(texts)
     free = [name for name in domain.symbols if box.get(name, EVERY) == EVERY]
     return ", ".join([*texts, *([f"any {' and '.join(free)}"] if free else [])]) or "any"
 
