@@ -1,0 +1,67 @@
+"""Receptive fields where sizes are letters: none is taken for a number, and none changes a field."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+import shapecalc
+from shapecalc.analysis.receptive import along, receptive
+from shapecalc.errors import ShapecalcError
+from shapecalc.layers import LAYERS
+from tests.receptive_networks import analysed, random_images
+
+COUNT = int(os.environ.get("RECEPTIVE_NETWORKS", "150")) // 3
+SEED = os.environ.get("RECEPTIVE_SEED") or str(random.randrange(10**9))
+
+
+def test_fields_of_letters_are_those_of_numbers() -> None:
+    """Along each axis whose field is known for every size, and is not all of it."""
+    for i in range(COUNT):
+        seed = f"{SEED}/{i}"
+        network = random_images(random.Random(seed))
+        batch, channels, *space = network["input"].split("x")
+        general = {**network, "input": "x".join([batch, channels, *"DHW"[: len(space)]])}
+        pairs = zip(receptive(analysed(network)).fields, receptive(analysed(general)).fields, strict=True)
+        for own, other in pairs:
+            for axis, letters in zip(own.axes, other.axes, strict=True):
+                if axis and letters and isinstance(letters.size, int):
+                    assert letters == axis, f"seed {seed}: {own.row.path}\n{yaml.safe_dump(network)}"
+
+
+def with_a_letter(arguments: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """The arguments with the letter p in place of one of their numbers, and that number."""
+    for name, value in arguments.items():
+        items = list(value) if isinstance(value, tuple) else [value]
+        for i, item in enumerate(items):
+            if isinstance(item, int) and not isinstance(item, bool):
+                changed = [*items[:i], "p", *items[i + 1 :]]
+                yield {**arguments, name: changed if isinstance(value, tuple) else "p"}, item
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].example])
+def test_an_argument_may_be_a_letter(name: str) -> None:
+    """It is refused by the layer, or there are fields, or a reason why there are none."""
+    example = LAYERS[name].example
+    assert example
+    inputs = {f"x{i}": f"{'x'.join(map(str, x.shape))}:{x.dtype}" for i, x in enumerate(example.inputs)}
+    for arguments, number in with_a_letter(example.arguments):
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()}
+        network = {
+            "input": inputs,
+            "layers": [{name: plain, "from": list(inputs)}],
+            "parameters": {"p": number},
+        }
+        try:
+            analysis = shapecalc.analyse(shapecalc.parse(yaml.safe_dump(network)), None, {"p": "P"})
+        except ShapecalcError:
+            continue
+        for of, x in analysis.inputs.items():
+            for axis in range(x.rank):
+                (field,) = along(analysis, of, (axis,)).fields
+                assert field.status in ("exact", "whole input") or field.reason
