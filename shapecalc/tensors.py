@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim, Expr, maximum, number
+from shapecalc.symbolic import Dim, Expr, joined, maximum, number
 from shapecalc.symbolic.notation import shape_text
 
 Shape: TypeAlias = tuple[Dim, ...]
@@ -122,9 +122,7 @@ def broadcast(first: Shape, second: Shape) -> Shape:
         # A formula that could be 1 is taken not to be: the sizes must be equal.
         if 1 not in (a, b) and not equal(a, b, "the branches agree", or_one=True):
             raise _differing(first, second, axis - len(longer), axis)
-        # Where sizes may differ, one of them is 1 and repeated: the result is the greater one, or the number.
-        numbers = [size for size in (a, b) if isinstance(size, int)]
-        tail.append(b if a == 1 else a if b == 1 else numbers[0] if numbers else maximum(a, b))
+        tail.append(b if a == 1 else a if b == 1 else joined(a, b))
     return (*longer[:lead], *tail)
 
 

@@ -15,7 +15,7 @@ from shapecalc.layers.base import Layer, check_floating, example
 from shapecalc.layers.contraction import contract
 from shapecalc.layers.fields import Text
 from shapecalc.operations import NOTHING, Operations
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, joined
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product, promote
 
@@ -139,7 +139,7 @@ def _common(label: Label, first: Dim, size: Dim, number: int, xs: Sequence[Tenso
     if 1 not in (first, size) and not equal(first, size, "a letter has one size", or_one=True):
         found = ", ".join(map(str, xs))
         raise _wrong(f"equation has {_name(label)} for {first}, and for {size} in operand {number} ({found})")
-    return size if first == 1 else first
+    return size if first == 1 else first if size == 1 else joined(first, size)
 
 
 def _name(label: Label) -> str:

@@ -26,6 +26,7 @@ from shapecalc.symbolic.facts import (
     ratio,
     symbols_in,
 )
+from shapecalc.symbolic.joining import joined
 from shapecalc.symbolic.sums import summed
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "at",
     "difference",
     "greatest",
+    "joined",
     "least",
     "lone_symbol",
     "maximum",

@@ -1,0 +1,72 @@
+"""The size of an axis on which two tensors meet: both are equal, or one is 1 and is repeated."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from shapecalc.symbolic.expr import Dim, Expr
+from shapecalc.symbolic.facts import at, maximum, number, symbols_in
+from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
+
+_FURTHEST = 2**40  # a size that is still 1 there is none of a network
+
+
+@lru_cache(maxsize=10_000)
+def joined(first: Dim, second: Dim) -> Dim:
+    """The greater of two such sizes, which is the simpler one where that is never 1 beside a larger one.
+
+    ⌈H/2⌉ and 2⋅⌊H/4⌋ are the latter: it is never 1. So formulas do not grow from join to join.
+    """
+    for size in (first, second):
+        if isinstance(size, int):
+            return size
+    shorter, longer = sorted((first, second), key=lambda size: 0 if isinstance(size, int) else size.parts)
+    if not _repeated(shorter, longer):
+        return shorter
+    return maximum(first, second) if _repeated(longer, shorter) else longer
+
+
+def _repeated(size: Dim, other: Dim) -> bool:
+    """Whether a size may be 1 where the other one is larger: as far as is known, of rising sizes all is."""
+    names = symbols_in(size, other)
+    if len(names) != 1 or not (_rises(size) and _rises(other)):
+        return True
+    (name,) = names
+
+    def value(of: Dim, n: int) -> int:
+        return number(at(of, {name: n}))
+
+    if value(size, 1) > 1:
+        return False
+    below, above = 1, 2
+    while value(size, above) <= 1:
+        below, above = above, 2 * above
+        if above > _FURTHEST:
+            return True
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if value(size, middle) <= 1 else (below, middle)
+    return value(size, below) == 1 and value(other, below) > 1
+
+
+def _rises(size: Dim) -> bool:
+    """Whether a size plainly never falls as its symbols grow."""
+    if isinstance(size, int):
+        return True
+    return all(
+        coefficient > 0 and len(product) == 1 and all(_rising(*factor) for factor in product)
+        for product, coefficient in size.terms.items()
+        if product
+    )
+
+
+def _rising(factor: Factor, power: int) -> bool:
+    match factor:
+        case Symbol():
+            return True
+        case Floor(over, by):
+            return power == 1 and isinstance(by, int) and _rises(over)
+        case Extreme(_, of):
+            return power == 1 and all(map(_rises, of))
+        case Expr():
+            return power == 1 and _rises(factor)
