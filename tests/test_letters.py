@@ -93,11 +93,7 @@ def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
     return Lettered(json.dumps(file), [f"{name}={name.upper()}" for name in letters.values])
 
 
-OPEN = {name: pytest.mark.xfail(strict=False) for name in ("PixelShuffle", "PixelUnshuffle")}
-"""What an element sees through a shuffle by a letter."""
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=OPEN.get(n, ())) for n in sorted(LAYERS)])
+@pytest.mark.parametrize("name", sorted(LAYERS))
 def test_every_type_with_letters(name: str) -> None:
     @settings(max_examples=EXAMPLES)
     @given(lettered(LAYERS[name]))
