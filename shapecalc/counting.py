@@ -27,7 +27,7 @@ from shapecalc.symbolic import Dim, Expr, symbol
 MOST_ROWS = 1_000_000
 MOST_WHOLE = 10_000
 """Rows that are executed one by one whatever they do; of more, copies may be left out and lines folded."""
-MOST_DISTINCT = 100_000
+MOST_DISTINCT = 40_000
 """Rows that are executed where copies are left out."""
 MOST_LISTED = 20_000
 """Rows that are printed, or looked at, one by one."""

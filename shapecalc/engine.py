@@ -350,8 +350,9 @@ class _Body:
             self.run.require(figures.conditions, path)
         number = len(self.run.rows)
         if self.run.brief and number >= MOST_DISTINCT:
-            message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies of others"
-            raise self.run.error(ArchitectureError(message), step.node, path)
+            message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
+            hint = "copies that do the same, written with times, are a million at most"
+            raise self.run.error(ArchitectureError(message, hint=hint), step.node, path)
         self.run.rows.append(Row(path, layer, sources, figures, frozen=self.freezes(figures.weights)))
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
 

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from shapecalc.analysis.alignment import Key, align
+from shapecalc.counting import refuse_long
 from shapecalc.results import Analysis, Edge, Node, Row, Totals, leaves
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
@@ -98,6 +99,7 @@ class Difference:
 
 def compare(a: Analysis, b: Analysis, depth: int | None = None) -> Difference:
     """The difference between two networks, layer by layer, or with a depth block by block down to there."""
+    refuse_long(len(a.rows) + len(b.rows), "diff")
     first, second = list(leaves(a.tree, depth)), list(leaves(b.tree, depth))
     comparison = _Comparison(a, b)
     pairs: list[Pair] = []

@@ -10,6 +10,7 @@ from shapecalc.analysis.leaps import UnsettledError
 from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.conditions import Condition
+from shapecalc.counting import refuse_long
 from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.peak import Peak, greatest_of
@@ -202,6 +203,7 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
 
 
 def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
+    refuse_long(len(analysis.rows), "memory")
     mode = mode_of(dtype)
     check_dtype(analysis, mode.dtype)
     freed = releases(analysis)

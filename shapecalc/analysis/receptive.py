@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.analysis.spans import Span, Track, Unclear, Whole
 from shapecalc.analysis.tracks import Tracks, Walk
+from shapecalc.counting import refuse_long
 from shapecalc.engine import whole
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.results import Analysis, Edge, Node, Row
@@ -183,6 +184,7 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
 
     Copies that see ever more are looked at one by one, those of which each sees the same all at once.
     """
+    refuse_long(len(analysis.rows), "the receptive field")
     walk = Walk(analysis, name, axes)
     if analysis.brief and not _settled(walk, analysis.tree):
         analysis = whole(analysis, "the receptive field")
