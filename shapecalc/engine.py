@@ -11,6 +11,7 @@ from shapecalc.architecture import Architecture
 from shapecalc.conditions import Condition, collecting
 from shapecalc.counting import (
     MOST_DISTINCT,
+    MOST_LISTED,
     MOST_NODES,
     MOST_WHOLE,
     OpenBlocks,
@@ -155,7 +156,7 @@ def moved(row: Row, start: int, by: int) -> tuple[Any, ...]:
     return row.layer, row.figures.outputs, wires, shares, row.shared, row.frozen
 
 
-def whole(analysis: Analysis, what: str) -> Analysis:
+def whole(analysis: Analysis, what: str, most: int = MOST_LISTED) -> Analysis:
     """The analysis with every row, where copies that have been left out do not have the same figures.
 
     Raises:
@@ -163,7 +164,7 @@ def whole(analysis: Analysis, what: str) -> Analysis:
     """
     if not analysis.brief:
         return analysis
-    refuse_long(analysis.layers, what)
+    refuse_long(analysis.layers, what, most)
     decided = analysis.architecture.decided
     kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
     return analyse(analysis.architecture, analysis.inputs, kept)

@@ -10,7 +10,7 @@ from shapecalc.analysis.leaps import UnsettledError
 from shapecalc.analysis.liveness import Releases, releases
 from shapecalc.analysis.passes import Backward, Forward, assumed
 from shapecalc.conditions import Condition
-from shapecalc.counting import refuse_long
+from shapecalc.counting import MOST_FOLLOWED, refuse_long
 from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.peak import Peak, greatest_of
@@ -199,11 +199,11 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     try:
         return _memory(analysis, dtype, optimizer)
     except UnsettledError:
-        return _memory(whole(analysis, "memory"), dtype, optimizer)
+        return _memory(whole(analysis, "memory", MOST_FOLLOWED), dtype, optimizer)
 
 
 def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
-    refuse_long(len(analysis.rows), "memory")
+    refuse_long(len(analysis.rows), "memory", MOST_FOLLOWED)
     mode = mode_of(dtype)
     check_dtype(analysis, mode.dtype)
     freed = releases(analysis)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.analysis.spans import Span, Track, Unclear, Whole
 from shapecalc.analysis.tracks import Tracks, Walk
-from shapecalc.counting import refuse_long
+from shapecalc.counting import MOST_FOLLOWED, refuse_long
 from shapecalc.engine import whole
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.results import Analysis, Edge, Node, Row
@@ -184,10 +184,10 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
 
     Copies that see ever more are looked at one by one, those of which each sees the same all at once.
     """
-    refuse_long(len(analysis.rows), "the receptive field")
+    refuse_long(len(analysis.rows), "the receptive field", MOST_FOLLOWED)
     walk = Walk(analysis, name, axes)
     if analysis.brief and not _settled(walk, analysis.tree):
-        analysis = whole(analysis, "the receptive field")
+        analysis = whole(analysis, "the receptive field", MOST_FOLLOWED)
         walk = Walk(analysis, name, axes)
     fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
     ends = [edge for edge in analysis.output_edges if edge.row >= 0]
