@@ -165,6 +165,6 @@ class stack(Rearranging):
         made = self.output(*[x.tensor for x in xs])
         axis = check_new_axis(self.dim, xs[0].tensor)
         steps = xs[0].all_strides
-        step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 1
-        strides = (*steps[:axis], step, *steps[axis:])
+        step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 0  # the last axis, whatever theirs
+        strides = (*steps[:axis], step, *steps[axis:]) if xs[0].strides else None
         return (tape.kernel(made, *xs, back=chosen(axis, *looks(xs)), strides=strides),)
