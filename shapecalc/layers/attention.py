@@ -9,7 +9,7 @@ from typing import Any
 
 from shapecalc.conditions import multiple
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import in_zeros, narrowed, passed
+from shapecalc.gradients import in_zeros, narrowed, of_repetition, passed
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
@@ -180,7 +180,6 @@ class MultiheadAttention(Layer):
         size = features // heads
         q, k, v = self.projected(tape, query, key, value, weights)
         if self.add_bias_kv:
-            tape.retraced = False  # gradients of one key are summed over the batch
             k = self.longer(tape, k, "bias_k", weights)
             v = self.longer(tape, v, "bias_v", weights)
         q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))
@@ -260,7 +259,9 @@ class MultiheadAttention(Layer):
 
     def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
-        more = tape.kernel(Tensor((1, *x.shape[1:])), weights=owned(tape, weights, name))
+        (one,) = owned(tape, weights, name)
+        back = of_repetition(one.look, (1, x.shape[1], 1))
+        more = tape.kernel(Tensor((1, *x.shape[1:])), weights=(one,), back=back)
         longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
         return tape.kernel(tape.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
 
