@@ -1,0 +1,45 @@
+"""`domain` and `solve` of large numbers, many conditions and many inputs answer within two seconds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+STRIDES = "".join(
+    f"  - {{MaxPool1d: {{kernel_size: 1, stride: {199_999 - i}}}, from: x}}\n" for i in range(200)
+)
+JOINS = "".join(
+    f"  - {{add: [x, [{{MaxPool1d: {{kernel_size: {k}, stride: {k}}}}}]], from: y}}\n" for k in range(2, 302)
+)
+CASES = [
+    ("input: NxF\nlayers: [Linear: {in_features: 100000000, out_features: 1}]", "F = 100000000, any N"),
+    ("input: 1x1xL\nlayers: [Conv1d: {out_channels: 1, kernel_size: 300000000}]", "L ≥ 300000000"),
+    ("input: NxF\nlayers: [LayerNorm: {normalized_shape: 100000000}]", "F = 100000000, any N"),
+    ("input: 1x1xL\nlayers: [Conv1d: {out_channels: 1, kernel_size: 1, padding: 1000000000}]", "any L"),
+    (f"input: {{x: 1x1xL}}\nlayers:\n{STRIDES}", "any L"),
+    ("input: 1x1xHxW\nlayers: [reshape: [-1, 166320]]", "W divisible by 166320, any H"),
+    (f"input: {{x: 1x1xH, y: 1x1xW}}\nlayers:\n{JOINS}", "W ≥ 301"),
+    ("input: {" + ", ".join(f"i{n}: 1x3xH" for n in range(1_000)) + "}\nlayers: [ReLU]", "any H"),
+]
+
+
+@pytest.mark.parametrize("command", ["domain", "solve"])
+@pytest.mark.parametrize(("file", "inputs"), CASES)
+def test_within_two_seconds(command: str, file: str, inputs: str, run: Command, tmp_path: Path) -> None:
+    written = tmp_path / "net.yaml"
+    written.write_text(file)
+    start = time.process_time()
+    done = run(command, str(written), *(["-o", "1x1"] if command == "solve" else []))
+    assert time.process_time() - start < 2
+    assert done.code == 0
+    assert command == "solve" or inputs in done.out
