@@ -1,0 +1,36 @@
+"""The inputs of random networks of images, by trying: what `domain` holds is what the engine takes.
+
+DOMAIN_GRAPHS is how many networks are drawn; their seeds are fresh, and a failure names its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from shapecalc import ArchitectureError
+from shapecalc.analysis.domain import domain
+from tests.graphs import random_network
+from tests.test_domain import accepts, accepts_with_its_weights, general, within
+
+NETWORKS = int(os.environ.get("DOMAIN_GRAPHS", "300"))
+FIRST = random.SystemRandom().randrange(2**32)
+
+
+def test_inputs_of_random_graphs() -> None:
+    for seed in range(FIRST, FIRST + NETWORKS):
+        draw = random.Random(seed)
+        try:
+            analysis = general(random_network(draw, images=True))
+        except ArchitectureError:
+            continue  # a layer that takes no formulas
+        if any(condition.or_one for condition in analysis.conditions):
+            continue  # a size of 1 may be repeated, of which formulas know nothing
+        any_weights, own = domain(analysis, any_weights=True), domain(analysis)
+        for _ in range(20):
+            sizes = {name: draw.randint(1, 40) for name in own.symbols}
+            for found, taken in ((any_weights, accepts), (own, accepts_with_its_weights)):
+                if within(found.boxes, found.open, sizes) != taken(analysis, sizes):
+                    pytest.fail(f"seed {seed}, {sizes}, {taken.__name__}")
