@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from shapecalc.conditions import at_least
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
 from shapecalc.layers.recurrence import (
@@ -164,7 +164,7 @@ class Recurrent(Layer, abstract=True):
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
         tape.refuse_autocast()
-        tape.retraced = self.gates != 3 or self.hidden_size != 1  # gates of one column lie in another way
+        check_followed(tape, self)
         batched = x.rank == 3
         if not batched:
             x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
@@ -295,6 +295,12 @@ class LSTM(Recurrent):
         return lstm_step(self)
 
 
+def check_followed(tape: Tape, layer: Recurrent | RecurrentCell) -> None:
+    """Raises UnknownError in training where gates are single columns, which lie in a way of their own."""
+    if tape.grad and layer.gates == 3 and layer.hidden_size == 1:
+        raise UnknownError(f"{layer.type}: how gradients of gates of one unit lie is not followed")
+
+
 class RecurrentCell(Layer, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
@@ -327,6 +333,7 @@ class RecurrentCell(Layer, abstract=True):
 
     def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
         tape.refuse_autocast()
+        check_followed(tape, self)
         batched = x.rank == 2
         if not batched:
             x = tape.seen_as(x, (1, *x.shape))
