@@ -6,7 +6,7 @@ do or may; in the latter case, what they must satisfy is added to what `collecti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import gcd
@@ -78,6 +78,25 @@ class Condition(NamedTuple):
         return f"{text(left, PLAIN)} {_SIGNS[relation]} {text(right, PLAIN)}"
 
 
+class Known:
+    """Conditions of which one is asked whether it plainly follows, found by what they are about."""
+
+    def __init__(self, conditions: Iterable[Condition] = ()) -> None:
+        self._strongest: dict[tuple[Dim, str], list[Condition]] = {}
+        for condition in conditions:
+            self.add(condition)
+
+    def add(self, condition: Condition) -> None:
+        about = condition.left, condition.relation
+        weaker = self._strongest.get(about, [])
+        self._strongest[about] = [*[known for known in weaker if not condition.implies(known)], condition]
+
+    def imply(self, condition: Condition) -> bool:
+        """Whether it plainly follows from one of these."""
+        about = condition.left, condition.relation
+        return any(known.implies(condition) for known in self._strongest.get(about, ()))
+
+
 _collected: ContextVar[list[Condition]] = ContextVar("collected")
 
 
@@ -102,6 +121,8 @@ def _record(condition: Condition) -> bool:
 def at_least(size: Dim, bound: Dim, why: str) -> bool:
     """Whether `size` ≥ `bound`."""
     if isinstance(bound, int) and (low := least(size)) is not None and low >= bound:
+        return True
+    if (low := least(size - bound)) is not None and low >= 0:
         return True
     spare = difference(size, bound)
     if isinstance(spare, int):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from shapecalc.architecture import Architecture
-from shapecalc.conditions import Condition, collecting
+from shapecalc.conditions import Condition, Known, collecting
 from shapecalc.counting import (
     MOST_DISTINCT,
     MOST_LISTED,
@@ -184,6 +184,7 @@ class _Run:
         self.architecture = architecture
         self.brief = brief
         self.conditions = list(conditions)
+        self.known = Known(conditions)
         self.scope = scope
         self.inputs = inputs
         self.rows: list[Row] = []
@@ -246,7 +247,8 @@ class _Run:
     def require(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions to the result, but for those that follow from one that is there already."""
         for condition in conditions:
-            if not any(known.implies(condition) for known in self.conditions):
+            if not self.known.imply(condition):
+                self.known.add(condition)
                 self.conditions.append(condition._replace(path=path))
 
     def error(self, error: ArchitectureError, node: FileNode, path: str) -> ArchitectureError:

@@ -13,9 +13,11 @@ A layer type declares them by the formula that its documentation writes, in eval
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shapecalc.symbolic import Dim
+from shapecalc.symbolic import summed as sum_of
 
 KINDS = ("add", "mul", "compare", "divide", "exp")
 
@@ -44,6 +46,12 @@ class Operations:
         return Operations(
             times * self.add, times * self.mul, times * self.compare, times * self.divide, times * self.exp
         )
+
+    @classmethod
+    def of_all(cls, each: Iterable[Operations]) -> Operations:
+        """The sum of many."""
+        each = list(each)
+        return cls(*[sum_of([getattr(ops, kind) for ops in each]) for kind in KINDS])
 
     @property
     def total(self) -> Dim:

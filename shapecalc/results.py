@@ -9,12 +9,12 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from shapecalc.architecture import Architecture
-from shapecalc.conditions import Condition
+from shapecalc.conditions import Condition, Known
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.base import Weights
 from shapecalc.operations import Operations, Unknown
-from shapecalc.symbolic import Dim, Expr, symbols_in
+from shapecalc.symbolic import Dim, Expr, summed, symbols_in
 from shapecalc.tensors import BYTES, Tensor, for_json
 
 
@@ -224,7 +224,7 @@ class Totals:
         """The sums, of rows each of which is there so many times."""
         counted = list(zip(rows, times, strict=False))
         whats = ("params", "frozen_params", "buffers", "macs")
-        return cls(*[sum([n * getattr(row, what) for row, n in counted]) for what in whats])
+        return cls(*[summed([n * getattr(row, what) for row, n in counted]) for what in whats])
 
     @property
     def trainable_params(self) -> Dim:
@@ -270,8 +270,13 @@ class Analysis:
     @property
     def decisive_conditions(self) -> tuple[Condition, ...]:
         """The conditions without those that plainly follow from a later one."""
-        later = enumerate(self.conditions, start=1)
-        return tuple(c for i, c in later if not any(other.implies(c) for other in self.conditions[i:]))
+        later = Known()
+        decisive: list[Condition] = []
+        for condition in reversed(self.conditions):
+            if not later.imply(condition):
+                decisive.append(condition)
+                later.add(condition)
+        return tuple(reversed(decisive))
 
     @property
     def totals(self) -> Totals:

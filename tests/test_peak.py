@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import shapecalc
 from shapecalc import ArchitectureError
+from shapecalc.analysis.conventions import CONVENTIONS
+from shapecalc.analysis.counts import count
+from shapecalc.analysis.memory import memory
+from shapecalc.operations import Unknown
 from shapecalc.peak import Level, Peak, Space
 from shapecalc.symbolic import Dim, Expr, at, maximum, number, summed, symbol
 from shapecalc.symbolic.sums import compactly
@@ -101,3 +106,21 @@ def test_a_sum_stays_as_it_is_where_that_is_shorter() -> None:
     assert isinstance(found, Expr)
     assert len(found.terms) == len(sizes)
     assert compactly(found.terms) == found
+
+
+SHRINKING = "input: 1x1xHxW\nlayers: [{Conv2d: {out_channels: 1, kernel_size: 3}, times: 1000}]\n"
+
+
+def test_the_totals_of_shrinking_sizes_are_those_of_numbers() -> None:
+    """A thousand convolutions without padding: MACs, memory, and the counts of tools."""
+    general = shapecalc.analyse(shapecalc.parse(SHRINKING))
+    numbers = shapecalc.analyse(shapecalc.parse(SHRINKING), "1x1x2100x2100")
+    sizes = {"H": 2100, "W": 2100}
+    assert len(general.decisive_conditions) == 2
+    assert at(general.totals.macs, sizes) == numbers.totals.macs
+    found, expected = memory(general), memory(numbers)
+    assert at(found.saved, sizes) == expected.saved
+    assert at(found.passes.bytes, sizes) == expected.passes.bytes
+    for convention in CONVENTIONS.values():
+        of_formulas, of_numbers = (count(convention, analysis).total for analysis in (general, numbers))
+        assert isinstance(of_formulas, Unknown) or at(of_formulas, sizes) == of_numbers

@@ -21,7 +21,7 @@ from shapecalc.analysis.liveness import needed
 from shapecalc.layers import Layer
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis, Edge
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, summed
 from shapecalc.tensors import is_floating, product
 
 Gradients: TypeAlias = "Callable[[Any, Inputs, Sequence[bool], Trained], Dim | Unknown]"
@@ -52,7 +52,7 @@ def gradient_products(analysis: Analysis, products: Gradients | None = None) -> 
     products = products or _products
     live = needed(analysis)
     differentiable: set[Edge] = set()
-    total: Dim = 0
+    found: list[Dim] = []
     for number, row in enumerate(analysis.rows):
         wanted = [edge in differentiable for edge in row.edges]
         trained = frozenset(row.learned) - row.frozen
@@ -64,10 +64,10 @@ def gradient_products(analysis: Analysis, products: Gradients | None = None) -> 
             gradients = products(row.layer, row.inputs, wanted, trained)
             if isinstance(gradients, Unknown):
                 return Unknown(f"{row.path}: {gradients.reason}")
-            total = total + analysis.times[number] * gradients
+            found.append(analysis.times[number] * gradients)
     if differentiable.isdisjoint(analysis.output_edges):
         return Unknown("no output depends on a trainable parameter: torch has no way back")
-    return total
+    return summed(found)
 
 
 def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim | Unknown:

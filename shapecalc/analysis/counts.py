@@ -13,7 +13,7 @@ from shapecalc.conditions import collecting
 from shapecalc.layers.base import Part
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis, Row, Wire
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Count:
         if self.unknown:
             path, reason = self.unknown[0]
             return Unknown(f"{path}: {reason}")
-        return self.products + sum(self.beside.values())
+        return summed([self.products, *self.beside.values()])
 
 
 def seen(convention: Convention, analysis: Analysis) -> Container[int]:
@@ -53,13 +53,13 @@ def count_rows(
     each: Iterable[int] = repeat(1),
 ) -> Count:
     """What is counted of some rows, of which the tool sees the `live` ones; of `each` so many times."""
-    products: Dim = 0
-    beside: dict[str, Dim] = {}
+    products: list[Dim] = []
+    beside: dict[str, list[Dim]] = {}
     unknown: list[tuple[str, str]] = []
     for number, times in zip(chosen, each, strict=False):
         row = analysis.rows[number]
         weighed = times * convention.per_mac * row.macs
-        products = products + weighed
+        products.append(weighed)
         if number in live:
             found = beside_products(convention, row, times)
         else:
@@ -68,8 +68,9 @@ def count_rows(
             unknown.append((row.path, found.reason))
             continue
         for what, more in found.items():
-            beside[what] = beside.get(what, 0) + more
-    return Count(convention, products, {w: n for w, n in beside.items() if n != 0}, tuple(unknown))
+            beside.setdefault(what, []).append(more)
+    sums = {what: summed(parts) for what, parts in beside.items()}
+    return Count(convention, summed(products), {w: n for w, n in sums.items() if n != 0}, tuple(unknown))
 
 
 def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None:

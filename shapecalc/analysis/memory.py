@@ -15,7 +15,7 @@ from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.peak import Peak, greatest_of
 from shapecalc.results import Analysis, Node
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, summed
 from shapecalc.tape import Mode, bytes_of
 from shapecalc.tensors import Tensor, for_json
 
@@ -120,12 +120,12 @@ class Memory:
     def saved(self) -> Dim:
         """What autograd keeps for the backward pass."""
         counted = zip(self.saved_by_row, self.analysis.times, strict=True)
-        return sum([times * saved for saved, times in counted])
+        return summed([times * saved for saved, times in counted])
 
     def saved_under(self, node: Node) -> Dim:
         """What it keeps for the rows under a node of the tree."""
         numbers, each = self.analysis.under(node)
-        return sum([times * self.saved_by_row[n] for n, times in zip(numbers, each, strict=True)])
+        return summed([times * self.saved_by_row[n] for n, times in zip(numbers, each, strict=True)])
 
     @property
     def gradients(self) -> Dim:

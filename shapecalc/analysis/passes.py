@@ -17,7 +17,7 @@ from shapecalc.gradients import Look, Way, seen_again
 from shapecalc.recipe import Given, Output, Recipe, way_back
 from shapecalc.results import Analysis, Row
 from shapecalc.strides import alike, dense
-from shapecalc.symbolic import Dim, symbol
+from shapecalc.symbolic import Dim, lone_symbol, symbol
 from shapecalc.tape import Kernel, Mode, size_of
 from shapecalc.tensors import Tensor, is_floating
 
@@ -40,8 +40,9 @@ def assumed(analysis: Analysis) -> dict[str, Dim]:
     """What is known of symbols by the network's conditions: H ≥ 67 is H + 66 for any H."""
     least: dict[str, int] = {}
     for left, relation, right, *_ in analysis.conditions:
-        if relation == AT_LEAST and isinstance(right, int) and left == symbol(str(left)):
-            least[str(left)] = max(right, least.get(str(left), 1))
+        name = lone_symbol(left)
+        if name and relation == AT_LEAST and isinstance(right, int):
+            least[name] = max(right, least.get(name, 1))
     return {name: symbol(name) + (size - 1) for name, size in least.items()}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import repeat
 
-from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.operations import Operations, Unknown
 from shapecalc.results import Analysis, Node, Row
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,24 @@ class Work:
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
         """The sums, of rows each of which is there so many times."""
-        macs: Dim = 0
-        taps: Dim = 0
-        ops = NOTHING
+        macs: list[Dim] = []
+        taps: list[Dim] = []
+        ops: list[Operations] = []
         missing: dict[str, list[tuple[str, str]]] = {"taps": [], "ops": []}
         for row, count in zip(rows, times, strict=False):
-            macs = macs + count * row.macs
+            macs.append(count * row.macs)
             if isinstance(row.taps, Unknown):
                 missing["taps"].append((row.path, row.taps.reason))
             else:
-                taps = taps + count * row.taps
+                taps.append(count * row.taps)
             if isinstance(row.ops, Unknown):
                 missing["ops"].append((row.path, row.ops.reason))
             else:
-                ops += row.ops * count
+                ops.append(row.ops * count)
         return cls(
-            macs,
-            _reason(missing["taps"]) or taps,
-            _reason(missing["ops"]) or ops,
+            summed(macs),
+            _reason(missing["taps"]) or summed(taps),
+            _reason(missing["ops"]) or Operations.of_all(ops),
             (*missing["taps"], *missing["ops"]),
         )
 
