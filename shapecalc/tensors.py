@@ -257,12 +257,15 @@ class Window(NamedTuple):
         i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of all windows.
         """
         check_counted(self.kernel)
+        windows = self.windows_on(n)
         total: Dim = 0
         for offset in range(0, self.extent, self.dilation):
             first = max(0, -((offset - self.before) // self.stride))
             # Both ends are floors by the stride: the lesser numerator decides, and they differ by a number.
             last = (n + min(self.before - 1 - offset, self._reach)) // self.stride
-            total = total + maximum(0, last - first + 1)
+            reading = last - first + 1
+            # Where all windows read it, they are at least one; else padding may be all that there is.
+            total = total + (reading if reading == windows else maximum(0, reading))
         return total
 
     def unread(self, n: int) -> int:
