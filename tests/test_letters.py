@@ -125,3 +125,16 @@ def test_null_in_place_of_axes(dim: str) -> None:
     text = f"input: 4x4\nlayers: [sum: {{dim: {dim}}}]\n"
     answered = dict(answers(shapecalc.parse(text)))
     assert f"dim {dim}".replace("[0]", "0") in (answered["explain"] or "")
+
+
+def test_a_window_along_features_that_are_a_letter() -> None:
+    """What of it stays unread at the file's own input, which says nothing of the letter, is not said."""
+    layers = [
+        {"Conv2d": {"out_channels": 2, "kernel_size": 2, "stride": 2}},
+        {"Linear": "f"},
+        {"AvgPool2d": 2},
+    ]
+    file = {"input": "1x1x9x9", "parameters": {"f": 5}, "layers": layers}
+    answered = dict(answers(shapecalc.parse(json.dumps(file)), None, ["f=F"]))
+    assert "Conv2d[0] leaves 1 row and 1 column unread" in (answered["domain"] or "")
+    assert "AvgPool2d[0]" not in (answered["domain"] or "").rpartition("at H = 9")[2]

@@ -125,9 +125,13 @@ class Domain:
         return tuple(found)
 
     def losses(self, sizes: Mapping[str, int]) -> Iterator[tuple[Sliding, int]]:
-        """The windows that leave elements unread at the end of an axis of these sizes, and how many."""
+        """The windows that leave elements unread at the end of an axis of these sizes, and how many.
+
+        Not those along an axis whose size other symbols decide: a parameter that is a letter.
+        """
         for sliding in self.windows:
-            unread = sliding.window.unread(number(at(sliding.size, sizes)))
+            size = at(sliding.size, sizes)
+            unread = sliding.window.unread(size) if isinstance(size, int) else 0
             if unread:
                 yield sliding, unread
 
