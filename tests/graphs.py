@@ -22,10 +22,11 @@ SIZES = (1, 2, 3, 4, 6, 8)
 
 
 class Step(NamedTuple):
-    """A step that was taken: what was drawn, and the names of its outputs."""
+    """A step that was taken: what was drawn, the names of its outputs, and whether its weights are frozen."""
 
     draft: Draft
     names: tuple[str, ...]
+    frozen: bool = False
 
 
 def random_network(
@@ -37,6 +38,7 @@ def random_network(
     in_place: bool = True,
     integers: bool = True,
     sharing: bool = True,
+    frozen: float = 0,
     only: Callable[[str], bool] | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> str:
@@ -49,6 +51,7 @@ def random_network(
         in_place: whether layers may write over their input.
         integers: whether inputs may be of int64.
         sharing: whether steps may use the weights of earlier ones.
+        frozen: the share of steps that are frozen; the graph is the same as without.
         only: whether a layer type may be drawn, by its name; all may, unless written.
         weights: how often a kind of step is drawn, in the place of its own weight in `KINDS`: `{"joins": 0}`
             leaves one out, `{"views": 9}` makes it frequent.
@@ -69,6 +72,8 @@ def random_network(
         draft = rng.choice(kind.drafts)(net)
         if draft is not None and (only is None or only(draft.type)):
             taken += _take(net, draft)
+    if frozen:
+        taken = [step._replace(frozen=rng.random() < frozen) for step in taken]
     return _text(given, taken or _take(net, Draft("Identity", {}, (next(iter(given)),))))
 
 
@@ -129,4 +134,7 @@ def _step(step: Step) -> dict[str, Any]:
     if LAYERS[draft.type].branching:
         arguments, sources = {"branches": list(draft.sources), **draft.arguments}, {}
     named = list(step.names) if len(step.names) > 1 else step.names[0]
-    return {draft.type: arguments, **sources, "as": named} | ({"share": draft.share} if draft.share else {})
+    beside = {"share": draft.share} if draft.share else {}
+    return {draft.type: arguments, **sources, "as": named, **beside} | (
+        {"frozen": True} if step.frozen else {}
+    )
