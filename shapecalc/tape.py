@@ -85,6 +85,11 @@ class Value:
         tape.values.append(size_of(made, tape.mode) if tracked else 0)
 
     @property
+    def frozen(self) -> bool:
+        """Whether it is a weight that is not trained, or a look at one."""
+        return self.base is not None and self.base.frozen
+
+    @property
     def tensor(self) -> Tensor:
         return Tensor(self.shape, self.dtype)
 
@@ -111,12 +116,16 @@ class Parameter(Value):
     Of one that is frozen no copy stays.
     """
 
-    __slots__ = ("frozen", "lowered")
+    __slots__ = ("lowered", "trained")
 
     def __init__(self, made: Tensor, storage: Storage, frozen: bool) -> None:
         super().__init__(made, storage, None, storage.tape.grad and not frozen)
-        self.frozen = frozen
+        self.trained = not frozen
         self.lowered: Value | None = None
+
+    @property
+    def frozen(self) -> bool:
+        return not self.trained
 
 
 class Handed(Value):

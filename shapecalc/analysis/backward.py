@@ -19,6 +19,7 @@ from shapecalc.analysis.attention_gradients import (
 )
 from shapecalc.analysis.liveness import needed
 from shapecalc.layers import Layer
+from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.operations import Unknown
 from shapecalc.results import Analysis, Edge
 from shapecalc.symbolic import Dim, summed
@@ -51,6 +52,7 @@ def gradient_products(analysis: Analysis, products: Gradients | None = None) -> 
     """The products of the gradients of all trained parameters that an output depends on, as torch counts."""
     products = products or _products
     live = needed(analysis)
+    read = {*analysis.output_edges, *(edge for n in live for edge in analysis.rows[n].edges)}
     differentiable: set[Edge] = set()
     found: list[Dim] = []
     for number, row in enumerate(analysis.rows):
@@ -61,6 +63,8 @@ def gradient_products(analysis: Analysis, products: Gradients | None = None) -> 
         made = {Edge(number, port): tensor for port, tensor in enumerate(row.outputs)}
         differentiable |= {edge for edge, tensor in made.items() if is_floating(tensor.dtype)}
         if number in live:
+            if isinstance(row.layer, MultiheadAttention) and Edge(number, 0) not in read:
+                return Unknown(f"{row.path}: the products for the weights of keys alone are not known")
             gradients = products(row.layer, row.inputs, wanted, trained)
             if isinstance(gradients, Unknown):
                 return Unknown(f"{row.path}: {gradients.reason}")

@@ -51,7 +51,8 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """x·Wᵀ + b; `weights` are W and, if there is one, b. Source: at::linear.
 
     An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel
-    of its own.
+    of its own. With a frozen W it is not copied, but multiplied matrix by matrix: no gradient of W would be
+    made for each of them (at::matmul, should_fold).
     """
     x, *weights = tape.cast("linear", x, *weights)
     matrix, *bias = weights
@@ -62,6 +63,8 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     if x.strides is None:
         y = affine(tape, tape.view(x, rows), (rows[0], matrix.shape[0]), matrix, bias)
         return tape.view(y, made)
+    if matrix.frozen:
+        return plus_bias(tape, matmul(tape, x, tape.transpose(matrix, 0, 1)), bias)
     y = affine(tape, tape.reshape(x, rows), (rows[0], matrix.shape[0]), matrix, ())
     return plus_bias(tape, tape.view(y, made), bias)
 
