@@ -23,7 +23,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.operations import Unknown
 from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
-from shapecalc.tape import INFERENCE, Mode
+from shapecalc.tape import Mode
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import run
 from shapecalc.torch_check.network import BuildError, build, sample
@@ -33,7 +33,7 @@ from tests.strategies import draws
 from tests.test_layers import NAMES, REFUSALS
 from tests.test_saved import UNKNOWN, VAGUE
 
-MODES = (Mode(grad=True, training=True), Mode(grad=True), INFERENCE)
+MODES = (Mode(grad=True, training=True), Mode(grad=True))
 
 CONCERNED = [
     name for name in NAMES if LAYERS[name].weights is not Layer.weights or LAYERS[name].inputs_range[1] > 1
