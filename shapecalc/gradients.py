@@ -54,8 +54,8 @@ class Way(NamedTuple):
     """The most bytes alive at once beyond those before; of formulas those that may be the most."""
     sizes: tuple[Dim, ...]
     """The bytes of each new storage in which a gradient lies."""
-    gradients: tuple[tuple[int, Look], ...]
-    """Of each input that needs one, its storage and how it lies."""
+    gradients: tuple[tuple[int, Look, int], ...]
+    """Of each input that needs one, its storage, how it lies, and which of those that arrive it is, or −1."""
 
 
 def anew(*inputs: Look) -> Back:
@@ -95,6 +95,26 @@ def passed(*inputs: Look, passes: Sequence[bool] | None = None) -> Back:
         ]
 
     return back
+
+
+def of_matrices(*inputs: Look) -> Back:
+    """Of a product of matrices: column by column where a factor lies so. Source: torch's mm_mat1_backward."""
+
+    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+        return [
+            tape.new(x.tensor, x.strides if by_columns(x) else None) if x.tracked else None for x in inputs
+        ]
+
+    return back
+
+
+def by_columns(x: Look) -> bool:
+    return x.strides is not None and len(x.shape) == 2 and x.strides == (1, x.shape[0])
+
+
+def looked_at(x: Look) -> Back:
+    """Of a look at all of it: a look at the gradient."""
+    return lambda tape, grad: [tape.part(grad, x.shape, grad.all_strides)]
 
 
 def like(*others: Look) -> Back:

@@ -122,14 +122,20 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     for i, look in enumerate(kernel.inputs_look):
         made[i] = tape.summed_to(made[i], look.shape)
         made[i] = tape.converted(made[i], look.dtype)
-    first = sum(x is not None for x in given)
+    arrived = [x for x in given if x is not None]
+    first = len(arrived)
     stays = sorted({x.storage.number for x in made} - set(range(first)))
     numbers = {number: new for new, number in enumerate([*range(first), *stays])}
     return Way(
         rises=_rises(tape, set(stays)),
         sizes=tuple([tape.sizes[number] for number in stays]),
-        gradients=tuple([(numbers[x.storage.number], x.look) for x in made]),
+        gradients=tuple([(numbers[x.storage.number], x.look, _index(arrived, x)) for x in made]),
     )
+
+
+def _index(values: Sequence[Value], x: Value) -> int:
+    """The place of a value itself, −1 where it is none of them."""
+    return next((i for i, value in enumerate(values) if value is x), -1)
 
 
 def _given(x: Given, tape: Tape) -> Value:

@@ -25,6 +25,7 @@ from shapecalc.gradients import (
     anew,
     joined,
     like,
+    looked_at,
     passed,
     permuted,
     seen_again,
@@ -161,6 +162,8 @@ class Kernel(NamedTuple):
     outputs: tuple[int, ...]
     kept: tuple[int, ...]
     """The storages that autograd keeps for it; those of weights count no bytes."""
+    holds: tuple[int, ...]
+    """The values that it keeps as they are, with how they were made: those that it did not make itself."""
     back: Back
     """How gradients are made."""
     inputs_look: tuple[Look, ...]
@@ -309,6 +312,7 @@ class Tape:
                 inputs=tuple([x.number for x in inputs if x.tracked]),
                 outputs=tuple([y.number for y in outputs]),
                 kept=tuple([x.storage.number for x in kept]),
+                holds=tuple([x.number for x in kept if x.tracked and not {x, x.base} & set(outputs)]),
                 back=back or anew(*looks),
                 inputs_look=tuple([look for look in looks if look.tracked]),
                 outputs_look=tuple([y.look for y in outputs]),
@@ -467,7 +471,7 @@ class Tape:
 
     def looked_at(self, x: Value) -> Value:
         """A look at all of it, as where an axis of 1 is taken away that was put there before."""
-        return self.view(x, x.shape, x.strides, back=passed(x.look))
+        return self.view(x, x.shape, x.strides, back=looked_at(x.look))
 
     def unsafe(self, look: Value) -> Value:
         """A look at what nothing else needs, which autograd does not know for one, as at::_unsafe_view."""

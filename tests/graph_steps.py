@@ -374,7 +374,7 @@ def sharing(net: Net) -> Draft | None:
         return None
     name, draft = net.rng.choice(owners)
     x = net.tensors[draft.sources[0]]
-    channels = 1 if draft.type == "Conv2d" else -1
+    channels = -3 if draft.type == "Conv2d" else -1
 
     def fits(y: Tensor) -> bool:
         return y.rank == x.rank and y.shape[channels] == x.shape[channels] and y.dtype == x.dtype

@@ -36,6 +36,10 @@ class Node:
         return [self.run.values[x] for x in self.kernel.inputs]
 
     @property
+    def holds(self) -> list[int]:
+        return [self.run.values[x] for x in self.kernel.holds]
+
+    @property
     def kept(self) -> list[int]:
         return [self.run.storages[number] for number in self.kernel.kept]
 
@@ -64,6 +68,8 @@ class Graph:
             for each in before:
                 each.holders += 1
             self.account.keep(node.kept, run.row)
+            for value in node.holds:
+                self.hold(value)
             for value in node.outputs:
                 self.make(value, node)
             self.nodes.append(node)
@@ -73,7 +79,8 @@ class Graph:
         self.makers[value] = node
         node.holders += count
         if known is not None:
-            known.holders -= count  # the node after it holds it now
+            known.holders -= count
+            self.drop([known])
 
     def version(self, storage: int) -> int:
         """How often it has been written over."""
@@ -114,9 +121,15 @@ class Graph:
             node.holders = -1  # gone
             for storage in node.kept:
                 self.account.release(storage, 1 + self.times[node.run.row])
-            for each in node.before:
+            for each in [*node.before, *self.let_go(node.holds)]:
                 each.holders -= 1
                 left.append(each)
+
+    def let_go(self, values: Sequence[int]) -> list[Node]:
+        """The nodes of values that are held no more by a node."""
+        for value in values:
+            self.tensors[value] -= 1
+        return [self.makers[value] for value in values if value in self.makers]
 
     def leading_to(self, values: set[int]) -> list[Node]:
         """The nodes that lead to these values, the last one first, which is the order of torch's engine."""

@@ -168,7 +168,7 @@ class Forward:
         self.seen[flow.value] = version
         looks = flow.base.look, flow.look
         back = seen_again(*looks)
-        kernel = Kernel((0,), (1,), (), back, looks[:1], looks[1:], {})
+        kernel = Kernel((0,), (1,), (), (), back, looks[:1], looks[1:], {})
         self.graph.add(Run((kernel,), (), (flow.base.value, flow.value), number))
         if flow.given.of_many:
             writer = self.analysis.rows[self.graph.writers[flow.storage][-1]]
@@ -319,6 +319,8 @@ class Backward:
             account.release(run.storages[storage])
         for value, gradient in zip(values, arriving, strict=True):
             self.arrive(value, gradient, run.row)
+        for gradient in arriving:
+            account.release(gradient.storage)
         for value in values:
             if value in self.learned and not self.awaited[value]:
                 self.accumulate(value, run.row)
@@ -330,12 +332,11 @@ class Backward:
             self.conditions += [c for c in conditions if c not in self.conditions]
         return kernel.ways[arriving]
 
-    def gradient(self, found: list[Gradient], new: list[int], number: int, look: Look) -> Gradient:
+    def gradient(self, found: list[Gradient], new: list[int], number: int, look: Look, same: int) -> Gradient:
         """One that a kernel's way back gives, by the number of its storage: new, or one that has come."""
-        if number >= len(found):
-            return Gradient(new[number - len(found)], look)
-        known = found[number]
-        return known if known.look == look else Gradient(known.storage, look)
+        if same >= 0:
+            return found[same]
+        return Gradient(new[number - len(found)] if number >= len(found) else found[number].storage, look)
 
     def arrive(self, value: int, gradient: Gradient, row: int) -> None:
         self.awaited[value] -= 1
@@ -345,10 +346,11 @@ class Backward:
             shape, dtype = known.look.shape, known.look.dtype
             strides = alike(shape, *[(shape, x.look.strides) for x in both])
             new = self.account.held(self.account.gradients[value], row)
-            for each in both:
-                self.account.release(each.storage)
+            self.account.release(known.storage)
             known.seen -= 1
             gradient = Gradient(new, Look(shape, dtype, strides))
+        else:
+            self.account.hold(gradient.storage)
         gradient.seen += 1
         self.gradients[value] = gradient
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.gradients import Back, like, looks, of_factors, passed
+from shapecalc.gradients import Back, like, looks, of_factors, of_matrices, passed
 from shapecalc.strides import Strides, alike, in_a_row, is_in_a_row
 from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
@@ -50,30 +50,32 @@ def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     """x·Wᵀ + b; `weights` are W and, if there is one, b. Source: at::linear.
 
-    An input of three axes or more that does not lie in a row is copied, and the bias then added by a kernel
-    of its own. With a frozen W it is not copied, but multiplied matrix by matrix: no gradient of W would be
-    made for each of them (at::matmul, should_fold).
+    An input of other than two axes is seen as rows; where it does not lie in a row, by a copy if it must, and
+    the bias is then added by a kernel of its own. With a frozen W it is not copied, but multiplied matrix by
+    matrix: no gradient of W would be made for each of them (at::matmul, should_fold).
     """
     x, *weights = tape.cast("linear", x, *weights)
     matrix, *bias = weights
     made = (*x.shape[:-1], matrix.shape[0])
-    if x.rank <= 2:
+    if x.rank == 2:
         return affine(tape, x, made, matrix, bias)
     rows = (x.elements // x.shape[-1], x.shape[-1])
     if x.strides is None:
         y = affine(tape, tape.view(x, rows), (rows[0], matrix.shape[0]), matrix, bias)
-        return tape.view(y, made)
+        return tape.view(y, made) if bias else tape.unsafe(tape.view(y, made))
     if matrix.frozen:
         return plus_bias(tape, matmul(tape, x, tape.transpose(matrix, 0, 1)), bias)
     y = affine(tape, tape.reshape(x, rows), (rows[0], matrix.shape[0]), matrix, ())
-    return plus_bias(tape, tape.view(y, made), bias)
+    return plus_bias(tape, tape.unsafe(tape.view(y, made)), bias)
 
 
 def affine(tape: Tape, x: Value, shape: Shape, matrix: Value, bias: Sequence[Value]) -> Value:
     """As the arguments of addmm: the bias has its gradient first, the matrix last."""
     # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
     kept = [*([x] if matrix.tracked else []), *(tape.copies([matrix]) if x.tracked else [])]
-    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(matrix,))
+    turned = tape.transpose(matrix, 0, 1)
+    back = of_matrices(*looks(bias), x.look, turned.look)
+    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(turned,), back=back)
 
 
 def plus_bias(tape: Tape, y: Value, bias: Sequence[Value]) -> Value:

@@ -232,7 +232,7 @@ class InstanceNorm(Layer, abstract=True):
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
         shape = x.shape
-        x = tape.reshape(x, (1, channels, *shape[-self.axes :]))
+        x = tape.view(tape.contiguous(x), (1, channels, *shape[-self.axes :]))
         back = of_norm(x.look, *looks(own))
         y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
         y = tape.view(y, shape)

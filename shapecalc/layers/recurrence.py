@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import UnknownError
 from shapecalc.gradients import chosen, looks, narrowed, passed, side_by_side
-from shapecalc.layers.kernels import dropout
+from shapecalc.layers.kernels import affine, dropout
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
@@ -32,9 +32,7 @@ Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
-    made = Tensor((x.shape[0], matrix.shape[0]), x.dtype)
-    # As the arguments of addmm: the bias has its gradient first, the matrix last.
-    return tape.kernel(made, *bias, x, keeps=(x,) if matrix.tracked else (), weights=(matrix,))
+    return affine(tape, x, (x.shape[0], matrix.shape[0]), matrix, bias)
 
 
 def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:

@@ -14,7 +14,7 @@ from shapecalc.layers.kernels import convolution_back
 from shapecalc.layers.sight import Sights, but, channels_of, spread
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, check_counted, product
 
 
@@ -81,6 +81,11 @@ class TransposedConvolution(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        """Without a batch axis one is put before it, and taken away after it."""
+        (y,) = super().run(tape, x)
+        return (y if x.rank == self.axes + 2 else tape.looked_at(y),)
 
     def back(self, x: Value, *weights: Value) -> Back:
         return convolution_back(x, *weights)
