@@ -139,7 +139,7 @@ class Forward:
         if recipe.kernels:
             self.graph.add(Run(recipe.kernels, storages, values, number))
         for port, output in enumerate(recipe.outputs):
-            base = None if output.base is None else _base(output.base, flows, storages, values)
+            base = _base(output, flows, storages, values)
             flow = Flow(output.given, storages[output.storage], values[output.value], base)
             self.hold(flow)
             self.flows[number, port] = flow
@@ -239,8 +239,13 @@ def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Give
     return tuple(found), flows
 
 
-def _base(base: Output, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow:
+def _base(output: Output, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow | None:
     """What an output is a look at: an input or what that is a look at, or a tensor of the layer's own."""
+    if output.value < len(flows):  # an input, handed on as it is
+        return flows[output.value].base
+    base = output.base
+    if base is None:
+        return None
     if base.value < len(flows):
         known = flows[base.value]
         return known.base or known
