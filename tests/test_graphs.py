@@ -1,7 +1,7 @@
 """The memory of random graphs against torch on `meta`: kept bytes, peaks, and what torch refuses to train.
 
 `GRAPHS=20000 pytest tests/test_graphs.py` runs so many networks; `GRAPHS_SEED` repeats those of a failure.
-`GRAPHS_TURNED=1` draws those of `NOT_YET` among them, with which a peak of one network in 500 is not yet
+`GRAPHS_ALL=1` draws shared weights and `NOT_YET` among them, with which a peak of one network in 500 is not yet
 that of torch.
 """
 
@@ -30,6 +30,7 @@ from tests.live import Measured, measure
 
 COUNT = int(os.environ.get("GRAPHS", "200"))
 SEED = os.environ.get("GRAPHS_SEED") or f"{random.randrange(10**9)}"
+ALL = "GRAPHS_ALL" in os.environ
 EVALUATION = Mode(grad=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
 MODES = {"prediction": INFERENCE, "training": TRAINING, "evaluation": EVALUATION}
@@ -213,12 +214,12 @@ NOT_YET = {"permute", "transpose", "einsum", "GRUCell", "squeeze", "repeat"}
 
 
 def drawn(layer: str) -> bool:
-    return "GRAPHS_TURNED" in os.environ or layer not in NOT_YET
+    return ALL or layer not in NOT_YET
 
 
 def test_torch_agrees() -> None:
     found: Counter[str] = Counter()
-    for seed, text in random_networks(SEED, COUNT, only=drawn).items():
+    for seed, text in random_networks(SEED, COUNT, only=drawn, sharing=ALL).items():
         analysis = shapecalc.analyse(shapecalc.parse(text))
         for name, mode in MODES.items():
             try:
