@@ -11,7 +11,7 @@ from shapecalc.layers.kernels import product_of_two
 from shapecalc.layers.loss import floating, repeated_alike
 from shapecalc.operations import Operations, summed
 from shapecalc.tape import Tape, Value, statistic
-from shapecalc.tensors import Tensor, broadcast, is_floating, promote
+from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
 
 def length(tape: Tape, x: Value, axis: int) -> Value:
@@ -23,7 +23,8 @@ def length(tape: Tape, x: Value, axis: int) -> Value:
 
 def quotient(tape: Tape, x: Value, y: Value) -> Value:
     back = of_quotient(x.look, y.look)
-    return tape.kernel(x.tensor, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
+    made = Tensor(x.shape, result_dtype(x.tensor, y.tensor))
+    return tape.kernel(made, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
 
 
 class CosineSimilarity(Layer):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import repeated
 from shapecalc.layers.base import check_numbers, example
+from shapecalc.layers.choices import at_least_zero, chosen_by, lesser, raised_to_zero
+from shapecalc.layers.distance import PairwiseDistance, quotient
 from shapecalc.layers.fields import Flag, Real
+from shapecalc.layers.joins import operation
+from shapecalc.layers.kernels import converted, sum_of, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_ranks, combined, floating
-from shapecalc.tensors import Tensor
+from shapecalc.tape import Tape, Value
+from shapecalc.tensors import Tensor, is_floating
 
 
 def distance(first: Tensor, second: Tensor) -> Tensor:
@@ -35,6 +43,49 @@ class CosineEmbeddingLoss(Loss):
         product = combined(floating(input1), floating(input2))
         cosine = Tensor(product.shape[:-1], product.dtype)
         return self.reduced(Tensor(combined(cosine, target).shape, cosine.dtype))
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::cosine_embedding_loss."""
+        first, second, target = tape.cast("cosine_embedding_loss", *inputs)
+        del inputs
+        product = summed(tape, operation(tape, first, second, factors=True))
+        squares = [square(tape, x) for x in (first, second)]
+        length = root_in_place(tape, operation(tape, *squares, factors=True))
+        cosine = quotient(tape, product, length)
+        zeros = tape.new(cosine.tensor)
+        near, far = times_number(tape, cosine), raised_to_zero(tape, moved(tape, cosine))
+        of_alike = chosen_by(tape, target, near, zeros)
+        of_others = chosen_by(tape, target, far, zeros)
+        return (self.reduce(tape, sum_of(tape, of_alike, of_others)),)
+
+
+def square(tape: Tape, x: Value) -> Value:
+    """The sum of squares along the last axis, and a little more."""
+    squares = operation(tape, x, x, factors=True)
+    total = summed(tape, squares)
+    return moved(tape, total)
+
+
+def summed(tape: Tape, x: Value) -> Value:
+    """The sum along the last axis; that of whole numbers is one of many of them."""
+    dtype = x.dtype if is_floating(x.dtype) else "int64"
+    return tape.kernel(Tensor(x.shape[:-1], dtype), x, back=repeated(x.look, [x.rank - 1]))
+
+
+def moved(tape: Tape, x: Value) -> Value:
+    """x and a floating-point number, added."""
+    return converted(tape, x, floating(x.tensor).dtype)
+
+
+def root_in_place(tape: Tape, x: Value) -> Value:
+    """√x, in place of x. Source: at::sqrt_."""
+    look = x.look
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        double = tape.elementwise(look)
+        return [tape.elementwise(grad, double)]
+
+    return tape.in_place(x, keeps_output=True, back=back)
 
 
 class TripletLoss(Loss, abstract=True):
@@ -72,6 +123,18 @@ class TripletMarginLoss(TripletLoss):
     reduction = Reduction()
     example = example((8, 16), (8, 16), (8, 16))
 
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::triplet_margin_loss."""
+        anchor, positive, negative = tape.cast("triplet_margin_loss", *inputs)
+        del inputs
+        near, far = apart(tape, anchor, positive, self.p), apart(tape, anchor, negative, self.p)
+        if self.swap:
+            far = lesser(tape, far, apart(tape, positive, negative, self.p))
+        with_margin = moved(tape, near)
+        losses = at_least_zero(tape, operation(tape, with_margin, far, negates=True))
+        del with_margin
+        return (self.reduce(tape, losses),)
+
 
 class TripletMarginWithDistanceLoss(TripletLoss):
     """TripletMarginLoss with the Euclidean distance, its default; others are functions, which no file holds.
@@ -83,3 +146,19 @@ class TripletMarginWithDistanceLoss(TripletLoss):
     swap = Flag(False)
     reduction = Reduction()
     example = example((8, 16), (8, 16), (8, 16))
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: torch.nn.functional.triplet_margin_with_distance_loss."""
+        anchor, positive, negative = inputs
+        near, far = apart(tape, anchor, positive), apart(tape, anchor, negative)
+        nearer = apart(tape, positive, negative) if self.swap else far
+        if self.swap:
+            far = lesser(tape, far, nearer)
+        return (
+            self.reduce(tape, at_least_zero(tape, operation(tape, moved(tape, near), far, negates=True))),
+        )
+
+
+def apart(tape: Tape, first: Value, second: Value, p: float = 2.0) -> Value:
+    (y,) = PairwiseDistance(p=p).run(tape, first, second)
+    return y

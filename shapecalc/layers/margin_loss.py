@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from shapecalc.conditions import equal
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import check_floating, check_numbers, check_rank, example
+from shapecalc.gradients import repeated
+from shapecalc.layers.activation import LogSigmoid
+from shapecalc.layers.base import Saved, check_floating, check_numbers, check_rank, example
+from shapecalc.layers.choices import chosen_by, raised_to_zero
 from shapecalc.layers.fields import Real
+from shapecalc.layers.joins import operation
+from shapecalc.layers.kernels import converted, sum_of, times_number
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -19,6 +24,7 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal
 
 
@@ -33,6 +39,16 @@ class HingeEmbeddingLoss(Loss):
         check_fits(float(self.margin), input.dtype, "margin")
         return self.reduced(Tensor(combined(input, target).shape, input.dtype))
 
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::hinge_embedding_loss."""
+        x, target = tape.cast("hinge_embedding_loss", *inputs)
+        del inputs
+        zeros = tape.new(x.tensor, x.strides)
+        missing = raised_to_zero(tape, times_number(tape, x))
+        of_margin = chosen_by(tape, target, missing, zeros)
+        of_input = chosen_by(tape, target, x, zeros)
+        return (self.reduce(tape, sum_of(tape, of_margin, of_input)),)
+
 
 class SoftMarginLoss(Loss):
     """log(1 + exp(−target · input)); the target may be repeated to the input, not the input.
@@ -40,6 +56,7 @@ class SoftMarginLoss(Loss):
     Source: torch.nn.SoftMarginLoss.
     """
 
+    operation = "soft_margin_loss"
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -50,6 +67,20 @@ class SoftMarginLoss(Loss):
             raise ArchitectureError(f"target {target} can't be repeated to the input's {input}")
         check_keeps_dtype(losses, input)
         return self.reduced(losses)
+
+    def saved(self, input: Value, target: Value) -> Saved:
+        return (input, target)
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        check_fixed(tape, inputs[1])
+        return super().run(tape, *inputs)
+
+
+def check_fixed(tape: Tape, target: Value) -> None:
+    """torch has no gradient for the target of some losses."""
+    if target.tracked:
+        hint = "a target is an input of the network, or comes from layers without gradients"
+        tape.refuse("no gradient flows back to the target", hint)
 
 
 class MarginRankingLoss(Loss):
@@ -64,6 +95,17 @@ class MarginRankingLoss(Loss):
         check_numbers(input1, input2, target)
         return self.reduced(floating(combined(target, input1, input2)))
 
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """Source: at::margin_ranking_loss."""
+        input1, input2, target = tape.cast("margin_ranking_loss", *inputs)
+        del inputs
+        apart = operation(tape, input1, input2, negates=True)
+        negative = times_number(tape, target)
+        product = operation(tape, negative, apart, factors=True)
+        moved = converted(tape, product, floating(product.tensor).dtype)
+        del apart, negative, product
+        return (self.reduce(tape, raised_to_zero(tape, moved)),)
+
 
 class MultiMarginLoss(Loss):
     """The mean over other classes of max(0, margin − input at the target's class + input at theirs)ᵖ.
@@ -71,6 +113,7 @@ class MultiMarginLoss(Loss):
     Input (N, C) and target (N), or (C) and (). Source: torch.nn.MultiMarginLoss.
     """
 
+    operation = "multi_margin_loss"
     p = Real(1, low=1, high=2)
     margin = Real(1.0)
     reduction = Reduction()
@@ -93,6 +136,9 @@ class MultiMarginLoss(Loss):
         check_batch(self, target)
         return self.reduced(Tensor(target.shape, input.dtype))
 
+    def saved(self, input: Value, target: Value) -> Saved:
+        return (input, target)
+
 
 class MultiLabelMarginLoss(Loss):
     """The mean of max(0, 1 − input at a target's class + input at another), over both.
@@ -101,6 +147,7 @@ class MultiLabelMarginLoss(Loss):
     Source: torch.nn.MultiLabelMarginLoss.
     """
 
+    operation = "multilabel_margin_loss"
     reduction = Reduction()
     example = example((8, 10), Tensor((8, 10), "int64"))
 
@@ -112,6 +159,10 @@ class MultiLabelMarginLoss(Loss):
         rows = Tensor(input.shape[:-1], input.dtype)
         check_batch(self, rows)
         return self.reduced(rows)
+
+    def saved(self, input: Value, target: Value) -> Saved:
+        """Both, and which classes are targets, as numbers."""
+        return (input, target, input.tensor)
 
 
 def check_batch(loss: Loss, losses: Tensor) -> None:
@@ -141,3 +192,25 @@ class MultiLabelSoftMarginLoss(Loss):
         # A target of more axes moves the others, but torch counts the input's from the first.
         axis = input.rank - 1
         return self.reduced(Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype))
+
+    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+        """−(y · log σ(x) + (1 − y) · log σ(−x)). Source: torch.nn.functional.multilabel_soft_margin_loss."""
+        losses = times_number(tape, self.likelihoods(tape, *inputs))
+        axis = inputs[0].rank - 1
+        made = Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype)
+        total = tape.kernel(tape.made_by("sum", made, losses), losses, back=repeated(losses.look, [axis]))
+        mean = times_number(tape, total)
+        del losses, total
+        return (self.reduce(tape, mean),)
+
+    def likelihoods(self, tape: Tape, input: Value, target: Value) -> Value:
+        found = operation(tape, target, log_sigmoid(tape, input), factors=True)
+        rest = times_number(tape, target)
+        others = operation(tape, rest, log_sigmoid(tape, times_number(tape, input)), factors=True)
+        del rest
+        return operation(tape, found, others)
+
+
+def log_sigmoid(tape: Tape, x: Value) -> Value:
+    (y,) = LogSigmoid().run(tape, x)
+    return y
