@@ -1,8 +1,8 @@
 """The memory of random graphs against torch on `meta`: kept bytes, peaks, and what torch refuses to train.
 
 `GRAPHS=20000 pytest tests/test_graphs.py` runs so many networks; `GRAPHS_SEED` repeats those of a failure.
-`GRAPHS_ALL=1` draws shared weights and `NOT_YET` among them, with which a peak of one network in 500 is not yet
-that of torch.
+`GRAPHS_ALL=1` draws shared weights and `NOT_YET` among them, with which a peak of one network in 500 is
+not yet that of torch.
 """
 
 from __future__ import annotations
