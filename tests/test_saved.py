@@ -186,3 +186,12 @@ def test_torch_keeps_as_much(name: str) -> None:
     if name not in UNKNOWN:
         assert found["way back"] or name in VAGUE | UNUSED, found
         assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in RARELY, found
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 2.5, 3, -1, -0.5])
+@pytest.mark.parametrize("shapes", [((3, 5), (3, 5)), ((4, 1, 3), (5, 1)), ((), ())])
+def test_norms_go_back_as_in_torch(p: float, shapes: tuple[tuple[int, ...], ...]) -> None:
+    case = Drawn(LAYERS["PairwiseDistance"], {"p": p}, tuple(map(Tensor, shapes)))
+    assert retraced(case, TRAINING)
+    for mode, turned in product(MODES, (False, True)):
+        assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)

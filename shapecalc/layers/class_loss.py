@@ -6,10 +6,10 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import repeated
+from shapecalc.gradients import like, repeated
 from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
-from shapecalc.layers.kernels import product_of_two, times_number
+from shapecalc.layers.kernels import converted, product_of_two, sum_of, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.symbolic import Dim
@@ -107,17 +107,48 @@ class CrossEntropyLoss(Loss):
 
     def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
         """LogSoftmax, then NLLLoss; torch has other kernels for probabilities and for smoothed labels."""
-        if self.label_smoothing:
-            return self.at_least(tape, self.output(input.tensor, target.tensor))
         if input.rank == target.rank:
             return (self.of_probabilities(tape, input, target),)
-        logarithms = LogSoftmax(dim=min(1, input.tensor.rank - 1)).run(tape, input)
-        return NLLLoss(reduction=self.reduction).run(tape, *logarithms, target)
+        axis = min(1, input.rank - 1)
+        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        (y,) = NLLLoss(reduction=self.reduction).run(tape, logarithms, target)
+        if self.label_smoothing:
+            losses, ignored = self.of_all_classes(tape, logarithms, target, axis)
+            mean = self.of_counted(tape, losses, ignored)
+            share = times_number(tape, mean)
+            y = sum_of(tape, times_number(tape, y), share)
+        return (y,)
+
+    def of_all_classes(self, tape: Tape, logarithms: Value, target: Value, axis: int) -> tuple[Value, Value]:
+        """The losses if all classes were equally likely, and which of them are ignored.
+
+        Source: at::cross_entropy_loss_label_smoothing.
+        """
+        made = tape.made_by("sum", Tensor(without_classes(logarithms.tensor), logarithms.dtype), logarithms)
+        total = tape.kernel(made, logarithms, back=repeated(logarithms.look, [axis]))
+        losses = times_number(tape, total)
+        del total
+        ignored = tape.new(Tensor(target.shape, "bool"))
+        return tape.in_place(losses, keeps=(ignored,), back=like()), ignored
+
+    def of_counted(self, tape: Tape, losses: Value, ignored: Value) -> Value:
+        """These reduced; a mean is divided by how many are not ignored."""
+        if self.reduction == "none":
+            return losses
+        made, back = Tensor((), losses.dtype), repeated(losses.look, range(losses.rank))
+        if self.reduction == "sum":
+            return tape.kernel(made, losses, back=back)
+        _counted = tape.new(ignored.tensor)
+        count = tape.new(Tensor((), "int64"))
+        return tape.kernel(made, tape.kernel(made, losses, back=back), keeps=(count,), back=like())
 
     def of_probabilities(self, tape: Tape, input: Value, target: Value) -> Value:
         """−target · log(softmax(input)), summed. Source: at::cross_entropy_loss_prob_target."""
         axis = min(1, input.rank - 1)
         (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        if self.label_smoothing:
+            target = times_number(tape, target)
+            target = converted(tape, target, target.dtype)
         shares = product_of_two(tape, logarithms, target)
         gone = [axis] if self.reduction == "none" else list(range(input.rank))
         made = Tensor(without_classes(input.tensor) if self.reduction == "none" else (), shares.dtype)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import Look, anew, of_absolute_sum, of_length, of_quotient, passed, repeated
+from shapecalc.gradients import Back, Look, of_absolute_sum, of_length, of_quotient, passed, repeated
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
@@ -25,6 +27,53 @@ def quotient(tape: Tape, x: Value, y: Value) -> Value:
     back = of_quotient(x.look, y.look)
     made = Tensor(x.shape, result_dtype(x.tensor, y.tensor))
     return tape.kernel(made, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
+
+
+def of_norm(p: float, x: Look, y: Look) -> Back:
+    """Of a p-norm y. Source: torch::autograd::generated::details::norm_backward."""
+    if p == 2:
+        return of_length(x, y)
+    if p == 1:
+        return of_absolute_sum(x, y)
+    return of_power_sum(p, x, y) if p > 1 else of_root_sum(x, y)
+
+
+def of_power_sum(p: float, x: Look, y: Look) -> Back:
+    """Of a norm above 1: sign(x) · |x|^(p − 1) times g / y^(p − 1), 0 where y is."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        power = scaled(tape)
+        share = tape.elementwise(tape.reshape(grad, y.shape), tape.elementwise(y))
+        masked(tape)
+        return [tape.elementwise(power, share)]
+
+    def masked(tape: Tape) -> None:
+        tape.elementwise(y, dtype="bool")
+
+    def scaled(tape: Tape) -> Value:
+        power = tape.elementwise(x)
+        sign = tape.elementwise(x) if p < 2 else x  # |x|^(p − 2) is multiplied with x itself
+        return tape.elementwise(sign, power)
+
+    return back
+
+
+def of_root_sum(x: Look, y: Look) -> Back:
+    """Of a norm below 1: sign(x) · |x|^(p − 1), 0 where x is, times g times y^(1 − p)."""
+
+    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+        power = scaled(tape)
+        share = tape.elementwise(y)
+        product = tape.elementwise(power, tape.reshape(grad, y.shape))
+        return [tape.elementwise(product, share)]
+
+    def scaled(tape: Tape) -> Value:
+        power = tape.elementwise(x)
+        _mask = tape.elementwise(x, dtype="bool")
+        sign = tape.elementwise(x)
+        return tape.elementwise(sign, power)
+
+    return back
 
 
 class CosineSimilarity(Layer):
@@ -91,16 +140,14 @@ class PairwiseDistance(Layer):
         return Tensor((*both.shape[:-1], *kept), dtype)
 
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
-        """The gradient of any norm but the usual ones is followed in part. Source: at::pairwise_distance."""
+        """Source: at::pairwise_distance."""
         if tape.grad and self.p == 0:
             raise UnknownError("PairwiseDistance: p of 0 counts, and a count has no gradient: not followed")
-        tape.retraced = self.p in (1, 2)
         apart = operation(tape, first, second, negates=True)
         moved = tape.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
         made = self.output(first.tensor, second.tensor)
         kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
-        usual = {2.0: of_length(moved.look, kept), 1.0: of_absolute_sum(moved.look, kept)}
-        back = usual.get(self.p, anew(moved.look))
+        back = of_norm(self.p, moved.look, kept)
         y = tape.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)
         return (y,)
 

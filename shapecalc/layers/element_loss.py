@@ -16,7 +16,7 @@ from shapecalc.gradients import (
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation
-from shapecalc.layers.kernels import product_of_two
+from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -222,9 +222,7 @@ class PoissonNLLLoss(Loss):
         return self.reduced(combined(target, floating(input)))
 
     def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        """Source: at::poisson_nll_loss; the approximation of `full` is not followed."""
-        if self.full:
-            return self.at_least(tape, self.output(*[x.tensor for x in inputs]))
+        """Source: at::poisson_nll_loss."""
         scores, target = tape.cast("poisson_nll_loss", *inputs)
         del inputs
         if self.log_input:
@@ -233,13 +231,15 @@ class PoissonNLLLoss(Loss):
         else:
             raised = floating(scores.tensor)
             above = tape.kernel(raised, scores, back=passed(scores.look), strides=scores.strides)
-            logarithm = tape.kernel(
-                raised, above, keeps=(above,), back=like(above.look), strides=above.strides
-            )
+            logarithm = logarithm_of(tape, above)
             crossed = product_of_two(tape, target, logarithm)
             losses = operation(tape, scores, crossed, negates=True)
             del above, logarithm
         del crossed
+        if self.full:
+            filled = approximation(tape, target)
+            tape.record((losses,), (losses, filled), back=passed(losses.look, filled.look))
+            del filled
         return (self.reduce(tape, losses),)
 
     def check_subtraction(self, input: Tensor, target: Tensor) -> None:
@@ -248,6 +248,27 @@ class PoissonNLLLoss(Loss):
             check_numbers(target)
         if not self.log_input or target.dtype == "bool":
             check_numbers(input)
+
+
+def logarithm_of(tape: Tape, x: Value) -> Value:
+    return tape.kernel(floating(x.tensor), x, keeps=(x,), back=like(x.look), strides=x.strides)
+
+
+def approximation(tape: Tape, target: Value) -> Value:
+    """t · log(t) − t + log(2πt)/2, and 0 where t is at most 1."""
+    stirling = stirling_of(tape, target)
+    small = tape.elementwise(target, dtype="bool")
+    return tape.kernel(stirling.tensor, stirling, keeps=(small,), back=like(), strides=stirling.strides)
+
+
+def stirling_of(tape: Tape, target: Value) -> Value:
+    circle = tape.kernel(floating(target.tensor), target, back=like(), strides=target.strides)
+    correction = logarithm_of(tape, circle)
+    half = times_number(tape, correction)
+    logarithm = logarithm_of(tape, target)
+    product = product_of_two(tape, target, logarithm)
+    difference = operation(tape, product, target, negates=True)
+    return operation(tape, difference, half)
 
 
 class GaussianNLLLoss(Loss):
