@@ -168,6 +168,26 @@ ALIKE = {
         input: 2x8
         layers: [{Linear: 8, as: a}, unsqueeze: 0, {ReLU: {inplace: true}, as: b}, {add: [a, b]}]
         """,
+    "turned tensors in line": """
+        input: {a: 3x2x6x3}
+        layers: [{permute: [1, 2, 0, 3], as: t}, {concat: [t, t]}, Linear: 3]
+        """,
+    "turned tensors side by side": """
+        input: {a: 3x2x6x3}
+        layers: [{permute: [1, 2, 0, 3], as: t}, {stack: {branches: [t, t], dim: 1}}, Linear: 3]
+        """,
+    "images with their channels last in line": """
+        input: 2x4x3x3
+        layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]
+        """,
+    "images with their channels last side by side": """
+        input: 2x4x3x3
+        layers:
+          - {permute: [0, 3, 1, 2], as: t}
+          - {stack: {branches: [t, t], dim: 2}}
+          - permute: [0, 2, 3, 4, 1]
+          - Linear: 5
+        """,
 }
 
 

@@ -12,12 +12,13 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
+from shapecalc.layers.kernels import channels_last, lies_channels_last
 from shapecalc.layers.sight import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations
-from shapecalc.strides import alike
+from shapecalc.strides import Strides, alike, strides_as
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
-from shapecalc.tensors import Tensor, broadcast, promote, result_dtype
+from shapecalc.tensors import Shape, Tensor, broadcast, promote, result_dtype
 
 
 def combine(first: Tensor, second: Tensor) -> Tensor:
@@ -58,6 +59,14 @@ def operation(
     back = of_factors(*sides) if factors else passed(*sides, passes=(True, not negates))
     strides = alike(made.shape, *[(x.shape, x.strides) for x in sides])
     return tape.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
+
+
+def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
+    """The strides of tensors one after another: images lie channels last where all of them do.
+
+    Source: at::cat_compute_output_memory_format.
+    """
+    return channels_last(shape) if all(map(lies_channels_last, xs)) else None
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
@@ -135,7 +144,7 @@ class concat(Rearranging):
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=xs[0].strides),)
+        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=laid_in_line(made.shape, xs)),)
 
 
 class stack(Rearranging):
@@ -164,7 +173,9 @@ class stack(Rearranging):
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
         axis = check_new_axis(self.dim, xs[0].tensor)
-        steps = xs[0].all_strides
-        step = steps[axis] * xs[0].shape[axis] if axis < len(steps) else 0  # the last axis, whatever theirs
-        strides = (*steps[:axis], step, *steps[axis:]) if xs[0].strides else None
+        strides = None
+        if axis < xs[0].rank:  # one after another along this axis, seen as two
+            shape = (*made.shape[:axis], made.shape[axis] * made.shape[axis + 1], *made.shape[axis + 2 :])
+            steps = laid_in_line(shape, xs)
+            strides = steps and strides_as(shape, steps, made.shape)
         return (tape.kernel(made, *xs, back=chosen(axis, *looks(xs)), strides=strides),)
