@@ -11,6 +11,7 @@ from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating,
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.kernels import convolution_back
 from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, channels_of, slid
+from shapecalc.layers.wrapping import wrapped
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
@@ -152,11 +153,13 @@ class Convolution(Layer, abstract=True):
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
             return super().run(tape, x)[0]
-        tape.retraced = self.padding_mode != "circular"
         space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
         padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
-        wide = tape.kernel(padded, x, keeps=keeps)
+        if self.padding_mode == "circular":
+            wide = wrapped(tape, x, padded, [p for pair in self.ends()[::-1] for p in pair])
+        else:
+            wide = tape.kernel(padded, x, keeps=keeps)
         made = self.output(tape.declared(x))
         cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
         kept = (cast, *tape.copies(weights[:1]))

@@ -11,6 +11,7 @@ from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_ra
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
+from shapecalc.layers.wrapping import wrapped
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -147,7 +148,8 @@ class pad(Rearranging):
         return keeps_to_pad(x, self.mode)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        tape.retraced = self.mode != "circular"
+        if self.mode == "circular":
+            return (wrapped(tape, x, self.output(x.tensor), self.pad),)
         return super().run(tape, x)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
@@ -259,8 +261,10 @@ class ReplicationPad3d(ReplicationPad):
 class CircularPad(Pad, abstract=True):
     """What paddings that wrap the input around have in common."""
 
-    retraced = False
     mode = "circular"
+
+    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+        return (wrapped(tape, x, self.output(x.tensor), self.padding),)
 
 
 class CircularPad1d(CircularPad):
