@@ -34,7 +34,6 @@ UNKNOWN = {
     "CTCLoss",
     "CrossMapLRN2d",  # made of Python that no kernel stands for
     "GaussianNLLLoss",  # reads values, which `meta` has none of
-    "LinearCrossEntropyLoss",
 }
 """Types of which it is not known what they keep; in prediction, no more than their output is."""
 

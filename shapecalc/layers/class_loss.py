@@ -5,11 +5,11 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.gradients import like, repeated
-from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example
+from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
-from shapecalc.layers.kernels import converted, product_of_two, sum_of, times_number
+from shapecalc.layers.kernels import converted, linear, product_of_two, sum_of, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.symbolic import Dim
@@ -187,6 +187,16 @@ class LinearCrossEntropyLoss(Loss):
                 "ignore_index is for classes, but the target has probabilities", argument="ignore_index"
             )
         return self.reduced(cross_entropy(scores, target, self.ignore_index))
+
+    def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
+        """Linear, whose output is then seen as scores. Source: torch.nn.functional.linear_cross_entropy."""
+        if tape.autocast:  # the weights are looks at others, of which no copy stays
+            raise UnknownError("LinearCrossEntropyLoss: what it casts under autocast is not followed")
+        weights = owned(tape, self.weights(input.tensor, target.tensor))
+        y = linear(tape, input, weights)
+        scores = tape.view(y, (*input.shape[:-1], self.num_classes, *self.out_features))
+        loss = CrossEntropyLoss(reduction=self.reduction, label_smoothing=self.label_smoothing)
+        return loss.run(tape, scores, target)
 
     @property
     def scores(self) -> Dim:
