@@ -209,11 +209,15 @@ def domain(analysis: Analysis, own: Mapping[str, int] | None = None, any_weights
 
     Unless any weights will do, they are those at the file's own input.
     """
-    effort = Effort(_MOST_STRETCHES)
     if not any_weights:
         analysis = replace(analysis, conditions=keeping(analysis))
-    solved = tuple(Solved(one, solve(one, effort)) for one in analysis.conditions)
-    return Domain(analysis, solved, own or {})
+    return Domain(analysis, solved_each(analysis.conditions), own or {})
+
+
+def solved_each(conditions: Sequence[Condition]) -> tuple[Solved, ...]:
+    """Conditions with what each says of single symbols."""
+    effort = Effort(_MOST_STRETCHES)
+    return tuple(Solved(one, solve(one, effort)) for one in conditions)
 
 
 def _narrowed(boxes: Sequence[Box], solved: Sequence[Solved]) -> tuple[Sequence[Box], tuple[Condition, ...]]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.domain import solved_each
 from shapecalc.analysis.explain import Derivation, Explanation
 from shapecalc.conditions import EQUAL, Condition
+from shapecalc.render.domain import grouped
 from shapecalc.render.grid import count, print_json
 from shapecalc.render.show import heading
 from shapecalc.render.streams import writable
 from shapecalc.render.tree import arguments_text
+from shapecalc.render.wrapping import hung, screen
 from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
 from shapecalc.tensors import Window, for_json
 
+_HANG = 2  # how much further in a formula goes on
 _ELEMENT = {"H": "row", "W": "column"}
 
 
@@ -151,17 +155,22 @@ def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:
         yield Item("parameters", text(row.params, notation))
     if row.macs != one.row.macs:
         yield Item("MACs", text(row.macs, notation))
-    needs = ", ".join(_condition(condition, notation) for condition in one.conditions)
-    if needs:
-        yield Item("needs", needs)
+    if one.conditions:
+        yield Item("needs", ", ".join(_conditions(one.conditions, notation)))
     elif one.fits:
         yield Item(words="the inputs fit whatever the sizes are")
 
 
-def _condition(condition: Condition, notation: Notation) -> str:
+def _conditions(conditions: Sequence[Condition], notation: Notation) -> list[str]:
+    """Conditions in the words of `domain`; as formulas where they are typeset."""
+    if notation.by == LATEX.by:
+        return [_typeset_condition(condition) for condition in conditions]
+    return grouped([str(solved) for solved in solved_each(conditions)])
+
+
+def _typeset_condition(condition: Condition) -> str:
     relation = {"≥": r"\geq", "=": "="}.get(condition.relation, r"\text{divisible by}")
-    written = relation if notation.by == LATEX.by else condition.relation
-    return f"{text(condition.left, notation)} {written} {text(condition.right, notation)}"
+    return f"{text(condition.left, LATEX)} {relation} {text(condition.right, LATEX)}"
 
 
 def _title(one: Explanation) -> str:
@@ -178,19 +187,21 @@ def _kept(one: Explanation) -> bool:
 
 
 def _text(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
-    yield heading(analysis)
+    width = screen()
+    yield from hung(writable(heading(analysis)), width)
     for one in explained:
         yield ""
-        yield f"{one.row.path}: {_title(one)}"
+        yield from hung(writable(f"{one.row.path}: {_title(one)}"), width)
         if _kept(one):
             yield f"  the size of its input, {one.row.output}"
             continue
         for title, items in sections(one, GROUPED):
-            width = max(len(item.label) for item in items)
+            widest = max(len(item.label) for item in items)
             for number, item in enumerate(items):
-                head = title if number == 0 else ""
-                label = f"{item.label:{width}}  " if width else ""
-                yield f"  {head:<10}  {label}{item.maths}{item.words}".rstrip()
+                label = f"{item.label:{widest}}  " if widest else ""
+                head = f"  {title if number == 0 else '':<10}  {label}"
+                line = f"{head}{item.maths}{item.words}".rstrip()
+                yield from hung(writable(line), width, len(head) + _HANG)
     yield from ["", f"No formula for every input: {problem}"] if problem else []
 
 

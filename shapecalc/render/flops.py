@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from textwrap import wrap
 from typing import Any
 
 from shapecalc.analysis.conventions import ALL, CONVENTIONS, Convention
@@ -12,7 +11,6 @@ from shapecalc.analysis.work import Work
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
 from shapecalc.render.grid import (
-    DEFAULT_WIDTH,
     UNKNOWN,
     Column,
     Grid,
@@ -117,9 +115,8 @@ def _work_notes(work: Work) -> list[str]:
 
 
 def _note(title: str, line: str) -> str:
-    """A note under the table, its lines below each other."""
-    wrapped = wrap(line, DEFAULT_WIDTH - _MARGIN, break_long_words=False, break_on_hyphens=False)
-    return f"{title:<{_MARGIN}}" + f"\n{' ' * _MARGIN}".join(wrapped)
+    """A note under the table."""
+    return f"{title:<{_MARGIN}}{line}"
 
 
 def _within(number: Dim | Unknown) -> str:

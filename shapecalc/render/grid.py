@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from shutil import get_terminal_size
+from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import cells, visible
 from shapecalc.operations import Unknown
 from shapecalc.render.streams import writable
+from shapecalc.render.wrapping import hung, least, screen, wrapped
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.symbolic.notation import text as formula
@@ -105,19 +107,22 @@ def print_grid(grid: Grid, form: str) -> None:
 
 
 def print_table(grid: Grid) -> None:
-    """Print as wide as a terminal is or, where numbers need more, wider: nothing is cut.
+    """Print as wide as a terminal is or, where something has no place to be broken, wider: nothing is cut.
 
-    The lines are the same in a pipe and on a terminal; only a terminal gets styles, from rich, and only
-    then is rich imported: it takes as long as all else that a command does.
+    The lines are the same on a terminal and where COLUMNS says its width. A pipe has no width: each row
+    stays one line, which other programs read. Only a terminal gets styles, from rich, and only then is
+    rich imported: it takes as long as all else that a command does.
     """
-    width = max(1, get_terminal_size((DEFAULT_WIDTH, 24)).columns)
+    width = screen()
     table = [*_laid_out(grid, _fit(_written(grid), width)), []] if grid.columns else []
-    lines = [[(writable(grid.heading), "bold")], [], *table]
-    lines += [[(writable(note), "")] for note in grid.notes]
+    heading = [[(line, "bold")] for line in hung(writable(grid.heading), width)]
+    written = "\n".join(map(writable, grid.notes)).split("\n") if grid.notes else []
+    notes = [[(line, "")] for note in written for line in hung(note, width)]
+    lines = [*heading, [], *table, *notes]
     while not lines[-1]:
         lines.pop()
     if sys.stdout.isatty():
-        _print_styled(lines, width)
+        _print_styled(lines, width or DEFAULT_WIDTH)
     else:
         print("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
 
@@ -127,33 +132,44 @@ _Styled: TypeAlias = list[tuple[str, str]]
 
 
 class _Written(NamedTuple):
-    """A column as it is printed: its title, and a text for each line."""
+    """A column as it is printed: its title and a text for each row, each of them in one line or several."""
 
     column: Column
-    texts: Sequence[str]
+    texts: Sequence[Sequence[str]]
     width: int
 
     @classmethod
-    def of(cls, column: Column, texts: Sequence[str]) -> _Written:
-        return cls(column, texts, max(map(cells, texts)))
+    def of(cls, column: Column, texts: Sequence[Sequence[str]]) -> _Written:
+        return cls(column, texts, max(cells(line.rstrip()) for lines in texts for line in lines))
 
 
 def _written(grid: Grid) -> list[_Written]:
     """The columns of a grid, each value written once."""
     rows = zip([column.title for column in grid.columns], *grid.texts(), strict=True)
-    return [_Written.of(column, texts) for column, texts in zip(grid.columns, rows, strict=True)]
+    return [
+        _Written.of(column, [(text,) for text in texts])
+        for column, texts in zip(grid.columns, rows, strict=True)
+    ]
 
 
 def _laid_out(grid: Grid, columns: Sequence[_Written]) -> Iterator[_Styled]:
     """The header and the lines of a table, each value padded to the width of its column."""
     styles = ["bold", *("bold" if line.strong else line.style for line in grid.lines)]
-    for row, style in zip(zip(*[c.texts for c in columns], strict=True), styles, strict=True):
-        line = []
-        for (column, _, width), text in zip(columns, row, strict=True):
-            space = " " * (width - cells(text))
-            padded = space + text if column.right else text + space
-            line.append((padded + " " * GAP, "dim" if text == "0" else style))
-        yield line
+    guides = [*_continued([lines[0] for lines in columns[0].texts])] if columns else []
+    for number, row in enumerate(zip(*[c.texts for c in columns], strict=True)):
+        tree, *others = row
+        depth = max(map(len, row))
+        tree = [*tree, *[guides[number]] * (depth - len(tree))]
+        for texts in zip_longest(tree, *others, fillvalue=""):
+            yield [*_padded(columns, texts, styles[number])]
+
+
+def _padded(columns: Sequence[_Written], texts: Sequence[str], style: str) -> Iterator[tuple[str, str]]:
+    for (column, _, width), text in zip(columns, texts, strict=True):
+        shown = text.rstrip()
+        space = " " * (width - cells(shown))
+        padded = space + shown if column.right else shown + space
+        yield padded + " " * GAP, "dim" if shown == "0" else style
 
 
 def _print_styled(lines: Sequence[_Styled], width: int) -> None:
@@ -167,26 +183,80 @@ def _print_styled(lines: Sequence[_Styled], width: int) -> None:
         console.print(text, soft_wrap=True)
 
 
-def _fit(columns: list[_Written], width: int) -> list[_Written]:
-    """The columns without the spare ones that `width` has no room for, then with a narrower tree."""
+def _fit(columns: list[_Written], screen: int | None) -> list[_Written]:
+    """The columns without the spare ones that there is no room for, a narrower tree, then wrapped."""
     columns = list(columns)
-    while sum(c.width + GAP for c in columns) - GAP > width:
+    width = screen or DEFAULT_WIDTH
+    while _across(columns) > width:
         spare = [(c.column.spare, i) for i, c in enumerate(columns) if c.column.spare]
         if not spare:
-            return [_narrow(columns[0]), *columns[1:]]
+            columns[0] = _narrow(columns[0])
+            return _wrapped(columns, width) if screen and _across(columns) > width else columns
         del columns[max(spare)[1]]
     return columns
 
 
+def _across(columns: Sequence[_Written]) -> int:
+    return sum(c.width + GAP for c in columns) - GAP
+
+
 def _narrow(tree: _Written) -> _Written:
     """The tree with two characters for each level in place of three."""
-    shorter = (
-        _GUIDES.sub(lambda guides: re.sub(r"(.)[─ -] ", r"\1 ", guides[0]), text) for text in tree.texts
-    )
-    return _Written.of(tree.column, tuple(shorter))
+    shorter = [
+        _GUIDES.sub(lambda guides: re.sub(r"(.)[─ -] ", r"\1 ", guides[0]), text) for (text,) in tree.texts
+    ]
+    return _Written.of(tree.column, [(text,) for text in shorter])
 
 
 _GUIDES = re.compile(r"^(?:[│|]  |   )*[├└|`][─-] ")  # and as ASCII has them
+_NARROW_GUIDES = re.compile(r"(?:[│|] |  )*[├└|`] ")
+
+
+def _wrapped(columns: Sequence[_Written], width: int) -> list[_Written]:
+    """The columns with the widest ones in as many lines as it takes for all to fit, as far as they can."""
+    room = width - GAP * (len(columns) - 1)
+    needed = [max(map(_least, {text for (text,) in c.texts})) for c in columns]
+
+    def widths(most: int) -> list[int]:
+        return [max(own, min(c.width, most)) for own, c in zip(needed, columns, strict=True)]
+
+    most = bisect_right(range(width), room, key=lambda most: sum(widths(most))) - 1
+    return [_filled(c, own) if own < c.width else c for c, own in zip(columns, widths(most), strict=True)]
+
+
+def _least(text: str) -> int:
+    """The least width of a column that a text, with guides before it if it is one of the tree, needs."""
+    guides = _guides(text)
+    own = least(text[len(guides) :])
+    return min(cells(text), len(guides) + _BELOW + own)
+
+
+def _filled(column: _Written, width: int) -> _Written:
+    """A column in lines of a width, those of the tree with guides to what is below."""
+    texts = [text for (text,) in column.texts]
+    below = zip(texts, _continued(texts), strict=True)
+    return _Written.of(column.column, [_lines(text, guides, width) for text, guides in below])
+
+
+def _lines(text: str, below: str, width: int) -> list[str]:
+    guides = _guides(text)
+    margin = f"{below:{len(guides) + _BELOW}}" if guides or below else ""
+    return wrapped(text[len(guides) :], width, guides, margin)
+
+
+def _continued(texts: Sequence[str]) -> Iterator[str]:
+    """The guides between each line of a tree and the next: those of the next, without its branch."""
+    for _, following in pairwise([*texts, ""]):
+        yield _guides(following).translate(_THROUGH)
+
+
+def _guides(text: str) -> str:
+    found = _NARROW_GUIDES.match(text)
+    return found[0] if found else ""
+
+
+_BELOW = 2  # how much further in a label of the tree goes on
+_THROUGH = str.maketrans("├└`", "││|")
 
 
 def print_markdown(grid: Grid) -> None:
