@@ -98,7 +98,7 @@ net: output 1×10, expected 1×11
 
 def test_verify_says_what_weighs_most(run: Command) -> None:
     write("{params: {max: 1000}}")
-    done = run("verify", "net", "--device", "meta")
+    done = run("verify", "net", "--device", "meta", columns=200)
     assert done.code == 1
     assert (
         "net: expect params: expected at most 1000, measured 5418; "
