@@ -583,7 +583,7 @@ def test_latex_is_well_formed(name: str, run: Command) -> None:
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_markdown_and_text_say_the_same(name: str, run: Command) -> None:
     """Every formula with its numbers, in the same order."""
-    forms = [run("explain", name, "--format", form).out for form in ("text", "markdown")]
+    forms = [run("explain", name, "--format", form, columns=1000).out for form in ("text", "markdown")]
     text, markdown = [re.findall(r"\S.* = [\d,]+$", form, re.MULTILINE) for form in forms]
     assert len(text) == len(markdown) > 0
     for one, other in zip(text, markdown, strict=True):
@@ -600,7 +600,7 @@ def test_a_join_says_why_it_fits(run: Command) -> None:
 
 def test_the_usual_confusions_are_named(run: Command) -> None:
     """Padding of one side and of both; parameters, and multiplications at each position."""
-    padded = run("explain", "resnet18", "b1.conv_bn[0].Conv2d[0]").out
+    padded = run("explain", "resnet18", "b1.conv_bn[0].Conv2d[0]", columns=200).out
     assert "p is the padding of both sides together: 3 + 3 = 6\n" in padded
     assert "3,200 parameters, the same at each of the 112×112 positions\n" in padded
     assert "each weight multiplies once at each of the 112×112 positions\n" in padded
@@ -609,7 +609,7 @@ def test_the_usual_confusions_are_named(run: Command) -> None:
 
 
 def test_the_border_is_explained(run: Command) -> None:
-    border = run("explain", "nin", "nin[0].Conv2d[0]").out
+    border = run("explain", "nin", "nin[0].Conv2d[0]", columns=200).out
     assert "at the end read by no window: (224 − 11 + 0) mod 4 = 1\n" in border
     assert "read by no window" not in run("explain", "nin", "nin[0].Conv2d[0]", "--input", "1x1x227x227").out
 
