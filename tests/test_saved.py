@@ -194,3 +194,15 @@ def test_norms_go_back_as_in_torch(p: float, shapes: tuple[tuple[int, ...], ...]
     assert retraced(case, TRAINING)
     for mode, turned in product(MODES, (False, True)):
         assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)
+
+
+@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
+def test_rows_are_rescaled_in_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`meta` has no kernel that rescales; that of the CPU hands its table back and makes nothing."""
+    table, rows = torch.ones(9, 4), torch.zeros(15, dtype=torch.int64)
+    assert torch.embedding_renorm_(table, rows, 1.0, 2.0) is table
+    monkeypatch.setattr(torch, "embedding_renorm_", lambda table, *_: table)
+    arguments = {"num_embeddings": 9, "embedding_dim": 4, "max_norm": 1.0}
+    case = Drawn(LAYERS[name], arguments, (Tensor((3, 5), "int64"),))
+    for mode, turned in product(MODES, (False, True)):
+        assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)

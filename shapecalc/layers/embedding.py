@@ -110,10 +110,11 @@ class EmbeddingBag(Table):
         return Tensor((bags, self.embedding_dim))
 
     def run(self, tape: Tape, x: Value, *given: Value) -> tuple[Value, ...]:
-        """Besides it makes the bag of each number, how many each bag has, and of maxima where they are."""
+        """Besides it makes the bag of each number, how many each bag has, and of maxima where they are.
+
+        Rows that are longer than `max_norm` are made shorter in place, in the table itself.
+        """
         made = self.output(x.tensor, *[y.tensor for y in given])
-        if self.rescales:
-            return self.at_least(tape, made)
         tape.retraced = not self.sparse
         starts = given or (tape.new(Tensor((x.shape[0],), x.dtype)),)
         numbers = tape.reshape(x, (x.elements,))
