@@ -122,6 +122,11 @@ def like(*others: Look) -> Back:
     return lambda tape, grad: [tape.elementwise(grad, *others)]
 
 
+def led_by(x: Look) -> Back:
+    """The same, of what autograd keeps and of the gradient: the order of the first one counts."""
+    return lambda tape, grad: [tape.elementwise(x, grad)]
+
+
 def of_factors(first: Look, second: Look) -> Back:
     """The gradient of each factor is that of the product times the other."""
 
@@ -331,8 +336,10 @@ def of_repetition(x: Look, repeats: Shape) -> Back:
             return [tape.new(x.tensor)]
         for _ in range(new):
             grad = tape.new(Tensor(grad.shape[1:], grad.dtype))
-        grad = tape.reshape(grad, apart)
-        return [grad if len(apart) == len(pairs) else tape.new(x.tensor)]
+        if len(apart) == len(pairs):
+            return [grad]
+        _copies = tape.reshape(grad, apart)
+        return [tape.new(x.tensor)]
 
     return back
 

@@ -176,6 +176,13 @@ ALIKE = {
         input: {a: 3x2x6x3}
         layers: [{permute: [1, 2, 0, 3], as: t}, {stack: {branches: [t, t], dim: 1}}, Linear: 3]
         """,
+    "a weight seen without an axis of 1 that it has not": """
+        input: 1x4
+        layers: [{parameter: [4], as: a}, {squeeze: 0, from: a, as: b}, {squeeze: , from: a}]
+        """,
+    "a weight repeated once": """
+        {input: 1x4, layers: [parameter: [4], repeat: [1]]}
+        """,
     "images with their channels last in line": """
         input: 2x4x3x3
         layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]
@@ -195,6 +202,33 @@ ALIKE = {
 def test_graphs_by_hand(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.parse(ALIKE[name]))
     assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
+
+
+ACTIVATIONS = [
+    *(
+        "ReLU",
+        "ReLU6",
+        "Threshold: {threshold: 0, value: 0}",
+        "Hardtanh",
+        "Hardsigmoid",
+        "Softplus",
+        "LeakyReLU",
+        "ELU",
+        "CELU",
+    ),
+    *("SELU", "Hardswish", "Sigmoid", "Tanh", "GELU", "SiLU", "Mish", "Softsign", "LogSigmoid", "Tanhshrink"),
+    *("Softshrink", "Hardshrink", "RReLU", "PReLU", "Dropout", "Softmax: 1", "LogSoftmax: 1", "Softmin: 1"),
+]
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS)
+def test_the_order_of_what_activations_give_back(layer: str) -> None:
+    """A norm puts the gradient in a row, where it doesn't lie so."""
+    text = f"{{input: 2x4x6, layers: [Linear: 6, GroupNorm: 2, {layer}, permute: [2, 1, 0], Linear: 1]}}"
+    turned = f"{{input: 2x4x6, layers: [Linear: 6, GroupNorm: 2, permute: [2, 1, 0], {layer}, Linear: 1]}}"
+    for network in (text, turned):
+        analysis = shapecalc.analyse(shapecalc.parse(network))
+        assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
 
 
 REFUSED = {

@@ -6,7 +6,16 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, in_pairs, like, of_absolute, of_mish, of_quotient, passed
+from shapecalc.gradients import (
+    Back,
+    in_pairs,
+    led_by,
+    like,
+    of_absolute,
+    of_mish,
+    of_quotient,
+    passed,
+)
 from shapecalc.layers.base import (
     OUTPUT,
     Layer,
@@ -35,19 +44,22 @@ class Activation(Layer, abstract=True):
     """Whether autograd keeps the output for the gradient, and not the input."""
     overwrites: ClassVar[bool] = False
     """Whether the same goes for an activation in place; else it keeps a copy of the input."""
+    leads: ClassVar[bool] = False
+    """Whether the gradient lies in the order of what autograd keeps, and not of the gradient that arrives."""
 
     def saved(self, x: Value) -> Saved:
         return (OUTPUT if self.keeps_output else x,)
 
     def back(self, x: Value) -> Back:
-        return like(x.look)
+        return led_by(x.look) if self.leads else like(x.look)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         if not getattr(self, "inplace", False):
             return super().run(tape, x)
         if self.keeps_output or self.overwrites:
-            return (tape.in_place(x, keeps_output=True),)
-        return (tape.in_place(x, keeps=[tape.new(x.tensor)] if x.tracked else []),)
+            return (tape.in_place(x, keeps_output=True, back=self.back(x)),)
+        copies = [tape.new(x.tensor, x.strides)] if x.tracked else []
+        return (tape.in_place(x, keeps=copies, back=self.back(x)),)
 
 
 class OfNumbers(Activation, abstract=True):
@@ -64,6 +76,7 @@ class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
     keeps_output = True
+    leads = True
 
     each = Operations(compare=1)
     inplace = Flag(False)
@@ -72,12 +85,16 @@ class ReLU(OfNumbers):
 class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
+    leads = True
+
     each = Operations(compare=2)
     inplace = Flag(False)
 
 
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
+
+    leads = True
 
     each = Operations(compare=1)
     threshold = Real()
@@ -93,6 +110,8 @@ class Threshold(OfNumbers):
 
 class Hardtanh(OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
+
+    leads = True
 
     each = Operations(compare=2)
     min_val = Real(-1.0)
@@ -191,6 +210,8 @@ class OfFloating(Activation, abstract=True):
 class Hardsigmoid(OfFloating):
     """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
 
+    leads = True
+
     each = Operations(add=1, compare=2, divide=1)
     inplace = Flag(False)
 
@@ -206,6 +227,8 @@ class LogSigmoid(OfFloating):
 
 class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
+
+    leads = True
 
     each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
     operation = "softplus"
@@ -233,6 +256,7 @@ class LeakyReLU(OfFloating):
     """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
 
     overwrites = True
+    leads = True
 
     each = Operations(mul=1, compare=1)
     negative_slope = Real(0.01)
@@ -258,16 +282,18 @@ class RReLU(OfFloating):
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         """The slopes are made in evaluation too."""
-        noise = tape.new(x.tensor)
+        noise = tape.new(x.tensor, x.strides)
+        back = like(x.look) if tape.training else led_by(x.look)
         if self.inplace:
-            return (tape.in_place(x, keeps=(noise,), keeps_output=True),)
-        return (tape.kernel(x.tensor, x, keeps=(x, noise), strides=x.strides),)
+            return (tape.in_place(x, keeps=(noise,), keeps_output=True, back=back),)
+        return (tape.kernel(x.tensor, x, keeps=(x, noise), back=back, strides=x.strides),)
 
 
 class ELU(OfFloating):
     """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
 
     overwrites = True
+    leads = True
 
     each = Operations(add=1, mul=1, compare=1, exp=1)
     alpha = Real(1.0)
@@ -278,6 +304,7 @@ class CELU(OfFloating):
     """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
 
     overwrites = True
+    leads = True
 
     each = Operations(add=2, mul=1, compare=2, divide=1, exp=1)
     alpha = Real(1.0)
@@ -300,6 +327,7 @@ class SELU(OfFloating):
     """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
 
     overwrites = True
+    leads = True
 
     each = Operations(add=1, mul=2, compare=1, exp=1)
     inplace = Flag(False)
@@ -338,6 +366,8 @@ class Mish(OfFloating):
 
 class Hardswish(OfFloating):
     """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
+
+    leads = True
 
     each = Operations(add=1, mul=1, compare=2, divide=1)
     inplace = Flag(False)

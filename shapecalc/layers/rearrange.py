@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import passed
 from shapecalc.layers.base import (
     Elementwise,
     Rearranging,
@@ -273,7 +274,10 @@ class squeeze(Rearranging):
         return {} if self.dim is None else {"dim": self.dim}
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.seen_as(x, self.output(x.tensor).shape),)
+        shape = self.output(x.tensor).shape
+        if shape == x.shape:  # the gradient is handed on as it is
+            return (tape.view(x, shape, x.strides, back=passed(x.look)),)
+        return (tape.seen_as(x, shape),)
 
 
 class unsqueeze(Rearranging):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.gradients import Back, like
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.sight import Sights, but
@@ -72,6 +73,9 @@ class LogSoftmax(AlongAxis):
     """The logarithm of Softmax: x − log(the sum of exp(x) along `dim`). Source: torch.nn.LogSoftmax."""
 
     operation = "log_softmax"
+
+    def back(self, x: Value) -> Back:
+        return like(x.look)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return log_shares(x.elements, self.rows(x))
