@@ -37,14 +37,8 @@ UNKNOWN = {
 }
 """Types of which it is not known what they keep; in prediction, no more than their output is."""
 
-VAGUE = {"parameter"}
-"""Types of whose way back not all is known; a weight by itself is no layer's output in a network."""
-
 RESIZED = {"CrossMapLRN2d"}
 """Types whose output torch makes empty and then enlarges, which who counts what is made does not see."""
-
-UNUSED = {"expand_as"}
-"""Types that only look at an input's shape: what came before that is let go earlier than is said."""
 
 RARELY = {"FractionalMaxPool3d", "HuberLoss", "SmoothL1Loss", "SoftMarginLoss"}
 """Types that torch trains on `meta` in few cases, or that are known in few: where nothing is repeated."""
@@ -140,7 +134,7 @@ def in_torch(drawn: Drawn, mode: Mode, turned: bool = False) -> tuple[int, int, 
         with Alive(owned, inputs) as alive:
             outputs = whole()
             peak = alive.peak
-            tracked = [y for y in outputs if y.requires_grad]
+            tracked = [y for y in outputs if mode.grad and y.requires_grad]
             if tracked:
                 torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
     return sum(saved.values()), peak, alive.peak
@@ -158,7 +152,7 @@ def test_torch_keeps_as_much(name: str) -> None:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
         except ArchitectureError:
             return
-        for mode, turned in product(MODES, (False,) if name in UNUSED else (False, True)):
+        for mode, turned in product(MODES, (False, True)):
             try:
                 expected = computed(drawn, mode, turned)
             except UnknownError:
@@ -174,16 +168,16 @@ def test_torch_keeps_as_much(name: str) -> None:
                 continue
             found["known"] += 1
             assert expected[:2] == there[:2], (mode, turned)
-            if name not in VAGUE | UNUSED and retraced(drawn, mode):
+            if retraced(drawn, mode):
                 assert expected == there, (mode, turned)
                 found["way back"] += 1
             else:
-                assert name in VAGUE | UNUSED or expected[2] <= there[2], (mode, turned)
+                assert expected[2] <= there[2], (mode, turned)
 
     check()
     assert (found["known"] == 0) is (name in UNKNOWN), found
     if name not in UNKNOWN:
-        assert found["way back"] or name in VAGUE | UNUSED, found
+        assert found["way back"], found
         assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in RARELY, found
 
 
