@@ -31,7 +31,7 @@ from shapecalc.torch_check.startup import without_compiler
 from tests.families.base import Drawn
 from tests.strategies import draws
 from tests.test_layers import NAMES, REFUSALS
-from tests.test_saved import UNKNOWN, VAGUE
+from tests.test_saved import UNKNOWN
 
 MODES = (Mode(grad=True, training=True), Mode(grad=True))
 
@@ -167,7 +167,7 @@ def test_torch_keeps_as_much(name: str) -> None:
                 except (*REFUSALS, BuildError):  # to train on a single value
                     continue
             found["known"] += mode.grad
-            known = expected[2] is not None and name not in VAGUE
+            known = expected[2] is not None
             assert expected == (tracked, saved, peak if known else expected[2])
 
     check()
