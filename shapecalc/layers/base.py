@@ -134,6 +134,8 @@ class Layer:
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     aligned: ClassVar[bool] = False
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
+    retraced: ClassVar[bool] = True
+    """Whether the gradients are all that the way back through it allocates."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
     each: ClassVar[Operations | None] = None
@@ -337,7 +339,7 @@ class Layer:
                 self._recipes.clear()
             with collecting() as conditions:
                 known = record(self.run, inputs, mode, frozen)
-            known = known._replace(conditions=tuple(conditions))
+            known = known._replace(retraced=known.retraced and self.retraced, conditions=tuple(conditions))
             self._recipes[key] = known
         return known
 
