@@ -183,6 +183,17 @@ ALIKE = {
     "a weight repeated once": """
         {input: 1x4, layers: [parameter: [4], repeat: [1]]}
         """,
+    "a gated cell": "{input: 8x4, layers: [GRUCell: {hidden_size: 2}]}",
+    "weights of a vector that are shared": """
+        input: {b: 1, c: 6}
+        layers:
+          - {Linear: {out_features: 8, bias: false}, from: c, as: s}
+          - {Linear: {out_features: 8, bias: false}, as: t}
+          - {expand: [8], as: u}
+          - {mul: [b, u], as: v}
+          - {mul: [u, v, s]}
+          - {Linear: {out_features: 8, bias: false}, share: t}
+        """,
     "images with their channels last in line": """
         input: 2x4x3x3
         layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]
@@ -263,7 +274,7 @@ def test_refusals(name: str) -> None:
     assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
 
 
-NOT_YET = {"permute", "transpose", "einsum", "GRUCell", "squeeze", "repeat"}
+NOT_YET = {"einsum"}
 """Types that meet looks at parts, or axes of 1, in a way of which not all is followed."""
 
 

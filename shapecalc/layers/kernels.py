@@ -58,22 +58,23 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
     made = (*x.shape[:-1], matrix.shape[0])
     if x.rank == 2:
-        return affine(tape, x, made, matrix, bias)
+        return affine(tape, x, made, tape.transpose(matrix, 0, 1), bias)
     rows = (x.elements // x.shape[-1], x.shape[-1])
-    if x.strides is None:
-        y = affine(tape, tape.view(x, rows), (rows[0], matrix.shape[0]), matrix, bias)
-        return tape.view(y, made) if bias else tape.unsafe(tape.view(y, made))
-    if matrix.frozen:
-        return plus_bias(tape, matmul(tape, x, tape.transpose(matrix, 0, 1)), bias)
-    y = affine(tape, tape.reshape(x, rows), (rows[0], matrix.shape[0]), matrix, ())
+    folded = (rows[0], matrix.shape[0])
+    if x.strides is None and bias:
+        seen = tape.view(x, rows)
+        return tape.view(affine(tape, seen, folded, tape.transpose(matrix, 0, 1), bias), made)
+    turned = tape.transpose(matrix, 0, 1)  # before x is seen as rows: that order the way back has too
+    if x.strides is not None and matrix.frozen:
+        return plus_bias(tape, matmul(tape, x, turned), bias)
+    y = affine(tape, tape.reshape(x, rows), folded, turned, ())
     return plus_bias(tape, tape.unsafe(tape.view(y, made)), bias)
 
 
-def affine(tape: Tape, x: Value, shape: Shape, matrix: Value, bias: Sequence[Value]) -> Value:
-    """As the arguments of addmm: the bias has its gradient first, the matrix last."""
+def affine(tape: Tape, x: Value, shape: Shape, turned: Value, bias: Sequence[Value]) -> Value:
+    """As the arguments of addmm: the bias has its gradient first, the matrix, which is given turned, last."""
     # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
-    kept = [*([x] if matrix.tracked else []), *(tape.copies([matrix]) if x.tracked else [])]
-    turned = tape.transpose(matrix, 0, 1)
+    kept = [*([x] if turned.tracked else []), *(tape.copies([turned]) if x.tracked else [])]
     back = of_matrices(*looks(bias), x.look, turned.look)
     return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(turned,), back=back)
 

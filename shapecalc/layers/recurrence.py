@@ -32,7 +32,7 @@ Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
 
 def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
-    return affine(tape, x, (x.shape[0], matrix.shape[0]), matrix, bias)
+    return affine(tape, x, (x.shape[0], matrix.shape[0]), tape.transpose(matrix, 0, 1), bias)
 
 
 def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:
@@ -71,10 +71,8 @@ def mul(tape: Tape, x: Value, other: Value) -> Value:
 def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
     """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
     (h,) = state
-    of_input = linear(tape, x, weights.inputs)
-    of_state = linear(tape, h, weights.state)
-    resets, updates, inputs = gates_of(tape, of_input, 3)
-    reset, update, remembered = gates_of(tape, of_state, 3)
+    resets, updates, inputs = gates_of(tape, linear(tape, x, weights.inputs), 3)
+    reset, update, remembered = gates_of(tape, linear(tape, h, weights.state), 3)
     reset = tape.in_place(add_(tape, reset, resets), keeps_output=True)
     update = tape.in_place(add_(tape, update, updates), keeps_output=True)
     remembered = mul_(tape, remembered, reset)
