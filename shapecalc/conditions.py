@@ -56,6 +56,16 @@ class Condition(NamedTuple):
         return self.right == other.right and self.or_one <= other.or_one
 
     @property
+    def of_figures(self) -> bool:
+        """Whether it says where a formula holds, and refuses no size: at least 2, or 1."""
+        return self.or_one and self.relation == AT_LEAST
+
+    @property
+    def strict(self) -> Condition:
+        """The condition without the size of 1 that is permitted all the same: where formulas hold."""
+        return self._replace(or_one=False)
+
+    @property
     def symbols(self) -> frozenset[str]:
         return symbols_in(self.left, self.right)
 

@@ -207,11 +207,22 @@ def _read_to_the_end(size: Dim, window: Window, effort: Effort) -> SizeSet | Non
 def domain(analysis: Analysis, own: Mapping[str, int] | None = None, any_weights: bool = False) -> Domain:
     """The domain of a network that was analysed with symbols in its inputs.
 
-    Unless any weights will do, they are those at the file's own input.
+    Unless any weights will do, they are those at the file's own input. A condition of a figure alone is none
+    of an input.
     """
-    if not any_weights:
-        analysis = replace(analysis, conditions=keeping(analysis))
-    return Domain(analysis, solved_each(analysis.conditions), own or {})
+    conditions = analysis.conditions if any_weights else keeping(analysis)
+    return _domain(analysis, [c for c in conditions if not c.of_figures], own)
+
+
+def where_formulas_hold(analysis: Analysis) -> Domain:
+    """The inputs of a domain for which the analysis' formulas give its figures."""
+    return _domain(analysis, [c.strict for c in analysis.conditions])
+
+
+def _domain(
+    analysis: Analysis, conditions: Sequence[Condition], own: Mapping[str, int] | None = None
+) -> Domain:
+    return Domain(replace(analysis, conditions=tuple(conditions)), solved_each(conditions), own or {})
 
 
 def solved_each(conditions: Sequence[Condition]) -> tuple[Solved, ...]:

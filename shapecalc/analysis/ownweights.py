@@ -123,4 +123,4 @@ def _strict(condition: Condition, sizes: Mapping[str, int]) -> Condition:
     """A condition on a join without the size of 1 that would be repeated, where it is not at these sizes."""
     if condition.relation != EQUAL or not condition.symbols <= sizes.keys() or not condition.holds(sizes):
         return condition
-    return condition._replace(or_one=False)
+    return condition.strict

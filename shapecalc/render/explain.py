@@ -165,7 +165,7 @@ def _conditions(conditions: Sequence[Condition], notation: Notation) -> list[str
     """Conditions in the words of `domain`; as formulas where they are typeset."""
     if notation.by == LATEX.by:
         return [_typeset_condition(condition) for condition in conditions]
-    return grouped([str(solved) for solved in solved_each(conditions)])
+    return grouped([str(solved) for solved in solved_each([condition.strict for condition in conditions])])
 
 
 def _typeset_condition(condition: Condition) -> str:

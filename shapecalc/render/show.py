@@ -220,10 +220,10 @@ def trainable(totals: Totals) -> str:
 
 
 def _limits(analysis: Analysis) -> list[str]:
-    from shapecalc.analysis.domain import domain  # which no network with numbers needs
+    from shapecalc.analysis.domain import where_formulas_hold  # which no network with numbers needs
     from shapecalc.render.domain import limits
 
-    return limits(domain(analysis, any_weights=True))
+    return limits(where_formulas_hold(analysis))
 
 
 def compute(totals: Totals) -> str:
