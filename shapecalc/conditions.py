@@ -1,7 +1,7 @@
 """What sizes must satisfy: decided where it can be, else recorded as a condition of the result.
 
-`at_least`, `equal`, `multiple` and `not_one` are False where sizes can't satisfy them, and True where they
-do or may; in the latter case, what they must satisfy is added to what `collecting` gathers.
+`at_least`, `equal`, `multiple`, `not_one` and `differ` are False where sizes can't satisfy them, and True
+where they do or may; in the latter case, what they must satisfy is added to what `collecting` gathers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_
 from shapecalc.symbolic.terms import ONE, Floor
 
 AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
+LARGE = 1_000_000
+"""In place of symbols: which of two formulas is the greater where sizes are large."""
 _SIGNS = {AT_LEAST: ">=", AT_MOST: "<=", EQUAL: "=="}
 
 
@@ -152,6 +154,23 @@ def not_one(size: Dim, why: str) -> bool:
         return size != 1
     low = least(size)
     return (low is not None and low > 1) or _record(Condition(size, AT_LEAST, 2, why, or_one=True))
+
+
+def differ(first: Dim, second: Dim, why: str) -> bool:
+    """Whether two sizes differ; of formulas that may be equal, one is taken for the greater."""
+    apart = difference(first, second)
+    if isinstance(apart, int):
+        return apart != 0
+    low, high = least(apart), greatest(apart)
+    if (low is not None and low > 0) or (high is not None and high < 0):
+        return True
+    for size, of in ((first, second), (second, first)):
+        times = 0 if of == 0 else size // of
+        if times * of == size:
+            return not_one(times, why)
+    large = at(apart, dict.fromkeys(symbols_in(apart), LARGE))
+    left, right = _unfolded(apart if number(large) > 0 else -apart, 1)
+    return _record(Condition(left, AT_LEAST, right, why))
 
 
 def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:

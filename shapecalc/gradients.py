@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from shapecalc.conditions import Condition, not_one
 from shapecalc.strides import Strides, dense, in_a_row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor
@@ -56,6 +57,8 @@ class Way(NamedTuple):
     """The bytes of each new storage in which a gradient lies."""
     gradients: tuple[tuple[int, Look, int], ...]
     """Of each input that needs one, its storage, how it lies, and which of those that arrive it is, or −1."""
+    conditions: tuple[Condition, ...] = ()
+    """What symbols must satisfy for all of this."""
 
 
 def anew(*inputs: Look) -> Back:
@@ -417,7 +420,7 @@ def seen_again(base: Look, part: Look) -> Back:
     def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
         shape = list(part.shape)
         for axis in reversed(range(len(shape))):
-            if part.all_strides[axis] == 0 and shape[axis] != 1:
+            if part.all_strides[axis] == 0 and not_one(shape[axis], "an axis of 1 is repeated"):
                 shape.pop(axis)
                 grad = tape.new(Tensor(tuple(shape), part.dtype))
         whole = tape.new(Tensor((base.tensor.elements,), part.dtype))

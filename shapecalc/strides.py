@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from shapecalc.conditions import not_one
+from shapecalc.conditions import LARGE, collecting, differ, not_one
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, least, number, symbols_in
 from shapecalc.tensors import Shape
 
 Strides: TypeAlias = tuple[Dim, ...]
+
+_WHY = "views and copies are those of sizes above 1"
 
 
 def in_a_row(shape: Shape) -> Strides:
@@ -24,10 +26,34 @@ def in_a_row(shape: Shape) -> Strides:
 
 
 def is_in_a_row(shape: Shape, strides: Strides) -> bool:
-    """Whether that is what the strides say; those of an axis of 1 say nothing."""
+    """Whether that is what the strides say, for any sizes; those of an axis of 1 say nothing."""
     if 0 in shape:
         return True
     return all(size == 1 or a == b for size, a, b in zip(shape, strides, in_a_row(shape), strict=True))
+
+
+def is_scattered(shape: Shape, strides: Strides | None) -> bool:
+    """Whether the elements do not lie in a row, where that decides what torch makes.
+
+    Formulas are taken for sizes at which they do not: an axis is more than 1 and its step another. Of several
+    such axes that one counts which asks least.
+    """
+    if strides is None or is_in_a_row(shape, strides):
+        return False
+    axes = zip(shape, strides, in_a_row(shape), strict=True)
+    odd = [(size, own, step) for size, own, step in axes if size != 1 and own != step]
+    return _is_odd(*min(reversed(odd), key=_asked))
+
+
+def _is_odd(size: Dim, own: Dim, step: Dim) -> bool:
+    return not_one(size, _WHY) and differ(own, step, _WHY)
+
+
+def _asked(axis: tuple[Dim, Dim, Dim]) -> int:
+    """How many conditions it takes that an axis shows its elements not to lie in a row."""
+    with collecting() as conditions:
+        _is_odd(*axis)
+    return len(conditions)
 
 
 def dense(shape: Shape, strides: Strides) -> Strides | None:
@@ -86,7 +112,7 @@ def _numbers(sizes: Sequence[Dim]) -> Sequence[int]:
 
     Steps are products of sizes, each a multiple of the next: any sizes above 1 tell their order.
     """
-    return [n if isinstance(n, int) else number(at(n, dict.fromkeys(symbols_in(n), 2))) for n in sizes]
+    return [n if isinstance(n, int) else number(at(n, dict.fromkeys(symbols_in(n), LARGE))) for n in sizes]
 
 
 def _laid(shape: Shape, inner_first: Sequence[int]) -> Strides | None:
@@ -119,10 +145,25 @@ def strides_as(seen: Shape, steps: Strides, shape: Shape) -> Strides | None:
             covered = covered * shape[axis]
             axis -= 1
         if covered != chunk:
+            _record_copy(chunk, covered, (seen[i - 1], steps[i - 1], chunk * base) if i else None)
             return None
         if i:
             base, chunk = steps[i - 1], 1
     return tuple(strides) if axis == -1 else None
+
+
+def _record_copy(chunk: Dim, covered: Dim, before: tuple[Dim, Dim, Dim] | None) -> None:
+    """A chunk that no new axes cover is taken for one: more than 1, apart from the axis before it.
+
+    Args:
+        chunk: its elements.
+        covered: those of the new axes up to the first that reaches beyond it.
+        before: the size of the axis before it, its step, and the step at which it would go on in a row.
+    """
+    not_one(chunk, _WHY)
+    differ(covered, chunk, _WHY)
+    if before:
+        _is_odd(*before)
 
 
 def _less(first: Dim, second: Dim) -> bool:
@@ -136,7 +177,7 @@ def _less(first: Dim, second: Dim) -> bool:
         return False
     times = second // first
     if times * first == second:
-        return not_one(times, "views and copies are those of sizes above 1")
+        return not_one(times, _WHY)
     raise ArchitectureError(
         f"whether this is a copy or a view depends on {first} and {second}", hint="give numbers"
     )

@@ -17,6 +17,7 @@ from functools import cache, reduce
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
+from shapecalc.conditions import not_one
 from shapecalc.errors import UnknownError
 from shapecalc.gradients import (
     Back,
@@ -33,7 +34,7 @@ from shapecalc.gradients import (
     summed,
     written_into,
 )
-from shapecalc.strides import Strides, alike, dense, in_a_row, is_in_a_row, strides_as
+from shapecalc.strides import Strides, alike, dense, in_a_row, is_in_a_row, is_scattered, strides_as
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import BYTES, Shape, Tensor, broadcast, is_floating, product, result_dtype
 
@@ -329,7 +330,10 @@ class Tape:
 
     def summed_to(self, x: Value, shape: Shape) -> Value:
         """The sum over axes that are repeated, if there are any. Source: at::sum_to."""
-        return x if x.shape == shape else self.new(Tensor(shape, x.dtype))
+        axes = [n for n, own in zip(x.shape, shape, strict=False) if own == 1 != n]
+        if x.rank == len(shape) and not (axes and not_one(product(tuple(axes)), "an axis of 1 is repeated")):
+            return x
+        return self.new(Tensor(shape, x.dtype))
 
     def converted(self, x: Value, dtype: str) -> Value:
         return x if x.dtype == dtype else self.elementwise(x, dtype=dtype)
@@ -458,7 +462,7 @@ class Tape:
         return self.kernel(x.tensor, x, back=passed(x.look))
 
     def contiguous(self, x: Value) -> Value:
-        return x if x.strides is None else self.copy(x)
+        return self.copy(x) if is_scattered(x.shape, x.strides) else x
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         """A view if there is one, else a copy."""
@@ -482,7 +486,7 @@ class Tape:
         """A view with axes of 1 repeated; the gradient is summed over these."""
         new = len(shape) - x.rank
         kept = zip(x.shape, shape[new:], x.all_strides, strict=True)
-        strides = (*[0] * new, *[step if n == size else 0 for n, size, step in kept])
+        strides = (*[0] * new, *[0 if n == 1 != size else step for n, size, step in kept])
         return self.view(x, shape, strides, back=summed(x.look))
 
     def transpose(self, x: Value, first: int, second: int) -> Value:

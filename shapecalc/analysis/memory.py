@@ -97,7 +97,9 @@ class Memory:
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
     conditions: tuple[Condition, ...]
-    """What symbols must satisfy for these formulas."""
+    """What symbols must satisfy for the formulas of prediction, beside what they must for the shapes."""
+    training_conditions: tuple[Condition, ...]
+    """What they must besides for those of training."""
     vague: tuple[str, ...]
     """The types of whose way back not all is known: with them a peak of training is at least what it says."""
     passes: Moment
@@ -110,6 +112,11 @@ class Memory:
     def output_bytes(self, node: Node) -> Dim:
         dtype = self.made[node.stop - 1].dtype if node.stop > node.start else node.output.dtype
         return node.output.elements * bytes_of(mode_of(self.dtype).dtype)[dtype]
+
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """What symbols must satisfy for all figures, those of shapes first."""
+        return *self.analysis.conditions, *self.conditions, *self.training_conditions
 
     @property
     def saving_unknown(self) -> bool:
@@ -177,6 +184,7 @@ class Memory:
         return {
             "name": self.analysis.name,
             "inputs": inputs,
+            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.all_conditions],
             "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
             "layers": [
                 {"path": row.path, "type": row.type, "saved": for_json(saved)}
@@ -228,7 +236,8 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
         Moment.of(forward.account.peak, analysis),
         tuple(forward.bounded),
         tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
-        memory_conditions(analysis, [*forward.conditions, *step.conditions]),
+        tuple(forward.conditions),
+        tuple([c for c in step.conditions if not forward.known.imply(c)]),
         step.vague,
         step.peak,
         step.refusal,
@@ -275,15 +284,6 @@ def untrainable(forward: Forward) -> ArchitectureError | None:
     return ArchitectureError(
         f"{analysis.name} can't be trained: no output depends on a trainable parameter", hint=hint
     )
-
-
-def memory_conditions(analysis: Analysis, found: Sequence[Condition]) -> tuple[Condition, ...]:
-    """Those of storages that do not follow from those of shapes."""
-    known, kept = analysis.conditions, list[Condition]()
-    for condition in found:
-        if not any(other.implies(condition) for other in (*known, *kept)):
-            kept.append(condition)
-    return tuple(kept)
 
 
 def check_dtype(analysis: Analysis, dtype: str) -> None:

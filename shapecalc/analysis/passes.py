@@ -11,12 +11,12 @@ from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.graph import Graph, Node
 from shapecalc.analysis.leaps import Leaps, check_settled
 from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.conditions import AT_LEAST, Condition, collecting
+from shapecalc.conditions import AT_LEAST, Condition, Known, collecting
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.gradients import Look, Way, seen_again
 from shapecalc.recipe import Given, Output, Recipe, way_back
 from shapecalc.results import Analysis, Row
-from shapecalc.strides import alike, dense
+from shapecalc.strides import alike, dense, is_scattered
 from shapecalc.symbolic import Dim, lone_symbol, symbol
 from shapecalc.tape import Kernel, Mode, size_of
 from shapecalc.tensors import Tensor, is_floating
@@ -69,6 +69,7 @@ class Forward:
         """The types of the rows of which not all is known that the way back allocates."""
         self.conditions: list[Condition] = []
         """What symbols must satisfy, beside what they must for the shapes."""
+        self.known = Known(analysis.conditions)
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
         freed = releases(analysis) if freed is None else freed
@@ -125,7 +126,7 @@ class Forward:
         if not recipe.retraced and recipe.kernels and row.type not in self.vague:
             self.vague.append(row.type)
         if recipe.conditions:
-            self.conditions += [c for c in recipe.conditions if c not in self.conditions]
+            self.note(recipe.conditions, row.path)
         self.made.append(recipe.outputs[0].given.tensor)
         storages = self.account.play(recipe, [flow.storage for flow in flows], number)
         if recipe.refusal:
@@ -144,6 +145,13 @@ class Forward:
             self.hold(flow)
             self.flows[number, port] = flow
         self.graph.sweep(first)
+
+    def note(self, conditions: Sequence[Condition], path: str) -> None:
+        """Add conditions, but for those that follow from what is known already."""
+        for condition in conditions:
+            if not self.known.imply(condition):
+                self.known.add(condition)
+                self.conditions.append(condition._replace(path=path))
 
     def hold(self, flow: Flow) -> None:
         """A tensor holds how it was made, and a look at one holds that one."""
@@ -272,7 +280,7 @@ class Backward:
     def __init__(self, forward: Forward) -> None:
         self.account = forward.account
         self.mode = forward.mode
-        self.conditions = forward.conditions
+        self.forward = forward
         self.learned = set(forward.parameters.values())
         """The values that are weights."""
         self.gradients: dict[int, Gradient] = {}
@@ -309,7 +317,7 @@ class Backward:
     def pass_through(self, kernel: Kernel, run: Run) -> None:
         account, values = self.account, [run.values[x] for x in kernel.inputs]
         found = [self.gradients.pop(run.values[y], None) for y in kernel.outputs]
-        way = self.way(kernel, tuple([x.look if x else None for x in found]))
+        way = self.way(kernel, tuple([x.look if x else None for x in found]), run.row)
         account.rise(way.rises, run.row)
         here = [x for x in found if x]
         for gradient in here:
@@ -330,12 +338,17 @@ class Backward:
             if value in self.learned and not self.awaited[value]:
                 self.accumulate(value, run.row)
 
-    def way(self, kernel: Kernel, arriving: tuple[Look | None, ...]) -> Way:
+    def way(self, kernel: Kernel, arriving: tuple[Look | None, ...], row: int) -> Way:
         if arriving not in kernel.ways:
             with collecting() as conditions:
-                kernel.ways[arriving] = way_back(kernel, arriving, self.mode)
-            self.conditions += [c for c in conditions if c not in self.conditions]
+                way = way_back(kernel, arriving, self.mode)
+            kernel.ways[arriving] = way._replace(conditions=tuple(conditions))
+        if kernel.ways[arriving].conditions:
+            self.note(kernel.ways[arriving].conditions, row)
         return kernel.ways[arriving]
+
+    def note(self, conditions: Sequence[Condition], row: int) -> None:
+        self.forward.note(conditions, self.forward.analysis.rows[row].path)
 
     def gradient(self, found: list[Gradient], new: list[int], number: int, look: Look, same: int) -> Gradient:
         """One that a kernel's way back gives, by the number of its storage: new, or one that has come."""
@@ -365,8 +378,12 @@ class Backward:
         Source: torch::autograd::AccumulateGrad.
         """
         own = self.gradients[value]
-        if own.look.strides is None and own.seen == 1:
-            return
+        if own.seen == 1:
+            with collecting() as conditions:
+                scattered = is_scattered(own.look.shape, own.look.strides)
+            self.note(conditions, row)
+            if not scattered:
+                return
         storage = self.account.held(self.account.gradients[value], row)
         self.account.release(own.storage)
         own.seen -= 1

@@ -15,6 +15,7 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.sight import Grouped, Shuffled, Sights, Unknown, but, each, slid
+from shapecalc.strides import is_scattered
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
@@ -210,7 +211,7 @@ class ChannelShuffle(Rearranging):
         batch, channels, *space = x.shape
         y = tape.seen_as(x, (batch, self.groups, channels // self.groups, *space))
         y = tape.transpose(y, 1, 2)
-        return (tape.kernel(x.tensor, x) if y.strides else tape.seen_as(y, x.shape),)
+        return (tape.kernel(x.tensor, x) if is_scattered(y.shape, y.strides) else tape.seen_as(y, x.shape),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, 1, sight=Shuffled(1, self.groups)),)

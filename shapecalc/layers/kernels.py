@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapecalc.conditions import differ, not_one
 from shapecalc.gradients import Back, like, looks, of_factors, of_matrices, passed
-from shapecalc.strides import Strides, alike, in_a_row, is_in_a_row
+from shapecalc.strides import Strides, alike, in_a_row, is_scattered
 from shapecalc.tape import STATISTIC, Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
 
+_REPEATED = "a matrix is repeated"
 CONVERT = "leave it out, or put an Embedding or another layer that gives floating-point numbers before it"
 
 
@@ -20,7 +22,8 @@ def lies_channels_last(x: Value) -> bool:
     if x.strides is None or x.rank not in (4, 5):
         return False
     order = (0, *range(2, x.rank), 1)
-    return is_in_a_row(tuple([x.shape[i] for i in order]), tuple([x.strides[i] for i in order]))
+    shape, strides = (tuple([own[i] for i in order]) for own in (x.shape, x.strides))
+    return not is_scattered(shape, strides) and is_scattered(x.shape, x.strides)
 
 
 def channels_last(shape: Shape) -> Strides:
@@ -61,11 +64,11 @@ def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
         return affine(tape, x, made, tape.transpose(matrix, 0, 1), bias)
     rows = (x.elements // x.shape[-1], x.shape[-1])
     folded = (rows[0], matrix.shape[0])
-    if x.strides is None and bias:
+    if bias and not is_scattered(x.shape, x.strides):
         seen = tape.view(x, rows)
         return tape.view(affine(tape, seen, folded, tape.transpose(matrix, 0, 1), bias), made)
     turned = tape.transpose(matrix, 0, 1)  # before x is seen as rows: that order the way back has too
-    if x.strides is not None and matrix.frozen:
+    if matrix.frozen and is_scattered(x.shape, x.strides):
         return plus_bias(tape, matmul(tape, x, turned), bias)
     y = affine(tape, tape.reshape(x, rows), folded, turned, ())
     return plus_bias(tape, tape.unsafe(tape.view(y, made)), bias)
@@ -161,9 +164,9 @@ def matmul(tape: Tape, x: Value, other: Value) -> Value:
         columns = other.shape[1:] if other.rank == 2 else ()
         return product_of(tape, x, other, (*x.shape[:-1], *columns))
     if x.rank == other.rank == 3 and x.shape[0] != other.shape[0]:
-        if x.shape[0] == 1 and x.tracked:
+        if x.shape[0] == 1 and x.tracked and not_one(other.shape[0], _REPEATED):
             return matmul(tape, tape.seen_as(x, x.shape[1:]), other)
-        if other.shape[0] == 1 and other.tracked:
+        if other.shape[0] == 1 and other.tracked and not_one(x.shape[0], _REPEATED):
             return matmul(tape, x, tape.seen_as(other, other.shape[1:]))
     if folds(x, other):
         return folded(tape, x, other)
@@ -194,7 +197,9 @@ def folds(x: Value, other: Value) -> bool:
             return False
         for each in (steps, sizes):
             each[-2:] = reversed(each[-2:])
-    return all(steps[i] == steps[i + 1] * sizes[i + 1] for i in range(large.rank - 2))
+    pairs = [(steps[i], steps[i + 1] * sizes[i + 1]) for i in range(large.rank - 2)]
+    apart = next((pair for pair in pairs if pair[0] != pair[1]), None)
+    return not (is_scattered(large.shape, large.strides) and apart and differ(*apart, "matrices are apart"))
 
 
 def folded(tape: Tape, x: Value, other: Value) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.conditions import not_one
 from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import Back, looks, of_norm, of_row
 from shapecalc.layers.base import (
@@ -114,7 +115,7 @@ class BatchNorm(Layer, abstract=True):
         """Refuse what torch.nn.functional.batch_norm refuses with the statistics of a batch."""
         if self.eps == 0:
             tape.refuse("in training eps must be above 0", "eps: 1.0e-5 is torch's own")
-        if _values(x.tensor) == 1:
+        if not not_one(_values(x.tensor), "it is trained on several values for each channel"):
             refuse_single(tape, f"each channel of {x.tensor}")
 
     def saved(self, x: Value) -> Saved:
@@ -222,7 +223,7 @@ class InstanceNorm(Layer, abstract=True):
 
         Source: at::instance_norm.
         """
-        if tape.training and self._values(x.tensor) == 1:
+        if tape.training and not not_one(self._values(x.tensor), "it is trained on several values for each"):
             refuse_single(tape, f"each channel of an image in {x.tensor}")
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]

@@ -49,7 +49,8 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
     first = Column("path", "Path") if flat else _LAYERS[0]
     columns = (first, *(_LAYERS[1:] if training else _LAYERS[1:-1]))
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
-    conditions = [*found.analysis.decisive_conditions, *found.conditions]
+    more = found.training_conditions if training else ()
+    conditions = [*found.analysis.decisive_conditions, *found.conditions, *more]
     holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
     if is_folded(analysis):
