@@ -87,6 +87,24 @@ def alike(shape: Shape, *operands: tuple[Shape, Strides | None]) -> Strides | No
     return _laid(shape, inner_first)
 
 
+def seem_channels_last(shape: Shape, strides: Strides | None) -> bool:
+    """Whether torch takes an image to lie position by position, the strides of axes of 1 and all.
+
+    Source: c10::is_channels_last_strides_2d_s4, and its kin of three axes.
+    """
+    if strides is None or len(shape) not in (4, 5):
+        return False
+    sizes, steps = _numbers(shape), _numbers(strides)
+    if steps[1] == 0:
+        return False
+    least = 0
+    for axis in (1, *reversed(range(2, len(shape))), 0):
+        if steps[axis] < least or (axis == 0 and least == steps[1]):
+            return False
+        least = steps[axis] * sizes[axis]
+    return True
+
+
 def _swaps(inner: int, outer: int, steps: Sequence[Sequence[int]], sizes: Sequence[int]) -> bool | None:
     """Whether two axes change places; None where nothing says so."""
     for own in steps:

@@ -12,10 +12,10 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.kernels import channels_last, lies_channels_last
+from shapecalc.layers.kernels import channels_last
 from shapecalc.layers.sight import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations
-from shapecalc.strides import Strides, alike, strides_as
+from shapecalc.strides import Strides, alike, seem_channels_last, strides_as
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, promote, result_dtype
@@ -66,7 +66,7 @@ def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
 
     Source: at::cat_compute_output_memory_format.
     """
-    return channels_last(shape) if all(map(lies_channels_last, xs)) else None
+    return channels_last(shape) if all(seem_channels_last(x.shape, x.strides) for x in xs) else None
 
 
 def made(xs: tuple[Tensor, ...]) -> Dim:
