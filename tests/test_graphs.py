@@ -194,6 +194,11 @@ ALIKE = {
           - {mul: [u, v, s]}
           - {Linear: {out_features: 8, bias: false}, share: t}
         """,
+    "a norm of a turned tensor": "{input: 4x2x4, layers: [permute: [1, 2, 0], RMSNorm]}",
+    "images turned to such, but for an axis of 1, in line": """
+        input: {a: 8x4x1x6}
+        layers: [{transpose: [3, 1], as: t}, {concat: {branches: [t, t], dim: 0}}, Linear: 8]
+        """,
     "images with their channels last in line": """
         input: 2x4x3x3
         layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]

@@ -125,7 +125,7 @@ class RMSNorm(TrailingNorm):
             y = product_of_two(tape, y, *weights)
         else:
             del wide
-        return (y if y.dtype == dtype else converted(tape, y, dtype),)
+        return (tape.contiguous(y if y.dtype == dtype else converted(tape, y, dtype)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """x / √(the mean of x² + ε) · weight."""
