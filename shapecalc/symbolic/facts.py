@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 
 from shapecalc.symbolic.expr import Dim, Expr, factored, total
 from shapecalc.symbolic.sums import multiplied_out, summed
@@ -149,8 +149,12 @@ def greatest(size: Dim) -> int | None:
     return None if low is None else -low
 
 
+@lru_cache(maxsize=10_000)
 def least_product(product: Product) -> int | None:
-    """A number that a product of factors is never below, None where none is known."""
+    """A number that a product of factors is never below, None where none is known.
+
+    Kept: sizes of layers in a row have the same products, hundreds of them where these are multiplied out.
+    """
     lows = [(_least_factor(factor), power) for factor, power in product]
     if lows == [(lows[0][0], 1)]:
         return lows[0][0]
