@@ -196,6 +196,18 @@ ALIKE = {
         input: {a: 8x4x1x6}
         layers: [{transpose: [3, 1], as: t}, {concat: {branches: [t, t], dim: 0}}, Linear: 8]
         """,
+    "channels shuffled in a single group, then written over": """
+        input: 2x4x3x3
+        layers: [Conv2d: {out_channels: 4, kernel_size: 1}, ChannelShuffle: 1, ReLU: {inplace: true}]
+        """,
+    "rows put back where they were, then written over": """
+        input: 2x4x6
+        layers:
+          - Conv1d: {out_channels: 4, kernel_size: 1}
+          - {MaxPool1d: {kernel_size: 2, return_indices: true}, as: [p, i]}
+          - {MaxUnpool1d: 2, from: [p, i]}
+          - ReLU: {inplace: true}
+        """,
     "images with their channels last in line": """
         input: 2x4x3x3
         layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]

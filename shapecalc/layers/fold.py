@@ -207,11 +207,16 @@ class ChannelShuffle(Rearranging):
         return x
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        """Groups and the channels of one change places, in a copy unless one of the two is single."""
+        """Groups and the channels of one change places, in a copy unless one of the two is single.
+
+        Autograd takes that for a tensor of its own, too.
+        """
         batch, channels, *space = x.shape
         y = tape.seen_as(x, (batch, self.groups, channels // self.groups, *space))
         y = tape.transpose(y, 1, 2)
-        return (tape.kernel(x.tensor, x) if is_scattered(y.shape, y.strides) else tape.seen_as(y, x.shape),)
+        if is_scattered(y.shape, y.strides):
+            return (tape.kernel(x.tensor, x),)
+        return (tape.unsafe(tape.seen_as(y, x.shape)),)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, 1, sight=Shuffled(1, self.groups)),)

@@ -10,7 +10,7 @@ from shapecalc.gradients import Back, looks, of_row
 from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value
+from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor
 
 
@@ -106,6 +106,14 @@ class MaxUnpool1d(MaxUnpool):
 
     axes = 1
     example = example((1, 16, 50), Tensor((1, 16, 50), "int64"), kernel_size=2)
+
+    def run(self, tape: Tape, x: Value, indices: Value) -> tuple[Value, ...]:
+        """As images of one column, which is taken away. Source: torch.nn.functional.max_unpool1d."""
+        made = self.output(x.tensor, indices.tensor)
+        x, indices = (tape.seen_as(y, (*y.shape, 1)) for y in (x, indices))
+        column = Tensor((*made.shape, 1), made.dtype)
+        y = tape.kernel(column, x, indices, keeps=(indices,), back=of_row(*looks((x, indices))))
+        return (tape.view(y, made.shape),)
 
 
 class MaxUnpool2d(MaxUnpool):
