@@ -119,7 +119,8 @@ class StepReader:
         if key.value() is None:
             hint = "a dash begins a step; [] is the current tensor"
         first = key.text.partition(" ")[0]
-        if self.is_type(first) and self.source.place_of(key).text.rstrip().endswith(first):
+        place = self.source.place_of(key)
+        if self.is_type(first) and place.text[place.column - 1 :].strip() == first:  # its own line ends there
             hint = f"write {first}: with a colon: more is indented below it"
         if hint is None:
             return identifier(key, self.source, "a step")
