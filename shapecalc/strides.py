@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from shapecalc.conditions import LARGE, collecting, differ, not_one
+from shapecalc.conditions import LARGE, at_least, collecting, differ, not_one
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, least, number, symbols_in
 from shapecalc.tensors import Shape
@@ -49,11 +49,11 @@ def _is_odd(size: Dim, own: Dim, step: Dim) -> bool:
     return not_one(size, _WHY) and differ(own, step, _WHY)
 
 
-def _asked(axis: tuple[Dim, Dim, Dim]) -> int:
-    """How many conditions it takes that an axis shows its elements not to lie in a row."""
+def _asked(axis: tuple[Dim, Dim, Dim]) -> tuple[int, bool]:
+    """How many conditions it takes that an axis lies in no row, and whether they are on its own size."""
     with collecting() as conditions:
         _is_odd(*axis)
-    return len(conditions)
+    return len(conditions), not isinstance(axis[0], int)
 
 
 def dense(shape: Shape, strides: Strides) -> Strides | None:
@@ -94,15 +94,21 @@ def seem_channels_last(shape: Shape, strides: Strides | None) -> bool:
     """
     if strides is None or len(shape) not in (4, 5):
         return False
-    sizes, steps = _numbers(shape), _numbers(strides)
-    if steps[1] == 0:
+    is_scattered(shape, strides)  # recorded: elsewhere the steps are others
+    if strides[1] == 0:
         return False
-    least = 0
+    least: Dim = 0
     for axis in (1, *reversed(range(2, len(shape))), 0):
-        if steps[axis] < least or (axis == 0 and least == steps[1]):
+        if _falls_short(strides[axis], least) or (axis == 0 and not differ(least, strides[1], _WHY)):
             return False
-        least = steps[axis] * sizes[axis]
+        least = strides[axis] * shape[axis]
     return True
+
+
+def _falls_short(step: Dim, least: Dim) -> bool:
+    """Whether a step is below a number of elements, as it is for large sizes."""
+    first, second = _numbers((step, least))
+    return differ(step, least, _WHY) if first < second else not at_least(step, least, _WHY)
 
 
 def _swaps(inner: int, outer: int, steps: Sequence[Sequence[int]], sizes: Sequence[int]) -> bool | None:

@@ -182,6 +182,21 @@ def differences(text: str, rng: random.Random, found: Counter[str]) -> Iterator[
                 yield f"{where}, {name}: {ours} | {theirs}"
 
 
+JOINED = "{input: NxHxWx3, layers: [permute: [0, 3, 1, 2], {concat: {branches: [[], []], dim: 3}}, flatten]}"
+
+
+def test_joined_images_that_lie_channels_last() -> None:
+    """Of one position they lie in a row, as what is joined of them does."""
+    general = shapecalc.analyse(shapecalc.parse(JOINED))
+    _, peak, _, conditions = of_memory(general, INFERENCE)
+    for sizes in every_size(general):
+        single = shapecalc.analyse(general.architecture, numbered(general.inputs, sizes))
+        if held(conditions, sizes):
+            assert at(peak, sizes) == of_memory(single, INFERENCE)[1]
+        else:
+            assert sizes["H"] * sizes["W"] == 1
+
+
 def test_formulas_hold() -> None:
     found: Counter[str] = Counter()
     for seed, text in random_networks(SEED, COUNT).items():
