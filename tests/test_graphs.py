@@ -208,6 +208,10 @@ ALIKE = {
           - {MaxUnpool1d: 2, from: [p, i]}
           - ReLU: {inplace: true}
         """,
+    "maxima of a turned tensor": "{input: 3x4x4, layers: [permute: [2, 1, 0], MaxPool1d: 2, Linear: 2]}",
+    "maxima of rows with their channels last": """
+        {input: 3x4x5, layers: [permute: [0, 2, 1], MaxPool1d: 2, Linear: 2]}
+        """,
     "images with their channels last in line": """
         input: 2x4x3x3
         layers: [{permute: [0, 3, 1, 2], as: t}, {concat: [t, t]}, permute: [0, 2, 3, 1], Linear: 5]

@@ -6,6 +6,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
 from shapecalc.operations import Operations, averaged
+from shapecalc.strides import seem_channels_last
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, product
 
@@ -48,12 +49,20 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
     return (y, Tensor(y.shape, "int64")) if return_indices else y
 
 
+def seems_channels_last(x: Value, axes: int) -> bool:
+    """Whether torch takes what is pooled to lie channels last, with a new axis of 1 where it has only one."""
+    shape, strides = x.shape, x.strides
+    if axes == 1 and strides is not None:
+        shape, strides = (*shape[:-1], 1, shape[-1]), (*strides[:-1], shape[-1] * strides[-1], strides[-1])
+    return seem_channels_last(shape, strides)
+
+
 def run_with_indices(
     tape: Tape, x: Value, made: Tensor, return_indices: bool, axes: int
 ) -> tuple[Value, ...]:
     """A max pooling on the tape: the indices are made whether they are asked for or not, and kept."""
     indices = tape.new(Tensor(made.shape, "int64"))
-    y = tape.kernel(made, x, keeps=(x, indices), strides=x.strides)
+    y = tape.kernel(made, x, keeps=(x, indices), strides=x.strides if seems_channels_last(x, axes) else None)
     y = tape.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
     return (y, indices) if return_indices else (y,)
 
