@@ -560,10 +560,8 @@ def test_the_textbook_s_form(run: Command) -> None:
     assert f"H' = W' = {text}\n" in run(*words).out
     assert f"H' = W' = {text}\n" in run(*words, "--format", "markdown").out
     assert f"$H' = W' = {latex}$\n" in run(*words, "--format", "latex").out
-    assert (
-        "H' = W' = floor((n - k + p + s)/s) = floor((224 - 11 + 0 + 4)/4) = 54\n"
-        in run(*words, "--ascii").out
-    )
+    plain = " ".join(run(*words, "--ascii").out.split())  # longer than the screen is wide
+    assert "H' = W' = floor((n - k + p + s)/s) = floor((224 - 11 + 0 + 4)/4) = 54 " in plain
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
