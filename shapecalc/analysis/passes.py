@@ -72,8 +72,6 @@ class Forward:
         self.known = Known(analysis.conditions)
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
-        freed = releases(analysis) if freed is None else freed
-
         self.lowered: dict[tuple[int, str], int] = {}
         """The storages of copies of weights in a lower dtype, by the same."""
         self.made: list[Tensor] = []
@@ -85,6 +83,11 @@ class Forward:
         """Why torch can't train the network, if it can't."""
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
+        self.execute(releases(analysis) if freed is None else freed)
+
+    def execute(self, freed: Releases) -> None:
+        """Run row after row, and leap over copies that a brief analysis leaves out."""
+        analysis = self.analysis
         leaps = Leaps(analysis) if analysis.brief else None
         kinds: list[object] = []
         for number, row in enumerate(analysis.rows):
