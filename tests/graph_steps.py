@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from shapecalc.tensors import Shape, Tensor, is_floating
 
+LONGEST = 12
+"""Instants of a sequence that a recurrent layer is given."""
+
 
 class Draft(NamedTuple):
     """A step that may fit: its type, its arguments, and the names of its inputs."""
@@ -153,12 +156,19 @@ def embedding(net: Net) -> Draft | None:
 
 
 def recurrent(net: Net) -> Draft | None:
+    """Over a short time: torch runs some dozen kernels for each instant."""
     picked = net.pick(2, 3)
+    if picked is None:
+        return None
+    name, x = picked
     arguments: dict[str, Any] = {"hidden_size": net.rng.choice((2, 3))}
-    if net.flag() and picked and picked[1].rank == 2:
-        return Draft(net.rng.choice(("RNNCell", "GRUCell", "LSTMCell")), arguments, (picked[0],))
+    if net.flag() and x.rank == 2:
+        return Draft(net.rng.choice(("RNNCell", "GRUCell", "LSTMCell")), arguments, (name,))
     arguments |= {"batch_first": net.flag(), "bidirectional": net.flag()}
-    return picked and Draft(net.rng.choice(("RNN", "GRU", "LSTM")), arguments, (picked[0],))
+    instants: Any = x.shape[x.rank == 3 and arguments["batch_first"]]
+    if instants > LONGEST:
+        return None
+    return Draft(net.rng.choice(("RNN", "GRU", "LSTM")), arguments, (name,))
 
 
 def attention(net: Net) -> Draft | None:

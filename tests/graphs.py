@@ -19,6 +19,8 @@ from shapecalc.tensors import Tensor, is_floating
 from tests.graph_steps import KINDS, Draft, Net
 
 SIZES = (1, 2, 3, 4, 6, 8)
+ELEMENTS = 8_000
+"""The most that a step may give."""
 
 
 class Step(NamedTuple):
@@ -108,7 +110,8 @@ def _take(net: Net, draft: Draft) -> list[Step]:
         outputs = layer.figures(tuple([net.tensors[name] for name in draft.sources])).outputs
     except ArchitectureError:
         return []
-    if sum(y.elements for y in outputs) > 20_000 or len(outputs) > 8 or any(0 in y.shape for y in outputs):  # type: ignore[operator]
+    elements: Any = sum(y.elements for y in outputs)
+    if elements > ELEMENTS or len(outputs) > 8 or any(0 in y.shape for y in outputs):
         return []
     number = len(net.drafts)
     names = tuple([f"t{number}" if len(outputs) == 1 else f"t{number}_{i}" for i in range(len(outputs))])

@@ -43,8 +43,6 @@ TEXTS = [
     *(": ", "- ", ", ", "from: input", "times: 3", "as: x", "share: x", "frozen: true"),
     *("\t", "\x00", "\x1b", "\u2028", "\ufeff", "é", "×", "中", "\U0001f600", "\u202e"),
 ]
-BY_NUMBERS = ("memory", "memory in training", "memory with amp")
-"""Commands that are asked with the file's own sizes: formulas of all that may be the peak can take long."""
 
 
 class Mutant(NamedTuple):
@@ -189,7 +187,7 @@ def questions(made: Mutant) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "analyse", lambda: shapecalc.analyse(network)
     if rng.randrange(_ASKED) == 0:
         command = rng.choice(list(COMMANDS))
-        given = (None, None) if command in BY_NUMBERS else settings(rng, network)
+        given = settings(rng, network)
         yield f"{command} {given}", partial(answer, command, network, *given)
 
 
