@@ -1,0 +1,1 @@
+"""Networks held against each other, against their files' figures, and against torch's."""

@@ -1,0 +1,1 @@
+"""Multiply-accumulates and operations, as each counting tool counts them."""

@@ -1,0 +1,1 @@
+"""Which input sizes a network takes, and which give a wanted output."""

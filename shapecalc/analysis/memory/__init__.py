@@ -1,0 +1,1 @@
+"""How many bytes a network needs at once, in prediction and in training."""

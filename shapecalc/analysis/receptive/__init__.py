@@ -1,0 +1,1 @@
+"""Which elements of the input an output element reads."""

@@ -1,0 +1,1 @@
+"""Architecture × inputs → `Analysis`: rows in execution order, with the conditions of their sizes."""

@@ -1,0 +1,1 @@
+"""Names → files: where architectures are found."""
