@@ -8,26 +8,26 @@
 
 TYPE_CHECKING = False  # importing it takes longer than all that is here
 if TYPE_CHECKING:
-    from shapecalc.architecture import Architecture, parse
-    from shapecalc.engine import analyse
+    from shapecalc.engine.results import Analysis, Node, Row, Totals
+    from shapecalc.engine.run import analyse
     from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
+    from shapecalc.language.architecture import Architecture, parse
     from shapecalc.operations import Operations, Unknown
-    from shapecalc.results import Analysis, Node, Row, Totals
     from shapecalc.symbolic import Expr, at, symbol
     from shapecalc.tensors import Tensor
-    from shapecalc.zoo import load
+    from shapecalc.zoo.lookup import load
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "architecture": ("Architecture", "parse"),
-    "engine": ("analyse",),
+    "language.architecture": ("Architecture", "parse"),
+    "engine.run": ("analyse",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
-    "results": ("Analysis", "Node", "Row", "Totals"),
+    "engine.results": ("Analysis", "Node", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
     "tensors": ("Tensor",),
-    "zoo": ("load",),
+    "zoo.lookup": ("load",),
 }
 """Module → the public names that it has, for those who do not read the imports above: see `__getattr__`."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.conditions import at_least, equal, multiple
 from shapecalc.errors import ArchitectureError
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, joined, maximum, number
+from shapecalc.symbolic.conditions import at_least, equal, multiple
 from shapecalc.symbolic.notation import shape_text
 
 Shape: TypeAlias = tuple[Dim, ...]

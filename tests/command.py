@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shapecalc.cli import main
+from shapecalc.cli.commands import main
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
-from shapecalc import Architecture, ShapecalcError, analyse, cli
-from shapecalc.analysis.difference import compare
+from shapecalc import Architecture, ShapecalcError, analyse
+from shapecalc.analysis.compare.difference import compare
+from shapecalc.cli import commands as cli
 from shapecalc.render.diff import print_diff
 
 COLUMNS = (

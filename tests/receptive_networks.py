@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 import shapecalc
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
-from shapecalc.results import Analysis
 
 Steps = list[Any]
 _MOST_ELEMENTS = 6_000

@@ -15,15 +15,18 @@ import torch
 from hypothesis import given, settings
 
 import shapecalc
-from shapecalc import ArchitectureError, autocast, recipe, tape
-from shapecalc.analysis.batch import with_batch
-from shapecalc.analysis.passes import Backward, Forward
+from shapecalc import ArchitectureError
+from shapecalc.allocation import autocast
+from shapecalc.allocation import footprint as recipe
+from shapecalc.allocation import trace as tape
+from shapecalc.allocation.footprint import record
+from shapecalc.allocation.trace import Mode
+from shapecalc.analysis.memory.batch import with_batch
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.recipe import record
-from shapecalc.results import Analysis
 from shapecalc.symbolic import number
-from shapecalc.tape import Mode
 from shapecalc.torch_check.memory import Alive, measured
 from shapecalc.torch_check.network import Network, build, tie
 from tests.autocast import casting, pretended, put

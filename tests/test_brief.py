@@ -11,14 +11,14 @@ import random
 import pytest
 
 import shapecalc
-from shapecalc import engine
-from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import count, training
-from shapecalc.analysis.memory import memory
-from shapecalc.analysis.receptive import along
-from shapecalc.analysis.work import Work
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import count, training
+from shapecalc.analysis.counting.totals import Work
+from shapecalc.analysis.memory.memory import memory
+from shapecalc.analysis.receptive.field import along
+from shapecalc.engine import run as engine
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
-from shapecalc.results import Analysis
 
 IMAGE = (
     "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}",

@@ -14,8 +14,8 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 import shapecalc
-from shapecalc import zoo
-from shapecalc.analysis.budget import breaches
+from shapecalc.analysis.compare.expected import breaches
+from shapecalc.zoo import lookup as zoo
 from tests.command import Command, Finished
 
 NET = """
@@ -197,7 +197,9 @@ def test_the_bounds_of_a_variant(run: Command) -> None:
 
 
 def test_check_leaves_torch_alone(tmp_path: Path) -> None:
-    code = "import sys; from shapecalc.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    code = (
+        "import sys; from shapecalc.__main__ import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "check"], cwd=tmp_path, capture_output=True, text=True, check=False
     )

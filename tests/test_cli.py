@@ -15,7 +15,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import shapecalc
-from shapecalc import zoo
+from shapecalc.zoo import lookup as zoo
 from tests.command import Command
 from tests.networks import ONE_OF_EACH
 
@@ -402,7 +402,9 @@ def test_a_name_that_three_networks_bear(
 
 
 def test_list_leaves_torch_alone(tmp_path: Path) -> None:
-    code = "import sys; from shapecalc.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    code = (
+        "import sys; from shapecalc.__main__ import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    )
     for words in (["list"], ["list", "resnet*", "--sort", "macs"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -14,13 +14,13 @@ from importlib.util import find_spec
 import pytest
 
 import shapecalc
-from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import count, count_rows, seen, training
-from shapecalc.analysis.general import in_general, sizes_of
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import count, count_rows, seen, training
+from shapecalc.analysis.domain.generalise import in_general, sizes_of
+from shapecalc.engine.results import Analysis
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import example
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
 from tests.networks import ONE_OF_EACH
 from tests.tools.counters import COUNTERS

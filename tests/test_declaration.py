@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import shapecalc
-from shapecalc import steps
 from shapecalc.errors import ArchitectureError
+from shapecalc.language import tree as steps
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.fields import Flag, Inferred, Size

@@ -20,17 +20,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import Analysis, Architecture, ArchitectureError, zoo
-from shapecalc.analysis.domain import Domain, domain, inputs_that_give
-from shapecalc.analysis.general import in_general, sizes_of
-from shapecalc.analysis.sizesets import EVERY
-from shapecalc.analysis.solving import Box
-from shapecalc.conditions import Condition
-from shapecalc.engine import inputs_of
+from shapecalc import Analysis, Architecture, ArchitectureError
+from shapecalc.analysis.domain.domain import Domain, domain, inputs_that_give
+from shapecalc.analysis.domain.generalise import in_general, sizes_of
+from shapecalc.analysis.domain.sizesets import EVERY
+from shapecalc.analysis.domain.solving import Box
+from shapecalc.engine.run import inputs_of
 from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor, Window
 from shapecalc.torch_check.network import BuildError, build, sample
+from shapecalc.zoo import lookup as zoo
 from tests.command import Command, Finished
 from tests.networks import ONE_OF_EACH, OWN
 from tests.test_formulas import IMAGES, Sizes, concrete, networks, read

@@ -12,7 +12,7 @@ import random
 import pytest
 
 from shapecalc import ArchitectureError
-from shapecalc.analysis.domain import domain
+from shapecalc.analysis.domain.domain import domain
 from tests.graphs import random_network
 from tests.test_domain import accepts, accepts_with_its_weights, general, within
 

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 import shapecalc
-from shapecalc import counting, zoo
-from shapecalc.analysis.liveness import releases
-from shapecalc.document import LARGEST_FILE
+from shapecalc.analysis.memory.liveness import releases
+from shapecalc.engine import limits as counting
+from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError
-from shapecalc.results import Analysis, Edge, Row
+from shapecalc.language.document import LARGEST_FILE
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build, sample
+from shapecalc.zoo import lookup as zoo
 from tests.command import Command
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.expressions import parse_expression
+from shapecalc.language.expressions import parse_expression
 from shapecalc.tensors import LARGEST
 
 SCOPE = {"k": 3, "growth_rate": 32, "_n2": 0, "minimum": 1_000_003, "max1": 2**40}

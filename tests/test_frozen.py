@@ -10,10 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
-from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import training
-from shapecalc.analysis.difference import compare
-from shapecalc.analysis.memory import memory
+from shapecalc.analysis.compare.difference import compare
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import training
+from shapecalc.analysis.memory.memory import memory
 from shapecalc.torch_check.memory import compare as bytes_of
 from shapecalc.torch_check.network import build, sample
 from shapecalc.torch_check.verify import verify

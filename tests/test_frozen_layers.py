@@ -14,16 +14,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.analysis.backward import _RULES
-from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import training
-from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.allocation.trace import Mode
+from shapecalc.analysis.counting.backward import _RULES
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import training
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Edge, Row, Wire
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.operations import Unknown
-from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
-from shapecalc.tape import Mode
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import run
 from shapecalc.torch_check.network import BuildError, build, sample

@@ -16,11 +16,11 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Edge
 from shapecalc.errors import UnknownError
-from shapecalc.results import Edge
 from shapecalc.symbolic import number
-from shapecalc.tape import INFERENCE, TRAINING, Mode
 from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.graphs import random_networks

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import shapecalc
-from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError, counting
+from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError
+from shapecalc.engine import limits as counting
 
 
 def analyse(text: str, **how: Any) -> Analysis:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Architecture, ArchitectureError
-from shapecalc.conditions import collecting
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Field
 from shapecalc.symbolic import symbol
+from shapecalc.symbolic.conditions import collecting
 from tests.everything import answers
 from tests.families.base import rarely
 from tests.strategies import draws

@@ -13,12 +13,12 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
-from shapecalc.analysis.account import Account
-from shapecalc.analysis.batch import budget_of, fitting, with_batch
-from shapecalc.analysis.general import generalised
-from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
-from shapecalc.expectation import Bounds
-from shapecalc.gradients import like
+from shapecalc.allocation.gradients import like
+from shapecalc.analysis.domain.generalise import generalised
+from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+from shapecalc.analysis.memory.ledger import Account
+from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory, memory
+from shapecalc.language.expectation import Bounds
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, at, number, symbol
 from shapecalc.torch_check.memory import Alive, compare

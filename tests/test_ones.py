@@ -19,12 +19,12 @@ import pytest
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.analysis.memory import memory
-from shapecalc.analysis.passes import Backward, Forward
-from shapecalc.conditions import Condition
-from shapecalc.engine import inputs_of
+from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.analysis.memory.memory import memory
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.run import inputs_of
 from shapecalc.symbolic import Dim, at, summed, symbol
-from shapecalc.tape import INFERENCE, TRAINING, Mode
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor
 from tests.command import Command
 from tests.graphs import random_networks

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.analysis.general import in_general, sizes_of
-from shapecalc.analysis.work import Work
+from shapecalc.analysis.counting.totals import Work
+from shapecalc.analysis.domain.generalise import in_general, sizes_of
+from shapecalc.engine.results import Row
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import example
 from shapecalc.operations import KINDS, NOTHING, Operations, Unknown
-from shapecalc.results import Row
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build

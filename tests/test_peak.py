@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.analysis.conventions import CONVENTIONS
-from shapecalc.analysis.counts import count
-from shapecalc.analysis.memory import memory
+from shapecalc.allocation.peak import Level, Peak, Space
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import count
+from shapecalc.analysis.memory.memory import memory
 from shapecalc.operations import Unknown
-from shapecalc.peak import Level, Peak, Space
 from shapecalc.symbolic import Dim, Expr, at, maximum, number, summed, symbol
 from shapecalc.symbolic.sums import compactly
 

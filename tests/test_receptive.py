@@ -12,17 +12,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import zoo
-from shapecalc.analysis.general import in_general
-from shapecalc.analysis.receptive import Receptive, along, receptive
-from shapecalc.analysis.spans import Span, Whole
+from shapecalc.analysis.domain.generalise import in_general
+from shapecalc.analysis.receptive.field import Receptive, along, receptive
+from shapecalc.analysis.receptive.reach import Span, Whole
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError, UsageError
 from shapecalc.layers import LAYERS
-from shapecalc.layers.sight import Reading
-from shapecalc.results import Analysis
+from shapecalc.layers.reads import Reading
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.support import prove, run, support
+from shapecalc.zoo import lookup as zoo
 from tests.networks import ONE_OF_EACH
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network

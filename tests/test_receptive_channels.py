@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.analysis.receptive import Field, receptive
+from shapecalc.analysis.receptive.field import Field, receptive
 from shapecalc.torch_check.support import prove
 
 C2F = """

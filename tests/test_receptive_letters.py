@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import shapecalc
-from shapecalc.analysis.receptive import along, receptive
+from shapecalc.analysis.receptive.field import along, receptive
 from shapecalc.errors import ShapecalcError
 from shapecalc.layers import LAYERS
 from tests.receptive_networks import analysed, random_images

@@ -16,10 +16,10 @@ from typing import Any
 import torch
 import yaml
 
-from shapecalc.analysis.receptive import Field, Receptive, receptive
-from shapecalc.analysis.spans import Unclear, Whole
-from shapecalc.layers.sight import Reading, Sights
-from shapecalc.results import Row
+from shapecalc.analysis.receptive.field import Field, Receptive, receptive
+from shapecalc.analysis.receptive.reach import Unclear, Whole
+from shapecalc.engine.results import Row
+from shapecalc.layers.reads import Reading, Sights
 from shapecalc.symbolic import number
 from shapecalc.torch_check.support import run
 from tests.receptive_networks import analysed, random_images

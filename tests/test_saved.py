@@ -14,12 +14,12 @@ from hypothesis import given, settings
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.analysis.passes import Backward, Forward
+from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Edge, Row, Wire
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
-from shapecalc.results import Edge, Row, Wire
 from shapecalc.symbolic import number
-from shapecalc.tape import INFERENCE, TRAINING, Mode
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.memory import Alive, kept
 from shapecalc.torch_check.startup import without_compiler

@@ -9,9 +9,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import shapecalc
-from shapecalc import ShapecalcError, zoo
+from shapecalc import ShapecalcError
+from shapecalc.language.schema import schema
 from shapecalc.layers import LAYERS
-from shapecalc.schema import schema
+from shapecalc.zoo import lookup as zoo
 
 VALIDATOR = Draft202012Validator(schema())
 

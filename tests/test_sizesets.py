@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shapecalc.analysis.residues import Residues, Unwieldy, residues
-from shapecalc.analysis.segments import Segment
-from shapecalc.analysis.sizesets import EVERY, SizeSet
-from shapecalc.analysis.solving import solve
-from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
+from shapecalc.analysis.domain.residues import Residues, Unwieldy, residues
+from shapecalc.analysis.domain.segments import Segment
+from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
+from shapecalc.analysis.domain.solving import solve
 from shapecalc.symbolic import maximum, minimum, symbol
+from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
 
 UP_TO = range(1, 201)
 

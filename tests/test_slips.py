@@ -9,10 +9,11 @@ import jsonschema
 import pytest
 
 import shapecalc
-from shapecalc import ArchitectureError, ShapecalcError, UsageError, document
+from shapecalc import ArchitectureError, ShapecalcError, UsageError
+from shapecalc.language import document
+from shapecalc.language.nodes import Source
+from shapecalc.language.schema import schema
 from shapecalc.layers import LAYERS
-from shapecalc.nodes import Source
-from shapecalc.schema import schema
 from tests.command import Command
 
 

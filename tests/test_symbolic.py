@@ -21,17 +21,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
-from shapecalc.conditions import (
-    AT_LEAST,
-    EQUAL,
-    MULTIPLE,
-    Condition,
-    at_least,
-    collecting,
-    equal,
-    multiple,
-    not_one,
-)
 from shapecalc.symbolic import (
     Dim,
     Expr,
@@ -45,6 +34,17 @@ from shapecalc.symbolic import (
     ratio,
     symbol,
     symbols_in,
+)
+from shapecalc.symbolic.conditions import (
+    AT_LEAST,
+    EQUAL,
+    MULTIPLE,
+    Condition,
+    at_least,
+    collecting,
+    equal,
+    multiple,
+    not_one,
 )
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, substituted, text, within_product
 from shapecalc.tensors import Window

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc import cli
+from shapecalc.cli import commands as cli
 from shapecalc.render.grid import short, size
 from tests.command import Command
 
@@ -70,7 +70,7 @@ runpy.run_module("shapecalc", run_name="__main__", alter_sys=True)
 @pytest.mark.parametrize(
     "module",
     [
-        "shapecalc.cli",
+        "shapecalc.cli.commands",
         "typer",
         "shapecalc.errors",
         "yaml",

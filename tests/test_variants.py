@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc import Architecture, ArchitectureError, UsageError, catalogue, zoo
-from shapecalc.expectation import Expectation
+from shapecalc import Architecture, ArchitectureError, UsageError
+from shapecalc.language.expectation import Expectation
+from shapecalc.zoo import index as catalogue
+from shapecalc.zoo import lookup as zoo
 from tests.command import Command
 
 FAMILY = """

@@ -14,11 +14,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
-from shapecalc import zoo
-from shapecalc.analysis.liveness import peak_bytes
+from shapecalc.analysis.compare.verdicts import Mismatch, Report, Verdict
+from shapecalc.analysis.memory.liveness import peak_bytes
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers import Weight
-from shapecalc.report import Mismatch, Report, Verdict
-from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check import device as devices
@@ -26,6 +25,7 @@ from shapecalc.torch_check.judge import Judge
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
+from shapecalc.zoo import lookup as zoo
 from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
 

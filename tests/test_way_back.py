@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.analysis.passes import Backward, Forward
-from shapecalc.tape import TRAINING
+from shapecalc.allocation.trace import TRAINING
+from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.torch_check.memory import compare, run
 from shapecalc.torch_check.network import build
 

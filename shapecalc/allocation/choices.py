@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.gradients import Back, Look
-from shapecalc.strides import alike
-from shapecalc.tape import Tape, Value
+from shapecalc.allocation.gradients import Back, Look
+from shapecalc.allocation.strides import alike
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.tensors import Tensor, broadcast
 
 

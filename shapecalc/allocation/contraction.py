@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
-from shapecalc.conditions import not_one
-from shapecalc.gradients import in_zeros, repeated
-from shapecalc.layers.kernels import bmm, product_of_two
+from shapecalc.allocation.gradients import in_zeros, repeated
+from shapecalc.allocation.kernels import bmm, product_of_two
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Tensor, product
 
 Labels: TypeAlias = Sequence[Hashable]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from shapecalc.autocast import LOWER
-from shapecalc.conditions import Condition
+from shapecalc.allocation.autocast import LOWER
+from shapecalc.allocation.gradients import Look, Way
+from shapecalc.allocation.peak import Peak
+from shapecalc.allocation.strides import Strides
+from shapecalc.allocation.trace import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Tape, Value
 from shapecalc.errors import UnknownError
-from shapecalc.gradients import Look, Way
-from shapecalc.peak import Peak
-from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Tape, Value
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import BYTES, Tensor, is_floating
 
 

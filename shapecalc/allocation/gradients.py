@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from shapecalc.conditions import Condition, not_one
-from shapecalc.strides import Strides, dense, in_a_row
+from shapecalc.allocation.strides import Strides, dense, in_a_row
 from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import Condition, not_one
 from shapecalc.tensors import Shape, Tensor
 
 if TYPE_CHECKING:
-    from shapecalc.tape import Tape, Value
+    from shapecalc.allocation.trace import Tape, Value
 
 
 class Look(NamedTuple):

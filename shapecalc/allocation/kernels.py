@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.conditions import differ, not_one
-from shapecalc.gradients import Back, like, looks, of_factors, of_matrices, passed
-from shapecalc.strides import Strides, alike, in_a_row, is_scattered
-from shapecalc.tape import STATISTIC, Tape, Value
+from shapecalc.allocation.gradients import Back, like, looks, of_factors, of_matrices, passed
+from shapecalc.allocation.strides import Strides, alike, in_a_row, is_scattered
+from shapecalc.allocation.trace import STATISTIC, Tape, Value
+from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
 
 _REPEATED = "a matrix is repeated"

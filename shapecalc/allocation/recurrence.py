@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from shapecalc.allocation.gradients import chosen, looks, narrowed, passed, side_by_side
+from shapecalc.allocation.kernels import affine, dropout
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import UnknownError
-from shapecalc.gradients import chosen, looks, narrowed, passed, side_by_side
-from shapecalc.layers.kernels import affine, dropout
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 State: TypeAlias = tuple[Value, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from shapecalc.conditions import LARGE, at_least, collecting, differ, not_one
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, least, number, symbols_in
+from shapecalc.symbolic.conditions import LARGE, at_least, collecting, differ, not_one
 from shapecalc.tensors import Shape
 
 Strides: TypeAlias = tuple[Dim, ...]

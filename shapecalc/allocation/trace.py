@@ -16,10 +16,8 @@ from contextlib import contextmanager
 from functools import cache, reduce
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
-from shapecalc.conditions import not_one
-from shapecalc.errors import UnknownError
-from shapecalc.gradients import (
+from shapecalc.allocation.autocast import GIVING_FLOAT32, LOWER, LOWERED, RAISED, WIDEST
+from shapecalc.allocation.gradients import (
     Back,
     Look,
     Way,
@@ -34,8 +32,18 @@ from shapecalc.gradients import (
     summed,
     written_into,
 )
-from shapecalc.strides import Strides, alike, dense, in_a_row, is_in_a_row, is_scattered, strides_as
+from shapecalc.allocation.strides import (
+    Strides,
+    alike,
+    dense,
+    in_a_row,
+    is_in_a_row,
+    is_scattered,
+    strides_as,
+)
+from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import BYTES, Shape, Tensor, broadcast, is_floating, product, result_dtype
 
 STATISTIC = "float_statistic"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.gradients import Back, Look, in_zeros
+from shapecalc.allocation.gradients import Back, Look, in_zeros
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 

@@ -12,15 +12,15 @@ from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.conditions import AT_LEAST, Condition, collecting
-from shapecalc.counting import refuse_long
-from shapecalc.engine import whole
+from shapecalc.engine.limits import refuse_long
+from shapecalc.engine.results import Analysis, Node, Row, Wire
+from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer, Weight
 from shapecalc.layers.base import Example
 from shapecalc.layers.fields import Inferred, PerAxis, Size
-from shapecalc.results import Analysis, Node, Row, Wire
 from shapecalc.symbolic import Dim, Expr, at, symbol, symbols_in
+from shapecalc.symbolic.conditions import AT_LEAST, Condition, collecting
 from shapecalc.symbolic.notation import Notation, substituted, text
 from shapecalc.tensors import Shape, Tensor, Window
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeGuard
 import typer
 
 import shapecalc
-from shapecalc import zoo
-from shapecalc.catalogue import Entry
-from shapecalc.engine import inputs_of
+from shapecalc.cli.options import given_input, given_values, side_of
+from shapecalc.engine.results import Analysis
+from shapecalc.engine.run import inputs_of
 from shapecalc.errors import (
     LONGEST,
     ArchitectureError,
@@ -24,12 +24,12 @@ from shapecalc.errors import (
     shorten,
     visible,
 )
-from shapecalc.options import given_input, given_values, side_of
 from shapecalc.render import streams
-from shapecalc.results import Analysis
+from shapecalc.zoo import lookup as zoo
+from shapecalc.zoo.index import Entry
 
 if TYPE_CHECKING:
-    from shapecalc.analysis.domain import Domain
+    from shapecalc.analysis.domain.domain import Domain
 
 FAULT = 4
 """The exit code of what is no fault of the user's."""
@@ -182,7 +182,7 @@ def receptive(
     ascii: Ascii = False,
 ) -> None:
     """What an output element of each layer sees of the input: size, stride and start, axis by axis."""
-    from shapecalc.analysis.receptive import receptive
+    from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
     print_receptive(receptive(_analyse(arch, input, set), of), format, depth)
@@ -203,8 +203,8 @@ def explain(
     ascii: Ascii = False,
 ) -> None:
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
+    from shapecalc.analysis.domain.generalise import in_general
     from shapecalc.analysis.explain import explain
-    from shapecalc.analysis.general import in_general
     from shapecalc.render.explain import print_explanations
 
     analysis, general, problem = _analyse(arch, input, set), None, None
@@ -253,7 +253,7 @@ def solve(
     ascii: Ascii = False,
 ) -> None:
     """All inputs that give a wanted output, or why none does."""
-    from shapecalc.analysis.domain import inputs_that_give, wanted_shape
+    from shapecalc.analysis.domain.domain import inputs_that_give, wanted_shape
     from shapecalc.render.domain import print_solutions
 
     found = _domain(arch, input, set, any_weights)
@@ -282,7 +282,7 @@ def flops(
     ascii: Ascii = False,
 ) -> None:
     """What a network computes: every layer's operations, or what a counting convention makes of them."""
-    from shapecalc.analysis.conventions import chosen_by
+    from shapecalc.analysis.counting.conventions import chosen_by
     from shapecalc.render.flops import is_known, print_flops
 
     chosen = chosen_by(convention)
@@ -328,8 +328,8 @@ def memory(
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
-    from shapecalc.analysis.batch import budget_of, fitting, with_batch
-    from shapecalc.analysis.memory import memory
+    from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.memory.memory import memory
     from shapecalc.render.memory import print_memory
 
     if optimizer is not None and not train and format != Format.json:  # which has all figures
@@ -388,8 +388,8 @@ def layers(
 @app.command()
 def schema() -> None:
     """The language as JSON Schema, for the completion and the checks of an editor."""
+    from shapecalc.language.schema import schema
     from shapecalc.render.grid import print_json
-    from shapecalc.schema import schema
 
     print_json(schema())
 
@@ -448,7 +448,7 @@ def check(
     ),
 ) -> None:
     """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
-    from shapecalc.analysis.budget import Check, check
+    from shapecalc.analysis.compare.expected import Check, check
     from shapecalc.render.checks import print_checks
 
     found = []
@@ -474,7 +474,7 @@ def diff(
     ascii: Ascii = False,
 ) -> None:
     """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""
-    from shapecalc.analysis.difference import compare
+    from shapecalc.analysis.compare.difference import compare
     from shapecalc.render.diff import print_diff
 
     first, second = (_analyse(*side_of(text, input, set)) for text in (a, b))
@@ -524,11 +524,11 @@ def _at_input(
     try:
         analysis = shapecalc.analyse(architecture, given, values, brief=True)
     except ArchitectureError as error:
-        from shapecalc.analysis.advice import advised
+        from shapecalc.analysis.domain.advice import advised
 
         raise advised(error, architecture, given, values) from None
     if given is not None:
-        from shapecalc.analysis.ownweights import change
+        from shapecalc.analysis.domain.own_weights import change
 
         if found := change(analysis):
             streams.complain(f"warning: the given input changes the weights, first those of {found}")
@@ -562,8 +562,8 @@ def _found(name: str) -> str | Entry:
 
 
 def _domain(arch: str, input: list[str] | None, set: list[str] | None, any_weights: bool) -> Domain:
-    from shapecalc.analysis.domain import domain
-    from shapecalc.analysis.general import in_general, sizes_of
+    from shapecalc.analysis.domain.domain import domain
+    from shapecalc.analysis.domain.generalise import in_general, sizes_of
 
     architecture, given, values = _read(arch, input, set)
     inputs = inputs_of(architecture, given, values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shapecalc.errors import UsageError, quoted
-from shapecalc.parameters import given_value
+from shapecalc.language.parameters import given_value
 
 
 def given_input(texts: list[str]) -> str | dict[str, str] | None:

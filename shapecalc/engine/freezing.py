@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shapecalc.architecture import Architecture
+from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError, written
-from shapecalc.expressions import Scope
-from shapecalc.results import Row
-from shapecalc.steps import Step, resolve
+from shapecalc.language.architecture import Architecture
+from shapecalc.language.expressions import Scope
+from shapecalc.language.tree import Step, resolve
 
 
 def is_frozen(step: Step, scope: Scope, architecture: Architecture, outer: bool) -> bool:

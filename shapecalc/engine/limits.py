@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from shapecalc.architecture import Architecture
-from shapecalc.blocks import cycle
 from shapecalc.errors import ArchitectureError, UsageError, written
-from shapecalc.expressions import Scope
-from shapecalc.steps import (
+from shapecalc.language.architecture import Architecture
+from shapecalc.language.blocks import cycle
+from shapecalc.language.expressions import Scope
+from shapecalc.language.tree import (
     CHANNELS,
     BlockStep,
     ChosenStep,

@@ -8,13 +8,13 @@ from functools import cached_property
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from shapecalc.architecture import Architecture
-from shapecalc.conditions import Condition, Known
 from shapecalc.errors import UsageError, listed, nearest, quoted
+from shapecalc.language.architecture import Architecture
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.base import Weights
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, Expr, summed, symbols_in
+from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.tensors import BYTES, Tensor, for_json
 
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from shapecalc.architecture import Architecture
-from shapecalc.conditions import Condition, Known, collecting
-from shapecalc.counting import (
+from shapecalc.engine.freezing import is_frozen, spread
+from shapecalc.engine.limits import (
     MOST_DISTINCT,
     MOST_LISTED,
     MOST_NODES,
@@ -21,16 +20,26 @@ from shapecalc.counting import (
     refuse_long,
     refuse_too_large,
 )
+from shapecalc.engine.results import Analysis, Node, Row, Wire
 from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
-from shapecalc.expressions import Scope
-from shapecalc.freezing import is_frozen, spread
-from shapecalc.garbage import without_collecting
-from shapecalc.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
+from shapecalc.language.architecture import Architecture
+from shapecalc.language.expressions import Scope
+from shapecalc.language.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
+from shapecalc.language.nodes import Node as FileNode
+from shapecalc.language.tree import (
+    CHANNELS,
+    BlockStep,
+    GroupStep,
+    LayerStep,
+    Name,
+    Step,
+    Steps,
+    with_channels,
+)
 from shapecalc.layers.base import Weights
-from shapecalc.nodes import Node as FileNode
-from shapecalc.results import Analysis, Node, Row, Wire
-from shapecalc.steps import CHANNELS, BlockStep, GroupStep, LayerStep, Name, Step, Steps, with_channels
+from shapecalc.pause_gc import without_collecting
 from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic.conditions import Condition, Known, collecting
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Tensor
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from shapecalc import document, nodes
-from shapecalc.blocks import block_names, read_blocks
 from shapecalc.errors import UsageError, listed, nearest, quoted
-from shapecalc.expectation import Expectation, read_expectation
-from shapecalc.garbage import without_collecting
-from shapecalc.inputs import InputSpec
-from shapecalc.keys import Inputs, read_inputs, read_line, read_text
+from shapecalc.language import document, nodes
+from shapecalc.language.blocks import block_names, read_blocks
+from shapecalc.language.expectation import Expectation, read_expectation
+from shapecalc.language.inputs import InputSpec
+from shapecalc.language.keys import Inputs, read_inputs, read_line, read_text
+from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.parameters import values_of
+from shapecalc.language.reader import StepReader
+from shapecalc.language.tree import Argument, Block, Steps
+from shapecalc.language.values import Words, identifier, read_value, require_mapping
+from shapecalc.language.variants import Variant, read_variants
 from shapecalc.layers import LAYERS
-from shapecalc.nodes import Node, Scalar, Source, kind
-from shapecalc.parameters import values_of
-from shapecalc.reader import StepReader
-from shapecalc.steps import Argument, Block, Steps
-from shapecalc.values import Words, identifier, read_value, require_mapping
-from shapecalc.variants import Variant, read_variants
+from shapecalc.pause_gc import without_collecting
 
 KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "blocks", "layers")
 

@@ -8,13 +8,13 @@ from collections.abc import Collection, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from shapecalc import document
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
+from shapecalc.language import document
+from shapecalc.language.nodes import Node, Scalar, Source
+from shapecalc.language.reader import BESIDE, GROUP, StepReader
+from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
+from shapecalc.language.values import Words, is_name, read_value, require_mapping
 from shapecalc.layers import LAYERS
-from shapecalc.nodes import Node, Scalar, Source
-from shapecalc.reader import BESIDE, GROUP, StepReader
-from shapecalc.steps import CHANNELS, Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
-from shapecalc.values import Words, is_name, read_value, require_mapping
 
 _HEADER = re.compile(r"([A-Za-z_]\w*)(?:\s*\((.*)\))?", re.DOTALL)
 _LONGEST_HEADER = 10_000  # characters

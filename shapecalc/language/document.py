@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from shapecalc.errors import Place, UsageError, quoted, shorten
-from shapecalc.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
+from shapecalc.language.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
 _MOST_NODES = 300_000

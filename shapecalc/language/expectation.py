@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
-from shapecalc.inputs import InputSpec
-from shapecalc.keys import read_input, read_text
-from shapecalc.nodes import Mapping, Node, Scalar, Source, kind
-from shapecalc.values import require_mapping
+from shapecalc.language.inputs import InputSpec
+from shapecalc.language.keys import read_input, read_text
+from shapecalc.language.nodes import Mapping, Node, Scalar, Source, kind
+from shapecalc.language.values import require_mapping
 
 FIGURES = ("params", "macs", "output", "source")
 COUNTS = ("params", "macs")

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
-from shapecalc.expressions import Expression, Scope, parse_expression
+from shapecalc.language.expressions import Expression, Scope, parse_expression
 from shapecalc.symbolic import Expr, symbol
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"

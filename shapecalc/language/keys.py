@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shapecalc import nodes
 from shapecalc.errors import ArchitectureError
-from shapecalc.inputs import InputSpec, parse_input
-from shapecalc.nodes import Node, Scalar, Source, kind
-from shapecalc.values import identifier
+from shapecalc.language import nodes
+from shapecalc.language.inputs import InputSpec, parse_input
+from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.values import identifier
 
 MOST_INPUTS = 1_000
 

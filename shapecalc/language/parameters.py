@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shapecalc import document, nodes
 from shapecalc.errors import ArchitectureError, UsageError, quoted, written
-from shapecalc.expressions import parse_expression
-from shapecalc.inputs import check_symbol
-from shapecalc.nodes import Scalar, Source
-from shapecalc.steps import Argument, resolve
+from shapecalc.language import document, nodes
+from shapecalc.language.expressions import parse_expression
+from shapecalc.language.inputs import check_symbol
+from shapecalc.language.nodes import Scalar, Source
+from shapecalc.language.tree import Argument, resolve
+from shapecalc.language.values import WORDS
 from shapecalc.symbolic import Dim, Expr, symbol
-from shapecalc.values import WORDS
 
 
 def values_of(

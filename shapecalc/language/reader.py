@@ -7,12 +7,11 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
-from shapecalc.expressions import Expression
-from shapecalc.layers import ABSENT, LAYERS, Layer
-from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
-from shapecalc.steps import (
+from shapecalc.language import nodes
+from shapecalc.language.expressions import Expression
+from shapecalc.language.nodes import Node, Scalar, Sequence, Source, kind
+from shapecalc.language.tree import (
     CHANNELS,
     Argument,
     BlockStep,
@@ -25,7 +24,8 @@ from shapecalc.steps import (
     Steps,
     names_in,
 )
-from shapecalc.values import Words, identifier, is_name, read_value
+from shapecalc.language.values import Words, identifier, is_name, read_value
+from shapecalc.layers import ABSENT, LAYERS, Layer
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 BESIDE = ("times", "as", "from", "share", "frozen")

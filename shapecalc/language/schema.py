@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.architecture import KEYS
-from shapecalc.expectation import BOUNDS, FIGURES
+from shapecalc.language.architecture import KEYS
+from shapecalc.language.expectation import BOUNDS, FIGURES
+from shapecalc.language.reader import BESIDE, GROUP
+from shapecalc.language.variants import NAME, OWN
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
-from shapecalc.reader import BESIDE, GROUP
-from shapecalc.variants import NAME, OWN
 
 _REF = "#/$defs/{}".format
 _STEPS = {"$ref": _REF("steps")}

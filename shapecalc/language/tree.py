@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
-from shapecalc.expressions import Expression, Scope
+from shapecalc.language.expressions import Expression, Scope
+from shapecalc.language.nodes import Node
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.nodes import Node
 from shapecalc.symbolic import Dim
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
-from shapecalc import nodes
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.expressions import parse_expression
+from shapecalc.language import nodes
+from shapecalc.language.expressions import parse_expression
+from shapecalc.language.nodes import Node, Scalar, Sequence, Source, kind
+from shapecalc.language.tree import Value
 from shapecalc.layers import LAYERS
-from shapecalc.nodes import Node, Scalar, Sequence, Source, kind
-from shapecalc.steps import Value
 
 _LONGEST_NAME = 100
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from shapecalc import nodes
 from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
-from shapecalc.expectation import read_expectation
-from shapecalc.expressions import Scope
-from shapecalc.keys import Inputs, read_inputs, read_line
-from shapecalc.nodes import Node, Scalar, Source, kind
-from shapecalc.parameters import require_kind, values_of
-from shapecalc.steps import Argument, resolve
-from shapecalc.values import Words, read_value, require_mapping
+from shapecalc.language import nodes
+from shapecalc.language.expectation import read_expectation
+from shapecalc.language.expressions import Scope
+from shapecalc.language.keys import Inputs, read_inputs, read_line
+from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.parameters import require_kind, values_of
+from shapecalc.language.tree import Argument, resolve
+from shapecalc.language.values import Words, read_value, require_mapping
 
 OWN = ("name", "input", "expect")
 """The keys of a variant that are no parameters of the file."""

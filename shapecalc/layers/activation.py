@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, ClassVar
 
-from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import (
+from shapecalc.allocation.gradients import (
     Back,
     in_pairs,
     led_by,
@@ -16,6 +15,8 @@ from shapecalc.gradients import (
     of_quotient,
     passed,
 )
+from shapecalc.allocation.trace import Tape, Value
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     OUTPUT,
     Layer,
@@ -30,9 +31,8 @@ from shapecalc.layers.base import (
 )
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
-from shapecalc.layers.sight import Merged, Sights, but
+from shapecalc.layers.reads import Merged, Sights, but
 from shapecalc.operations import Operations
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 

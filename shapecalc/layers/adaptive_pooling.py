@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, with_indices
-from shapecalc.layers.sight import Sights, same, shared
+from shapecalc.layers.reads import Sights, same, shared
 from shapecalc.operations import Operations, averaged
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product
 
 _MOST_WINDOWS = 100_000

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.gradients import Back, of_quotient, passed
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, of_quotient, passed
 from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
-from shapecalc.layers.sight import Sights, repeated
+from shapecalc.layers.reads import Sights, repeated
 from shapecalc.operations import Operations
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, is_floating
 
 

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import multiple
+from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition, passed
+from shapecalc.allocation.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import in_zeros, narrowed, of_repetition, passed
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
-from shapecalc.layers.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.layers.linear import Linear
+from shapecalc.layers.reads import ALL, Merged, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
-from shapecalc.layers.sight import ALL, Merged, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import multiple
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
 

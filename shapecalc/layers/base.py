@@ -26,17 +26,17 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from shapecalc.conditions import Condition, collecting
+from shapecalc.allocation.footprint import Given, Recipe, record
+from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.strides import Strides
+from shapecalc.allocation.trace import Mode, Tape, Value
 from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
-from shapecalc.gradients import Back
 from shapecalc.layers.fields import Field, Inferred
+from shapecalc.layers.reads import Sights, alike, measured, slid
 from shapecalc.layers.registry import Registry
-from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.operations import NOTHING, Operations, Unknown
-from shapecalc.recipe import Given, Recipe, record
-from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Mode, Tape, Value
+from shapecalc.symbolic.conditions import Condition, collecting
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
 
 LAYERS = Registry()

@@ -5,15 +5,15 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
+from shapecalc.allocation.gradients import like, repeated
+from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import like, repeated
 from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
-from shapecalc.layers.kernels import converted, linear, product_of_two, sum_of, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product, result_dtype
 
 

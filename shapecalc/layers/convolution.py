@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import at_least
+from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.kernels import convolution_back
+from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.layers.kernels import convolution_back
-from shapecalc.layers.sight import Reading, Sight, Sights, Unknown, channels_of, slid
-from shapecalc.layers.wrapping import wrapped
+from shapecalc.layers.reads import Reading, Sight, Sights, Unknown, channels_of, slid
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, Window, check_multiple, product
 
 

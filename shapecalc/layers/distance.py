@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapecalc.allocation.gradients import (
+    Back,
+    Look,
+    of_absolute_sum,
+    of_length,
+    of_quotient,
+    passed,
+    repeated,
+)
+from shapecalc.allocation.kernels import product_of_two
+from shapecalc.allocation.trace import Tape, Value, statistic
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import Back, Look, of_absolute_sum, of_length, of_quotient, passed, repeated
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
-from shapecalc.layers.kernels import product_of_two
 from shapecalc.layers.loss import floating, repeated_alike
 from shapecalc.operations import Operations, summed
-from shapecalc.tape import Tape, Value, statistic
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
 

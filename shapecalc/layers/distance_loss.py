@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapecalc.allocation.choices import at_least_zero, chosen_by, lesser, raised_to_zero
+from shapecalc.allocation.gradients import repeated
+from shapecalc.allocation.kernels import converted, sum_of, times_number
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import repeated
 from shapecalc.layers.base import check_numbers, example
-from shapecalc.layers.choices import at_least_zero, chosen_by, lesser, raised_to_zero
 from shapecalc.layers.distance import PairwiseDistance, quotient
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation
-from shapecalc.layers.kernels import converted, sum_of, times_number
 from shapecalc.layers.loss import Loss, Reduction, check_ranks, combined, floating
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, is_floating
 
 

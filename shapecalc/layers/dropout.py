@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from shapecalc.allocation.kernels import check_noise, noisy
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.layers.kernels import check_noise, noisy
 from shapecalc.operations import NOTHING
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 

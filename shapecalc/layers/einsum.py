@@ -9,14 +9,14 @@ from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.conditions import equal, not_one
+from shapecalc.allocation.contraction import contract
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError, UnknownError, quoted
 from shapecalc.layers.base import Layer, check_floating, example
-from shapecalc.layers.contraction import contract
 from shapecalc.layers.fields import Text
 from shapecalc.operations import NOTHING, Operations
 from shapecalc.symbolic import Dim, joined
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import equal, not_one
 from shapecalc.tensors import Shape, Tensor, product, promote
 
 Label: TypeAlias = "str | int"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import (
+from shapecalc.allocation.gradients import (
     Back,
     like,
     of_absolute,
@@ -13,10 +12,12 @@ from shapecalc.gradients import (
     of_own_logarithm,
     passed,
 )
+from shapecalc.allocation.kernels import product_of_two, times_number
+from shapecalc.allocation.trace import Tape, Value
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation
-from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -30,7 +31,6 @@ from shapecalc.layers.loss import (
     repeated_alike,
 )
 from shapecalc.layers.ranges import check_fits
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.activation import (
     OfFloating,
     OfNumbers,
@@ -16,10 +17,9 @@ from shapecalc.layers.activation import (
 )
 from shapecalc.layers.base import OUTPUT, Elementwise, Layer, Saved, check_axis, check_floating, example
 from shapecalc.layers.fields import Axis, Choice, Real
-from shapecalc.layers.sight import Sights, but
+from shapecalc.layers.reads import Sights, but
 from shapecalc.layers.softmax import log_shares, rows
 from shapecalc.operations import NOTHING, Operations, shares
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
 
 

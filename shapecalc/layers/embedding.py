@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import at_least
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
-from shapecalc.layers.sight import ALL, Reading, Sights, alike
+from shapecalc.layers.reads import ALL, Reading, Sights, alike
 from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, check_at_least
 
 INTEGERS = ("int32", "int64")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.strides import is_scattered
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.base import (
     Layer,
     Rearranging,
@@ -14,10 +16,8 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.layers.sight import Grouped, Shuffled, Sights, Unknown, but, each, slid
-from shapecalc.strides import is_scattered
+from shapecalc.layers.reads import Grouped, Shuffled, Sights, Unknown, but, each, slid
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
 
 

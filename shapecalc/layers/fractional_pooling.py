@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import run_with_indices, with_indices
-from shapecalc.layers.sight import Sights, Unknown, but
+from shapecalc.layers.reads import Sights, Unknown, but
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_at_least, product
 
 

@@ -7,17 +7,17 @@ from functools import reduce
 from itertools import accumulate
 from typing import Any
 
-from shapecalc.conditions import equal
+from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
+from shapecalc.allocation.kernels import channels_last
+from shapecalc.allocation.strides import Strides, alike, seem_channels_last, strides_as
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.kernels import channels_last
-from shapecalc.layers.sight import Joined, Sights, but, placed, repeated
+from shapecalc.layers.reads import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations
-from shapecalc.strides import Strides, alike, seem_channels_last, strides_as
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor, broadcast, promote, result_dtype
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.kernels import linear, plus_bias
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
@@ -15,11 +17,9 @@ from shapecalc.layers.base import (
     owned,
 )
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.layers.kernels import linear, plus_bias
-from shapecalc.layers.sight import Sights, but
+from shapecalc.layers.reads import Sights, but
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, check_equal, product
 
 

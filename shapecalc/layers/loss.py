@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from functools import reduce
 
+from shapecalc.allocation.gradients import averaged, repeated
+from shapecalc.allocation.kernels import times_number
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import averaged, repeated
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice
-from shapecalc.layers.kernels import times_number
 from shapecalc.symbolic.notation import shape_text
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal, is_floating, promote, result_dtype
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from shapecalc.conditions import equal
+from shapecalc.allocation.choices import chosen_by, raised_to_zero
+from shapecalc.allocation.gradients import repeated
+from shapecalc.allocation.kernels import converted, sum_of, times_number
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import repeated
 from shapecalc.layers.activation import LogSigmoid
 from shapecalc.layers.base import Saved, check_floating, check_numbers, check_rank, example
-from shapecalc.layers.choices import chosen_by, raised_to_zero
 from shapecalc.layers.fields import Real
 from shapecalc.layers.joins import operation
-from shapecalc.layers.kernels import converted, sum_of, times_number
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -24,7 +24,7 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Tensor, check_equal
 
 

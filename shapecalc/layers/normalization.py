@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import not_one
+from shapecalc.allocation.gradients import Back, looks, of_norm, of_row
+from shapecalc.allocation.trace import Tape, Value, statistic
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, looks, of_norm, of_row
 from shapecalc.layers.base import (
     Layer,
     Saved,
@@ -19,10 +19,10 @@ from shapecalc.layers.base import (
     owned,
 )
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
-from shapecalc.layers.sight import Sights, alike, but, channels_of
+from shapecalc.layers.reads import Sights, alike, but, channels_of
 from shapecalc.operations import Operations, scaled_down, standardised
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value, statistic
+from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
 
 

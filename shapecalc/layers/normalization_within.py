@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import equal
+from shapecalc.allocation.gradients import averaged as averaged_back
+from shapecalc.allocation.gradients import of_power, of_quotient, passed
+from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
+from shapecalc.allocation.trace import Tape, Value, statistic
 from shapecalc.errors import ArchitectureError, UnknownError, written
-from shapecalc.gradients import averaged as averaged_back
-from shapecalc.gradients import of_power, of_quotient, passed
 from shapecalc.layers.base import (
     Layer,
     Saved,
@@ -20,12 +21,11 @@ from shapecalc.layers.base import (
     owned,
 )
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
-from shapecalc.layers.kernels import converted, product_of_two, times_number, widened
 from shapecalc.layers.normalization import learned
-from shapecalc.layers.sight import Merged, Sights, but
+from shapecalc.layers.reads import Merged, Sights, but
 from shapecalc.operations import Operations, averaged, scaled_down, standardised
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value, statistic
+from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor, is_floating, product
 
 

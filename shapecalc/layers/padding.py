@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from shapecalc.conditions import at_least
+from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
-from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
-from shapecalc.layers.wrapping import wrapped
+from shapecalc.layers.reads import Reading, Sights, Unknown, but, same
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.base import Rearranging, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Sizes
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import BYTES, Tensor
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from shapecalc.allocation.strides import seem_channels_last
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
 from shapecalc.operations import Operations, averaged
-from shapecalc.strides import seem_channels_last
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, product
 
 

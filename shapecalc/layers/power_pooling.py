@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from shapecalc.allocation.gradients import like, of_absolute, of_power
+from shapecalc.allocation.kernels import product_of_two, times_number
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import like, of_absolute, of_power
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
-from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, Window, is_floating, product
 
 

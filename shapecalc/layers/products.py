@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import kernels
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers import kernels
 from shapecalc.layers.base import Layer, check_numbers, example
-from shapecalc.layers.sight import ALL, Reading, Sights, Unknown, but, repeated
+from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, but, repeated
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
 
 OF_VECTORS = Unknown("a product of a vector")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.gradients import passed
+from shapecalc.allocation.strides import strides_as
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import passed
 from shapecalc.layers.base import (
     Elementwise,
     Rearranging,
@@ -16,11 +18,9 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
-from shapecalc.layers.sight import Merged, Reading, Sights, Unknown, but, placed, regrouped
+from shapecalc.layers.reads import Merged, Reading, Sights, Unknown, but, placed, regrouped
 from shapecalc.operations import NOTHING
-from shapecalc.strides import strides_as
 from shapecalc.symbolic import Dim, least
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
 

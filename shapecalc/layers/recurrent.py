@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.conditions import at_least
-from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
-from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
-from shapecalc.layers.recurrence import (
+from shapecalc.allocation.recurrence import (
     Cell,
     Matrices,
     gated_step,
@@ -22,11 +18,15 @@ from shapecalc.layers.recurrence import (
     stacked,
     steps,
 )
+from shapecalc.allocation.trace import Tape, Value
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
+from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
+from shapecalc.layers.reads import ALL, Reading, Sight, Sights, Unknown
 from shapecalc.layers.sequences import layer_count, sequence
-from shapecalc.layers.sight import ALL, Reading, Sight, Sights, Unknown
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, check_equal, product
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from shapecalc.gradients import Back, of_extreme, repeated
-from shapecalc.gradients import averaged as averaged_back
+from shapecalc.allocation.gradients import Back, of_extreme, repeated
+from shapecalc.allocation.gradients import averaged as averaged_back
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
-from shapecalc.layers.sight import Sights, reduced
+from shapecalc.layers.reads import Sights, reduced
 from shapecalc.operations import Operations, averaged, summed
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import equal
+from shapecalc.allocation.gradients import Back, of_repetition
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, of_repetition
 from shapecalc.layers.base import Rearranging, Saved, example
 from shapecalc.layers.fields import Sizes
-from shapecalc.layers.sight import Merged, Sights, repeated
+from shapecalc.layers.reads import Merged, Sights, repeated
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from shapecalc.allocation.gradients import in_zeros
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import in_zeros
 from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
-from shapecalc.layers.sight import Cut, Reading, Sight, Sights, Unknown, but, placed
+from shapecalc.layers.reads import Cut, Reading, Sight, Sights, Unknown, but, placed
 from shapecalc.symbolic import Dim, Expr, least
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
 
 MOST_PARTS = 10_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.gradients import Back, like
+from shapecalc.allocation.gradients import Back, like
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.sight import Sights, but
+from shapecalc.layers.reads import Sights, but
 from shapecalc.operations import Operations, shares, summed
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor, product
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import at_least
+from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.kernels import convolution_back
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
-from shapecalc.layers.kernels import convolution_back
-from shapecalc.layers.sight import Sights, but, channels_of, spread
+from shapecalc.layers.reads import Sights, but, channels_of, spread
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, Window, check_counted, product
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.conditions import at_least, equal
+from shapecalc.allocation.gradients import Back, looks, of_row
+from shapecalc.allocation.trace import Tape, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, looks, of_row
 from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Tape, Value
+from shapecalc.symbolic.conditions import at_least, equal
 from shapecalc.tensors import Shape, Tensor
 
 

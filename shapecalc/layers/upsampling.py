@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.adaptive_pooling import keeps_to_average
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
-from shapecalc.layers.sight import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
+from shapecalc.layers.reads import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Value
 from shapecalc.tensors import Tensor, check_at_least
 
 _RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "lanczos": (4,), "trilinear": (5,)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.analysis.budget import Breach, Check
+from shapecalc.analysis.compare.expected import Breach, Check
 from shapecalc.errors import written
-from shapecalc.expectation import Bounds
+from shapecalc.language.expectation import Bounds
 from shapecalc.render.grid import Column, Grid, Line, count, percent, print_json, print_table, shape
 from shapecalc.render.streams import complain
 

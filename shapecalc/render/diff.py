@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from shapecalc.analysis.difference import ADDED, CHANGED, REMOVED, SAME, Difference, Pair, Side
+from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME, Difference, Pair, Side
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, signed

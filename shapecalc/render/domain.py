@@ -7,15 +7,15 @@ from itertools import islice, product
 from math import prod
 from typing import Any
 
-from shapecalc.analysis.domain import Domain, Solutions, Solved
-from shapecalc.analysis.ownweights import KEPT
-from shapecalc.analysis.sizesets import EVERY
-from shapecalc.analysis.solving import Box
-from shapecalc.conditions import AT_LEAST, Condition
+from shapecalc.analysis.domain.domain import Domain, Solutions, Solved
+from shapecalc.analysis.domain.own_weights import KEPT
+from shapecalc.analysis.domain.sizesets import EVERY
+from shapecalc.analysis.domain.solving import Box
+from shapecalc.engine.results import Analysis
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import heading
-from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
+from shapecalc.symbolic.conditions import AT_LEAST, Condition
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import for_json
 

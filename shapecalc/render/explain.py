@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.domain import solved_each
+from shapecalc.analysis.domain.domain import solved_each
 from shapecalc.analysis.explain import Derivation, Explanation
-from shapecalc.conditions import EQUAL, Condition
+from shapecalc.engine.results import Analysis
 from shapecalc.render.domain import grouped
 from shapecalc.render.grid import count, print_json
 from shapecalc.render.show import heading
 from shapecalc.render.streams import writable
 from shapecalc.render.tree import arguments_text
 from shapecalc.render.wrapping import hung, screen
-from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at
+from shapecalc.symbolic.conditions import EQUAL, Condition
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
 from shapecalc.tensors import Window, for_json
 

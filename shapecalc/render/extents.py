@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from shapecalc.engine.results import Node
 from shapecalc.render.grid import Column
-from shapecalc.results import Node
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.notation import UNICODE, as_factor
 
 if TYPE_CHECKING:  # `show` imports the analysis where its columns are asked for
-    from shapecalc.analysis.receptive import Axis, Field, Receptive
+    from shapecalc.analysis.receptive.field import Axis, Field, Receptive
 
 Extent: TypeAlias = tuple[Any, ...]
 """A value for each axis: a range where it differs from element to element, None where it is unknown."""

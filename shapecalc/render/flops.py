@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from shapecalc.analysis.conventions import ALL, CONVENTIONS, Convention
-from shapecalc.analysis.counts import Count, count, count_rows, seen, training
-from shapecalc.analysis.work import Work
+from shapecalc.analysis.counting.conventions import ALL, CONVENTIONS, Convention
+from shapecalc.analysis.counting.counts import Count, count, count_rows, seen, training
+from shapecalc.analysis.counting.totals import Work
+from shapecalc.engine.results import Analysis, Node, leaves
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
 from shapecalc.render.grid import (
@@ -23,7 +24,6 @@ from shapecalc.render.grid import (
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
 from shapecalc.render.tree import FOLDED, folding, is_folded, label, nothing, one_by_one, outline
-from shapecalc.results import Analysis, Node, leaves
 from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json

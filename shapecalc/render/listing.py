@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from shapecalc.engine.results import Analysis
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape
-from shapecalc.results import Analysis
 
 _COLUMNS = (
     Column("name", "Name"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.analysis.batch import Fit
-from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment, memory
+from shapecalc.analysis.memory.batch import Fit
+from shapecalc.analysis.memory.memory import AMP, OPTIMIZERS, Memory, Moment, memory
+from shapecalc.engine.results import Node, leaves
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
@@ -21,7 +22,6 @@ from shapecalc.render.grid import (
 )
 from shapecalc.render.show import compute, heading, trainable
 from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline
-from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
 
 _LAYERS = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.analysis.receptive import Field, Receptive, along
+from shapecalc.analysis.receptive.field import Field, Receptive, along
+from shapecalc.engine.results import Node, leaves
 from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading
 from shapecalc.render.tree import folding, label, one_by_one, outline
-from shapecalc.results import Node, leaves
 
 _MOST_REASONS = 3
 _REST = (STRIDE, START, Column("status", "Status"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from shapecalc.engine.results import Analysis, Node, Totals, leaves
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.extents import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.grid import (
@@ -31,13 +32,12 @@ from shapecalc.render.tree import (
     outline,
     own_row,
 )
-from shapecalc.results import Analysis, Node, Totals, leaves
 from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
 
 if TYPE_CHECKING:
-    from shapecalc.analysis.receptive import Receptive
+    from shapecalc.analysis.receptive.field import Receptive
 
 
 class Cell(NamedTuple):
@@ -180,7 +180,7 @@ def _grid(
 
 
 def _receptive(analysis: Analysis) -> Receptive:
-    from shapecalc.analysis.receptive import receptive  # which most tables have no column of
+    from shapecalc.analysis.receptive.field import receptive  # which most tables have no column of
 
     return receptive(analysis)
 
@@ -220,7 +220,7 @@ def trainable(totals: Totals) -> str:
 
 
 def _limits(analysis: Analysis) -> list[str]:
-    from shapecalc.analysis.domain import where_formulas_hold  # which no network with numbers needs
+    from shapecalc.analysis.domain.domain import where_formulas_hold  # which no network with numbers needs
     from shapecalc.render.domain import limits
 
     return limits(where_formulas_hold(analysis))

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import groupby
 from typing import TypeAlias
 
-from shapecalc.counting import MOST_LISTED, MOST_WHOLE, refuse_long
-from shapecalc.engine import whole
+from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_long
+from shapecalc.engine.results import Analysis, Node, Row
+from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
-from shapecalc.results import Analysis, Node, Row
 
 FOLDED = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verdict
 from shapecalc.errors import UsageError, written
 from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table, size
 from shapecalc.render.streams import complain, interrupts_raised
-from shapecalc.report import Mismatch, Report, Usage, Verdict
 
 _COLUMNS = (
     Column("name", "Architecture"),

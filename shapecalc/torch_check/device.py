@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from shapecalc.analysis.liveness import peak_bytes
+from shapecalc.analysis.memory.liveness import peak_bytes
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import UnavailableError, UsageError
-from shapecalc.results import Analysis
 from shapecalc.symbolic import number
 
 KINDS = ("cpu", "cuda", "meta", "mps")

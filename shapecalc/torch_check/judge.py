@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from shapecalc.engine import whole
+from shapecalc.analysis.compare.verdicts import Report, Verdict
+from shapecalc.engine.results import Analysis
+from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError
-from shapecalc.report import Report, Verdict
-from shapecalc.results import Analysis
 from shapecalc.torch_check.device import describe, find_device
 from shapecalc.torch_check.verify import verify
 

@@ -12,10 +12,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from shapecalc.analysis.passes import Backward, Forward
-from shapecalc.results import Analysis
+from shapecalc.allocation.trace import Mode
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim, number
-from shapecalc.tape import Mode
 from shapecalc.torch_check.network import Network, build, sample
 
 

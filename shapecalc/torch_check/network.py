@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from shapecalc.analysis.liveness import releases
+from shapecalc.analysis.memory.liveness import releases
+from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.results import Analysis, Edge, Row
 from shapecalc.tensors import Tensor, is_floating
 
 

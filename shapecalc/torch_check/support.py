@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from shapecalc.analysis.receptive import Field, Receptive
-from shapecalc.analysis.spans import Ends, Span, Track, Unclear, Whole
-from shapecalc.analysis.tracks import Tracks
-from shapecalc.report import Mismatch
-from shapecalc.results import Row
+from shapecalc.analysis.compare.verdicts import Mismatch
+from shapecalc.analysis.receptive.field import Field, Receptive
+from shapecalc.analysis.receptive.reach import Ends, Span, Track, Unclear, Whole
+from shapecalc.analysis.receptive.walk import Tracks
+from shapecalc.engine.results import Row
 from shapecalc.symbolic import number
 from shapecalc.torch_check.network import Network, build, sample
 

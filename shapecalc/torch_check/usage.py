@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from shapecalc.analysis.passes import Backward, Forward
-from shapecalc.report import Usage
-from shapecalc.results import Analysis
+from shapecalc.allocation.trace import Mode, size_of
+from shapecalc.analysis.compare.verdicts import Usage
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import number
-from shapecalc.tape import Mode, size_of
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import Network, build, sample
 

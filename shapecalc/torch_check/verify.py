@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shapecalc.analysis.batch import with_batch
-from shapecalc.analysis.budget import breaches
+from shapecalc.analysis.compare.expected import breaches
+from shapecalc.analysis.compare.verdicts import Mismatch, Usage, Verdict
+from shapecalc.analysis.memory.batch import with_batch
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
-from shapecalc.expectation import Bounds
-from shapecalc.report import Mismatch, Usage, Verdict
-from shapecalc.results import Analysis, Row
+from shapecalc.language.expectation import Bounds
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import require_memory
 from shapecalc.torch_check.memory import compare

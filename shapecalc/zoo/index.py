@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shapecalc import document, nodes
-from shapecalc.document import LARGEST_FILE
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted
-from shapecalc.nodes import Source
+from shapecalc.language import document, nodes
+from shapecalc.language.document import LARGEST_FILE
+from shapecalc.language.nodes import Source
 
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 def shipped() -> Path:
     """The folder of the architectures that come with shapecalc: in the wheel, or in a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     inside = here / "architectures"
     return inside if inside.is_dir() else here.parent / "architectures"
 

@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 
-from shapecalc.architecture import Architecture, parse
-from shapecalc.catalogue import (
+from shapecalc.errors import UsageError, nearest, quoted
+from shapecalc.language.architecture import Architecture, parse
+from shapecalc.language.document import LARGEST_FILE
+from shapecalc.zoo.index import (
     SEARCH_PATH,
     Entry,
     claims,
@@ -24,8 +26,6 @@ from shapecalc.catalogue import (
     is_readable,
     shipped,
 )
-from shapecalc.document import LARGEST_FILE
-from shapecalc.errors import UsageError, nearest, quoted
 
 __all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "members", "names", "shipped"]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 
 import shapecalc
-from shapecalc import zoo
-from shapecalc.analysis.general import generalised
-from shapecalc.engine import inputs_of
+from shapecalc.analysis.domain.generalise import generalised
+from shapecalc.engine.run import inputs_of
+from shapecalc.zoo import lookup as zoo
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
@@ -94,9 +94,9 @@ start = time.perf_counter()
 architecture = shapecalc.load("resnet18")
 analysis = shapecalc.analyse(architecture)
 shapes = time.perf_counter()
-from shapecalc.analysis.memory import memory
-from shapecalc.analysis.receptive import receptive
-from shapecalc.analysis.work import Work
+from shapecalc.analysis.memory.memory import memory
+from shapecalc.analysis.receptive.field import receptive
+from shapecalc.analysis.counting.totals import Work
 figures = lambda: (Work.of(analysis.rows), memory(analysis), receptive(analysis))
 figures()
 done = time.perf_counter()
@@ -152,8 +152,8 @@ def symbolic() -> list[list[str]]:
 def _first_time(name: str) -> tuple[float, str, float, float]:
     """Both analyses with nothing remembered: each in processes of its own, after the file is read."""
     code = (
-        "import time, shapecalc; from shapecalc.analysis.general import generalised;"
-        f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.inputs_of(a);"
+        "import time, shapecalc; from shapecalc.analysis.domain.generalise import generalised;"
+        f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.run.inputs_of(a);"
         "given = generalised(a, given, True) if {} else given;"
         "t = time.perf_counter(); shapecalc.analyse(a, given); print(time.perf_counter() - t)"
     )

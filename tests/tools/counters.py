@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shapecalc.results import Analysis
+from shapecalc.engine.results import Analysis
 from shapecalc.torch_check.network import BuildError
 from tests.tools.idle import Idle
 from tests.tools.model import Model, samples

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from shapecalc.results import Analysis, Edge
+from shapecalc.engine.results import Analysis, Edge
 from shapecalc.torch_check.network import build, owned, sample
 
 OPERATORS = {"add": operator.add, "mul": operator.mul}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import shapecalc
-from shapecalc.results import Analysis
+from shapecalc.engine.results import Analysis
 from shapecalc.torch_check.network import build
 from tests.tools.counters import COUNTERS, Count, ptflops_twice
 from tests.tools.model import Model, samples

@@ -13,7 +13,7 @@ from importlib import import_module
 from math import prod
 from typing import Any
 
-from shapecalc.results import Analysis
+from shapecalc.engine.results import Analysis
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build
 from tests.tools.counters import Count

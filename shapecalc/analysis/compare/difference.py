@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from shapecalc.analysis.alignment import Key, align
-from shapecalc.counting import refuse_long
-from shapecalc.results import Analysis, Edge, Node, Row, Totals, leaves
+from shapecalc.analysis.compare.alignment import Key, align
+from shapecalc.engine.limits import refuse_long
+from shapecalc.engine.results import Analysis, Edge, Node, Row, Totals, leaves
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
 

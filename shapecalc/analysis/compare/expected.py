@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError, listed
-from shapecalc.expectation import COUNTS, Bounds, Expectation
-from shapecalc.results import Analysis
+from shapecalc.language.expectation import COUNTS, Bounds, Expectation
 from shapecalc.symbolic import Dim
 
 MOST_LAYERS = 5

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from shapecalc.expectation import Bounds
+from shapecalc.language.expectation import Bounds
 
 Figure: TypeAlias = "int | str | None | Sequence[int] | Bounds"
 """A count, bounds of one, a shape or a dtype; None where one side has nothing."""

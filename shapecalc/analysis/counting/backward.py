@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from shapecalc.analysis.attention_gradients import (
+from shapecalc.analysis.counting.attention_gradients import (
     PARTLY_FROZEN,
     Inputs,
     Trained,
     of_attention,
     of_transformer,
 )
-from shapecalc.analysis.liveness import needed
+from shapecalc.analysis.memory.liveness import needed
+from shapecalc.engine.results import Analysis, Edge
 from shapecalc.layers import Layer
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis, Edge
 from shapecalc.symbolic import Dim, summed
 from shapecalc.tensors import is_floating, product
 

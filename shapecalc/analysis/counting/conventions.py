@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shapecalc.analysis import image_rules as images
-from shapecalc.analysis import rules
-from shapecalc.analysis import sequence_rules as sequences
-from shapecalc.analysis.backward import forward_and_backward, thrice, too_many
-from shapecalc.analysis.rules import Rule, nd, of_each
+from shapecalc.analysis.counting import image_rules as images
+from shapecalc.analysis.counting import rules
+from shapecalc.analysis.counting import sequence_rules as sequences
+from shapecalc.analysis.counting.backward import forward_and_backward, thrice, too_many
+from shapecalc.analysis.counting.rules import Rule, nd, of_each
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim
 
 

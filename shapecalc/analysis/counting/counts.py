@@ -6,14 +6,14 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
-from shapecalc.analysis.conventions import Convention
-from shapecalc.analysis.liveness import needed
-from shapecalc.analysis.rules import Beside
-from shapecalc.conditions import collecting
+from shapecalc.analysis.counting.conventions import Convention
+from shapecalc.analysis.counting.rules import Beside
+from shapecalc.analysis.memory.liveness import needed
+from shapecalc.engine.results import Analysis, Row, Wire
 from shapecalc.layers.base import Part
 from shapecalc.operations import Unknown
-from shapecalc.results import Analysis, Row, Wire
 from shapecalc.symbolic import Dim, summed
+from shapecalc.symbolic.conditions import collecting
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shapecalc.analysis.rules import Beside, Rule, family, per_input
+from shapecalc.analysis.counting.rules import Beside, Rule, family, per_input
+from shapecalc.engine.results import Row
 from shapecalc.layers.softmax import rows
 from shapecalc.operations import Unknown
-from shapecalc.results import Row
 from shapecalc.symbolic import Dim, Expr, number
 from shapecalc.tensors import Window, product
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from shapecalc.engine.results import Row
 from shapecalc.operations import Unknown
-from shapecalc.results import Row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shapecalc.analysis.rules import NO_BATCH, Beside, family, per_mac
+from shapecalc.analysis.counting.rules import NO_BATCH, Beside, family, per_mac
+from shapecalc.engine.results import Row
 from shapecalc.operations import Unknown
-from shapecalc.results import Row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from shapecalc.analysis.domain import Domain, domain
-from shapecalc.analysis.general import in_general, sizes_of
-from shapecalc.analysis.sizesets import EVERY, SizeSet
-from shapecalc.analysis.solving import Box
-from shapecalc.architecture import Architecture
-from shapecalc.conditions import AT_LEAST
-from shapecalc.engine import analyse, inputs_of
+from shapecalc.analysis.domain.domain import Domain, domain
+from shapecalc.analysis.domain.generalise import in_general, sizes_of
+from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
+from shapecalc.analysis.domain.solving import Box
+from shapecalc.engine.run import analyse, inputs_of
 from shapecalc.errors import ArchitectureError, ShapecalcError
+from shapecalc.language.architecture import Architecture
 from shapecalc.symbolic import symbol
+from shapecalc.symbolic.conditions import AT_LEAST
 from shapecalc.tensors import Tensor
 
 _MOST_PARAMETERS = 20

@@ -11,8 +11,8 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple
 
-from shapecalc.analysis.residues import ALL, MOST_BANDS, Band, Residues, Unwieldy, merge, residues
-from shapecalc.analysis.segments import Segment
+from shapecalc.analysis.domain.residues import ALL, MOST_BANDS, Band, Residues, Unwieldy, merge, residues
+from shapecalc.analysis.domain.segments import Segment
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.terms import Extreme, Factor, Floor, Product, Symbol
 

@@ -9,16 +9,16 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import NamedTuple
 
-from shapecalc.analysis.course import Effort, shifted
-from shapecalc.analysis.ownweights import keeping
-from shapecalc.analysis.residues import MOST_BANDS, Unwieldy, residues
-from shapecalc.analysis.sizesets import EVERY, SizeSet
-from shapecalc.analysis.solving import Box, both, solve, where_remainder, within
-from shapecalc.conditions import EQUAL, Condition
+from shapecalc.analysis.domain.course import Effort, shifted
+from shapecalc.analysis.domain.own_weights import keeping
+from shapecalc.analysis.domain.residues import MOST_BANDS, Unwieldy, residues
+from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
+from shapecalc.analysis.domain.solving import Box, both, solve, where_remainder, within
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, quoted
-from shapecalc.inputs import parse_input
-from shapecalc.results import Analysis
+from shapecalc.language.inputs import parse_input
 from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
+from shapecalc.symbolic.conditions import EQUAL, Condition
 from shapecalc.tensors import Shape, Window
 
 _MOST_TRIED = 40_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from shapecalc.architecture import Architecture
-from shapecalc.engine import analyse
-from shapecalc.results import Analysis
+from shapecalc.engine.results import Analysis
+from shapecalc.engine.run import analyse
+from shapecalc.language.architecture import Architecture
 from shapecalc.symbolic import Expr, symbol, symbols_in
 from shapecalc.tensors import Tensor, is_floating
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from shapecalc.conditions import EQUAL, Condition
-from shapecalc.engine import analyse, inputs_of
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.engine.run import analyse, inputs_of
 from shapecalc.errors import ShapecalcError
-from shapecalc.results import Analysis, Row
 from shapecalc.symbolic import Expr
+from shapecalc.symbolic.conditions import EQUAL, Condition
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Shape, Tensor
 

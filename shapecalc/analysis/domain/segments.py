@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from shapecalc.analysis.residues import ALL, Residues
+from shapecalc.analysis.domain.residues import ALL, Residues
 
 
 class Progression(NamedTuple):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice, takewhile
 
-from shapecalc.analysis.residues import ALL, MOST_BANDS, Residues, Unwieldy, residues
-from shapecalc.analysis.segments import PLAIN, WORDS, Progression, Segment
+from shapecalc.analysis.domain.residues import ALL, MOST_BANDS, Residues, Unwieldy, residues
+from shapecalc.analysis.domain.segments import PLAIN, WORDS, Progression, Segment
 
 _MOST_COMPARED = 10_000
 

@@ -13,7 +13,7 @@ from itertools import product as every_choice
 from math import ceil, floor, gcd, isqrt, lcm
 from typing import TypeAlias
 
-from shapecalc.analysis.course import (
+from shapecalc.analysis.domain.course import (
     Effort,
     Stretch,
     at_least_zero,
@@ -25,11 +25,11 @@ from shapecalc.analysis.course import (
     with_remainder,
     zero,
 )
-from shapecalc.analysis.residues import Residues, Unwieldy, residues
-from shapecalc.analysis.segments import Segment
-from shapecalc.analysis.sizesets import EVERY, NEVER, SizeSet
-from shapecalc.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
+from shapecalc.analysis.domain.residues import Residues, Unwieldy, residues
+from shapecalc.analysis.domain.segments import Segment
+from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
 from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
+from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
 from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
 
 Box: TypeAlias = Mapping[str, SizeSet]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from shapecalc.analysis.account import Account, Run
-from shapecalc.results import Node as Tree
-from shapecalc.tape import Kernel
+from shapecalc.allocation.trace import Kernel
+from shapecalc.analysis.memory.ledger import Account, Run
+from shapecalc.engine.results import Node as Tree
 
 
 class Node:

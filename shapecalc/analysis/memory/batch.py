@@ -6,10 +6,10 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from shapecalc.analysis.memory import Memory, memory
-from shapecalc.engine import analyse
+from shapecalc.analysis.memory.memory import Memory, memory
+from shapecalc.engine.results import Analysis
+from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, UsageError, listed, quoted
-from shapecalc.results import Analysis
 from shapecalc.symbolic import Dim, at, difference, number, symbol
 from shapecalc.tensors import LARGEST, Tensor
 

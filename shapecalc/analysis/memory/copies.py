@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shapecalc.results import Analysis, Node
+from shapecalc.engine.results import Analysis, Node
 from shapecalc.symbolic import Dim
 
 

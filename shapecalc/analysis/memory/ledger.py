@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shapecalc.peak import Level, Peak
-from shapecalc.recipe import Recipe
+from shapecalc.allocation.footprint import Recipe
+from shapecalc.allocation.peak import Level, Peak
+from shapecalc.allocation.trace import Kernel
 from shapecalc.symbolic import Dim
-from shapecalc.tape import Kernel
 
 
 class Run(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from shapecalc.results import Analysis, Edge
+from shapecalc.engine.results import Analysis, Edge
 from shapecalc.symbolic import number
 
 Releases: TypeAlias = Sequence[tuple[Edge, ...]]

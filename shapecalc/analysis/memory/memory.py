@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.leaps import UnsettledError
-from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.analysis.passes import Backward, Forward, assumed
-from shapecalc.conditions import Condition
-from shapecalc.counting import MOST_FOLLOWED, refuse_long
-from shapecalc.engine import whole
+from shapecalc.allocation.peak import Peak, greatest_of
+from shapecalc.allocation.trace import Mode, bytes_of
+from shapecalc.analysis.memory.copies import UnsettledError
+from shapecalc.analysis.memory.liveness import Releases, releases
+from shapecalc.analysis.memory.passes import Backward, Forward, assumed
+from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
+from shapecalc.engine.results import Analysis, Node
+from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.peak import Peak, greatest_of
-from shapecalc.results import Analysis, Node
 from shapecalc.symbolic import Dim, summed
-from shapecalc.tape import Mode, bytes_of
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor, for_json
 
 

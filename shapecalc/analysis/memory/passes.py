@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shapecalc.analysis.account import Account, Run
-from shapecalc.analysis.graph import Graph, Node
-from shapecalc.analysis.leaps import Leaps, check_settled
-from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.conditions import AT_LEAST, Condition, Known, collecting
+from shapecalc.allocation.footprint import Given, Output, Recipe, way_back
+from shapecalc.allocation.gradients import Look, Way, seen_again
+from shapecalc.allocation.strides import alike, dense, is_scattered
+from shapecalc.allocation.trace import Kernel, Mode, size_of
+from shapecalc.analysis.memory.autograd import Graph, Node
+from shapecalc.analysis.memory.copies import Leaps, check_settled
+from shapecalc.analysis.memory.ledger import Account, Run
+from shapecalc.analysis.memory.liveness import Releases, releases
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import Look, Way, seen_again
-from shapecalc.recipe import Given, Output, Recipe, way_back
-from shapecalc.results import Analysis, Row
-from shapecalc.strides import alike, dense, is_scattered
 from shapecalc.symbolic import Dim, lone_symbol, symbol
-from shapecalc.tape import Kernel, Mode, size_of
+from shapecalc.symbolic.conditions import AT_LEAST, Condition, Known, collecting
 from shapecalc.tensors import Tensor, is_floating
 
 

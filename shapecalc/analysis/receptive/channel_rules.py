@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shapecalc.analysis.lanes import (
+from shapecalc.analysis.receptive.channels import (
     Lanes,
     Run,
     alike,
@@ -17,7 +17,7 @@ from shapecalc.analysis.lanes import (
     together,
     widened,
 )
-from shapecalc.layers.sight import (
+from shapecalc.layers.reads import (
     Cut,
     Everything,
     Grouped,

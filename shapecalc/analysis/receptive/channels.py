@@ -12,7 +12,7 @@ from functools import lru_cache, reduce
 from math import prod
 from typing import Final, NamedTuple, TypeAlias
 
-from shapecalc.analysis.spans import Track, Unclear, stretched, union
+from shapecalc.analysis.receptive.reach import Track, Unclear, stretched, union
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
 

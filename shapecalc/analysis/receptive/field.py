@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.analysis.spans import Span, Track, Unclear, Whole
-from shapecalc.analysis.tracks import Tracks, Walk
-from shapecalc.counting import MOST_FOLLOWED, refuse_long
-from shapecalc.engine import whole
+from shapecalc.analysis.receptive.reach import Span, Track, Unclear, Whole
+from shapecalc.analysis.receptive.walk import Tracks, Walk
+from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
+from shapecalc.engine.results import Analysis, Edge, Node, Row
+from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError, nearest, quoted
-from shapecalc.results import Analysis, Edge, Node, Row
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json, is_floating
 

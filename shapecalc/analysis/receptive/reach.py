@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.layers.sight import LONGEST_PATTERN, POINT, Everything, Joined, Reading, Sight
+from shapecalc.layers.reads import LONGEST_PATTERN, POINT, Everything, Joined, Reading, Sight
 from shapecalc.symbolic import Dim
 
 Ends: TypeAlias = tuple[int, int]

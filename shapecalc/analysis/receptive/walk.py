@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shapecalc.analysis.lane_rules import carried
-from shapecalc.analysis.lanes import Lanes, Run, Tracks, added, alike, beside, together
-from shapecalc.analysis.spans import UNSEEN, Span, Unclear, through
+from shapecalc.analysis.receptive.channel_rules import carried
+from shapecalc.analysis.receptive.channels import Lanes, Run, Tracks, added, alike, beside, together
+from shapecalc.analysis.receptive.reach import UNSEEN, Span, Unclear, through
+from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers import Layer
-from shapecalc.layers.sight import Joined, Reading, Sights
-from shapecalc.results import Analysis, Edge, Row
+from shapecalc.layers.reads import Joined, Reading, Sights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 

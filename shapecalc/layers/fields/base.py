@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
-from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError, nearest, written
 from shapecalc.symbolic import Expr
+from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import LARGEST
 
 if TYPE_CHECKING:
