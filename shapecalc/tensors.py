@@ -250,7 +250,7 @@ class Window(NamedTuple):
         """Whether torch leaves out a last window of some sizes, which would start beyond the input."""
         return self.ceil_mode and self.after + self.stride > self.extent
 
-    def taps(self, n: Dim) -> Dim:
+    def elements_read(self, n: Dim) -> Dim:
         """How many elements all windows on an axis of `n` read, without those of the padding.
 
         Offset j of the kernel reads element i·s + j·d − before in window i, which lies on the axis from

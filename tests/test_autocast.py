@@ -17,8 +17,8 @@ from hypothesis import given, settings
 import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.allocation import autocast
-from shapecalc.allocation import footprint as recipe
-from shapecalc.allocation import trace as tape
+from shapecalc.allocation import footprint as footprint
+from shapecalc.allocation import trace as trace
 from shapecalc.allocation.footprint import record
 from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.batch import with_batch
@@ -187,11 +187,11 @@ def step(network: Network, inputs: list[Any], owned: list[Any], device: str) -> 
 
 def followed(analysis: Analysis, mode: Mode, back: bool = False) -> tuple[int, int, int]:
     forward = Forward(analysis, mode)
-    saved = number(sum(forward.account.saved().values()))
-    peak = number(forward.account.peak.size())
+    saved = number(sum(forward.ledger.saved().values()))
+    peak = number(forward.ledger.peak.size())
     if back:
         Backward(forward)
-    return saved, peak, number(forward.account.peak.size()) if back else 0
+    return saved, peak, number(forward.ledger.peak.size()) if back else 0
 
 
 @pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN))
@@ -210,9 +210,9 @@ def test_a_network_is_trained_under_autocast(name: str) -> None:
 def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes are made anew: layers keep those that they have made by other lists."""
     for name, names in CPU_LISTS.items():
-        for module in (tape, recipe):
-            monkeypatch.setattr(module, name, names, raising=module is tape)
-    monkeypatch.setattr(Layer, "recipe", lambda layer, *given: record(layer.run, *given))
+        for module in (trace, footprint):
+            monkeypatch.setattr(module, name, names, raising=module is trace)
+    monkeypatch.setattr(Layer, "footprint", lambda layer, *given: record(layer.run, *given))
 
 
 @pytest.mark.usefixtures("_lists_of_the_cpu")

@@ -89,7 +89,9 @@ def test_the_zoo_in_xla(name: str) -> None:
     analysis = analysed(name)
     found = xla(analysis)
     assert count(CONVENTIONS["xla"], analysis).total == found.total
-    assert {number: analysis.rows[number].taps for number in found.layers or {}} == found.layers
+    assert {
+        number: analysis.rows[number].macs_without_padding for number in found.layers or {}
+    } == found.layers
 
 
 UNKNOWN = {

@@ -89,9 +89,9 @@ def computed(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int | Non
     """Of which outputs a gradient flows back, bytes kept, and the most alive at once where that is known."""
     forward = Forward(analysis, mode)
     tracked = [forward.flows[edge].given.tracked for edge in analysis.output_edges]
-    saved = sum(map(number, forward.account.saved().values()))
+    saved = sum(map(number, forward.ledger.saved().values()))
     Backward(forward)
-    return tracked, saved, None if forward.vague else number(forward.account.peak.size())
+    return tracked, saved, None if forward.vague else number(forward.ledger.peak.size())
 
 
 def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:

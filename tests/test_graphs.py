@@ -74,10 +74,10 @@ def predicted(analysis: Analysis, mode: Mode) -> tuple[Measured, bool] | str:
         if isinstance(error, UnknownError):
             raise
         return str(error)
-    kept = sum(map(number, forward.account.saved().values()))
+    kept = sum(map(number, forward.ledger.saved().values()))
     if refusal := Backward(forward).refusal if mode.grad else None:
         return str(refusal)
-    return Measured(kept, number(forward.account.peak.size())), bool(forward.vague)
+    return Measured(kept, number(forward.ledger.peak.size())), bool(forward.vague)
 
 
 def difference(analysis: Analysis, mode: Mode) -> str | None:

@@ -1,7 +1,7 @@
 """Every layer type against torch, on drawn arguments and inputs: figures equal, refusals shared.
 
 The judge is torch.nn's module (or torch's function) of the same name, on `meta`, where FlopCounterMode
-sees every product, and on the CPU, whose kernels refuse more than those of `meta`.
+reads every product, and on the CPU, whose kernels refuse more than those of `meta`.
 """
 
 from __future__ import annotations

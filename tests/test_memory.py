@@ -16,7 +16,7 @@ from shapecalc import Analysis, ArchitectureError, UsageError
 from shapecalc.allocation.gradients import like
 from shapecalc.analysis.domain.generalise import generalised
 from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
-from shapecalc.analysis.memory.ledger import Account
+from shapecalc.analysis.memory.ledger import Ledger
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory, memory
 from shapecalc.language.expectation import Bounds
 from shapecalc.layers import LAYERS
@@ -94,8 +94,8 @@ def test_a_bound_from_below_that_is_too_large_is_found(
     mish: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if each gradient of the network's outputs were nine times as large."""
-    held = Account.held
-    monkeypatch.setattr(Account, "held", lambda self, size, row: held(self, size * 9, row))
+    held = Ledger.held
+    monkeypatch.setattr(Ledger, "held", lambda self, size, row: held(self, size * 9, row))
     found = verify(mish, torch.device("meta"), "mish", memory=True).mismatches
     assert any("gradients" in each.what and isinstance(each.expected, Bounds) for each in found)
 

@@ -107,9 +107,9 @@ def of_rows(analysis: Analysis, sizes: Mapping[str, int]) -> list[list[Dim]]:
 def of_memory(analysis: Analysis, mode: Mode) -> tuple[Dim, Dim, bool, Sequence[Condition]]:
     """Bytes that are kept, the most at once, whether torch refuses to train it, and where that holds."""
     forward = Forward(analysis, mode)
-    kept = summed([*forward.account.saved().values()])
+    kept = summed([*forward.ledger.saved().values()])
     refused = bool(Backward(forward).refusal) if mode.grad else False
-    return kept, forward.account.peak.size(), refused, forward.conditions
+    return kept, forward.ledger.peak.size(), refused, forward.conditions
 
 
 def lettered(network: shapecalc.Architecture, rng: random.Random) -> Mapping[str, Tensor]:

@@ -335,7 +335,7 @@ def adds_up(drawn: Drawn, layer: Any) -> None:
     with torch.inference_mode():
         module.weight.fill_(1)
         measured = module(torch.ones(drawn.inputs[0].shape, dtype=torch.float64)).sum()
-    assert int(measured) == layer.costs(drawn.inputs).taps
+    assert int(measured) == layer.costs(drawn.inputs).macs_without_padding
 
 
 def has_formula(drawn: Drawn, layer: Any) -> None:
@@ -343,10 +343,10 @@ def has_formula(drawn: Drawn, layer: Any) -> None:
     (x,) = drawn.inputs
     sizes = {f"n{axis}": number(size) for axis, size in enumerate(x.shape)}
     try:
-        formula = layer.costs((Tensor(tuple(map(symbol, sizes)), x.dtype),)).taps
+        formula = layer.costs((Tensor(tuple(map(symbol, sizes)), x.dtype),)).macs_without_padding
     except ArchitectureError:
         return
-    assert at(formula, sizes) == layer.costs(drawn.inputs).taps
+    assert at(formula, sizes) == layer.costs(drawn.inputs).macs_without_padding
 
 
 @st.composite
@@ -384,7 +384,7 @@ def test_taps(name: str) -> None:
             return
         adds_up(drawn, layer)
         has_formula(drawn, layer)
-        found["less" if layer.costs(drawn.inputs).taps != macs else "all"] += 1
+        found["less" if layer.costs(drawn.inputs).macs_without_padding != macs else "all"] += 1
 
     check()
     assert found["less"] >= 40, found
@@ -398,15 +398,17 @@ def test_taps_of_padding_in_words(mode: str, kernel: int) -> None:
     layer = LAYERS["Conv2d"](**arguments)
     drawn = Drawn(LAYERS["Conv2d"], arguments, (Tensor((2, 3, 6, 7)),))
     adds_up(drawn, layer)
-    assert (layer.costs(drawn.inputs).taps == layer.figures(drawn.inputs).macs) is (mode != "zeros")
+    assert (layer.costs(drawn.inputs).macs_without_padding == layer.figures(drawn.inputs).macs) is (
+        mode != "zeros"
+    )
 
 
 def test_a_kernel_too_large_to_look_at() -> None:
     text = "input: 1x1x300000\nlayers: [{Conv1d: {out_channels: 1, kernel_size: 200000}}]"
     (row,) = shapecalc.analyse(shapecalc.parse(text)).rows
     reason = "a kernel of 200,000 elements along an axis is not looked at one by one"
-    assert row.taps == Unknown(reason)
-    assert Work.of([row]).taps == Unknown(f"Conv1d[0]: {reason}")
+    assert row.macs_without_padding == Unknown(reason)
+    assert Work.of([row]).macs_without_padding == Unknown(f"Conv1d[0]: {reason}")
 
 
 # All types.
@@ -437,8 +439,8 @@ def test_the_zoo_as_formulas(name: str) -> None:
     for row, formula in zip(analysis.rows, general.rows, strict=True):
         assert isinstance(row.ops, Operations)
         assert isinstance(formula.ops, Operations)
-        assert not isinstance(formula.taps, Unknown)
-        assert at(formula.taps, sizes) == row.taps
+        assert not isinstance(formula.macs_without_padding, Unknown)
+        assert at(formula.macs_without_padding, sizes) == row.macs_without_padding
         kinds = {kind: at(getattr(formula.ops, kind), sizes) for kind in KINDS}
         assert Operations(**kinds) == row.ops
 

@@ -160,7 +160,7 @@ ANY_SIZE = [name for name in ONE_OF_EACH if name not in RESHAPED and not name.st
 
 @pytest.mark.parametrize("name", ANY_SIZE)
 def test_fields_do_not_depend_on_the_size_of_the_input(name: str) -> None:
-    """Those of the network in general are those at the file's own input, but for what sees all of it."""
+    """Those of the network in general are those at the file's own input, but for what reads all of it."""
     architecture = shapecalc.load(name)
     own = shapecalc.analyse(architecture)
     general = receptive(in_general(architecture, own.inputs, own.parameters))
@@ -185,7 +185,7 @@ UNDEFINED = {
     "copies of an axis": "repeat: [1, 1, 2, 1]",
     "run along different axes": "add: [[], [transpose: {dim0: 2, dim1: 3}]]",
     "have different strides": "add: [[AdaptiveAvgPool2d: 5], [MaxPool2d: {kernel_size: 1, stride: 2}]]",
-    "sees all but a border": "mul: [[], [MaxPool2d: {kernel_size: 5, stride: 5}, AdaptiveAvgPool2d: 1]]",
+    "reads all but a border": "mul: [[], [MaxPool2d: {kernel_size: 5, stride: 5}, AdaptiveAvgPool2d: 1]]",
     "at places that are rounded": "Upsample: {size: 11}",
     "is not declared": "einsum: {equation: 'nchw->nchw', branches: [[]]}",
     "some of the channels": "{seq: [Conv2d: {out_channels: 1, kernel_size: 2}, PixelUnshuffle: 2,"
@@ -260,7 +260,7 @@ def test_several_inputs_one_at_a_time() -> None:
 
 
 def test_the_first_that_sees_past_the_border() -> None:
-    """Of nine elements the centre, element 4, sees from 4 − n to 4 + n after n convolutions."""
+    """Of nine elements the centre, element 4, reads from 4 − n to 4 + n after n convolutions."""
     found = receptive(
         analysed(
             "input: 1x1x9\nlayers: [{Conv1d: {out_channels: 1, kernel_size: 3, padding: 1}, times: 6}]\n"
@@ -375,7 +375,7 @@ def stacks(draw: st.DrawFn) -> list[Any]:
 
 
 def elements(found: Receptive) -> Any:
-    """The last row's span, and for each of its elements what it sees."""
+    """The last row's span, and for each of its elements what it reads."""
     field = found.fields[-1]
     source, outputs = run(found)
     (span,) = field.tracks
@@ -413,7 +413,7 @@ def untouched(found: Receptive) -> list[bool]:
 @settings(max_examples=80)
 @given(stacks(), st.integers(6, 40))
 def test_stacks_see_what_is_computed(layers: list[Any], length: int) -> None:
-    """An element that is made of no padding sees its field, from end to end; one that is, nothing beyond."""
+    """An element that is made of no padding reads its field, from end to end; one that is, nothing beyond."""
     found = drawn(layers, length)
     whole = untouched(found)
     for span, index, seen in elements(found):

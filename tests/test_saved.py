@@ -101,10 +101,10 @@ def turned_about(outputs: list[Any]) -> list[Any]:
 def computed(drawn: Drawn, mode: Mode, turned: bool = False) -> tuple[int, int, int]:
     """Bytes kept, the most alive at once on the way forward, and on the way there and back."""
     forward = Forward(network_of(drawn, turned), mode, tracked=mode.grad)
-    saved = sum(map(number, forward.account.saved().values()))
-    peak = number(forward.account.peak.size())
+    saved = sum(map(number, forward.ledger.saved().values()))
+    peak = number(forward.ledger.peak.size())
     Backward(forward)
-    return saved, peak, number(forward.account.peak.size())
+    return saved, peak, number(forward.ledger.peak.size())
 
 
 def retraced(drawn: Drawn, mode: Mode) -> bool:

@@ -324,7 +324,7 @@ def test_order_does_not_matter_among_look_alikes(size: Dim, again: Dim) -> None:
 
 
 def check_same(size: Dim, again: Dim) -> None:
-    """The two are equal, and nobody sees how they were made."""
+    """The two are equal, and nobody reads how they were made."""
     assert size == again
     assert hash(size) == hash(again)
     assert (str(size), text(size, PLAIN)) == (str(again), text(again, PLAIN))

@@ -110,8 +110,8 @@ def test_taps_in_ceil_mode(window: Window, n: int) -> None:
     starts = [i * window.stride - window.before for i in range(max(0, number(window.windows_on(n))))]
     assume(starts)
     touched = [start + window.dilation * i for start in starts for i in range(window.kernel)]
-    assert window.taps(n) == sum(0 <= place < n for place in touched)
-    assert at(window.taps(symbol("n")), {"n": n}) == window.taps(n)
+    assert window.elements_read(n) == sum(0 <= place < n for place in touched)
+    assert at(window.elements_read(symbol("n")), {"n": n}) == window.elements_read(n)
 
 
 @given(windows(), lengths)

@@ -6,68 +6,68 @@ from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, Look
 from shapecalc.allocation.strides import alike
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.tensors import Tensor, broadcast
 
 
-def at_least_zero(tape: Tape, x: Value) -> Value:
+def at_least_zero(trace: Trace, x: Value) -> Value:
     """max(x, 0). Source: at::clamp_min."""
-    return tape.kernel(x.tensor, x, keeps=(x,), back=of_threshold(x.look), strides=x.strides)
+    return trace.kernel(x.tensor, x, keeps=(x,), back=of_threshold(x.look), strides=x.strides)
 
 
-def raised_to_zero(tape: Tape, x: Value) -> Value:
+def raised_to_zero(trace: Trace, x: Value) -> Value:
     """The same in place, for which autograd keeps a copy of what was there. Source: at::clamp_min_."""
-    copies = [tape.new(x.tensor, x.strides)] if x.tracked else []
-    return tape.in_place(x, keeps=copies, back=of_threshold(x.look))
+    copies = [trace.new(x.tensor, x.strides)] if x.tracked else []
+    return trace.in_place(x, keeps=copies, back=of_threshold(x.look))
 
 
 def of_threshold(x: Look) -> Back:
     """The gradient where x is above, and a zero elsewhere."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        zero = tape.new(Tensor((), grad.dtype))
-        mask = tape.elementwise(x, dtype="bool")
-        return [tape.elementwise(mask, grad, zero)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        zero = trace.new(Tensor((), grad.dtype))
+        mask = trace.elementwise(x, dtype="bool")
+        return [trace.elementwise(mask, grad, zero)]
 
     return back
 
 
-def chosen_by(tape: Tape, target: Value, x: Value, zeros: Value) -> Value:
+def chosen_by(trace: Trace, target: Value, x: Value, zeros: Value) -> Value:
     """x where the target has a value, and zeros elsewhere. Source: at::where."""
-    mask = tape.elementwise(target, dtype="bool")
+    mask = trace.elementwise(target, dtype="bool")
     shape = broadcast(mask.shape, x.shape)
     strides = alike(shape, *[(y.shape, y.strides) for y in (mask, x, zeros)])
-    return tape.kernel(Tensor(shape, x.dtype), x, keeps=(mask,), back=of_choice(mask.look), strides=strides)
+    return trace.kernel(Tensor(shape, x.dtype), x, keeps=(mask,), back=of_choice(mask.look), strides=strides)
 
 
 def of_choice(mask: Look) -> Back:
     """The gradient where the mask says so, and a zero elsewhere."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        zero = tape.new(Tensor((), grad.dtype))
-        return [tape.elementwise(mask, grad, zero)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        zero = trace.new(Tensor((), grad.dtype))
+        return [trace.elementwise(mask, grad, zero)]
 
     return back
 
 
-def lesser(tape: Tape, x: Value, other: Value) -> Value:
+def lesser(trace: Trace, x: Value, other: Value) -> Value:
     """The lesser of two. Source: at::minimum."""
     shape = broadcast(x.shape, other.shape)
     back = of_lesser(x.look, other.look)
-    return tape.kernel(Tensor(shape, x.dtype), x, other, keeps=(x, other), back=back)
+    return trace.kernel(Tensor(shape, x.dtype), x, other, keeps=(x, other), back=back)
 
 
 def of_lesser(x: Look, other: Look) -> Back:
     """The gradient for the lesser, half of it where both are equal, and 0 for the greater."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        return [share(tape, grad) if look.tracked else None for look in (x, other)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        return [share(trace, grad) if look.tracked else None for look in (x, other)]
 
-    def share(tape: Tape, grad: Value) -> Value:
-        half = tape.elementwise(grad)
-        equal = tape.elementwise(x, other, dtype="bool")
-        own = tape.elementwise(equal, half, grad)
-        _greater = tape.elementwise(x, other, dtype="bool")
+    def share(trace: Trace, grad: Value) -> Value:
+        half = trace.elementwise(grad)
+        equal = trace.elementwise(x, other, dtype="bool")
+        own = trace.elementwise(equal, half, grad)
+        _greater = trace.elementwise(x, other, dtype="bool")
         return own
 
     return back

@@ -1,4 +1,4 @@
-"""Sums of products on a tape: what torch.einsum runs for one or two operands whose axes have labels.
+"""Sums of products on a trace: what torch.einsum runs for one or two operands whose axes have labels.
 
 Written after at::einsum and its sumproduct_pair. Sizes of 1 are no sums: formulas are taken for others.
 """
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from shapecalc.allocation.gradients import in_zeros, repeated
 from shapecalc.allocation.kernels import bmm, product_of_two
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Tensor, product
@@ -19,43 +19,43 @@ Labels: TypeAlias = Sequence[Hashable]
 
 
 def contract(
-    tape: Tape, xs: Sequence[Value], labels: Sequence[Labels], output: Labels, summed: Labels
+    trace: Trace, xs: Sequence[Value], labels: Sequence[Labels], output: Labels, summed: Labels
 ) -> Value:
     """The products of one operand or two, summed over the labels that the output lacks."""
     order = [*output, *summed]
-    operands = [laid_out(tape, x, own, order) for x, own in zip(xs, labels, strict=True)]
+    operands = [laid_out(trace, x, own, order) for x, own in zip(xs, labels, strict=True)]
     gone = range(len(output), len(order))
     if len(operands) == 1:
-        return summed_over(tape, operands[0], gone, keepdim=False) if gone else operands[0]
+        return summed_over(trace, operands[0], gone, keepdim=False) if gone else operands[0]
     first, second = operands
     del operands
-    y = pair(tape, first, second, gone)
-    return tape.seen_as(y, y.shape[: len(output)]) if gone else y
+    y = pair(trace, first, second, gone)
+    return trace.seen_as(y, y.shape[: len(output)]) if gone else y
 
 
-def laid_out(tape: Tape, x: Value, labels: Labels, order: Labels) -> Value:
+def laid_out(trace: Trace, x: Value, labels: Labels, order: Labels) -> Value:
     """An axis for each label, of 1 for what the operand lacks, the diagonal of a label that comes twice."""
     own = list(labels)
     while repeats := [i for i, label in enumerate(own) if label in own[:i]]:
-        x = diagonal(tape, x, own.index(own[repeats[0]]), repeats[0])
+        x = diagonal(trace, x, own.index(own[repeats[0]]), repeats[0])
         own.pop(repeats[0])
     for label in order:
         if label not in own:
-            x = tape.view(x, (*x.shape, 1), (*x.all_strides, 1))
+            x = trace.view(x, (*x.shape, 1), (*x.all_strides, 1))
             own.append(label)
-    return tape.permute(x, [own.index(label) for label in order])
+    return trace.permute(x, [own.index(label) for label in order])
 
 
-def diagonal(tape: Tape, x: Value, first: int, second: int) -> Value:
+def diagonal(trace: Trace, x: Value, first: int, second: int) -> Value:
     strides = list(x.all_strides)
     strides[first] = strides[first] + strides.pop(second)
     shape = (*x.shape[:second], *x.shape[second + 1 :])
-    return tape.view(x, shape, tuple(strides), back=in_zeros(x.look))
+    return trace.view(x, shape, tuple(strides), back=in_zeros(x.look))
 
 
-def summed_over(tape: Tape, x: Value, gone: Sequence[int], keepdim: bool) -> Value:
+def summed_over(trace: Trace, x: Value, gone: Sequence[int], keepdim: bool) -> Value:
     sizes = [1 if axis in gone else n for axis, n in enumerate(x.shape) if keepdim or axis not in gone]
-    return tape.kernel(Tensor(tuple(sizes), x.dtype), x, back=repeated(x.look, gone))
+    return trace.kernel(Tensor(tuple(sizes), x.dtype), x, back=repeated(x.look, gone))
 
 
 def counts(n: Dim) -> bool:
@@ -63,18 +63,18 @@ def counts(n: Dim) -> bool:
     return not_one(n, "an axis of 1 is repeated")
 
 
-def pair(tape: Tape, first: Value, second: Value, gone: Sequence[int]) -> Value:
+def pair(trace: Trace, first: Value, second: Value, gone: Sequence[int]) -> Value:
     """What one operand alone has is summed first, then come the sums of products."""
     both = [axis for axis in gone if counts(first.shape[axis]) and counts(second.shape[axis])]
     alone = [[a for a in gone if a not in both and counts(x.shape[a])] for x in (first, second)]
     if alone[0]:
-        first = summed_over(tape, first, alone[0], keepdim=True)
+        first = summed_over(trace, first, alone[0], keepdim=True)
     if alone[1]:
-        second = summed_over(tape, second, alone[1], keepdim=True)
-    return sum_of_products(tape, first, second, both) if both else product_of_two(tape, first, second)
+        second = summed_over(trace, second, alone[1], keepdim=True)
+    return sum_of_products(trace, first, second, both) if both else product_of_two(trace, first, second)
 
 
-def sum_of_products(tape: Tape, left: Value, right: Value, both: Sequence[int]) -> Value:
+def sum_of_products(trace: Trace, left: Value, right: Value, both: Sequence[int]) -> Value:
     """A product of matrices for each index of the axes that both have, and that stay."""
     stay = [axis for axis in range(left.rank) if axis not in both]
     batch = [axis for axis in stay if counts(left.shape[axis]) and counts(right.shape[axis])]
@@ -84,17 +84,17 @@ def sum_of_products(tape: Tape, left: Value, right: Value, both: Sequence[int]) 
         left, right, rows, columns = right, left, columns, rows
     order = [*batch, *rows, *both, *columns]
     sizes = tuple([1 if axis in both else (right if axis in columns else left).shape[axis] for axis in order])
-    left = tape.permute(left, order)
-    right = tape.permute(right, [*batch, *both, *columns, *rows])
+    left = trace.permute(left, order)
+    right = trace.permute(right, [*batch, *both, *columns, *rows])
     left, right = (
-        as_matrices(tape, left, len(batch), len(rows)),
-        as_matrices(tape, right, len(batch), len(both)),
+        as_matrices(trace, left, len(batch), len(rows)),
+        as_matrices(trace, right, len(batch), len(both)),
     )
-    y = tape.seen_as(bmm(tape, left, right), sizes)
-    return tape.permute(y, sorted(range(len(order)), key=order.__getitem__))
+    y = trace.seen_as(bmm(trace, left, right), sizes)
+    return trace.permute(y, sorted(range(len(order)), key=order.__getitem__))
 
 
-def as_matrices(tape: Tape, x: Value, batch: int, rows: int) -> Value:
+def as_matrices(trace: Trace, x: Value, batch: int, rows: int) -> Value:
     """The first axes as one, the next ones as the rows, the others as the columns."""
     parts = x.shape[:batch], x.shape[batch : batch + rows], x.shape[batch + rows :]
-    return tape.reshape(x, tuple([product(part) for part in parts]))
+    return trace.reshape(x, tuple([product(part) for part in parts]))

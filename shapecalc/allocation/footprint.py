@@ -1,4 +1,4 @@
-"""What follows from a tape: of each layer its storages, its kernels, and the most that is alive within it."""
+"""What follows from a trace: of each layer its storages, its kernels, and the most that is alive within it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shapecalc.allocation.autocast import LOWER
 from shapecalc.allocation.gradients import Look, Way
 from shapecalc.allocation.peak import Peak
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Tape, Value
+from shapecalc.allocation.trace import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Trace, Value
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition
@@ -35,7 +35,7 @@ class Given(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output of a layer, with its numbers in the recipe."""
+    """An output of a layer, with its numbers in the footprint."""
 
     given: Given
     """As an input of the next layer."""
@@ -45,8 +45,8 @@ class Output(NamedTuple):
     """What it is a look at."""
 
 
-class Recipe(NamedTuple):
-    """What follows from what a tape has written down of one layer.
+class Footprint(NamedTuple):
+    """What follows from what a trace has written down of one layer.
 
     Storages have the numbers of the inputs, and from there on those of `sizes`.
     """
@@ -80,34 +80,34 @@ def record(
     inputs: Sequence[Given],
     mode: Mode,
     frozen: Set[str] = frozenset(),
-) -> Recipe:
-    """Run a layer on a tape of its own; `frozen` are the names of the weights that are not trained."""
-    tape = Tape(mode, frozen)
-    values = [_given(x, tape) for x in inputs]
+) -> Footprint:
+    """Run a layer on a trace of its own; `frozen` are the names of the weights that are not trained."""
+    trace = Trace(mode, frozen)
+    values = [_given(x, trace) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
     for x, value in zip(inputs, values, strict=True):
         value.base = values[x.base] if x.base >= 0 else None
-    tape.events.clear()  # of an input that is the same as another, the storage is gone
-    outputs = run(tape, *[value for x, value in zip(inputs, values, strict=True) if not x.behind])
-    kernels = [event for event in tape.events if isinstance(event, Kernel)]
+    trace.events.clear()  # of an input that is the same as another, the storage is gone
+    outputs = run(trace, *[value for x, value in zip(inputs, values, strict=True) if not x.behind])
+    kernels = [event for event in trace.events if isinstance(event, Kernel)]
     given = set(range(len(inputs)))
-    weights = tape.parameters_by_name
+    weights = trace.parameters_by_name
     lowered = {name: w.lowered.storage.number for name, w in weights.items() if w.lowered}
     kept = [kernel.kept for kernel in kernels]
     stays = {y.storage.number for y in outputs}.union(lowered.values(), *kept) - given
     numbers = {number: new for new, number in enumerate([*sorted(given), *sorted(stays)])}
-    return Recipe(
-        rises=_rises(tape, stays),
-        sizes=tuple([tape.sizes[number] for number in sorted(stays)]),
+    return Footprint(
+        rises=_rises(trace, stays),
+        sizes=tuple([trace.sizes[number] for number in sorted(stays)]),
         kernels=tuple([k._replace(kept=tuple([numbers[n] for n in k.kept])) for k in kernels]),
-        values=tuple(tape.values),
+        values=tuple(trace.values),
         parameters={name: value.number for name, value in weights.items()},
         lowered={name: numbers[storage] for name, storage in lowered.items()},
         outputs=tuple([_output(y, numbers) for y in outputs]),
-        retraced=tape.retraced,
-        complete=tape.complete,
-        written=tuple([numbers[storage] for storage in tape.written if storage in given]),
-        refusal=tape.refusal,
+        retraced=trace.retraced,
+        complete=trace.complete,
+        written=tuple([numbers[storage] for storage in trace.written if storage in given]),
+        refusal=trace.refusal,
     )
 
 
@@ -116,19 +116,19 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
 
     What is in another shape than its tensor is summed to it, and then converted: torch's validate_outputs.
     """
-    tape = Tape(mode._replace(grad=False, autocast=False))
-    given = [look and Value(look.tensor, tape.storage(look.tensor), look.strides) for look in arriving]
-    made = [x for x in kernel.back(tape, *given) if x is not None]
+    trace = Trace(mode._replace(grad=False, autocast=False))
+    given = [look and Value(look.tensor, trace.storage(look.tensor), look.strides) for look in arriving]
+    made = [x for x in kernel.back(trace, *given) if x is not None]
     for i, look in enumerate(kernel.inputs_look):
-        made[i] = tape.summed_to(made[i], look.shape)
-        made[i] = tape.converted(made[i], look.dtype)
+        made[i] = trace.summed_to(made[i], look.shape)
+        made[i] = trace.converted(made[i], look.dtype)
     arrived = [x for x in given if x is not None]
     first = len(arrived)
     stays = sorted({x.storage.number for x in made} - set(range(first)))
     numbers = {number: new for new, number in enumerate([*range(first), *stays])}
     return Way(
-        rises=_rises(tape, set(stays)),
-        sizes=tuple([tape.sizes[number] for number in stays]),
+        rises=_rises(trace, set(stays)),
+        sizes=tuple([trace.sizes[number] for number in stays]),
         gradients=tuple([(numbers[x.storage.number], x.look, _index(arrived, x)) for x in made]),
     )
 
@@ -138,12 +138,12 @@ def _index(values: Sequence[Value], x: Value) -> int:
     return next((i for i, value in enumerate(values) if value is x), -1)
 
 
-def _given(x: Given, tape: Tape) -> Value:
+def _given(x: Given, trace: Trace) -> Value:
     dtype = x.tensor.dtype
-    if tape.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
+    if trace.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
-    value = kind(x.tensor, tape.storage(x.tensor), x.strides, x.tracked)
+    value = kind(x.tensor, trace.storage(x.tensor), x.strides, x.tracked)
     value.of_many = x.of_many
     return value
 
@@ -155,14 +155,14 @@ def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     return Output(given, y.number, numbers[y.storage.number], base)
 
 
-def _rises(tape: Tape, stays: set[int]) -> tuple[Dim, ...]:
-    """The levels of a tape that none of the others is certain to exceed; what stays is not let go."""
+def _rises(trace: Trace, stays: set[int]) -> tuple[Dim, ...]:
+    """The levels of a trace that none of the others is certain to exceed; what stays is not let go."""
     peak = Peak()
     alive: Dim = 0
-    for event in tape.events:
+    for event in trace.events:
         if isinstance(event, Made):
-            alive = alive + tape.sizes[event.storage]
+            alive = alive + trace.sizes[event.storage]
             peak.meet(alive, 0)
         elif isinstance(event, Freed) and event.storage not in stays:
-            alive = alive - tape.sizes[event.storage]
+            alive = alive - trace.sizes[event.storage]
     return tuple([size for size, _ in peak.met()])

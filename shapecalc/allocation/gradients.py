@@ -1,4 +1,4 @@
-"""How the way back through a kernel makes gradients: rules that are run on a tape of their own.
+"""How the way back through a kernel makes gradients: rules that are run on a trace of their own.
 
 A rule is given the gradients of a kernel's outputs and makes those of its inputs, as torch's code does
 (tools/autograd/derivatives.yaml, FunctionsManual.cpp): what a local name holds is alive until it goes.
@@ -17,7 +17,7 @@ from shapecalc.symbolic.conditions import Condition, not_one
 from shapecalc.tensors import Shape, Tensor
 
 if TYPE_CHECKING:
-    from shapecalc.allocation.trace import Tape, Value
+    from shapecalc.allocation.trace import Trace, Value
 
 
 class Look(NamedTuple):
@@ -42,7 +42,7 @@ def looks(values: Iterable[Value]) -> list[Look]:
 
 
 Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
-"""A tape and the gradients of the outputs, None for one that has none → those of the inputs that need one."""
+"""A trace and the gradients of the outputs, None for one that has none → those of the inputs that need one."""
 
 
 class Way(NamedTuple):
@@ -63,15 +63,15 @@ class Way(NamedTuple):
 
 def anew(*inputs: Look) -> Back:
     """Each gradient in a storage of its own, in a row."""
-    return lambda tape, _: [tape.new(x.tensor) if x.tracked else None for x in inputs]
+    return lambda trace, _: [trace.new(x.tensor) if x.tracked else None for x in inputs]
 
 
 def of_row(*inputs: Look) -> Back:
     """The same, of a gradient that is put in a row first."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        _row = tape.contiguous(grad)
-        return [tape.new(x.tensor) if x.tracked else None for x in inputs]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        _row = trace.contiguous(grad)
+        return [trace.new(x.tensor) if x.tracked else None for x in inputs]
 
     return back
 
@@ -79,9 +79,9 @@ def of_row(*inputs: Look) -> Back:
 def of_norm(x: Look, *weights: Look) -> Back:
     """Of a norm whose input's gradient is made with those of the weights, whether it is needed or not."""
 
-    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
-        own = tape.new(x.tensor, x.strides)
-        others = [tape.new(w.tensor) if w.tracked else None for w in weights]
+    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
+        own = trace.new(x.tensor, x.strides)
+        others = [trace.new(w.tensor) if w.tracked else None for w in weights]
         return [own if x.tracked else None, *others]
 
     return back
@@ -90,10 +90,10 @@ def of_norm(x: Look, *weights: Look) -> Back:
 def passed(*inputs: Look, passes: Sequence[bool] | None = None) -> Back:
     """The gradient of the output is that of each input, or of those that `passes` names."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         known = [True] * len(inputs) if passes is None else passes
         return [
-            (grad if passed else tape.elementwise(grad)) if x.tracked else None
+            (grad if passed else trace.elementwise(grad)) if x.tracked else None
             for x, passed in zip(inputs, known, strict=True)
         ]
 
@@ -103,9 +103,9 @@ def passed(*inputs: Look, passes: Sequence[bool] | None = None) -> Back:
 def of_matrices(*inputs: Look) -> Back:
     """Of a product of matrices: column by column where a factor lies so. Source: torch's mm_mat1_backward."""
 
-    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
         return [
-            tape.new(x.tensor, x.strides if by_columns(x) else None) if x.tracked else None for x in inputs
+            trace.new(x.tensor, x.strides if by_columns(x) else None) if x.tracked else None for x in inputs
         ]
 
     return back
@@ -117,25 +117,25 @@ def by_columns(x: Look) -> bool:
 
 def looked_at(x: Look) -> Back:
     """Of a look at all of it: a look at the gradient."""
-    return lambda tape, grad: [tape.part(grad, x.shape, grad.all_strides)]
+    return lambda trace, grad: [trace.part(grad, x.shape, grad.all_strides)]
 
 
 def like(*others: Look) -> Back:
     """An operation on the elements of the gradient and of what autograd keeps."""
-    return lambda tape, grad: [tape.elementwise(grad, *others)]
+    return lambda trace, grad: [trace.elementwise(grad, *others)]
 
 
 def led_by(x: Look) -> Back:
     """The same, of what autograd keeps and of the gradient: the order of the first one counts."""
-    return lambda tape, grad: [tape.elementwise(x, grad)]
+    return lambda trace, grad: [trace.elementwise(x, grad)]
 
 
 def of_factors(first: Look, second: Look) -> Back:
     """The gradient of each factor is that of the product times the other."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        of_first = tape.elementwise(grad, second) if first.tracked else None
-        return of_first, tape.elementwise(grad, first) if second.tracked else None
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        of_first = trace.elementwise(grad, second) if first.tracked else None
+        return of_first, trace.elementwise(grad, first) if second.tracked else None
 
     return back
 
@@ -143,15 +143,15 @@ def of_factors(first: Look, second: Look) -> Back:
 def of_quotient(x: Look, other: Look) -> Back:
     """Of a quotient x / y: −g · ((x / y) / y) for y, and g / y for x."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        of_other = of_divisor(tape, grad) if other.tracked else None
-        return tape.elementwise(grad, other) if x.tracked else None, of_other
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        of_other = of_divisor(trace, grad) if other.tracked else None
+        return trace.elementwise(grad, other) if x.tracked else None, of_other
 
-    def of_divisor(tape: Tape, grad: Value) -> Value:
-        quotient = tape.elementwise(x, other)
-        again = tape.elementwise(quotient, other)
-        negative = tape.elementwise(grad)
-        return tape.elementwise(negative, again)
+    def of_divisor(trace: Trace, grad: Value) -> Value:
+        quotient = trace.elementwise(x, other)
+        again = trace.elementwise(quotient, other)
+        negative = trace.elementwise(grad)
+        return trace.elementwise(negative, again)
 
     return back
 
@@ -159,10 +159,10 @@ def of_quotient(x: Look, other: Look) -> Back:
 def of_power(x: Look) -> Back:
     """Of xᵖ: g · (p · xᵖ⁻¹); and as well of 1/√x, whose result autograd keeps."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        power = tape.elementwise(x)
-        scaled = tape.elementwise(power)
-        return [tape.elementwise(grad, scaled)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        power = trace.elementwise(x)
+        scaled = trace.elementwise(power)
+        return [trace.elementwise(grad, scaled)]
 
     return back
 
@@ -170,9 +170,9 @@ def of_power(x: Look) -> Back:
 def of_absolute(x: Look) -> Back:
     """Of |x|: the gradient times the sign."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        sign = tape.elementwise(x)
-        return [tape.elementwise(grad, sign)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        sign = trace.elementwise(x)
+        return [trace.elementwise(grad, sign)]
 
     return back
 
@@ -180,14 +180,14 @@ def of_absolute(x: Look) -> Back:
 def of_mish(x: Look) -> Back:
     """Of x · tanh(softplus(x)): g · (t + x · σ(x) · (1 − t²)). Source: at::math_mish_backward."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        softplus = tape.elementwise(x)
-        bent = tape.elementwise(softplus)
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        softplus = trace.elementwise(x)
+        bent = trace.elementwise(softplus)
         del softplus
-        _share = tape.elementwise(x)
-        _terms = [tape.elementwise(x) for _ in range(4)]
-        inner = tape.elementwise(x)
-        return [tape.elementwise(grad, bent, inner)]
+        _share = trace.elementwise(x)
+        _terms = [trace.elementwise(x) for _ in range(4)]
+        inner = trace.elementwise(x)
+        return [trace.elementwise(grad, bent, inner)]
 
     return back
 
@@ -195,9 +195,9 @@ def of_mish(x: Look) -> Back:
 def of_distance(x: Look, other: Look) -> Back:
     """Of a function of the difference of two tensors: each made of both, one kernel each."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         return [
-            tape.elementwise(grad, *pair) if pair[0].tracked else None for pair in ((x, other), (other, x))
+            trace.elementwise(grad, *pair) if pair[0].tracked else None for pair in ((x, other), (other, x))
         ]
 
     return back
@@ -206,12 +206,12 @@ def of_distance(x: Look, other: Look) -> Back:
 def of_likelihood(x: Look, target: Look) -> Back:
     """Of the logarithm of a probability; for the target log(x / (1 − x)) times the gradient."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        own = tape.elementwise(grad, x, target) if x.tracked else None
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        own = trace.elementwise(grad, x, target) if x.tracked else None
         if not target.tracked:
             return own, None
-        logit = tape.elementwise(x)
-        return own, tape.elementwise(logit, grad)
+        logit = trace.elementwise(x)
+        return own, trace.elementwise(logit, grad)
 
     return back
 
@@ -219,18 +219,18 @@ def of_likelihood(x: Look, target: Look) -> Back:
 def of_logits(x: Look, target: Look) -> Back:
     """The same of a sigmoid: (σ(x) − t) · g, and −x · g for the target."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        return of_x(tape, grad) if x.tracked else None, of_target(tape, grad) if target.tracked else None
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        return of_x(trace, grad) if x.tracked else None, of_target(trace, grad) if target.tracked else None
 
-    def of_x(tape: Tape, grad: Value) -> Value:
-        share = tape.elementwise(x)
-        apart = tape.elementwise(share, target)
+    def of_x(trace: Trace, grad: Value) -> Value:
+        share = trace.elementwise(x)
+        apart = trace.elementwise(share, target)
         del share
-        return tape.elementwise(apart, grad)
+        return trace.elementwise(apart, grad)
 
-    def of_target(tape: Tape, grad: Value) -> Value:
-        negative = tape.elementwise(x)
-        return tape.elementwise(negative, grad)
+    def of_target(trace: Trace, grad: Value) -> Value:
+        negative = trace.elementwise(x)
+        return trace.elementwise(negative, grad)
 
     return back
 
@@ -238,13 +238,13 @@ def of_logits(x: Look, target: Look) -> Back:
 def of_own_logarithm(x: Look) -> Back:
     """Of x · log(y), y the same: g · x / y for y, then g · log(y), 0 where both are."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        product = tape.elementwise(grad, x)
-        of_other = tape.elementwise(product, x)
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        product = trace.elementwise(grad, x)
+        of_other = trace.elementwise(product, x)
         del product
-        logarithm = tape.elementwise(grad, x)
-        _masks = [tape.elementwise(x, dtype="bool") for _ in range(3)]
-        return tape.elementwise(logarithm), of_other
+        logarithm = trace.elementwise(grad, x)
+        _masks = [trace.elementwise(x, dtype="bool") for _ in range(3)]
+        return trace.elementwise(logarithm), of_other
 
     return back
 
@@ -252,10 +252,10 @@ def of_own_logarithm(x: Look) -> Back:
 def of_length(x: Look, y: Look) -> Back:
     """Of a Euclidean norm y: x / y, masked where that is 0, times the gradient."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        direction = tape.elementwise(x, y)
-        _mask = tape.elementwise(y, dtype="bool")
-        return [tape.elementwise(tape.reshape(grad, y.shape), direction)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        direction = trace.elementwise(x, y)
+        _mask = trace.elementwise(y, dtype="bool")
+        return [trace.elementwise(trace.reshape(grad, y.shape), direction)]
 
     return back
 
@@ -263,9 +263,9 @@ def of_length(x: Look, y: Look) -> Back:
 def of_absolute_sum(x: Look, y: Look) -> Back:
     """Of a sum y of absolute values: the signs times the gradient."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        sign = tape.elementwise(x)
-        return [tape.elementwise(sign, tape.reshape(grad, y.shape))]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        sign = trace.elementwise(x)
+        return [trace.elementwise(sign, trace.reshape(grad, y.shape))]
 
     return back
 
@@ -273,8 +273,8 @@ def of_absolute_sum(x: Look, y: Look) -> Back:
 def in_pairs(x: Look, other: Look) -> Back:
     """Of a function whose two gradients are made at once, in the size of its output, whichever is needed."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        pair = [tape.elementwise(x, other, grad) for _ in range(2)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        pair = [trace.elementwise(x, other, grad) for _ in range(2)]
         return [y if look.tracked else None for y, look in zip(pair, (x, other), strict=True)]
 
     return back
@@ -282,31 +282,31 @@ def in_pairs(x: Look, other: Look) -> Back:
 
 def seen_as(x: Look) -> Back:
     """Of another look at the same elements: a look at the gradient, or a copy where there is none."""
-    return lambda tape, grad: [tape.reshape(grad, x.shape)]
+    return lambda trace, grad: [trace.reshape(grad, x.shape)]
 
 
 def permuted(order: Sequence[int]) -> Back:
     inverse = sorted(range(len(order)), key=order.__getitem__)
-    return lambda tape, grad: [tape.permute(grad, inverse)]
+    return lambda trace, grad: [trace.permute(grad, inverse)]
 
 
 def repeated(x: Look, gone: Collection[int]) -> Back:
     """Of sums along axes: the gradient, repeated along these."""
-    return lambda tape, grad: [along(tape, grad, x, gone)]
+    return lambda trace, grad: [along(trace, grad, x, gone)]
 
 
 def averaged(x: Look, gone: Collection[int]) -> Back:
     """Of means: the same, divided."""
-    return lambda tape, grad: [tape.elementwise(along(tape, grad, x, gone))]
+    return lambda trace, grad: [trace.elementwise(along(trace, grad, x, gone))]
 
 
-def along(tape: Tape, grad: Value, x: Look, gone: Collection[int]) -> Value:
+def along(trace: Trace, grad: Value, x: Look, gone: Collection[int]) -> Value:
     """A look at what has lost axes, or has 1 in their place, in the size of what it is made of."""
     axes = range(len(x.shape))
     stays = [axis for axis in axes if axis not in gone]
     steps = grad.all_strides
     own = dict(zip(stays, steps if len(steps) == len(stays) else [steps[i] for i in stays], strict=True))
-    return tape.part(grad, x.shape, tuple([own.get(axis, 0) for axis in axes]))
+    return trace.part(grad, x.shape, tuple([own.get(axis, 0) for axis in axes]))
 
 
 def of_extreme(x: Look, kept: Shape) -> Back:
@@ -315,12 +315,12 @@ def of_extreme(x: Look, kept: Shape) -> Back:
     Source: torch::autograd::generated::details::scale_grad_by_count.
     """
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        restored = tape.reshape(grad, kept)
-        mask = tape.new(Tensor(x.shape, "bool"), x.strides and dense(x.shape, x.strides))
-        count = tape.new(Tensor(kept, "int64"))
-        share = tape.elementwise(restored, count)
-        return [tape.elementwise(share, mask)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        restored = trace.reshape(grad, kept)
+        mask = trace.new(Tensor(x.shape, "bool"), x.strides and dense(x.shape, x.strides))
+        count = trace.new(Tensor(kept, "int64"))
+        share = trace.elementwise(restored, count)
+        return [trace.elementwise(share, mask)]
 
     return back
 
@@ -334,35 +334,35 @@ def of_repetition(x: Look, repeats: Shape) -> Back:
     pairs = list(zip(repeats[new:], x.shape, strict=True))
     apart = tuple([n for times, size in pairs for n in ((times, size) if times != 1 else (size,))])
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         if 0 in repeats:
-            return [tape.new(x.tensor)]
+            return [trace.new(x.tensor)]
         for _ in range(new):
-            grad = tape.new(Tensor(grad.shape[1:], grad.dtype))
+            grad = trace.new(Tensor(grad.shape[1:], grad.dtype))
         if len(apart) == len(pairs):
             return [grad]
-        _copies = tape.reshape(grad, apart)
-        return [tape.new(x.tensor)]
+        _copies = trace.reshape(grad, apart)
+        return [trace.new(x.tensor)]
 
     return back
 
 
 def summed(x: Look) -> Back:
     """Of a tensor with axes of 1 repeated: the sum over these."""
-    return lambda tape, grad: [tape.summed_to(grad, x.shape)]
+    return lambda trace, grad: [trace.summed_to(grad, x.shape)]
 
 
 def in_zeros(x: Look) -> Back:
     """Of a part: zeros in the whole's size, into which the gradient is copied."""
-    return lambda tape, _: [tape.new(x.tensor)]
+    return lambda trace, _: [trace.new(x.tensor)]
 
 
 def joined(x: Look, parts: Sequence[Look]) -> Back:
     """Of parts that make up the whole: theirs one after another, zeros where there is none."""
 
-    def back(tape: Tape, *grads: Value | None) -> Sequence[Value]:
-        _all = [tape.new(y.tensor) if grad is None else grad for y, grad in zip(parts, grads, strict=True)]
-        return [tape.new(x.tensor)]
+    def back(trace: Trace, *grads: Value | None) -> Sequence[Value]:
+        _all = [trace.new(y.tensor) if grad is None else grad for y, grad in zip(parts, grads, strict=True)]
+        return [trace.new(x.tensor)]
 
     return back
 
@@ -370,9 +370,9 @@ def joined(x: Look, parts: Sequence[Look]) -> Back:
 def side_by_side(x: Look) -> Back:
     """Of parts without an axis: theirs side by side, a zero that is repeated where there is none."""
 
-    def back(tape: Tape, *grads: Value | None) -> Sequence[Value]:
-        _zeros = [tape.new(Tensor((), x.dtype)) for grad in grads if grad is None]
-        return [tape.new(x.tensor)]
+    def back(trace: Trace, *grads: Value | None) -> Sequence[Value]:
+        _zeros = [trace.new(Tensor((), x.dtype)) for grad in grads if grad is None]
+        return [trace.new(x.tensor)]
 
     return back
 
@@ -380,8 +380,8 @@ def side_by_side(x: Look) -> Back:
 def narrowed(*inputs: Look) -> Back:
     """Of tensors one after another along an axis: parts of the gradient."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        return [tape.part(grad, x.shape, grad.all_strides) if x.tracked else None for x in inputs]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        return [trace.part(grad, x.shape, grad.all_strides) if x.tracked else None for x in inputs]
 
     return back
 
@@ -389,10 +389,10 @@ def narrowed(*inputs: Look) -> Back:
 def chosen(axis: int, *inputs: Look) -> Back:
     """Of tensors side by side along a new axis: parts of the gradient without it."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         strides = grad.all_strides
         own = (*strides[:axis], *strides[axis + 1 :])
-        return [tape.part(grad, x.shape, own) if x.tracked else None for x in inputs]
+        return [trace.part(grad, x.shape, own) if x.tracked else None for x in inputs]
 
     return back
 
@@ -403,9 +403,9 @@ def written_into(base: Look, part: Look, inner: Back) -> Back:
     Source: torch::autograd::CopySlices.
     """
 
-    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
-        whole = tape.new(base.tensor, base.strides)
-        inner(tape, tape.new(part.tensor))
+    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
+        whole = trace.new(base.tensor, base.strides)
+        inner(trace, trace.new(part.tensor))
         return [whole]
 
     return back
@@ -417,14 +417,14 @@ def seen_again(base: Look, part: Look) -> Back:
     Along axes that are repeated it is summed before. Source: at::as_strided_backward.
     """
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         shape = list(part.shape)
         for axis in reversed(range(len(shape))):
             if part.all_strides[axis] == 0 and not_one(shape[axis], "an axis of 1 is repeated"):
                 shape.pop(axis)
-                grad = tape.new(Tensor(tuple(shape), part.dtype))
-        whole = tape.new(Tensor((base.tensor.elements,), part.dtype))
+                grad = trace.new(Tensor(tuple(shape), part.dtype))
+        whole = trace.new(Tensor((base.tensor.elements,), part.dtype))
         del grad
-        return [tape.part(whole, base.shape, base.all_strides)]
+        return [trace.part(whole, base.shape, base.all_strides)]
 
     return back

@@ -1,4 +1,4 @@
-"""Functions of torch's that several layer types are made of, as kernels and views on a tape.
+"""Functions of torch's that several layer types are made of, as kernels and views on a trace.
 
 Each is written after torch's code of the same name: what a local name holds is alive until it goes.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, like, looks, of_factors, of_matrices, passed
 from shapecalc.allocation.strides import Strides, alike, in_a_row, is_scattered
-from shapecalc.allocation.trace import STATISTIC, Tape, Value
+from shapecalc.allocation.trace import STATISTIC, Trace, Value
 from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
 
@@ -40,148 +40,148 @@ def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:
     image, weight, *others = looks([x, matrix, *bias])
     last = lies_channels_last(x)
 
-    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
+    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
         firsts = [
-            tape.new(y.tensor, channels_last(y.shape) if last else None) if y.tracked else None
+            trace.new(y.tensor, channels_last(y.shape) if last else None) if y.tracked else None
             for y in (image, weight)
         ]
-        return [*firsts, *[tape.new(y.tensor) if y.tracked else None for y in others]]
+        return [*firsts, *[trace.new(y.tensor) if y.tracked else None for y in others]]
 
     return back
 
 
-def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
+def linear(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
     """x·Wᵀ + b; `weights` are W and, if there is one, b. Source: at::linear.
 
     An input of other than two axes is seen as rows; where it does not lie in a row, by a copy if it must, and
     the bias is then added by a kernel of its own. With a frozen W it is not copied, but multiplied matrix by
     matrix: no gradient of W would be made for each of them (at::matmul, should_fold).
     """
-    x, *weights = tape.cast("linear", x, *weights)
+    x, *weights = trace.cast("linear", x, *weights)
     matrix, *bias = weights
     made = (*x.shape[:-1], matrix.shape[0])
     if x.rank == 2:
-        return affine(tape, x, made, tape.transpose(matrix, 0, 1), bias)
+        return affine(trace, x, made, trace.transpose(matrix, 0, 1), bias)
     rows = (x.elements // x.shape[-1], x.shape[-1])
     folded = (rows[0], matrix.shape[0])
     if bias and not is_scattered(x.shape, x.strides):
-        seen = tape.view(x, rows)
-        return tape.view(affine(tape, seen, folded, tape.transpose(matrix, 0, 1), bias), made)
-    turned = tape.transpose(matrix, 0, 1)  # before x is seen as rows: that order the way back has too
+        seen = trace.view(x, rows)
+        return trace.view(affine(trace, seen, folded, trace.transpose(matrix, 0, 1), bias), made)
+    turned = trace.transpose(matrix, 0, 1)  # before x is seen as rows: that order the way back has too
     if matrix.frozen and is_scattered(x.shape, x.strides):
-        return plus_bias(tape, matmul(tape, x, turned), bias)
-    y = affine(tape, tape.reshape(x, rows), folded, turned, ())
-    return plus_bias(tape, tape.unsafe(tape.view(y, made)), bias)
+        return plus_bias(trace, matmul(trace, x, turned), bias)
+    y = affine(trace, trace.reshape(x, rows), folded, turned, ())
+    return plus_bias(trace, trace.unsafe(trace.view(y, made)), bias)
 
 
-def affine(tape: Tape, x: Value, shape: Shape, turned: Value, bias: Sequence[Value]) -> Value:
+def affine(trace: Trace, x: Value, shape: Shape, turned: Value, bias: Sequence[Value]) -> Value:
     """As the arguments of addmm: the bias has its gradient first, the matrix, which is given turned, last."""
     # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
-    kept = [*([x] if turned.tracked else []), *(tape.copies([turned]) if x.tracked else [])]
+    kept = [*([x] if turned.tracked else []), *(trace.copies([turned]) if x.tracked else [])]
     back = of_matrices(*looks(bias), x.look, turned.look)
-    return tape.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(turned,), back=back)
+    return trace.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(turned,), back=back)
 
 
-def plus_bias(tape: Tape, y: Value, bias: Sequence[Value]) -> Value:
+def plus_bias(trace: Trace, y: Value, bias: Sequence[Value]) -> Value:
     """The bias, if there is one, is added by a kernel of its own."""
-    return tape.kernel(y.tensor, y, weights=bias, back=passed(y.look, *looks(bias))) if bias else y
+    return trace.kernel(y.tensor, y, weights=bias, back=passed(y.look, *looks(bias))) if bias else y
 
 
-def bmm(tape: Tape, x: Value, other: Value) -> Value:
+def bmm(trace: Trace, x: Value, other: Value) -> Value:
     """Products of as many matrices: (B, n, k) and (B, k, m) → (B, n, m)."""
-    x, other = tape.cast("bmm", x, other)
-    return product_of(tape, x, other, (*x.shape[:-1], other.shape[-1]))
+    x, other = trace.cast("bmm", x, other)
+    return product_of(trace, x, other, (*x.shape[:-1], other.shape[-1]))
 
 
-def softmax(tape: Tape, x: Value) -> Value:
-    y = tape.made_by("softmax", x.tensor, x)
-    return tape.kernel(y, x, keeps_output=True)
+def softmax(trace: Trace, x: Value) -> Value:
+    y = trace.made_by("softmax", x.tensor, x)
+    return trace.kernel(y, x, keeps_output=True)
 
 
-def dropout(tape: Tape, x: Value, p: float) -> Value:
-    return noisy(tape, x, p) if tape.training else x
+def dropout(trace: Trace, x: Value, p: float) -> Value:
+    return noisy(trace, x, p) if trace.training else x
 
 
-def noisy(tape: Tape, x: Value, p: float) -> Value:
+def noisy(trace: Trace, x: Value, p: float) -> Value:
     """Noise is made, which autograd keeps, and multiplied with. Source: at::dropout."""
     if p == 0:
         return x
-    check_noise(tape, x, p)
-    if tape.fused_dropout and p < 1:
-        return tape.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
-    noise = tape.new(x.tensor if p < 1 else Tensor((), x.dtype))
-    return tape.kernel(x.tensor, x, keeps=(noise,), back=like(noise.look), strides=x.strides)
+    check_noise(trace, x, p)
+    if trace.fused_dropout and p < 1:
+        return trace.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
+    noise = trace.new(x.tensor if p < 1 else Tensor((), x.dtype))
+    return trace.kernel(x.tensor, x, keeps=(noise,), back=like(noise.look), strides=x.strides)
 
 
-def check_noise(tape: Tape, x: Value, p: float) -> None:
+def check_noise(trace: Trace, x: Value, p: float) -> None:
     """torch scales noise of the input's dtype in place, unless all of it is zero."""
     if p < 1 and not is_floating(x.dtype):
-        tape.refuse(f"in training it drops out of floating-point numbers alone, not of {x.dtype}", CONVERT)
+        trace.refuse(f"in training it drops out of floating-point numbers alone, not of {x.dtype}", CONVERT)
 
 
-def widened(tape: Tape, x: Value) -> Value:
+def widened(trace: Trace, x: Value) -> Value:
     """Short floats are made float32 on the way."""
-    if tape.bytes[x.dtype] >= 4:
+    if trace.bytes[x.dtype] >= 4:
         return x
-    return converted(tape, x, STATISTIC)
+    return converted(trace, x, STATISTIC)
 
 
-def converted(tape: Tape, x: Value, dtype: str) -> Value:
-    return tape.kernel(Tensor(x.shape, dtype), x, back=passed(x.look), strides=x.strides)
+def converted(trace: Trace, x: Value, dtype: str) -> Value:
+    return trace.kernel(Tensor(x.shape, dtype), x, back=passed(x.look), strides=x.strides)
 
 
-def times_number(tape: Tape, x: Value) -> Value:
-    return tape.kernel(x.tensor, x, back=like(), strides=x.strides)
+def times_number(trace: Trace, x: Value) -> Value:
+    return trace.kernel(x.tensor, x, back=like(), strides=x.strides)
 
 
-def product_of_two(tape: Tape, x: Value, other: Value) -> Value:
+def product_of_two(trace: Trace, x: Value, other: Value) -> Value:
     """x ⊙ y, of which autograd keeps what the gradient of the other factor is made of."""
     shape = broadcast(x.shape, other.shape)
     dtype = STATISTIC if STATISTIC in (x.dtype, other.dtype) else result_dtype(x.tensor, other.tensor)
     keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
     strides = alike(shape, (x.shape, x.strides), (other.shape, other.strides))
     back = of_factors(x.look, other.look)
-    return tape.kernel(Tensor(shape, dtype), x, other, keeps=keeps, back=back, strides=strides)
+    return trace.kernel(Tensor(shape, dtype), x, other, keeps=keeps, back=back, strides=strides)
 
 
-def sum_of(tape: Tape, x: Value, other: Value) -> Value:
+def sum_of(trace: Trace, x: Value, other: Value) -> Value:
     """The sum of two tensors of one shape."""
     back = passed(x.look, other.look)
-    return tape.kernel(tape.made_by("add", x.tensor, x, other), x, other, back=back, strides=x.strides)
+    return trace.kernel(trace.made_by("add", x.tensor, x, other), x, other, back=back, strides=x.strides)
 
 
-def layer_norm(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
+def layer_norm(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
     """Over the last axis; the mean and the deviation of each position are kept."""
-    x, *weights = tape.cast("layer_norm", x, *weights)
+    x, *weights = trace.cast("layer_norm", x, *weights)
     statistics = Tensor((*x.shape[:-1], 1), STATISTIC)
-    return tape.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)
+    return trace.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)
 
 
-def matmul(tape: Tape, x: Value, other: Value) -> Value:
+def matmul(trace: Trace, x: Value, other: Value) -> Value:
     """The product of the last two axes, or of the only one, others broadcast. Source: at::matmul."""
-    x, other = tape.cast("matmul", x, other)
+    x, other = trace.cast("matmul", x, other)
     if x.rank <= 2 and other.rank <= 2:
         columns = other.shape[1:] if other.rank == 2 else ()
-        return product_of(tape, x, other, (*x.shape[:-1], *columns))
+        return product_of(trace, x, other, (*x.shape[:-1], *columns))
     if x.rank == other.rank == 3 and x.shape[0] != other.shape[0]:
         if x.shape[0] == 1 and x.tracked and not_one(other.shape[0], _REPEATED):
-            return matmul(tape, tape.seen_as(x, x.shape[1:]), other)
+            return matmul(trace, trace.seen_as(x, x.shape[1:]), other)
         if other.shape[0] == 1 and other.tracked and not_one(x.shape[0], _REPEATED):
-            return matmul(tape, x, tape.seen_as(other, other.shape[1:]))
+            return matmul(trace, x, trace.seen_as(other, other.shape[1:]))
     if folds(x, other):
-        return folded(tape, x, other)
+        return folded(trace, x, other)
     rows, columns = x.shape[-2:-1] if x.rank > 1 else (), other.shape[-1:] if other.rank > 1 else ()
     lead = broadcast(x.shape[:-2], other.shape[:-2])
-    first = tape.seen_as(x, (1, *x.shape)) if x.rank == 1 else x
-    second = tape.seen_as(other, (*other.shape, 1)) if other.rank == 1 else other
-    first, second = (batched(tape, y, lead) for y in (first, second))
-    return tape.unsafe(tape.seen_as(bmm(tape, first, second), (*lead, *rows, *columns)))
+    first = trace.seen_as(x, (1, *x.shape)) if x.rank == 1 else x
+    second = trace.seen_as(other, (*other.shape, 1)) if other.rank == 1 else other
+    first, second = (batched(trace, y, lead) for y in (first, second))
+    return trace.unsafe(trace.seen_as(bmm(trace, first, second), (*lead, *rows, *columns)))
 
 
-def product_of(tape: Tape, x: Value, other: Value, shape: Shape) -> Value:
+def product_of(trace: Trace, x: Value, other: Value, shape: Shape) -> Value:
     """A kernel that multiplies; the gradient of each factor is made of the other."""
     keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
-    return tape.kernel(Tensor(shape, x.dtype), x, other, keeps=keeps)
+    return trace.kernel(Tensor(shape, x.dtype), x, other, keeps=keeps)
 
 
 def folds(x: Value, other: Value) -> bool:
@@ -203,23 +203,25 @@ def folds(x: Value, other: Value) -> bool:
     return not (apart and differ(*apart, "matrices are apart"))
 
 
-def folded(tape: Tape, x: Value, other: Value) -> Value:
+def folded(trace: Trace, x: Value, other: Value) -> Value:
     """With the larger one on the right both are transposed, and the product is transposed back."""
     turned = other.rank > x.rank
     large, small = (x, other)
     if turned:
-        large = tape.transpose(other, other.rank - 2, other.rank - 1)
-        small = tape.transpose(x, 0, 1) if x.rank == 2 else x
+        large = trace.transpose(other, other.rank - 2, other.rank - 1)
+        small = trace.transpose(x, 0, 1) if x.rank == 2 else x
     *lead, length = large.shape
-    rows = tape.reshape(large, (product(tuple(lead)), length))
+    rows = trace.reshape(large, (product(tuple(lead)), length))
     columns = small.shape[1:]
-    y = tape.unsafe(tape.seen_as(product_of(tape, rows, small, (rows.shape[0], *columns)), (*lead, *columns)))
+    y = trace.unsafe(
+        trace.seen_as(product_of(trace, rows, small, (rows.shape[0], *columns)), (*lead, *columns))
+    )
     if turned and columns:
-        y = tape.contiguous(tape.transpose(y, y.rank - 2, y.rank - 1))
+        y = trace.contiguous(trace.transpose(y, y.rank - 2, y.rank - 1))
     return y
 
 
-def batched(tape: Tape, x: Value, lead: Shape) -> Value:
+def batched(trace: Trace, x: Value, lead: Shape) -> Value:
     """A matrix for each index of the axes before, which become one."""
-    x = tape.expand(x, (*lead, *x.shape[-2:]))
-    return tape.reshape(x, (product(lead), *x.shape[-2:]))
+    x = trace.expand(x, (*lead, *x.shape[-2:]))
+    return trace.reshape(x, (product(lead), *x.shape[-2:]))

@@ -1,4 +1,4 @@
-"""Recurrent layers step by step, as kernels on a tape.
+"""Recurrent layers step by step, as kernels on a trace.
 
 Written after torch's code for devices without a fused kernel (aten/src/ATen/native/RNN.cpp). What a name
 holds is alive until it goes.
@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.allocation.gradients import chosen, looks, narrowed, passed, side_by_side
 from shapecalc.allocation.kernels import affine, dropout
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import UnknownError
 from shapecalc.tensors import Tensor
 
@@ -27,110 +27,110 @@ class Matrices(NamedTuple):
     projection: Sequence[Value] = ()
 
 
-Cell: TypeAlias = Callable[[Tape, Value, State, Matrices], State]
+Cell: TypeAlias = Callable[[Trace, Value, State, Matrices], State]
 
 
-def linear(tape: Tape, x: Value, weights: Sequence[Value]) -> Value:
+def linear(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
-    return affine(tape, x, (x.shape[0], matrix.shape[0]), tape.transpose(matrix, 0, 1), bias)
+    return affine(trace, x, (x.shape[0], matrix.shape[0]), trace.transpose(matrix, 0, 1), bias)
 
 
-def gates_of(tape: Tape, gates: Value, count: int) -> tuple[Value, ...]:
+def gates_of(trace: Trace, gates: Value, count: int) -> tuple[Value, ...]:
     """Gates that lie side by side."""
-    return tape.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count, unsafe=True)
+    return trace.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count, unsafe=True)
 
 
-def simple_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+def simple_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """h' = tanh(W·x + b + U·h + c); relu keeps as much."""
     (h,) = state
-    y = linear(tape, h, weights.state)
-    of_input = linear(tape, x, weights.inputs)
-    y = add_(tape, y, of_input)
-    return (tape.kernel(y.tensor, y, keeps_output=True),)
+    y = linear(trace, h, weights.state)
+    of_input = linear(trace, x, weights.inputs)
+    y = add_(trace, y, of_input)
+    return (trace.kernel(y.tensor, y, keeps_output=True),)
 
 
-def add_(tape: Tape, y: Value, other: Value) -> Value:
+def add_(trace: Trace, y: Value, other: Value) -> Value:
     z = Value(y.tensor, y.storage, y.strides, y.tracked or other.tracked)
-    tape.record((z,), (y, other), back=passed(y.look, other.look))
+    trace.record((z,), (y, other), back=passed(y.look, other.look))
     return z
 
 
-def mul_(tape: Tape, y: Value, other: Value) -> Value:
+def mul_(trace: Trace, y: Value, other: Value) -> Value:
     """In place: autograd keeps a copy of what is written over, where the other factor's gradient needs it."""
-    copy = [tape.new(y.tensor)] if other.tracked else []
+    copy = [trace.new(y.tensor)] if other.tracked else []
     z = Value(y.tensor, y.storage, y.strides, y.tracked or other.tracked)
-    tape.record((z,), (y, other), [*copy, *([other] if y.tracked else [])])
+    trace.record((z,), (y, other), [*copy, *([other] if y.tracked else [])])
     return z
 
 
-def mul(tape: Tape, x: Value, other: Value) -> Value:
+def mul(trace: Trace, x: Value, other: Value) -> Value:
     keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
-    return tape.kernel(x.tensor, x, other, keeps=keeps)
+    return trace.kernel(x.tensor, x, other, keeps=keeps)
 
 
-def gated_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
     (h,) = state
-    resets, updates, inputs = gates_of(tape, linear(tape, x, weights.inputs), 3)
-    reset, update, remembered = gates_of(tape, linear(tape, h, weights.state), 3)
-    reset = tape.in_place(add_(tape, reset, resets), keeps_output=True)
-    update = tape.in_place(add_(tape, update, updates), keeps_output=True)
-    remembered = mul_(tape, remembered, reset)
-    candidate = tape.kernel(h.tensor, inputs, remembered, back=passed(inputs.look, remembered.look))
-    candidate = tape.in_place(candidate, keeps_output=True)
+    resets, updates, inputs = gates_of(trace, linear(trace, x, weights.inputs), 3)
+    reset, update, remembered = gates_of(trace, linear(trace, h, weights.state), 3)
+    reset = trace.in_place(add_(trace, reset, resets), keeps_output=True)
+    update = trace.in_place(add_(trace, update, updates), keeps_output=True)
+    remembered = mul_(trace, remembered, reset)
+    candidate = trace.kernel(h.tensor, inputs, remembered, back=passed(inputs.look, remembered.look))
+    candidate = trace.in_place(candidate, keeps_output=True)
     back = passed(h.look, candidate.look, passes=(True, False))
-    y = tape.kernel(h.tensor, h, candidate, back=back)
-    y = mul_(tape, y, update)
-    return (add_(tape, y, candidate),)
+    y = trace.kernel(h.tensor, h, candidate, back=back)
+    y = mul_(trace, y, update)
+    return (add_(trace, y, candidate),)
 
 
-def memory_step(tape: Tape, x: Value, state: State, weights: Matrices) -> State:
+def memory_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'), which may be projected."""
     h, c = state
-    gates = linear(tape, h, weights.state)
-    gates = add_(tape, gates, linear(tape, x, weights.inputs))
-    i, f, g, o = (tape.in_place(gate, keeps_output=True) for gate in gates_of(tape, gates, 4))
-    c = mul(tape, f, c)
-    c = add_(tape, c, mul(tape, i, g))
-    h = mul(tape, o, tape.kernel(c.tensor, c, keeps_output=True))
+    gates = linear(trace, h, weights.state)
+    gates = add_(trace, gates, linear(trace, x, weights.inputs))
+    i, f, g, o = (trace.in_place(gate, keeps_output=True) for gate in gates_of(trace, gates, 4))
+    c = mul(trace, f, c)
+    c = add_(trace, c, mul(trace, i, g))
+    h = mul(trace, o, trace.kernel(c.tensor, c, keeps_output=True))
     if weights.projection:
-        h = linear(tape, h, weights.projection)
+        h = linear(trace, h, weights.projection)
     return h, c
 
 
 def run_steps(
-    tape: Tape, cell: Cell, inputs: Sequence[Value], state: State, weights: Matrices
+    trace: Trace, cell: Cell, inputs: Sequence[Value], state: State, weights: Matrices
 ) -> tuple[list[Value], State]:
     """One layer in one direction: the outputs of all steps, and the last state."""
     outputs = []
     for x in inputs:
-        state = cell(tape, x, state, weights)
+        state = cell(trace, x, state, weights)
         outputs.append(state[0])
     return outputs, state
 
 
-def stacked(tape: Tape, values: Sequence[Value]) -> Value:
+def stacked(trace: Trace, values: Sequence[Value]) -> Value:
     first = values[0]
     made = Tensor((len(values), *first.shape), first.dtype)
-    return tape.kernel(made, *values, back=chosen(0, *looks(values)))
+    return trace.kernel(made, *values, back=chosen(0, *looks(values)))
 
 
 def run_layer(
-    tape: Tape, cell: Cell, x: Value, states: Sequence[State], weights: Sequence[Matrices]
+    trace: Trace, cell: Cell, x: Value, states: Sequence[State], weights: Sequence[Matrices]
 ) -> tuple[Value, list[State]]:
     """One layer in one direction or in both: (L, N, features) and the last state of each."""
-    inputs = steps(tape, x)
-    outputs, last = run_steps(tape, cell, inputs, states[0], weights[0])
-    y = stacked(tape, outputs)
+    inputs = steps(trace, x)
+    outputs, last = run_steps(trace, cell, inputs, states[0], weights[0])
+    y = stacked(trace, outputs)
     if len(states) == 1:
         return y, [last]
-    backwards, first = run_steps(tape, cell, inputs[::-1], states[1], weights[1])
-    z = stacked(tape, backwards)
+    backwards, first = run_steps(trace, cell, inputs[::-1], states[1], weights[1])
+    z = stacked(trace, backwards)
     both = Tensor((*y.shape[:-1], 2 * y.shape[-1]), y.dtype)
-    return tape.kernel(both, y, z, back=narrowed(*looks([y, z]))), [last, first]
+    return trace.kernel(both, y, z, back=narrowed(*looks([y, z]))), [last, first]
 
 
-def steps(tape: Tape, x: Value) -> tuple[Value, ...]:
+def steps(trace: Trace, x: Value) -> tuple[Value, ...]:
     """Views of each step."""
     length = x.shape[0]
     if not isinstance(length, int):
@@ -141,12 +141,12 @@ def steps(tape: Tape, x: Value) -> tuple[Value, ...]:
     views = tuple(
         [Value(Tensor(x.shape[1:], x.dtype), x.storage, x.all_strides[1:], x.tracked) for _ in range(length)]
     )
-    tape.record(views, (x,), back=side_by_side(x.look))
+    trace.record(views, (x,), back=side_by_side(x.look))
     return views
 
 
 def run_stack(
-    tape: Tape,
+    trace: Trace,
     cell: Cell,
     x: Value,
     states: Sequence[Sequence[State]],
@@ -156,11 +156,11 @@ def run_stack(
     """All layers, with dropout between them: the output of the last, and the last states of all."""
     lasts: list[State] = []
     for number, (state, matrices) in enumerate(zip(states, weights, strict=True)):
-        y, last = run_layer(tape, cell, x, state, matrices)
+        y, last = run_layer(trace, cell, x, state, matrices)
         lasts += last
         del last
         x = y
         if number < len(states) - 1:
-            x = dropout(tape, x, p)
+            x = dropout(trace, x, p)
         del y
     return x, lasts

@@ -1,8 +1,8 @@
 """What torch allocates to run a layer, kernel by kernel: storages that come and go, and what autograd keeps.
 
-A layer is run on a `Tape` as torch runs it: kernels make new storages, views share one, and a storage goes
+A layer is run on a `Trace` as torch runs it: kernels make new storages, views share one, and a storage goes
 when Python lets go of the last value that lies in it, as torch's tensors do. So the rules are written after
-torch's own code, name by name. What the tape has written down is a `Recipe`; from it follow the bytes that
+torch's own code, name by name. What the trace has written down is a `Footprint`; from it follow the bytes that
 are alive at every moment, in prediction and in training, for numbers and for formulas alike.
 
 It is what torch does on the device `meta`: the kernels of its own Python and C++ code, without the fused ones
@@ -59,21 +59,21 @@ def statistic(dtype: str) -> str:
 
 
 class Storage:
-    """A piece of memory, by its number on a tape, which is told when the last value in it is gone."""
+    """A piece of memory, by its number on a trace, which is told when the last value in it is gone."""
 
-    __slots__ = ("number", "tape")
+    __slots__ = ("number", "trace")
 
-    def __init__(self, tape: Tape, bytes: Dim) -> None:
-        self.tape = tape
-        self.number = len(tape.sizes)
-        tape.sizes.append(bytes)
+    def __init__(self, trace: Trace, bytes: Dim) -> None:
+        self.trace = trace
+        self.number = len(trace.sizes)
+        trace.sizes.append(bytes)
 
     def __del__(self) -> None:
-        self.tape.events.append(Freed(self.number))
+        self.trace.events.append(Freed(self.number))
 
 
 class Value:
-    """A tensor as a kernel sees it."""
+    """A tensor as a kernel reads it."""
 
     __slots__ = ("base", "dtype", "number", "of_many", "shape", "storage", "strides", "tracked")
 
@@ -90,9 +90,9 @@ class Value:
         """The tensor that it is a look at, itself none."""
         self.of_many = False
         """Whether it is one of several looks that one call gives, or a look at such a one."""
-        tape = storage.tape
-        self.number = len(tape.values)
-        tape.values.append(size_of(made, tape.mode) if tracked else 0)
+        trace = storage.trace
+        self.number = len(trace.values)
+        trace.values.append(size_of(made, trace.mode) if tracked else 0)
 
     @property
     def frozen(self) -> bool:
@@ -129,7 +129,7 @@ class Parameter(Value):
     __slots__ = ("lowered", "trained")
 
     def __init__(self, made: Tensor, storage: Storage, frozen: bool) -> None:
-        super().__init__(made, storage, None, storage.tape.grad and not frozen)
+        super().__init__(made, storage, None, storage.trace.grad and not frozen)
         self.trained = not frozen
         self.lowered: Value | None = None
 
@@ -212,7 +212,7 @@ def bytes_of(dtype: str) -> Mapping[str, int]:
     return {**SIZES, "float32": BYTES[dtype]}
 
 
-class Tape:
+class Trace:
     """The kernels of a layer as they are run."""
 
     def __init__(self, mode: Mode, frozen: Set[str] = frozenset()) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, Look, in_zeros
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
 
-def wrapped(tape: Tape, x: Value, made: Tensor, padding: Sequence[int]) -> Value:
+def wrapped(trace: Trace, x: Value, made: Tensor, padding: Sequence[int]) -> Value:
     """The input is copied to its place, and then, axis by axis, each end to the other.
 
     `padding` has a pair for each of the last axes, the last one first. Source: at::_pad_circular.
@@ -18,21 +18,21 @@ def wrapped(tape: Tape, x: Value, made: Tensor, padding: Sequence[int]) -> Value
     pairs = list(zip(padding[::2], padding[1::2], strict=True))
     inner = x
     for i, pair in enumerate(pairs, start=1):
-        inner = part(tape, inner, -i, inner.shape[-i] - sum(max(-p, 0) for p in pair))
-    y = tape.kernel(made, inner, back=copied_into(Look(*made), inner.look, first=True))
+        inner = part(trace, inner, -i, inner.shape[-i] - sum(max(-p, 0) for p in pair))
+    y = trace.kernel(made, inner, back=copied_into(Look(*made), inner.look, first=True))
     for i, pair in enumerate(pairs, start=1):
         for size in pair:
             if size > 0:
-                end = part(tape, y, -i, size)
-                tape.record((y,), (y, end), back=copied_into(y.look, end.look))
+                end = part(trace, y, -i, size)
+                trace.record((y,), (y, end), back=copied_into(y.look, end.look))
     return y
 
 
-def part(tape: Tape, x: Value, axis: int, size: Dim) -> Value:
+def part(trace: Trace, x: Value, axis: int, size: Dim) -> Value:
     """A look at so many places in a row along an axis, counted from the last one."""
     axis %= x.rank
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-    return tape.view(x, shape, x.all_strides, back=in_zeros(x.look))
+    return trace.view(x, shape, x.all_strides, back=in_zeros(x.look))
 
 
 def copied_into(base: Look, part: Look, first: bool = False) -> Back:
@@ -41,12 +41,12 @@ def copied_into(base: Look, part: Look, first: bool = False) -> Back:
     The `first` copy is into what has no gradient. Source: torch::autograd::CopySlices, CopyBackwards.
     """
 
-    def back(tape: Tape, _: Value) -> Sequence[Value | None]:
-        whole = tape.new(base.tensor)
-        copy = tape.new(part.tensor)
+    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
+        whole = trace.new(base.tensor)
+        copy = trace.new(part.tensor)
         if first:
             return [copy]
-        tape.new(part.tensor)
+        trace.new(part.tensor)
         return [whole, copy]
 
     return back

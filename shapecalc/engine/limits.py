@@ -30,7 +30,7 @@ MOST_WHOLE = 10_000
 MOST_DISTINCT = 40_000
 """Rows that are executed where copies are left out."""
 MOST_FOLLOWED = 10_000
-"""Rows of which each is followed by what it hands on: bytes, or what it sees of the input."""
+"""Rows of which each is followed by what it hands on: bytes, or what it reads of the input."""
 MOST_LISTED = 20_000
 """Rows that are printed, or looked at, one by one."""
 MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them

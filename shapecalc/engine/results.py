@@ -106,9 +106,9 @@ class Row(NamedTuple):
         return self.layer.costs(self.inputs).ops
 
     @property
-    def taps(self) -> Dim | Unknown:
+    def macs_without_padding(self) -> Dim | Unknown:
         """The multiply-accumulates without those of zeros in the padding."""
-        return self.layer.costs(self.inputs).taps
+        return self.layer.costs(self.inputs).macs_without_padding
 
     @property
     def params(self) -> Dim:

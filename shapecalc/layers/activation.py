@@ -15,7 +15,7 @@ from shapecalc.allocation.gradients import (
     of_quotient,
     passed,
 )
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     OUTPUT,
@@ -53,13 +53,13 @@ class Activation(Layer, abstract=True):
     def back(self, x: Value) -> Back:
         return led_by(x.look) if self.leads else like(x.look)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         if not getattr(self, "inplace", False):
-            return super().run(tape, x)
+            return super().run(trace, x)
         if self.keeps_output or self.overwrites:
-            return (tape.in_place(x, keeps_output=True, back=self.back(x)),)
-        copies = [tape.new(x.tensor, x.strides)] if x.tracked else []
-        return (tape.in_place(x, keeps=copies, back=self.back(x)),)
+            return (trace.in_place(x, keeps_output=True, back=self.back(x)),)
+        copies = [trace.new(x.tensor, x.strides)] if x.tracked else []
+        return (trace.in_place(x, keeps=copies, back=self.back(x)),)
 
 
 class OfNumbers(Activation, abstract=True):
@@ -169,11 +169,11 @@ class Softsign(ToFloating):
         check_numbers(x)
         return super().output(x)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        below = tape.kernel(x.tensor, x, keeps=(x,), back=of_absolute(x.look), strides=x.strides)
-        below = tape.kernel(x.tensor, below, back=passed(below.look), strides=x.strides)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        below = trace.kernel(x.tensor, x, keeps=(x,), back=of_absolute(x.look), strides=x.strides)
+        below = trace.kernel(x.tensor, below, back=passed(below.look), strides=x.strides)
         made, back = self.output(x.tensor), of_quotient(x.look, below.look)
-        return (tape.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
+        return (trace.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
 
 
 class Tanhshrink(ToFloating):
@@ -185,10 +185,10 @@ class Tanhshrink(ToFloating):
         check_numbers(x)
         return super().output(x)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        bent = tape.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        bent = trace.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
         back = passed(x.look, bent.look, passes=(True, False))
-        return (tape.kernel(bent.tensor, x, bent, back=back, strides=x.strides),)
+        return (trace.kernel(bent.tensor, x, bent, back=back, strides=x.strides),)
 
 
 class OfFloating(Activation, abstract=True):
@@ -280,13 +280,13 @@ class RReLU(OfFloating):
                 f"upper must be at least lower {self.lower:g}, not {self.upper:g}", argument="upper"
             )
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The slopes are made in evaluation too."""
-        noise = tape.new(x.tensor, x.strides)
-        back = like(x.look) if tape.training else led_by(x.look)
+        noise = trace.new(x.tensor, x.strides)
+        back = like(x.look) if trace.training else led_by(x.look)
         if self.inplace:
-            return (tape.in_place(x, keeps=(noise,), keeps_output=True, back=back),)
-        return (tape.kernel(x.tensor, x, keeps=(x, noise), back=back, strides=x.strides),)
+            return (trace.in_place(x, keeps=(noise,), keeps_output=True, back=back),)
+        return (trace.kernel(x.tensor, x, keeps=(x, noise), back=back, strides=x.strides),)
 
 
 class ELU(OfFloating):
@@ -403,12 +403,12 @@ class PReLU(Layer):
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight((self.num_parameters,))}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Both gradients are made as large as x, whichever is needed."""
-        (slope,) = owned(tape, self.weights(x.tensor))
-        slopes = tape.view(slope, tuple([self.num_parameters if axis == 1 else 1 for axis in range(x.rank)]))
+        (slope,) = owned(trace, self.weights(x.tensor))
+        slopes = trace.view(slope, tuple([self.num_parameters if axis == 1 else 1 for axis in range(x.rank)]))
         back = in_pairs(x.look, slopes.look)
-        return (tape.kernel(x.tensor, x, slopes, keeps=(x,), back=back, strides=x.strides),)
+        return (trace.kernel(x.tensor, x, slopes, keeps=(x,), back=back, strides=x.strides),)
 
 
 class GLU(Layer):
@@ -432,6 +432,6 @@ class GLU(Layer):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         halves = Merged(self.dim % x.rank, "two halves of an axis are taken together")
         return (but(x, self.dim, sight=halves),)

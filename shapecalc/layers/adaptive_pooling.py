@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
@@ -34,8 +34,8 @@ class AdaptivePool(Layer, abstract=True):
         sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """What the windows see, of which a single one sees the whole axis."""
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """What the windows see, of which a single one reads the whole axis."""
         lead = x.rank - self.axes
         pairs = enumerate(zip(x.shape[lead:], self.output_size, strict=True), start=lead)
         return ((*same(lead), *(shared(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
@@ -97,9 +97,9 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
     output_size = PerAxis()
     example = example((1, 16, 100), output_size=8)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """torch has it as one of two axes, of which one is 1."""
-        return (tape.looked_at(super().run(tape, x)[0]),)
+        return (trace.looked_at(super().run(trace, x)[0]),)
 
 
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
@@ -130,8 +130,8 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(self.adapt(x), self.return_indices)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(tape, x, self.adapt(x.tensor), self.return_indices, self.axes)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return run_with_indices(trace, x, self.adapt(x.tensor), self.return_indices, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=self.read(x) - y.elements)

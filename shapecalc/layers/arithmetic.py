@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.gradients import Back, of_quotient, passed
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_numbers, example
 from shapecalc.layers.fields import Choice
@@ -30,10 +30,10 @@ class sub(Layer):
         check_numbers(x, other)
         return combine(x, other)
 
-    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (operation(tape, x, other, negates=True),)
+    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
+        return (operation(trace, x, other, negates=True),)
 
-    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
 
 
@@ -62,7 +62,7 @@ class div(Layer):
             )
         return Tensor(y.shape, "float32")
 
-    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
 
     def keywords(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition, passed
 from shapecalc.allocation.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
@@ -80,8 +80,8 @@ class MultiheadAttention(Layer):
         seen = keys.length + self.more_keys
         return query, Tensor((*queries.batch, queries.length, seen))
 
-    def sees(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Sights, ...] | None:
-        """Each query sees all keys and values, which in a single input are all there is."""
+    def reads(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Sights, ...] | None:
+        """Each query reads all keys and values, which in a single input are all there is."""
         if port:  # the weights
             return None
         length = 0 if inputs[0].rank == 2 else int(self.batch_first)
@@ -141,189 +141,189 @@ class MultiheadAttention(Layer):
         scores = rows * (keys.length + self.more_keys)
         return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         query, key, value = self.feed(*inputs)
-        attended, weights = self.attend(tape, query, key, value, need_weights=True)
+        attended, weights = self.attend(trace, query, key, value, need_weights=True)
         assert weights is not None
         return attended, weights
 
     # The rest is written after torch.nn.MultiheadAttention.forward and multi_head_attention_forward.
 
     def attend(
-        self, tape: Tape, query: Value, key: Value, value: Value, need_weights: bool
+        self, trace: Trace, query: Value, key: Value, value: Value, need_weights: bool
     ) -> tuple[Value, Value | None]:
         batched = query.rank == 3
         weights = self.weights(query.tensor, key.tensor, value.tensor)
         if batched and self.batch_first:
             if key is value:
                 if query is key:
-                    query = key = value = tape.transpose(query, 1, 0)
+                    query = key = value = trace.transpose(query, 1, 0)
                 else:
-                    query, key = tape.transpose(query, 1, 0), tape.transpose(key, 1, 0)
+                    query, key = trace.transpose(query, 1, 0), trace.transpose(key, 1, 0)
                     value = key
             else:
-                query, key, value = (tape.transpose(x, 1, 0) for x in (query, key, value))
+                query, key, value = (trace.transpose(x, 1, 0) for x in (query, key, value))
         if not batched:
-            query, key, value = (tape.view(x, (x.shape[0], 1, x.shape[1])) for x in (query, key, value))
-        attended, seen = self.forward(tape, query, key, value, weights, need_weights)
+            query, key, value = (trace.view(x, (x.shape[0], 1, x.shape[1])) for x in (query, key, value))
+        attended, seen = self.forward(trace, query, key, value, weights, need_weights)
         if not batched:
-            attended = tape.view(attended, (attended.shape[0], attended.shape[2]))
-            seen = seen and tape.view(seen, seen.shape[1:])
+            attended = trace.view(attended, (attended.shape[0], attended.shape[2]))
+            seen = seen and trace.view(seen, seen.shape[1:])
         if batched and self.batch_first:
-            attended = tape.transpose(attended, 1, 0)
+            attended = trace.transpose(attended, 1, 0)
         return attended, seen
 
     def forward(
-        self, tape: Tape, query: Value, key: Value, value: Value, weights: Weights, need_weights: bool
+        self, trace: Trace, query: Value, key: Value, value: Value, weights: Weights, need_weights: bool
     ) -> tuple[Value, Value | None]:
         (length, batch, features), heads = query.shape, self.num_heads
         size = features // heads
-        q, k, v = self.projected(tape, query, key, value, weights)
+        q, k, v = self.projected(trace, query, key, value, weights)
         if self.add_bias_kv:
-            k = self.longer(tape, k, "bias_k", weights)
-            v = self.longer(tape, v, "bias_v", weights)
-        q, k, v = (self.by_head(tape, x, batch * heads, size) for x in (q, k, v))
+            k = self.longer(trace, k, "bias_k", weights)
+            v = self.longer(trace, v, "bias_v", weights)
+        q, k, v = (self.by_head(trace, x, batch * heads, size) for x in (q, k, v))
         if self.add_zero_attn:
-            k = self.with_zeros(tape, k)
-            v = self.with_zeros(tape, v)
+            k = self.with_zeros(trace, k)
+            v = self.with_zeros(trace, v)
         if not need_weights:
-            q, k, v = (tape.seen_as(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
-            attended = attention_by_math(tape, q, k, v, self.dropout if tape.training else 0)
+            q, k, v = (trace.seen_as(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
+            attended = attention_by_math(trace, q, k, v, self.dropout if trace.training else 0)
             del q, k, v
-            attended = tape.reshape(tape.permute(attended, (2, 0, 1, 3)), (batch * length, features))
-            return self.projected_out(tape, attended, query, weights), None
-        scaled = times_number(tape, q)
-        seen = bmm(tape, scaled, tape.transpose(k, 1, 2))
+            attended = trace.reshape(trace.permute(attended, (2, 0, 1, 3)), (batch * length, features))
+            return self.projected_out(trace, attended, query, weights), None
+        scaled = times_number(trace, q)
+        seen = bmm(trace, scaled, trace.transpose(k, 1, 2))
         del scaled, k
-        seen = softmax(tape, seen)
-        seen = dropout(tape, seen, self.dropout)
-        attended = bmm(tape, seen, v)
+        seen = softmax(trace, seen)
+        seen = dropout(trace, seen, self.dropout)
+        attended = bmm(trace, seen, v)
         del v
-        attended = tape.reshape(tape.transpose(attended, 0, 1), (length * batch, features))
-        attended = self.projected_out(tape, attended, query, weights)
-        seen = tape.seen_as(seen, (batch, heads, *seen.shape[1:]))
-        seen = tape.kernel(Tensor((batch, *seen.shape[2:]), seen.dtype), seen)
+        attended = trace.reshape(trace.transpose(attended, 0, 1), (length * batch, features))
+        attended = self.projected_out(trace, attended, query, weights)
+        seen = trace.seen_as(seen, (batch, heads, *seen.shape[1:]))
+        seen = trace.kernel(Tensor((batch, *seen.shape[2:]), seen.dtype), seen)
         return attended, seen
 
-    def projected_out(self, tape: Tape, x: Value, query: Value, weights: Weights) -> Value:
+    def projected_out(self, trace: Trace, x: Value, query: Value, weights: Weights) -> Value:
         names = ["out_proj.weight", *(["out_proj.bias"] if self.bias else [])]
-        x = linear(tape, x, owned(tape, weights, *names))
-        return tape.seen_as(x, query.shape)
+        x = linear(trace, x, owned(trace, weights, *names))
+        return trace.seen_as(x, query.shape)
 
     def projected(
-        self, tape: Tape, query: Value, key: Value, value: Value, weights: Weights
+        self, trace: Trace, query: Value, key: Value, value: Value, weights: Weights
     ) -> tuple[Value, Value, Value]:
         """What torch.nn.functional._in_projection_packed does, or _in_projection with a matrix for each."""
         if "in_proj_weight" not in weights:
             names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
-            matrices = [[matrix] for matrix in owned(tape, weights, *names)]
+            matrices = [[matrix] for matrix in owned(trace, weights, *names)]
             if self.bias:
                 each = (query.shape[2],)
-                (bias,) = owned(tape, weights, "in_proj_bias")
-                biases = tape.parts(bias, [each] * 3)
+                (bias,) = owned(trace, weights, "in_proj_bias")
+                biases = trace.parts(bias, [each] * 3)
                 matrices = [[*matrix, own] for matrix, own in zip(matrices, biases, strict=True)]
         elif key is value and query is key:
-            q, k, v = self.packed(tape, query, self.in_projection(tape, weights))
+            q, k, v = self.packed(trace, query, self.in_projection(trace, weights))
             return q, k, v
         elif key is value:
-            first, both = self.in_projection_parts(tape, weights, query.shape[2], 1, 2)
-            q = linear(tape, query, first)
-            k, v = self.packed(tape, key, both)
+            first, both = self.in_projection_parts(trace, weights, query.shape[2], 1, 2)
+            q = linear(trace, query, first)
+            k, v = self.packed(trace, key, both)
             return q, k, v
         else:
-            matrices = self.in_projection_parts(tape, weights, query.shape[2], 1, 1, 1)
-        q, k, v = (linear(tape, x, own) for x, own in zip((query, key, value), matrices, strict=True))
+            matrices = self.in_projection_parts(trace, weights, query.shape[2], 1, 1, 1)
+        q, k, v = (linear(trace, x, own) for x, own in zip((query, key, value), matrices, strict=True))
         return q, k, v
 
-    def in_projection(self, tape: Tape, weights: Weights) -> list[Value]:
-        return owned(tape, weights, "in_proj_weight", *(["in_proj_bias"] if self.bias else []))
+    def in_projection(self, trace: Trace, weights: Weights) -> list[Value]:
+        return owned(trace, weights, "in_proj_weight", *(["in_proj_bias"] if self.bias else []))
 
     def in_projection_parts(
-        self, tape: Tape, weights: Weights, features: Dim, *counts: int
+        self, trace: Trace, weights: Weights, features: Dim, *counts: int
     ) -> list[list[Value]]:
         """The packed matrix, and the bias if there is one, in parts of so many times the features."""
         split = [
-            tape.parts(whole, [(count * features, *whole.shape[1:]) for count in counts])
-            for whole in self.in_projection(tape, weights)
+            trace.parts(whole, [(count * features, *whole.shape[1:]) for count in counts])
+            for whole in self.in_projection(trace, weights)
         ]
         return [list(parts) for parts in zip(*split, strict=True)]
 
-    def packed(self, tape: Tape, x: Value, weights: list[Value]) -> tuple[Value, ...]:
+    def packed(self, trace: Trace, x: Value, weights: list[Value]) -> tuple[Value, ...]:
         """Several projections of one input at once, put one after another."""
         features = x.shape[2]
-        y = linear(tape, x, weights)
+        y = linear(trace, x, weights)
         count = y.shape[2] // features
-        y = tape.transpose(tape.seen_as(y, (1, *x.shape[:2], count, features)), 0, 3)
-        y = tape.contiguous(tape.seen_as(y, (count, *x.shape[:2], features)))
-        return tuple([tape.view(y, x.shape, back=in_zeros(y.look)) for _ in range(number(count))])
+        y = trace.transpose(trace.seen_as(y, (1, *x.shape[:2], count, features)), 0, 3)
+        y = trace.contiguous(trace.seen_as(y, (count, *x.shape[:2], features)))
+        return tuple([trace.view(y, x.shape, back=in_zeros(y.look)) for _ in range(number(count))])
 
-    def longer(self, tape: Tape, x: Value, name: str, weights: Weights) -> Value:
+    def longer(self, trace: Trace, x: Value, name: str, weights: Weights) -> Value:
         """The keys or values, and one that is learned."""
-        (one,) = owned(tape, weights, name)
+        (one,) = owned(trace, weights, name)
         back = of_repetition(one.look, (1, x.shape[1], 1))
-        more = tape.kernel(Tensor((1, *x.shape[1:])), weights=(one,), back=back)
+        more = trace.kernel(Tensor((1, *x.shape[1:])), weights=(one,), back=back)
         longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
-        return tape.kernel(tape.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
+        return trace.kernel(trace.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
 
-    def with_zeros(self, tape: Tape, x: Value) -> Value:
-        zeros = tape.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
-        return tape.kernel(
+    def with_zeros(self, trace: Trace, x: Value) -> Value:
+        zeros = trace.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
+        return trace.kernel(
             Tensor((x.shape[0], x.shape[1] + 1, x.shape[2]), x.dtype),
             x,
             zeros,
             back=narrowed(x.look, zeros.look),
         )
 
-    def by_head(self, tape: Tape, x: Value, heads: Dim, size: Dim) -> Value:
-        return tape.transpose(tape.seen_as(x, (x.shape[0], heads, size)), 0, 1)
+    def by_head(self, trace: Trace, x: Value, heads: Dim, size: Dim) -> Value:
+        return trace.transpose(trace.seen_as(x, (x.shape[0], heads, size)), 0, 1)
 
 
 def attention_by_math(
-    tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
+    trace: Trace, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
 ) -> Value:
     """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
-    q, k, v = tape.cast("scaled_dot_product_attention", q, k, v)
-    with tape.within_operation():
-        return attention_of(tape, q, k, v, p, is_causal, enable_gqa)
+    q, k, v = trace.cast("scaled_dot_product_attention", q, k, v)
+    with trace.within_operation():
+        return attention_of(trace, q, k, v, p, is_causal, enable_gqa)
 
 
 def attention_of(
-    tape: Tape, q: Value, k: Value, v: Value, p: float, is_causal: bool, enable_gqa: bool
+    trace: Trace, q: Value, k: Value, v: Value, p: float, is_causal: bool, enable_gqa: bool
 ) -> Value:
     dtype, mask = q.dtype, None
-    wide_q, wide_k, wide_v = (widened(tape, x) for x in (q, k, v))
+    wide_q, wide_k, wide_v = (widened(trace, x) for x in (q, k, v))
     k, v = wide_k, wide_v
-    q = times_number(tape, wide_q)
+    q = times_number(trace, wide_q)
     if is_causal:
-        mask = causal_mask(tape, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
+        mask = causal_mask(trace, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
     if enable_gqa and not q.shape[-3] == k.shape[-3] == v.shape[-3]:
-        k, v = repeated_heads(tape, q, k), repeated_heads(tape, q, v)
-    seen = matmul(tape, q, times_number(tape, tape.transpose(k, k.rank - 2, k.rank - 1)))
+        k, v = repeated_heads(trace, q, k), repeated_heads(trace, q, v)
+    seen = matmul(trace, q, times_number(trace, trace.transpose(k, k.rank - 2, k.rank - 1)))
     if mask:
-        seen = tape.kernel(seen.tensor, seen, back=passed(seen.look))
-    seen = softmax(tape, seen)
-    seen = noisy(tape, seen, p)
+        seen = trace.kernel(seen.tensor, seen, back=passed(seen.look))
+    seen = softmax(trace, seen)
+    seen = noisy(trace, seen, p)
     if seen.dtype == dtype:
-        return matmul(tape, seen, v)
-    _shown = tape.kernel(Tensor(seen.shape, dtype), seen)
-    y = matmul(tape, seen, v)
-    return tape.kernel(Tensor(y.shape, dtype), y, strides=y.strides)
+        return matmul(trace, seen, v)
+    _shown = trace.kernel(Tensor(seen.shape, dtype), seen)
+    y = matmul(trace, seen, v)
+    return trace.kernel(Tensor(y.shape, dtype), y, strides=y.strides)
 
 
-def causal_mask(tape: Tape, made: Tensor) -> Value:
+def causal_mask(trace: Trace, made: Tensor) -> Value:
     """Ones, the lower triangle of them, and one of two numbers where it has some and where it has none."""
     bools = Tensor(made.shape, "bool")
-    ones = tape.new(bools)
-    lower = tape.new(bools)
+    ones = trace.new(bools)
+    lower = trace.new(bools)
     del ones
-    _numbers = [tape.new(Tensor((), made.dtype)) for _ in range(2)]
-    return tape.new(Tensor(lower.shape, made.dtype))
+    _numbers = [trace.new(Tensor((), made.dtype)) for _ in range(2)]
+    return trace.new(Tensor(lower.shape, made.dtype))
 
 
-def repeated_heads(tape: Tape, q: Value, x: Value) -> Value:
+def repeated_heads(trace: Trace, q: Value, x: Value) -> Value:
     """Each head as often as there are queries for it, in a copy even where that is once."""
     shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
-    return tape.kernel(Tensor(shape, x.dtype), x)
+    return trace.kernel(Tensor(shape, x.dtype), x)
 
 
 class scaled_dot_product_attention(Layer):
@@ -352,10 +352,10 @@ class scaled_dot_product_attention(Layer):
         lead = broadcast(self.lead(query, key), value.shape[:-2])
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
-    def sees(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """Each query sees all keys and values, of these the feature that is made; or what is not after it."""
+    def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """Each query reads all keys and values, of these the feature that is made; or what is not after it."""
         *lead, length, feature = range(y.rank)
-        ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
+        ordered: Sight = Unknown("with is_causal a query reads the keys up to its own place")
         keys = ordered if self.is_causal else ALL
         ends: list[Sights] = [(Reading(length), ALL), (keys, ALL), (keys, Reading(feature))]
         whole = Tensor(y.shape[: len(lead)])
@@ -396,9 +396,9 @@ class scaled_dot_product_attention(Layer):
         scores = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         return scores * query.shape[-1] + y.elements * key.shape[-2]
 
-    def run(self, tape: Tape, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
         """A function drops as it is told, whatever the mode of the modules."""
-        y = attention_by_math(tape, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
+        y = attention_by_math(trace, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
         return (y,)
 
     def ops(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Operations:

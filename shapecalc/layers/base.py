@@ -10,7 +10,7 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
         def output(self, x): ...            # the tensor or tensors out
         def weights(self, x): ...           # name → Weight of what it owns
         def macs(self, x, y): ...           # multiply-accumulates
-        def sees(self, x, y, port): ...     # what an output element sees of the input, axis by axis
+        def reads(self, x, y, port): ...     # what an output element reads of the input, axis by axis
 
         def ops(self, x, y): ...            # operations beside these
 
@@ -26,10 +26,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from shapecalc.allocation.footprint import Given, Recipe, record
+from shapecalc.allocation.footprint import Footprint, Given, record
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Mode, Tape, Value
+from shapecalc.allocation.trace import Mode, Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
 from shapecalc.layers.reads import Sights, alike, measured, slid
@@ -71,10 +71,12 @@ Saved: TypeAlias = Sequence["Value | Tensor"]
 """What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
 
 
-def owned(tape: Tape, weights: Weights, *names: str) -> list[Value]:
-    """The parameters among weights, or those named, as values on a tape."""
+def owned(trace: Trace, weights: Weights, *names: str) -> list[Value]:
+    """The parameters among weights, or those named, as values on a trace."""
     chosen = {name: weights[name] for name in names} if names else weights
-    return list(tape.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer}))
+    return list(
+        trace.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})
+    )
 
 
 class Example(NamedTuple):
@@ -112,7 +114,7 @@ class Costs(NamedTuple):
     """What a layer's work on given inputs comes to."""
 
     ops: Operations | Unknown
-    taps: Dim | Unknown
+    macs_without_padding: Dim | Unknown
 
 
 class Layer:
@@ -174,7 +176,7 @@ class Layer:
             raise self.unknown_argument(name)
         self.given: tuple[str, ...] = tuple(arguments)
         self._known: dict[tuple[Tensor, ...], Figures] = {}
-        self._recipes: dict[tuple[tuple[Given, ...], Mode, Set[str]], Recipe] = {}
+        self._footprints: dict[tuple[tuple[Given, ...], Mode, Set[str]], Footprint] = {}
 
         self._seen: dict[tuple[tuple[Tensor, ...], int], tuple[Sights | None, ...] | None] = {}
 
@@ -280,24 +282,24 @@ class Layer:
         """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
         return self.operation or (self.function or "").rpartition(".")[2]
 
-    def run(self, tape: Tape, *inputs: Any) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Any) -> tuple[Value, ...]:
         """The kernels that torch runs, in its order; by default one that makes the only output.
 
         Raises:
             UnknownError: what autograd keeps is not known.
         """
-        figures = self.figures(tuple([tape.declared(x) for x in inputs]))
+        figures = self.figures(tuple([trace.declared(x) for x in inputs]))
         (made, *others) = figures.outputs
         operation, count = self.operation_on(*inputs), len(inputs)
-        cast = tape.cast(operation, *inputs, *owned(tape, figures.weights))
+        cast = trace.cast(operation, *inputs, *owned(trace, figures.weights))
         inputs, weights = tuple(cast[:count]), cast[count:]
         keeps = self.saved(*inputs)
         if keeps is None or others:
-            return self.at_least(tape, made, *others)
-        y = tape.kernel(
-            tape.made_by(operation, made, *inputs),
+            return self.at_least(trace, made, *others)
+        y = trace.kernel(
+            trace.made_by(operation, made, *inputs),
             *inputs,
-            keeps=[*[x for x in keeps if x is not OUTPUT], *tape.copies(weights[:1])],
+            keeps=[*[x for x in keeps if x is not OUTPUT], *trace.copies(weights[:1])],
             keeps_output=OUTPUT in keeps,
             weights=weights,
             back=self.back(*inputs, *weights),
@@ -305,16 +307,16 @@ class Layer:
         )
         return (y,)
 
-    def at_least(self, tape: Tape, *made: Tensor) -> tuple[Value, ...]:
+    def at_least(self, trace: Trace, *made: Tensor) -> tuple[Value, ...]:
         """The outputs of a type of which no more is known: in prediction they are there.
 
         Raises:
             UnknownError: autograd watches.
         """
-        if tape.grad:
+        if trace.grad:
             raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
-        tape.complete = False
-        return tuple([tape.new(y) for y in made])
+        trace.complete = False
+        return tuple([trace.new(y) for y in made])
 
     def order_of(self, made: Tensor, x: Value) -> Strides | None:
         """Strides in whose order the output lies."""
@@ -324,8 +326,8 @@ class Layer:
         """How the gradients of inputs and weights are made; by default each in a storage of its own."""
         return None
 
-    def recipe(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str] = frozenset()) -> Recipe:
-        """What `run` writes down on a tape; equal inputs get the same recipe, which is kept.
+    def footprint(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str] = frozenset()) -> Footprint:
+        """What `run` writes down on a trace; equal inputs get the same footprint, which is kept.
 
         `frozen` are the names of the weights that are not trained.
 
@@ -333,21 +335,21 @@ class Layer:
             UnknownError: what it allocates is not known.
         """
         key = (inputs, mode, frozen)
-        known = self._recipes.get(key)
+        known = self._footprints.get(key)
         if known is None:
-            if len(self._recipes) >= _MOST_KNOWN:
-                self._recipes.clear()
+            if len(self._footprints) >= _MOST_KNOWN:
+                self._footprints.clear()
             with collecting() as conditions:
                 known = record(self.run, inputs, mode, frozen)
             known = known._replace(retraced=known.retraced and self.retraced, conditions=tuple(conditions))
-            self._recipes[key] = known
+            self._footprints[key] = known
         return known
 
-    def sees(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:
-        """What an element of output number `port`, which is `y`, sees of each input, axis by axis.
+    def reads(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:
+        """What an element of output number `port`, which is `y`, reads of each input, axis by axis.
 
         In the place of an input of which nothing but the shape is looked at stands None.
-        By default what the window sees, or of elementwise types the element at the same place; None of
+        By default what the window reads, or of elementwise types the element at the same place; None of
         others, of which nothing is known.
         """
         if self.elementwise:
@@ -368,7 +370,7 @@ class Layer:
         """The layers that torch's module is made of, where these are modules of torch themselves."""
         return ()
 
-    def taps(self, *inputs: Any, **output: Any) -> Dim:
+    def macs_without_padding(self, *inputs: Any, **output: Any) -> Dim:
         """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
         return self.macs(*inputs, **output)
 
@@ -453,10 +455,12 @@ class Layer:
             except ArchitectureError as error:
                 ops = Unknown(error.message)
             try:
-                taps: Dim | Unknown = self.taps(*inputs, y=y)
+                macs_without_padding: Dim | Unknown = self.macs_without_padding(*inputs, y=y)
             except ArchitectureError as error:
-                taps = Unknown(error.message)
-        return Costs(ops or Unknown(f"no count of the operations of {self.type} is declared"), taps)
+                macs_without_padding = Unknown(error.message)
+        return Costs(
+            ops or Unknown(f"no count of the operations of {self.type} is declared"), macs_without_padding
+        )
 
     def _apply(self, inputs: tuple[Tensor, ...]) -> Figures:
         fewest, most = self.inputs_range
@@ -475,14 +479,14 @@ class Layer:
         return Figures(outputs, weights, macs, (*self._conditions, *conditions))
 
     def seen(self, inputs: tuple[Tensor, ...], port: int = 0) -> tuple[Sights | None, ...] | None:
-        """`sees`, with what all elements together read of each axis; kept as `figures` are."""
+        """`reads`, with what all elements together read of each axis; kept as `figures` are."""
         key = inputs, port
         if key not in self._seen:
             if len(self._seen) >= _MOST_KNOWN:
                 self._seen.clear()
             y = self.figures(inputs).outputs[port]
             with collecting():  # what has to hold was recorded with the figures
-                found = self.sees(*inputs, y=y, port=port)
+                found = self.reads(*inputs, y=y, port=port)
             if found is not None:
                 pairs = zip(found, inputs, strict=True)
                 found = tuple(sights and measured(sights, x, y) for sights, x in pairs)

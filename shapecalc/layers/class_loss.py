@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shapecalc.allocation.gradients import like, repeated
 from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
@@ -61,17 +61,17 @@ class LikelihoodLoss(Loss, abstract=True):
         """Both, and the sum of the weights of the targets' classes."""
         return (input, target, Tensor((), input.dtype))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Positions are two axes; others become these. Source: at::nll_loss_nd."""
         scores, target = inputs
         if scores.rank in (1, 2, 4):
-            return super().run(tape, *inputs)
+            return super().run(trace, *inputs)
         n, classes, *space = scores.shape
         places = (1, product(tuple(space)))
         (y,) = super().run(
-            tape, tape.reshape(scores, (n, classes, *places)), tape.reshape(target, (n, *places))
+            trace, trace.reshape(scores, (n, classes, *places)), trace.reshape(target, (n, *places))
         )
-        return (tape.view(y, (n, *space)) if y.rank else y,)
+        return (trace.view(y, (n, *space)) if y.rank else y,)
 
 
 class NLLLoss(LikelihoodLoss):
@@ -105,56 +105,58 @@ class CrossEntropyLoss(Loss):
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         return self.reduced(cross_entropy(input, target, self.ignore_index))
 
-    def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, input: Value, target: Value) -> tuple[Value, ...]:
         """LogSoftmax, then NLLLoss; torch has other kernels for probabilities and for smoothed labels."""
         if input.rank == target.rank:
-            return (self.of_probabilities(tape, input, target),)
+            return (self.of_probabilities(trace, input, target),)
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
-        (y,) = NLLLoss(reduction=self.reduction).run(tape, logarithms, target)
+        (logarithms,) = LogSoftmax(dim=axis).run(trace, input)
+        (y,) = NLLLoss(reduction=self.reduction).run(trace, logarithms, target)
         if self.label_smoothing:
-            losses, ignored = self.of_all_classes(tape, logarithms, target, axis)
-            mean = self.of_counted(tape, losses, ignored)
-            share = times_number(tape, mean)
-            y = sum_of(tape, times_number(tape, y), share)
+            losses, ignored = self.of_all_classes(trace, logarithms, target, axis)
+            mean = self.of_counted(trace, losses, ignored)
+            share = times_number(trace, mean)
+            y = sum_of(trace, times_number(trace, y), share)
         return (y,)
 
-    def of_all_classes(self, tape: Tape, logarithms: Value, target: Value, axis: int) -> tuple[Value, Value]:
+    def of_all_classes(
+        self, trace: Trace, logarithms: Value, target: Value, axis: int
+    ) -> tuple[Value, Value]:
         """The losses if all classes were equally likely, and which of them are ignored.
 
         Source: at::cross_entropy_loss_label_smoothing.
         """
-        made = tape.made_by("sum", Tensor(without_classes(logarithms.tensor), logarithms.dtype), logarithms)
-        total = tape.kernel(made, logarithms, back=repeated(logarithms.look, [axis]))
-        losses = times_number(tape, total)
+        made = trace.made_by("sum", Tensor(without_classes(logarithms.tensor), logarithms.dtype), logarithms)
+        total = trace.kernel(made, logarithms, back=repeated(logarithms.look, [axis]))
+        losses = times_number(trace, total)
         del total
-        ignored = tape.new(Tensor(target.shape, "bool"))
-        return tape.in_place(losses, keeps=(ignored,), back=like()), ignored
+        ignored = trace.new(Tensor(target.shape, "bool"))
+        return trace.in_place(losses, keeps=(ignored,), back=like()), ignored
 
-    def of_counted(self, tape: Tape, losses: Value, ignored: Value) -> Value:
+    def of_counted(self, trace: Trace, losses: Value, ignored: Value) -> Value:
         """These reduced; a mean is divided by how many are not ignored."""
         if self.reduction == "none":
             return losses
         made, back = Tensor((), losses.dtype), repeated(losses.look, range(losses.rank))
         if self.reduction == "sum":
-            return tape.kernel(made, losses, back=back)
-        _counted = tape.new(ignored.tensor)
-        count = tape.new(Tensor((), "int64"))
-        return tape.kernel(made, tape.kernel(made, losses, back=back), keeps=(count,), back=like())
+            return trace.kernel(made, losses, back=back)
+        _counted = trace.new(ignored.tensor)
+        count = trace.new(Tensor((), "int64"))
+        return trace.kernel(made, trace.kernel(made, losses, back=back), keeps=(count,), back=like())
 
-    def of_probabilities(self, tape: Tape, input: Value, target: Value) -> Value:
+    def of_probabilities(self, trace: Trace, input: Value, target: Value) -> Value:
         """−target · log(softmax(input)), summed. Source: at::cross_entropy_loss_prob_target."""
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        (logarithms,) = LogSoftmax(dim=axis).run(trace, input)
         if self.label_smoothing:
-            target = times_number(tape, target)
-            target = converted(tape, target, target.dtype)
-        shares = product_of_two(tape, logarithms, target)
+            target = times_number(trace, target)
+            target = converted(trace, target, target.dtype)
+        shares = product_of_two(trace, logarithms, target)
         gone = [axis] if self.reduction == "none" else list(range(input.rank))
         made = Tensor(without_classes(input.tensor) if self.reduction == "none" else (), shares.dtype)
-        total = tape.kernel(tape.made_by("sum", made, shares), shares, back=repeated(shares.look, gone))
-        negative = times_number(tape, total)
-        return times_number(tape, negative) if self.reduction == "mean" else negative
+        total = trace.kernel(trace.made_by("sum", made, shares), shares, back=repeated(shares.look, gone))
+        negative = times_number(trace, total)
+        return times_number(trace, negative) if self.reduction == "mean" else negative
 
 
 class LinearCrossEntropyLoss(Loss):
@@ -188,15 +190,15 @@ class LinearCrossEntropyLoss(Loss):
             )
         return self.reduced(cross_entropy(scores, target, self.ignore_index))
 
-    def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, input: Value, target: Value) -> tuple[Value, ...]:
         """Linear, whose output is then seen as scores. Source: torch.nn.functional.linear_cross_entropy."""
-        if tape.autocast:  # the weights are looks at others, of which no copy stays
+        if trace.autocast:  # the weights are looks at others, of which no copy stays
             raise UnknownError("LinearCrossEntropyLoss: what it casts under autocast is not followed")
-        weights = owned(tape, self.weights(input.tensor, target.tensor))
-        y = linear(tape, input, weights)
-        scores = tape.view(y, (*input.shape[:-1], self.num_classes, *self.out_features))
+        weights = owned(trace, self.weights(input.tensor, target.tensor))
+        y = linear(trace, input, weights)
+        scores = trace.view(y, (*input.shape[:-1], self.num_classes, *self.out_features))
         loss = CrossEntropyLoss(reduction=self.reduction, label_smoothing=self.label_smoothing)
-        return loss.run(tape, scores, target)
+        return loss.run(trace, scores, target)
 
     @property
     def scores(self) -> Dim:

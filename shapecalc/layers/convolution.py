@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.kernels import convolution_back
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
@@ -33,7 +33,7 @@ def check_seen_by_groups(channels: Dim, groups: Dim) -> None:
         channels,
         groups,
         "the input's {0} channels are not divisible by groups {1}",
-        "each group sees an equal part of the input channels",
+        "each group reads an equal part of the input channels",
         why="groups divide the channels",
     )
 
@@ -92,10 +92,10 @@ class Convolution(Layer, abstract=True):
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The channels, and what the windows see; padding made of the input counts as lying outside of it.
 
-        A window at the border that holds what is mirrored there sees nothing else besides. Where the
+        A window at the border that holds what is mirrored there reads nothing else besides. Where the
         padding is wider than that, or comes from the other border, its elements are not in line.
         """
         sights = slid(x, self.window, channels=channels_of(x.rank - self.axes - 1, self.groups))
@@ -144,27 +144,27 @@ class Convolution(Layer, abstract=True):
     def back(self, x: Value, *weights: Value) -> Back:
         return convolution_back(x, *weights)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Without a batch axis one is put before it, and taken away after it."""
-        y = self.convolved(tape, x)
-        return (y if x.rank == self.axes + 2 else tape.looked_at(y),)
+        y = self.convolved(trace, x)
+        return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
 
-    def convolved(self, tape: Tape, x: Value) -> Value:
+    def convolved(self, trace: Trace, x: Value) -> Value:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
-            return super().run(tape, x)[0]
+            return super().run(trace, x)[0]
         space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
         padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
         if self.padding_mode == "circular":
-            wide = wrapped(tape, x, padded, [p for pair in self.ends()[::-1] for p in pair])
+            wide = wrapped(trace, x, padded, [p for pair in self.ends()[::-1] for p in pair])
         else:
-            wide = tape.kernel(padded, x, keeps=keeps)
-        made = self.output(tape.declared(x))
-        cast, *weights = tape.cast(self.operation, wide, *owned(tape, self.weights(x.tensor)))
-        kept = (cast, *tape.copies(weights[:1]))
+            wide = trace.kernel(padded, x, keeps=keeps)
+        made = self.output(trace.declared(x))
+        cast, *weights = trace.cast(self.operation, wide, *owned(trace, self.weights(x.tensor)))
+        kept = (cast, *trace.copies(weights[:1]))
         back = self.back(cast, *weights)
-        return tape.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back)
+        return trace.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""
@@ -174,13 +174,13 @@ class Convolution(Layer, abstract=True):
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(add=y.elements if self.bias else 0)
 
-    def taps(self, x: Tensor, y: Tensor) -> Dim:
+    def macs_without_padding(self, x: Tensor, y: Tensor) -> Dim:
         """The products of what a window reads inside of the input; other padding than zeros is all read."""
         if self.padding_mode != "zeros":
             return self.macs(x, y)
         *batch, channels = x.shape[: -self.axes]
         axes = zip(self.window, x.shape[-self.axes :], strict=True)
-        read = [window.taps(n) for window, n in axes]
+        read = [window.elements_read(n) for window, n in axes]
         return product((*batch, self.out_channels, channels // self.groups, *read))
 
 

@@ -14,7 +14,7 @@ from shapecalc.allocation.gradients import (
     repeated,
 )
 from shapecalc.allocation.kernels import product_of_two
-from shapecalc.allocation.trace import Tape, Value, statistic
+from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
@@ -24,17 +24,17 @@ from shapecalc.operations import Operations, summed
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
 
-def length(tape: Tape, x: Value, axis: int) -> Value:
+def length(trace: Trace, x: Value, axis: int) -> Value:
     """The Euclidean norm along an axis, which stays, and a copy of it that is changed in place."""
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) if x.rank else ()
     back = of_length(x.look, Look(shape, x.dtype))
-    return tape.copy(tape.kernel(Tensor(shape, x.dtype), x, keeps=(x,), keeps_output=True, back=back))
+    return trace.copy(trace.kernel(Tensor(shape, x.dtype), x, keeps=(x,), keeps_output=True, back=back))
 
 
-def quotient(tape: Tape, x: Value, y: Value) -> Value:
+def quotient(trace: Trace, x: Value, y: Value) -> Value:
     back = of_quotient(x.look, y.look)
     made = Tensor(x.shape, result_dtype(x.tensor, y.tensor))
-    return tape.kernel(made, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
+    return trace.kernel(made, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
 
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
@@ -49,19 +49,19 @@ def of_norm(p: float, x: Look, y: Look) -> Back:
 def of_power_sum(p: float, x: Look, y: Look) -> Back:
     """Of a norm above 1: sign(x) · |x|^(p − 1) times g / y^(p − 1), 0 where y is."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        power = scaled(tape)
-        share = tape.elementwise(tape.reshape(grad, y.shape), tape.elementwise(y))
-        masked(tape)
-        return [tape.elementwise(power, share)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        power = scaled(trace)
+        share = trace.elementwise(trace.reshape(grad, y.shape), trace.elementwise(y))
+        masked(trace)
+        return [trace.elementwise(power, share)]
 
-    def masked(tape: Tape) -> None:
-        tape.elementwise(y, dtype="bool")
+    def masked(trace: Trace) -> None:
+        trace.elementwise(y, dtype="bool")
 
-    def scaled(tape: Tape) -> Value:
-        power = tape.elementwise(x)
-        sign = tape.elementwise(x) if p < 2 else x  # |x|^(p − 2) is multiplied with x itself
-        return tape.elementwise(sign, power)
+    def scaled(trace: Trace) -> Value:
+        power = trace.elementwise(x)
+        sign = trace.elementwise(x) if p < 2 else x  # |x|^(p − 2) is multiplied with x itself
+        return trace.elementwise(sign, power)
 
     return back
 
@@ -69,17 +69,17 @@ def of_power_sum(p: float, x: Look, y: Look) -> Back:
 def of_root_sum(x: Look, y: Look) -> Back:
     """Of a norm below 1: sign(x) · |x|^(p − 1), 0 where x is, times g times y^(1 − p)."""
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        power = scaled(tape)
-        share = tape.elementwise(y)
-        product = tape.elementwise(power, tape.reshape(grad, y.shape))
-        return [tape.elementwise(product, share)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        power = scaled(trace)
+        share = trace.elementwise(y)
+        product = trace.elementwise(power, trace.reshape(grad, y.shape))
+        return [trace.elementwise(product, share)]
 
-    def scaled(tape: Tape) -> Value:
-        power = tape.elementwise(x)
-        _mask = tape.elementwise(x, dtype="bool")
-        sign = tape.elementwise(x)
-        return tape.elementwise(sign, power)
+    def scaled(trace: Trace) -> Value:
+        power = trace.elementwise(x)
+        _mask = trace.elementwise(x, dtype="bool")
+        sign = trace.elementwise(x)
+        return trace.elementwise(sign, power)
 
     return back
 
@@ -105,21 +105,23 @@ class CosineSimilarity(Layer):
         axis = check_axis(self.dim, both, "dim", scalars=True)
         return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), dtype)
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        """Both divided by their norms, of which no gradient sees that they are at least eps."""
-        first, second = tape.cast("cosine_similarity", *inputs)
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        """Both divided by their norms, of which no gradient reads that they are at least eps."""
+        first, second = trace.cast("cosine_similarity", *inputs)
         if first.dtype != second.dtype:
             raise UnknownError("CosineSimilarity: what it converts of two dtypes is not followed")
         del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
-        first, second = repeated_alike(tape, first, second)
-        one, other = length(tape, first, axis), length(tape, second, axis)
-        _eps = tape.new(Tensor((), statistic(first.dtype)))
-        directions = [quotient(tape, first, one), quotient(tape, second, other)]
-        product = product_of_two(tape, *directions)
+        first, second = repeated_alike(trace, first, second)
+        one, other = length(trace, first, axis), length(trace, second, axis)
+        _eps = trace.new(Tensor((), statistic(first.dtype)))
+        directions = [quotient(trace, first, one), quotient(trace, second, other)]
+        product = product_of_two(trace, *directions)
         gone = [axis] if product.rank else []
         made = Tensor((*product.shape[:axis], *product.shape[axis + 1 :]), product.dtype)
-        return (tape.kernel(tape.made_by("sum", made, product), product, back=repeated(product.look, gone)),)
+        return (
+            trace.kernel(trace.made_by("sum", made, product), product, back=repeated(product.look, gone)),
+        )
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """x₁·x₂ / max(‖x₁‖ · ‖x₂‖, eps): three sums of products, and two roots."""
@@ -147,16 +149,16 @@ class PairwiseDistance(Layer):
         kept = (1,) if self.keepdim and both.rank else ()
         return Tensor((*both.shape[:-1], *kept), dtype)
 
-    def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, first: Value, second: Value) -> tuple[Value, ...]:
         """Source: at::pairwise_distance."""
-        if tape.grad and self.p == 0:
+        if trace.grad and self.p == 0:
             raise UnknownError("PairwiseDistance: p of 0 counts, and a count has no gradient: not followed")
-        apart = operation(tape, first, second, negates=True)
-        moved = tape.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
+        apart = operation(trace, first, second, negates=True)
+        moved = trace.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
         made = self.output(first.tensor, second.tensor)
         kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
         back = of_norm(self.p, moved.look, kept)
-        y = tape.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)
+        y = trace.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)
         return (y,)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:

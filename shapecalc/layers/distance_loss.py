@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shapecalc.allocation.choices import at_least_zero, chosen_by, lesser, raised_to_zero
 from shapecalc.allocation.gradients import repeated
 from shapecalc.allocation.kernels import converted, sum_of, times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import check_numbers, example
 from shapecalc.layers.distance import PairwiseDistance, quotient
@@ -44,48 +44,48 @@ class CosineEmbeddingLoss(Loss):
         cosine = Tensor(product.shape[:-1], product.dtype)
         return self.reduced(Tensor(combined(cosine, target).shape, cosine.dtype))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::cosine_embedding_loss."""
-        first, second, target = tape.cast("cosine_embedding_loss", *inputs)
+        first, second, target = trace.cast("cosine_embedding_loss", *inputs)
         del inputs
-        product = summed(tape, operation(tape, first, second, factors=True))
-        squares = [square(tape, x) for x in (first, second)]
-        length = root_in_place(tape, operation(tape, *squares, factors=True))
-        cosine = quotient(tape, product, length)
-        zeros = tape.new(cosine.tensor)
-        near, far = times_number(tape, cosine), raised_to_zero(tape, moved(tape, cosine))
-        of_alike = chosen_by(tape, target, near, zeros)
-        of_others = chosen_by(tape, target, far, zeros)
-        return (self.reduce(tape, sum_of(tape, of_alike, of_others)),)
+        product = summed(trace, operation(trace, first, second, factors=True))
+        squares = [square(trace, x) for x in (first, second)]
+        length = root_in_place(trace, operation(trace, *squares, factors=True))
+        cosine = quotient(trace, product, length)
+        zeros = trace.new(cosine.tensor)
+        near, far = times_number(trace, cosine), raised_to_zero(trace, moved(trace, cosine))
+        of_alike = chosen_by(trace, target, near, zeros)
+        of_others = chosen_by(trace, target, far, zeros)
+        return (self.reduce(trace, sum_of(trace, of_alike, of_others)),)
 
 
-def square(tape: Tape, x: Value) -> Value:
+def square(trace: Trace, x: Value) -> Value:
     """The sum of squares along the last axis, and a little more."""
-    squares = operation(tape, x, x, factors=True)
-    total = summed(tape, squares)
-    return moved(tape, total)
+    squares = operation(trace, x, x, factors=True)
+    total = summed(trace, squares)
+    return moved(trace, total)
 
 
-def summed(tape: Tape, x: Value) -> Value:
+def summed(trace: Trace, x: Value) -> Value:
     """The sum along the last axis; that of whole numbers is one of many of them."""
     dtype = x.dtype if is_floating(x.dtype) else "int64"
-    return tape.kernel(Tensor(x.shape[:-1], dtype), x, back=repeated(x.look, [x.rank - 1]))
+    return trace.kernel(Tensor(x.shape[:-1], dtype), x, back=repeated(x.look, [x.rank - 1]))
 
 
-def moved(tape: Tape, x: Value) -> Value:
+def moved(trace: Trace, x: Value) -> Value:
     """x and a floating-point number, added."""
-    return converted(tape, x, floating(x.tensor).dtype)
+    return converted(trace, x, floating(x.tensor).dtype)
 
 
-def root_in_place(tape: Tape, x: Value) -> Value:
+def root_in_place(trace: Trace, x: Value) -> Value:
     """√x, in place of x. Source: at::sqrt_."""
     look = x.look
 
-    def back(tape: Tape, grad: Value) -> Sequence[Value | None]:
-        double = tape.elementwise(look)
-        return [tape.elementwise(grad, double)]
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        double = trace.elementwise(look)
+        return [trace.elementwise(grad, double)]
 
-    return tape.in_place(x, keeps_output=True, back=back)
+    return trace.in_place(x, keeps_output=True, back=back)
 
 
 class TripletLoss(Loss, abstract=True):
@@ -123,17 +123,17 @@ class TripletMarginLoss(TripletLoss):
     reduction = Reduction()
     example = example((8, 16), (8, 16), (8, 16))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::triplet_margin_loss."""
-        anchor, positive, negative = tape.cast("triplet_margin_loss", *inputs)
+        anchor, positive, negative = trace.cast("triplet_margin_loss", *inputs)
         del inputs
-        near, far = apart(tape, anchor, positive, self.p), apart(tape, anchor, negative, self.p)
+        near, far = apart(trace, anchor, positive, self.p), apart(trace, anchor, negative, self.p)
         if self.swap:
-            far = lesser(tape, far, apart(tape, positive, negative, self.p))
-        with_margin = moved(tape, near)
-        losses = at_least_zero(tape, operation(tape, with_margin, far, negates=True))
+            far = lesser(trace, far, apart(trace, positive, negative, self.p))
+        with_margin = moved(trace, near)
+        losses = at_least_zero(trace, operation(trace, with_margin, far, negates=True))
         del with_margin
-        return (self.reduce(tape, losses),)
+        return (self.reduce(trace, losses),)
 
 
 class TripletMarginWithDistanceLoss(TripletLoss):
@@ -147,18 +147,18 @@ class TripletMarginWithDistanceLoss(TripletLoss):
     reduction = Reduction()
     example = example((8, 16), (8, 16), (8, 16))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: torch.nn.functional.triplet_margin_with_distance_loss."""
         anchor, positive, negative = inputs
-        near, far = apart(tape, anchor, positive), apart(tape, anchor, negative)
-        nearer = apart(tape, positive, negative) if self.swap else far
+        near, far = apart(trace, anchor, positive), apart(trace, anchor, negative)
+        nearer = apart(trace, positive, negative) if self.swap else far
         if self.swap:
-            far = lesser(tape, far, nearer)
+            far = lesser(trace, far, nearer)
         return (
-            self.reduce(tape, at_least_zero(tape, operation(tape, moved(tape, near), far, negates=True))),
+            self.reduce(trace, at_least_zero(trace, operation(trace, moved(trace, near), far, negates=True))),
         )
 
 
-def apart(tape: Tape, first: Value, second: Value, p: float = 2.0) -> Value:
-    (y,) = PairwiseDistance(p=p).run(tape, first, second)
+def apart(trace: Trace, first: Value, second: Value, p: float = 2.0) -> Value:
+    (y,) = PairwiseDistance(p=p).run(trace, first, second)
     return y

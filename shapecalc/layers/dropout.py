@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shapecalc.allocation.kernels import check_noise, noisy
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Elementwise, check_rank, example
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.operations import NOTHING
@@ -24,32 +24,32 @@ class DropoutLayer(Elementwise, abstract=True):
     p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """In training noise is made, which autograd keeps, and multiplied with."""
-        y = x if not tape.training or self.p == 0 else self.noisy(tape, x)
+        y = x if not trace.training or self.p == 0 else self.noisy(trace, x)
         alone = self.batched_rank not in (None, 0, x.rank) and not self.inplace
-        return (tape.looked_at(y) if alone else y,)  # a batch axis is put before it, and taken away after it
+        return (trace.looked_at(y) if alone else y,)  # a batch axis is put before it, and taken away after it
 
-    def noisy(self, tape: Tape, x: Value) -> Value:
+    def noisy(self, trace: Trace, x: Value) -> Value:
         if self.batched_rank is None and not self.scales and not self.inplace:
-            return noisy(tape, x, self.p)
-        check_noise(tape, x, self.p)
-        self.check_channels(tape, x)
+            return noisy(trace, x, self.p)
+        check_noise(trace, x, self.p)
+        self.check_channels(trace, x)
         if self.p == 1:
-            noise = tape.new(Tensor((), x.dtype))
+            noise = trace.new(Tensor((), x.dtype))
         else:
-            noise = tape.new(self.noise(x.tensor))
-            _shift = tape.new(noise.tensor) if self.scales else None
+            noise = trace.new(self.noise(x.tensor))
+            _shift = trace.new(noise.tensor) if self.scales else None
         if self.inplace and not self.scales:
-            return tape.in_place(x, keeps=(noise,))
-        return tape.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
+            return trace.in_place(x, keeps=(noise,))
+        return trace.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 
-    def check_channels(self, tape: Tape, x: Value) -> None:
+    def check_channels(self, trace: Trace, x: Value) -> None:
         """Of an input without a batch of its own torch takes the first axis for the channels."""
         axes = x.rank if self.batched_rank in (None, 0, x.rank) else x.rank + 1
         if self.batched_rank is not None and self.p < 1 and axes < 2:
             message = f"in training it drops whole channels of 2 axes or more, and the input is {x.tensor}"
-            tape.refuse(message, "take Dropout, which drops elements")
+            trace.refuse(message, "take Dropout, which drops elements")
 
     def noise(self, x: Tensor) -> Tensor:
         """A number for each element, or for each channel of each image."""

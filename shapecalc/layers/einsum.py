@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.allocation.contraction import contract
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError, quoted
 from shapecalc.layers.base import Layer, check_floating, example
 from shapecalc.layers.fields import Text
@@ -206,7 +206,7 @@ class einsum(Layer):
             return NOTHING
         return Operations(mul=y.elements)
 
-    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
         if len(xs) > 2:
             reason = "torch takes them in an order that depends on whether opt_einsum is installed"
             raise UnknownError(f"einsum of {len(xs)} branches: {reason}")
@@ -217,10 +217,10 @@ class einsum(Layer):
         summed = sorted(
             {*chain(*labels)} - {*planned.output}, key=lambda label: (isinstance(label, str), label)
         )
-        operands = tape.cast("einsum", *xs)
+        operands = trace.cast("einsum", *xs)
         del xs
-        with tape.within_operation():
-            return (contract(tape, operands, labels, planned.output, summed),)
+        with trace.within_operation():
+            return (contract(trace, operands, labels, planned.output, summed),)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return self.equation, *xs

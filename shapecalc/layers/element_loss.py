@@ -13,7 +13,7 @@ from shapecalc.allocation.gradients import (
     passed,
 )
 from shapecalc.allocation.kernels import product_of_two, times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
@@ -43,8 +43,8 @@ class SymmetricLoss(Loss, abstract=True):
     def back(self, input: Value, target: Value) -> Back:
         return of_distance(input.look, target.look)
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        return super().run(tape, *repeated_alike(tape, *inputs))
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        return super().run(trace, *repeated_alike(trace, *inputs))
 
 
 class L1Loss(Loss):
@@ -52,21 +52,21 @@ class L1Loss(Loss):
 
     reduction = Reduction()
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        return (absolute_difference(tape, self, *repeated_alike(tape, *inputs)),)
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        return (absolute_difference(trace, self, *repeated_alike(trace, *inputs)),)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input, target)
         return self.reduced(expanded(input, target))
 
 
-def absolute_difference(tape: Tape, loss: Loss, *xs: Value) -> Value:
+def absolute_difference(trace: Trace, loss: Loss, *xs: Value) -> Value:
     """|x − y|, reduced. Source: at::l1_loss."""
-    apart = operation(tape, *tape.cast("l1_loss", *xs), negates=True)
-    far = tape.kernel(
+    apart = operation(trace, *trace.cast("l1_loss", *xs), negates=True)
+    far = trace.kernel(
         apart.tensor, apart, keeps=(apart,), back=of_absolute(apart.look), strides=apart.strides
     )
-    return loss.reduce(tape, far)
+    return loss.reduce(trace, far)
 
 
 class MSELoss(SymmetricLoss):
@@ -97,10 +97,10 @@ class SmoothL1Loss(SymmetricLoss):
             check_some_floating(input, target)
         return self.reduced(expanded(input, target))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         if self.beta:
-            return super().run(tape, *inputs)
-        return (absolute_difference(tape, self, *repeated_alike(tape, *inputs)),)
+            return super().run(trace, *inputs)
+        return (absolute_difference(trace, self, *repeated_alike(trace, *inputs)),)
 
 
 class HuberLoss(SymmetricLoss):
@@ -164,14 +164,14 @@ class BCEWithLogitsLoss(Loss):
         return of_logits(input.look, target.look)
 
 
-def exponential(tape: Tape, x: Value) -> Value:
-    return tape.kernel(floating(x.tensor), x, keeps_output=True, back=like(x.look), strides=x.strides)
+def exponential(trace: Trace, x: Value) -> Value:
+    return trace.kernel(floating(x.tensor), x, keeps_output=True, back=like(x.look), strides=x.strides)
 
 
-def own_logarithm(tape: Tape, x: Value) -> Value:
+def own_logarithm(trace: Trace, x: Value) -> Value:
     """x · log(x), a function of two tensors, which here are one."""
     keeps = [x] if x.tracked else []
-    return tape.kernel(x.tensor, x, x, keeps=keeps, back=of_own_logarithm(x.look), strides=x.strides)
+    return trace.kernel(x.tensor, x, x, keeps=keeps, back=of_own_logarithm(x.look), strides=x.strides)
 
 
 class KLDivLoss(Loss):
@@ -188,20 +188,20 @@ class KLDivLoss(Loss):
         check_target(target)
         return self.reduced(combined(input, target))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::kl_div."""
-        scores, target = tape.cast("kl_div", *inputs)
+        scores, target = trace.cast("kl_div", *inputs)
         del inputs
         if self.log_target:
-            apart = operation(tape, target, scores, negates=True)
-            losses = product_of_two(tape, exponential(tape, target), apart)
+            apart = operation(trace, target, scores, negates=True)
+            losses = product_of_two(trace, exponential(trace, target), apart)
             del apart
         else:
-            crossed = product_of_two(tape, target, scores)
-            own = own_logarithm(tape, target)
-            losses = operation(tape, own, crossed, negates=True)
+            crossed = product_of_two(trace, target, scores)
+            own = own_logarithm(trace, target)
+            losses = operation(trace, own, crossed, negates=True)
             del crossed, own
-        return (self.reduce(tape, losses),)
+        return (self.reduce(trace, losses),)
 
 
 class PoissonNLLLoss(Loss):
@@ -221,26 +221,26 @@ class PoissonNLLLoss(Loss):
             return self.reduced(combined(floating(input), combined(target, input)))
         return self.reduced(combined(target, floating(input)))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::poisson_nll_loss."""
-        scores, target = tape.cast("poisson_nll_loss", *inputs)
+        scores, target = trace.cast("poisson_nll_loss", *inputs)
         del inputs
         if self.log_input:
-            crossed = product_of_two(tape, target, scores)
-            losses = operation(tape, exponential(tape, scores), crossed, negates=True)
+            crossed = product_of_two(trace, target, scores)
+            losses = operation(trace, exponential(trace, scores), crossed, negates=True)
         else:
             raised = floating(scores.tensor)
-            above = tape.kernel(raised, scores, back=passed(scores.look), strides=scores.strides)
-            logarithm = logarithm_of(tape, above)
-            crossed = product_of_two(tape, target, logarithm)
-            losses = operation(tape, scores, crossed, negates=True)
+            above = trace.kernel(raised, scores, back=passed(scores.look), strides=scores.strides)
+            logarithm = logarithm_of(trace, above)
+            crossed = product_of_two(trace, target, logarithm)
+            losses = operation(trace, scores, crossed, negates=True)
             del above, logarithm
         del crossed
         if self.full:
-            filled = approximation(tape, target)
-            tape.record((losses,), (losses, filled), back=passed(losses.look, filled.look))
+            filled = approximation(trace, target)
+            trace.record((losses,), (losses, filled), back=passed(losses.look, filled.look))
             del filled
-        return (self.reduce(tape, losses),)
+        return (self.reduce(trace, losses),)
 
     def check_subtraction(self, input: Tensor, target: Tensor) -> None:
         """Refuse bool where it is subtracted, or subtracted from."""
@@ -250,25 +250,25 @@ class PoissonNLLLoss(Loss):
             check_numbers(input)
 
 
-def logarithm_of(tape: Tape, x: Value) -> Value:
-    return tape.kernel(floating(x.tensor), x, keeps=(x,), back=like(x.look), strides=x.strides)
+def logarithm_of(trace: Trace, x: Value) -> Value:
+    return trace.kernel(floating(x.tensor), x, keeps=(x,), back=like(x.look), strides=x.strides)
 
 
-def approximation(tape: Tape, target: Value) -> Value:
+def approximation(trace: Trace, target: Value) -> Value:
     """t · log(t) − t + log(2πt)/2, and 0 where t is at most 1."""
-    stirling = stirling_of(tape, target)
-    small = tape.elementwise(target, dtype="bool")
-    return tape.kernel(stirling.tensor, stirling, keeps=(small,), back=like(), strides=stirling.strides)
+    stirling = stirling_of(trace, target)
+    small = trace.elementwise(target, dtype="bool")
+    return trace.kernel(stirling.tensor, stirling, keeps=(small,), back=like(), strides=stirling.strides)
 
 
-def stirling_of(tape: Tape, target: Value) -> Value:
-    circle = tape.kernel(floating(target.tensor), target, back=like(), strides=target.strides)
-    correction = logarithm_of(tape, circle)
-    half = times_number(tape, correction)
-    logarithm = logarithm_of(tape, target)
-    product = product_of_two(tape, target, logarithm)
-    difference = operation(tape, product, target, negates=True)
-    return operation(tape, difference, half)
+def stirling_of(trace: Trace, target: Value) -> Value:
+    circle = trace.kernel(floating(target.tensor), target, back=like(), strides=target.strides)
+    correction = logarithm_of(trace, circle)
+    half = times_number(trace, correction)
+    logarithm = logarithm_of(trace, target)
+    product = product_of_two(trace, target, logarithm)
+    difference = operation(trace, product, target, negates=True)
+    return operation(trace, difference, half)
 
 
 class GaussianNLLLoss(Loss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.activation import (
     OfFloating,
     OfNumbers,
@@ -77,7 +77,7 @@ class AlongAxis(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, self.dim),)
 
 
@@ -111,6 +111,6 @@ class dropout(Elementwise):
     def keywords(self) -> dict[str, Any]:
         return {"p": self.p, "training": False}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """A function is told whether it trains, and this one is not."""
         return (x,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
@@ -70,7 +70,7 @@ class Embedding(Table):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return alike(x)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
@@ -109,23 +109,23 @@ class EmbeddingBag(Table):
             )
         return Tensor((bags, self.embedding_dim))
 
-    def run(self, tape: Tape, x: Value, *given: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value, *given: Value) -> tuple[Value, ...]:
         """Besides it makes the bag of each number, how many each bag has, and of maxima where they are.
 
         Rows that are longer than `max_norm` are made shorter in place, in the table itself.
         """
         made = self.output(x.tensor, *[y.tensor for y in given])
-        tape.retraced = not self.sparse
-        starts = given or (tape.new(Tensor((x.shape[0],), x.dtype)),)
-        numbers = tape.reshape(x, (x.elements,))
+        trace.retraced = not self.sparse
+        starts = given or (trace.new(Tensor((x.shape[0],), x.dtype)),)
+        numbers = trace.reshape(x, (x.elements,))
         del x
         besides = [Tensor((n,), numbers.dtype) for n in (numbers.elements, starts[0].elements)]
         if self.mode == "max":
             besides.append(Tensor(made.shape, numbers.dtype))
-        weights = owned(tape, self.weights(numbers.tensor))
-        return (tape.kernel(made, keeps=(numbers, *starts, *besides), weights=weights),)
+        weights = owned(trace, self.weights(numbers.tensor))
+        return (trace.kernel(made, keeps=(numbers, *starts, *besides), weights=weights),)
 
-    def sees(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
+    def reads(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
         return None if offsets else ((Reading(0), ALL),)
 
     def ops(self, x: Tensor, offsets: Tensor | None = None, *, y: Tensor) -> Operations | None:

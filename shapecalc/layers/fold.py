@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.strides import is_scattered
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import (
     Layer,
     Rearranging,
@@ -68,7 +68,7 @@ class Unfold(Rearranging):
     def saved(self, x: Value) -> Saved:
         return ()
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, -3, -2, -1, sight=Unknown("its places are divided among other axes")),)
 
 
@@ -142,7 +142,7 @@ class PixelShuffle(Rearranging):
     def saved(self, x: Value) -> Saved:
         return ()
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The pixel that r·r new ones come from, each of a channel of its own."""
         r = self.upscale_factor
         channels = Grouped(x.rank - 3, x.shape[-3] // (r * r), whole=False)
@@ -173,7 +173,7 @@ class PixelUnshuffle(Rearranging):
     def saved(self, x: Value) -> Saved:
         return ()
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The r·r pixels that channels are made of: all channels at a place see all of them together."""
         r = self.downscale_factor
         channels = Grouped(x.rank - 3, x.shape[-3], whole=False)
@@ -206,17 +206,17 @@ class ChannelShuffle(Rearranging):
         )
         return x
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Groups and the channels of one change places, in a copy unless one of the two is single.
 
         Autograd takes that for a tensor of its own, too.
         """
         batch, channels, *space = x.shape
-        y = tape.seen_as(x, (batch, self.groups, channels // self.groups, *space))
-        y = tape.transpose(y, 1, 2)
+        y = trace.seen_as(x, (batch, self.groups, channels // self.groups, *space))
+        y = trace.transpose(y, 1, 2)
         if is_scattered(y.shape, y.strides):
-            return (tape.kernel(x.tensor, x),)
-        return (tape.unsafe(tape.seen_as(y, x.shape)),)
+            return (trace.kernel(x.tensor, x),)
+        return (trace.unsafe(trace.seen_as(y, x.shape)),)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, 1, sight=Shuffled(1, self.groups)),)

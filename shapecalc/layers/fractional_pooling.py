@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
@@ -48,7 +48,7 @@ class FractionalMaxPool(Layer, abstract=True):
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
         return with_indices(Tensor((*x.shape[: -self.axes], *sizes), x.dtype), self.return_indices)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, *range(-self.axes, 0), sight=Unknown("its windows start at random")),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
@@ -66,12 +66,12 @@ class FractionalMaxPool(Layer, abstract=True):
         """The input's sizes times output_ratio, rounded down."""
         return tuple(_scaled(n, ratio) for n, ratio in zip(space, self.output_ratio, strict=True))
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Random numbers place the windows of each channel."""
         lead = (1, *x.shape[: -self.axes])[-2:]
-        _samples = tape.new(Tensor((*lead, self.axes), x.dtype))
+        _samples = trace.new(Tensor((*lead, self.axes), x.dtype))
         figures = self.figures((x.tensor,))
-        return run_with_indices(tape, x, figures.outputs[0], self.return_indices, self.axes)
+        return run_with_indices(trace, x, figures.outputs[0], self.return_indices, self.axes)
 
 
 def _scaled(n: Dim, ratio: float) -> int:

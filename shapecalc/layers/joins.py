@@ -10,7 +10,7 @@ from typing import Any
 from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.allocation.kernels import channels_last
 from shapecalc.allocation.strides import Strides, alike, seem_channels_last, strides_as
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
@@ -38,18 +38,18 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
             raise ArchitectureError(message, hint=hint)
 
 
-def fold(tape: Tape, xs: Sequence[Value], factors: bool) -> Value:
-    """Sums or products on the tape, each of the one before and the next; autograd keeps factors alone."""
+def fold(trace: Trace, xs: Sequence[Value], factors: bool) -> Value:
+    """Sums or products on the trace, each of the one before and the next; autograd keeps factors alone."""
     result, *others = xs
     for x in others:
-        result = operation(tape, result, x, factors=factors)
+        result = operation(trace, result, x, factors=factors)
     return result
 
 
 def operation(
-    tape: Tape, first: Value, second: Value, *, factors: bool = False, negates: bool = False
+    trace: Trace, first: Value, second: Value, *, factors: bool = False, negates: bool = False
 ) -> Value:
-    """A sum, product or difference on the tape; the gradient of each of two factors is made of the other."""
+    """A sum, product or difference on the trace; the gradient of each of two factors is made of the other."""
     made = combine(first.tensor, second.tensor)
     keeps: list[Value] = []
     if factors:
@@ -58,7 +58,7 @@ def operation(
     sides = first.look, second.look
     back = of_factors(*sides) if factors else passed(*sides, passes=(True, not negates))
     strides = alike(made.shape, *[(x.shape, x.strides) for x in sides])
-    return tape.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
+    return trace.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
 
 
 def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
@@ -85,10 +85,10 @@ class add(Layer):
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
 
-    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (fold(tape, xs, factors=False),)
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        return (fold(trace, xs, factors=False),)
 
-    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
 
     def ops(self, *xs: Tensor, y: Tensor) -> Operations:
@@ -105,10 +105,10 @@ class mul(Layer):
     def output(self, *xs: Tensor) -> Tensor:
         return reduce(combine, xs)
 
-    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
-        return (fold(tape, xs, factors=True),)
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        return (fold(trace, xs, factors=True),)
 
-    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return tuple(repeated(x, y) for x in xs)
 
     def ops(self, *xs: Tensor, y: Tensor) -> Operations:
@@ -134,7 +134,7 @@ class concat(Rearranging):
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
 
-    def sees(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
         axis = check_axis(self.dim, xs[0], "dim")
         return tuple(but(x, axis, sight=Joined(axis)) for x in xs)
@@ -142,9 +142,9 @@ class concat(Rearranging):
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
 
-    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=laid_in_line(made.shape, xs)),)
+        return (trace.kernel(made, *xs, back=narrowed(*looks(xs)), strides=laid_in_line(made.shape, xs)),)
 
 
 class stack(Rearranging):
@@ -163,14 +163,14 @@ class stack(Rearranging):
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], len(xs), *first.shape[axis:]), dtype)
 
-    def sees(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         new = self.dim % y.rank
         return tuple(placed(axis for axis in range(y.rank) if axis != new) for _ in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
 
-    def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
         axis = check_new_axis(self.dim, xs[0].tensor)
         strides = None
@@ -178,4 +178,4 @@ class stack(Rearranging):
             shape = (*made.shape[:axis], made.shape[axis] * made.shape[axis + 1], *made.shape[axis + 2 :])
             steps = laid_in_line(shape, xs)
             strides = steps and strides_as(shape, steps, made.shape)
-        return (tape.kernel(made, *xs, back=chosen(axis, *looks(xs)), strides=strides),)
+        return (trace.kernel(made, *xs, back=chosen(axis, *looks(xs)), strides=strides),)

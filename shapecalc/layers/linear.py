@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.kernels import linear, plus_bias
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
@@ -37,7 +37,7 @@ class Linear(Layer):
         *lead, _ = x.shape
         return Tensor((*lead, self.out_features), x.dtype)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, -1),)
 
     def weights(self, x: Tensor) -> Weights:
@@ -48,8 +48,8 @@ class Linear(Layer):
         """One dot product over the input features for each output element."""
         return y.elements * x.shape[-1]
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (linear(tape, x, owned(tape, self.weights(x.tensor))),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (linear(trace, x, owned(trace, self.weights(x.tensor))),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(add=y.elements if self.bias else 0)
@@ -85,7 +85,7 @@ class Bilinear(Layer):
             check_equal(a, b, message, why="the inputs agree but for their last axis")
         return Tensor((*first.shape[:-1], self.out_features))
 
-    def sees(self, first: Tensor, second: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, first: Tensor, second: Tensor, **_: Any) -> tuple[Sights, ...]:
         return but(first, -1), but(second, -1)
 
     def weights(self, first: Tensor, second: Tensor) -> Weights:
@@ -96,16 +96,16 @@ class Bilinear(Layer):
         """Each pair of elements of the two inputs for each output element."""
         return y.elements * first.shape[-1] * second.shape[-1]
 
-    def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, first: Value, second: Value) -> tuple[Value, ...]:
         """Of rows; the bias is added by a kernel of its own."""
-        made = self.output(tape.declared(first), tape.declared(second))
-        weights = owned(tape, self.weights(first.tensor, second.tensor))
-        first, second, matrix, *bias = tape.cast("bilinear", first, second, *weights)
-        first, second = (tape.reshape(x, (product(x.shape[:-1]), x.shape[-1])) for x in (first, second))
+        made = self.output(trace.declared(first), trace.declared(second))
+        weights = owned(trace, self.weights(first.tensor, second.tensor))
+        first, second, matrix, *bias = trace.cast("bilinear", first, second, *weights)
+        first, second = (trace.reshape(x, (product(x.shape[:-1]), x.shape[-1])) for x in (first, second))
         rows = Tensor((first.shape[0], self.out_features), made.dtype)
         keeps = [*kept(first, second, matrix), *kept(second, first, matrix)]
-        y = tape.kernel(rows, first, second, keeps=keeps, weights=(matrix,))
-        return (plus_bias(tape, tape.view(y, made.shape), bias),)
+        y = trace.kernel(rows, first, second, keeps=keeps, weights=(matrix,))
+        return (plus_bias(trace, trace.view(y, made.shape), bias),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """The products of the pairs, and the biases."""

@@ -11,7 +11,7 @@ from functools import reduce
 
 from shapecalc.allocation.gradients import averaged, repeated
 from shapecalc.allocation.kernels import times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice
@@ -34,16 +34,16 @@ class Loss(Layer, abstract=True):
     def letters(self, x: Tensor, made: bool) -> str | None:
         return "N" if x.rank == 1 else None
 
-    def reduce(self, tape: Tape, losses: Value) -> Value:
-        """What `reduction` makes of the losses of the elements, on a tape."""
+    def reduce(self, trace: Trace, losses: Value) -> Value:
+        """What `reduction` makes of the losses of the elements, on a trace."""
         if self.reduction == "none":
             return losses
         back = averaged if self.reduction == "mean" else repeated
         axes = range(losses.rank)
         operation = "mean" if self.reduction == "mean" else "sum"
-        made = tape.made_by(operation, self.reduced(losses.tensor), losses)
-        y = tape.kernel(made, losses, back=back(losses.look, axes))
-        return times_number(tape, y) if self.reduction == "batchmean" else y
+        made = trace.made_by(operation, self.reduced(losses.tensor), losses)
+        y = trace.kernel(made, losses, back=back(losses.look, axes))
+        return times_number(trace, y) if self.reduction == "batchmean" else y
 
     def reduced(self, losses: Tensor) -> Tensor:
         """What `reduction` makes of the losses of the elements."""
@@ -81,10 +81,10 @@ def floating(x: Tensor) -> Tensor:
     return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
 
 
-def repeated_alike(tape: Tape, *xs: Value) -> list[Value]:
+def repeated_alike(trace: Trace, *xs: Value) -> list[Value]:
     """Both in one shape. Source: torch.broadcast_tensors."""
     shape = combined(*[x.tensor for x in xs]).shape
-    return [x if x.shape == shape else tape.expand(x, shape) for x in xs]
+    return [x if x.shape == shape else trace.expand(x, shape) for x in xs]
 
 
 def check_some_floating(*xs: Tensor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shapecalc.allocation.choices import chosen_by, raised_to_zero
 from shapecalc.allocation.gradients import repeated
 from shapecalc.allocation.kernels import converted, sum_of, times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.activation import LogSigmoid
 from shapecalc.layers.base import Saved, check_floating, check_numbers, check_rank, example
@@ -39,15 +39,15 @@ class HingeEmbeddingLoss(Loss):
         check_fits(float(self.margin), input.dtype, "margin")
         return self.reduced(Tensor(combined(input, target).shape, input.dtype))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::hinge_embedding_loss."""
-        x, target = tape.cast("hinge_embedding_loss", *inputs)
+        x, target = trace.cast("hinge_embedding_loss", *inputs)
         del inputs
-        zeros = tape.new(x.tensor, x.strides)
-        missing = raised_to_zero(tape, times_number(tape, x))
-        of_margin = chosen_by(tape, target, missing, zeros)
-        of_input = chosen_by(tape, target, x, zeros)
-        return (self.reduce(tape, sum_of(tape, of_margin, of_input)),)
+        zeros = trace.new(x.tensor, x.strides)
+        missing = raised_to_zero(trace, times_number(trace, x))
+        of_margin = chosen_by(trace, target, missing, zeros)
+        of_input = chosen_by(trace, target, x, zeros)
+        return (self.reduce(trace, sum_of(trace, of_margin, of_input)),)
 
 
 class SoftMarginLoss(Loss):
@@ -71,16 +71,16 @@ class SoftMarginLoss(Loss):
     def saved(self, input: Value, target: Value) -> Saved:
         return (input, target)
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        check_fixed(tape, inputs[1])
-        return super().run(tape, *inputs)
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        check_fixed(trace, inputs[1])
+        return super().run(trace, *inputs)
 
 
-def check_fixed(tape: Tape, target: Value) -> None:
+def check_fixed(trace: Trace, target: Value) -> None:
     """torch has no gradient for the target of some losses."""
     if target.tracked:
         hint = "a target is an input of the network, or comes from layers without gradients"
-        tape.refuse("no gradient flows back to the target", hint)
+        trace.refuse("no gradient flows back to the target", hint)
 
 
 class MarginRankingLoss(Loss):
@@ -95,16 +95,16 @@ class MarginRankingLoss(Loss):
         check_numbers(input1, input2, target)
         return self.reduced(floating(combined(target, input1, input2)))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::margin_ranking_loss."""
-        input1, input2, target = tape.cast("margin_ranking_loss", *inputs)
+        input1, input2, target = trace.cast("margin_ranking_loss", *inputs)
         del inputs
-        apart = operation(tape, input1, input2, negates=True)
-        negative = times_number(tape, target)
-        product = operation(tape, negative, apart, factors=True)
-        moved = converted(tape, product, floating(product.tensor).dtype)
+        apart = operation(trace, input1, input2, negates=True)
+        negative = times_number(trace, target)
+        product = operation(trace, negative, apart, factors=True)
+        moved = converted(trace, product, floating(product.tensor).dtype)
         del apart, negative, product
-        return (self.reduce(tape, raised_to_zero(tape, moved)),)
+        return (self.reduce(trace, raised_to_zero(trace, moved)),)
 
 
 class MultiMarginLoss(Loss):
@@ -193,24 +193,24 @@ class MultiLabelSoftMarginLoss(Loss):
         axis = input.rank - 1
         return self.reduced(Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype))
 
-    def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """−(y · log σ(x) + (1 − y) · log σ(−x)). Source: torch.nn.functional.multilabel_soft_margin_loss."""
-        losses = times_number(tape, self.likelihoods(tape, *inputs))
+        losses = times_number(trace, self.likelihoods(trace, *inputs))
         axis = inputs[0].rank - 1
         made = Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype)
-        total = tape.kernel(tape.made_by("sum", made, losses), losses, back=repeated(losses.look, [axis]))
-        mean = times_number(tape, total)
+        total = trace.kernel(trace.made_by("sum", made, losses), losses, back=repeated(losses.look, [axis]))
+        mean = times_number(trace, total)
         del losses, total
-        return (self.reduce(tape, mean),)
+        return (self.reduce(trace, mean),)
 
-    def likelihoods(self, tape: Tape, input: Value, target: Value) -> Value:
-        found = operation(tape, target, log_sigmoid(tape, input), factors=True)
-        rest = times_number(tape, target)
-        others = operation(tape, rest, log_sigmoid(tape, times_number(tape, input)), factors=True)
+    def likelihoods(self, trace: Trace, input: Value, target: Value) -> Value:
+        found = operation(trace, target, log_sigmoid(trace, input), factors=True)
+        rest = times_number(trace, target)
+        others = operation(trace, rest, log_sigmoid(trace, times_number(trace, input)), factors=True)
         del rest
-        return operation(tape, found, others)
+        return operation(trace, found, others)
 
 
-def log_sigmoid(tape: Tape, x: Value) -> Value:
-    (y,) = LogSigmoid().run(tape, x)
+def log_sigmoid(trace: Trace, x: Value) -> Value:
+    (y,) = LogSigmoid().run(trace, x)
     return y

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.gradients import Back, looks, of_norm, of_row
-from shapecalc.allocation.trace import Tape, Value, statistic
+from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Layer,
@@ -89,7 +89,7 @@ class BatchNorm(Layer, abstract=True):
             check_at_least(_values(x), 2, message, hint, why="a channel has statistics")
         return x
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """In evaluation its own place alone, unless the statistics are always those of the batch."""
         return alike(x) if self.track_running_stats else (but(x, 0, *range(2, x.rank)),)
 
@@ -106,26 +106,26 @@ class BatchNorm(Layer, abstract=True):
     def back(self, *inputs: Value) -> Back:
         return of_norm(*looks(inputs))
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        if tape.training:
-            self.check_training(tape, x)
-        return super().run(tape, x)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        if trace.training:
+            self.check_training(trace, x)
+        return super().run(trace, x)
 
-    def check_training(self, tape: Tape, x: Value) -> None:
+    def check_training(self, trace: Trace, x: Value) -> None:
         """Refuse what torch.nn.functional.batch_norm refuses with the statistics of a batch."""
         if self.eps == 0:
-            tape.refuse("in training eps must be above 0", "eps: 1.0e-5 is torch's own")
+            trace.refuse("in training eps must be above 0", "eps: 1.0e-5 is torch's own")
         if not not_one(_values(x.tensor), "it is trained on several values for each channel"):
-            refuse_single(tape, f"each channel of {x.tensor}")
+            refuse_single(trace, f"each channel of {x.tensor}")
 
     def saved(self, x: Value) -> Saved:
         """The input, and the mean and the deviation of each channel."""
         return (x, *[Tensor((x.shape[1],), statistic(x.dtype))] * 2)
 
 
-def refuse_single(tape: Tape, what: str) -> None:
+def refuse_single(trace: Trace, what: str) -> None:
     message = f"{what} has 1 value: in training its statistics need 2 or more"
-    tape.refuse(message, "a larger batch or input")
+    trace.refuse(message, "a larger batch or input")
 
 
 def _values(x: Tensor) -> Dim:
@@ -198,7 +198,7 @@ class InstanceNorm(Layer, abstract=True):
             check_at_least(self._values(x), 2, message, hint, why="a channel has statistics")
         return x
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """In evaluation the image that the statistics are of, or with running ones its own place alone."""
         return alike(x) if self.track_running_stats else (but(x, *range(-self.axes, 0)),)
 
@@ -218,39 +218,41 @@ class InstanceNorm(Layer, abstract=True):
     def remark(self, x: Tensor) -> str | None:
         return "torch trains it on no image of one value for each channel" if self._values(x) == 1 else None
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """A BatchNorm of a batch of one, with the channels of all items: weights and statistics are repeated.
 
         Source: at::instance_norm.
         """
-        if tape.training and not not_one(self._values(x.tensor), "it is trained on several values for each"):
-            refuse_single(tape, f"each channel of an image in {x.tensor}")
+        if trace.training and not not_one(self._values(x.tensor), "it is trained on several values for each"):
+            refuse_single(trace, f"each channel of an image in {x.tensor}")
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))
-        own = [tape.kernel(many, weights=[weight]) for weight in owned(tape, self.weights(x.tensor))]
-        seen = [self.repeated(tape, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)]
+        own = [trace.kernel(many, weights=[weight]) for weight in owned(trace, self.weights(x.tensor))]
+        seen = [
+            self.repeated(trace, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)
+        ]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
         shape = x.shape
-        x = tape.view(tape.contiguous(x), (1, channels, *shape[-self.axes :]))
+        x = trace.view(trace.contiguous(x), (1, channels, *shape[-self.axes :]))
         back = of_norm(x.look, *looks(own))
-        y = tape.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
-        y = tape.view(y, shape)
-        if seen and tape.training:
+        y = trace.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
+        y = trace.view(y, shape)
+        if seen and trace.training:
             for _ in seen:
-                self.averaged(tape, x, channels // batch)
+                self.averaged(trace, x, channels // batch)
         return (y,)
 
-    def averaged(self, tape: Tape, x: Value, channels: Dim) -> None:
+    def averaged(self, trace: Trace, x: Value, channels: Dim) -> None:
         """The mean over the batch of what was repeated, which goes into a running statistic."""
-        _mean = tape.new(Tensor((channels,), x.dtype))
-        _copy = None if x.dtype == "float32" else tape.new(Tensor((channels,)))
+        _mean = trace.new(Tensor((channels,), x.dtype))
+        _copy = None if x.dtype == "float32" else trace.new(Tensor((channels,)))
 
-    def repeated(self, tape: Tape, x: Value, channels: Dim, batch: Dim) -> Value:
+    def repeated(self, trace: Trace, x: Value, channels: Dim, batch: Dim) -> Value:
         """A running statistic for the channels of each item, in the input's dtype."""
-        _own = None if x.dtype == "float32" else tape.new(Tensor((channels,), x.dtype))
-        return tape.new(Tensor((batch * channels,), x.dtype))
+        _own = None if x.dtype == "float32" else trace.new(Tensor((channels,), x.dtype))
+        return trace.new(Tensor((batch * channels,), x.dtype))
 
 
 class InstanceNorm1d(InstanceNorm):
@@ -308,7 +310,7 @@ class GroupNorm(Layer):
         )
         return x
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """Its group of channels, wherever they are."""
         batch, _channels, *space = but(x, *range(1, x.rank))
         return ((batch, channels_of(1, self.num_groups), *space),)
@@ -316,8 +318,8 @@ class GroupNorm(Layer):
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return super().run(tape, tape.contiguous(x))
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return super().run(trace, trace.contiguous(x))
 
     def saved(self, x: Value) -> Saved:
         return (x, *[Tensor((x.shape[0], self.num_groups), x.dtype)] * 2)

@@ -7,7 +7,7 @@ from typing import Any
 from shapecalc.allocation.gradients import averaged as averaged_back
 from shapecalc.allocation.gradients import of_power, of_quotient, passed
 from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
-from shapecalc.allocation.trace import Tape, Value, statistic
+from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError, UnknownError, written
 from shapecalc.layers.base import (
     Layer,
@@ -34,7 +34,7 @@ class TrailingNorm(Layer, abstract=True):
 
     normalized_shape = Trailing()
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, *range(-len(self.normalized(x)), 0)),)
 
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim | Shape]:
@@ -109,23 +109,23 @@ class RMSNorm(TrailingNorm):
     def weights(self, x: Tensor) -> Weights:
         return {"weight": Weight(self.normalized(x))} if self.elementwise_affine else {}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """x·(mean of x² + eps)^−½, then times the weights. Source: at::rms_norm_composite."""
         axes = len(self.normalized(x.tensor))
-        x, *weights = tape.cast("rms_norm", x, *owned(tape, self.weights(x.tensor)))
+        x, *weights = trace.cast("rms_norm", x, *owned(trace, self.weights(x.tensor)))
         dtype, lies = x.dtype, x.strides
-        wide = widened(tape, x)
-        squares = tape.kernel(wide.tensor, wide, keeps=(wide,), back=of_power(wide.look), strides=lies)
+        wide = widened(trace, x)
+        squares = trace.kernel(wide.tensor, wide, keeps=(wide,), back=of_power(wide.look), strides=lies)
         made = Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype)
-        mean = tape.kernel(made, squares, back=averaged_back(squares.look, range(x.rank - axes, x.rank)))
-        root = tape.kernel(mean.tensor, mean, keeps_output=True, back=of_power(mean.look))
+        mean = trace.kernel(made, squares, back=averaged_back(squares.look, range(x.rank - axes, x.rank)))
+        root = trace.kernel(mean.tensor, mean, keeps_output=True, back=of_power(mean.look))
         del squares, mean
-        y = product_of_two(tape, wide, root)
+        y = product_of_two(trace, wide, root)
         if weights:
-            y = product_of_two(tape, y, *weights)
+            y = product_of_two(trace, y, *weights)
         else:
             del wide
-        return (tape.contiguous(y if y.dtype == dtype else converted(tape, y, dtype)),)
+        return (trace.contiguous(y if y.dtype == dtype else converted(trace, y, dtype)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """x / √(the mean of x² + ε) · weight."""
@@ -158,36 +158,36 @@ class LocalResponseNorm(Layer):
         check_floating(x)
         return x
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """x divided by a power of the mean of squares in neighbouring channels, each step a kernel."""
         if not is_floating(x.dtype):
             raise UnknownError(f"LocalResponseNorm: what it allocates of {x.dtype} is not known")
-        mean = self.mean_of_neighbours(tape, product_of_two(tape, x, x))
-        scaled = times_number(tape, mean)
-        base = tape.kernel(x.tensor, scaled, back=passed(scaled.look), strides=x.strides)
+        mean = self.mean_of_neighbours(trace, product_of_two(trace, x, x))
+        scaled = times_number(trace, mean)
+        base = trace.kernel(x.tensor, scaled, back=passed(scaled.look), strides=x.strides)
         del mean, scaled
-        (cast,) = tape.cast("pow", base)
-        below = tape.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
+        (cast,) = trace.cast("pow", base)
+        below = trace.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
         del base, cast
         back = of_quotient(x.look, below.look)
-        made = tape.made_by("div", x.tensor, x, below)
-        return (tape.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
+        made = trace.made_by("div", x.tensor, x, below)
+        return (trace.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
 
-    def mean_of_neighbours(self, tape: Tape, x: Value) -> Value:
+    def mean_of_neighbours(self, trace: Trace, x: Value) -> Value:
         """Channels are padded, and pooled as an axis of space."""
         n, channels, *space = x.shape
-        apart = tape.reshape(x, (n, 1, channels, *space))
+        apart = trace.reshape(x, (n, 1, channels, *space))
         del x
-        padded = tape.kernel(Tensor((n, 1, channels + self.size - 1, *space), apart.dtype), apart)
+        padded = trace.kernel(Tensor((n, 1, channels + self.size - 1, *space), apart.dtype), apart)
         del apart
-        pooled = tape.kernel(Tensor((n, 1, channels, *space), padded.dtype), padded, keeps=(padded,))
+        pooled = trace.kernel(Tensor((n, 1, channels, *space), padded.dtype), padded, keeps=(padded,))
         del padded
-        return tape.view(pooled, (n, channels, *space))
+        return trace.view(pooled, (n, channels, *space))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return response_of_one(self.size) * x.elements
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (around(x),)
 
 
@@ -197,7 +197,7 @@ def response_of_one(size: Dim) -> Operations:
 
 
 def around(x: Tensor) -> Sights:
-    """Each element sees channels around its own."""
+    """Each element reads channels around its own."""
     return but(x, 1, sight=Merged(1, "some channels are taken together"))
 
 
@@ -215,7 +215,7 @@ class CrossMapLRN2d(Layer):
         check_floating(x)
         return x
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (around(x),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_rank, example
@@ -104,7 +104,7 @@ class Pad(Rearranging, abstract=True):
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (seen_padded(x, self.padding, self.mode),)
 
 
@@ -147,12 +147,12 @@ class pad(Rearranging):
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         if self.mode == "circular":
-            return (wrapped(tape, x, self.output(x.tensor), self.pad),)
-        return super().run(tape, x)
+            return (wrapped(trace, x, self.output(x.tensor), self.pad),)
+        return super().run(trace, x)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (seen_padded(x, self.pad, self.mode),)
 
 
@@ -263,8 +263,8 @@ class CircularPad(Pad, abstract=True):
 
     mode = "circular"
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (wrapped(tape, x, self.output(x.tensor), self.padding),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (wrapped(trace, x, self.output(x.tensor), self.padding),)
 
 
 class CircularPad1d(CircularPad):

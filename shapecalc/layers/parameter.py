@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Rearranging, Weight, Weights, example
 from shapecalc.layers.fields import Choice, Sizes
 from shapecalc.tensors import BYTES, Tensor
@@ -21,8 +21,8 @@ class parameter(Rearranging):
     def weights(self) -> Weights:
         return {"weight": Weight(self.shape)}
 
-    def run(self, tape: Tape) -> tuple[Value, ...]:
-        return (tape.parameter("weight", self.shape),)
+    def run(self, trace: Trace) -> tuple[Value, ...]:
+        return (trace.parameter("weight", self.shape),)
 
 
 class buffer(Rearranging):
@@ -42,5 +42,5 @@ class buffer(Rearranging):
     def weights(self) -> Weights:
         return {"weight": Weight(self.shape, self.dtype, buffer=True)}
 
-    def run(self, tape: Tape) -> tuple[Value, ...]:
-        return (tape.buffer(self.output()),)
+    def run(self, trace: Trace) -> tuple[Value, ...]:
+        return (trace.buffer(self.output()),)

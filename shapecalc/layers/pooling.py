@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.allocation.strides import seem_channels_last
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
@@ -58,12 +58,12 @@ def seems_channels_last(x: Value, axes: int) -> bool:
 
 
 def run_with_indices(
-    tape: Tape, x: Value, made: Tensor, return_indices: bool, axes: int
+    trace: Trace, x: Value, made: Tensor, return_indices: bool, axes: int
 ) -> tuple[Value, ...]:
-    """A max pooling on the tape: the indices are made whether they are asked for or not, and kept."""
-    indices = tape.new(Tensor(made.shape, "int64"))
-    y = tape.kernel(made, x, keeps=(x, indices), strides=x.strides if seems_channels_last(x, axes) else None)
-    y = tape.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
+    """A max pooling on the trace: the indices are made whether they are asked for or not, and kept."""
+    indices = trace.new(Tensor(made.shape, "int64"))
+    y = trace.kernel(made, x, keeps=(x, indices), strides=x.strides if seems_channels_last(x, axes) else None)
+    y = trace.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
     return (y, indices) if return_indices else (y,)
 
 
@@ -87,8 +87,8 @@ class MaxPool(Layer, abstract=True):
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return with_indices(slide(x, self.window), self.return_indices)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(tape, x, slide(x.tensor, self.window), self.return_indices, self.axes)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return run_with_indices(trace, x, slide(x.tensor, self.window), self.return_indices, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=y.elements * (product(self.kernel_size) - 1))
@@ -159,9 +159,9 @@ class AvgPool1d(AvgPool):
     axes = 1
     example = example((1, 16, 100), kernel_size=2)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """torch has it as one of two axes, of which one is 1."""
-        return (tape.looked_at(super().run(tape, x)[0]),)
+        return (trace.looked_at(super().run(trace, x)[0]),)
 
 
 class AvgPool2d(AvgPool):

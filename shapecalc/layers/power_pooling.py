@@ -6,7 +6,7 @@ import math
 
 from shapecalc.allocation.gradients import like, of_absolute, of_power
 from shapecalc.allocation.kernels import product_of_two, times_number
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
@@ -38,23 +38,23 @@ class LPPool(Layer, abstract=True):
         # A power makes floating-point numbers of integers.
         return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
-        (cast,) = tape.cast("pow", x)
+        (cast,) = trace.cast("pow", x)
         made = self.output(cast.tensor)
         raised = Tensor(x.shape, made.dtype)
-        powers = tape.kernel(raised, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
+        powers = trace.kernel(raised, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
         del cast
-        mean = tape.kernel(made, powers, keeps=(powers,))
+        mean = trace.kernel(made, powers, keeps=(powers,))
         del powers
-        sign = tape.kernel(made, mean, back=like())
-        absolute = tape.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look))
-        positive = tape.kernel(made, absolute, keeps_output=True, back=like(absolute.look))
+        sign = trace.kernel(made, mean, back=like())
+        absolute = trace.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look))
+        positive = trace.kernel(made, absolute, keeps_output=True, back=like(absolute.look))
         del absolute
-        y = product_of_two(tape, sign, positive)
+        y = product_of_two(trace, sign, positive)
         del sign, positive
-        y = times_number(tape, y)
-        return (tape.kernel(made, y, keeps=(y,), back=of_power(y.look)),)
+        y = times_number(trace, y)
+        return (trace.kernel(made, y, keeps=(y,), back=of_power(y.look)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """A power of each element of a window, their sum, and its root."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation import kernels
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_numbers, example
 from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, but, repeated
@@ -49,7 +49,7 @@ class matmul(Layer):
         columns = other.shape[-1:] if other.rank > 1 else ()
         return Tensor((*self.batch(x, other), *x.shape[-2:-1], *columns), x.dtype)
 
-    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         """A row of the one and a column of the other."""
         if x.rank == 1 or other.rank == 1:
             return but(x, *range(x.rank), sight=OF_VECTORS), but(other, *range(other.rank), sight=OF_VECTORS)
@@ -69,8 +69,8 @@ class matmul(Layer):
         """One dot product for each output element, also where torch uses no matrix for a vector."""
         return y.elements * x.shape[-1]
 
-    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (kernels.matmul(tape, x, other),)
+    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
+        return (kernels.matmul(trace, x, other),)
 
 
 class bmm(Layer):
@@ -108,12 +108,12 @@ class bmm(Layer):
         )
         return Tensor((x.shape[0], x.shape[1], other.shape[2]), x.dtype)
 
-    def sees(self, x: Tensor, other: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, other: Tensor, **_: Any) -> tuple[Sights, ...]:
         return but(x, 2), but(other, 1)
 
     def macs(self, x: Tensor, other: Tensor, y: Tensor) -> Dim:
         """One dot product for each output element."""
         return y.elements * x.shape[2]
 
-    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (kernels.bmm(tape, x, other),)
+    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
+        return (kernels.bmm(trace, x, other),)

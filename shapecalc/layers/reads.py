@@ -1,4 +1,4 @@
-"""What an output element of a layer sees of an input, axis by axis: what `Layer.sees` is made of."""
+"""What an output element of a layer reads of an input, axis by axis: what `Layer.reads` is made of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapecalc.symbolic import Dim, difference, least
 from shapecalc.tensors import Shape, Tensor, Window
 
 POINT: Final = (range(1),)
-"""The taps of an axis whose elements read the one element that stands at their own place."""
+"""The offsets of an axis whose elements read the one element that stands at their own place."""
 
 
 LONGEST_PATTERN: Final = 2000
@@ -40,14 +40,14 @@ class Read(NamedTuple):
 class Reading(NamedTuple):
     """How the elements along an axis of the output read an axis of the input.
 
-    Element i reads the places `taps[i % len(taps)]`, `shift` further on for each time that the pattern has
-    gone round, i // len(taps): a convolution has one range of taps, whose shift is its stride; an upsampling
+    Element i reads the places `offsets[i % len(offsets)]`, `shift` further on for each time that the pattern has
+    gone round, i // len(offsets): a convolution has one range of offsets, whose shift is its stride; an upsampling
     has a range for each element that it makes of one. Places outside of the axis are padding.
     """
 
     axis: int | None
     """The axis of the output; None where all elements of the output read the same."""
-    taps: tuple[range, ...] = POINT
+    offsets: tuple[range, ...] = POINT
     shift: int = 1
     read: Read | None = None
     """What all elements read; None where sizes are formulas."""
@@ -58,17 +58,17 @@ class Reading(NamedTuple):
 
     def places(self, index: int) -> range:
         """What the element of this index reads."""
-        taps = self.taps[index % len(self.taps)]
-        moved = self.shift * (index // len(self.taps))
-        return range(taps.start + moved, taps.stop + moved, taps.step)
+        offsets = self.offsets[index % len(self.offsets)]
+        moved = self.shift * (index // len(self.offsets))
+        return range(offsets.start + moved, offsets.stop + moved, offsets.step)
 
 
 class Everything(NamedTuple):
-    """Each element of the output sees the whole axis."""
+    """Each element of the output reads the whole axis."""
 
 
 # The other sights give the elements along an axis of the output no field along this one; `reason` says why.
-# Whoever reads all of the axis `onto` of the output sees all of this one.
+# Whoever reads all of the axis `onto` of the output reads all of this one.
 
 
 class Merged(NamedTuple):
@@ -105,7 +105,7 @@ class Regrouped(NamedTuple):
 
 
 class Grouped(NamedTuple):
-    """Both axes are `groups` equal parts, and an element sees what the same part of the input holds.
+    """Both axes are `groups` equal parts, and an element reads what the same part of the input holds.
 
     Or, if not `whole`, some of that, and another element at the same place something else of it.
     """
@@ -116,7 +116,7 @@ class Grouped(NamedTuple):
 
     @property
     def reason(self) -> str:
-        return "each group sees channels of its own"
+        return "each group reads channels of its own"
 
 
 class Shuffled(NamedTuple):
@@ -157,14 +157,14 @@ class Unknown(NamedTuple):
 
 ALL: Final = Everything()
 Sight: TypeAlias = Reading | Everything | Joined | Merged | Regrouped | Cut | Grouped | Shuffled | Unknown
-"""What an output element sees of one axis of an input."""
+"""What an output element reads of one axis of an input."""
 Sights: TypeAlias = tuple[Sight, ...]
-"""What an output element sees of one input, for each of its axes."""
+"""What an output element reads of one input, for each of its axes."""
 
 
 @lru_cache(maxsize=64)
 def same(rank: int) -> Sights:
-    """Each element sees the one at its own place; one object for each rank."""
+    """Each element reads the one at its own place; one object for each rank."""
     return tuple(Reading(axis) for axis in range(rank))
 
 
@@ -174,7 +174,7 @@ def alike(*inputs: Tensor) -> tuple[Sights, ...]:
 
 
 def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
-    """Each element sees the one at its own place, and of these axes all, or what `sight` is."""
+    """Each element reads the one at its own place, and of these axes all, or what `sight` is."""
     changed = {axis % x.rank for axis in axes} if x.rank else set()
     return tuple(sight if axis in changed else Reading(axis) for axis in range(x.rank))
 
@@ -192,12 +192,12 @@ def slid(x: Tensor, windows: Sequence[Window], channels: Sight | None = None) ->
 
 
 def _through(window: Window, axis: int) -> Reading:
-    taps = range(-window.before, window.extent - window.before, window.dilation)
-    return Reading(axis, (taps,), window.stride)
+    offsets = range(-window.before, window.extent - window.before, window.dilation)
+    return Reading(axis, (offsets,), window.stride)
 
 
 def spread(axis: int, window: Window) -> Sight:
-    """What an element of a transposed convolution sees: input i reaches output s·i + d·t − p by its tap t."""
+    """What an element of a transposed convolution reads: input i reaches output s·i + d·t − p by its tap t."""
     s = window.stride
     return _too_long(s) or Reading(axis, tuple(_reached(window, phase) for phase in range(s)))
 
@@ -241,8 +241,8 @@ def shared(axis: int, n: Dim, m: Dim) -> Sight:
     common = gcd(n, m)
     if too_long := _too_long(m // common):
         return too_long
-    taps = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
-    return Reading(axis, tuple(taps), n // common)
+    offsets = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
+    return Reading(axis, tuple(offsets), n // common)
 
 
 def repeated(x: Tensor, y: Tensor) -> Sights:
@@ -293,10 +293,10 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if not isinstance(sight, Reading):
         return sight
     m: Dim = 1 if sight.axis is None else y.shape[sight.axis]
-    sight = sight._replace(part=sight.part and _is_part(sight.taps[0].start, n, m))
+    sight = sight._replace(part=sight.part and _is_part(sight.offsets[0].start, n, m))
     if not (isinstance(n, int) and isinstance(m, int)):
         return sight
-    if sight.taps == POINT and sight.shift == 1 and n == m:
+    if sight.offsets == POINT and sight.shift == 1 and n == m:
         return sight._replace(read=Read(range(n), n, gapless=True))
     first = _first(sight, n, m)
     # Read from the end, the last place is the first.
@@ -304,26 +304,27 @@ def _measured(sight: Sight, n: Dim, y: Tensor) -> Sight:
     if first is None or last is None:
         return Unknown("what is read at the ends of the axis takes too long to find")
     ends = [
-        sight.places(i) for i in (*range(min(len(sight.taps), m)), *range(max(m - len(sight.taps), 0), m))
+        sight.places(i)
+        for i in (*range(min(len(sight.offsets), m)), *range(max(m - len(sight.offsets), 0), m))
     ]
-    outside = any(taps and (taps[0] < 0 or taps[-1] >= n) for taps in ends)
+    outside = any(offsets and (offsets[0] < 0 or offsets[-1] >= n) for offsets in ends)
     read = Read(range(first, n - last), n, _is_gapless(sight, m), outside, _is_beside(ends, n))
     return sight._replace(read=read)
 
 
 def _is_beside(ends: Sequence[range], n: int) -> bool:
     """Whether the windows at both ends hold the place at theirs and all on to it, where they reach beyond."""
-    if len(ends) > 2 or not all(taps and (taps.step == 1 or len(taps) == 1) for taps in ends):
+    if len(ends) > 2 or not all(offsets and (offsets.step == 1 or len(offsets) == 1) for offsets in ends):
         return False
     return ends[0][-1] >= 0 and ends[-1][0] < n
 
 
 def _is_gapless(reading: Reading, m: int) -> bool:
     """Whether m elements read all places between the first and the last that they read, as far as known."""
-    first, *others = reading.taps
+    first, *others = reading.offsets
     if not others and (first.step == 1 or len(first) == 1):
         return reading.shift <= len(first)
-    if sum(map(len, reading.taps)) * m > LONGEST_PATTERN:
+    if sum(map(len, reading.offsets)) * m > LONGEST_PATTERN:
         return False
     places = {place for i in range(m) for place in reading.places(i)}
     return bool(places) and len(places) == max(places) - min(places) + 1
@@ -340,13 +341,13 @@ def _first(reading: Reading, n: int, m: int) -> int | None:
 
     None where too many elements in turn tell nothing of it.
     """
-    found, count = n, len(reading.taps)
-    reaching = max((taps[-1] for taps in reading.taps if taps), default=-1)
+    found, count = n, len(reading.offsets)
+    reaching = max((offsets[-1] for offsets in reading.offsets if offsets), default=-1)
     turn = max(-(reaching // reading.shift), 0) if reading.shift else 0
     for i in range(turn * count, m):
-        taps = reading.places(i)
-        found = min([found, *_inside(taps, n)[:1]])
-        if found == 0 or (taps and taps[0] >= found):
+        offsets = reading.places(i)
+        found = min([found, *_inside(offsets, n)[:1]])
+        if found == 0 or (offsets and offsets[0] >= found):
             break
         if i - turn * count > LONGEST_PATTERN:
             return None
@@ -355,15 +356,15 @@ def _first(reading: Reading, n: int, m: int) -> int | None:
 
 def _mirrored(reading: Reading, n: int, m: int) -> Reading:
     """The same read from the end: element i is the i-th from the last, place j the j-th from the last."""
-    turns = tuple(reading.places(m - 1 - i) for i in range(len(reading.taps)))
-    return Reading(reading.axis, tuple(_turned(taps, n) for taps in turns), reading.shift)
+    turns = tuple(reading.places(m - 1 - i) for i in range(len(reading.offsets)))
+    return Reading(reading.axis, tuple(_turned(offsets, n) for offsets in turns), reading.shift)
 
 
-def _turned(taps: range, n: int) -> range:
-    return range(n - 1 - taps[-1], n - taps[0], taps.step) if taps else taps
+def _turned(offsets: range, n: int) -> range:
+    return range(n - 1 - offsets[-1], n - offsets[0], offsets.step) if offsets else offsets
 
 
-def _inside(taps: range, n: int) -> range:
-    """Those of the taps that are places of an axis of n."""
-    skipped = max(-(taps.start // taps.step), 0)
-    return range(taps.start + skipped * taps.step, min(taps.stop, n), taps.step)
+def _inside(offsets: range, n: int) -> range:
+    """Those of the offsets that are places of an axis of n."""
+    skipped = max(-(offsets.start // offsets.step), 0)
+    return range(offsets.start + skipped * offsets.step, min(offsets.stop, n), offsets.step)

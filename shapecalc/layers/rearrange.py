@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import passed
 from shapecalc.allocation.strides import strides_as
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import (
     Elementwise,
@@ -27,7 +27,7 @@ from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, produc
 class Identity(Elementwise):
     """The input itself. Source: torch.nn.Identity."""
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (x,)
 
     each = NOTHING
@@ -43,10 +43,10 @@ class Flatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (flattened_on(tape, x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (flattened_on(trace, x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
 
@@ -61,16 +61,16 @@ class flatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return flattened(x, self.start_dim, self.end_dim)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (flattened_on(tape, x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (flattened_on(trace, x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
 
-def flattened_on(tape: Tape, x: Value, shape: Shape) -> Value:
+def flattened_on(trace: Trace, x: Value, shape: Shape) -> Value:
     """The input itself where a single axis is made one."""
-    return x if shape == x.shape else tape.reshape(x, shape)
+    return x if shape == x.shape else trace.reshape(x, shape)
 
 
 def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
@@ -105,10 +105,10 @@ class Unflatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.unflattened_size)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.seen_as(x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
 
@@ -123,10 +123,10 @@ class unflatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.sizes)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.seen_as(x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
 
@@ -147,10 +147,10 @@ class reshape(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.reshape(x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.reshape(x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
 
@@ -168,7 +168,7 @@ class view(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (regrouped(x.shape, y.shape),)
 
     def feed(self, x: object) -> tuple[object, ...]:
@@ -177,7 +177,7 @@ class view(Rearranging):
     def keywords(self) -> dict[str, Any]:
         return {}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         shape = self.output(x.tensor).shape
         if strides_as(x.shape, x.all_strides, shape) is None:
             wanted, strides = ("×".join(map(str, sizes)) for sizes in (shape, x.all_strides))
@@ -185,7 +185,7 @@ class view(Rearranging):
                 f"torch can't see {x.tensor} of strides {strides} as {wanted} without a copy",
                 hint="take reshape, which copies where it must",
             )
-        return (tape.seen_as(x, shape),)
+        return (trace.seen_as(x, shape),)
 
 
 class permute(Rearranging):
@@ -205,10 +205,10 @@ class permute(Rearranging):
             )
         return Tensor(tuple(x.shape[axis] for axis in order), x.dtype)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.permute(x, [axis % x.rank for axis in self.dims]),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.permute(x, [axis % x.rank for axis in self.dims]),)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         order = check_axes(self.dims, x, "dims")
         return (placed(order.index(axis) for axis in range(x.rank)),)
 
@@ -231,11 +231,11 @@ class transpose(Rearranging):
         other = {first: second, second: first}
         return [other.get(axis, axis) for axis in range(x.rank)]
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (placed(self.order(x)),)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.transpose(x, self.dim0, self.dim1) if x.rank else tape.view(x, ()),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.transpose(x, self.dim0, self.dim1) if x.rank else trace.view(x, ()),)
 
 
 class squeeze(Rearranging):
@@ -254,7 +254,7 @@ class squeeze(Rearranging):
         sizes = enumerate(x.shape)
         return [axis for axis, n in sizes if axis not in meant or not self.is_one(n, axis, x)]
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         kept = self.kept(x)
         return (placed(kept.index(axis) if axis in kept else None for axis in range(x.rank)),)
 
@@ -273,11 +273,11 @@ class squeeze(Rearranging):
     def keywords(self) -> dict[str, Any]:
         return {} if self.dim is None else {"dim": self.dim}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         shape = self.output(x.tensor).shape
         if shape == x.shape:  # the gradient is handed on as it is
-            return (tape.view(x, shape, x.strides, back=passed(x.look)),)
-        return (tape.seen_as(x, shape),)
+            return (trace.view(x, shape, x.strides, back=passed(x.look)),)
+        return (trace.seen_as(x, shape),)
 
 
 class unsqueeze(Rearranging):
@@ -291,10 +291,10 @@ class unsqueeze(Rearranging):
         axis = check_new_axis(self.dim, x)
         return Tensor((*x.shape[:axis], 1, *x.shape[axis:]), x.dtype)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.seen_as(x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         new = check_new_axis(self.dim, x)
         return (placed(axis for axis in range(x.rank + 1) if axis != new),)
 
@@ -325,7 +325,7 @@ class roll(Rearranging):
             check_axis(axis, x, "dims")  # an axis may be moved along more than once
         return x
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         reason = "its places go around the end of an axis"
         if not self.dims:
             return (but(x, *range(x.rank), sight=Unknown(reason)),)

@@ -18,7 +18,7 @@ from shapecalc.allocation.recurrence import (
     stacked,
     steps,
 )
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
@@ -38,11 +38,11 @@ def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "
     return weights
 
 
-def matrices_of(tape: Tape, weights: Weights, place: str = "") -> Matrices:
+def matrices_of(trace: Trace, weights: Weights, place: str = "") -> Matrices:
     """The weights at a place of the stack."""
     kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
     places = [[name + place for name in names if name + place in weights] for names in kinds]
-    return Matrices(*(owned(tape, weights, *names) if names else [] for names in places))
+    return Matrices(*(owned(trace, weights, *names) if names else [] for names in places))
 
 
 def check_state(name: str, found: Tensor, needed: Tensor) -> None:
@@ -122,9 +122,9 @@ class Recurrent(Layer, abstract=True):
             check_state("h", h, state)
         return y, state
 
-    def sees(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
         """The last states see all steps, and so does each step of two directions; of one, those before it."""
-        before: Sight = Unknown("a step of one direction sees itself and all steps before it")
+        before: Sight = Unknown("a step of one direction reads itself and all steps before it")
         steps = ALL if port or self.bidirectional else before
         if x.rank == 2:
             return ((steps, ALL), *[(ALL, ALL)] * len(states))
@@ -159,47 +159,47 @@ class Recurrent(Layer, abstract=True):
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
     cell: ClassVar[Cell]
-    """What one step does, on a tape."""
+    """What one step does, on a trace."""
 
-    def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
-        tape.refuse_autocast()
-        check_followed(tape, self)
+        trace.refuse_autocast()
+        check_followed(trace, self)
         batched = x.rank == 3
         if not batched:
-            x = tape.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
-            states = tuple([tape.seen_as(h, (h.shape[0], 1, h.shape[1])) for h in states])
-        given = states or self.zeros(tape, x)
+            x = trace.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
+            states = tuple([trace.seen_as(h, (h.shape[0], 1, h.shape[1])) for h in states])
+        given = states or self.zeros(trace, x)
         if self.batch_first:
-            x = tape.transpose(x, 0, 1)
-        pairs = list(zip(*(steps(tape, h) for h in given), strict=True))
+            x = trace.transpose(x, 0, 1)
+        pairs = list(zip(*(steps(trace, h) for h in given), strict=True))
         each = len(self.directions)
         grouped = [pairs[i : i + each] for i in range(0, len(pairs), each)]
         del pairs
-        y, lasts = run_stack(tape, type(self).cell, x, grouped, self.matrices(tape, x.tensor), self.dropout)
+        y, lasts = run_stack(trace, type(self).cell, x, grouped, self.matrices(trace, x.tensor), self.dropout)
         del x
-        ends = [stacked(tape, values) for values in zip(*lasts, strict=True)]
+        ends = [stacked(trace, values) for values in zip(*lasts, strict=True)]
         if batched and self.batch_first:
-            y = tape.unsafe(tape.transpose(y, 0, 1))
+            y = trace.unsafe(trace.transpose(y, 0, 1))
         if batched:
             return (y, *ends)
-        return tuple([tape.seen_as(z, (z.shape[0], z.shape[2])) for z in (y, *ends)])
+        return tuple([trace.seen_as(z, (z.shape[0], z.shape[2])) for z in (y, *ends)])
 
-    def zeros(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def zeros(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The states that a batch starts from."""
         batch = x.shape[0 if self.batch_first else 1]
         each = len(self.directions) * self.num_layers
-        return tuple([tape.new(Tensor((each, batch, features))) for features in self.state_features])
+        return tuple([trace.new(Tensor((each, batch, features))) for features in self.state_features])
 
     @property
     def state_features(self) -> tuple[Dim, ...]:
         return (self.features,)
 
-    def matrices(self, tape: Tape, x: Tensor) -> list[list[Matrices]]:
+    def matrices(self, trace: Trace, x: Tensor) -> list[list[Matrices]]:
         """The weights, by layer and direction."""
         weights = self.weights(x)
         return [
-            [matrices_of(tape, weights, f"_l{layer}{direction}") for direction in self.directions]
+            [matrices_of(trace, weights, f"_l{layer}{direction}") for direction in self.directions]
             for layer in range(self.num_layers)
         ]
 
@@ -295,9 +295,9 @@ class LSTM(Recurrent):
         return lstm_step(self)
 
 
-def check_followed(tape: Tape, layer: Recurrent | RecurrentCell) -> None:
+def check_followed(trace: Trace, layer: Recurrent | RecurrentCell) -> None:
     """Raises UnknownError in training where gates are single columns, which lie in a way of their own."""
-    if tape.grad and layer.gates == 3 and layer.hidden_size == 1:
+    if trace.grad and layer.gates == 3 and layer.hidden_size == 1:
         raise UnknownError(f"{layer.type}: how gradients of gates of one unit lie is not followed")
 
 
@@ -328,19 +328,19 @@ class RecurrentCell(Layer, abstract=True):
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
 
     cell: ClassVar[Cell]
-    """What the step does, on a tape."""
+    """What the step does, on a trace."""
     states: ClassVar[int] = 1
 
-    def run(self, tape: Tape, x: Value, *states: Value) -> tuple[Value, ...]:
-        tape.refuse_autocast()
-        check_followed(tape, self)
+    def run(self, trace: Trace, x: Value, *states: Value) -> tuple[Value, ...]:
+        trace.refuse_autocast()
+        check_followed(trace, self)
         batched = x.rank == 2
         if not batched:
-            x = tape.seen_as(x, (1, *x.shape))
-            states = tuple([tape.seen_as(h, (1, *h.shape)) for h in states])
-        given = states or (tape.new(Tensor((x.shape[0], self.hidden_size))),) * self.states
-        made = type(self).cell(tape, x, given, matrices_of(tape, self.weights(x.tensor)))
-        return made if batched else tuple([tape.seen_as(y, y.shape[1:]) for y in made])
+            x = trace.seen_as(x, (1, *x.shape))
+            states = tuple([trace.seen_as(h, (1, *h.shape)) for h in states])
+        given = states or (trace.new(Tensor((x.shape[0], self.hidden_size))),) * self.states
+        made = type(self).cell(trace, x, given, matrices_of(trace, self.weights(x.tensor)))
+        return made if batched else tuple([trace.seen_as(y, y.shape[1:]) for y in made])
 
     def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
         return self.step() * y.elements

@@ -7,7 +7,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import Back, of_extreme, repeated
 from shapecalc.allocation.gradients import averaged as averaged_back
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.reads import Sights, reduced
@@ -25,7 +25,7 @@ class Reduction(Layer, abstract=True):
         """The axes that go."""
         return range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (reduced(x, self.gone(x), self.keepdim),)
 
     def reduced(self, x: Tensor) -> Shape:
@@ -71,9 +71,9 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
     def output(self, x: Tensor) -> Tensor:
         return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        made = tape.made_by("sum", self.output(x.tensor), x)
-        return (tape.kernel(made, x, back=repeated(x.look, self.gone(x.tensor))),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        made = trace.made_by("sum", self.output(x.tensor), x)
+        return (trace.kernel(made, x, back=repeated(x.look, self.gone(x.tensor))),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return summed(x.elements, y.elements)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.gradients import Back, of_repetition
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, example
 from shapecalc.layers.fields import Sizes
@@ -60,7 +60,7 @@ class expand(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return expanded(x, self.sizes)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (repeated(x, y),)
 
     def feed(self, x: object) -> tuple[object, ...]:
@@ -69,8 +69,8 @@ class expand(Rearranging):
     def keywords(self) -> dict[str, Any]:
         return {}
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.expand(x, self.output(x.tensor).shape),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.expand(x, self.output(x.tensor).shape),)
 
 
 class expand_as(Rearranging):
@@ -83,10 +83,10 @@ class expand_as(Rearranging):
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         return expanded(x, other.shape)
 
-    def run(self, tape: Tape, x: Value, other: Value) -> tuple[Value, ...]:
-        return (tape.expand(x, self.output(x.tensor, other.tensor).shape),)
+    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
+        return (trace.expand(x, self.output(x.tensor, other.tensor).shape),)
 
-    def sees(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
+    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
         return repeated(x, y), None
 
 
@@ -111,7 +111,7 @@ class repeat(Rearranging):
         shape = (*[1] * new, *x.shape)
         return Tensor(tuple(n * times for n, times in zip(shape, self.repeats, strict=True)), x.dtype)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         lead = y.rank - x.rank
         copied = (Merged(lead + axis, "copies of an axis stand one after another") for axis in range(x.rank))
         pairs = zip(repeated(x, y), copied, self.repeats[lead:], x.shape, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from shapecalc.allocation.gradients import in_zeros
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, check_axis, example
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
@@ -34,7 +34,7 @@ def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
 
 
 def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Sights:
-    """What a part of an axis sees that begins after parts of these sizes."""
+    """What a part of an axis reads that begins after parts of these sizes."""
     axis = dim % x.rank
     start: Dim = 0
     for size in before:
@@ -74,7 +74,7 @@ class split(Rearranging):
             no_count(x, axis, "split_size_or_sections", size)
         return parts(x, axis, size, count)
 
-    def sees(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
         sizes = self.split_size_or_sections
         before = sizes[:port] if isinstance(sizes, tuple) else (sizes,) * port
         return (from_place(x, self.dim, before),)
@@ -88,8 +88,8 @@ class split(Rearranging):
         check_equal(total, x.shape[axis], message, why="the parts are the whole")
         return tuple(with_size(x, axis, size) for size in sizes)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return tape.parts(x, [part.shape for part in self.output(x.tensor)])
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return trace.parts(x, [part.shape for part in self.output(x.tensor)])
 
 
 class chunk(Rearranging):
@@ -109,7 +109,7 @@ class chunk(Rearranging):
         size = -(-n // self.chunks)
         return parts(x, axis, size, self.count(x, axis, -(-n // size)))
 
-    def sees(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
         return (from_place(x, self.dim, (-(-x.shape[self.dim] // self.chunks),) * port),)
 
     def count(self, x: Tensor, axis: int, count: Dim) -> int:
@@ -122,8 +122,8 @@ class chunk(Rearranging):
             return self.chunks
         no_count(x, axis, "chunks", self.chunks)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return tape.parts(x, [part.shape for part in self.output(x.tensor)])
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return trace.parts(x, [part.shape for part in self.output(x.tensor)])
 
 
 class narrow(Rearranging):
@@ -149,10 +149,10 @@ class narrow(Rearranging):
         check_at_least(n, start + self.length, message, why="the part ends inside")
         return with_size(x, axis, self.length)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (tape.view(x, self.output(x.tensor).shape, x.all_strides, back=in_zeros(x.look)),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.view(x, self.output(x.tensor).shape, x.all_strides, back=in_zeros(x.look)),)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         backwards = isinstance(self.start, int) and self.start < 0
         return (from_place(x, self.dim, (self.start, x.shape[self.dim]) if backwards else (self.start,)),)
 
@@ -173,12 +173,12 @@ class select(Rearranging):
         check_at_least(x.shape[axis], needed, message, why="there is such an index")
         return Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         axis = self.dim % x.rank
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
-        return (tape.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
+        return (trace.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         axis = self.dim % x.rank
         backwards = isinstance(self.index, int) and self.index < 0
         place = self.index + x.shape[axis] if backwards else self.index

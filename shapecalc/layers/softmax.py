@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.gradients import Back, like
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Sights, but
@@ -43,7 +43,7 @@ class AlongAxis(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, self.axis_of(x)),)
 
     def axis_of(self, x: Tensor) -> int:
@@ -65,8 +65,8 @@ class Softmax(AlongAxis):
 class Softmin(AlongAxis):
     """exp(−x) divided by its sum along `dim`. Source: torch.nn.Softmin."""
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return super().run(tape, tape.kernel(x.tensor, x, strides=x.strides))
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return super().run(trace, trace.kernel(x.tensor, x, strides=x.strides))
 
 
 class LogSoftmax(AlongAxis):
@@ -96,7 +96,7 @@ class Softmax2d(Layer):
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, -3),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:

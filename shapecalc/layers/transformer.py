@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, Part, Weight, Weights, example, owned
 from shapecalc.layers.elementwise import gelu, relu
@@ -41,7 +41,7 @@ class TransformerParts(Layer, abstract=True):
     def attention(self) -> MultiheadAttention:
         return MultiheadAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
 
-    def sees(self, *inputs: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *inputs: Tensor, **_: Any) -> tuple[Sights, ...]:
         """Every place attends to all places of all sequences."""
         return tuple(but(x, 0 if x.rank == 2 else int(self.batch_first), -1) for x in inputs)
 
@@ -91,64 +91,64 @@ class TransformerParts(Layer, abstract=True):
 
     # Written after the forward of torch's layers: names hold what is alive.
 
-    def encode(self, tape: Tape, x: Value) -> Value:
+    def encode(self, trace: Trace, x: Value) -> Value:
         """One encoder layer."""
         if self.norm_first:
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm1")))
-            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, "norm2")))
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x)), "norm1")
-        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x)), "norm2")
+            x = sum_of(trace, x, self.attended(trace, self.normed(trace, x, "norm1")))
+            return sum_of(trace, x, self.fed_forward(trace, self.normed(trace, x, "norm2")))
+        x = self.normed(trace, sum_of(trace, x, self.attended(trace, x)), "norm1")
+        return self.normed(trace, sum_of(trace, x, self.fed_forward(trace, x)), "norm2")
 
-    def decode(self, tape: Tape, x: Value, memory: Value) -> Value:
+    def decode(self, trace: Trace, x: Value, memory: Value) -> Value:
         """One decoder layer."""
         if self.norm_first:
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm1")))
-            x = sum_of(tape, x, self.attended(tape, self.normed(tape, x, "norm2"), memory))
-            return sum_of(tape, x, self.fed_forward(tape, self.normed(tape, x, "norm3")))
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x)), "norm1")
-        x = self.normed(tape, sum_of(tape, x, self.attended(tape, x, memory)), "norm2")
-        return self.normed(tape, sum_of(tape, x, self.fed_forward(tape, x)), "norm3")
+            x = sum_of(trace, x, self.attended(trace, self.normed(trace, x, "norm1")))
+            x = sum_of(trace, x, self.attended(trace, self.normed(trace, x, "norm2"), memory))
+            return sum_of(trace, x, self.fed_forward(trace, self.normed(trace, x, "norm3")))
+        x = self.normed(trace, sum_of(trace, x, self.attended(trace, x)), "norm1")
+        x = self.normed(trace, sum_of(trace, x, self.attended(trace, x, memory)), "norm2")
+        return self.normed(trace, sum_of(trace, x, self.fed_forward(trace, x)), "norm3")
 
-    def normed(self, tape: Tape, x: Value, name: str) -> Value:
-        with tape.inside(name):
-            return layer_norm(tape, x, owned(tape, self.norm_weights(x.tensor)))
+    def normed(self, trace: Trace, x: Value, name: str) -> Value:
+        with trace.inside(name):
+            return layer_norm(trace, x, owned(trace, self.norm_weights(x.tensor)))
 
-    def attended(self, tape: Tape, x: Value, memory: Value | None = None) -> Value:
+    def attended(self, trace: Trace, x: Value, memory: Value | None = None) -> Value:
         """Attention to the sequence itself, or to a memory, with the dropout after it."""
         name, keys = ("self_attn", x) if memory is None else ("multihead_attn", memory)
         attention = self.attention
         attention.dropout = self.dropout
-        with tape.inside(name):
-            x, _ = attention.attend(tape, x, keys, keys, need_weights=False)
+        with trace.inside(name):
+            x, _ = attention.attend(trace, x, keys, keys, need_weights=False)
         del keys
-        return dropout(tape, x, self.dropout)
+        return dropout(trace, x, self.dropout)
 
-    def fed_forward(self, tape: Tape, x: Value) -> Value:
-        hidden = self.activated(tape, self.mapped(tape, x, self.dim_feedforward, "linear1"))
-        hidden = dropout(tape, hidden, self.dropout)
-        x = self.mapped(tape, hidden, x.shape[-1], "linear2")
+    def fed_forward(self, trace: Trace, x: Value) -> Value:
+        hidden = self.activated(trace, self.mapped(trace, x, self.dim_feedforward, "linear1"))
+        hidden = dropout(trace, hidden, self.dropout)
+        x = self.mapped(trace, hidden, x.shape[-1], "linear2")
         del hidden
-        return dropout(tape, x, self.dropout)
+        return dropout(trace, x, self.dropout)
 
-    def mapped(self, tape: Tape, x: Value, out_features: Dim, name: str) -> Value:
-        with tape.inside(name):
-            return Linear(out_features=out_features, bias=self.bias).run(tape, x)[0]
+    def mapped(self, trace: Trace, x: Value, out_features: Dim, name: str) -> Value:
+        with trace.inside(name):
+            return Linear(out_features=out_features, bias=self.bias).run(trace, x)[0]
 
-    def activated(self, tape: Tape, x: Value) -> Value:
+    def activated(self, trace: Trace, x: Value) -> Value:
         """relu keeps its output, gelu its input."""
         relu = self.activation == "relu"
-        return tape.kernel(x.tensor, x, keeps=() if relu else (x,), keeps_output=relu, strides=x.strides)
+        return trace.kernel(x.tensor, x, keeps=() if relu else (x,), keeps_output=relu, strides=x.strides)
 
-    def encode_all(self, tape: Tape, x: Value, number: int) -> Value:
+    def encode_all(self, trace: Trace, x: Value, number: int) -> Value:
         for i in range(number):
-            with tape.inside(f"layers.{i}"):
-                x = self.encode(tape, x)
+            with trace.inside(f"layers.{i}"):
+                x = self.encode(trace, x)
         return x
 
-    def decode_all(self, tape: Tape, x: Value, memory: Value, number: int) -> Value:
+    def decode_all(self, trace: Trace, x: Value, memory: Value, number: int) -> Value:
         for i in range(number):
-            with tape.inside(f"layers.{i}"):
-                x = self.decode(tape, x, memory)
+            with trace.inside(f"layers.{i}"):
+                x = self.decode(trace, x, memory)
         return x
 
     def encoder_parts(self, x: Tensor) -> tuple[Part, ...]:
@@ -225,8 +225,8 @@ class TransformerEncoderLayer(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.encoder_macs(x)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (self.encode(tape, x),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (self.encode(trace, x),)
 
     def parts(self, x: Tensor) -> tuple[Part, ...]:
         return self.encoder_parts(x)
@@ -250,8 +250,8 @@ class TransformerDecoderLayer(TransformerParts):
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.decoder_macs(x, memory)
 
-    def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
-        return (self.decode(tape, x, memory),)
+    def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
+        return (self.decode(trace, x, memory),)
 
     def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
         return self.decoder_parts(x, memory)
@@ -279,8 +279,8 @@ class TransformerEncoder(TransformerParts):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
-        return (self.encode_all(tape, x, self.num_layers),)
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (self.encode_all(trace, x, self.num_layers),)
 
     def parts(self, x: Tensor) -> tuple[Part, ...]:
         return repeated(self.encoder_parts(x), self.num_layers)
@@ -307,8 +307,8 @@ class TransformerDecoder(TransformerParts):
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
 
-    def run(self, tape: Tape, x: Value, memory: Value) -> tuple[Value, ...]:
-        return (self.decode_all(tape, x, memory, self.num_layers),)
+    def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
+        return (self.decode_all(trace, x, memory, self.num_layers),)
 
     def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
         return repeated(self.decoder_parts(x, memory), self.num_layers)
@@ -354,12 +354,12 @@ class Transformer(TransformerParts):
         encoder = self.num_encoder_layers * self.encoder_macs(source)
         return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
 
-    def run(self, tape: Tape, source: Value, target: Value) -> tuple[Value, ...]:
-        with tape.inside("encoder"):
-            source = self.normed(tape, self.encode_all(tape, source, self.num_encoder_layers), "norm")
-        with tape.inside("decoder"):
+    def run(self, trace: Trace, source: Value, target: Value) -> tuple[Value, ...]:
+        with trace.inside("encoder"):
+            source = self.normed(trace, self.encode_all(trace, source, self.num_encoder_layers), "norm")
+        with trace.inside("decoder"):
             return (
-                self.normed(tape, self.decode_all(tape, target, source, self.num_decoder_layers), "norm"),
+                self.normed(trace, self.decode_all(trace, target, source, self.num_decoder_layers), "norm"),
             )
 
     def parts(self, source: Tensor, target: Tensor) -> tuple[Part, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.kernels import convolution_back
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
@@ -66,8 +66,8 @@ class TransposedConvolution(Layer, abstract=True):
             sizes.append(size)
         return sizes
 
-    def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """The channels, and the elements whose kernels reach this one; output_padding sees as others do."""
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        """The channels, and the elements whose kernels reach this one; output_padding reads as others do."""
         windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         lead = x.rank - self.axes
         space = (spread(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
@@ -82,10 +82,10 @@ class TransposedConvolution(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
-    def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Without a batch axis one is put before it, and taken away after it."""
-        (y,) = super().run(tape, x)
-        return (y if x.rank == self.axes + 2 else tape.looked_at(y),)
+        (y,) = super().run(trace, x)
+        return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
 
     def back(self, x: Value, *weights: Value) -> Back:
         return convolution_back(x, *weights)
@@ -97,7 +97,7 @@ class TransposedConvolution(Layer, abstract=True):
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(add=y.elements if self.bias else 0)
 
-    def taps(self, x: Tensor, y: Tensor) -> Dim:
+    def macs_without_padding(self, x: Tensor, y: Tensor) -> Dim:
         """The products that land on the output, not where the padding cuts off."""
         landed = [self.landed(axis, n) for axis, n in enumerate(x.shape[-self.axes :])]
         return product((*x.shape[: -self.axes], self.out_channels // self.groups, *landed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.gradients import Back, looks, of_row
-from shapecalc.allocation.trace import Tape, Value
+from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import PerAxis, Sizes
@@ -107,13 +107,13 @@ class MaxUnpool1d(MaxUnpool):
     axes = 1
     example = example((1, 16, 50), Tensor((1, 16, 50), "int64"), kernel_size=2)
 
-    def run(self, tape: Tape, x: Value, indices: Value) -> tuple[Value, ...]:
+    def run(self, trace: Trace, x: Value, indices: Value) -> tuple[Value, ...]:
         """As images of one column, which is taken away. Source: torch.nn.functional.max_unpool1d."""
         made = self.output(x.tensor, indices.tensor)
-        x, indices = (tape.seen_as(y, (*y.shape, 1)) for y in (x, indices))
+        x, indices = (trace.seen_as(y, (*y.shape, 1)) for y in (x, indices))
         column = Tensor((*made.shape, 1), made.dtype)
-        y = tape.kernel(column, x, indices, keeps=(indices,), back=of_row(*looks((x, indices))))
-        return (tape.view(y, made.shape),)
+        y = trace.kernel(column, x, indices, keeps=(indices,), back=of_row(*looks((x, indices))))
+        return (trace.view(y, made.shape),)
 
 
 class MaxUnpool2d(MaxUnpool):

@@ -73,7 +73,7 @@ class Resize(Layer, abstract=True):
         return Tensor((batch, channels, *sizes), x.dtype)
 
     def seen_in(self, x: Tensor, y: Tensor, mode: str, aligned: bool = False) -> tuple[Sights, ...]:
-        """What an element of an image sees that is larger by whole numbers, or smaller in mode area."""
+        """What an element of an image reads that is larger by whole numbers, or smaller in mode area."""
         pairs = enumerate(zip(x.shape[2:], y.shape[2:], strict=True), start=2)
         return ((*same(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
 
@@ -118,13 +118,13 @@ def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> Sight:
         return each(axis, r)
     if r > LONGEST_PATTERN:
         return each(axis, r)
-    # Element i lies at (i + 1/2)/r − 1/2 between two of the input, or on one, and then sees that alone.
+    # Element i lies at (i + 1/2)/r − 1/2 between two of the input, or on one, and then reads that alone.
     around = 2 if mode == "bicubic" else 1
-    taps = []
+    offsets = []
     for i in range(r):
         place, beside = divmod(2 * i + 1 - r, 2 * r)
-        taps.append(range(place + 1 - around, place + 1 + around) if beside else range(place, place + 1))
-    return Reading(axis, tuple(taps))
+        offsets.append(range(place + 1 - around, place + 1 + around) if beside else range(place, place + 1))
+    return Reading(axis, tuple(offsets))
 
 
 def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
@@ -179,7 +179,7 @@ class Interpolation(Resize, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, self.mode)
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, self.mode, bool(self.align_corners))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
@@ -205,7 +205,7 @@ class UpsamplingNearest2d(Resize):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "nearest")
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, "nearest")
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
@@ -221,7 +221,7 @@ class UpsamplingBilinear2d(Resize):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "bilinear")
 
-    def sees(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         return self.seen_in(x, y, "bilinear", aligned=True)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:

@@ -32,7 +32,7 @@ def sizes(field: Field | None) -> Extent | None:
 
 
 def strides(field: Field | None) -> Extent | None:
-    """How much further on the next element sees; nothing where each sees the whole input."""
+    """How much further on the next element reads; nothing where each reads the whole input."""
     return None if field and field.whole else _extent(field, lambda axis: axis.stride)
 
 

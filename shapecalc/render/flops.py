@@ -107,11 +107,12 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
 
 
 def _work_notes(work: Work) -> list[str]:
-    taps = [] if work.taps == work.macs else [_note("", f"{_within(work.taps)} without the zeros of padding")]
+    less = work.macs_without_padding
+    apart = [] if less == work.macs else [_note("", f"{_within(less)} without the zeros of padding")]
     kinds = zip(KINDS, _kinds(work.ops), strict=True)
     found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
     listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"
-    return [_note("Products", _amount(work.macs, "MACs")), *taps, _note("Operations", listed)]
+    return [_note("Products", _amount(work.macs, "MACs")), *apart, _note("Operations", listed)]
 
 
 def _note(title: str, line: str) -> str:
@@ -291,4 +292,5 @@ def _layers(analysis: Analysis, chosen: Sequence[Convention], depth: int | None)
 def _work_json(work: Work) -> dict[str, Any]:
     kinds = {kind: for_json(number) for kind, number in zip(KINDS, _kinds(work.ops), strict=True)}
     known = not isinstance(work.ops, Unknown)
-    return {"macs": for_json(work.macs), "taps": for_json(work.taps), "operations": kinds if known else None}
+    less = for_json(work.macs_without_padding)
+    return {"macs": for_json(work.macs), "taps": less, "operations": kinds if known else None}

@@ -1,4 +1,4 @@
-"""`receptive`: what an output element of each layer sees of the network's input."""
+"""`receptive`: what an output element of each layer reads of the network's input."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _line(receptive: Receptive, node: Node, *first: Any) -> Line:
 
 
 def notes(receptive: Receptive) -> Iterator[str]:
-    """The field of the output, the first layer that sees past the border, and what the numbers are of."""
+    """The field of the output, the first layer that reads past the border, and what the numbers are of."""
     space = extent(receptive.space)
     seen = dict.fromkeys(_seen(field, space) for field in receptive.outputs)
     yield from (f"Output      {text}" for text in seen)
@@ -70,15 +70,15 @@ def notes(receptive: Receptive) -> Iterator[str]:
 
 
 def _seen(field: Field, space: str) -> str:
-    """What an element of an output sees of an input of that size."""
+    """What an element of an output reads of an input of that size."""
     if field.reason is not None:
         return "undefined, for the reason below"
     size = extent(sizes(field))
     if not field.whole:
-        return f"sees {size} of {space} elements, in steps of {extent(strides(field))}"
+        return f"reads {size} of {space} elements, in steps of {extent(strides(field))}"
     if size == space:
-        return f"sees the whole input, {space} elements"
-    return f"sees {size} of {space} elements, all that any window reads"
+        return f"reads the whole input, {space} elements"
+    return f"reads {size} of {space} elements, all that any window reads"
 
 
 def _border(receptive: Receptive, space: str) -> Iterator[str]:
@@ -86,10 +86,10 @@ def _border(receptive: Receptive, space: str) -> Iterator[str]:
     if past:
         yield f"Past border {past.row.path}"
         size = extent(sizes(past))
-        yield f"            sees {size} elements around its centre, the input has {space}"
+        yield f"            reads {size} elements around its centre, the input has {space}"
     else:
         known = all(field.reason is None for field in receptive.fields)
-        yield f"Past border no layer's centre sees past it{'' if known else ', where its field is known'}"
+        yield f"Past border no layer's centre reads past it{'' if known else ', where its field is known'}"
 
 
 def _reasons(receptive: Receptive) -> Iterator[str]:

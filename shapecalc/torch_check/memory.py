@@ -108,19 +108,19 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
     network = build(analysis).to(getattr(torch, dtype))
     mode = Mode(dtype=dtype)
     prediction = Forward(analysis, mode)
-    peak = prediction.account.peak.size()
+    peak = prediction.ledger.peak.size()
     yield Compared("peak of activations", peak, run(network, mode).peak, bool(prediction.bounded))
     for name, mode in {
         "training": Mode(grad=True, training=True, dtype=dtype),
         "evaluation": Mode(grad=True, dtype=dtype),
     }.items():
         ours = Forward(analysis, mode)
-        expected = sum(ours.account.saved().values())
+        expected = sum(ours.ledger.saved().values())
         if refusal := Backward(ours).refusal:
             raise refusal
         theirs = run(network, mode)
         yield Compared(f"bytes kept for the backward pass in {name}", expected, theirs.saved)
-        peak, vague = ours.account.peak.size(), bool(ours.vague)
+        peak, vague = ours.ledger.peak.size(), bool(ours.vague)
         yield Compared(f"peak of activations and gradients in {name}", peak, theirs.peak, vague)
 
 

@@ -48,7 +48,7 @@ class Network(torch.nn.Module):
         freeze(self)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
-        """Run every row on the tensors that its edges name; `observe` sees each row's outputs."""
+        """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
         tensors = {Edge(-1, port): tensor for port, tensor in enumerate(inputs)}
         for number, row in enumerate(self.analysis.rows):
             arguments = [tensors[edge] for edge in row.edges]

@@ -57,7 +57,7 @@ def run(receptive: Receptive) -> tuple[Any, list[Any]]:
 def _positive(network: Network) -> Network:
     """The network with weights that pass every gradient on, and means in place of maxima.
 
-    A maximum has a gradient at one element of its window alone; the mean sees the same window.
+    A maximum has a gradient at one element of its window alone; the mean reads the same window.
     """
     for index, row in enumerate(network.analysis.rows):
         if row.type.startswith("MaxPool"):
@@ -128,7 +128,7 @@ def _differences(receptive: Receptive, field: Field, y: Any, source: Any, place:
 def support(
     tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any, axes: Sequence[int]
 ) -> list[list[int]]:
-    """The places along each axis of the input that an output element sees."""
+    """The places along each axis of the input that an output element reads."""
     gradient = _gradient(tracks, indices, y, source)
     others = ([other for other in range(source.dim()) if other != axis] for axis in axes)
     return [_any(gradient != 0, apart).nonzero().flatten().tolist() for apart in others]
@@ -166,7 +166,7 @@ def _index(track: Track, y: Any, place: str) -> int:
 def _gradient(tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any) -> Any:
     """Of all channels at one place, in parts that differ: where they add up to 1, equal parts cancel.
 
-    Where the whole input is seen, each single element sees it: the first one then stands for all.
+    Where the whole input is seen, each single element reads it: the first one then stands for all.
     """
     whole = any(isinstance(track, Whole) for track in tracks)
     place: list[Any] = [slice(1) if whole else slice(None)] * y.dim()

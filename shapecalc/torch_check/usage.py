@@ -45,7 +45,7 @@ def predicted(analysis: Analysis, mode: Mode) -> int:
         Backward(forward)
     weights = [weight for row in analysis.rows for weight in row.own_weights.values()]
     owned = sum(number(size_of(Tensor(w.shape, w.dtype), mode)) for w in weights)
-    return owned + number(forward.account.peak.size())
+    return owned + number(forward.ledger.peak.size())
 
 
 def measured(network: Network, mode: Mode, device: Any) -> int:

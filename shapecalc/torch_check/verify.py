@@ -31,7 +31,7 @@ def verify(
 ) -> Verdict:
     """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
 
-    MACs are those of FlopCounterMode on `meta`, whose kernels it sees all but for a few that it is told of;
+    MACs are those of FlopCounterMode on `meta`, whose kernels it reads all but for a few that it is told of;
     the fused kernels of a real device it does not. Layers that look at values, which `meta` has not, are run
     and counted on `device` alone. `expectations` includes the published figures of the file,
     `memory` the bytes that are alive at once and those that autograd keeps.

@@ -56,7 +56,7 @@ def batches(draw: st.DrawFn) -> tuple[Tensor, ...]:
 
 
 def matrix_products(drawn: Drawn) -> int:
-    """The same product with vectors as matrices, which the counter sees all."""
+    """The same product with vectors as matrices, which the counter reads all."""
     left, right = (x.shape for x in drawn.inputs)
     left = left if len(left) > 1 else (1, *left)
     right = right if len(right) > 1 else (*right, 1)

@@ -83,7 +83,7 @@ def _products(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Tra
 
 
 def _in_groups(layer: Layer, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim | Unknown:
-    """The products that there are: each group sees its own channels."""
+    """The products that there are: each group reads its own channels."""
     rule = _of_weight if _RULES.get(layer.type) is _of_convolution else _products
     return rule(layer, inputs, wanted, trained)
 

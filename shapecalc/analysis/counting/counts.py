@@ -35,7 +35,7 @@ class Count:
 
 
 def seen(convention: Convention, analysis: Analysis) -> Container[int]:
-    """The numbers of the rows that the tool sees."""
+    """The numbers of the rows that the tool reads."""
     return needed(analysis) if convention.traced else range(len(analysis.rows))
 
 
@@ -52,7 +52,7 @@ def count_rows(
     live: Container[int],
     each: Iterable[int] = repeat(1),
 ) -> Count:
-    """What is counted of some rows, of which the tool sees the `live` ones; of `each` so many times."""
+    """What is counted of some rows, of which the tool reads the `live` ones; of `each` so many times."""
     products: list[Dim] = []
     beside: dict[str, list[Dim]] = {}
     unknown: list[tuple[str, str]] = []

@@ -133,9 +133,9 @@ def unseen_vectors(row: Row, products: Dim) -> Beside:
 
 
 def padding_left_out(row: Row, products: Dim) -> Beside:
-    if isinstance(row.taps, Unknown):
-        return row.taps
-    return {"zeros of padding": row.taps - row.macs}
+    if isinstance(row.macs_without_padding, Unknown):
+        return row.macs_without_padding
+    return {"zeros of padding": row.macs_without_padding - row.macs}
 
 
 # torchinfo.

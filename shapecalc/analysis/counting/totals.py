@@ -16,7 +16,7 @@ class Work:
     """Sums over rows; with one that is unknown, a sum is unknown too, and gives the first reason."""
 
     macs: Dim
-    taps: Dim | Unknown
+    macs_without_padding: Dim | Unknown
     ops: Operations | Unknown
     unknown: tuple[tuple[str, str], ...]
     """The paths of the rows that something is not known of, with the reasons."""
@@ -25,24 +25,24 @@ class Work:
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
         """The sums, of rows each of which is there so many times."""
         macs: list[Dim] = []
-        taps: list[Dim] = []
+        macs_without_padding: list[Dim] = []
         ops: list[Operations] = []
-        missing: dict[str, list[tuple[str, str]]] = {"taps": [], "ops": []}
+        missing: dict[str, list[tuple[str, str]]] = {"macs_without_padding": [], "ops": []}
         for row, count in zip(rows, times, strict=False):
             macs.append(count * row.macs)
-            if isinstance(row.taps, Unknown):
-                missing["taps"].append((row.path, row.taps.reason))
+            if isinstance(row.macs_without_padding, Unknown):
+                missing["macs_without_padding"].append((row.path, row.macs_without_padding.reason))
             else:
-                taps.append(count * row.taps)
+                macs_without_padding.append(count * row.macs_without_padding)
             if isinstance(row.ops, Unknown):
                 missing["ops"].append((row.path, row.ops.reason))
             else:
                 ops.append(row.ops * count)
         return cls(
             summed(macs),
-            _reason(missing["taps"]) or summed(taps),
+            _reason(missing["macs_without_padding"]) or summed(macs_without_padding),
             _reason(missing["ops"]) or Operations.of_all(ops),
-            (*missing["taps"], *missing["ops"]),
+            (*missing["macs_without_padding"], *missing["ops"]),
         )
 
     @classmethod

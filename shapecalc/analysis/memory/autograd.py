@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from shapecalc.allocation.trace import Kernel
-from shapecalc.analysis.memory.ledger import Account, Run
+from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.engine.results import Node as Tree
 
 
@@ -47,8 +47,8 @@ class Node:
 class Graph:
     """The nodes in their order, and who holds them."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.nodes: list[Node] = []
         self.makers: dict[int, Node] = {}
         """The node that made each value, the last one where it was written over."""
@@ -67,7 +67,7 @@ class Graph:
             node = Node(kernel, run, before, [self.version(run.storages[n]) for n in kernel.kept])
             for each in before:
                 each.holders += 1
-            self.account.keep(node.kept, run.row)
+            self.ledger.keep(node.kept, run.row)
             for value in node.holds:
                 self.hold(value)
             for value in node.outputs:
@@ -120,7 +120,7 @@ class Graph:
                 continue
             node.holders = -1  # gone
             for storage in node.kept:
-                self.account.release(storage, 1 + self.times[node.run.row])
+                self.ledger.release(storage, 1 + self.times[node.run.row])
             for each in [*node.before, *self.let_go(node.holds)]:
                 each.holders -= 1
                 left.append(each)

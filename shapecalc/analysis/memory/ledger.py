@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shapecalc.allocation.footprint import Recipe
+from shapecalc.allocation.footprint import Footprint
 from shapecalc.allocation.peak import Level, Peak
 from shapecalc.allocation.trace import Kernel
 from shapecalc.symbolic import Dim
@@ -21,7 +21,7 @@ class Run(NamedTuple):
     row: int
 
 
-class Account:
+class Ledger:
     """The storages that are alive, who holds them, and the bytes of all together."""
 
     def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
@@ -66,14 +66,14 @@ class Account:
             saved[row] = saved.get(row, 0) + self.sizes[storage]
         return saved
 
-    def play(self, recipe: Recipe, inputs: list[int], row: int) -> list[int]:
+    def play(self, footprint: Footprint, inputs: list[int], row: int) -> list[int]:
         """Run a layer on inputs in these storages; gives all of its storages, those of its outputs held."""
-        self.rise(recipe.rises, row)
+        self.rise(footprint.rises, row)
         first = len(self.sizes)
-        self.sizes += recipe.sizes
-        self.holders += [0] * len(recipe.sizes)
+        self.sizes += footprint.sizes
+        self.holders += [0] * len(footprint.sizes)
         storages = [*inputs, *range(first, len(self.sizes))]
-        for output in recipe.outputs:
+        for output in footprint.outputs:
             self.hold(storages[output.storage])
         return storages
 

@@ -233,7 +233,7 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
         parameters,
         sum([size for _, size, frozen in weights if frozen]),
         buffers,
-        Moment.of(forward.account.peak, analysis),
+        Moment.of(forward.ledger.peak, analysis),
         tuple(forward.bounded),
         tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         tuple(forward.conditions),
@@ -259,11 +259,11 @@ def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
     """A pass forward and one back; where it is not known what a layer keeps, nothing but that."""
     try:
         forward = Forward(analysis, mode, freed)
-        saved = forward.account.saved()
+        saved = forward.ledger.saved()
         backward = Backward(forward)
     except UnknownError as error:
         return Step({}, (), (), Moment.of(Peak(), analysis), error)
-    peak = Moment.of(forward.account.peak, analysis)
+    peak = Moment.of(forward.ledger.peak, analysis)
     refusal = backward.refusal or untrainable(forward)
     return Step(saved, forward.conditions, tuple(forward.vague), peak, refusal)
 

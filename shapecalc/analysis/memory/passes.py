@@ -1,4 +1,4 @@
-"""A pass forward through a network, and one back, on the account of its memory."""
+"""A pass forward through a network, and one back, on the ledger of its memory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shapecalc.allocation.footprint import Given, Output, Recipe, way_back
+from shapecalc.allocation.footprint import Footprint, Given, Output, way_back
 from shapecalc.allocation.gradients import Look, Way, seen_again
 from shapecalc.allocation.strides import alike, dense, is_scattered
 from shapecalc.allocation.trace import Kernel, Mode, size_of
 from shapecalc.analysis.memory.autograd import Graph, Node
 from shapecalc.analysis.memory.copies import Leaps, check_settled
-from shapecalc.analysis.memory.ledger import Account, Run
+from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnknownError
@@ -60,7 +60,7 @@ class Forward:
         """
         self.analysis = analysis
         self.mode = mode
-        self.account = Account(assumed(analysis))
+        self.ledger = Ledger(assumed(analysis))
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
         self.bounded: list[str] = []
@@ -76,7 +76,7 @@ class Forward:
         """The storages of copies of weights in a lower dtype, by the same."""
         self.made: list[Tensor] = []
         """The first output of each row, in the dtype that it has."""
-        self.graph = Graph(self.account)
+        self.graph = Graph(self.ledger)
         self.seen: dict[int, int] = {}
         """Of looks at others, by their values, how often their storage had been written over when made."""
         self.refusal: ArchitectureError | None = None
@@ -98,20 +98,20 @@ class Forward:
                 if edge.row >= 0:
                     self.release(self.flows.pop(edge))
             if leaps:
-                self.account.alive.become(leaps.forward(number + 1, self.account.alive.size))
+                self.ledger.alive.become(leaps.forward(number + 1, self.ledger.alive.size))
                 self.graph.repeat(leaps.at.get(number + 1))
         if leaps:
             check_settled(analysis, kinds)
         for (number, _), storage in self.lowered.items():
-            self.account.release(storage, analysis.times[number])
+            self.ledger.release(storage, analysis.times[number])
         for edge in analysis.output_edges:
             self.renew(self.flows[edge], len(analysis.rows) - 1)
 
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
-        account = self.account
-        storage = account.held(size_of(tensor, self.mode), -1)
-        self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(account.gradients))
-        account.gradients.append(account.sizes[storage])
+        ledger = self.ledger
+        storage = ledger.held(size_of(tensor, self.mode), -1)
+        self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(ledger.gradients))
+        ledger.gradients.append(ledger.sizes[storage])
 
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
@@ -121,28 +121,28 @@ class Forward:
         if self.mode.grad and row.layer.writes_over:
             given, flows = _with_bases(given, flows)
         try:
-            recipe = row.layer.recipe(given, self.mode, row.frozen)
+            footprint = row.layer.footprint(given, self.mode, row.frozen)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
-        if not recipe.complete and row.type not in self.bounded:
+        if not footprint.complete and row.type not in self.bounded:
             self.bounded.append(row.type)
-        if not recipe.retraced and recipe.kernels and row.type not in self.vague:
+        if not footprint.retraced and footprint.kernels and row.type not in self.vague:
             self.vague.append(row.type)
-        if recipe.conditions:
-            self.note(recipe.conditions, row.path)
-        self.made.append(recipe.outputs[0].given.tensor)
-        storages = self.account.play(recipe, [flow.storage for flow in flows], number)
-        if recipe.refusal:
-            self.refuse(row, *recipe.refusal)
-        for storage in recipe.written:
+        if footprint.conditions:
+            self.note(footprint.conditions, row.path)
+        self.made.append(footprint.outputs[0].given.tensor)
+        storages = self.ledger.play(footprint, [flow.storage for flow in flows], number)
+        if footprint.refusal:
+            self.refuse(row, *footprint.refusal)
+        for storage in footprint.written:
             self.graph.write(storages[storage], number)
-        if recipe.lowered:
-            self.lower(number, row, recipe, storages)
-        values = self.values(number, row, recipe, flows)
+        if footprint.lowered:
+            self.lower(number, row, footprint, storages)
+        values = self.values(number, row, footprint, flows)
         first = len(self.graph.nodes)
-        if recipe.kernels:
-            self.graph.add(Run(recipe.kernels, storages, values, number))
-        for port, output in enumerate(recipe.outputs):
+        if footprint.kernels:
+            self.graph.add(Run(footprint.kernels, storages, values, number))
+        for port, output in enumerate(footprint.outputs):
             base = _base(output, flows, storages, values)
             flow = Flow(output.given, storages[output.storage], values[output.value], base)
             self.hold(flow)
@@ -165,7 +165,7 @@ class Forward:
                 self.seen[flow.value] = self.graph.version(flow.storage)
 
     def release(self, flow: Flow) -> None:
-        self.account.release(flow.storage)
+        self.ledger.release(flow.storage)
         if flow.given.tracked:
             self.graph.release(flow.value)
             if flow.base:
@@ -191,24 +191,24 @@ class Forward:
         if self.refusal is None:
             self.refusal = ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
 
-    def lower(self, number: int, row: Row, recipe: Recipe, storages: list[int]) -> None:
+    def lower(self, number: int, row: Row, footprint: Footprint, storages: list[int]) -> None:
         """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
-        for name, storage in recipe.lowered.items():
+        for name, storage in footprint.lowered.items():
             weight = owner_of(number, row, name)
             if weight in self.lowered:
                 message = "of a weight that layers share, the copy under autocast is not followed"
                 raise UnknownError(message, path=row.path)
             self.lowered[weight] = storages[storage]
-            self.account.hold(storages[storage])
+            self.ledger.hold(storages[storage])
 
-    def values(self, number: int, row: Row, recipe: Recipe, flows: list[Flow]) -> list[int]:
+    def values(self, number: int, row: Row, footprint: Footprint, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
-        gradients = self.account.gradients
+        gradients = self.ledger.gradients
         first = len(gradients)
-        gradients += recipe.values
+        gradients += footprint.values
         values = [*[flow.value for flow in flows], *range(first + len(flows), len(gradients))]
         if self.mode.grad:
-            for name, value in recipe.parameters.items():
+            for name, value in footprint.parameters.items():
                 weight = owner_of(number, row, name)
                 values[value] = self.parameters.setdefault(weight, values[value])
         return values
@@ -276,12 +276,12 @@ class Gradient:
 class Backward:
     """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
 
-    The account of the pass forward goes on: what was kept for a kernel is let go after it, the gradients of
+    The ledger of the pass forward goes on: what was kept for a kernel is let go after it, the gradients of
     weights stay. Gradients that meet are summed in a new storage, as where a mode of torch's looks on.
     """
 
     def __init__(self, forward: Forward) -> None:
-        self.account = forward.account
+        self.ledger = forward.ledger
         self.mode = forward.mode
         self.forward = forward
         self.learned = set(forward.parameters.values())
@@ -301,7 +301,7 @@ class Backward:
         place = len(forward.analysis.rows)
         for node in way:
             while leaps and place > node.run.row:
-                self.account.alive.become(leaps.back(place, self.account.alive.size))
+                self.ledger.alive.become(leaps.back(place, self.ledger.alive.size))
                 place -= 1
             self.pass_through(node.kernel, node.run)
 
@@ -311,32 +311,32 @@ class Backward:
         for edge in dict.fromkeys(forward.analysis.output_edges):
             flow = forward.flows[edge]
             if flow.given.tracked:
-                storage = self.account.held(self.account.gradients[flow.value], last)
+                storage = self.ledger.held(self.ledger.gradients[flow.value], last)
                 strides = flow.look.strides and dense(flow.look.shape, flow.look.strides)
                 look = flow.look._replace(strides=strides, tracked=False)
                 self.gradients[flow.value] = Gradient(storage, look, seen=2)
-                self.account.hold(storage)
+                self.ledger.hold(storage)
 
     def pass_through(self, kernel: Kernel, run: Run) -> None:
-        account, values = self.account, [run.values[x] for x in kernel.inputs]
+        ledger, values = self.ledger, [run.values[x] for x in kernel.inputs]
         found = [self.gradients.pop(run.values[y], None) for y in kernel.outputs]
         way = self.way(kernel, tuple([x.look if x else None for x in found]), run.row)
-        account.rise(way.rises, run.row)
+        ledger.rise(way.rises, run.row)
         here = [x for x in found if x]
         for gradient in here:
             gradient.seen -= 1
-        new = [account.storage(size) for size in way.sizes]
+        new = [ledger.storage(size) for size in way.sizes]
         arriving = [self.gradient(here, new, *made) for made in way.gradients]
         for gradient in arriving:
-            account.hold(gradient.storage)
+            ledger.hold(gradient.storage)
         for gradient in here:
-            account.release(gradient.storage)
+            ledger.release(gradient.storage)
         for storage in kernel.kept:
-            account.release(run.storages[storage])
+            ledger.release(run.storages[storage])
         for value, gradient in zip(values, arriving, strict=True):
             self.arrive(value, gradient, run.row)
         for gradient in arriving:
-            account.release(gradient.storage)
+            ledger.release(gradient.storage)
         for value in values:
             if value in self.learned and not self.awaited[value]:
                 self.accumulate(value, run.row)
@@ -366,12 +366,12 @@ class Backward:
             both = known, gradient
             shape, dtype = known.look.shape, known.look.dtype
             strides = alike(shape, *[(shape, x.look.strides) for x in both])
-            new = self.account.held(self.account.gradients[value], row)
-            self.account.release(known.storage)
+            new = self.ledger.held(self.ledger.gradients[value], row)
+            self.ledger.release(known.storage)
             known.seen -= 1
             gradient = Gradient(new, Look(shape, dtype, strides))
         else:
-            self.account.hold(gradient.storage)
+            self.ledger.hold(gradient.storage)
         gradient.seen += 1
         self.gradients[value] = gradient
 
@@ -387,8 +387,8 @@ class Backward:
             self.note(conditions, row)
             if not scattered:
                 return
-        storage = self.account.held(self.account.gradients[value], row)
-        self.account.release(own.storage)
+        storage = self.ledger.held(self.ledger.gradients[value], row)
+        self.ledger.release(own.storage)
         own.seen -= 1
         self.gradients[value] = Gradient(storage, own.look._replace(strides=None), seen=1)
 

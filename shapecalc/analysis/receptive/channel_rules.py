@@ -1,4 +1,4 @@
-"""What the members of lanes see through a layer, by what it sees along the axes that they lie along."""
+"""What the members of lanes see through a layer, by what it reads along the axes that they lie along."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def _start(sight: Sight) -> Dim | None:
     """The place that the first of elements in a row reads, of which each reads one."""
     if isinstance(sight, Cut):
         return sight.start
-    if isinstance(sight, Reading) and len(sight.taps) == len(sight.taps[0]) == 1:
-        return sight.taps[0].start if sight.shift == 1 or sight.axis is None else None
+    if isinstance(sight, Reading) and len(sight.offsets) == len(sight.offsets[0]) == 1:
+        return sight.offsets[0].start if sight.shift == 1 or sight.axis is None else None
     return None
 
 
@@ -106,7 +106,7 @@ def _after(start: Dim, size: Dim, n: Dim) -> int:
 
 
 def cut(lanes: Lanes, axis: int, start: Dim, size: Dim) -> Lanes:
-    """So many from `start` on along an axis; what lies beyond its ends is padding, which sees nothing."""
+    """So many from `start` on along an axis; what lies beyond its ends is padding, which reads nothing."""
     lanes = ordered(lanes, [axis, *(other for other in lanes.axes if other != axis)])
     n, *others = lanes.sizes
     if start == 0 and size == n:

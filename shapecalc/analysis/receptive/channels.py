@@ -35,7 +35,7 @@ class Run(NamedTuple):
     tracks: Tracks | None
     """None where nothing of the input is seen."""
     mixed: bool = False
-    """Whether all of them see that together, and which of them sees what of it is not known."""
+    """Whether all of them see that together, and which of them reads what of it is not known."""
 
 
 class Lanes(NamedTuple):

@@ -1,6 +1,6 @@
 """The receptive field: what the elements of each row's output see of the network's input, axis by axis.
 
-An output element stands for all channels at its place. What it sees is given by the first and the last
+An output element stands for all channels at its place. What it reads is given by the first and the last
 element: with strides larger than kernels, not all between them need be read. Where padding at the border is
 made of the input, by mirroring or repeating it, it counts as lying outside of it all the same.
 """
@@ -29,15 +29,15 @@ class Axis(NamedTuple):
     """The field of a row along one axis, in elements of the input."""
 
     size: Dim
-    """How many elements output element 0 sees, from the first to the last."""
+    """How many elements output element 0 reads, from the first to the last."""
     stride: int | Fraction
-    """How much further on the next output element sees, on the average where a pattern repeats."""
+    """How much further on the next output element reads, on the average where a pattern repeats."""
     start: int
-    """The first element that output element 0 sees; below 0 in the padding."""
+    """The first element that output element 0 reads; below 0 in the padding."""
     pattern: tuple[tuple[int, int] | None, ...] = ()
-    """Where neighbours differ, start and size of each until the pattern repeats; None of what sees nothing.
+    """Where neighbours differ, start and size of each until the pattern repeats; None of what reads nothing.
 
-    Size and start are then those of the first that sees something.
+    Size and start are then those of the first that reads something.
     """
 
 
@@ -128,7 +128,7 @@ class Receptive:
 
     @cached_property
     def past_border(self) -> Field | None:
-        """The first row whose centre, the element in the middle or after it, sees past the border."""
+        """The first row whose centre, the element in the middle or after it, reads past the border."""
         if not all(isinstance(n, int) for n in self.space):
             return None
         return next((field for field in self.fields if _past_border(field, self.space)), None)
@@ -182,7 +182,7 @@ def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
 def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
     """The fields with respect to these axes of an input, whatever they hold.
 
-    Copies that see ever more are looked at one by one, those of which each sees the same all at once.
+    Copies that see ever more are looked at one by one, those of which each reads the same all at once.
     """
     refuse_long(len(analysis.rows), "the receptive field", MOST_FOLLOWED)
     walk = Walk(analysis, name, axes)
@@ -196,7 +196,7 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
 
 
 def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:
-    """Whether each copy that stands for others sees what the one before it does, row by row."""
+    """Whether each copy that stands for others reads what the one before it does, row by row."""
     for node in nodes:
         rows = range(node.start, node.stop)
         before = len(rows)

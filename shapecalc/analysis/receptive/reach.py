@@ -1,6 +1,6 @@
 """What the elements along an axis of a tensor see of an axis of the network's input, exactly.
 
-Between two layers it is arithmetic on whole numbers: an element sees from the first to the last of what the
+Between two layers it is arithmetic on whole numbers: an element reads from the first to the last of what the
 elements that it reads see. For a window of kernel k on elements that see r and lie j apart, that is the
 textbook's r + (k − 1)·j (Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields).
 """
@@ -19,7 +19,7 @@ Ends: TypeAlias = tuple[int, int]
 
 
 class Span(NamedTuple):
-    """A field along one axis: element i sees `ends[i % len(ends)]`, `shift` further on each time round.
+    """A field along one axis: element i reads `ends[i % len(ends)]`, `shift` further on each time round.
 
     Beyond the ends of the input lies its padding. Without upsampling there is one pair of ends, and `shift`
     is the stride; after it, neighbours may see the same, and the pattern is as long as it takes to repeat.
@@ -28,7 +28,7 @@ class Span(NamedTuple):
     axis: int | None
     """The axis of the tensor that runs along this one; None where all elements see the same."""
     ends: tuple[Ends | None, ...]
-    """None for an element that sees nothing."""
+    """None for an element that reads nothing."""
     shift: int
     cover: Ends | None
     """What all elements of the tensor together see, inside of the input; None where sizes are formulas."""
@@ -40,13 +40,13 @@ class Span(NamedTuple):
     """Whether elements at a border too see all of their field that lies inside; known of numbers."""
 
     def at(self, index: int) -> Ends | None:
-        """What the element of this index sees, the padding included."""
+        """What the element of this index reads, the padding included."""
         ends = self.ends[index % len(self.ends)]
         moved = self.shift * (index // len(self.ends))
         return ends and (ends[0] + moved, ends[1] + moved)
 
     def inside(self, index: int) -> Ends | None:
-        """What it sees of the input itself; of an input whose size is a number."""
+        """What it reads of the input itself; of an input whose size is a number."""
         ends = self.at(index)
         if ends is None or self.cover is None:
             return ends
@@ -55,7 +55,7 @@ class Span(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """Every element sees all of the input, from `first` on: all but the borders that no window reads."""
+    """Every element reads all of the input, from `first` on: all but the borders that no window reads."""
 
     size: Dim
     first: int
@@ -103,21 +103,23 @@ def through(track: Track, sight: Sight, n: Dim) -> Track:
 
 def _moved(track: Span | Unclear, reading: Reading) -> Track:
     """What is seen by elements that read these places."""
-    if reading.taps == POINT and reading.shift == 1 and not reading.part:
+    if reading.offsets == POINT and reading.shift == 1 and not reading.part:
         return track if reading.axis == track.axis else track._replace(axis=reading.axis)
     return _read(track, reading) if isinstance(track, Span) else track._replace(axis=None)
 
 
 def _read(span: Span, reading: Reading) -> Track:
-    if len(span.ends) == len(reading.taps) == 1 and span.ends[0] and reading.taps[0]:
-        (first, last), taps, j = span.ends[0], reading.taps[0], span.shift
-        ends: tuple[Ends | None, ...] = ((first + j * taps[0], last + j * taps[-1]),)
-        dense = span.dense and (len(taps) == 1 or taps.step * j <= last - first + 1)
+    if len(span.ends) == len(reading.offsets) == 1 and span.ends[0] and reading.offsets[0]:
+        (first, last), offsets, j = span.ends[0], reading.offsets[0], span.shift
+        ends: tuple[Ends | None, ...] = ((first + j * offsets[0], last + j * offsets[-1]),)
+        dense = span.dense and (len(offsets) == 1 or offsets.step * j <= last - first + 1)
         shift = reading.shift * j
     else:
         rounds = lcm(len(span.ends), reading.shift) // reading.shift if reading.shift else 1
-        if rounds * len(reading.taps) > LONGEST_PATTERN:
-            return Unclear(f"what is seen repeats itself after {rounds * len(reading.taps):,} elements only")
+        if rounds * len(reading.offsets) > LONGEST_PATTERN:
+            return Unclear(
+                f"what is seen repeats itself after {rounds * len(reading.offsets):,} elements only"
+            )
         found = [_seen(span, places) for places in _places(reading, rounds)]
         ends = tuple(hull for hull, _ in found)
         dense = span.dense and all(full for _, full in found)
@@ -134,13 +136,13 @@ def _places(reading: Reading, rounds: int) -> Iterator[range]:
     """What each element reads, for as long as it takes until the pattern below repeats too."""
     for turn in range(rounds):
         moved = turn * reading.shift
-        for taps in reading.taps:
-            yield range(taps.start + moved, taps.stop + moved, taps.step)
+        for offsets in reading.offsets:
+            yield range(offsets.start + moved, offsets.stop + moved, offsets.step)
 
 
 def _seen(span: Span, places: range) -> tuple[Ends | None, bool]:
     """From the first to the last of what elements at these places see, and whether that is without gaps."""
-    # After as many taps the pattern repeats, further on: of a long row, the rounds at both ends tell all.
+    # After as many offsets the pattern repeats, further on: of a long row, the rounds at both ends tell all.
     rounds = 2 * len(span.ends)
     if len(places) > 2 * rounds:
         (first, dense), (last, _) = (_seen(span, part) for part in (places[:rounds], places[-rounds:]))
@@ -187,9 +189,9 @@ def _is_sure(span: Span, reading: Reading) -> bool:
     first, last = span.inside(0), span.inside(read.size - 1)
     corners = first and last and (first[0], last[1]) == span.cover
     nothing = not (reading.made or span.inside(-1) or span.inside(read.size))
-    in_a_row = all(len(taps) == 1 or taps.step == 1 for taps in reading.taps)
+    in_a_row = all(len(offsets) == 1 or offsets.step == 1 for offsets in reading.offsets)
     return bool(
-        corners and len(span.ends) == len(reading.taps) == 1 and (read.beside or (in_a_row and nothing))
+        corners and len(span.ends) == len(reading.offsets) == 1 and (read.beside or (in_a_row and nothing))
     )
 
 
@@ -228,7 +230,7 @@ def union(tracks: Sequence[Track]) -> Track:
 
 
 def _with_whole(wholes: Sequence[Whole], tracks: Sequence[Track]) -> Track:
-    """All that a branch sees of the whole input, if no other branch sees a border that it does not."""
+    """All that a branch reads of the whole input, if no other branch reads a border that it does not."""
     first = min(whole.first for whole in wholes)
     if not all(isinstance(whole.size, int) for whole in wholes):
         return wholes[0]
@@ -237,7 +239,7 @@ def _with_whole(wholes: Sequence[Whole], tracks: Sequence[Track]) -> Track:
         if not isinstance(track, Whole):
             cover = track.cover
             if cover is None or cover[0] < first or cover[1] > last:
-                return Unclear("one branch sees all but a border that another one sees a part of")
+                return Unclear("one branch reads all but a border that another one reads a part of")
     return Whole(last - first + 1, first)
 
 
