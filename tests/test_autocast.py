@@ -16,9 +16,7 @@ from hypothesis import given, settings
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.allocation import autocast
-from shapecalc.allocation import footprint as footprint
-from shapecalc.allocation import trace as trace
+from shapecalc.allocation import autocast, footprint, trace
 from shapecalc.allocation.footprint import record
 from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.batch import with_batch

@@ -1,4 +1,4 @@
-"""What follows from a trace: of each layer its storages, its kernels, and the most that is alive within it."""
+"""The footprint of a layer: its storages and kernels, and the most bytes that are alive within it."""
 
 from __future__ import annotations
 

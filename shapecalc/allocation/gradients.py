@@ -42,7 +42,7 @@ def looks(values: Iterable[Value]) -> list[Look]:
 
 
 Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
-"""A trace and the gradients of the outputs, None for one that has none → those of the inputs that need one."""
+"""A trace and the gradients of the outputs (None where one has none) → those of the inputs that need one."""
 
 
 class Way(NamedTuple):

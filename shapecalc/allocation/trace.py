@@ -2,7 +2,7 @@
 
 A layer is run on a `Trace` as torch runs it: kernels make new storages, views share one, and a storage goes
 when Python lets go of the last value that lies in it, as torch's tensors do. So the rules are written after
-torch's own code, name by name. What the trace has written down is a `Footprint`; from it follow the bytes that
+torch's own code, name by name. What the trace has recorded is a `Footprint`; from it follow the bytes that
 are alive at every moment, in prediction and in training, for numbers and for formulas alike.
 
 It is what torch does on the device `meta`: the kernels of its own Python and C++ code, without the fused ones

@@ -353,7 +353,7 @@ class scaled_dot_product_attention(Layer):
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
     def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        """Each query reads all keys and values, of these the feature that is made; or what is not after it."""
+        """Each query reads all keys and values (of these the feature that is made), or those not after it."""
         *lead, length, feature = range(y.rank)
         ordered: Sight = Unknown("with is_causal a query reads the keys up to its own place")
         keys = ordered if self.is_causal else ALL

@@ -40,9 +40,9 @@ class Read(NamedTuple):
 class Reading(NamedTuple):
     """How the elements along an axis of the output read an axis of the input.
 
-    Element i reads the places `offsets[i % len(offsets)]`, `shift` further on for each time that the pattern has
-    gone round, i // len(offsets): a convolution has one range of offsets, whose shift is its stride; an upsampling
-    has a range for each element that it makes of one. Places outside of the axis are padding.
+    Element i reads the places `offsets[i % len(offsets)]`, `shift` further on for each time that the pattern
+    has gone round, i // len(offsets): a convolution has one range of offsets, whose shift is its stride; an
+    upsampling has a range for each element that it makes of one. Places outside of the axis are padding.
     """
 
     axis: int | None
@@ -197,7 +197,7 @@ def _through(window: Window, axis: int) -> Reading:
 
 
 def spread(axis: int, window: Window) -> Sight:
-    """What an element of a transposed convolution reads: input i reaches output s·i + d·t − p by its tap t."""
+    """What an element of a transposed convolution reads: input i reaches output s·i + d·t − p by offset t."""
     s = window.stride
     return _too_long(s) or Reading(axis, tuple(_reached(window, phase) for phase in range(s)))
 
