@@ -33,7 +33,6 @@ UNKNOWN = {
     "AdaptiveLogSoftmaxWithLoss",
     "CTCLoss",
     "CrossMapLRN2d",  # made of Python that no kernel stands for
-    "GaussianNLLLoss",  # reads values, which `meta` has none of
 }
 """Types of which it is not known what they keep; in prediction, no more than their output is."""
 
@@ -43,8 +42,8 @@ RESIZED = {"CrossMapLRN2d"}
 RARELY = {"FractionalMaxPool3d", "HuberLoss", "SmoothL1Loss", "SoftMarginLoss"}
 """Types that torch trains on `meta` in few cases, or that are known in few: where nothing is repeated."""
 
-ON_CPU = {"MultiLabelMarginLoss", "MultiMarginLoss"}
-"""Types of which `meta` lacks the way back."""
+ON_CPU = {"GaussianNLLLoss", "MultiLabelMarginLoss", "MultiMarginLoss"}
+"""Types that read values, or of which `meta` lacks the way back."""
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,11 +11,13 @@ from shapecalc.gradients import (
     of_likelihood,
     of_logits,
     of_own_logarithm,
+    of_power,
+    of_quotient,
     passed,
 )
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.layers.joins import operation
+from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.kernels import product_of_two, times_number
 from shapecalc.layers.loss import (
     Loss,
@@ -30,6 +32,7 @@ from shapecalc.layers.loss import (
     repeated_alike,
 )
 from shapecalc.layers.ranges import check_fits
+from shapecalc.strides import alike
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, is_floating
 
@@ -271,6 +274,25 @@ def stirling_of(tape: Tape, target: Value) -> Value:
     return operation(tape, difference, half)
 
 
+def square_of(tape: Tape, x: Value) -> Value:
+    (x,) = tape.cast("pow", x)
+    return tape.kernel(x.tensor, x, keeps=(x,), back=of_power(x.look), strides=x.strides)
+
+
+def quotient_of(tape: Tape, x: Value, y: Value) -> Value:
+    """x / y, with torch's broadcasting."""
+    made = combine(x.tensor, y.tensor)
+    strides = alike(made.shape, *[(side.shape, side.strides) for side in (x, y)])
+    keeps = (x, y) if y.tracked else (y,)
+    return tape.kernel(made, x, y, keeps=keeps, back=of_quotient(x.look, y.look), strides=strides)
+
+
+def look_for_negatives(tape: Tape, x: Value) -> None:
+    """Whether one element is below 0, which torch refuses."""
+    _masks = tape.elementwise(x, dtype="bool")
+    tape.new(Tensor((), "bool"))
+
+
 class GaussianNLLLoss(Loss):
     """(log(var) + (input − target)²/var)/2; `var` is like the input, or has its last axis as 1 or not at all.
 
@@ -294,6 +316,24 @@ class GaussianNLLLoss(Loss):
         else:
             check_shape(var, self.shape_of_var(input, var), "var")
         return self.reduced(combined(var, combined(input, target)))
+
+    def run(self, tape: Tape, input: Value, target: Value, var: Value) -> tuple[Value, ...]:
+        """A copy of `var` is raised to eps, of which no gradient knows. Source: torch.nn.functional."""
+        look_for_negatives(tape, var)
+        if var.rank == input.rank - 1:
+            var = tape.view(var, (*var.shape, 1), (*var.all_strides, 1))
+        var = tape.kernel(var.tensor, var, back=passed(var.look), strides=var.strides)
+        losses = times_number(tape, self.doubled(tape, input, target, var))
+        if self.full:
+            losses = tape.in_place(losses, back=passed(losses.look))
+        del var
+        return (self.reduce(tape, losses),)
+
+    def doubled(self, tape: Tape, input: Value, target: Value, var: Value) -> Value:
+        """log(var) + (input − target)²/var."""
+        logarithm = logarithm_of(tape, *tape.cast("log", var))
+        share = quotient_of(tape, square_of(tape, operation(tape, input, target, negates=True)), var)
+        return operation(tape, logarithm, share)
 
     def shape_of_var(self, input: Tensor, var: Tensor) -> Shape:
         """The input's shape, with 1 on one axis where `var` has 1."""
