@@ -118,7 +118,9 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     """
     tape = Tape(mode._replace(grad=False, autocast=False))
     given = [look and Value(look.tensor, tape.storage(look.tensor), look.strides) for look in arriving]
-    made = [x for x in kernel.back(tape, *given) if x is not None]
+    made = [x for x in kernel.back(tape, *given) if x is not None] if any(given) else []
+    if not made:  # there is none to hand on
+        return Way(_rises(tape, set()), (), (None,) * len(kernel.inputs_look))
     for i, look in enumerate(kernel.inputs_look):
         made[i] = tape.summed_to(made[i], look.shape)
         made[i] = tape.converted(made[i], look.dtype)

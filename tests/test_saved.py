@@ -180,7 +180,7 @@ def test_torch_keeps_as_much(name: str) -> None:
         assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in RARELY, found
 
 
-@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 2.5, 3, -1, -0.5])
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 2.5, 3, -1, -0.5])
 @pytest.mark.parametrize("shapes", [((3, 5), (3, 5)), ((4, 1, 3), (5, 1)), ((), ())])
 def test_norms_go_back_as_in_torch(p: float, shapes: tuple[tuple[int, ...], ...]) -> None:
     case = Drawn(LAYERS["PairwiseDistance"], {"p": p}, tuple(map(Tensor, shapes)))

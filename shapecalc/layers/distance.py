@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.gradients import Back, Look, of_absolute_sum, of_length, of_quotient, passed, repeated
+from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back, Look, of_absolute_sum, of_length, of_quotient, nothing, passed, repeated
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
-from shapecalc.layers.kernels import product_of_two
+from shapecalc.layers.kernels import converted, product_of_two
 from shapecalc.layers.loss import floating, repeated_alike
 from shapecalc.operations import Operations, summed
 from shapecalc.tape import Tape, Value, statistic
@@ -31,6 +31,8 @@ def quotient(tape: Tape, x: Value, y: Value) -> Value:
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
     """Of a p-norm y. Source: torch::autograd::generated::details::norm_backward."""
+    if p == 0:  # a count of what is not 0
+        return nothing
     if p == 2:
         return of_length(x, y)
     if p == 1:
@@ -76,6 +78,12 @@ def of_root_sum(x: Look, y: Look) -> Back:
     return back
 
 
+def numbers_in_common(tape: Tape, *xs: Value) -> list[Value]:
+    """Whole numbers are made what both tensors come to together; a wider float is left as it is."""
+    common = result_dtype(*[x.tensor for x in xs])
+    return [x if is_floating(x.dtype) else converted(tape, x, common) for x in xs]
+
+
 class CosineSimilarity(Layer):
     """The cosine of the angle between two inputs along `dim`, which disappears; the others are broadcast.
 
@@ -99,9 +107,7 @@ class CosineSimilarity(Layer):
 
     def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
         """Both divided by their norms, of which no gradient sees that they are at least eps."""
-        first, second = tape.cast("cosine_similarity", *inputs)
-        if first.dtype != second.dtype:
-            raise UnknownError("CosineSimilarity: what it converts of two dtypes is not followed")
+        first, second = numbers_in_common(tape, *tape.cast("cosine_similarity", *inputs))
         del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
         first, second = repeated_alike(tape, first, second)
@@ -141,8 +147,6 @@ class PairwiseDistance(Layer):
 
     def run(self, tape: Tape, first: Value, second: Value) -> tuple[Value, ...]:
         """Source: at::pairwise_distance."""
-        if tape.grad and self.p == 0:
-            raise UnknownError("PairwiseDistance: p of 0 counts, and a count has no gradient: not followed")
         apart = operation(tape, first, second, negates=True)
         moved = tape.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
         made = self.output(first.tensor, second.tensor)
