@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.gradients import Back, Look, of_absolute_sum, of_length, of_quotient, nothing, passed, repeated
+from shapecalc.gradients import Back, Look, nothing, of_absolute_sum, of_length, of_quotient, passed, repeated
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
