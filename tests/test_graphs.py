@@ -208,6 +208,9 @@ ALIKE = {
           - {MaxUnpool1d: 2, from: [p, i]}
           - ReLU: {inplace: true}
         """,
+    "a copy in another shape that is written over": """
+        {input: 4x3x8, layers: [Linear: 5, permute: [0, 2, 1], flatten: 1, ReLU: {inplace: true}]}
+        """,
     "maxima of a turned tensor": "{input: 3x4x4, layers: [permute: [2, 1, 0], MaxPool1d: 2, Linear: 2]}",
     "maxima of rows with their channels last": """
         {input: 3x4x5, layers: [permute: [0, 2, 1], MaxPool1d: 2, Linear: 2]}

@@ -69,6 +69,22 @@ def test_torch_agrees(name: str, dtype: str) -> None:
         assert expected == measured > 0, what
 
 
+@pytest.mark.parametrize("loss", ["BCELoss", "GaussianNLLLoss"])
+def test_losses_that_look_at_values_are_measured(loss: str) -> None:
+    """On `meta` there are none; torch goes on as for values that it takes."""
+    more, spread = (", spread: 8x1", ", spread") if loss == "GaussianNLLLoss" else ("", "")
+    text = f"""
+        input: {{x: 8x4, target: 8x3{more}}}
+        layers:
+          - {{Linear: 3, from: x}}
+          - {{Sigmoid: , as: y}}
+          - {{{loss}: , from: [y, target{spread}]}}
+    """
+    found = list(compare(shapecalc.analyse(shapecalc.parse(text))))
+    assert [each for each in found if not each.agrees] == []
+    assert found[1].measured > 2 * 8 * 3 * 4  # the loss keeps more than the layers before it
+
+
 def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LAYERS["ReLU"], "keeps_output", False)
     text = "input: 2x8\nlayers: [Linear: 8, ReLU, Linear: 8, ReLU]\n"

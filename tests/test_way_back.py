@@ -137,3 +137,23 @@ def test_what_is_written_over_is_refused_where_torch_refuses(keeper: str, betwee
 def test_a_branch_that_no_output_needs_may_be_written_over() -> None:
     steps = "{Linear: 8, as: a}, Sigmoid, {ReLU: {inplace: true}}, {Tanh: , from: a}"
     assert differences(f"{{input: 4x8, layers: [{steps}]}}") == []
+
+
+@pytest.mark.parametrize("branch", ["[ReLU]", "[Linear: 8, ReLU]", "[LayerNorm, Linear: 8, {PReLU: 8}]"])
+def test_a_count_hands_no_gradient_on(branch: str) -> None:
+    """With p of 0 the way is gone back, and no weight before the distance alone has a gradient."""
+    text = f"""
+        input: 4x8
+        layers:
+          - Linear: 8
+            as: x
+          - seq: {branch}
+            as: y
+          - Linear: 8
+            from: x
+          - PairwiseDistance: {{p: 0, keepdim: true}}
+            from: [y, x]
+          - concat: [[], x]
+          - Linear: 3
+    """
+    assert differences(text) == []

@@ -118,7 +118,9 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     """
     trace = Trace(mode._replace(grad=False, autocast=False))
     given = [look and Value(look.tensor, trace.storage(look.tensor), look.strides) for look in arriving]
-    made = [x for x in kernel.back(trace, *given) if x is not None]
+    made = [x for x in kernel.back(trace, *given) if x is not None] if any(given) else []
+    if not made:  # there is none to hand on
+        return Way(_rises(trace, set()), (), (None,) * len(kernel.inputs_look))
     for i, look in enumerate(kernel.inputs_look):
         made[i] = trace.summed_to(made[i], look.shape)
         made[i] = trace.converted(made[i], look.dtype)

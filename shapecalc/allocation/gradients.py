@@ -55,8 +55,11 @@ class Way(NamedTuple):
     """The most bytes alive at once beyond those before; of formulas those that may be the most."""
     sizes: tuple[Dim, ...]
     """The bytes of each new storage in which a gradient lies."""
-    gradients: tuple[tuple[int, Look, int], ...]
-    """Of each input that needs one, its storage, how it lies, and which of those that arrive it is, or −1."""
+    gradients: tuple[tuple[int, Look, int] | None, ...]
+    """Of each input that needs one, its storage, how it lies, and which of those that arrive it is, or −1.
+
+    None where there is none to hand on, as of a count.
+    """
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
 
@@ -64,6 +67,11 @@ class Way(NamedTuple):
 def anew(*inputs: Look) -> Back:
     """Each gradient in a storage of its own, in a row."""
     return lambda trace, _: [trace.new(x.tensor) if x.tracked else None for x in inputs]
+
+
+def nothing(*_: object) -> Sequence[Value | None]:
+    """No gradient, as of a count; autograd goes on without one."""
+    return ()
 
 
 def of_row(*inputs: Look) -> Back:

@@ -473,9 +473,11 @@ class Trace:
         return self.copy(x) if is_scattered(x.shape, x.strides) else x
 
     def reshape(self, x: Value, shape: Shape) -> Value:
-        """A view if there is one, else a copy."""
+        """A view if there is one, else a copy, which autograd takes for no view. Source: at::reshape."""
         strides = strides_as(x.shape, x.all_strides, shape)
-        return self.view(self.copy(x), shape) if strides is None else self.view(x, shape, strides)
+        if strides is None:
+            return self.unsafe(self.view(self.copy(x), shape))
+        return self.view(x, shape, strides)
 
     def seen_as(self, x: Value, shape: Shape) -> Value:
         """A view; where there is none torch refuses."""

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from shapecalc.allocation.gradients import (
     Back,
     Look,
+    nothing,
     of_absolute_sum,
     of_length,
     of_quotient,
     passed,
     repeated,
 )
-from shapecalc.allocation.kernels import product_of_two
+from shapecalc.allocation.kernels import converted, product_of_two
 from shapecalc.allocation.trace import Trace, Value, statistic
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, check_axis, example
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
@@ -39,6 +40,8 @@ def quotient(trace: Trace, x: Value, y: Value) -> Value:
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
     """Of a p-norm y. Source: torch::autograd::generated::details::norm_backward."""
+    if p == 0:  # a count of what is not 0
+        return nothing
     if p == 2:
         return of_length(x, y)
     if p == 1:
@@ -84,6 +87,12 @@ def of_root_sum(x: Look, y: Look) -> Back:
     return back
 
 
+def numbers_in_common(trace: Trace, *xs: Value) -> list[Value]:
+    """Whole numbers are made what both tensors come to together; a wider float is left as it is."""
+    common = result_dtype(*[x.tensor for x in xs])
+    return [x if is_floating(x.dtype) else converted(trace, x, common) for x in xs]
+
+
 class CosineSimilarity(Layer):
     """The cosine of the angle between two inputs along `dim`, which disappears; the others are broadcast.
 
@@ -107,9 +116,7 @@ class CosineSimilarity(Layer):
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Both divided by their norms, of which no gradient reads that they are at least eps."""
-        first, second = trace.cast("cosine_similarity", *inputs)
-        if first.dtype != second.dtype:
-            raise UnknownError("CosineSimilarity: what it converts of two dtypes is not followed")
+        first, second = numbers_in_common(trace, *trace.cast("cosine_similarity", *inputs))
         del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
         first, second = repeated_alike(trace, first, second)
@@ -151,8 +158,6 @@ class PairwiseDistance(Layer):
 
     def run(self, trace: Trace, first: Value, second: Value) -> tuple[Value, ...]:
         """Source: at::pairwise_distance."""
-        if trace.grad and self.p == 0:
-            raise UnknownError("PairwiseDistance: p of 0 counts, and a count has no gradient: not followed")
         apart = operation(trace, first, second, negates=True)
         moved = trace.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
         made = self.output(first.tensor, second.tensor)

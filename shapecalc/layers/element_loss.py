@@ -10,14 +10,17 @@ from shapecalc.allocation.gradients import (
     of_likelihood,
     of_logits,
     of_own_logarithm,
+    of_power,
+    of_quotient,
     passed,
 )
 from shapecalc.allocation.kernels import product_of_two, times_number
+from shapecalc.allocation.strides import alike
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Saved, check_floating, check_numbers, example
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.layers.joins import operation
+from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
@@ -271,6 +274,25 @@ def stirling_of(trace: Trace, target: Value) -> Value:
     return operation(trace, difference, half)
 
 
+def square_of(trace: Trace, x: Value) -> Value:
+    (x,) = trace.cast("pow", x)
+    return trace.kernel(x.tensor, x, keeps=(x,), back=of_power(x.look), strides=x.strides)
+
+
+def quotient_of(trace: Trace, x: Value, y: Value) -> Value:
+    """x / y, with torch's broadcasting."""
+    made = combine(x.tensor, y.tensor)
+    strides = alike(made.shape, *[(side.shape, side.strides) for side in (x, y)])
+    keeps = (x, y) if y.tracked else (y,)
+    return trace.kernel(made, x, y, keeps=keeps, back=of_quotient(x.look, y.look), strides=strides)
+
+
+def look_for_negatives(trace: Trace, x: Value) -> None:
+    """Whether one element is below 0, which torch refuses."""
+    _masks = trace.elementwise(x, dtype="bool")
+    trace.new(Tensor((), "bool"))
+
+
 class GaussianNLLLoss(Loss):
     """(log(var) + (input − target)²/var)/2; `var` is like the input, or has its last axis as 1 or not at all.
 
@@ -294,6 +316,24 @@ class GaussianNLLLoss(Loss):
         else:
             check_shape(var, self.shape_of_var(input, var), "var")
         return self.reduced(combined(var, combined(input, target)))
+
+    def run(self, trace: Trace, input: Value, target: Value, var: Value) -> tuple[Value, ...]:
+        """A copy of `var` is raised to eps, of which no gradient knows. Source: torch.nn.functional."""
+        look_for_negatives(trace, var)
+        if var.rank == input.rank - 1:
+            var = trace.view(var, (*var.shape, 1), (*var.all_strides, 1))
+        var = trace.kernel(var.tensor, var, back=passed(var.look), strides=var.strides)
+        losses = times_number(trace, self.doubled(trace, input, target, var))
+        if self.full:
+            losses = trace.in_place(losses, back=passed(losses.look))
+        del var
+        return (self.reduce(trace, losses),)
+
+    def doubled(self, trace: Trace, input: Value, target: Value, var: Value) -> Value:
+        """log(var) + (input − target)²/var."""
+        logarithm = logarithm_of(trace, *trace.cast("log", var))
+        share = quotient_of(trace, square_of(trace, operation(trace, input, target, negates=True)), var)
+        return operation(trace, logarithm, share)
 
     def shape_of_var(self, input: Tensor, var: Tensor) -> Shape:
         """The input's shape, with 1 on one axis where `var` has 1."""

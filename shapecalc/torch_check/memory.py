@@ -50,6 +50,15 @@ class Alive(TorchDispatchMode):
         return made
 
 
+class Zero(TorchDispatchMode):
+    """Says of every number that is read that it is 0, for `meta` has no values: no mask has an element."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is torch.ops.aten._local_scalar_dense.default:
+            return 0
+        return function(*args, **(kwargs or {}))
+
+
 def key(tensor: Any) -> int:
     """What two tensors of one storage have in common."""
     number: int = tensor.untyped_storage()._cdata
@@ -142,9 +151,9 @@ def run(network: Network, mode: Mode) -> Measured:
         outputs: tuple[Any, ...] = network(*inputs, observe=lambda *_: None)
         return outputs
 
-    with torch.set_grad_enabled(mode.grad), kept(owned) as found:
+    with torch.set_grad_enabled(mode.grad), Zero(), kept(owned) as found:
         forward()  # by itself: what the hooks hold on to is not let go as it is without them
-    with torch.set_grad_enabled(mode.grad), Alive(owned, inputs) as alive:
+    with torch.set_grad_enabled(mode.grad), Zero(), Alive(owned, inputs) as alive:
         outputs = forward()
         tracked = [y for y in outputs if y.requires_grad]
         if tracked:

@@ -61,12 +61,13 @@ class Network(torch.nn.Module):
         return tuple(tensors[edge] for edge in self.analysis.output_edges)
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        if row.layer.reads_values and any(x.device.type == "meta" for x in arguments):
-            return tuple(sample(y, "meta") for y in row.outputs)
+        """A row that looks at values, of which `meta` has none, may be refused there: not so its outputs."""
         call = _function(row, module) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
         except REFUSALS as error:
+            if row.layer.reads_values and any(x.device.type == "meta" for x in arguments):
+                return tuple(sample(y, "meta") for y in row.outputs)
             raise BuildError(row, error) from error
         return tuple(_flat(outputs))
 

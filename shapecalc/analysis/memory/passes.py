@@ -326,19 +326,20 @@ class Backward:
         for gradient in here:
             gradient.seen -= 1
         new = [ledger.storage(size) for size in way.sizes]
-        arriving = [self.gradient(here, new, *made) for made in way.gradients]
-        for gradient in arriving:
+        arriving = [made and self.gradient(here, new, *made) for made in way.gradients]
+        there = [gradient for gradient in arriving if gradient]
+        for gradient in there:
             ledger.hold(gradient.storage)
         for gradient in here:
             ledger.release(gradient.storage)
         for storage in kernel.kept:
             ledger.release(run.storages[storage])
-        for value, gradient in zip(values, arriving, strict=True):
-            self.arrive(value, gradient, run.row)
-        for gradient in arriving:
+        for value, made in zip(values, arriving, strict=True):
+            self.arrive(value, made, run.row)
+        for gradient in there:
             ledger.release(gradient.storage)
         for value in values:
-            if value in self.learned and not self.awaited[value]:
+            if value in self.gradients and value in self.learned and not self.awaited[value]:
                 self.accumulate(value, run.row)
 
     def way(self, kernel: Kernel, arriving: tuple[Look | None, ...], row: int) -> Way:
@@ -359,8 +360,11 @@ class Backward:
             return found[same]
         return Gradient(new[number - len(found)] if number >= len(found) else found[number].storage, look)
 
-    def arrive(self, value: int, gradient: Gradient, row: int) -> None:
+    def arrive(self, value: int, gradient: Gradient | None, row: int) -> None:
+        """Take a gradient of a value up, or note that there is none."""
         self.awaited[value] -= 1
+        if gradient is None:
+            return
         known = self.gradients.get(value)
         if known is not None:
             both = known, gradient
