@@ -29,8 +29,9 @@ from shapecalc.engine.run import inputs_of
 from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number
 from shapecalc.symbolic.conditions import Condition
-from shapecalc.tensors import Tensor, Window
+from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import BuildError, build, sample
+from shapecalc.window import Window
 from shapecalc.zoo import lookup as zoo
 from tests.command import Command, Finished
 from tests.networks import ONE_OF_EACH, OWN

@@ -47,7 +47,7 @@ from shapecalc.symbolic.conditions import (
     not_one,
 )
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, substituted, text, within_product
-from shapecalc.tensors import Window
+from shapecalc.window import Window
 
 N, C, H, W = map(symbol, "NCHW")
 SYMBOLS = {"C": C, "H": H, "W": W}

@@ -21,10 +21,9 @@ from shapecalc.layers import Weight
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check import device as devices
-from shapecalc.torch_check.judge import Judge
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
-from shapecalc.torch_check.verify import verify
+from shapecalc.torch_check.verify import Judge, verify
 from shapecalc.zoo import lookup as zoo
 from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
@@ -298,7 +297,7 @@ def test_unknown_device(run: Command) -> None:
 
 
 def test_torch_that_is_missing(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "shapecalc.torch_check.judge", None)
+    monkeypatch.setitem(__import__("sys").modules, "shapecalc.torch_check.verify", None)
     done = run("verify", "lenet")
     assert (done.code, done.out) == (3, "")
     assert "torch can't be imported" in done.err

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import at, number, symbol
-from shapecalc.tensors import Window
+from shapecalc.window import Window
 
 lengths = st.integers(1, 40)
 

@@ -10,10 +10,9 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, Expr, at, maximum, symbol
-from shapecalc.symbolic.expr import total
+from shapecalc.symbolic.expr import ONE, Product, total
 from shapecalc.symbolic.facts import least_product
 from shapecalc.symbolic.sums import MOST_WRITTEN, add_to, compactly, multiplied_out
-from shapecalc.symbolic.terms import ONE, Product
 
 MOST_FORMULAS = 200
 _ROOM = 60  # for formulas, before the first look at whether fewer will do

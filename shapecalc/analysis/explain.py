@@ -22,7 +22,8 @@ from shapecalc.layers.fields import Inferred, PerAxis, Size
 from shapecalc.symbolic import Dim, Expr, at, symbol, symbols_in
 from shapecalc.symbolic.conditions import AT_LEAST, Condition, collecting
 from shapecalc.symbolic.notation import Notation, substituted, text
-from shapecalc.tensors import Shape, Tensor, Window
+from shapecalc.tensors import Shape, Tensor
+from shapecalc.window import Window
 
 _LETTERS = {
     1: ("F",),

@@ -486,7 +486,7 @@ def diff(
 
 def _judge(device: str) -> Any:
     try:
-        from shapecalc.torch_check.judge import Judge
+        from shapecalc.torch_check.verify import Judge
     except ImportError as error:
         raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
     return Judge(device)

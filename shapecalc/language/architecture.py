@@ -11,13 +11,12 @@ from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language import document, nodes
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.expectation import Expectation, read_expectation
-from shapecalc.language.inputs import InputSpec
-from shapecalc.language.keys import Inputs, read_inputs, read_line, read_text
+from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
 from shapecalc.language.nodes import Node, Scalar, Source, kind
 from shapecalc.language.parameters import values_of
 from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import Argument, Block, Steps
-from shapecalc.language.values import Words, identifier, read_value, require_mapping
+from shapecalc.language.values import Words, identifier, read_line, read_text, read_value, require_mapping
 from shapecalc.language.variants import Variant, read_variants
 from shapecalc.layers import LAYERS
 from shapecalc.pause_gc import without_collecting

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
-from shapecalc.language.inputs import InputSpec
-from shapecalc.language.keys import read_input, read_text
+from shapecalc.language.inputs import InputSpec, read_input
 from shapecalc.language.nodes import Mapping, Node, Scalar, Source, kind
-from shapecalc.language.values import require_mapping
+from shapecalc.language.values import read_text, require_mapping
 
 FIGURES = ("params", "macs", "output", "source")
 COUNTS = ("params", "macs")

@@ -1,19 +1,25 @@
-"""The text of an input: `1x3x224x224`, `Nx128:int64`, `Nx3x4*hx4*w`; letters are symbols."""
+"""The inputs of a network, as text: `1x3x224x224`, `Nx128:int64`, `Nx3x4*hx4*w`; letters are symbols."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
+from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
+from shapecalc.language import nodes
 from shapecalc.language.expressions import Expression, Scope, parse_expression
+from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.values import identifier
 from shapecalc.symbolic import Expr, symbol
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"
 LONGEST_SYMBOL = 40
+MOST_INPUTS = 1_000
 RESERVED = ("floor", "ceil", "min", "max")
 
 
@@ -36,6 +42,34 @@ class InputSpec:
         names = frozenset().union(*(size.names for size in self.sizes))
         known: Scope = {**{name: symbol(name) for name in names}, **scope}
         return checked(Tensor(tuple(size(known) for size in self.sizes), self.dtype or dtype), self.text)
+
+
+class Inputs(NamedTuple):
+    """The inputs by their names, and where each stands."""
+
+    specs: Mapping[str, InputSpec]
+    nodes: Mapping[str, Node]
+
+
+def read_inputs(node: Node, source: Source) -> Inputs:
+    if not isinstance(node, nodes.Mapping):
+        return Inputs({"input": read_input(node, source)}, {"input": node})
+    if not node.entries:
+        raise source.error("at least one input is needed", node)
+    if len(node.entries) > MOST_INPUTS:
+        raise source.error(f"a network has at most {MOST_INPUTS:,} inputs, not {len(node.entries):,}", node)
+    named = {identifier(key, source, "an input"): value for key, value in node.entries.values()}
+    return Inputs({name: read_input(value, source) for name, value in named.items()}, named)
+
+
+def read_input(node: Node, source: Source) -> InputSpec:
+    if not isinstance(node, Scalar) or isinstance(node.value(), (bool, float, type(None))):
+        hint = "write the sizes of all axes joined by x: 1x3x224x224"
+        raise source.error(f"a shape is text, not {kind(node)}", node, hint)
+    try:
+        return parse_input(node.text)
+    except ArchitectureError as error:
+        raise error.at(source.place_of(node)) from None
 
 
 def checked(tensor: Tensor, text: str | None = None) -> Tensor:

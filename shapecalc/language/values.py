@@ -61,6 +61,17 @@ def identifier(node: Node, source: Source, what: str) -> str:
     raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
 
 
+def read_text(node: Node, source: Source) -> str:
+    if not isinstance(node, Scalar) or not node.text.strip():
+        raise source.error(f"text is needed here, not {kind(node)}", node)
+    return node.text.strip()
+
+
+def read_line(node: Node, source: Source) -> str:
+    """Text for one line of a terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(read_text(node, source).split()))
+
+
 def require_mapping(node: Node, source: Source, what: str) -> nodes.Mapping:
     if not isinstance(node, nodes.Mapping):
         raise source.error(f"{what} must be a mapping, not {kind(node)}", node)

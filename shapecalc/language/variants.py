@@ -15,11 +15,11 @@ from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
 from shapecalc.language import nodes
 from shapecalc.language.expectation import read_expectation
 from shapecalc.language.expressions import Scope
-from shapecalc.language.keys import Inputs, read_inputs, read_line
+from shapecalc.language.inputs import Inputs, read_inputs
 from shapecalc.language.nodes import Node, Scalar, Source, kind
 from shapecalc.language.parameters import require_kind, values_of
 from shapecalc.language.tree import Argument, resolve
-from shapecalc.language.values import Words, read_value, require_mapping
+from shapecalc.language.values import Words, read_line, read_value, require_mapping
 
 OWN = ("name", "input", "expect")
 """The keys of a variant that are no parameters of the file."""

@@ -37,7 +37,8 @@ from shapecalc.layers.registry import Registry
 from shapecalc.operations import NOTHING, Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, collecting
-from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
+from shapecalc.tensors import Shape, Tensor, check_equal, check_size, is_floating, product
+from shapecalc.window import Window
 
 LAYERS = Registry()
 """Every layer type by its name in a file, which is its class's name."""

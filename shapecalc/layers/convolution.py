@@ -15,7 +15,8 @@ from shapecalc.layers.reads import Reading, Sight, Sights, Unknown, channels_of,
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
-from shapecalc.tensors import Tensor, Window, check_multiple, product
+from shapecalc.tensors import Tensor, check_multiple, product
+from shapecalc.window import Window
 
 
 def check_made_by_groups(out_channels: Dim, groups: Dim) -> None:

@@ -18,7 +18,8 @@ from shapecalc.layers.base import (
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.reads import Grouped, Shuffled, Sights, Unknown, but, each, slid
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
+from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
+from shapecalc.window import Window
 
 
 def windows(layer: Unfold | Fold) -> tuple[Window, ...]:

@@ -8,7 +8,8 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis, Size
 from shapecalc.operations import Operations, averaged
-from shapecalc.tensors import BYTES, Shape, Tensor, Window, check_at_least, product
+from shapecalc.tensors import BYTES, Shape, Tensor, check_at_least, product
+from shapecalc.window import Window
 
 
 def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:

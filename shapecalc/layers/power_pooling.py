@@ -13,7 +13,8 @@ from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.pooling import check_averaged_volume, slide, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
-from shapecalc.tensors import Tensor, Window, is_floating, product
+from shapecalc.tensors import Tensor, is_floating, product
+from shapecalc.window import Window
 
 
 class LPPool(Layer, abstract=True):

@@ -8,7 +8,8 @@ from math import gcd
 from typing import Final, NamedTuple, TypeAlias
 
 from shapecalc.symbolic import Dim, difference, least
-from shapecalc.tensors import Shape, Tensor, Window
+from shapecalc.tensors import Shape, Tensor
+from shapecalc.window import Window
 
 POINT: Final = (range(1),)
 """The offsets of an axis whose elements read the one element that stands at their own place."""

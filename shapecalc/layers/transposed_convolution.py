@@ -15,7 +15,8 @@ from shapecalc.layers.reads import Sights, but, channels_of, spread
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
 from shapecalc.symbolic.conditions import at_least
-from shapecalc.tensors import Tensor, Window, check_counted, product
+from shapecalc.tensors import Tensor, product
+from shapecalc.window import Window, check_counted
 
 
 class TransposedConvolution(Layer, abstract=True):

@@ -17,7 +17,8 @@ from shapecalc.render.wrapping import hung, screen
 from shapecalc.symbolic import Dim, at
 from shapecalc.symbolic.conditions import EQUAL, Condition
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
-from shapecalc.tensors import Window, for_json
+from shapecalc.tensors import for_json
+from shapecalc.window import Window
 
 _HANG = 2  # how much further in a formula goes on
 _ELEMENT = {"H": "row", "W": "column"}

@@ -13,8 +13,8 @@ from math import gcd
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, number, symbols_in
+from shapecalc.symbolic.expr import ONE, Floor
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
-from shapecalc.symbolic.terms import ONE, Floor
 
 AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
 LARGE = 1_000_000

@@ -1,20 +1,45 @@
-"""`Expr`: a formula in its canonical form, and the arithmetic that keeps it so."""
+"""`Expr`: a formula in its canonical form, what it is made of, and the arithmetic that keeps it canonical."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import gcd
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic.notation import PLAIN, UNICODE, product_key, text
-from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
 
 MOST_PARTS = 2_000
 MOST_POWER = 64
 
 Dim: TypeAlias = "int | Expr"
-"""A size: a number, or a formula that is none. Rules use only + - * // on sizes."""
+"""A size: a number, or a formula with at least one symbol. Rules use only + - * // on sizes."""
+
+
+class Symbol(NamedTuple):
+    name: str
+
+
+class Floor(NamedTuple):
+    """over // by, which no rule takes further apart; the divisor is at least 1."""
+
+    over: Dim
+    by: Dim
+
+
+class Extreme(NamedTuple):
+    """The least or the greatest of several sizes; `function` is `min` or `max`."""
+
+    function: str
+    of: frozenset[Dim]
+
+
+Factor: TypeAlias = "Symbol | Floor | Extreme | Expr"
+"""What products are made of; an `Expr` in a product is a sum whose terms have no common divisor."""
+
+Product: TypeAlias = frozenset[tuple[Factor, int]]
+"""Factors with their powers; the empty product is 1."""
+
+ONE: Product = frozenset()
 
 
 class Expr:
@@ -50,11 +75,17 @@ class Expr:
     def __repr__(self) -> str:
         return self.ascii()
 
+    # notation.py is made of the classes of this module, which imports it when it has something to write.
+
     def __str__(self) -> str:
+        from shapecalc.symbolic.notation import UNICODE, text
+
         return text(self, UNICODE)
 
     def ascii(self) -> str:
         """The formula for programs: `floor((H - 7)/4)`, valid Python with floor and ceil of whole numbers."""
+        from shapecalc.symbolic.notation import PLAIN, text
+
         return text(self, PLAIN)
 
     def __add__(self, other: Dim) -> Dim:
@@ -157,7 +188,11 @@ def factored(expr: Expr) -> tuple[int, Product]:
 def _leading(terms: Mapping[Product, int]) -> int:
     """The coefficient that decides the sign of a sum: that of its first product, in any fixed order."""
     products = [product for product in terms if product]
-    return terms[min(products, key=product_key) if len(products) > 1 else products[0]]
+    if len(products) == 1:
+        return terms[products[0]]
+    from shapecalc.symbolic.notation import product_key
+
+    return terms[min(products, key=product_key)]
 
 
 def _over_number(expr: Expr, k: int) -> Dim:

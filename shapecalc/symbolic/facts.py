@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, reduce
 
-from shapecalc.symbolic.expr import Dim, Expr, factored, total
+from shapecalc.symbolic.expr import Dim, Expr, Extreme, Factor, Floor, Product, Symbol, factored, total
 from shapecalc.symbolic.sums import multiplied_out, summed
-from shapecalc.symbolic.terms import Extreme, Factor, Floor, Product, Symbol
 
 
 def at(size: Dim, sizes: Mapping[str, Dim]) -> Dim:

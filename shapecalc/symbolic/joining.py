@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shapecalc.symbolic.expr import Dim, Expr
+from shapecalc.symbolic.expr import Dim, Expr, Extreme, Factor, Floor, Symbol
 from shapecalc.symbolic.facts import at, maximum, number, symbols_in
-from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
 
 _FURTHEST = 2**40  # a size that is still 1 there is none of a network
 

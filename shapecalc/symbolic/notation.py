@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from shapecalc.symbolic.terms import ONE, Extreme, Factor, Floor, Product, Symbol
-
-if TYPE_CHECKING:
-    from shapecalc.symbolic.expr import Dim, Expr
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Extreme, Factor, Floor, Product, Symbol
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"

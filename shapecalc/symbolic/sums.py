@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from shapecalc.symbolic.expr import Dim, Expr, total
-from shapecalc.symbolic.terms import ONE, Factor, Product
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, total
 
 MOST_TERMS = 1000
 """Of a sum that is multiplied out to prove something about it."""

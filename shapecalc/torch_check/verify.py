@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,18 +12,40 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.analysis.compare.expected import breaches
-from shapecalc.analysis.compare.verdicts import Mismatch, Usage, Verdict
+from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verdict
 from shapecalc.analysis.memory.batch import with_batch
 from shapecalc.engine.results import Analysis, Row
+from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
 from shapecalc.language.expectation import Bounds
 from shapecalc.symbolic import Dim, number
-from shapecalc.torch_check.device import require_memory
+from shapecalc.torch_check.device import describe, find_device, require_memory
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from shapecalc.torch_check.usage import BATCH, usage
+
+
+class Judge:
+    """torch on one device."""
+
+    def __init__(self, device: str) -> None:
+        """Raises UsageError if there is no such kind of device, UnavailableError if none is here."""
+        self.device = find_device(device)
+
+    def verify(
+        self, name: str, analyse: Callable[[], Analysis], expectations: bool, memory: bool = False
+    ) -> Verdict:
+        """The verdict on what `analyse` gives; an error of it, or of the device, is a verdict too."""
+        try:
+            analysis = whole(analyse(), "verify")
+            return verify(analysis, self.device, name, expectations=expectations, memory=memory)
+        except ShapecalcError as error:
+            return Verdict(name, 0, (), 0.0, str(error), error.exit_code)
+
+    def report(self, verdicts: Sequence[Verdict]) -> Report:
+        return Report(describe(self.device), torch.__version__, tuple(verdicts))
 
 
 def verify(

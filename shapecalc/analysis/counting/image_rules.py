@@ -10,7 +10,8 @@ from shapecalc.engine.results import Row
 from shapecalc.layers.softmax import rows
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, number
-from shapecalc.tensors import Window, product
+from shapecalc.tensors import product
+from shapecalc.window import Window
 
 # thop.
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from shapecalc.analysis.domain.residues import ALL, MOST_BANDS, Band, Residues, Unwieldy, merge, residues
 from shapecalc.analysis.domain.segments import Segment
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.symbolic.terms import Extreme, Factor, Floor, Product, Symbol
+from shapecalc.symbolic.expr import Extreme, Factor, Floor, Product, Symbol
 
 
 class Linear(NamedTuple):

@@ -19,7 +19,8 @@ from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.language.inputs import parse_input
 from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
 from shapecalc.symbolic.conditions import EQUAL, Condition
-from shapecalc.tensors import Shape, Window
+from shapecalc.tensors import Shape
+from shapecalc.window import Window
 
 _MOST_TRIED = 40_000
 _MOST_STRETCHES = 50_000

@@ -30,7 +30,7 @@ from shapecalc.analysis.domain.segments import Segment
 from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
 from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
 from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
-from shapecalc.symbolic.terms import Extreme, Factor, Floor, Symbol
+from shapecalc.symbolic.expr import Extreme, Factor, Floor, Symbol
 
 Box: TypeAlias = Mapping[str, SizeSet]
 """Symbol → the sizes that it may have, whatever the others are; one that is missing may have any."""
