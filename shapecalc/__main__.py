@@ -15,9 +15,9 @@ def main() -> None:
     """Run the command line; an interrupt is the end at once, and nothing of it is printed."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else nobody wants to hear it
         signal.signal(signal.SIGINT, _end)
-    from shapecalc.cli.commands import main as run
+    from shapecalc.cli import app
 
-    run()
+    app.main()
 
 
 def _end(*_: object) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shapecalc.cli.commands import main
+from shapecalc.cli.app import main
 
 
 @dataclass(frozen=True)

@@ -11,45 +11,48 @@ import typer
 
 from shapecalc import Architecture, ShapecalcError, analyse
 from shapecalc.analysis.compare.difference import compare
-from shapecalc.cli import commands as cli
+from shapecalc.cli import costs, formulas, show
+from shapecalc.cli.networks import settings
+from shapecalc.cli.options import Format
 from shapecalc.render.diff import print_diff
 
 COLUMNS = (
     "layer,path,type,arguments,input,output,dtype,weights,params,params_share,buffers,macs,macs_share,flops,"
     "receptive,receptive_stride,receptive_start"
 )
-JSON = cli.Format.json
+JSON = Format.json
 
 
 def diff(network: Any, input: list[str] | None, set: list[str] | None) -> None:
     """With the network as its file has it."""
-    settings = cli._read(network, input, set)
-    found = compare(analyse(network), analyse(*settings))
+    found = compare(analyse(network), analyse(*settings(network, input, set)))
     print_diff(found, found, ("a", "b"), "table", True)
 
 
 def solve(network: Any, input: list[str] | None, set: list[str] | None) -> None:
     """Of an output of any sizes."""
-    rank = analyse(*cli._read(network, input, set)).outputs[0].rank
-    cli.solve(network, "x".join(f"Z{axis}" for axis in range(rank)) or "Z", None, input, set)
+    rank = analyse(*settings(network, input, set)).outputs[0].rank
+    formulas.solve(network, "x".join(f"Z{axis}" for axis in range(rank)) or "Z", None, input, set)
 
 
 COMMANDS: Mapping[str, Callable[[Any, list[str] | None, list[str] | None], object]] = {
-    "show": lambda n, i, s: cli.show(n, i, s, columns=COLUMNS),
-    "show as JSON": lambda n, i, s: cli.show(n, i, s, format=JSON),
-    "params": cli.params,
-    "flops": lambda n, i, s: cli.flops(n, i, s, backward=True),
-    "flops of all": lambda n, i, s: cli.flops(n, i, s, convention="all", backward=True),
-    "memory": lambda n, i, s: cli.memory(n, i, s, depth=None),
-    "memory in training": lambda n, i, s: cli.memory(
-        n, i, s, train=True, optimizer=cli.OptimizerName.adam, fit="24GiB"
+    "show": lambda n, i, s: show.show(n, i, s, columns=COLUMNS),
+    "show as JSON": lambda n, i, s: show.show(n, i, s, format=JSON),
+    "params": show.params,
+    "flops": lambda n, i, s: costs.flops(n, i, s, backward=True),
+    "flops of all": lambda n, i, s: costs.flops(n, i, s, convention="all", backward=True),
+    "memory": lambda n, i, s: costs.memory(n, i, s, depth=None),
+    "memory in training": lambda n, i, s: costs.memory(
+        n, i, s, train=True, optimizer=costs.OptimizerName.adam, fit="24GiB"
     ),
-    "memory with amp": lambda n, i, s: cli.memory(n, i, s, dtype=cli.MemoryDtype.amp, batch=2, train=True),
-    "receptive": cli.receptive,
-    "domain": cli.domain,
+    "memory with amp": lambda n, i, s: costs.memory(
+        n, i, s, dtype=costs.MemoryDtype.amp, batch=2, train=True
+    ),
+    "receptive": costs.receptive,
+    "domain": formulas.domain,
     "solve": solve,
-    "explain": lambda n, i, s: cli.explain(n, None, i, s),
-    "explain as LaTeX": lambda n, i, s: cli.explain(n, None, i, s, format=cli.ExplanationFormat.latex),
+    "explain": lambda n, i, s: show.explain(n, None, i, s),
+    "explain as LaTeX": lambda n, i, s: show.explain(n, None, i, s, format=show.ExplanationFormat.latex),
     "diff": diff,
 }
 

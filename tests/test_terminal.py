@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc.cli import commands as cli
 from shapecalc.render.grid import short, size
 from tests.command import Command
 
@@ -70,7 +69,7 @@ runpy.run_module("shapecalc", run_name="__main__", alter_sys=True)
 @pytest.mark.parametrize(
     "module",
     [
-        "shapecalc.cli.commands",
+        "shapecalc.cli.app",
         "typer",
         "shapecalc.errors",
         "yaml",
@@ -109,7 +108,7 @@ def broken(error: BaseException) -> Callable[..., None]:
 def test_a_fault_is_one_line_that_asks_for_a_report(
     error: Exception, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_analyse", broken(error))
+    monkeypatch.setattr("shapecalc.cli.show.analysed", broken(error))
     done = run("show", "lenet", "--set", "a=b c")
     assert (done.code, done.out) == (4, "")
     (line,) = done.err.splitlines()
@@ -123,7 +122,7 @@ def test_a_fault_is_one_line_that_asks_for_a_report(
 
 @pytest.mark.parametrize("words", [("--debug", "show", "lenet"), ("show", "lenet", "--debug")])
 def test_the_trace_of_a_fault(words: tuple[str, ...], run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_analyse", broken(KeyError("nowhere")))
+    monkeypatch.setattr("shapecalc.cli.show.analysed", broken(KeyError("nowhere")))
     done = run(*words)
     assert done.code == 4
     assert done.err.startswith("Traceback (most recent call last):\n")
@@ -139,7 +138,9 @@ def test_debug_changes_nothing_else(run: Command) -> None:
 def test_what_cannot_be_read_is_no_output_that_cannot_be_written(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_analyse", broken(PermissionError(13, "Permission denied", "some.yaml")))
+    monkeypatch.setattr(
+        "shapecalc.cli.show.analysed", broken(PermissionError(13, "Permission denied", "some.yaml"))
+    )
     assert run("show", "lenet").code == 4
 
 

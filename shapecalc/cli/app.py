@@ -1,0 +1,96 @@
+"""The command line as a whole: its commands in the order of the help, and what an error ends it with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, TypeGuard
+
+import typer
+
+import shapecalc
+from shapecalc.cli.costs import flops, memory, receptive
+from shapecalc.cli.formulas import domain, solve
+from shapecalc.cli.proof import check, diff, verify
+from shapecalc.cli.reference import layers, list_, schema
+from shapecalc.cli.show import explain, params, show
+from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten, visible
+from shapecalc.render import streams
+
+FAULT = 4
+"""The exit code of a fault of shapecalc itself."""
+
+app = typer.Typer(
+    name="shapecalc",
+    help="Shapes, parameters and compute of neural networks, by formula and proved against torch.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="With any command: the trace of a fault of shapecalc itself.")
+    ] = False,
+) -> None:
+    if version:
+        print(f"shapecalc {shapecalc.__version__}")
+        raise typer.Exit
+
+
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(show, receptive, explain, domain, solve, flops, params, memory),
+    *(list_, layers, schema, verify, check, diff),
+)
+for command in _COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+def main() -> None:
+    """The entry point: the one place where errors become messages and exit codes."""
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        streams.prepare()
+        try:
+            app(words)
+        finally:
+            sys.stdout.flush()
+    except ShapecalcError as error:
+        sys.exit(_report(error))
+    except Exception as error:
+        if not _of_the_output(error):
+            sys.exit(_report_fault(error, words, traced=words != sys.argv[1:]))
+        streams.silence()
+        sys.exit(_report(UnavailableError(f"the output can't be written: {error.strerror}")))
+
+
+def _of_the_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether an error is of writing: one of reading names a file."""
+    return isinstance(error, OSError) and error.filename is None
+
+
+def _report(error: ShapecalcError) -> int:
+    """Say what is wrong; gives the exit code."""
+    streams.complain(f"error: {error}")
+    return error.exit_code
+
+
+def _report_fault(error: Exception, words: list[str], traced: bool) -> int:
+    """Say in one line what should never happen, and ask for a report; with its trace, if that is wanted."""
+    import shlex
+    import traceback
+
+    reason = shorten(visible(f"{type(error).__name__}: {error}".rstrip(": ")), LONGEST)
+    command = shorten(visible(shlex.join(["shapecalc", *words])), LONGEST)
+    if traced:
+        streams.complain("".join(traceback.format_exception(error)).rstrip())
+    streams.complain(
+        f"error: a fault of shapecalc {shapecalc.__version__} itself, {reason}: please report it, with the"
+        f" file and this command: {command}" + ("" if traced else " (--debug shows its trace)")
+    )
+    return FAULT

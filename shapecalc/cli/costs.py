@@ -1,0 +1,108 @@
+"""What a network costs: operations, bytes, and what each of its outputs reads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from shapecalc.cli.networks import analysed, analysed_at, settings
+from shapecalc.cli.options import Arch, Ascii, Depth, Form, Format, Input, Set
+from shapecalc.errors import UsageError
+
+
+class MemoryDtype(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    amp = "amp"
+
+
+class OptimizerName(StrEnum):
+    sgd = "sgd"
+    momentum = "momentum"
+    adam = "adam"
+    adamw = "adamw"
+
+
+def receptive(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
+    ] = None,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """What an output element of each layer reads of the input: size, stride and start, axis by axis."""
+    from shapecalc.analysis.receptive.field import receptive
+    from shapecalc.render.receptive import print_receptive
+
+    print_receptive(receptive(analysed(arch, input, set), of), format, depth)
+
+
+def flops(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="One of macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla; or all.",
+        ),
+    ] = None,
+    backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
+    depth: Depth = None,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """What a network computes: every layer's operations, or what a counting convention makes of them."""
+    from shapecalc.analysis.counting.conventions import chosen_by
+    from shapecalc.render.flops import is_known, print_flops
+
+    chosen = chosen_by(convention)
+    analysis = analysed(arch, input, set)
+    print_flops(analysis, chosen, format, depth, backward)
+    raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
+
+
+def memory(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
+    dtype: Annotated[
+        MemoryDtype, typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16.")
+    ] = MemoryDtype.float32,
+    train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
+    optimizer: Annotated[
+        OptimizerName | None, typer.Option(help="What updates the parameters, by default sgd; with --train.")
+    ] = None,
+    fit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
+    ] = None,
+    depth: Depth = 1,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
+    from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.memory.memory import memory
+    from shapecalc.render.memory import print_memory
+
+    if optimizer is not None and not train and format != Format.json:  # which has all figures
+        raise UsageError("--optimizer is for a step in training", hint="--train shows it")
+    architecture, given, values = settings(arch, input, set)
+    analysis = analysed_at(architecture, given, values)
+    if batch is not None:
+        analysis = with_batch(analysis, batch)
+    found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
+    if train and found.refusal:
+        raise found.refusal
+    best = fitting(found, budget_of(fit), train) if fit is not None else None
+    print_memory(found, format, depth, train, best)

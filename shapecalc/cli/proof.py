@@ -1,0 +1,105 @@
+"""Whether figures are right: against torch, against the file, against another network."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shapecalc.cli.networks import all_of, analysed, side_of
+from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, ReportFormat, Set
+from shapecalc.errors import ShapecalcError, UnavailableError
+
+if TYPE_CHECKING:
+    from shapecalc.torch_check.verify import Judge
+
+
+class VerdictFormat(StrEnum):
+    table = "table"
+    json = "json"
+
+
+VerdictForm = Annotated[VerdictFormat, typer.Option("--format", "-f", help="The form of the output.")]
+
+
+def verify(
+    archs: Archs = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
+    ] = False,
+    input: Input = None,
+    set: Set = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
+    ] = None,
+    format: VerdictForm = VerdictFormat.table,
+) -> None:
+    """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
+    from shapecalc.render.verdicts import print_verdicts, with_progress, write_file, write_junit
+
+    judge = _judge(device)
+    if junit:
+        write_file(junit)  # found out before the work is done, not after it
+    every = all_of(archs)
+    own = not input and not set
+    found = with_progress(
+        list(every),
+        lambda name: judge.verify(name, lambda: analysed(every[name], input, set), own, memory),
+        quiet=format == "json",
+    )
+    report = judge.report(found)
+    print_verdicts(report, format)
+    if junit:
+        write_junit(report, junit)
+    raise typer.Exit(report.exit_code)
+
+
+def check(
+    archs: Archs = None,
+    format: VerdictForm = VerdictFormat.table,
+) -> None:
+    """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
+    from shapecalc.analysis.compare.expected import Check, check
+    from shapecalc.render.checks import print_checks
+
+    found = []
+    for name, network in all_of(archs).items():
+        try:
+            found.append(check(analysed(network, None, None), name))
+        except ShapecalcError as error:
+            found.append(Check(name, error=str(error), error_code=error.exit_code))
+    print_checks(found, format)
+    codes = {checked.exit_code for checked in found}
+    raise typer.Exit(next((code for code in (1, 2, 3) if code in codes), 0))
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="As in nin, or in quotes 'nin --set classes=10'.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    all: Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")] = False,
+    format: ReportForm = ReportFormat.table,
+    ascii: Ascii = False,
+) -> None:
+    """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""
+    from shapecalc.analysis.compare.difference import compare
+    from shapecalc.render.diff import print_diff
+
+    first, second = (analysed(*side_of(text, input, set)) for text in (a, b))
+    found = compare(first, second)
+    shown = compare(first, second, depth) if depth is not None else found
+    print_diff(found, shown, (a, b), format, all)
+    raise typer.Exit(int(not found.equal))
+
+
+def _judge(device: str) -> Judge:
+    try:
+        from shapecalc.torch_check.verify import Judge
+    except ImportError as error:
+        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
+    return Judge(device)

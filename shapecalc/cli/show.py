@@ -1,0 +1,98 @@
+"""What a network is: its layers, why their figures are what they are, its weights."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from shapecalc.cli.networks import analysed
+from shapecalc.cli.options import Arch, Ascii, Depth, Form, Format, Input, Set
+from shapecalc.errors import ArchitectureError
+
+
+class Layout(StrEnum):
+    NCHW = "NCHW"
+    NHWC = "NHWC"
+
+
+class Dtype(StrEnum):
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+    float32 = "float32"
+    float64 = "float64"
+
+
+class ExplanationFormat(StrEnum):
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
+def show(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Of layer, path, type, arguments, input, output, dtype, weights, params, params_share,"
+            " buffers, macs, macs_share, flops, receptive, receptive_stride, receptive_start.",
+        ),
+    ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="The order of axes in printed shapes of four axes or more.")
+    ] = Layout.NCHW,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """Every layer of a network: output shape, parameters, MACs and its share of them."""
+    from shapecalc.render.show import print_show
+
+    print_show(analysed(arch, input, set), format, depth, columns, layout)
+
+
+def explain(
+    arch: Arch,
+    layer: Annotated[
+        str | None,
+        typer.Argument(metavar="[LAYER]", help="A path, or an end of one; all layers unless given."),
+    ] = None,
+    input: Input = None,
+    set: Set = None,
+    format: Annotated[
+        ExplanationFormat, typer.Option("--format", "-f", help="The form of the output.")
+    ] = ExplanationFormat.text,
+    ascii: Ascii = False,
+) -> None:
+    """Why a layer's figures are what they are: its formulas, with the numbers put in."""
+    from shapecalc.analysis.domain.generalise import in_general
+    from shapecalc.analysis.explain import explain
+    from shapecalc.render.explain import print_explanations
+
+    analysis, general, problem = analysed(arch, input, set), None, None
+    node = analysis.find(layer) if layer is not None else None
+    try:
+        general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
+    except ArchitectureError as error:
+        problem = error.message
+    print_explanations(analysis, explain(analysis, node, general), format, problem)
+
+
+def params(
+    arch: Arch,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype.float32,
+    format: Form = Format.table,
+    ascii: Ascii = False,
+) -> None:
+    """The named weights of a network, with shape and count, per layer and in total."""
+    from shapecalc.render.params import print_params
+
+    print_params(analysed(arch, input, set), format, depth, dtype)
