@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapecalc.operations import Operations, Unknown
     from shapecalc.symbolic import Expr, at, symbol
     from shapecalc.tensors import Tensor
-    from shapecalc.zoo.lookup import load
+    from shapecalc.zoo import load
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ _HOMES = {
     "engine.results": ("Analysis", "Node", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
     "tensors": ("Tensor",),
-    "zoo.lookup": ("load",),
+    "zoo": ("load",),
 }
 """Module → the public names that it has, for those who do not read the imports above: see `__getattr__`."""
 

@@ -23,9 +23,8 @@ from multiprocessing import get_context
 from typing import NamedTuple
 
 import shapecalc
-from shapecalc import Architecture, ShapecalcError
+from shapecalc import Architecture, ShapecalcError, zoo
 from shapecalc.layers import LAYERS
-from shapecalc.zoo import lookup as zoo
 from tests.everything import COMMANDS, answer
 
 LONGEST = 2.0

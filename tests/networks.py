@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.zoo import lookup as zoo
+from shapecalc import zoo
 
 OWN = [name for name in zoo.names() if not name.startswith("imagenet/")]
 """The networks that are taught, and those of other kinds."""

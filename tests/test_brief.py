@@ -16,7 +16,6 @@ from shapecalc.analysis.counting.counts import count, training
 from shapecalc.analysis.counting.totals import Work
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.receptive.field import along
-from shapecalc.engine import run as engine
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
 
@@ -67,7 +66,7 @@ def network(rng: random.Random) -> str:
 
 @pytest.fixture(autouse=True)
 def always_brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MOST_WHOLE", 0)
+    monkeypatch.setattr("shapecalc.engine.run.MOST_WHOLE", 0)
 
 
 def both(text: str) -> tuple[Analysis, Analysis] | None:

@@ -14,8 +14,8 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 import shapecalc
+from shapecalc import zoo
 from shapecalc.analysis.compare.expected import breaches
-from shapecalc.zoo import lookup as zoo
 from tests.command import Command, Finished
 
 NET = """

@@ -15,7 +15,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import shapecalc
-from shapecalc.zoo import lookup as zoo
+from shapecalc import zoo
 from tests.command import Command
 from tests.networks import ONE_OF_EACH
 

@@ -13,7 +13,7 @@ import torch
 
 import shapecalc
 from shapecalc.errors import ArchitectureError
-from shapecalc.language import tree as steps
+from shapecalc.language import tree
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.base import Weights
 from shapecalc.layers.fields import Flag, Inferred, Size
@@ -28,12 +28,12 @@ def declared() -> Iterator[None]:
     before = dict(LAYERS)
     for name in ("Embedding", "LSTM", "MultiheadAttention"):
         del LAYERS[name]
-    steps._shared.cache_clear()
+    tree._shared.cache_clear()
     declare()
     yield
     LAYERS.clear()
     LAYERS.update(before)
-    steps._shared.cache_clear()
+    tree._shared.cache_clear()
 
 
 def declare() -> None:

@@ -14,11 +14,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import shapecalc
-from shapecalc import Analysis
+from shapecalc import Analysis, zoo
 from shapecalc.analysis.compare import alignment
 from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.analysis.compare.difference import Difference, compare
-from shapecalc.zoo import lookup as zoo
 from tests.command import Command
 from tests.networks import ONE_OF_EACH
 

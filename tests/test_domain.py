@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import Analysis, Architecture, ArchitectureError
+from shapecalc import Analysis, Architecture, ArchitectureError, zoo
 from shapecalc.analysis.domain.domain import Domain, domain, inputs_that_give
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY
@@ -32,7 +32,6 @@ from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.window import Window
-from shapecalc.zoo import lookup as zoo
 from tests.command import Command, Finished
 from tests.networks import ONE_OF_EACH, OWN
 from tests.test_formulas import IMAGES, Sizes, concrete, networks, read

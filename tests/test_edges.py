@@ -13,14 +13,14 @@ import pytest
 import torch
 
 import shapecalc
+from shapecalc import zoo
 from shapecalc.analysis.memory.liveness import releases
-from shapecalc.engine import limits as counting
+from shapecalc.engine import limits
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError
 from shapecalc.language.document import LARGEST_FILE
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build, sample
-from shapecalc.zoo import lookup as zoo
 from tests.command import Command
 
 
@@ -47,7 +47,7 @@ INDICES = (
 
 
 def test_the_limit_itself_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MOST_ROWS", 100)
+    monkeypatch.setattr(limits, "MOST_ROWS", 100)
     assert len(analyse("{input: 1x3, layers: [{ReLU: , times: 100}]}").rows) == 100
     with pytest.raises(ArchitectureError, match="the network has 101 layers; at most 100 are analysed"):
         analyse("{input: 1x3, layers: [{ReLU: , times: 101}]}")

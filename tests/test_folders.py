@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from shapecalc import zoo
 from shapecalc.language.document import LARGEST_FILE
-from shapecalc.zoo import lookup as zoo
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes that have names")
 

@@ -19,10 +19,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
-from shapecalc import ShapecalcError
+from shapecalc import ShapecalcError, zoo
 from shapecalc.language.document import LARGEST_FILE
 from shapecalc.symbolic import greatest
-from shapecalc.zoo import lookup as zoo
 
 SECONDS = 2.0
 MEGABYTES = 500

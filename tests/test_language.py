@@ -10,7 +10,7 @@ import pytest
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError
-from shapecalc.engine import limits as counting
+from shapecalc.engine import limits
 
 
 def analyse(text: str, **how: Any) -> Analysis:
@@ -895,7 +895,7 @@ def test_an_index_counts_the_same_type_in_the_same_list() -> None:
 def test_a_network_of_too_many_rows_is_refused_before_it_is_run(
     monkeypatch: pytest.MonkeyPatch, layers: str, rows: int
 ) -> None:
-    monkeypatch.setattr(counting, "MOST_ROWS", 100)
+    monkeypatch.setattr(limits, "MOST_ROWS", 100)
     text = f"""
         input: 1x4
         blocks:

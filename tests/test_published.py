@@ -11,11 +11,10 @@ from typing import NamedTuple
 import pytest
 
 import shapecalc
-from shapecalc import Analysis
+from shapecalc import Analysis, zoo
 from shapecalc.analysis.domain.domain import domain
 from shapecalc.analysis.domain.generalise import in_general
 from shapecalc.symbolic import number
-from shapecalc.zoo import lookup as zoo
 
 
 class Published(NamedTuple):

@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
+from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import in_general
 from shapecalc.analysis.receptive.field import Receptive, along, receptive
 from shapecalc.analysis.receptive.reach import Span, Whole
@@ -22,7 +23,6 @@ from shapecalc.layers.reads import Reading
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.support import prove, run, support
-from shapecalc.zoo import lookup as zoo
 from tests.networks import ONE_OF_EACH
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network

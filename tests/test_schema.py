@@ -9,10 +9,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import shapecalc
-from shapecalc import ShapecalcError
+from shapecalc import ShapecalcError, zoo
 from shapecalc.language.schema import schema
 from shapecalc.layers import LAYERS
-from shapecalc.zoo import lookup as zoo
 
 VALIDATOR = Draft202012Validator(schema())
 

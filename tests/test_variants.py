@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc import Architecture, ArchitectureError, UsageError
+from shapecalc import Architecture, ArchitectureError, UsageError, zoo
 from shapecalc.language.expectation import Expectation
-from shapecalc.zoo import index as catalogue
-from shapecalc.zoo import lookup as zoo
+from shapecalc.zoo.index import variants_in
 from tests.command import Command
 
 FAMILY = """
@@ -233,7 +232,7 @@ def test_a_name_that_matches_nothing(run: Command) -> None:
     ],
 )
 def test_names_in_a_text(text: str, names: list[str]) -> None:
-    assert catalogue.variants_in(text) == names
+    assert variants_in(text) == names
 
 
 def test_what_python_loads(run: Command) -> None:
@@ -247,4 +246,4 @@ def test_what_python_loads(run: Command) -> None:
 
 def test_the_names_in_the_text_are_those_of_the_file() -> None:
     for path in {zoo.find(name).path for name in zoo.names()}:
-        assert list(shapecalc.load(path).variants) == catalogue.variants_in(path.read_text(encoding="utf-8"))
+        assert list(shapecalc.load(path).variants) == variants_in(path.read_text(encoding="utf-8"))

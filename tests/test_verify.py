@@ -14,17 +14,17 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
+from shapecalc import zoo
 from shapecalc.analysis.compare.verdicts import Mismatch, Report, Verdict
 from shapecalc.analysis.memory.liveness import peak_bytes
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers import Weight
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from shapecalc.torch_check import device as devices
+from shapecalc.torch_check.device import free_bytes
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import Judge, verify
-from shapecalc.zoo import lookup as zoo
 from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
 
@@ -304,11 +304,11 @@ def test_torch_that_is_missing(run: Command, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_free_memory_counts_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_group_free", lambda: 10)
-    assert devices.free_bytes(CPU) == 10
-    monkeypatch.setattr(devices, "_group_free", lambda: None)
-    monkeypatch.setattr(devices, "_system_free", lambda: None)
-    assert devices.free_bytes(CPU) is None
+    monkeypatch.setattr("shapecalc.torch_check.device._group_free", lambda: 10)
+    assert free_bytes(CPU) == 10
+    monkeypatch.setattr("shapecalc.torch_check.device._group_free", lambda: None)
+    monkeypatch.setattr("shapecalc.torch_check.device._system_free", lambda: None)
+    assert free_bytes(CPU) is None
 
 
 def test_peak_is_what_is_alive_at_once() -> None:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from shapecalc import zoo
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, quoted
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.parameters import given_value
 from shapecalc.render import streams
-from shapecalc.zoo import lookup
-from shapecalc.zoo.index import Entry
+from shapecalc.zoo import Entry
 
 Network: TypeAlias = "str | Entry | Architecture | ShapecalcError"
 """What is to be analysed: as it was named, found or read, or why it can't be."""
@@ -50,7 +50,7 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
     if isinstance(network, ShapecalcError):
         raise network
     found = _found(network) if isinstance(network, str) else network
-    architecture = found if isinstance(found, Architecture) else lookup.load(found)
+    architecture = found if isinstance(found, Architecture) else zoo.load(found)
     if architecture.hidden:
         names, file = listed(architecture.hidden), architecture.document.name
         streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
@@ -60,12 +60,12 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
 def all_of(archs: list[str] | None) -> Mapping[str, Network]:
     """The networks that are named, by their names, a file as each of its variants; without names, all."""
     if not archs:
-        return lookup.known()
+        return zoo.known()
     found: dict[str, Network] = {}
     for arch in archs:
         try:
             entry = _found(arch)
-            found.update(lookup.members(arch, entry if isinstance(entry, Entry) else None))
+            found.update(zoo.members(arch, entry if isinstance(entry, Entry) else None))
         except ShapecalcError as error:
             found[arch] = error
     return found
@@ -75,7 +75,7 @@ def _found(name: str) -> str | Entry:
     """What `load` takes for a name; one line on standard error says if several networks bear it."""
     if name == "-":
         return name
-    entry, others = lookup.look_up(name)
+    entry, others = zoo.look_up(name)
     if others:
         which = "the other is" if len(others) == 1 else "the others are"
         line = f"{len(others) + 1} networks are called {name}; this is the first, {which} {listed(others)}"

@@ -12,7 +12,7 @@ from shapecalc.cli.options import Ascii, Form, Format, ReportForm, ReportFormat
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
 from shapecalc.render import streams
-from shapecalc.zoo.lookup import matching
+from shapecalc.zoo import matching
 
 
 class Order(StrEnum):

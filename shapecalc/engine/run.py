@@ -25,7 +25,7 @@ from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quo
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.expressions import Scope
 from shapecalc.language.inputs import DEFAULT_DTYPE, InputSpec, checked, parse_input
-from shapecalc.language.nodes import Node as FileNode
+from shapecalc.language.nodes import YamlNode
 from shapecalc.language.tree import (
     CHANNELS,
     BlockStep,
@@ -260,7 +260,7 @@ class _Run:
                 self.known.add(condition)
                 self.conditions.append(condition._replace(path=path))
 
-    def error(self, error: ArchitectureError, node: FileNode, path: str) -> ArchitectureError:
+    def error(self, error: ArchitectureError, node: YamlNode, path: str) -> ArchitectureError:
         return error.at(self.architecture.document.place_of(node), path)
 
 

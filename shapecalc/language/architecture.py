@@ -12,7 +12,7 @@ from shapecalc.language import document, nodes
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.expectation import Expectation, read_expectation
 from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
-from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.parameters import values_of
 from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import Argument, Block, Steps
@@ -40,7 +40,7 @@ class Architecture:
     name: str
     document: Source
     inputs: Mapping[str, InputSpec]
-    input_nodes: Mapping[str, Node]
+    input_nodes: Mapping[str, YamlNode]
     parameters: Mapping[str, Argument]
     blocks: Mapping[str, Block]
     layers: Steps
@@ -185,11 +185,11 @@ class _FileReader:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
         return layers
 
-    def read(self, key: str, read: Callable[[Node], Any], default: Any) -> Any:
+    def read(self, key: str, read: Callable[[YamlNode], Any], default: Any) -> Any:
         entry = self.root.entries.get(key)
         return read(entry[1]) if entry else default
 
-    def parameters(self, node: Node) -> dict[str, Argument]:
+    def parameters(self, node: YamlNode) -> dict[str, Argument]:
         """Defaults in the file's order; each may be an expression over those before it."""
         parameters: dict[str, Argument] = {}
         for key, value in require_mapping(node, self.source, "parameters").entries.values():

@@ -10,7 +10,7 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
-from shapecalc.language.nodes import Node, Scalar, Source
+from shapecalc.language.nodes import Scalar, Source, YamlNode
 from shapecalc.language.reader import BESIDE, GROUP, StepReader
 from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
 from shapecalc.language.values import Words, is_name, read_value, require_mapping
@@ -21,7 +21,7 @@ _LONGEST_HEADER = 10_000  # characters
 _MOST_OF_A_CYCLE = 10  # names that an error shows
 
 
-def read_blocks(node: Node, source: Source, parameters: dict[str, Any], words: Words) -> dict[str, Block]:
+def read_blocks(node: YamlNode, source: Source, parameters: dict[str, Any], words: Words) -> dict[str, Block]:
     """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
@@ -38,7 +38,7 @@ def read_blocks(node: Node, source: Source, parameters: dict[str, Any], words: W
     return blocks
 
 
-def block_names(node: Node, source: Source) -> list[str]:
+def block_names(node: YamlNode, source: Source) -> list[str]:
     """The names of the blocks, before their headers are read: a parameter may stand for a block."""
     headers = require_mapping(node, source, "blocks").entries
     return [text.partition("(")[0].strip() for text in headers]

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from shapecalc.errors import Place, UsageError, quoted, shorten
-from shapecalc.language.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
+from shapecalc.language.nodes import Mapping, Mark, Scalar, Sequence, Source, YamlNode
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
 _MOST_NODES = 300_000
@@ -22,7 +22,7 @@ _DEEPEST = 60  # levels of nesting
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(source: Source) -> Node | None:
+def read(source: Source) -> YamlNode | None:
     """The root node of a YAML text, None of an empty one.
 
     Raises:
@@ -91,13 +91,13 @@ class _Builder:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.anchors: dict[str, Node] = {}
+        self.anchors: dict[str, YamlNode] = {}
         self.open: list[tuple[Sequence | Mapping, str | None]] = []
         self.keys: list[Scalar | None] = []  # for each open node, the key that waits for its value
-        self.root: Node | None = None
+        self.root: YamlNode | None = None
         self.nodes = 0
 
-    def build(self) -> Node | None:
+    def build(self) -> YamlNode | None:
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
             yaml.ScalarEvent: self.scalar,
             yaml.SequenceStartEvent: self.sequence,
@@ -171,7 +171,7 @@ class _Builder:
             hint = "repeated layers are shorter with times and blocks"
             raise self.error(f"more than {_MOST_NODES:,} values", event, hint)
 
-    def add(self, node: Node) -> None:
+    def add(self, node: YamlNode) -> None:
         """Put a finished node into the innermost open one."""
         if not self.open:
             self.root = node
@@ -187,7 +187,7 @@ class _Builder:
             parent.entries[self.keys[-1].text] = (self.keys[-1], node)
             self.keys[-1] = None
 
-    def key(self, node: Node, parent: Mapping) -> Scalar:
+    def key(self, node: YamlNode, parent: Mapping) -> Scalar:
         if not isinstance(node, Scalar):
             raise UsageError("a key must be text", place=self.source.place_of(node))
         if node.text in parent.entries:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.language.inputs import InputSpec, read_input
-from shapecalc.language.nodes import Mapping, Node, Scalar, Source, kind
+from shapecalc.language.nodes import Mapping, Scalar, Source, YamlNode, kind
 from shapecalc.language.values import read_text, require_mapping
 
 FIGURES = ("params", "macs", "output", "source")
@@ -46,7 +46,7 @@ class Expectation(NamedTuple):
     source: str | None = None
 
 
-def read_expectation(node: Node, source: Source) -> dict[str, Any]:
+def read_expectation(node: YamlNode, source: Source) -> dict[str, Any]:
     """The figures by their names, as `Expectation` takes them."""
     figures: dict[str, Any] = {}
     for name, (key, value) in require_mapping(node, source, "expect").entries.items():
@@ -57,7 +57,7 @@ def read_expectation(node: Node, source: Source) -> dict[str, Any]:
     return figures
 
 
-def _figure(name: str, node: Node, source: Source) -> object:
+def _figure(name: str, node: YamlNode, source: Source) -> object:
     if name == "output":
         spec = read_input(node, source)
         if spec.dtype or any(size.names for size in spec.sizes):
@@ -84,7 +84,7 @@ def _bounds(name: str, node: Mapping, source: Source) -> Bounds:
     return bounds
 
 
-def _count(name: str, node: Node, source: Source) -> int:
+def _count(name: str, node: YamlNode, source: Source) -> int:
     value = node.value() if isinstance(node, Scalar) else None
     if type(value) is not int or value < 0:
         raise source.error(f"expect: {name} must be a whole number, not {kind(node)}", node)

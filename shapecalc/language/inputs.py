@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
 from shapecalc.language import nodes
 from shapecalc.language.expressions import Expression, Scope, parse_expression
-from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.values import identifier
 from shapecalc.symbolic import Expr, symbol
 from shapecalc.symbolic.conditions import at_least
@@ -48,10 +48,10 @@ class Inputs(NamedTuple):
     """The inputs by their names, and where each stands."""
 
     specs: Mapping[str, InputSpec]
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, YamlNode]
 
 
-def read_inputs(node: Node, source: Source) -> Inputs:
+def read_inputs(node: YamlNode, source: Source) -> Inputs:
     if not isinstance(node, nodes.Mapping):
         return Inputs({"input": read_input(node, source)}, {"input": node})
     if not node.entries:
@@ -62,7 +62,7 @@ def read_inputs(node: Node, source: Source) -> Inputs:
     return Inputs({name: read_input(value, source) for name, value in named.items()}, named)
 
 
-def read_input(node: Node, source: Source) -> InputSpec:
+def read_input(node: YamlNode, source: Source) -> InputSpec:
     if not isinstance(node, Scalar) or isinstance(node.value(), (bool, float, type(None))):
         hint = "write the sizes of all axes joined by x: 1x3x224x224"
         raise source.error(f"a shape is text, not {kind(node)}", node, hint)

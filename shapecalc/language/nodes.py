@@ -79,7 +79,7 @@ class Sequence(Collection):
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
         self.height = 1
-        self.items: list[Node] = []
+        self.items: list[YamlNode] = []
 
 
 class Mapping(Collection):
@@ -88,10 +88,10 @@ class Mapping(Collection):
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
         self.height = 1
-        self.entries: dict[str, tuple[Scalar, Node]] = {}
+        self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
 
 
-Node: TypeAlias = "Scalar | Sequence | Mapping"
+YamlNode: TypeAlias = "Scalar | Sequence | Mapping"
 
 
 class Source:
@@ -106,15 +106,15 @@ class Source:
         line = lines[mark.line] if mark.line < len(lines) else ""
         return Place(self.name, mark.line + 1, mark.column + 1, line, max(width, 1))
 
-    def place_of(self, node: Node) -> Place:
+    def place_of(self, node: YamlNode) -> Place:
         return self.place(node.mark, node.width)
 
-    def error(self, message: str, node: Node, hint: str | None = None) -> ArchitectureError:
+    def error(self, message: str, node: YamlNode, hint: str | None = None) -> ArchitectureError:
         """An error of the description, at `node`."""
         return ArchitectureError(message, hint=hint, place=self.place_of(node))
 
 
-def kind(node: Node) -> str:
+def kind(node: YamlNode) -> str:
     """What a node is, in the words of an error message."""
     if isinstance(node, Mapping):
         return "a mapping"

@@ -10,7 +10,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.language import nodes
 from shapecalc.language.expressions import Expression
-from shapecalc.language.nodes import Node, Scalar, Sequence, Source, kind
+from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode, kind
 from shapecalc.language.tree import (
     CHANNELS,
     Argument,
@@ -51,11 +51,11 @@ class StepReader:
         self.seen = ChainMap({CHANNELS: None}, scope)  # type: ignore[arg-type]  # it is only read  # by arguments
         self.words = words
         self.blocks = blocks
-        self.taken: dict[str, Node | None] = dict.fromkeys(taken)
+        self.taken: dict[str, YamlNode | None] = dict.fromkeys(taken)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
 
-    def steps(self, node: Node, what: str) -> Steps:
+    def steps(self, node: YamlNode, what: str) -> Steps:
         if not isinstance(node, Sequence):
             raise self.source.error(f"{what} must be a list of steps, not {kind(node)}", node)
         self.written += len(node.items)
@@ -64,7 +64,7 @@ class StepReader:
             raise self.source.error(f"more than {MOST_WRITTEN:,} steps are written here", node, hint)
         return tuple([self.step(item) for item in node.items])
 
-    def step(self, node: Node) -> Step:
+    def step(self, node: YamlNode) -> Step:
         known = self.known.get(id(node))
         if known is None:
             names = len(self.taken)
@@ -73,7 +73,7 @@ class StepReader:
                 self.known[id(node)] = known
         return known
 
-    def read_step(self, node: Node) -> Step:
+    def read_step(self, node: YamlNode) -> Step:
         if isinstance(node, Scalar):
             return self.build(node, None, {})
         if not isinstance(node, nodes.Mapping):
@@ -88,7 +88,7 @@ class StepReader:
             raise self.several_heads([key.text for key, _ in heads], heads[1][0])
         return self.build(*heads[0], beside)
 
-    def only_read(self, beside: Mapping[str, Node]) -> str | None:
+    def only_read(self, beside: Mapping[str, YamlNode]) -> str | None:
         """For what only reads a named tensor, how that is written."""
         source = beside.get("from")
         if beside.keys() != {"from"} or not isinstance(source, Scalar):
@@ -141,7 +141,7 @@ class StepReader:
             return f"write {name}: {{argument: value, …}}, each argument by its name"
         return f"write {name}: {shorten(argument, 20)}, with a colon and a space"
 
-    def build(self, key: Scalar, value: Node | None, beside: Mapping[str, Node]) -> Step:
+    def build(self, key: Scalar, value: YamlNode | None, beside: Mapping[str, YamlNode]) -> Step:
         """The step of type `key` with the arguments `value`."""
         head = self.head(key)
         common: dict[str, Any] = {
@@ -159,9 +159,9 @@ class StepReader:
         self,
         head: str,
         key: Scalar,
-        value: Node | None,
+        value: YamlNode | None,
         common: Mapping[str, Any],
-        beside: Mapping[str, Node],
+        beside: Mapping[str, YamlNode],
     ) -> Step:
         common = {**common, "label": head}
         if head == GROUP:
@@ -178,7 +178,7 @@ class StepReader:
         raise self.unknown_step(head, key)
 
     def by_parameter(
-        self, parameter: str, key: Scalar, value: Node | None, common: Mapping[str, Any]
+        self, parameter: str, key: Scalar, value: YamlNode | None, common: Mapping[str, Any]
     ) -> ChosenStep:
         """A step whose type is what a parameter names."""
 
@@ -199,36 +199,36 @@ class StepReader:
         hint = near or f"{own}`shapecalc layers` lists the layer types"
         return self.source.error(f"the step {quoted(head)} is unknown", key, hint)
 
-    def with_names(self, common: Mapping[str, Any], beside: Mapping[str, Node]) -> Mapping[str, Any]:
+    def with_names(self, common: Mapping[str, Any], beside: Mapping[str, YamlNode]) -> Mapping[str, Any]:
         """Enter the step's `as` after what is inside of it, since a step can't read its own output."""
         return {**common, "names": self.new_names(beside["as"])} if "as" in beside else common
 
-    def times(self, node: Node) -> Argument:
+    def times(self, node: YamlNode) -> Argument:
         value = read_value(node, self.source, self.scope)
         if not isinstance(value, Expression) and (type(value) is not int or value < 0):
             message = f"times must be a whole number of at least 0, not {written(value)}"
             raise self.source.error(message, node)
         return Argument(value, node)
 
-    def frozen(self, node: Node) -> Argument:
+    def frozen(self, node: YamlNode) -> Argument:
         value = read_value(node, self.source, self.scope)
         if not isinstance(value, (bool, Expression)):
             raise self.source.error(f"frozen must be true or false, not {written(value)}", node)
         return Argument(value, node)
 
-    def names(self, node: Node, what: str) -> tuple[Name, ...]:
+    def names(self, node: YamlNode, what: str) -> tuple[Name, ...]:
         items = node.items if isinstance(node, Sequence) else [node]
         if not items:
             raise self.source.error(f"{what} must be a name or a list of names", node)
         return tuple(Name(identifier(item, self.source, what), item) for item in items)
 
-    def shared(self, node: Node) -> Name:
+    def shared(self, node: YamlNode) -> Name:
         names = self.names(node, "share")
         if len(names) > 1:
             raise self.source.error("share: the weights of one step are shared, not of several", node)
         return names[0]
 
-    def new_names(self, node: Node) -> tuple[Name, ...]:
+    def new_names(self, node: YamlNode) -> tuple[Name, ...]:
         names = self.names(node, "as")
         for name in names:
             if self.is_type(name.text):
@@ -242,7 +242,7 @@ class StepReader:
             self.taken[name.text] = name.node
         return names
 
-    def block_arguments(self, block: str, key: Scalar, value: Node | None) -> dict[str, Argument]:
+    def block_arguments(self, block: str, key: Scalar, value: YamlNode | None) -> dict[str, Argument]:
         parameters = self.blocks[block]
         given = self.given(value, next(iter(parameters), None), key, bool(parameters))
         arguments = {}
@@ -261,7 +261,7 @@ class StepReader:
                 )
         return arguments
 
-    def argument(self, node: Node, subject: str, words: Set[str], *, numeric: bool) -> Argument:
+    def argument(self, node: YamlNode, subject: str, words: Set[str], *, numeric: bool) -> Argument:
         """The argument that a node writes; a parameter's name comes before a word."""
         try:
             return Argument(read_value(node, self.source, self.seen, words, numeric), node)
@@ -269,8 +269,8 @@ class StepReader:
             raise error.about(subject) from None
 
     def given(
-        self, value: Node | None, main: str | None, key: Scalar, takes_any: bool
-    ) -> dict[str, tuple[Node, Node]]:
+        self, value: YamlNode | None, main: str | None, key: Scalar, takes_any: bool
+    ) -> dict[str, tuple[YamlNode, YamlNode]]:
         """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
         if value is None or (isinstance(value, Scalar) and value.value() is None):
             return {}
@@ -285,7 +285,9 @@ class StepReader:
             raise self.source.error(f"{key.text}: {message}", value, hint if takes_any else None)
         return {main: (value, value)}
 
-    def in_order(self, names: tuple[str, ...], values: Sequence, key: Scalar) -> dict[str, tuple[Node, Node]]:
+    def in_order(
+        self, names: tuple[str, ...], values: Sequence, key: Scalar
+    ) -> dict[str, tuple[YamlNode, YamlNode]]:
         """A list for a layer that takes one value for each of several arguments, as `given` gives them."""
         if len(values.items) != len(names):
             message = f"{key.text}: a list of {len(names)} values is needed, not of {len(values.items)}"
@@ -296,9 +298,9 @@ class StepReader:
         self,
         layer: type[Layer],
         key: Scalar,
-        value: Node | None,
+        value: YamlNode | None,
         common: Mapping[str, Any],
-        beside: Mapping[str, Node],
+        beside: Mapping[str, YamlNode],
     ) -> LayerStep:
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
@@ -325,7 +327,7 @@ class StepReader:
             self.check(step)
         return step
 
-    def layer_argument(self, layer: type[Layer], name: str, where: Node, node: Node) -> Argument:
+    def layer_argument(self, layer: type[Layer], name: str, where: YamlNode, node: YamlNode) -> Argument:
         field = layer.fields.get(name)
         if field is not None:
             subject = f"{layer.__name__}: {name}"
@@ -342,7 +344,7 @@ class StepReader:
         except ArchitectureError as error:
             raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
 
-    def branches(self, node: Node | None, key: Scalar) -> tuple[Branch, ...]:
+    def branches(self, node: YamlNode | None, key: Scalar) -> tuple[Branch, ...]:
         form = f"{key.text}: [[first steps], [other steps]]; [] is the current tensor itself"
         if not isinstance(node, Sequence):
             raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
@@ -357,7 +359,7 @@ class StepReader:
             raise self.source.error(f"{key.text}: it takes {found}", node, form)
         return tuple(self.branch(item, key) for item in node.items)
 
-    def branch(self, node: Node, key: Scalar) -> Branch:
+    def branch(self, node: YamlNode, key: Scalar) -> Branch:
         if isinstance(node, Sequence):
             return self.steps(node, "a branch")
         if isinstance(node, Scalar) and not self.is_type(node.text):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
-from shapecalc.language.nodes import Node
+from shapecalc.language.nodes import YamlNode
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.symbolic import Dim
 
@@ -58,7 +58,7 @@ class Argument(NamedTuple):
     """One argument of a layer or a block, and where it stands."""
 
     value: Value
-    node: Node
+    node: YamlNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Name:
     """The name of a tensor, and where it stands."""
 
     text: str
-    node: Node
+    node: YamlNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +75,7 @@ class Step:
 
     label: str
     """What a path calls the step, before its index: the layer's type, the block's name, `seq`."""
-    node: Node
+    node: YamlNode
     times: Argument | None = None
     names: tuple[Name, ...] = ()
     sources: tuple[Name, ...] = ()
@@ -119,7 +119,7 @@ class LayerStep(Step):
                 raise error.about(name) from None
         return _shared(self.type.__name__, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
-    def blame(self, error: ArchitectureError) -> Node:
+    def blame(self, error: ArchitectureError) -> YamlNode:
         """The node that an error of this layer is about: the argument it names, or the step."""
         culprit = self.arguments.get(error.argument or "")
         return culprit.node if culprit else self.node
@@ -173,7 +173,7 @@ class Block:
     """A named list of steps with parameters; a default may use the parameters before it."""
 
     name: str
-    node: Node
+    node: YamlNode
     parameters: Mapping[str, Argument | None]
     steps: Steps
 

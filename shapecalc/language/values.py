@@ -9,7 +9,7 @@ from functools import cached_property
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language import nodes
 from shapecalc.language.expressions import parse_expression
-from shapecalc.language.nodes import Node, Scalar, Sequence, Source, kind
+from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode, kind
 from shapecalc.language.tree import Value
 from shapecalc.layers import LAYERS
 
@@ -49,7 +49,7 @@ def is_name(text: str, plain: bool = True) -> bool:
     return bool(_IDENTIFIER.fullmatch(text)) and len(text) <= _LONGEST_NAME and not constant
 
 
-def identifier(node: Node, source: Source, what: str) -> str:
+def identifier(node: YamlNode, source: Source, what: str) -> str:
     """The name that a node bears; `what` says in an error what it names."""
     if isinstance(node, Scalar) and is_name(node.text, node.plain):
         return node.text
@@ -61,25 +61,25 @@ def identifier(node: Node, source: Source, what: str) -> str:
     raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
 
 
-def read_text(node: Node, source: Source) -> str:
+def read_text(node: YamlNode, source: Source) -> str:
     if not isinstance(node, Scalar) or not node.text.strip():
         raise source.error(f"text is needed here, not {kind(node)}", node)
     return node.text.strip()
 
 
-def read_line(node: Node, source: Source) -> str:
+def read_line(node: YamlNode, source: Source) -> str:
     """Text for one line of a terminal."""
     return "".join(c if c.isprintable() else " " for c in " ".join(read_text(node, source).split()))
 
 
-def require_mapping(node: Node, source: Source, what: str) -> nodes.Mapping:
+def require_mapping(node: YamlNode, source: Source, what: str) -> nodes.Mapping:
     if not isinstance(node, nodes.Mapping):
         raise source.error(f"{what} must be a mapping, not {kind(node)}", node)
     return node
 
 
 def read_value(
-    node: Node,
+    node: YamlNode,
     source: Source,
     scope: Collection[str],
     words: Set[str] = frozenset(),

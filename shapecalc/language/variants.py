@@ -16,7 +16,7 @@ from shapecalc.language import nodes
 from shapecalc.language.expectation import read_expectation
 from shapecalc.language.expressions import Scope
 from shapecalc.language.inputs import Inputs, read_inputs
-from shapecalc.language.nodes import Node, Scalar, Source, kind
+from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.parameters import require_kind, values_of
 from shapecalc.language.tree import Argument, resolve
 from shapecalc.language.values import Words, read_line, read_value, require_mapping
@@ -32,7 +32,7 @@ class Variant(NamedTuple):
     """What a variant has in place of what its file has."""
 
     name: str
-    node: Node
+    node: YamlNode
     parameters: Mapping[str, Argument]
     title: str | None = None
     inputs: Inputs | None = None
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
 
 
 def read_variants(
-    node: Node, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
+    node: YamlNode, source: Source, parameters: Mapping[str, Argument], inputs: Inputs, words: Words
 ) -> dict[str, Variant]:
     """The variants of a file with these parameters and inputs, in the file's order."""
     for name, argument in parameters.items():
@@ -71,7 +71,7 @@ class _Reader:
         self.file_inputs = inputs
         self.words = words
 
-    def variant(self, key: Scalar, node: Node) -> Variant:
+    def variant(self, key: Scalar, node: YamlNode) -> Variant:
         if not re.fullmatch(NAME, key.text) or len(key.text) > _LONGEST_NAME or _is_file(key.text):
             hint = "it is letters, digits, _, - and ., begins with a letter or digit, and has no .yaml"
             raise self.source.error(f"{quoted(key.text)} can't be the name of a variant", key, hint)
@@ -118,7 +118,7 @@ class _Reader:
             raise error.at(self.source.place_of(argument.node)) from None
         return value
 
-    def inputs(self, node: Node) -> Inputs:
+    def inputs(self, node: YamlNode) -> Inputs:
         """The inputs that the variant has in place of the file's, under the same names."""
         found = read_inputs(node, self.source)
         if found.specs.keys() != self.file_inputs.specs.keys():

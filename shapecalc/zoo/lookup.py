@@ -15,19 +15,7 @@ from stat import S_ISREG
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.language.architecture import Architecture, parse
 from shapecalc.language.document import LARGEST_FILE
-from shapecalc.zoo.index import (
-    SEARCH_PATH,
-    Entry,
-    claims,
-    entries,
-    exists,
-    folders,
-    in_file,
-    is_readable,
-    shipped,
-)
-
-__all__ = ["SEARCH_PATH", "find", "known", "load", "look_up", "matching", "members", "names", "shipped"]
+from shapecalc.zoo.index import Entry, claims, entries, exists, folders, in_file, is_readable, shipped
 
 _PATIENCE = 1  # seconds in which somebody who is to write to a pipe has opened it
 _SUFFIXES = (".yaml", ".yml")

@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 
 import shapecalc
+from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import generalised
 from shapecalc.engine.run import inputs_of
-from shapecalc.zoo import lookup as zoo
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
