@@ -15,7 +15,7 @@ import pytest
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.analysis.compare.expected import breaches
+from shapecalc.analysis.compare.expected import broken
 from tests.command import Command, Finished
 
 NET = """
@@ -138,10 +138,10 @@ def test_the_heaviest_are_those_of_show(what: str, run: Command) -> None:
     write(f"{{{what}: {{max: 1}}}}", text=text)
     rows = list(csv.DictReader(io.StringIO(run("show", "net", "--format", "csv").out)))
     heaviest = sorted((int(row[what]) for row in rows), reverse=True)[:5]
-    (breach,) = breaches(shapecalc.analyse(shapecalc.load("net")))
-    assert [part.count for part in breach.heaviest] == heaviest
+    (mismatch,) = broken(shapecalc.analyse(shapecalc.load("net")))
+    assert [count for _, count in mismatch.heaviest] == heaviest
     by_path = {row["path"]: int(row[what]) for row in rows}
-    assert all(by_path[part.path] == part.count for part in breach.heaviest)
+    assert all(by_path[path] == count for path, count in mismatch.heaviest)
 
 
 def test_without_names_everything_is_checked(run: Command) -> None:

@@ -15,9 +15,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import zoo
-from shapecalc.analysis.compare.verdicts import Mismatch, Report, Verdict
+from shapecalc.analysis.compare.verdicts import Mismatch, Report, Verified
 from shapecalc.analysis.memory.liveness import peak_bytes
 from shapecalc.engine.results import Analysis, Row
+from shapecalc.errors import UnavailableError, UsageError
 from shapecalc.layers import Weight
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
@@ -335,13 +336,13 @@ def test_counting_is_the_same_with_and_without_the_compiler() -> None:
 
 
 def test_report_status_and_exit_code() -> None:
-    good = Verdict("a", 1, (), 0.0)
-    wrong = Verdict("b", 1, (Mismatch("", "params", 1, 2),), 0.0)
-    missing = Verdict("c", 0, (), 0.0, "no such file", 2)
-    large = Verdict("d", 0, (), 0.0, "too large", 3)
+    good = Verified(name="a")
+    wrong = Verified(name="b", mismatches=(Mismatch("", "params", 1, 2),))
+    missing = Verified(name="c", error=UsageError("no such file"))
+    large = Verified(name="d", error=UnavailableError("too large"))
 
-    def report(*verdicts: Verdict) -> tuple[str, int]:
-        found = Report("cpu", "2", verdicts)
+    def report(*verdicts: Verified) -> tuple[str, int]:
+        found = Report(verdicts, {"device": "cpu", "torch": "2"})
         return found.status, found.exit_code
 
     assert report(good) == ("ok", 0)
@@ -351,4 +352,4 @@ def test_report_status_and_exit_code() -> None:
 
 
 def test_judge_names_its_device() -> None:
-    assert Judge("cpu").report([]).device == "cpu"
+    assert Judge("cpu").report([]).judge["device"] == "cpu"

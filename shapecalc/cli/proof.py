@@ -38,7 +38,7 @@ def verify(
     format: VerdictForm = VerdictFormat.table,
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
-    from shapecalc.render.verdicts import print_verdicts, with_progress, write_file, write_junit
+    from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
 
     judge = _judge(device)
     if junit:
@@ -51,7 +51,7 @@ def verify(
         quiet=format == "json",
     )
     report = judge.report(found)
-    print_verdicts(report, format)
+    print_report(report, format)
     if junit:
         write_junit(report, junit)
     raise typer.Exit(report.exit_code)
@@ -62,18 +62,19 @@ def check(
     format: VerdictForm = VerdictFormat.table,
 ) -> None:
     """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
-    from shapecalc.analysis.compare.expected import Check, check
-    from shapecalc.render.checks import print_checks
+    from shapecalc.analysis.compare.expected import check
+    from shapecalc.analysis.compare.verdicts import Checked, Report
+    from shapecalc.render.verdicts import print_report
 
     found = []
     for name, network in all_of(archs).items():
         try:
             found.append(check(analysed(network, None, None), name))
         except ShapecalcError as error:
-            found.append(Check(name, error=str(error), error_code=error.exit_code))
-    print_checks(found, format)
-    codes = {checked.exit_code for checked in found}
-    raise typer.Exit(next((code for code in (1, 2, 3) if code in codes), 0))
+            found.append(Checked(name=name, error=error))
+    report = Report(found)
+    print_report(report, format)
+    raise typer.Exit(report.exit_code)
 
 
 def diff(

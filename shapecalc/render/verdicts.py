@@ -1,4 +1,4 @@
-"""`verify`: verdicts as a table, as JSON, and as the JUnit file that CI systems read."""
+"""`verify` and `check`: verdicts as a table, as JSON, and as the JUnit file that CI systems read."""
 
 from __future__ import annotations
 
@@ -6,64 +6,110 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verdict
+from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Usage, Verified
 from shapecalc.errors import UsageError, written
-from shapecalc.render.grid import Column, Grid, Line, count, print_json, print_table, size
+from shapecalc.language.expectation import Bounds
+from shapecalc.render.grid import Column, Grid, Line, count, percent, print_json, print_table, shape, size
 from shapecalc.render.streams import complain, interrupts_raised
 
-_COLUMNS = (
+_VERIFIED = (
     Column("name", "Architecture"),
     Column("status", "Status"),
     Column("layers", "Layers checked", count),
     Column("mismatches", "Figures that differ", count),
     Column("seconds", "Time"),
 )
+_CHECKED = (
+    Column("name", "Architecture"),
+    Column("status", "Status"),
+    Column("checked", "Figures checked", spare=1),
+    Column("broken", "Figures broken", count),
+)
 
 
-def print_verdicts(report: Report, form: str) -> None:
+def print_report(report: Report, form: str) -> None:
     """Print a report; what differs follows its table line by line, what failed goes to standard error."""
     for verdict in report.verdicts:
         if verdict.error is not None:
             complain(f"error: {verdict.error}")
     if form == "json":
         print_json(report.to_dict())
-        return
-    lines = [_line(verdict) for verdict in report.verdicts]
-    heading = f"Verified against torch {report.torch} on {report.device}"
-    print_table(Grid(heading, _COLUMNS, lines, _notes(report)))
+    else:
+        print_table(_verification(report) if report.judge else _check(report))
 
 
-def _line(verdict: Verdict) -> Line:
-    seconds = f"{verdict.seconds:.2f} s"
-    return Line((verdict.name, verdict.status, verdict.layers_checked, len(verdict.mismatches), seconds))
+def _verification(report: Report) -> Grid:
+    verdicts = [verdict for verdict in report.verdicts if isinstance(verdict, Verified)]
+    lines = [
+        Line((v.name, v.status, v.layers_checked, len(v.mismatches), f"{v.seconds:.2f} s")) for v in verdicts
+    ]
+    notes = [f"{v.name}: {_in_one_line(mismatch)}" for v in verdicts for mismatch in v.mismatches]
+    notes += [_usage(v.name, usage) for v in verdicts for usage in v.usages]
+    checked = count(sum(verdict.layers_checked for verdict in verdicts))
+    total = f"{_good(report)} agree with torch in every figure; {checked} layers checked"
+    heading = "Verified against torch {torch} on {device}".format(**report.judge)
+    return Grid(heading, _VERIFIED, lines, [*notes, total])
 
 
-def _notes(report: Report) -> list[str]:
-    notes = [f"{v.name}: {mismatch_text(mismatch)}" for v in report.verdicts for mismatch in v.mismatches]
-    notes += [usage_text(v.name, usage) for v in report.verdicts for usage in v.usages]
-    checked = sum(verdict.layers_checked for verdict in report.verdicts)
+def _check(report: Report) -> Grid:
+    verdicts = [verdict for verdict in report.verdicts if isinstance(verdict, Checked)]
+    lines = [Line((v.name, v.status, ", ".join(v.checked) or "none", len(v.mismatches))) for v in verdicts]
+    notes = [note for v in verdicts for mismatch in v.mismatches for note in _with_parts(v.name, mismatch)]
+    total = f"{_good(report)} are as their files expect"
+    return Grid("Checked against what the files expect", _CHECKED, lines, [*notes, total])
+
+
+def _good(report: Report) -> str:
     good = sum(verdict.status == "ok" for verdict in report.verdicts)
-    total = f"{good} of {len(report.verdicts)} architectures agree with torch in every figure"
-    return [*notes, f"{total}; {count(checked)} layers checked"]
+    return f"{good} of {len(report.verdicts)} architectures"
 
 
-def usage_text(name: str, usage: Usage) -> str:
-    """What a device had in use, beside what is predicted."""
-    more = usage.measured - usage.predicted
-    share = f"{100 * more / usage.predicted:+.2f} %"
+def _usage(name: str, usage: Usage) -> str:
+    """The bytes that a device had in use, beside those that are predicted."""
+    share = f"{100 * usage.workspace / usage.predicted:+.2f} %"
     return (
         f"{name}, {usage.what}: {size(usage.predicted)} predicted, {size(usage.measured)} in use at most"
-        f" ({share}: workspace of libraries {size(more)})"
+        f" ({share}: workspace of libraries {size(usage.workspace)})"
     )
 
 
-def mismatch_text(mismatch: Mismatch) -> str:
-    """A figure that differs, in one line: path, what, expected, measured."""
+def _in_one_line(mismatch: Mismatch) -> str:
+    """A figure that differs from torch's: path, what, expected, measured, the heaviest layers."""
     where = f"{mismatch.path}: " if mismatch.path else ""
-    expected, measured = written(mismatch.expected), written(mismatch.measured)
+    expected, measured = written(mismatch.expected), written(mismatch.found)
     heaviest = ", ".join(f"{path} ({figure})" for path, figure in mismatch.heaviest)
     most = f"; most in {heaviest}" if heaviest else ""
     return f"{where}{mismatch.what}: expected {expected}, measured {measured}{most}"
+
+
+def _with_parts(name: str, mismatch: Mismatch) -> list[str]:
+    """A figure that is not as the file expects, and a line for each of the heaviest layers."""
+    expected, computed = _text(mismatch.expected), _text(mismatch.found)
+    head = f"{name}: {mismatch.what} {computed}, expected {expected}{_distance(mismatch)}"
+    total = mismatch.found if isinstance(mismatch.found, int) else 0
+    parts = [(path, count(part), percent(part / total)) for path, part in mismatch.heaviest]
+    widths = [max((len(part[column]) for part in parts), default=0) for column in range(3)]
+    rows = [f"  {path:<{widths[0]}}  {own:>{widths[1]}}  {share:>{widths[2]}}" for path, own, share in parts]
+    return [head, *rows]
+
+
+def _distance(mismatch: Mismatch) -> str:
+    """By how much a bound is broken."""
+    bounds, figure = mismatch.expected, mismatch.found
+    if not isinstance(bounds, Bounds) or not isinstance(figure, int):
+        return ""
+    if bounds.max is not None and figure > bounds.max:
+        return f": {count(figure - bounds.max)} too many"
+    return f": {count((bounds.min or 0) - figure)} too few"
+
+
+def _text(figure: object) -> str:
+    if isinstance(figure, Bounds):
+        low, high = (count(bound) for bound in (figure.min, figure.max))
+        return " and ".join(([f"at least {low}"] if low else []) + ([f"at most {high}"] if high else []))
+    if isinstance(figure, list):
+        return shape(tuple(figure))
+    return count(figure) if isinstance(figure, int) else written(figure)
 
 
 def write_junit(report: Report, path: Path) -> None:
@@ -74,21 +120,20 @@ def write_junit(report: Report, path: Path) -> None:
     """
     from xml.etree import ElementTree as Xml
 
-    found = [verdict.status for verdict in report.verdicts]
+    verdicts = [verdict for verdict in report.verdicts if isinstance(verdict, Verified)]
+    found = [verdict.status for verdict in verdicts]
     suite = Xml.Element(
         "testsuite",
-        name=_xml_text(f"shapecalc verify --device {report.device}"),
+        name=_xml_text(f"shapecalc verify --device {report.judge['device']}"),
         tests=str(len(found)),
         failures=str(found.count("mismatch")),
         errors=str(found.count("error")),
-        time=f"{sum(verdict.seconds for verdict in report.verdicts):.3f}",
+        time=f"{sum(verdict.seconds for verdict in verdicts):.3f}",
     )
-    for verdict in report.verdicts:
+    for verdict in verdicts:
         name, seconds = _xml_text(verdict.name), f"{verdict.seconds:.3f}"
         case = Xml.SubElement(suite, "testcase", classname="shapecalc.verify", name=name, time=seconds)
-        texts = [mismatch_text(mismatch) for mismatch in verdict.mismatches]
-        if verdict.error is not None:
-            texts = [verdict.error]
+        texts = [str(verdict.error)] if verdict.error else [_in_one_line(m) for m in verdict.mismatches]
         if texts:
             kind = "failure" if verdict.error is None else "error"
             message = _xml_text(texts[0].splitlines()[0])
@@ -116,7 +161,7 @@ def _xml_text(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
 
 
-def with_progress(names: Sequence[str], verify: Callable[[str], Verdict], quiet: bool) -> list[Verdict]:
+def with_progress(names: Sequence[str], verify: Callable[[str], Verified], quiet: bool) -> list[Verified]:
     """Verify one after another, with a progress bar on a terminal and none in a pipe."""
     if quiet or len(names) < 2 or not sys.stderr.isatty():
         return [verify(name) for name in names]

@@ -6,13 +6,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shapecalc.analysis.compare.expected import breaches
-from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verdict
+from shapecalc.analysis.compare.expected import broken
+from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verified
 from shapecalc.analysis.memory.batch import with_batch
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
@@ -36,21 +37,21 @@ class Judge:
 
     def verify(
         self, name: str, analyse: Callable[[], Analysis], expectations: bool, memory: bool = False
-    ) -> Verdict:
+    ) -> Verified:
         """The verdict on what `analyse` gives; an error of it, or of the device, is a verdict too."""
         try:
             analysis = whole(analyse(), "verify")
             return verify(analysis, self.device, name, expectations=expectations, memory=memory)
         except ShapecalcError as error:
-            return Verdict(name, 0, (), 0.0, str(error), error.exit_code)
+            return Verified(name=name, error=error)
 
-    def report(self, verdicts: Sequence[Verdict]) -> Report:
-        return Report(describe(self.device), torch.__version__, tuple(verdicts))
+    def report(self, verdicts: Sequence[Verified]) -> Report:
+        return Report(verdicts, {"device": describe(self.device), "torch": torch.__version__})
 
 
 def verify(
     analysis: Analysis, device: Any, name: str, *, expectations: bool = True, memory: bool = False
-) -> Verdict:
+) -> Verified:
     """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
 
     MACs are those of FlopCounterMode on `meta`, whose kernels it reads all but for a few that it is told of;
@@ -91,9 +92,16 @@ def verify(
         # Of the device itself, before a layer runs on it or after the last.
         raise _unavailable(analysis, device, error) from None
     if expectations:
-        found.mismatches.extend(_broken_expectations(analysis))
+        # The computed figures, which torch has just confirmed, beside the file's.
+        found.mismatches += [replace(m, what=f"expect {m.what}") for m in broken(analysis)]
     seconds = time.perf_counter() - start
-    return Verdict(name, len(analysis.rows), tuple(found.mismatches), seconds, usages=usages)
+    return Verified(
+        name=name,
+        mismatches=tuple(found.mismatches),
+        layers_checked=len(analysis.rows),
+        seconds=seconds,
+        usages=usages,
+    )
 
 
 def _unavailable(analysis: Analysis, device: Any, error: Exception) -> UnavailableError:
@@ -221,10 +229,3 @@ def _weight(kind: str, shape: Any, dtype: str, frozen: bool = False) -> str:
 
 def _dtype(tensor: Any) -> str:
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def _broken_expectations(analysis: Analysis) -> Iterator[Mismatch]:
-    """What the file expects that differs from the computed figures, which torch has just confirmed."""
-    for breach in breaches(analysis):
-        heaviest = tuple((part.path, part.count) for part in breach.heaviest)
-        yield Mismatch("", f"expect {breach.what}", breach.expected, breach.computed, heaviest)

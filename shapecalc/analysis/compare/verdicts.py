@@ -1,11 +1,12 @@
-"""What a verification found: figures that differ, for each architecture, and the exit code that follows."""
+"""Whether the figures of networks are what they should be: what differs, and the exit code that follows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
 
+from shapecalc.errors import ShapecalcError
 from shapecalc.language.expectation import Bounds
 
 Figure: TypeAlias = "int | str | None | Sequence[int] | Bounds"
@@ -14,92 +15,133 @@ Figure: TypeAlias = "int | str | None | Sequence[int] | Bounds"
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A figure that differs: `expected` by the engine or the file, `measured` in torch."""
+    """A figure of the layer at `path`, or of the whole network, that is not what it should be."""
 
     path: str
     what: str
     expected: Figure
-    measured: Figure
+    found: Figure
     heaviest: tuple[tuple[str, int], ...] = ()
-    """Of a count that is not as expected, the layers that weigh most."""
+    """Of a count, the layers that have most of it: their paths and their parts."""
 
-    def to_dict(self) -> dict[str, Any]:
-        expected = self.expected.to_dict() if isinstance(self.expected, Bounds) else self.expected
-        return {
-            "path": self.path,
-            "what": self.what,
-            "expected": expected,
-            "measured": self.measured,
-            **({"heaviest": dict(self.heaviest)} if self.heaviest else {}),
-        }
+    @property
+    def needed(self) -> Any:
+        """What is expected, in JSON's types."""
+        return self.expected.to_dict() if isinstance(self.expected, Bounds) else self.expected
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a device had in use at most, beside what is predicted: the rest is its libraries' workspace."""
-
-    what: str
-    predicted: int
-    measured: int
-
-    def to_dict(self) -> dict[str, Any]:
-        workspace = self.measured - self.predicted
-        return {
-            "what": self.what,
-            "predicted": self.predicted,
-            "measured": self.measured,
-            "workspace": workspace,
-        }
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One architecture, verified; with `error`, why it could not be, and the exit code of that."""
+    """What was found of one architecture; with `error`, why nothing could be."""
+
+    wrong: ClassVar[str]
+    """What the status of one with mismatches is called."""
 
     name: str
-    layers_checked: int
-    mismatches: tuple[Mismatch, ...]
-    seconds: float
-    error: str | None = None
-    error_code: int = 0
-    usages: tuple[Usage, ...] = ()
-    """Of a device that counts its bytes."""
+    mismatches: tuple[Mismatch, ...] = ()
+    error: ShapecalcError | None = None
 
     @property
     def status(self) -> str:
         if self.error is not None:
             return "error"
-        return "mismatch" if self.mismatches else "ok"
+        return self.wrong if self.mismatches else "ok"
 
     @property
     def exit_code(self) -> int:
-        return self.error_code or int(bool(self.mismatches))
+        return self.error.exit_code if self.error else int(bool(self.mismatches))
+
+    def figures(self) -> dict[str, Any]:
+        """What there is to say of it beside its name, its status and its error, in JSON's types."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "status": self.status,
-            "layers_checked": self.layers_checked,
-            "mismatches": [mismatch.to_dict() for mismatch in self.mismatches],
-            "seconds": round(self.seconds, 3),
-            **({"memory": [usage.to_dict() for usage in self.usages]} if self.usages else {}),
-            **({"error": self.error} if self.error is not None else {}),
-        }
+        error = {"error": str(self.error)} if self.error is not None else {}
+        return {"name": self.name, "status": self.status, **self.figures(), **error}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Verdict):
+    """An architecture's figures beside those that its file expects."""
+
+    wrong = "broken"
+
+    checked: tuple[str, ...] = ()
+    """The figures that there was something to expect of."""
+
+    def figures(self) -> dict[str, Any]:
+        return {"checked": list(self.checked), "broken": [_broken(m) for m in self.mismatches]}
+
+
+def _broken(mismatch: Mismatch) -> dict[str, Any]:
+    parts = [{"path": path, mismatch.what: count} for path, count in mismatch.heaviest]
+    heaviest = {"heaviest": parts} if parts else {}
+    return {"what": mismatch.what, "expected": mismatch.needed, "computed": mismatch.found, **heaviest}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """All verdicts of one command, the device and the version of torch that judged."""
+class Usage:
+    """What a device had in use at most, in bytes, beside what is predicted.
 
-    device: str
-    torch: str
-    verdicts: tuple[Verdict, ...]
+    The rest is its libraries' workspace.
+    """
+
+    what: str
+    predicted: int
+    measured: int
+
+    @property
+    def workspace(self) -> int:
+        return self.measured - self.predicted
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "predicted": self.predicted,
+            "measured": self.measured,
+            "workspace": self.workspace,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified(Verdict):
+    """An architecture's figures beside those that torch has."""
+
+    wrong = "mismatch"
+
+    layers_checked: int = 0
+    seconds: float = 0.0
+    usages: tuple[Usage, ...] = ()
+    """Of a device that counts its bytes."""
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "layers_checked": self.layers_checked,
+            "mismatches": [_mismatch(mismatch) for mismatch in self.mismatches],
+            "seconds": round(self.seconds, 3),
+            **({"memory": [usage.to_dict() for usage in self.usages]} if self.usages else {}),
+        }
+
+
+def _mismatch(mismatch: Mismatch) -> dict[str, Any]:
+    heaviest = {"heaviest": dict(mismatch.heaviest)} if mismatch.heaviest else {}
+    both = {"expected": mismatch.needed, "measured": mismatch.found}
+    return {"path": mismatch.path, "what": mismatch.what, **both, **heaviest}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All verdicts of one command."""
+
+    verdicts: Sequence[Verdict]
+    judge: Mapping[str, str] = field(default_factory=dict)
+    """The `device` that ran the networks and the version of `torch`; nothing where files were the judge."""
 
     @property
     def status(self) -> str:
-        """`mismatch` if a figure differs anywhere, else `error` if something was not verified, else `ok`."""
+        """What a figure that differs anywhere is called, else `error` if there is one, else `ok`."""
         found = {verdict.status for verdict in self.verdicts}
-        return next((status for status in ("mismatch", "error") if status in found), "ok")
+        return next((status for status in (Verified.wrong, Checked.wrong, "error") if status in found), "ok")
 
     @property
     def exit_code(self) -> int:
@@ -108,9 +150,5 @@ class Report:
         return next((code for code in (1, 2, 3) if code in codes), 0)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "status": self.status,
-            "device": self.device,
-            "torch": self.torch,
-            "architectures": [verdict.to_dict() for verdict in self.verdicts],
-        }
+        architectures = [verdict.to_dict() for verdict in self.verdicts]
+        return {"status": self.status, **self.judge, "architectures": architectures}
