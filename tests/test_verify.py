@@ -16,18 +16,18 @@ from torch.utils.flop_counter import FlopCounterMode
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.compare.verdicts import Mismatch, Report, Verified
-from shapecalc.analysis.memory.liveness import peak_bytes
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UnavailableError, UsageError
 from shapecalc.layers import Weight
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from shapecalc.torch_check.device import free_bytes
+from shapecalc.torch_check.device import free_bytes, require_memory
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import Judge, verify
 from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
+from tests.live import Living
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 
@@ -312,11 +312,40 @@ def test_free_memory_counts_the_limit_of_a_container(monkeypatch: pytest.MonkeyP
     assert free_bytes(CPU) is None
 
 
-def test_peak_is_what_is_alive_at_once() -> None:
-    """Counted by hand: 4-byte elements; the input of 8 lives beside both branches of 8 and their sum."""
-    text = "input: 1x8\nlayers:\n  - add: [[Linear: 8], [ReLU]]\n  - Linear: 2\n"
-    analysis = shapecalc.analyse(shapecalc.parse(text))
-    assert peak_bytes(analysis) == 4 * (8 + 8 + 8)
+@pytest.mark.parametrize(
+    ("layers", "elements"),
+    [
+        # Of an input of 8; the weights of Linear are 8 · 8 and 8.
+        ("[{add: [[Linear: 8], [ReLU]]}, Linear: 2]", 8 + 8 + 8 + 8 + (64 + 8) + (16 + 2)),
+        ("[Flatten, {reshape: [2, 4]}, Dropout: 0.5, {ReLU: {inplace: true}}]", 8),  # all of one storage
+        ("[ReLU, {reshape: [2, 4]}, Flatten]", 8 + 8),
+    ],
+)
+def test_memory_is_asked_for_that_nothing_can_do_without(
+    layers: str, elements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four bytes an element: the weights, and the tensors between layers that are alive at once."""
+    analysis = shapecalc.analyse(shapecalc.parse(f"input: 1x8\nlayers: {layers}\n"))
+    monkeypatch.setattr("shapecalc.torch_check.device.free_bytes", lambda _: 4 * elements)
+    require_memory(analysis, CPU)
+    monkeypatch.setattr("shapecalc.torch_check.device.free_bytes", lambda _: 4 * elements - 1)
+    with pytest.raises(UnavailableError, match="needs at least"):
+        require_memory(analysis, CPU)
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet18", "transformer"])
+def test_a_network_that_fits_is_not_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many bytes as a forward pass of torch has alive at once, fused kernels or not."""
+    analysis = shapecalc.analyse(shapecalc.load(name))
+    network = build(analysis).to_empty(device="cpu")
+    weights = [*network.parameters(), *network.buffers()]
+    for tensor in weights:
+        tensor.detach().zero_()
+    inputs = [sample(x, "cpu") for x in analysis.inputs.values()]
+    with torch.inference_mode(), Living((), [*weights, *inputs]) as living:
+        network(*inputs, observe=lambda *_: None)
+    monkeypatch.setattr("shapecalc.torch_check.device.free_bytes", lambda _: living.peak)
+    require_memory(analysis, CPU)
 
 
 def test_counting_is_the_same_with_and_without_the_compiler() -> None:

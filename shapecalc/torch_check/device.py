@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from shapecalc.analysis.memory.liveness import peak_bytes
-from shapecalc.engine.results import Analysis
-from shapecalc.errors import UnavailableError, UsageError
+from shapecalc.allocation.trace import Mode
+from shapecalc.analysis.memory.liveness import Releases
+from shapecalc.analysis.memory.passes import Forward
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.errors import UnavailableError, UnknownError, UsageError
 from shapecalc.symbolic import number
 
 KINDS = ("cpu", "cuda", "meta", "mps")
@@ -57,15 +60,39 @@ def require_memory(analysis: Analysis, device: Any) -> None:
     """Refuse a network that the device can't hold before anything of it is allocated.
 
     Raises:
-        UnavailableError: weights and the activations alive at once need more than is free.
+        UnavailableError: its weights and the tensors between layers alive at once need more than is free.
     """
     free = free_bytes(device)
-    needed = number(analysis.weight_bytes()) + peak_bytes(analysis)
+    needed = number(analysis.weight_bytes()) + _tensor_bytes(analysis)
     if free is not None and needed > free:
         raise UnavailableError(
             f"{analysis.name} needs at least {gib(needed)} of memory, {device} has {gib(free)} free",
             hint="a smaller --input needs less, --device meta none",
         )
+
+
+def _tensor_bytes(analysis: Analysis) -> int:
+    """Bytes of the tensors between layers alive at once, without which no kernel can do, fused or not.
+
+    Where it is not known what a layer allocates, those of the largest tensor.
+    """
+    try:
+        return max(map(number, _BetweenLayers(analysis, Mode()).alive))
+    except UnknownError:
+        tensors = chain(analysis.inputs.values(), *[row.outputs for row in analysis.rows])
+        return max(number(tensor.bytes) for tensor in tensors)
+
+
+class _BetweenLayers(Forward):
+    """A forward pass that notes the bytes `alive` after each layer, while its inputs are."""
+
+    def execute(self, freed: Releases) -> None:
+        self.alive = [self.ledger.alive.size]
+        super().execute(freed)
+
+    def run(self, number: int, row: Row) -> None:
+        super().run(number, row)
+        self.alive.append(self.ledger.alive.size)
 
 
 def gib(count: int) -> str:

@@ -1,4 +1,4 @@
-"""When each tensor is needed for the last time, and what must be held at once until then."""
+"""When each tensor is needed for the last time, and which rows an output needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from shapecalc.engine.results import Analysis, Edge
-from shapecalc.symbolic import number
 
 Releases: TypeAlias = Sequence[tuple[Edge, ...]]
 """For each row, the tensors that nothing needs after it."""
@@ -37,21 +36,3 @@ def needed(analysis: Analysis) -> set[int]:
             found.add(number)
             left += [edge.row for edge in analysis.rows[number].edges]
     return found
-
-
-def peak_bytes(analysis: Analysis) -> int:
-    """Bytes of the tensors alive at once in a forward pass that frees each after its last use.
-
-    An upper bound where a function gives a view of its input, and without the workspace of a library.
-    """
-    sizes: dict[Edge, int] = {}
-    for port, tensor in enumerate(analysis.inputs.values()):
-        sizes[Edge(-1, port)] = number(tensor.bytes)
-    alive = peak = sum(sizes.values())
-    for index, (row, freed) in enumerate(zip(analysis.rows, releases(analysis), strict=True)):
-        made = {Edge(index, port): number(tensor.bytes) for port, tensor in enumerate(row.outputs)}
-        sizes.update(made)
-        alive += sum(made.values())
-        peak = max(peak, alive)
-        alive -= sum(sizes.pop(edge) for edge in freed)
-    return peak
