@@ -15,8 +15,8 @@ import shapecalc
 from shapecalc.errors import ArchitectureError
 from shapecalc.language import tree
 from shapecalc.layers import LAYERS, Layer, Weight
-from shapecalc.layers.base import Weights
 from shapecalc.layers.fields import Flag, Inferred, Size
+from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor, check_multiple
 from shapecalc.torch_check.verify import verify

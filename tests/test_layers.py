@@ -25,8 +25,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures, Weight
-from shapecalc.layers.base import Weights, example
+from shapecalc.layers.base import example
 from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
+from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.network import module_of

@@ -399,7 +399,7 @@ def untouched(found: Receptive) -> list[bool]:
     """For each element of the last row, whether nothing that it is made of, at any depth, is padding."""
     kept = {(-1, 0): [True] * number(found.space[0])}
     for index, row in enumerate(found.analysis.rows):
-        sights = row.layer.seen(row.inputs) or ()
+        sights = row.layer.seen(row.inputs, 0) or ()
         columns = []
         for wire, own in zip(row.sources, sights, strict=True):
             (reading,) = [sight for sight in own or () if isinstance(sight, Reading) and sight.axis == 2]

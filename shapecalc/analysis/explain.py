@@ -8,7 +8,6 @@ here that it has not declared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -242,19 +241,18 @@ def _renamed(x: Tensor, old: str, new: str) -> Tensor:
 
 def _named(layer: Layer, values: _Values, windows: bool) -> Layer:
     """The layer with names for the sizes that were written; `windows` has those of windows named too."""
-    named = copy(layer)
-    named.__dict__.update(_known={})
+    names: dict[str, object] = {}
     for name, field in layer.fields.items():
         value = layer.__dict__[name]
         if name not in layer.given or value is None:
             continue
         if type(field) is Size:
-            named.__dict__[name] = _name(name, value, values)
+            names[name] = _name(name, value, values)
         elif type(field) is PerAxis and (windows or not layer.window):
             one = len(set(value)) == 1
             items = ((name if one else f"{name}[{i}]", item) for i, item in enumerate(value))
-            named.__dict__[name] = tuple(item and _name(own, item, values) for own, item in items)
-    return named
+            names[name] = tuple(item and _name(own, item, values) for own, item in items)
+    return layer.replaced(names)
 
 
 def _name(name: str, value: Dim, values: _Values) -> Dim:

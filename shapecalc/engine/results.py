@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language.architecture import Architecture
 from shapecalc.layers import Figures, Layer
-from shapecalc.layers.base import Weights
+from shapecalc.layers.weights import Weights
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, Expr, summed, symbols_in
 from shapecalc.symbolic.conditions import Condition, Known

@@ -36,7 +36,7 @@ from shapecalc.language.tree import (
     Steps,
     with_channels,
 )
-from shapecalc.layers.base import Weights
+from shapecalc.layers.weights import Weights
 from shapecalc.pause_gc import without_collecting
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import Condition, Known, collecting

@@ -4,6 +4,8 @@ A new file in this folder is found by itself; a new class in one of its files ne
 """
 
 from shapecalc.layers.absent import ABSENT
-from shapecalc.layers.base import LAYERS, Figures, Layer, Weight
+from shapecalc.layers.base import LAYERS, Layer
+from shapecalc.layers.rules import Figures
+from shapecalc.layers.weights import Weight
 
 __all__ = ["ABSENT", "LAYERS", "Figures", "Layer", "Weight"]

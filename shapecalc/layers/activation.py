@@ -17,21 +17,13 @@ from shapecalc.allocation.gradients import (
 )
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import (
-    OUTPUT,
-    Layer,
-    Saved,
-    Weight,
-    Weights,
-    check_axis,
-    check_floating,
-    check_numbers,
-    example,
-    owned,
-)
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_axis, check_floating, check_numbers
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.layers.reads import Merged, Sights, but
+from shapecalc.layers.rules import OUTPUT, Saved
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 

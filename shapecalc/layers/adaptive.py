@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import LARGEST, Tensor, check_at_least, check_equal
 

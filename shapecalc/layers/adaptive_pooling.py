@@ -6,10 +6,12 @@ from typing import Any
 
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.layers.reads import Sights, same, shared
+from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, product

@@ -7,10 +7,12 @@ from typing import Any
 from shapecalc.allocation.gradients import Back, of_quotient, passed
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, check_numbers, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.reads import Sights, repeated
+from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, is_floating
 

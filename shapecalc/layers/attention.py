@@ -11,11 +11,13 @@ from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition, pa
 from shapecalc.allocation.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, example, owned
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.reads import ALL, Merged, Reading, Sight, Sights, Unknown, but, repeated
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
 from shapecalc.symbolic.conditions import multiple

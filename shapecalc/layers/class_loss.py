@@ -9,10 +9,13 @@ from shapecalc.allocation.gradients import like, repeated
 from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example, owned
+from shapecalc.layers.base import example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
+from shapecalc.layers.rules import Saved
 from shapecalc.layers.softmax import LogSoftmax
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, product, result_dtype
 

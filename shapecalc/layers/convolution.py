@@ -9,9 +9,12 @@ from shapecalc.allocation.kernels import convolution_back
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_floating, check_rank, example, owned
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.reads import Reading, Sight, Sights, Unknown, channels_of, slid
+from shapecalc.layers.rules import Saved
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least

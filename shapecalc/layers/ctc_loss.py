@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import check_rank, example
+from shapecalc.layers.base import example
+from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Flag, Size
 from shapecalc.layers.loss import Loss, Reduction, check_wide
 from shapecalc.symbolic import Dim

@@ -17,7 +17,8 @@ from shapecalc.allocation.gradients import (
 from shapecalc.allocation.kernels import converted, product_of_two
 from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_axis, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import floating, repeated_alike

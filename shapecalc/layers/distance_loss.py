@@ -9,7 +9,8 @@ from shapecalc.allocation.gradients import repeated
 from shapecalc.allocation.kernels import converted, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import check_numbers, example
+from shapecalc.layers.base import example
+from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.distance import PairwiseDistance, quotient
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation

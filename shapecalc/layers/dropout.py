@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from shapecalc.allocation.kernels import check_noise, noisy
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.layers.base import Elementwise, check_rank, example
+from shapecalc.layers.base import Elementwise, example
+from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.operations import NOTHING
 from shapecalc.tensors import Tensor

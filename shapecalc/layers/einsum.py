@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.allocation.contraction import contract
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError, quoted
-from shapecalc.layers.base import Layer, check_floating, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Text
 from shapecalc.operations import NOTHING, Operations
 from shapecalc.symbolic import Dim, joined

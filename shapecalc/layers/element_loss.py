@@ -18,7 +18,8 @@ from shapecalc.allocation.kernels import product_of_two, times_number
 from shapecalc.allocation.strides import alike
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Saved, check_floating, check_numbers, example
+from shapecalc.layers.base import example
+from shapecalc.layers.checks import check_floating, check_numbers
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import (
@@ -34,6 +35,7 @@ from shapecalc.layers.loss import (
     repeated_alike,
 )
 from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.rules import Saved
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 

@@ -15,9 +15,11 @@ from shapecalc.layers.activation import (
     ToFloating,
     gelu_of_one,
 )
-from shapecalc.layers.base import OUTPUT, Elementwise, Layer, Saved, check_axis, check_floating, example
+from shapecalc.layers.base import Elementwise, Layer, example
+from shapecalc.layers.checks import check_axis, check_floating
 from shapecalc.layers.fields import Axis, Choice, Real
 from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.layers.softmax import log_shares, rows
 from shapecalc.operations import NOTHING, Operations, shares
 from shapecalc.tensors import Tensor

@@ -6,9 +6,12 @@ from typing import Any
 
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, check_rank, example, owned
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.layers.reads import ALL, Reading, Sights, alike
+from shapecalc.layers.rules import Saved
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least

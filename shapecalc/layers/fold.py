@@ -6,17 +6,11 @@ from typing import Any
 
 from shapecalc.allocation.strides import is_scattered
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.layers.base import (
-    Layer,
-    Rearranging,
-    Saved,
-    check_floating,
-    check_least_rank,
-    check_rank,
-    example,
-)
+from shapecalc.layers.base import Layer, Rearranging, example
+from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.reads import Grouped, Shuffled, Sights, Unknown, but, each, slid
+from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 from shapecalc.window import Window

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import run_with_indices, with_indices
 from shapecalc.layers.reads import Sights, Unknown, but

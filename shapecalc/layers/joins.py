@@ -12,7 +12,8 @@ from shapecalc.allocation.kernels import channels_last
 from shapecalc.allocation.strides import Strides, alike, seem_channels_last, strides_as
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
+from shapecalc.layers.base import Layer, Rearranging, example
+from shapecalc.layers.checks import check_axis, check_new_axis
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations

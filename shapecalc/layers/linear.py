@@ -7,17 +7,11 @@ from typing import Any
 from shapecalc.allocation.kernels import linear, plus_bias
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import (
-    Layer,
-    Weight,
-    Weights,
-    check_floating,
-    check_least_rank,
-    example,
-    owned,
-)
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_least_rank
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal, product

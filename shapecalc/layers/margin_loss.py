@@ -8,7 +8,8 @@ from shapecalc.allocation.kernels import converted, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.activation import LogSigmoid
-from shapecalc.layers.base import Saved, check_floating, check_numbers, check_rank, example
+from shapecalc.layers.base import example
+from shapecalc.layers.checks import check_floating, check_numbers, check_rank
 from shapecalc.layers.fields import Real
 from shapecalc.layers.joins import operation
 from shapecalc.layers.loss import (
@@ -24,6 +25,7 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.rules import Saved
 from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Tensor, check_equal
 

@@ -7,19 +7,12 @@ from typing import Any
 from shapecalc.allocation.gradients import Back, looks, of_norm, of_row
 from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import (
-    Layer,
-    Saved,
-    Weight,
-    Weights,
-    check_floating,
-    check_least_rank,
-    check_rank,
-    example,
-    owned,
-)
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.layers.reads import Sights, alike, but, channels_of
+from shapecalc.layers.rules import Saved
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one

@@ -9,20 +9,13 @@ from shapecalc.allocation.gradients import of_power, of_quotient, passed
 from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
 from shapecalc.allocation.trace import Trace, Value, statistic
 from shapecalc.errors import ArchitectureError, UnknownError, written
-from shapecalc.layers.base import (
-    Layer,
-    Saved,
-    Weight,
-    Weights,
-    check_floating,
-    check_least_rank,
-    check_rank,
-    example,
-    owned,
-)
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.layers.normalization import learned
 from shapecalc.layers.reads import Merged, Sights, but
+from shapecalc.layers.rules import Saved
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, averaged, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import equal

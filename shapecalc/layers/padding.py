@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_rank, example
+from shapecalc.layers.base import Rearranging, example
+from shapecalc.layers.checks import check_least_rank, check_rank
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.reads import Reading, Sights, Unknown, but, same
+from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.layers.base import Rearranging, Weight, Weights, example
+from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Choice, Sizes
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.tensors import BYTES, Tensor
 
 

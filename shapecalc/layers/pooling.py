@@ -5,8 +5,10 @@ from __future__ import annotations
 from shapecalc.allocation.strides import seem_channels_last
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Size
+from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
 from shapecalc.tensors import BYTES, Shape, Tensor, check_at_least, product
 from shapecalc.window import Window

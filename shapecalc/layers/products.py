@@ -7,7 +7,8 @@ from typing import Any
 from shapecalc.allocation import kernels
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, check_numbers, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, but, repeated
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim

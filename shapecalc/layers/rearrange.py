@@ -8,17 +8,11 @@ from shapecalc.allocation.gradients import passed
 from shapecalc.allocation.strides import strides_as
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import (
-    Elementwise,
-    Rearranging,
-    Saved,
-    check_axes,
-    check_axis,
-    check_new_axis,
-    example,
-)
+from shapecalc.layers.base import Elementwise, Rearranging, example
+from shapecalc.layers.checks import check_axes, check_axis, check_new_axis
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
 from shapecalc.layers.reads import Merged, Reading, Sights, Unknown, but, placed, regrouped
+from shapecalc.layers.rules import Saved
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product

@@ -20,10 +20,12 @@ from shapecalc.allocation.recurrence import (
 )
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.layers.base import Layer, Weight, Weights, check_floating, check_rank, example, owned
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
 from shapecalc.layers.reads import ALL, Reading, Sight, Sights, Unknown
 from shapecalc.layers.sequences import layer_count, sequence
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least

@@ -8,9 +8,11 @@ from typing import Any
 from shapecalc.allocation.gradients import Back, of_extreme, repeated
 from shapecalc.allocation.gradients import averaged as averaged_back
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating
+from shapecalc.layers.base import Layer
+from shapecalc.layers.checks import check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.reads import Sights, reduced
+from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tensors import Shape, Tensor, is_floating
 

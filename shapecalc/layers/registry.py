@@ -10,19 +10,18 @@ import re
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from shapecalc.layers.base import Layer
+_Type = TypeVar("_Type")
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 
 
-class Registry(MutableMapping[str, "type[Layer]"]):
+class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
     """Name → type; a look at a name imports its file, a look at all imports every file."""
 
     def __init__(self) -> None:
-        self._types: dict[str, type[Layer]] = {}
+        self._types: dict[str, type[_Type]] = {}
         self._files: dict[str, str] | None = None
         """Class → the module of a file that is not imported yet."""
 
@@ -39,21 +38,23 @@ class Registry(MutableMapping[str, "type[Layer]"]):
         for name in [name for name, file in files.items() if file == stem]:
             del files[name]
 
-    def _all(self) -> dict[str, type[Layer]]:
+    def _all(self) -> dict[str, type[_Type]]:
         for stem in sorted(set(self._declared().values())):
             self._load(stem)
         return self._types
 
-    def __getitem__(self, name: str) -> type[Layer]:
+    def __getitem__(self, name: str) -> type[_Type]:
         if name not in self._types and name in self._declared():
             self._load(self._declared()[name])
         return self._types[name]
 
-    def taken(self, name: str) -> bool:
-        """Whether a type of that name is imported."""
-        return name in self._types
+    def enter(self, layer: type[_Type]) -> None:
+        """Enter a type by its class's name, which must be free."""
+        if layer.__name__ in self._types:
+            raise TypeError(f"two layer types are called {layer.__name__}")
+        self._types[layer.__name__] = layer
 
-    def __setitem__(self, name: str, layer: type[Layer]) -> None:
+    def __setitem__(self, name: str, layer: type[_Type]) -> None:
         self._types[name] = layer
 
     def __delitem__(self, name: str) -> None:

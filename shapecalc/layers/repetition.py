@@ -7,9 +7,10 @@ from typing import Any
 from shapecalc.allocation.gradients import Back, of_repetition
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Rearranging, Saved, example
+from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.layers.reads import Merged, Sights, repeated
+from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Weight, Weights, check_floating
+from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Count
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, check_equal, product
 

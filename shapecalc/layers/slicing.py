@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from shapecalc.allocation.gradients import in_zeros
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Rearranging, check_axis, example
+from shapecalc.layers.base import Rearranging, example
+from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.layers.reads import Cut, Reading, Sight, Sights, Unknown, but, placed
 from shapecalc.symbolic import Dim, Expr, least

@@ -6,9 +6,11 @@ from typing import Any
 
 from shapecalc.allocation.gradients import Back, like
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.layers.base import OUTPUT, Layer, Saved, check_axes, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_axes, check_floating, check_rank
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.operations import Operations, shares, summed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, product

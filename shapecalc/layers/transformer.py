@@ -11,14 +11,16 @@ from typing import Any
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.attention import MultiheadAttention, check_heads
-from shapecalc.layers.base import Layer, Part, Weight, Weights, example, owned
+from shapecalc.layers.base import Layer, example
 from shapecalc.layers.elementwise import gelu, relu
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.joins import add
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.rules import Part
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal

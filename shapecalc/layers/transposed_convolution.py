@@ -8,10 +8,12 @@ from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.kernels import convolution_back
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Saved, Weight, Weights, example
+from shapecalc.layers.base import Layer, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
 from shapecalc.layers.reads import Sights, but, channels_of, spread
+from shapecalc.layers.rules import Saved
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
 from shapecalc.symbolic.conditions import at_least

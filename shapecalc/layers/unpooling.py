@@ -7,8 +7,10 @@ from typing import Any
 from shapecalc.allocation.gradients import Back, looks, of_row
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Rearranging, Saved, check_floating, check_rank, example
+from shapecalc.layers.base import Rearranging, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import PerAxis, Sizes
+from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least, equal
 from shapecalc.tensors import Shape, Tensor

@@ -8,9 +8,11 @@ from typing import Any
 from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.adaptive_pooling import keeps_to_average
-from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
 from shapecalc.layers.reads import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
+from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least

@@ -10,7 +10,7 @@ from shapecalc.analysis.counting.conventions import Convention
 from shapecalc.analysis.counting.rules import Beside
 from shapecalc.analysis.memory.liveness import needed
 from shapecalc.engine.results import Analysis, Row, Wire
-from shapecalc.layers.base import Part
+from shapecalc.layers.rules import Part
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting

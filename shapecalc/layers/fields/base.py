@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from shapecalc.errors import ArchitectureError, nearest, written
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import LARGEST
-
-if TYPE_CHECKING:
-    from shapecalc.layers.base import Layer
-
 
 T = TypeVar("T")
 
@@ -56,8 +52,8 @@ class Field(Generic[T]):
     @overload
     def __get__(self, layer: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, layer: Layer, owner: type) -> T: ...
-    def __get__(self, layer: Layer | None, owner: type) -> Self | T:
+    def __get__(self, layer: object, owner: type) -> T: ...
+    def __get__(self, layer: object, owner: type) -> Self | T:
         # Only class access comes here: an instance finds the value in its own __dict__ first.
         return self
 

@@ -1,0 +1,7 @@
+"""The rules that a layer type declares, in a file for each question that they answer, and what follows."""
+
+from shapecalc.layers.rules.costs import Costs, Part
+from shapecalc.layers.rules.figures import Figures
+from shapecalc.layers.rules.memory import OUTPUT, Saved
+
+__all__ = ["OUTPUT", "Costs", "Figures", "Part", "Saved"]

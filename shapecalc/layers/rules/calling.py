@@ -1,0 +1,42 @@
+"""How torch is asked for the same layer: the name of its module or function, and what it is given."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from shapecalc.layers.rules.figures import FigureRules
+from shapecalc.symbolic.conditions import collecting
+from shapecalc.tensors import Tensor
+
+
+class CallRules(FigureRules):
+    """By default torch.nn has a module of the type's name, which takes the type's arguments."""
+
+    function: ClassVar[str | None] = None
+    """For a type that is no module, the name of its function below `torch`: `add`, `Tensor.expand`."""
+    folds: ClassVar[bool] = False
+    """Whether the function takes two inputs, and further ones after the result of these."""
+    wraps: ClassVar[tuple[str, str] | None] = None
+    """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
+    called_with: ClassVar[frozenset[str]] = frozenset()
+    """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
+    reads_values: ClassVar[bool] = False
+    """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
+
+    def feed(self, *inputs: Any) -> tuple[Any, ...]:
+        """The arguments of torch's `forward`, made of the inputs: a recurrent layer's states are a pair.
+
+        Of a function they are those without a name.
+        """
+        return inputs
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments with a name of torch's function; by default all, torch's defaults may be others."""
+        return {name: self.__dict__[name] for name in self.fields}
+
+    def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+        """torch's arguments, in its order: the inferred sizes and what the file gave."""
+        with collecting():  # what has to hold was recorded with the figures
+            inferred = self.inferred(inputs)
+        known = {**{name: self.__dict__[name] for name in self.given}, **inferred}
+        return {name: known[name] for name in self.fields if name in known}

@@ -1,0 +1,83 @@
+"""What a layer's work comes to beside its multiply-accumulates: operations by kind, products with padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.rules.figures import FigureRules
+from shapecalc.layers.rules.kept import kept
+from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import collecting
+from shapecalc.tensors import Tensor
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base import Layer
+
+
+class Part(NamedTuple):
+    """A layer within a layer, with its inputs, and how many there are of it."""
+
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    times: int = 1
+
+
+class Costs(NamedTuple):
+    """What a layer's work on given inputs comes to."""
+
+    ops: Operations | Unknown
+    macs_without_padding: Dim | Unknown
+
+
+class CostRules(FigureRules):
+    """The rules of operations; those of multiply-accumulates are among the figures."""
+
+    each: ClassVar[Operations | None] = None
+    """The operations for each element of the output, of a type that has as many for all of them."""
+
+    def ops(self, *inputs: Any, **output: Any) -> Operations | None:
+        """The operations beside the multiply-accumulates, given the inputs and `y`, the first output.
+
+        By the rules of `shapecalc.operations`; by default `each`, and where there is none, not known.
+        """
+        if parts := self.parts(*inputs):
+            return _of_all(parts)
+        y: Tensor = output["y"]
+        return None if self.each is None else self.each * y.elements
+
+    def parts(self, *inputs: Any) -> tuple[Part, ...]:
+        """The layers that torch's module is made of, where these are modules of torch themselves."""
+        return ()
+
+    def macs_without_padding(self, *inputs: Any, **output: Any) -> Dim:
+        """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
+        return self.macs(*inputs, **output)
+
+    @kept
+    def costs(self, inputs: tuple[Tensor, ...]) -> Costs:
+        """The operations and the MACs without padding, or for each why it is not known."""
+        y = self.figures(inputs).outputs[0]
+        with collecting():  # what has to hold was recorded with the figures
+            try:
+                ops: Operations | Unknown | None = self.ops(*inputs, y=y)
+            except ArchitectureError as error:
+                ops = Unknown(error.message)
+            try:
+                macs_without_padding: Dim | Unknown = self.macs_without_padding(*inputs, y=y)
+            except ArchitectureError as error:
+                macs_without_padding = Unknown(error.message)
+        return Costs(
+            ops or Unknown(f"no count of the operations of {self.type} is declared"), macs_without_padding
+        )
+
+
+def _of_all(parts: tuple[Part, ...]) -> Operations | None:
+    total = NOTHING
+    for part in parts:
+        ops = part.layer.costs(part.inputs).ops
+        if isinstance(ops, Unknown):
+            return None
+        total += ops * part.times
+    return total

@@ -1,0 +1,107 @@
+"""What a layer allocates and keeps, on the way forward and back: the kernels that torch runs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Any, ClassVar, TypeAlias
+
+from shapecalc.allocation.footprint import Footprint, Given, record
+from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.strides import Strides
+from shapecalc.allocation.trace import Mode, Trace, Value
+from shapecalc.errors import UnknownError
+from shapecalc.layers.rules.calling import CallRules
+from shapecalc.layers.rules.kept import kept
+from shapecalc.layers.weights import owned
+from shapecalc.symbolic.conditions import collecting
+from shapecalc.tensors import Tensor
+
+OUTPUT = Tensor((), "output")
+"""What a kernel makes, among what autograd keeps."""
+
+Saved: TypeAlias = Sequence["Value | Tensor"]
+"""What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
+
+
+class MemoryRules(CallRules):
+    """The rules of memory: `saved` of a layer that is one kernel, `run` of one that is several or a view."""
+
+    aligned: ClassVar[bool] = False
+    """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
+    retraced: ClassVar[bool] = True
+    """Whether the gradients are all that the way back through it allocates."""
+    operation: ClassVar[str] = ""
+    """The name of torch's operation that a module comes to, for the lists of autocast; not of a function."""
+
+    @property
+    def writes_over(self) -> bool:
+        """Whether it may write over its input."""
+        return bool(self.__dict__.get("inplace"))
+
+    def saved(self, *inputs: Any) -> Saved | None:
+        """What autograd keeps for the backward pass: inputs, `OUTPUT`, and tensors made besides.
+
+        Weights are left out. By default None: not known.
+        """
+        return None
+
+    def operation_on(self, *inputs: Any) -> str:
+        """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
+        return self.operation or (self.function or "").rpartition(".")[2]
+
+    def run(self, trace: Trace, *inputs: Any) -> tuple[Value, ...]:
+        """The kernels that torch runs, in its order; by default one that makes the only output.
+
+        Raises:
+            UnknownError: what autograd keeps is not known.
+        """
+        figures = self.figures(tuple([trace.declared(x) for x in inputs]))
+        (made, *others) = figures.outputs
+        operation, count = self.operation_on(*inputs), len(inputs)
+        cast = trace.cast(operation, *inputs, *owned(trace, figures.weights))
+        inputs, weights = tuple(cast[:count]), cast[count:]
+        keeps = self.saved(*inputs)
+        if keeps is None or others:
+            return self.at_least(trace, made, *others)
+        y = trace.kernel(
+            trace.made_by(operation, made, *inputs),
+            *inputs,
+            keeps=[*[x for x in keeps if x is not OUTPUT], *trace.copies(weights[:1])],
+            keeps_output=OUTPUT in keeps,
+            weights=weights,
+            back=self.back(*inputs, *weights),
+            strides=self.order_of(made, inputs[0]) if inputs else None,
+        )
+        return (y,)
+
+    def at_least(self, trace: Trace, *made: Tensor) -> tuple[Value, ...]:
+        """The outputs of a type of which no more is known: in prediction they are there.
+
+        Raises:
+            UnknownError: autograd watches.
+        """
+        if trace.grad:
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+        trace.complete = False
+        return tuple([trace.new(y) for y in made])
+
+    def order_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Strides in whose order the output lies."""
+        return x.strides if self.aligned and made.rank == x.rank else None
+
+    def back(self, *inputs: Any) -> Back | None:
+        """How the gradients of inputs and weights are made; by default each in a storage of its own."""
+        return None
+
+    @kept
+    def footprint(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str]) -> Footprint:
+        """What `run` writes down on a trace; sizes in bytes.
+
+        `frozen` are the names of the weights that are not trained.
+
+        Raises:
+            UnknownError: what it allocates is not known.
+        """
+        with collecting() as conditions:
+            found = record(self.run, inputs, mode, frozen)
+        return found._replace(retraced=found.retraced and self.retraced, conditions=tuple(conditions))
