@@ -19,6 +19,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Field
 from shapecalc.symbolic import symbol
 from shapecalc.symbolic.conditions import collecting
+from shapecalc.tensors import Tensor
 from tests.everything import answers
 from tests.families.base import rarely
 from tests.strategies import draws
@@ -138,3 +139,12 @@ def test_a_window_along_features_that_are_a_letter() -> None:
     answered = dict(answers(shapecalc.parse(json.dumps(file)), None, ["f=F"]))
     assert "Conv2d[0] leaves 1 row and 1 column unread" in (answered["domain"] or "")
     assert "AvgPool2d[0]" not in (answered["domain"] or "").rpartition("at H = 9")[2]
+
+
+def test_a_rule_on_letters_says_where_what_they_must_satisfy_is_collected() -> None:
+    layer, x = LAYERS["Conv2d"](out_channels=4, kernel_size=3), Tensor((1, 3, symbol("H"), 9))
+    with pytest.raises(RuntimeError, match=r"H ≥ 3 .* `with collecting\(\) as conditions`, or ask"):
+        layer.output(x)
+    with collecting() as conditions:
+        assert (layer.output(x),) == layer.figures((x,)).outputs
+    assert [str(condition) for condition in conditions] == ["H ≥ 3"]

@@ -124,7 +124,12 @@ def collecting() -> Iterator[list[Condition]]:
 
 
 def _record(condition: Condition) -> bool:
-    conditions = _collected.get()
+    conditions = _collected.get(None)
+    if conditions is None:
+        raise RuntimeError(
+            f"it depends on {condition} whether the formulas hold: run the rule within `with collecting() as"
+            " conditions`, or ask `Layer.figures`, which does"
+        )
     if condition not in conditions:
         conditions.append(condition)
     return True
