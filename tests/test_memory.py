@@ -21,7 +21,7 @@ from shapecalc.expectation import Bounds
 from shapecalc.gradients import like
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, at, number, symbol
-from shapecalc.torch_check.memory import Alive, compare
+from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
@@ -286,6 +286,42 @@ def test_memory_of_a_network_with_an_unknown(
     assert refused.code == 1
     assert reason in refused.err
     assert "Softplus[0]" in refused.err
+
+
+def test_values_decide_what_a_loss_keeps(run: Command, tmp_path: Path) -> None:
+    """Longer targets of the same shape have more alignments, which torch keeps in training."""
+
+    def kept_of(length: int) -> int:
+        lengths, scores = torch.tensor([50]), torch.rand(50, 1, 5).log_softmax(-1).requires_grad_()
+        with kept([]) as found:
+            torch.nn.CTCLoss()(scores, torch.ones(1, 20, dtype=torch.int64), lengths, torch.tensor([length]))
+        return sum(found.values())
+
+    assert kept_of(20) > kept_of(10)
+    file = tmp_path / "net.yaml"
+    file.write_text("""
+        input: {scores: 50x1x5, targets: 1x20:int64, lengths: 1:int64, target_lengths: 1:int64}
+        layers:
+          - {Linear: 5, from: scores, as: x}
+          - {CTCLoss: , from: [x, targets, lengths, target_lengths]}
+    """)
+    reason = "is decided by the values of target_lengths"
+    assert f"what CTCLoss makes on the way, which {reason}" in " ".join(run("memory", str(file)).out.split())
+    assert f"CTCLoss: what it keeps for the backward pass {reason}" in run("memory", str(file), "--train").err
+
+
+@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
+def test_a_sparse_gradient_is_no_table(name: str) -> None:
+    table = getattr(torch.nn, name)(1000, 4, sparse=True)
+    table(torch.zeros(2, 3, dtype=torch.int64)).sum().backward()
+    assert table.weight.grad._values().numel() < table.weight.numel()
+
+    def found(*more: str) -> Memory:
+        step = ", ".join([f"{name}: {{num_embeddings: 1000, embedding_dim: 4, sparse: true}}", *more])
+        return memory(shapecalc.analyse(shapecalc.parse(f"{{input: 2x3:int64, layers: [{{{step}}}]}}")))
+
+    assert "its gradient is sparse" in str(found().refusal)
+    assert "no output depends on a trainable parameter" in str(found("frozen: true").refusal)
 
 
 def test_recurrent_lengths_are_numbers() -> None:

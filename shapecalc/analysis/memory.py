@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,8 +92,8 @@ class Memory:
     buffers: Dim
     activations: Moment
     """In a forward pass in evaluation that lets each tensor go after its last use."""
-    bounded: tuple[str, ...]
-    """The types of whose way forward not all is known: with them prediction needs at least what it says."""
+    bounded: Mapping[str, str]
+    """The types of whose way forward not all is known, and why: prediction needs at least what it says."""
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
     conditions: tuple[Condition, ...]
@@ -234,7 +234,7 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
         sum([size for _, size, frozen in weights if frozen]),
         buffers,
         Moment.of(forward.account.peak, analysis),
-        tuple(forward.bounded),
+        forward.bounded,
         tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         tuple(forward.conditions),
         tuple([c for c in step.conditions if not forward.known.imply(c)]),
@@ -268,7 +268,7 @@ def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
     return Step(saved, forward.conditions, tuple(forward.vague), peak, refusal)
 
 
-def _status(types: Sequence[str]) -> str:
+def _status(types: Collection[str]) -> str:
     """Of a figure of which what these types need is known in part."""
     return "at least" if types else "exact"
 

@@ -63,8 +63,8 @@ class Forward:
         self.account = Account(assumed(analysis))
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
-        self.bounded: list[str] = []
-        """The types of the rows of which not all is known that the way forward allocates."""
+        self.bounded: dict[str, str] = {}
+        """The types of the rows of which not all is known that the way forward allocates, and why."""
         self.vague: list[str] = []
         """The types of the rows of which not all is known that the way back allocates."""
         self.conditions: list[Condition] = []
@@ -124,8 +124,8 @@ class Forward:
             recipe = row.layer.recipe(given, self.mode, row.frozen)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
-        if not recipe.complete and row.type not in self.bounded:
-            self.bounded.append(row.type)
+        if not recipe.complete:
+            self.bounded[row.type] = row.layer.undecided
         if not recipe.retraced and recipe.kernels and row.type not in self.vague:
             self.vague.append(row.type)
         if recipe.conditions:

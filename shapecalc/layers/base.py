@@ -138,6 +138,8 @@ class Layer:
     """Whether the gradients are all that the way back through it allocates."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
+    undecided: ClassVar[str] = "is not known"
+    """Why it can't be said what it allocates, of a type for which nothing says so."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
     operation: ClassVar[str] = ""
@@ -312,7 +314,7 @@ class Layer:
             UnknownError: autograd watches.
         """
         if tape.grad:
-            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass {self.undecided}")
         tape.complete = False
         return tuple([tape.new(y) for y in made])
 

@@ -79,8 +79,8 @@ def _prediction(found: Memory) -> Iterator[str]:
     casts = ", and weights as cast" if found.dtype == AMP else ""
     yield from _most("Prediction  ", found.prediction, bound="at least" if found.bounded else "at most")
     yield _weights(found)
-    if found.bounded:
-        yield f"  and what {listed(found.bounded)} makes on the way, which is not known"
+    for layer, why in found.bounded.items():
+        yield f"  and what {layer} makes on the way, which {why}"
     if len(found.activations.alternatives) == 1:
         yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them{casts}"
 
