@@ -3,8 +3,9 @@
 python -m tests.readme               bring the output in all of them up to date
 python tests/readme.py command N     print the N-th command of the README to type
 
-A page is followed from its top in an empty folder. A block with a title is written to the file of that name;
-a `console` block holds commands, each after a `$`, with what they print.
+A page is followed from its top in an empty folder or, if it writes to `shapecalc/`, in a copy of the
+checkout. A block with a title is written to the file of that name; a `console` block holds commands, each
+after a `$`, with what they print.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +56,8 @@ def as_run(page: Path) -> Iterator[tuple[str, str]]:
     """Each block of commands of a page, and the same block with what its commands really print."""
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as scripts:
         _install(Path(scripts))
+        if any((block.title or "").startswith("shapecalc/") for block in blocks(page)):
+            _copy_checkout(Path(work))
         for block in blocks(page):
             if block.title:
                 file = Path(work, block.title)
@@ -70,14 +74,22 @@ def _install(folder: Path) -> None:
     script.chmod(0o755)
 
 
+def _copy_checkout(folder: Path) -> None:
+    for name in ("shapecalc", "architectures", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
 def _typed(example: str, work: Path, scripts: str) -> str:
     commands = [line[2:] for line in example.splitlines() if line.startswith("$ ")]
     return "\n".join(f"$ {command}\n{_output(command, work, scripts)}" for command in commands)
 
 
 def _output(command: str, work: Path, scripts: str) -> str:
-    path = os.pathsep.join([scripts, os.environ["PATH"]])
-    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH)}
+    path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ["PATH"]])
+    # A command that runs tests is no part of those that run it.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    env |= {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH)}
     env |= {"PYTHONIOENCODING": "utf-8", "SHAPECALC_PATH": ""}
     run = subprocess.run(
         ["bash", "-c", command], capture_output=True, encoding="utf-8", check=False, cwd=work, env=env
