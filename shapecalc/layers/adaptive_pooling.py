@@ -7,9 +7,10 @@ from typing import Any
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
-from shapecalc.layers.pooling import run_with_indices, with_indices
+from shapecalc.layers.pooling import run_with_indices, strides_of_pooled, with_indices
 from shapecalc.layers.sight import Sights, same, shared
 from shapecalc.operations import Operations, averaged
+from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, product
@@ -71,10 +72,13 @@ def _spans(n: Dim, m: int) -> str:
     return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
 
 
+def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:
+    """As of what is pooled; volumes lie in a row. Source: at::adaptive_avg_pool3d."""
+    return strides_of_pooled(made, x, axes) if axes < 3 else None
+
+
 class AdaptiveAvgPool(AdaptivePool, abstract=True):
     """The mean of each window."""
-
-    aligned = True
 
     def output(self, x: Tensor) -> Tensor:
         return self.adapt(x)
@@ -82,6 +86,9 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
     def saved(self, x: Value) -> Saved:
         """Of a single window it is the mean, which needs the sizes alone."""
         return keeps_to_average(x, self.adapt(x.tensor).shape[-self.axes :])
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_averaged(made, x, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(self.read(x), y.elements)

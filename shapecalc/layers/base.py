@@ -34,7 +34,7 @@ from shapecalc.layers.registry import Registry
 from shapecalc.layers.sight import Sights, alike, measured, slid
 from shapecalc.operations import NOTHING, Operations, Unknown
 from shapecalc.recipe import Given, Recipe, record
-from shapecalc.strides import Strides
+from shapecalc.strides import Strides, dense
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Mode, Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is_floating, product
@@ -303,7 +303,7 @@ class Layer:
             keeps_output=OUTPUT in keeps,
             weights=weights,
             back=self.back(*inputs, *weights),
-            strides=self.order_of(made, inputs[0]) if inputs else None,
+            laid=self.strides_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
 
@@ -318,9 +318,9 @@ class Layer:
         tape.complete = False
         return tuple([tape.new(y) for y in made])
 
-    def order_of(self, made: Tensor, x: Value) -> Strides | None:
-        """Strides in whose order the output lies."""
-        return x.strides if self.aligned and made.rank == x.rank else None
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Those of the output; None if it lies in a row."""
+        return dense(made.shape, x.strides) if self.aligned and x.strides and made.rank == x.rank else None
 
     def back(self, *inputs: Any) -> Back | None:
         """How the gradients of inputs and weights are made; by default each in a storage of its own."""

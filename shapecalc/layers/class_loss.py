@@ -62,15 +62,14 @@ class LikelihoodLoss(Loss, abstract=True):
         return (input, target, Tensor((), input.dtype))
 
     def run(self, tape: Tape, *inputs: Value) -> tuple[Value, ...]:
-        """Positions are two axes; others become these. Source: at::nll_loss_nd."""
+        """Positions are two axes; others become these, in a row. Source: at::nll_loss_nd."""
         scores, target = inputs
         if scores.rank in (1, 2, 4):
             return super().run(tape, *inputs)
         n, classes, *space = scores.shape
         places = (1, product(tuple(space)))
-        (y,) = super().run(
-            tape, tape.reshape(scores, (n, classes, *places)), tape.reshape(target, (n, *places))
-        )
+        scores, target = tape.contiguous(scores), tape.contiguous(target)
+        (y,) = super().run(tape, tape.view(scores, (n, classes, *places)), tape.view(target, (n, *places)))
         return (tape.view(y, (n, *space)) if y.rank else y,)
 
 

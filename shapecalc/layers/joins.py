@@ -12,10 +12,9 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.layers.base import Layer, Rearranging, check_axis, check_new_axis, example
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.kernels import channels_last
 from shapecalc.layers.sight import Joined, Sights, but, placed, repeated
 from shapecalc.operations import Operations
-from shapecalc.strides import Strides, alike, seem_channels_last, strides_as
+from shapecalc.strides import Strides, alike, channels_last, seem_channels_last, strides_as
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, broadcast, promote, result_dtype
@@ -144,7 +143,7 @@ class concat(Rearranging):
 
     def run(self, tape: Tape, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), strides=laid_in_line(made.shape, xs)),)
+        return (tape.kernel(made, *xs, back=narrowed(*looks(xs)), laid=laid_in_line(made.shape, xs)),)
 
 
 class stack(Rearranging):

@@ -9,9 +9,11 @@ from shapecalc.conditions import at_least
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, Saved, check_least_rank, check_rank, example
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
+from shapecalc.layers.kernels import suggested
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
 from shapecalc.layers.wrapping import wrapped
+from shapecalc.strides import Strides, dense
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -88,13 +90,19 @@ def keeps_to_pad(x: Value, mode: str) -> Saved:
     return (x,) if mode in ("reflect", "replicate") else ()
 
 
+def strides_of_padded(made: Tensor, x: Value, padding: tuple[int, ...], mode: str) -> Strides | None:
+    """As those of what is cut off alone, else of new images. Source: at::constant_pad_nd."""
+    if mode == "constant" and max(padding) <= 0:
+        return x.strides and dense(made.shape, x.strides)
+    return suggested(made.shape, x)
+
+
 class Pad(Rearranging, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
     An axis of n becomes one of before + n + after; a negative number cuts off.
     """
 
-    aligned = True
     mode: ClassVar[str]
     padding = PerSide()
 
@@ -103,6 +111,9 @@ class Pad(Rearranging, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_padded(made, x, self.padding, self.mode)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (seen_padded(x, self.padding, self.mode),)
@@ -127,7 +138,6 @@ class pad(Rearranging):
     Source: torch.nn.functional.pad.
     """
 
-    aligned = True
     function = "nn.functional.pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")
@@ -146,6 +156,9 @@ class pad(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_padded(made, x, self.pad, self.mode)
 
     def run(self, tape: Tape, x: Value) -> tuple[Value, ...]:
         if self.mode == "circular":

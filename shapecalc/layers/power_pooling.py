@@ -9,7 +9,7 @@ from shapecalc.gradients import like, of_absolute, of_power
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
 from shapecalc.layers.kernels import product_of_two, times_number
-from shapecalc.layers.pooling import check_averaged_volume, slide, windows
+from shapecalc.layers.pooling import check_averaged_volume, slide, strides_of_pooled, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
 from shapecalc.tape import Tape, Value
@@ -45,16 +45,18 @@ class LPPool(Layer, abstract=True):
         raised = Tensor(x.shape, made.dtype)
         powers = tape.kernel(raised, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
         del cast
-        mean = tape.kernel(made, powers, keeps=(powers,))
+        mean = tape.kernel(made, powers, keeps=(powers,), laid=strides_of_pooled(made, powers, self.axes))
         del powers
-        sign = tape.kernel(made, mean, back=like())
-        absolute = tape.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look))
-        positive = tape.kernel(made, absolute, keeps_output=True, back=like(absolute.look))
+        sign = tape.kernel(made, mean, back=like(), strides=mean.strides)
+        absolute = tape.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look), strides=mean.strides)
+        positive = tape.kernel(
+            made, absolute, keeps_output=True, back=like(absolute.look), strides=absolute.strides
+        )
         del absolute
         y = product_of_two(tape, sign, positive)
         del sign, positive
         y = times_number(tape, y)
-        return (tape.kernel(made, y, keeps=(y,), back=of_power(y.look)),)
+        return (tape.kernel(made, y, keeps=(y,), back=of_power(y.look), strides=y.strides),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """A power of each element of a window, their sum, and its root."""
