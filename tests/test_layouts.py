@@ -95,7 +95,7 @@ CASES = {
         input: 6x1x4, layers: [permute: [0, 2, 1], AvgPool1d: {kernel_size: 2, padding: 1, stride: 1}
         """,
     "powers of images of one row": """
-        input: 2x4x8x1, layers: [permute: [0, 3, 2, 1], permute: [0, 2, 1, 3], LPPool2d: [2, 2]
+        input: 2x8x4x1, layers: [permute: [0, 2, 1, 3], LPPool2d: {norm_type: 2, kernel_size: [2, 1]}
         """,
     "images with their channels last, resized": f"{IMAGES}, Upsample: {{scale_factor: 2, mode: bilinear}}",
     "images with their channels last, averaged": f"{IMAGES}, AvgPool2d: 2",
@@ -110,7 +110,9 @@ CASES = {
     "turned, cut": f"{TURNED}, ConstantPad1d: {{padding: -1, value: 2}}",
     "turned, averaged": f"{TURNED}, AdaptiveAvgPool2d: 2",
     "height and width exchanged, averaged": "input: 2x3x5x4, layers: [transpose: [2, 3], AvgPool2d: 2",
-    "repeated channels, shuffled in a single group": "input: 1x4x5, layers: [expand: [2, 4, 5], ChannelShuffle: 1",
+    "repeated channels, shuffled in a single group": """
+        input: 1x4x5, layers: [expand: [2, 4, 5], ChannelShuffle: 1
+        """,
     "repeated channels, shuffled": "input: 2x1x5, layers: [expand: [2, 4, 5], ChannelShuffle: 2",
     "channels before batches, shuffled in groups of one": """
         input: 4x2x5, layers: [transpose: [0, 1], ChannelShuffle: 4

@@ -13,7 +13,7 @@ from shapecalc.layers.kernels import suggested
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.sight import Reading, Sights, Unknown, but, same
 from shapecalc.layers.wrapping import wrapped
-from shapecalc.strides import Strides, dense
+from shapecalc.strides import Strides, dense, is_in_a_row
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Tensor
@@ -91,10 +91,16 @@ def keeps_to_pad(x: Value, mode: str) -> Saved:
 
 
 def strides_of_padded(made: Tensor, x: Value, padding: tuple[int, ...], mode: str) -> Strides | None:
-    """As those of what is cut off alone, else of new images. Source: at::constant_pad_nd."""
-    if mode == "constant" and max(padding) <= 0:
-        return x.strides and dense(made.shape, x.strides)
-    return suggested(made.shape, x)
+    """Those of a copy where nothing is added, else of new images; what is mirrored or repeated lies in a row.
+
+    As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
+    """
+    if x.strides is None or mode != "constant":
+        return None
+    if max(padding) > 0:
+        return suggested(made.shape, x)
+    whole = made.shape == x.shape and is_in_a_row(x.shape, x.strides)
+    return x.strides if whole else dense(made.shape, x.strides)
 
 
 class Pad(Rearranging, abstract=True):
