@@ -328,7 +328,8 @@ def memory(
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
-    from shapecalc.analysis.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.batch import budget_of, with_batch
+    from shapecalc.analysis.fitting import fitting
     from shapecalc.analysis.memory import memory
     from shapecalc.render.memory import print_memory
 

@@ -14,7 +14,8 @@ import torch
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
 from shapecalc.analysis.account import Account
-from shapecalc.analysis.batch import budget_of, fitting, with_batch
+from shapecalc.analysis.batch import budget_of, with_batch
+from shapecalc.analysis.fitting import fitting
 from shapecalc.analysis.general import generalised
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
 from shapecalc.expectation import Bounds
@@ -190,7 +191,8 @@ def test_the_largest_batch(name: str, training: bool) -> None:
         return number((own.training if training else own.prediction).bytes)
 
     assert needed(found.batch) <= 8 * 2**30 < needed(found.batch + 1)
-    assert needed(found.batch) == found.fixed + found.each * found.batch
+    assert found.formula
+    assert needed(found.batch) == found.needed == found.formula.fixed + found.formula.each * found.batch
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from shapecalc.analysis.leaps import UnsettledError
 from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.analysis.passes import Backward, Forward, assumed
+from shapecalc.analysis.passes import Backward, Forward
 from shapecalc.conditions import Condition
 from shapecalc.counting import MOST_FOLLOWED, refuse_long
 from shapecalc.engine import whole
 from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.implied import assumed, decisive
 from shapecalc.peak import Peak, greatest_of
 from shapecalc.results import Analysis, Node
 from shapecalc.symbolic import Dim, summed
@@ -152,7 +153,7 @@ class Memory:
     @property
     def training(self) -> Moment:
         """The most at once in a step of training: in its passes, or in the optimizer's update."""
-        peak = Peak(assumed(self.analysis))
+        peak = Peak(assumed(self.analysis.conditions))
         update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.gradients
         known = (*self.passes.alternatives, (update, UPDATE))
         for number, (size, _) in enumerate(known):
@@ -184,7 +185,7 @@ class Memory:
         return {
             "name": self.analysis.name,
             "inputs": inputs,
-            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.all_conditions],
+            "conditions": [{"path": c.path, "condition": c.ascii()} for c in decisive(self.all_conditions)],
             "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
             "layers": [
                 {"path": row.path, "type": row.type, "saved": for_json(saved)}

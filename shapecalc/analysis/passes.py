@@ -11,13 +11,13 @@ from shapecalc.analysis.account import Account, Run
 from shapecalc.analysis.graph import Graph, Node
 from shapecalc.analysis.leaps import Leaps, check_settled
 from shapecalc.analysis.liveness import Releases, releases
-from shapecalc.conditions import AT_LEAST, Condition, Known, collecting
+from shapecalc.conditions import Condition, Known, collecting
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.gradients import Look, Way, seen_again
+from shapecalc.implied import assumed
 from shapecalc.recipe import Given, Output, Recipe, way_back
 from shapecalc.results import Analysis, Row
 from shapecalc.strides import alike, dense, is_scattered
-from shapecalc.symbolic import Dim, lone_symbol, symbol
 from shapecalc.tape import Kernel, Mode, size_of
 from shapecalc.tensors import Tensor, is_floating
 
@@ -36,16 +36,6 @@ class Flow(NamedTuple):
         return Look(self.given.tensor.shape, self.given.tensor.dtype, self.given.strides, self.given.tracked)
 
 
-def assumed(analysis: Analysis) -> dict[str, Dim]:
-    """What is known of symbols by the network's conditions: H ≥ 67 is H + 66 for any H."""
-    least: dict[str, int] = {}
-    for left, relation, right, *_ in analysis.conditions:
-        name = lone_symbol(left)
-        if name and relation == AT_LEAST and isinstance(right, int):
-            least[name] = max(right, least.get(name, 1))
-    return {name: symbol(name) + (size - 1) for name, size in least.items()}
-
-
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
@@ -60,7 +50,7 @@ class Forward:
         """
         self.analysis = analysis
         self.mode = mode
-        self.account = Account(assumed(analysis))
+        self.account = Account(assumed(analysis.conditions))
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
         self.bounded: dict[str, str] = {}

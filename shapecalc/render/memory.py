@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.analysis.batch import Fit
+from shapecalc.analysis.fitting import Fit, Formula
 from shapecalc.analysis.memory import AMP, OPTIMIZERS, Memory, Moment, memory
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
@@ -19,7 +19,7 @@ from shapecalc.render.grid import (
     shape,
     size,
 )
-from shapecalc.render.show import compute, heading, trainable
+from shapecalc.render.show import compute, heading, trainable, where_it_holds
 from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline
 from shapecalc.results import Node, leaves
 from shapecalc.symbolic import Dim
@@ -50,8 +50,8 @@ def print_memory(found: Memory, form: str, depth: int | None, training: bool, fi
     columns = (first, *(_LAYERS[1:] if training else _LAYERS[1:-1]))
     lines = [_line(found, title, node, training, flat) for title, node in nodes]
     more = found.training_conditions if training else ()
-    conditions = [*found.analysis.decisive_conditions, *found.conditions, *more]
-    holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
+    conditions = where_it_holds(analysis, [*analysis.conditions, *found.conditions, *more])
+    holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
     if is_folded(analysis):
         notes += ["", FOLDED]
@@ -120,7 +120,20 @@ def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") ->
 
 def _fit(fit: Fit) -> str:
     bound = "at most " if fit.at_most else ""
-    return (
-        f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}:"
-        f" ⌊({count(fit.budget)} − {count(fit.fixed)})/{count(fit.each)}⌋ = {count(fit.batch)}"
-    )
+    most = f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}: "
+    if fit.formula is None:
+        return most + f"it needs {size(fit.needed)}"
+    return most + _largest(fit.formula, fit.budget) + _but(fit.formula, fit)
+
+
+def _largest(formula: Formula, budget: int) -> str:
+    """The largest batch by the formula: 1 + 4⋅⌊(1,000 − 280)/96⌋ = 29."""
+    steps = f"⌊({count(budget)} − {count(formula.fixed)})/{count(formula.each)}⌋"
+    times = f"{formula.step}⋅" if formula.step > 1 else ""
+    more = f"{formula.offset} + " if formula.offset else ""
+    return f"{more}{times}{steps} = {count(formula.most(budget))}"
+
+
+def _but(formula: Formula, fit: Fit) -> str:
+    larger = formula.most(fit.budget) > fit.batch
+    return f", of which {count(fit.batch)} is the largest that the formula holds for" if larger else ""
