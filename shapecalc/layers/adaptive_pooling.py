@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.gradients import Back
+from shapecalc.gradients import averaged as shared_out
 from shapecalc.layers.base import Layer, Saved, check_floating, check_rank, example
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import run_with_indices, strides_of_pooled, with_indices
@@ -89,6 +91,11 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
         return strides_of_averaged(made, x, self.axes)
+
+    def back(self, x: Value) -> Back | None:
+        """torch has a single window as a mean."""
+        single = all(size == 1 for size in self.adapt(x.tensor).shape[-self.axes :])
+        return shared_out(x.look, range(x.rank - self.axes, x.rank)) if single else None
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(self.read(x), y.elements)

@@ -15,7 +15,9 @@ from shapecalc.layers.base import (
     example,
 )
 from shapecalc.layers.fields import PerAxis, Size
+from shapecalc.layers.kernels import suggested
 from shapecalc.layers.sight import Grouped, Shuffled, Sights, Unknown, but, each, slid
+from shapecalc.strides import Strides
 from shapecalc.symbolic import Dim
 from shapecalc.tape import Tape, Value
 from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_multiple, product
@@ -156,7 +158,6 @@ class PixelUnshuffle(Rearranging):
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
-    aligned = True
     axes = 2
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
@@ -172,6 +173,9 @@ class PixelUnshuffle(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return suggested(made.shape, x)
 
     def sees(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The r·r pixels that channels are made of: all channels at a place see all of them together."""
