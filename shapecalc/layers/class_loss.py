@@ -5,7 +5,7 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.gradients import like, repeated
 from shapecalc.layers.base import Saved, Weight, Weights, check_floating, check_rank, example, owned
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
@@ -88,6 +88,12 @@ class NLLLoss2d(LikelihoodLoss):
     example = example((2, 10, 16, 16), Tensor((2, 16, 16), "int64"))
 
 
+def logarithms_of(tape: Tape, scores: Value, axis: int) -> Value:
+    """LogSoftmax that is told its dtype, that of the scores: autocast leaves it alone."""
+    with tape.within_operation():
+        return LogSoftmax(dim=axis).run(tape, scores)[0]
+
+
 class CrossEntropyLoss(Loss):
     """−log(softmax(input)) at the target's class, or its mean over the target's probabilities.
 
@@ -109,7 +115,7 @@ class CrossEntropyLoss(Loss):
         if input.rank == target.rank:
             return (self.of_probabilities(tape, input, target),)
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        logarithms = logarithms_of(tape, input, axis)
         (y,) = NLLLoss(reduction=self.reduction).run(tape, logarithms, target)
         if self.label_smoothing:
             losses, ignored = self.of_all_classes(tape, logarithms, target, axis)
@@ -144,7 +150,7 @@ class CrossEntropyLoss(Loss):
     def of_probabilities(self, tape: Tape, input: Value, target: Value) -> Value:
         """−target · log(softmax(input)), summed. Source: at::cross_entropy_loss_prob_target."""
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(tape, input)
+        logarithms = logarithms_of(tape, input, axis)
         if self.label_smoothing:
             target = times_number(tape, target)
             target = converted(tape, target, target.dtype)
@@ -189,9 +195,9 @@ class LinearCrossEntropyLoss(Loss):
 
     def run(self, tape: Tape, input: Value, target: Value) -> tuple[Value, ...]:
         """Linear, whose output is then seen as scores. Source: torch.nn.functional.linear_cross_entropy."""
-        if tape.autocast:  # the weights are looks at others, of which no copy stays
-            raise UnknownError("LinearCrossEntropyLoss: what it casts under autocast is not followed")
         weights = owned(tape, self.weights(input.tensor, target.tensor))
+        if tape.autocast:  # of these looks at the weights no copy stays, as one would of the weights
+            weights = [tape.view(w, w.shape) for w in weights]
         y = linear(tape, input, weights)
         scores = tape.view(y, (*input.shape[:-1], self.num_classes, *self.out_features))
         loss = CrossEntropyLoss(reduction=self.reduction, label_smoothing=self.label_smoothing)
