@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from shapecalc.analysis.batch import budget_of, with_batch
 from shapecalc.analysis.fitting import fitting
 from shapecalc.analysis.general import generalised
 from shapecalc.analysis.memory import OPTIMIZERS, Memory, memory
+from shapecalc.analysis.prediction import predicted
 from shapecalc.expectation import Bounds
 from shapecalc.gradients import like
 from shapecalc.layers import LAYERS
@@ -193,6 +195,18 @@ def test_the_largest_batch(name: str, training: bool) -> None:
     assert needed(found.batch) <= 8 * 2**30 < needed(found.batch + 1)
     assert found.formula
     assert needed(found.batch) == found.needed == found.formula.fixed + found.formula.each * found.batch
+
+
+def test_what_is_not_asked_for_is_not_followed(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passes of training are those of whoever asks for training; what is predicted is the same."""
+    analysis = of_two("resnet18")
+    found, both = predicted(analysis), memory(analysis)
+    assert [getattr(both, field.name) for field in fields(found)] == [
+        getattr(found, field.name) for field in fields(found)
+    ]
+    monkeypatch.setattr("shapecalc.analysis.memory.step_of", None)
+    assert run("memory", "resnet18").code == run("memory", "resnet18", "--fit", "8GiB").code == 0
+    assert run("memory", "resnet18", "--train").code == 4
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is
 LAYERS = Registry()
 """Every layer type by its name in a file, which is its class's name."""
 
-_MOST_KNOWN = 1000  # results that a layer keeps
+_MOST_KNOWN = 20_000
 _VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
 
 
