@@ -24,6 +24,7 @@ from shapecalc.errors import (
     shorten,
     visible,
 )
+from shapecalc.pause_gc import collect_again, without_collecting
 from shapecalc.render import streams
 from shapecalc.zoo import lookup as zoo
 from shapecalc.zoo.index import Entry
@@ -328,9 +329,12 @@ def memory(
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
-    from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.fitting import fitting
+    from shapecalc.analysis.memory.batch import budget_of, with_batch
     from shapecalc.analysis.memory.memory import memory
-    from shapecalc.render.memory import print_memory
+    from shapecalc.analysis.prediction import predicted
+    from shapecalc.render.memory import print_memory, print_memory_json
+    from shapecalc.render.tree import one_by_one
 
     if optimizer is not None and not train and format != Format.json:  # which has all figures
         raise UsageError("--optimizer is for a step in training", hint="--train shows it")
@@ -338,11 +342,16 @@ def memory(
     analysis = _at_input(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
-    if train and found.refusal:
-        raise found.refusal
-    best = fitting(found, budget_of(fit), train) if fit is not None else None
-    print_memory(found, format, depth, train, best)
+    analysis = one_by_one(analysis, format)
+    update = optimizer or OptimizerName.sgd
+    step = memory(analysis, dtype, update) if train or fit is not None or format == Format.json else None
+    if train and step and step.refusal:
+        raise step.refusal
+    best = fitting(step, budget_of(fit), train) if step and fit is not None else None
+    if step and format == Format.json:
+        print_memory_json(step, best)
+    else:
+        print_memory(step or predicted(analysis, dtype), format, depth, step if train else None, best)
 
 
 @app.command("list")
@@ -489,6 +498,7 @@ def _judge(device: str) -> Any:
         from shapecalc.torch_check.judge import Judge
     except ImportError as error:
         raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
+    collect_again()  # modules and their hooks refer to each other
     return Judge(device)
 
 
@@ -577,7 +587,7 @@ def main() -> None:
     try:
         streams.prepare()
         try:
-            app(words)
+            without_collecting(app)(words)
         finally:
             sys.stdout.flush()
     except ShapecalcError as error:

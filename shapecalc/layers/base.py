@@ -28,7 +28,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from shapecalc.allocation.footprint import Footprint, Given, record
 from shapecalc.allocation.gradients import Back
-from shapecalc.allocation.strides import Strides
+from shapecalc.allocation.strides import Strides, dense
 from shapecalc.allocation.trace import Mode, Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError, nearest, quoted
 from shapecalc.layers.fields import Field, Inferred
@@ -42,7 +42,7 @@ from shapecalc.tensors import Shape, Tensor, Window, check_equal, check_size, is
 LAYERS = Registry()
 """Every layer type by its name in a file, which is its class's name."""
 
-_MOST_KNOWN = 1000  # results that a layer keeps
+_MOST_KNOWN = 20_000
 _VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
 
 
@@ -140,6 +140,8 @@ class Layer:
     """Whether the gradients are all that the way back through it allocates."""
     reads_values: ClassVar[bool] = False
     """Whether torch looks at the values of its inputs, which those on `meta` do not have, or refuses some."""
+    undecided: ClassVar[str] = "is not known"
+    """Why it can't be said what it allocates, of a type for which nothing says so."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
     operation: ClassVar[str] = ""
@@ -303,7 +305,7 @@ class Layer:
             keeps_output=OUTPUT in keeps,
             weights=weights,
             back=self.back(*inputs, *weights),
-            strides=self.order_of(made, inputs[0]) if inputs else None,
+            laid=self.strides_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
 
@@ -314,13 +316,13 @@ class Layer:
             UnknownError: autograd watches.
         """
         if trace.grad:
-            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass {self.undecided}")
         trace.complete = False
         return tuple([trace.new(y) for y in made])
 
-    def order_of(self, made: Tensor, x: Value) -> Strides | None:
-        """Strides in whose order the output lies."""
-        return x.strides if self.aligned and made.rank == x.rank else None
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Those of the output; None if it lies in a row."""
+        return dense(made.shape, x.strides) if self.aligned and x.strides and made.rank == x.rank else None
 
     def back(self, *inputs: Any) -> Back | None:
         """How the gradients of inputs and weights are made; by default each in a storage of its own."""
