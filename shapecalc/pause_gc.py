@@ -25,3 +25,8 @@ def without_collecting(function: Callable[P, T]) -> Callable[P, T]:
             gc.enable()
 
     return paused
+
+
+def collect_again() -> None:
+    """Go on collecting, paused or not: for work whose objects refer to each other, and which is long."""
+    gc.enable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
@@ -66,8 +66,9 @@ def for_json(value: Any) -> Any:
     return [for_json(item) for item in value] if isinstance(value, tuple) else value
 
 
+@lru_cache(maxsize=10_000)
 def product(sizes: Shape) -> Dim:
-    """The product of sizes, 1 of none."""
+    """The product of sizes, 1 of none; kept, since it is asked for of each tensor again and again."""
     result: Dim = 1
     for size in sizes:
         result = result * size

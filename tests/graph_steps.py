@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shapecalc.tensors import Shape, Tensor, is_floating
+from shapecalc.tensors import Shape, Tensor
+from tests import graph_images, graph_losses
+from tests.graph_drafts import Draft, Draw, Net, plain
 
 LONGEST = 12
 """Instants of a sequence that a recurrent layer is given."""
 
-
-class Draft(NamedTuple):
-    """A step that may fit: its type, its arguments, and the names of its inputs."""
-
-    type: str
-    arguments: Mapping[str, Any]
-    sources: tuple[str, ...]
-    share: str = ""
-    """The name of the step whose weights it uses."""
-
-
-@dataclass
-class Net:
-    """What there is of a network so far."""
-
-    rng: random.Random
-    tensors: dict[str, Tensor]
-    in_place: bool
-    images: bool
-    drafts: list[tuple[str, Draft]] = field(default_factory=list)
-    """The steps so far, each with the name of its first output."""
-
-    def pick(self, *ranks: int, integers: bool = False) -> tuple[str, Tensor] | None:
-        """One of the tensors, mostly of the last ones; of these numbers of axes, if any are named."""
-        fitting = [
-            (name, x)
-            for name, x in self.tensors.items()
-            if (not ranks or x.rank in ranks) and is_floating(x.dtype) != integers
-        ]
-        if not fitting:
-            return None
-        return fitting[-1] if self.rng.random() < 0.6 else self.rng.choice(fitting)
-
-    def like(self, fits: Callable[[Tensor], bool]) -> str | None:
-        found = [name for name, x in self.tensors.items() if is_floating(x.dtype) and fits(x)]
-        return self.rng.choice(found) if found else None
-
-    def size(self) -> int:
-        return self.rng.choice((1, 2, 3, 4, 6, 8))
-
-    def flag(self) -> bool:
-        return self.rng.random() < 0.5
-
-    def axis(self, x: Tensor) -> int:
-        axis = self.rng.randrange(max(x.rank, 1))
-        return axis - x.rank if x.rank and self.flag() else axis
-
-
-Draw = Callable[[Net], "Draft | None"]
-
-
-def plain(*types: str, ranks: Sequence[int] = ()) -> Draw:
-    """A step without arguments."""
-
-    def draw(net: Net) -> Draft | None:
-        picked = net.pick(*ranks)
-        return picked and Draft(net.rng.choice(types), {}, (picked[0],))
-
-    return draw
-
-
 elementwise = plain("ReLU", "Sigmoid", "Tanh", "GELU", "SiLU", "ELU", "Softplus", "Identity", "Hardtanh")
 others = plain("Mish", "Softsign", "LogSigmoid", "Tanhshrink", "Hardswish", "LeakyReLU", "relu", "tanh")
+rarer = plain(
+    *("Hardsigmoid", "Hardshrink", "Softshrink", "RReLU", "CELU", "SELU", "ReLU6", "sigmoid", "gelu", "silu"),
+    *("PReLU", "Threshold", "dropout"),
+    Threshold={"threshold": 0.5, "value": 0},
+)
 norms = plain("LayerNorm", "RMSNorm", "LayerNorm")
-images = plain("BatchNorm2d", "InstanceNorm2d", "Dropout2d", ranks=(3, 4))
+images = plain("BatchNorm2d", "InstanceNorm2d", "Dropout2d", "Softmax2d", ranks=(3, 4))
+volumes = plain("BatchNorm3d", "InstanceNorm3d", "Dropout3d", ranks=(4, 5))
 batches = plain("BatchNorm1d", "InstanceNorm1d", ranks=(2, 3))
 
 
@@ -105,11 +50,16 @@ def written_over(net: Net) -> Draft | None:
     return picked and Draft(net.rng.choice(names), {"inplace": True}, (picked[0],))
 
 
+def slopes(net: Net) -> Draft | None:
+    """One for each channel."""
+    picked = net.pick(2, 3, 4)
+    return picked and Draft("PReLU", {"num_parameters": picked[1].shape[1]}, (picked[0],))
+
+
 def soft(net: Net) -> Draft | None:
     picked = net.pick()
-    return picked and Draft(
-        net.rng.choice(("Softmax", "LogSoftmax")), {"dim": net.axis(picked[1])}, (picked[0],)
-    )
+    kind = net.rng.choice(("Softmax", "LogSoftmax", "Softmin", "softmax", "log_softmax", "GLU"))
+    return picked and Draft(kind, {"dim": net.axis(picked[1])}, (picked[0],))
 
 
 def linear(net: Net) -> Draft | None:
@@ -140,19 +90,27 @@ def group_norm(net: Net) -> Draft | None:
 
 
 def pooling(net: Net) -> Draft | None:
-    axes = 2 if net.images else net.rng.choice((1, 2))
+    axes = 2 if net.images else net.rng.choice((1, 1, 2, 2, 3))
     picked = net.pick(axes + 2, *(() if net.images else (axes + 1,)))
     kind = net.rng.choice(("Max", "Avg", "AdaptiveAvg", "AdaptiveMax"))
     arguments: dict[str, Any] = {"output_size": net.rng.choice((1, 1, 2, 3))}
     if not kind.startswith("Adaptive"):
         arguments = {"kernel_size": net.rng.choice((2, 3)), "stride": net.rng.choice((1, 2))}
         arguments |= {"padding": net.rng.choice((0, 1)), "ceil_mode": net.flag()}
+    if kind.endswith("Max") and not net.images and net.flag():
+        arguments["return_indices"] = True
     return picked and Draft(f"{kind}Pool{axes}d", arguments, (picked[0],))
 
 
 def embedding(net: Net) -> Draft | None:
     picked = net.pick(integers=True)
     return picked and Draft("Embedding", {"num_embeddings": 5, "embedding_dim": net.size()}, (picked[0],))
+
+
+def bag(net: Net) -> Draft | None:
+    picked = net.pick(2, integers=True)
+    own = {"num_embeddings": 5, "embedding_dim": net.size(), "mode": net.rng.choice(("sum", "mean", "max"))}
+    return picked and Draft("EmbeddingBag", own, (picked[0],))
 
 
 def recurrent(net: Net) -> Draft | None:
@@ -184,6 +142,23 @@ def attention(net: Net) -> Draft | None:
     return Draft("MultiheadAttention", {"num_heads": net.rng.choice(heads), **arguments}, (name, key, key))
 
 
+def transformer(net: Net) -> Draft | None:
+    """Of a sequence, or of one and another with as many features."""
+    picked = net.pick(2, 3)
+    if picked is None:
+        return None
+    name, x = picked
+    kind = net.rng.choice(("EncoderLayer", "DecoderLayer", "Encoder", "Decoder", ""))
+    arguments: dict[str, Any] = {"nhead": net.rng.choice((1, 2)), "dim_feedforward": net.size()}
+    arguments |= {"batch_first": net.flag(), "norm_first": net.flag(), "bias": net.flag()}
+    if kind in ("Encoder", "Decoder"):
+        arguments["num_layers"] = net.rng.choice((1, 2))
+    if not kind:
+        arguments |= {"num_encoder_layers": 1, "num_decoder_layers": net.rng.choice((1, 2))}
+    other = net.like(lambda y: y.rank == x.rank and y.shape[-1] == x.shape[-1]) or name
+    return Draft(f"Transformer{kind}", arguments, (name,) if kind.startswith("Encoder") else (name, other))
+
+
 def products(net: Net) -> Draft | None:
     picked = net.pick(3, 4)
     if picked is None:
@@ -208,12 +183,23 @@ def reshape(net: Net) -> Draft | None:
     if how == "join" and at + 1 < len(shape):
         shape[at : at + 2] = [shape[at] * shape[at + 1]]
     elif how == "divide":
-        part = net.rng.choice([d for d in (1, 2, 3, 4) if shape[at] % d == 0])  # type: ignore[operator]
+        part = net.divisor(shape[at])
         shape[at : at + 1] = [part, shape[at] // part]
     else:
         shape = [-1]
     kind = "view" if net.rng.random() < 0.3 else "reshape"
     return Draft(kind, {"shape": shape}, (picked[0],))
+
+
+def unflatten(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    axis, kind = net.axis(picked[1]), net.rng.choice(("Unflatten", "unflatten"))
+    sizes = [net.divisor(picked[1].shape[axis]), -1]
+    return Draft(
+        kind, {"dim": axis, "unflattened_size" if kind == "Unflatten" else "sizes": sizes}, (picked[0],)
+    )
 
 
 def permute(net: Net) -> Draft | None:
@@ -250,6 +236,15 @@ def expand(net: Net) -> Draft | None:
     lead = [net.rng.choice((1, 2, 3))] if net.flag() else []
     sizes = [net.rng.choice((2, 3)) if n == 1 else net.rng.choice((n, -1)) for n in picked[1].shape]
     return Draft("expand", {"sizes": [*lead, *sizes]}, (picked[0],))
+
+
+def expand_as(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None:
+        return None
+    name, x = picked
+    other = net.like(lambda y: y.rank >= x.rank and repeats(x.shape, y.shape))
+    return Draft("expand_as", {}, (name, other or name))
 
 
 def repeat(net: Net) -> Draft | None:
@@ -293,7 +288,7 @@ def parts(net: Net) -> Draft | None:
 
 def reduction(net: Net) -> Draft | None:
     picked = net.pick()
-    kind = net.rng.choice(("mean", "sum", "mean", "sum", "amax"))
+    kind = net.rng.choice(("mean", "sum", "mean", "sum", "amax", "amin"))
     return picked and Draft(kind, {"dim": net.axis(picked[1]), "keepdim": net.flag()}, (picked[0],))
 
 
@@ -350,6 +345,15 @@ def matmul(net: Net) -> Draft | None:
     return Draft(net.rng.choice(("matmul", "matmul", "bmm")), {}, (name, other)) if other else None
 
 
+def bilinear(net: Net) -> Draft | None:
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    name, x = picked
+    other = net.like(lambda y: y.rank == x.rank and y.shape[:-1] == x.shape[:-1])
+    return Draft("Bilinear", {"out_features": net.size(), "bias": net.flag()}, (name, other or name))
+
+
 def einsum(net: Net) -> Draft | None:
     picked = net.pick(2, 3)
     if picked is None:
@@ -401,23 +405,40 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "elementwise": Kind(4, (elementwise, elementwise, others, dropout), images=True),
+    "elementwise": Kind(4, (elementwise, elementwise, others, rarer, dropout), images=True),
     "in place": Kind(1.5, (written_over,), images=True),
-    "softmax": Kind(0.7, (soft,)),
+    "softmax": Kind(0.7, (soft, slopes)),
     "linear": Kind(3, (linear,)),
-    "norms": Kind(2, (norms, group_norm, batches, images)),
+    "norms": Kind(2, (norms, norms, group_norm, batches, images, volumes)),
     "norms of images": Kind(0.7, (plain("BatchNorm2d", ranks=(4,)), group_norm), images=True),
     "convolutions": Kind(2, (convolution,), images=True),
     "pooling": Kind(1, (pooling,), images=True),
-    "embedding": Kind(1, (embedding,)),
+    "embedding": Kind(1, (embedding, embedding, bag)),
     "recurrent": Kind(0.3, (recurrent,)),
     "attention": Kind(0.8, (attention, products)),
-    "views": Kind(4, (reshape, reshape, permute, flatten, squeeze, expand, part)),
+    "transformers": Kind(0.2, (transformer,)),
+    "views": Kind(4, (reshape, reshape, unflatten, permute, flatten, squeeze, expand, expand_as, part)),
     "copies": Kind(0.5, (repeat, roll)),
     "parts": Kind(1.5, (parts,)),
     "reductions": Kind(0.8, (reduction,)),
     "joins": Kind(4, (join, join, side_by_side), images=True),
-    "products": Kind(1, (matmul, matmul, einsum)),
+    "products": Kind(1, (matmul, matmul, einsum, bilinear)),
     "weights": Kind(1, (learned,)),
     "sharing": Kind(1, (sharing,)),
+    "losses": Kind(1, graph_losses.DRAWS),
+    "distances": Kind(0.3, graph_losses.DISTANCES),
+    "padding": Kind(0.5, graph_images.PADDING),
+    "resizing": Kind(0.5, graph_images.RESIZING),
+    "places": Kind(1, graph_images.PLACES),
 }
+
+UNDRAWN = {
+    **dict.fromkeys(
+        ("BCELoss", "GaussianNLLLoss", "CTCLoss", "AdaptiveLogSoftmaxWithLoss"),
+        "torch looks at the values, which tensors on `meta` have none of",
+    ),
+    **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
+    "CrossMapLRN2d": "made of Python that no kernel stands for: what it keeps is unknown",
+    "SyncBatchNorm": "torch runs it in training between GPUs only",
+}
+"""Layer types that no random network has, and why: `tests/test_saved.py` holds what is known of them."""

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor, is_floating
-from tests.graph_steps import KINDS, Draft, Net
+from tests.graph_drafts import Draft, Net
+from tests.graph_steps import KINDS
 
 SIZES = (1, 2, 3, 4, 6, 8)
 ELEMENTS = 8_000
@@ -51,7 +52,7 @@ def random_network(
         steps: the fewest and the most steps.
         inputs: the most inputs.
         in_place: whether layers may write over their input.
-        integers: whether inputs may be of int64.
+        integers: whether inputs may be of int64, and a step may bring one that it needs: a target.
         sharing: whether steps may use the weights of earlier ones.
         frozen: the share of steps that are frozen; the graph is the same as without.
         only: whether a layer type may be drawn, by its name; all may, unless written.
@@ -59,7 +60,7 @@ def random_network(
             leaves one out, `{"views": 9}` makes it frequent.
     """
     given = {"input": _image(rng)} if images else _inputs(rng, rng.randint(1, inputs), integers)
-    net = Net(rng, dict(given), in_place, images)
+    net = Net(rng, dict(given), in_place, images, targets=integers and not images)
     taken: list[Step] = []
     kinds = {name: (weights or {}).get(name, kind.weight) for name, kind in KINDS.items()}
     if not sharing:
@@ -76,7 +77,7 @@ def random_network(
             taken += _take(net, draft)
     if frozen:
         taken = [step._replace(frozen=rng.random() < frozen) for step in taken]
-    return _text(given, taken or _take(net, Draft("Identity", {}, (next(iter(given)),))))
+    return _text({**given, **net.added}, taken or _take(net, Draft("Identity", {}, (next(iter(given)),))))
 
 
 def random_networks(seed: int | str, count: int, **knobs: Any) -> dict[str, str]:

@@ -72,7 +72,8 @@ def measure(
     """
     kept = kept_bytes(lambda: run(*inputs), weights)
     with Living(weights, inputs) as living:
-        outputs = [y for y in run(*inputs) if y.requires_grad]
-        if outputs:
-            torch.autograd.backward(outputs, [torch.ones_like(y) for y in outputs])
+        outputs = run(*inputs)  # all of them are there to the end, indices too
+        tracked = [y for y in outputs if y.requires_grad]
+        if tracked:
+            torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
     return Measured(kept, living.peak)

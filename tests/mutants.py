@@ -32,6 +32,7 @@ LONGEST = 2.0
 _HANGS = 20.0  # after which it is not waited for any more
 _ASKED = 16  # one in so many mutants is put to a command beside the analysis
 _TOKEN = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"(?<![\w.])[0-9]+(?![\w.])")
 _NUMBERS = """0 1 2 -1 3 7 64 1000000 2147483648 9223372036854775807 9223372036854775808 0.5 1e3 -0 1_000
 99999999999999999999999 0x10 08 .inf .nan true null ~"""
@@ -71,7 +72,7 @@ def corpus() -> tuple[list[str], list[float]]:
 @cache
 def words() -> list[str]:
     """What may stand in the place of a word: every name that a file of the zoo or a layer type has."""
-    found = {word for text in corpus()[0] for word in re.findall(r"[A-Za-z_]\w*", text)}
+    found = {word for text in corpus()[0] for word in _WORD.findall(text)}
     fields = {name for layer in LAYERS.values() for name in layer.fields}
     return sorted({*found, *LAYERS, *fields})
 
@@ -81,14 +82,20 @@ def words() -> list[str]:
 Change = Callable[[random.Random, str], str]
 
 
-def of_numbers(rng: random.Random, text: str) -> str:
-    """A number in the place of a number, or a text."""
-    places = list(_NUMBER.finditer(text))
+def replaced(
+    rng: random.Random, text: str, place: re.Pattern[str], other: Callable[[random.Random], str]
+) -> str:
+    """Another in one of the places, if there are any."""
+    places = list(place.finditer(text))
     if not places:
         return text
-    place = rng.choice(places)
-    other = rng.choice(NUMBERS) if rng.random() < 0.7 else rng.choice(TEXTS)
-    return text[: place.start()] + other + text[place.end() :]
+    start, end = rng.choice(places).span()
+    return text[:start] + other(rng) + text[end:]
+
+
+def of_numbers(rng: random.Random, text: str) -> str:
+    """A number in the place of a number, or a text."""
+    return replaced(rng, text, _NUMBER, lambda rng: rng.choice(NUMBERS if rng.random() < 0.7 else TEXTS))
 
 
 def of_tokens(rng: random.Random, text: str) -> str:
@@ -113,11 +120,7 @@ def of_tokens(rng: random.Random, text: str) -> str:
 
 def of_words(rng: random.Random, text: str) -> str:
     """A name in the place of a name: a layer type, an argument, a block."""
-    places = list(re.finditer(r"[A-Za-z_]\w*", text))
-    if not places:
-        return text
-    place = rng.choice(places)
-    return text[: place.start()] + rng.choice(words()) + text[place.end() :]
+    return replaced(rng, text, _WORD, lambda rng: rng.choice(words()))
 
 
 def of_lines(rng: random.Random, text: str) -> str:

@@ -1,7 +1,11 @@
-"""The README's commands and examples, for the gate and for the test that runs them.
+"""The README and the pages of `docs/`: what they tell a reader to type, and what that prints.
 
-python -m tests.readme               bring the output of the examples up to date
-python tests/readme.py command N     print the N-th command to type
+python -m tests.readme               bring the output in all of them up to date
+python tests/readme.py command N     print the N-th command of the README to type
+
+A page is followed from its top in an empty folder or, if it writes to `shapecalc/`, in a copy of the
+checkout. A block with a title is written to the file of that name; a `console` block holds commands, each
+after a `$`, with what they print.
 """
 
 from __future__ import annotations
@@ -9,43 +13,100 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
-_COMMAND = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_EXAMPLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+WIDTH = 80
+_BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between two fences: its language, the file that it is to be, if any, and its text."""
+
+    language: str
+    title: str | None
+    text: str
+
+
+def pages() -> list[Path]:
+    """The README, and the pages of the site in the order of their names."""
+    return [README, *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*match) for match in _BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
 def commands() -> list[str]:
-    """The commands that a reader is told to type, in their order."""
-    return [match.strip() for match in _COMMAND.findall(README.read_text())]
+    """The commands that a reader of the README is told to type, in their order."""
+    return [block.text.strip() for block in blocks(README) if block.language == "sh"]
 
 
-def examples() -> list[str]:
-    """The blocks of commands, each after a `$`, with the output that follows it."""
-    return _EXAMPLE.findall(README.read_text())
+def as_run(page: Path) -> Iterator[tuple[str, str]]:
+    """Each block of commands of a page, and the same block with what its commands really print."""
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as scripts:
+        _install(Path(scripts))
+        if any((block.title or "").startswith("shapecalc/") for block in blocks(page)):
+            _copy_checkout(Path(work))
+        for block in blocks(page):
+            if block.title:
+                file = Path(work, block.title)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block.text, encoding="utf-8")
+            elif block.language == "console":
+                yield block.text, _typed(block.text, Path(work), scripts)
 
 
-def as_run(example: str) -> str:
-    """The block with the output that its commands really give."""
-    typed = [line for line in example.splitlines() if line.startswith("$ ")]
-    return "\n".join(f"{line}\n{_output(line[2:])}" for line in typed)
+def _install(folder: Path) -> None:
+    """The command as it is installed, but of this checkout."""
+    script = folder / "shapecalc"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{_SCRIPT}" "$@"\n')
+    script.chmod(0o755)
 
 
-def _output(command: str) -> str:
-    words = [sys.executable, "-m", *shlex.split(command)]
-    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+def _copy_checkout(folder: Path) -> None:
+    for name in ("shapecalc", "architectures", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+def _typed(example: str, work: Path, scripts: str) -> str:
+    commands = [line[2:] for line in example.splitlines() if line.startswith("$ ")]
+    return "\n".join(f"$ {command}\n{_output(command, work, scripts)}" for command in commands)
+
+
+def _output(command: str, work: Path, scripts: str) -> str:
+    path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ["PATH"]])
+    # A command that runs tests is no part of those that run it.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    env |= {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH)}
+    env |= {"PYTHONIOENCODING": "utf-8", "SHAPECALC_PATH": ""}
     run = subprocess.run(
-        words, capture_output=True, encoding="utf-8", check=False, cwd=README.parent, env=env
+        ["bash", "-c", command], capture_output=True, encoding="utf-8", check=False, cwd=work, env=env
     )
     return run.stdout + (run.stderr if run.returncode else "")  # without notes
+
+
+def _renew(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for shown, real in as_run(page):
+        text = text.replace(f"```console\n{shown}```", f"```console\n{real}```", 1)
+    page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["command"]:
         print(commands()[int(sys.argv[2]) - 1])
     else:
-        text = _EXAMPLE.sub(lambda match: f"```console\n{as_run(match[1])}```", README.read_text())
-        README.write_text(text)
+        for page in pages():
+            _renew(page)

@@ -1280,7 +1280,7 @@ SHAPES = [
         steps("Conv2d: {out_channels: 4, kernel_size: 1, groups: 2}"),
         "3:5",
         "Conv2d: the input's 3 channels are not divisible by groups 2",
-        "each group reads an equal part of the input channels",
+        "each group sees an equal part of the input channels",
     ),
     Wrong(
         "Conv2d without space",

@@ -8,13 +8,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import ArchitectureError
+from shapecalc.analysis.counting.backward import forward_and_backward
 from shapecalc.layers import LAYERS, Figures
 from shapecalc.layers.slicing import MOST_PARTS
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import Tensor
+from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 
 H = symbol("H")
@@ -179,6 +182,42 @@ def test_one_product_alone_is_no_sum() -> None:
     assert found.macs == 20 * H
     assert figures("einsum", (4, 1), (1, 5), equation="ij,jk->ik").macs == 0
     assert not figures("einsum", (4, H, 3), (H, 3, 5), equation="ijl,jlk->ik").conditions
+
+
+FACTORS = """
+    name: factors
+    input: {{x: 2x40, y: 40x3}}
+    layers:
+      - {{Linear: 40, from: x, as: first}}
+      - {{Linear: 3, from: y, as: third}}
+      - einsum: {{equation: "ij,jk,kl->il", branches: [{branches}]}}
+"""
+
+SECOND = "[parameter: {shape: [40, 40]}]"
+
+
+def test_several_branches_are_multiplied_from_left_to_right() -> None:
+    """2×40 · 40×40 · 40×3, whatever order opt_einsum would find; the other order takes more products."""
+    found = shapecalc.analyse(shapecalc.parse(FACTORS.format(branches=f"first, {SECOND}, third")))
+    assert found.rows[-1].macs == 2 * 40 * 40 + 2 * 40 * 3
+    reversed_ = FACTORS.format(branches=f"third, {SECOND}, first").replace("ij,jk,kl", "kl,jk,ij")
+    backwards = shapecalc.analyse(shapecalc.parse(reversed_))
+    assert backwards.rows[-1].macs == 40 * 40 * 3 + 2 * 40 * 3
+    for analysis in (found, backwards):
+        assert verify(analysis, torch.device("cpu"), "factors", memory=True).mismatches == ()
+
+
+@pytest.mark.parametrize("branches", ["first, {}, third", "first, {}, y", "x, {}, third", "x, {}, y"])
+def test_gradients_of_several_branches(branches: str) -> None:
+    """torch's counter reads those of each product, where a weight lies before one of its factors."""
+    analysis = shapecalc.analyse(shapecalc.parse(FACTORS.format(branches=branches.format(SECOND))))
+    network = build(analysis)
+    with FlopCounterMode(display=False) as counter:
+        (y,) = network(
+            *[torch.empty(x.shape, device="meta") for x in analysis.inputs.values()], observe=lambda *_: None
+        )
+        y.sum().backward()
+    assert forward_and_backward(analysis, 2 * analysis.totals.macs) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,29 @@ def test_the_order_of_what_activations_give_back(layer: str) -> None:
         assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
 
 
+IMAGES = {
+    "4x6x8": ["AvgPool1d: 2", "AdaptiveAvgPool1d: 3", "ZeroPad1d: 1", "ReflectionPad1d: 1", "pad: [-1, 0]"],
+    "2x4x6x8": [
+        *("AvgPool2d: 2", "AdaptiveAvgPool2d: 3", "AdaptiveAvgPool2d: 1", "MaxPool2d: 2", "BatchNorm2d"),
+        *("ConstantPad2d: {padding: 1, value: 2}", "ReplicationPad2d: 1", "PixelUnshuffle: 2"),
+        *("Upsample: {scale_factor: 2}", "pad: [1, 0]", "LocalResponseNorm: 2"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("size", "layer"), [(size, layer) for size in IMAGES for layer in IMAGES[size]])
+def test_the_order_of_what_is_made_of_turned_images(size: str, layer: str) -> None:
+    """A product of matrices puts in a row what does not lie so, after it is turned back."""
+    axes = range(size.count("x") + 1)
+    for order in ([*axes][::-1], [0, *axes[2:], 1], [1, 0, *axes[2:]], [*axes[:-2], *axes[:-3:-1]]):
+        sizes = "x".join(size.split("x")[axis] for axis in order)
+        there = [order.index(axis) for axis in axes]
+        layers = f"Linear: 8, permute: {there}, {layer}, permute: {order}, GELU, Linear: 3"
+        text = f"{{input: {sizes}, layers: [{layers}]}}"
+        analysis = shapecalc.analyse(shapecalc.parse(text))
+        assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3, text
+
+
 REFUSED = {
     "Dropout of whole numbers": "{input: '2x7:int64', layers: [Dropout]}",
     "AlphaDropout of whole numbers": "{input: '2x7:int64', layers: [AlphaDropout]}",

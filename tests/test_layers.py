@@ -30,7 +30,7 @@ from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
-from shapecalc.torch_check.network import module_of
+from shapecalc.torch_check.network import from_left_to_right, module_of
 from shapecalc.torch_check.startup import without_compiler
 from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
 from tests.families.base import Drawn, Stricter, drawn
@@ -117,7 +117,7 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
         dtype = getattr(torch, dtype, dtype)
         module.weight = function(torch.empty(arguments["shape"], dtype=dtype))
         return module, lambda: module.weight
-    run = lambda *xs: function(*layer.feed(*xs), **layer.keywords())  # noqa: E731
+    run = from_left_to_right()(lambda *xs: function(*layer.feed(*xs), **layer.keywords()))
     return torch.nn.Identity(), (lambda *xs: reduce(run, xs)) if layer.folds else run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ import shapecalc
 from shapecalc import Analysis, ArchitectureError, UsageError
 from shapecalc.allocation.gradients import like
 from shapecalc.analysis.domain.generalise import generalised
-from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+from shapecalc.analysis.memory.batch import budget_of, with_batch
+from shapecalc.analysis.memory.fitting import fitting
 from shapecalc.analysis.memory.ledger import Ledger
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory, memory
+from shapecalc.analysis.memory.prediction import predicted
 from shapecalc.language.expectation import Bounds
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, at, number, symbol
-from shapecalc.torch_check.memory import Alive, compare
+from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
@@ -190,7 +193,20 @@ def test_the_largest_batch(name: str, training: bool) -> None:
         return number((own.training if training else own.prediction).bytes)
 
     assert needed(found.batch) <= 8 * 2**30 < needed(found.batch + 1)
-    assert needed(found.batch) == found.fixed + found.each * found.batch
+    assert found.formula
+    assert needed(found.batch) == found.needed == found.formula.fixed + found.formula.each * found.batch
+
+
+def test_what_is_not_asked_for_is_not_followed(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passes of training are those of whoever asks for training; what is predicted is the same."""
+    analysis = of_two("resnet18")
+    found, both = predicted(analysis), memory(analysis)
+    assert [getattr(both, field.name) for field in fields(found)] == [
+        getattr(found, field.name) for field in fields(found)
+    ]
+    monkeypatch.setattr("shapecalc.analysis.memory.memory.step_of", None)
+    assert run("memory", "resnet18").code == 0
+    assert run("memory", "resnet18", "--train").code == 4
 
 
 @pytest.mark.parametrize(
@@ -286,6 +302,42 @@ def test_memory_of_a_network_with_an_unknown(
     assert refused.code == 1
     assert reason in refused.err
     assert "Softplus[0]" in refused.err
+
+
+def test_values_decide_what_a_loss_keeps(run: Command, tmp_path: Path) -> None:
+    """Longer targets of the same shape have more alignments, which torch keeps in training."""
+
+    def kept_of(length: int) -> int:
+        lengths, scores = torch.tensor([50]), torch.rand(50, 1, 5).log_softmax(-1).requires_grad_()
+        with kept([]) as found:
+            torch.nn.CTCLoss()(scores, torch.ones(1, 20, dtype=torch.int64), lengths, torch.tensor([length]))
+        return sum(found.values())
+
+    assert kept_of(20) > kept_of(10)
+    file = tmp_path / "net.yaml"
+    file.write_text("""
+        input: {scores: 50x1x5, targets: 1x20:int64, lengths: 1:int64, target_lengths: 1:int64}
+        layers:
+          - {Linear: 5, from: scores, as: x}
+          - {CTCLoss: , from: [x, targets, lengths, target_lengths]}
+    """)
+    reason = "is decided by the values of target_lengths"
+    assert f"what CTCLoss makes on the way, which {reason}" in " ".join(run("memory", str(file)).out.split())
+    assert f"CTCLoss: what it keeps for the backward pass {reason}" in run("memory", str(file), "--train").err
+
+
+@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
+def test_a_sparse_gradient_is_no_table(name: str) -> None:
+    table = getattr(torch.nn, name)(1000, 4, sparse=True)
+    table(torch.zeros(2, 3, dtype=torch.int64)).sum().backward()
+    assert table.weight.grad._values().numel() < table.weight.numel()
+
+    def found(*more: str) -> Memory:
+        step = ", ".join([f"{name}: {{num_embeddings: 1000, embedding_dim: 4, sparse: true}}", *more])
+        return memory(shapecalc.analyse(shapecalc.parse(f"{{input: 2x3:int64, layers: [{{{step}}}]}}")))
+
+    assert "its gradient is sparse" in str(found().refusal)
+    assert "no output depends on a trainable parameter" in str(found("frozen: true").refusal)
 
 
 def test_recurrent_lengths_are_numbers() -> None:

@@ -185,7 +185,7 @@ UNDEFINED = {
     "copies of an axis": "repeat: [1, 1, 2, 1]",
     "run along different axes": "add: [[], [transpose: {dim0: 2, dim1: 3}]]",
     "have different strides": "add: [[AdaptiveAvgPool2d: 5], [MaxPool2d: {kernel_size: 1, stride: 2}]]",
-    "reads all but a border": "mul: [[], [MaxPool2d: {kernel_size: 5, stride: 5}, AdaptiveAvgPool2d: 1]]",
+    "sees all but a border": "mul: [[], [MaxPool2d: {kernel_size: 5, stride: 5}, AdaptiveAvgPool2d: 1]]",
     "at places that are rounded": "Upsample: {size: 11}",
     "is not declared": "einsum: {equation: 'nchw->nchw', branches: [[]]}",
     "some of the channels": "{seq: [Conv2d: {out_channels: 1, kernel_size: 2}, PixelUnshuffle: 2,"

@@ -132,6 +132,21 @@ def test_memory_of_ten_thousand_written_layers(tmp_path: Path, options: tuple[st
     assert run(tmp_path, written(10_000, "1x8x32x32"), "memory", "FILE", *options).code == 0
 
 
+SUM = "*".join(["(a+b+c+d)"] * 12)
+GROWING_FORMULAS = {
+    "sizes that shrink": "input: 1x1xHxW\nlayers:\n"
+    "  - {Conv2d: {out_channels: 1, kernel_size: 3}, times: 2000}\n",
+    "a power of a sum": f"input: 1x1x{SUM}\nlayers:\n"
+    "  - {Conv1d: {out_channels: 1, kernel_size: 3}, times: 1000}\n",
+}
+
+
+@pytest.mark.parametrize("options", [(), ("--train",), ("--format", "json")])
+@pytest.mark.parametrize("text", GROWING_FORMULAS.values(), ids=GROWING_FORMULAS.keys())
+def test_memory_of_other_formulas_at_each_layer(tmp_path: Path, text: str, options: tuple[str, ...]) -> None:
+    assert run(tmp_path, text, "memory", "FILE", *options).code == 0
+
+
 MANY = 20_000
 NAMED = "input: 1x8\nlayers:\n"
 MANY_OF = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import shapecalc
 from shapecalc.allocation.trace import TRAINING
+from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.torch_check.memory import compare, run
 from shapecalc.torch_check.network import build
@@ -137,6 +139,23 @@ def test_what_is_written_over_is_refused_where_torch_refuses(keeper: str, betwee
 def test_a_branch_that_no_output_needs_may_be_written_over() -> None:
     steps = "{Linear: 8, as: a}, Sigmoid, {ReLU: {inplace: true}}, {Tanh: , from: a}"
     assert differences(f"{{input: 4x8, layers: [{steps}]}}") == []
+
+
+@pytest.mark.parametrize("loss", ["HuberLoss", "MSELoss", "SmoothL1Loss", "L1Loss"])
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float16", "float32"])
+def test_targets_of_another_dtype_are_trained_with_as_in_torch(loss: str, dtype: str) -> None:
+    """torch's HuberLoss takes them in prediction, and refuses on the way back."""
+    steps = f"{{Linear: 8, from: x, as: y}}, {{{loss}: , from: [y, t]}}"
+    text = f"{{input: {{x: 4x8, t: 4x8:{dtype}}}, layers: [{steps}]}}"
+    module = getattr(torch.nn, loss)()
+    target = torch.zeros(4, 8, dtype=getattr(torch, dtype))
+    try:
+        module(torch.nn.Linear(8, 8)(torch.zeros(4, 8)), target).backward()
+        refused = None
+    except RuntimeError as error:
+        refused = str(error)
+    refusal = memory(shapecalc.analyse(shapecalc.parse(text))).refusal
+    assert bool(refusal) is bool(refused), (refusal, refused)
 
 
 @pytest.mark.parametrize("branch", ["[ReLU]", "[Linear: 8, ReLU]", "[LayerNorm, Linear: 8, {PReLU: 8}]"])

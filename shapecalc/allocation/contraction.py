@@ -1,10 +1,11 @@
-"""Sums of products on a trace: what torch.einsum runs for one or two operands whose axes have labels.
+"""Sums of products on a trace: what torch.einsum runs for operands with labelled axes, from left to right.
 
 Written after at::einsum and its sumproduct_pair. Sizes of 1 are no sums: formulas are taken for others.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
@@ -21,15 +22,16 @@ Labels: TypeAlias = Sequence[Hashable]
 def contract(
     trace: Trace, xs: Sequence[Value], labels: Sequence[Labels], output: Labels, summed: Labels
 ) -> Value:
-    """The products of one operand or two, summed over the labels that the output lacks."""
+    """The products of the operands, summed over the labels that the output lacks."""
     order = [*output, *summed]
     operands = [laid_out(trace, x, own, order) for x, own in zip(xs, labels, strict=True)]
     gone = range(len(output), len(order))
     if len(operands) == 1:
         return summed_over(trace, operands[0], gone, keepdim=False) if gone else operands[0]
-    first, second = operands
-    del operands
-    y = pair(trace, first, second, gone)
+    left = Counter([axis for x in operands for axis in gone if counts(x.shape[axis])])
+    y = operands.pop(0)
+    while operands:
+        y = pair(trace, y, operands.pop(0), gone, left)
     return trace.seen_as(y, y.shape[: len(output)]) if gone else y
 
 
@@ -63,10 +65,18 @@ def counts(n: Dim) -> bool:
     return not_one(n, "an axis of 1 is repeated")
 
 
-def pair(trace: Trace, first: Value, second: Value, gone: Sequence[int]) -> Value:
-    """What one operand alone has is summed first, then come the sums of products."""
-    both = [axis for axis in gone if counts(first.shape[axis]) and counts(second.shape[axis])]
-    alone = [[a for a in gone if a not in both and counts(x.shape[a])] for x in (first, second)]
+def pair(trace: Trace, first: Value, second: Value, gone: Sequence[int], left: Counter[int]) -> Value:
+    """What one operand alone has is summed first, then come the sums of products.
+
+    `left` says in how many operands each axis still counts: it is summed with the last of them.
+    """
+    common = [axis for axis in gone if counts(first.shape[axis]) and counts(second.shape[axis])]
+    left.subtract(common)
+    both = [axis for axis in common if left[axis] == 1]
+    alone = [
+        [a for a in gone if a not in common and left[a] == 1 and counts(x.shape[a])] for x in (first, second)
+    ]
+    left.subtract([*both, *alone[0], *alone[1]])
     if alone[0]:
         first = summed_over(trace, first, alone[0], keepdim=True)
     if alone[1]:

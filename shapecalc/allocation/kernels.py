@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, like, looks, of_factors, of_matrices, passed
-from shapecalc.allocation.strides import Strides, alike, in_a_row, is_scattered
+from shapecalc.allocation.strides import Strides, alike, channels_last, is_scattered, seem_channels_last
 from shapecalc.allocation.trace import STATISTIC, Trace, Value
 from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
@@ -26,10 +26,12 @@ def lies_channels_last(x: Value) -> bool:
     return not is_scattered(shape, strides) and is_scattered(x.shape, x.strides)
 
 
-def channels_last(shape: Shape) -> Strides:
-    """The strides of images that lie position by position, with all channels of each in a row."""
-    batch, *space, channels = in_a_row((shape[0], *shape[2:], shape[1]))
-    return (batch, channels, *space)
+def suggested(shape: Shape, x: Value) -> Strides | None:
+    """Those of images of this shape made of others: channels last where torch takes these to lie so.
+
+    Source: at::TensorBase::suggest_memory_format.
+    """
+    return channels_last(shape) if seem_channels_last(x.shape, x.strides) else None
 
 
 def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:

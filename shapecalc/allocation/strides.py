@@ -32,6 +32,17 @@ def is_in_a_row(shape: Shape, strides: Strides) -> bool:
     return all(size == 1 or a == b for size, a, b in zip(shape, strides, in_a_row(shape), strict=True))
 
 
+def channels_last(shape: Shape) -> Strides:
+    """The strides of images that lie position by position, with all channels of each in a row."""
+    batch, *space, channels = in_a_row((shape[0], *shape[2:], shape[1]))
+    return (batch, channels, *space)
+
+
+def unless_in_a_row(shape: Shape, strides: Strides | None) -> Strides | None:
+    """None for strides that are those of a row. By those of axes of 1 an image may yet seem channels last."""
+    return None if strides == in_a_row(shape) else strides
+
+
 def is_scattered(shape: Shape, strides: Strides | None) -> bool:
     """Whether the elements do not lie in a row, where that decides what torch makes.
 
@@ -59,9 +70,14 @@ def _asked(axis: tuple[Dim, Dim, Dim]) -> tuple[int, bool]:
 def dense(shape: Shape, strides: Strides) -> Strides | None:
     """Strides without gaps and repetitions, the axes in the order that given strides have them in.
 
-    None where that is axis by axis. Source: at::infer_dense_strides.
+    None where that is axis by axis; those of axes of 1, too, are those of channels last where others are.
+    Source: at::infer_dense_strides, at::TensorIteratorBase::fast_set_up.
     """
-    return alike(shape, (shape, strides))
+    found = alike(shape, (shape, strides))
+    if found is None or len(shape) not in (4, 5):
+        return found
+    last = channels_last(shape)
+    return last if all(n == 1 or a == b for n, a, b in zip(shape, found, last, strict=True)) else found
 
 
 def alike(shape: Shape, *operands: tuple[Shape, Strides | None]) -> Strides | None:

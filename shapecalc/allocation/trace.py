@@ -40,6 +40,7 @@ from shapecalc.allocation.strides import (
     is_in_a_row,
     is_scattered,
     strides_as,
+    unless_in_a_row,
 )
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
@@ -286,6 +287,7 @@ class Trace:
         weights: Sequence[Value] = (),
         back: Back | None = None,
         strides: Strides | None = None,
+        laid: Strides | None = None,
     ) -> Value:
         """A call that makes a tensor.
 
@@ -297,8 +299,9 @@ class Trace:
             weights: the weights that it uses, which come after the inputs.
             back: how gradients are made of that of what it makes; by default each in a storage of its own.
             strides: in whose order the elements of what it makes lie, if not in a row.
+            laid: the strides of what it makes, if they are known.
         """
-        strides = strides and dense(made.shape, strides)
+        strides = unless_in_a_row(made.shape, laid) or (strides and dense(made.shape, strides))
         tracked = self.grad and is_floating(made.dtype) and any(x.tracked for x in (*inputs, *weights))
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
@@ -386,9 +389,7 @@ class Trace:
         return y
 
     def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
-        if strides is not None and is_in_a_row(shape, strides):
-            strides = None
-        y = Value(Tensor(shape, x.dtype), x.storage, strides, x.tracked)
+        y = Value(Tensor(shape, x.dtype), x.storage, unless_in_a_row(shape, strides), x.tracked)
         y.base = x.base or x
         y.of_many = x.of_many
         return y

@@ -15,6 +15,7 @@ from shapecalc.cli.proof import check, diff, verify
 from shapecalc.cli.reference import layers, list_, schema
 from shapecalc.cli.show import explain, params, show
 from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten, visible
+from shapecalc.pause_gc import without_collecting
 from shapecalc.render import streams
 
 FAULT = 4
@@ -57,7 +58,7 @@ def main() -> None:
     try:
         streams.prepare()
         try:
-            app(words)
+            without_collecting(app)(words)
         finally:
             sys.stdout.flush()
     except ShapecalcError as error:

@@ -91,9 +91,12 @@ def memory(
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
-    from shapecalc.analysis.memory.batch import budget_of, fitting, with_batch
+    from shapecalc.analysis.memory.batch import budget_of, with_batch
+    from shapecalc.analysis.memory.fitting import fitting
     from shapecalc.analysis.memory.memory import memory
-    from shapecalc.render.memory import print_memory
+    from shapecalc.analysis.memory.prediction import predicted
+    from shapecalc.render.memory import print_memory, print_memory_json
+    from shapecalc.render.tree import one_by_one
 
     if optimizer is not None and not train and format != Format.json:  # which has all figures
         raise UsageError("--optimizer is for a step in training", hint="--train shows it")
@@ -101,8 +104,13 @@ def memory(
     analysis = analysed_at(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    found = memory(analysis, dtype, optimizer or OptimizerName.sgd)
-    if train and found.refusal:
-        raise found.refusal
-    best = fitting(found, budget_of(fit), train) if fit is not None else None
-    print_memory(found, format, depth, train, best)
+    analysis = one_by_one(analysis, format)
+    update = optimizer or OptimizerName.sgd
+    step = memory(analysis, dtype, update) if train or fit is not None or format == Format.json else None
+    if train and step and step.refusal:
+        raise step.refusal
+    best = fitting(step, budget_of(fit), train) if step and fit is not None else None
+    if step and format == Format.json:
+        print_memory_json(step, best)
+    else:
+        print_memory(step or predicted(analysis, dtype), format, depth, step if train else None, best)

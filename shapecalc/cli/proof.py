@@ -11,6 +11,7 @@ import typer
 from shapecalc.cli.networks import all_of, analysed, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, ReportFormat, Set
 from shapecalc.errors import ShapecalcError, UnavailableError
+from shapecalc.pause_gc import collect_again
 
 if TYPE_CHECKING:
     from shapecalc.torch_check.verify import Judge
@@ -103,4 +104,5 @@ def _judge(device: str) -> Judge:
         from shapecalc.torch_check.verify import Judge
     except ImportError as error:
         raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
+    collect_again()  # modules and their hooks refer to each other
     return Judge(device)

@@ -14,7 +14,8 @@ from shapecalc.layers import Figures, Layer
 from shapecalc.layers.weights import Weights
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, Expr, summed, symbols_in
-from shapecalc.symbolic.conditions import Condition, Known
+from shapecalc.symbolic.conditions import Condition
+from shapecalc.symbolic.implied import decisive
 from shapecalc.tensors import BYTES, Tensor, for_json
 
 
@@ -269,14 +270,8 @@ class Analysis:
 
     @property
     def decisive_conditions(self) -> tuple[Condition, ...]:
-        """The conditions without those that plainly follow from a later one."""
-        later = Known()
-        decisive: list[Condition] = []
-        for condition in reversed(self.conditions):
-            if not later.imply(condition):
-                decisive.append(condition)
-                later.add(condition)
-        return tuple(reversed(decisive))
+        """The conditions without those that follow from others."""
+        return decisive(self.conditions)
 
     @property
     def totals(self) -> Totals:
@@ -347,6 +342,6 @@ class Analysis:
             "inputs": {name: tensor.to_dict() for name, tensor in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
             "outputs": [for_json(tensor.shape) for tensor in self.outputs],
-            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.conditions],
+            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.decisive_conditions],
             "totals": self.totals.to_dict(),
         }

@@ -25,6 +25,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
     """
 
     reads_values = True
+    undecided = "is decided by the values of the target: a cluster scores the rows that are in it"
     in_features = Inferred(axis=-1)
     n_classes = Size()
     cutoffs = Sizes()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.gradients import averaged as shared_out
+from shapecalc.allocation.strides import Strides
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis
-from shapecalc.layers.pooling import run_with_indices, with_indices
+from shapecalc.layers.pooling import run_with_indices, strides_of_pooled, with_indices
 from shapecalc.layers.reads import Sights, same, shared
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
@@ -73,10 +76,13 @@ def _spans(n: Dim, m: int) -> str:
     return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
 
 
+def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:
+    """As of what is pooled; volumes lie in a row. Source: at::adaptive_avg_pool3d."""
+    return strides_of_pooled(made, x, axes) if axes < 3 else None
+
+
 class AdaptiveAvgPool(AdaptivePool, abstract=True):
     """The mean of each window."""
-
-    aligned = True
 
     def output(self, x: Tensor) -> Tensor:
         return self.adapt(x)
@@ -84,6 +90,14 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
     def saved(self, x: Value) -> Saved:
         """Of a single window it is the mean, which needs the sizes alone."""
         return keeps_to_average(x, self.adapt(x.tensor).shape[-self.axes :])
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_averaged(made, x, self.axes)
+
+    def back(self, x: Value) -> Back | None:
+        """torch has a single window as a mean."""
+        single = all(size == 1 for size in self.adapt(x.tensor).shape[-self.axes :])
+        return shared_out(x.look, range(x.rank - self.axes, x.rank)) if single else None
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(self.read(x), y.elements)

@@ -357,7 +357,7 @@ class scaled_dot_product_attention(Layer):
     def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         """Each query reads all keys and values (of these the feature that is made), or those not after it."""
         *lead, length, feature = range(y.rank)
-        ordered: Sight = Unknown("with is_causal a query reads the keys up to its own place")
+        ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
         keys = ordered if self.is_causal else ALL
         ends: list[Sights] = [(Reading(length), ALL), (keys, ALL), (keys, Reading(feature))]
         whole = Tensor(y.shape[: len(lead)])

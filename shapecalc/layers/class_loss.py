@@ -8,7 +8,7 @@ from __future__ import annotations
 from shapecalc.allocation.gradients import like, repeated
 from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
@@ -65,15 +65,14 @@ class LikelihoodLoss(Loss, abstract=True):
         return (input, target, Tensor((), input.dtype))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        """Positions are two axes; others become these. Source: at::nll_loss_nd."""
+        """Positions are two axes; others become these, in a row. Source: at::nll_loss_nd."""
         scores, target = inputs
         if scores.rank in (1, 2, 4):
             return super().run(trace, *inputs)
         n, classes, *space = scores.shape
         places = (1, product(tuple(space)))
-        (y,) = super().run(
-            trace, trace.reshape(scores, (n, classes, *places)), trace.reshape(target, (n, *places))
-        )
+        scores, target = trace.contiguous(scores), trace.contiguous(target)
+        (y,) = super().run(trace, trace.view(scores, (n, classes, *places)), trace.view(target, (n, *places)))
         return (trace.view(y, (n, *space)) if y.rank else y,)
 
 
@@ -90,6 +89,12 @@ class NLLLoss2d(LikelihoodLoss):
     """The old name of NLLLoss. Source: torch.nn.NLLLoss2d."""
 
     example = example((2, 10, 16, 16), Tensor((2, 16, 16), "int64"))
+
+
+def logarithms_of(trace: Trace, scores: Value, axis: int) -> Value:
+    """LogSoftmax that is told its dtype, that of the scores: autocast leaves it alone."""
+    with trace.within_operation():
+        return LogSoftmax(dim=axis).run(trace, scores)[0]
 
 
 class CrossEntropyLoss(Loss):
@@ -113,7 +118,7 @@ class CrossEntropyLoss(Loss):
         if input.rank == target.rank:
             return (self.of_probabilities(trace, input, target),)
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(trace, input)
+        logarithms = logarithms_of(trace, input, axis)
         (y,) = NLLLoss(reduction=self.reduction).run(trace, logarithms, target)
         if self.label_smoothing:
             losses, ignored = self.of_all_classes(trace, logarithms, target, axis)
@@ -150,7 +155,7 @@ class CrossEntropyLoss(Loss):
     def of_probabilities(self, trace: Trace, input: Value, target: Value) -> Value:
         """−target · log(softmax(input)), summed. Source: at::cross_entropy_loss_prob_target."""
         axis = min(1, input.rank - 1)
-        (logarithms,) = LogSoftmax(dim=axis).run(trace, input)
+        logarithms = logarithms_of(trace, input, axis)
         if self.label_smoothing:
             target = times_number(trace, target)
             target = converted(trace, target, target.dtype)
@@ -195,9 +200,9 @@ class LinearCrossEntropyLoss(Loss):
 
     def run(self, trace: Trace, input: Value, target: Value) -> tuple[Value, ...]:
         """Linear, whose output is then seen as scores. Source: torch.nn.functional.linear_cross_entropy."""
-        if trace.autocast:  # the weights are looks at others, of which no copy stays
-            raise UnknownError("LinearCrossEntropyLoss: what it casts under autocast is not followed")
         weights = owned(trace, self.weights(input.tensor, target.tensor))
+        if trace.autocast:  # of these looks at the weights no copy stays, as one would of the weights
+            weights = [trace.view(w, w.shape) for w in weights]
         y = linear(trace, input, weights)
         scores = trace.view(y, (*input.shape[:-1], self.num_classes, *self.out_features))
         loss = CrossEntropyLoss(reduction=self.reduction, label_smoothing=self.label_smoothing)

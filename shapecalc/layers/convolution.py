@@ -37,7 +37,7 @@ def check_seen_by_groups(channels: Dim, groups: Dim) -> None:
         channels,
         groups,
         "the input's {0} channels are not divisible by groups {1}",
-        "each group reads an equal part of the input channels",
+        "each group sees an equal part of the input channels",
         why="groups divide the channels",
     )
 

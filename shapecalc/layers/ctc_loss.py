@@ -20,6 +20,7 @@ class CTCLoss(Loss):
     """
 
     reads_values = True
+    undecided = "is decided by the values of target_lengths"
     blank = Size(0, minimum=0)
     reduction = Reduction()
     zero_infinity = Flag(False)

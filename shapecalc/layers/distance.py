@@ -161,7 +161,8 @@ class PairwiseDistance(Layer):
         """Source: at::pairwise_distance."""
         apart = operation(trace, first, second, negates=True)
         moved = trace.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
-        made = self.output(first.tensor, second.tensor)
+        made = trace.made_by("norm", self.output(first.tensor, second.tensor), moved)
+        trace.retraced = made.dtype == moved.dtype  # else the way back converts first, which is not followed
         kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
         back = of_norm(self.p, moved.look, kept)
         y = trace.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)

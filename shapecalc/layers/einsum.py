@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.allocation.contraction import contract
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.errors import ArchitectureError, UnknownError, quoted
+from shapecalc.errors import ArchitectureError, quoted
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Text
-from shapecalc.operations import NOTHING, Operations
+from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, joined
 from shapecalc.symbolic.conditions import equal, not_one
 from shapecalc.tensors import Shape, Tensor, product, promote
@@ -63,6 +63,23 @@ def _wrong(message: str, hint: str | None = None) -> ArchitectureError:
     return ArchitectureError(message, hint=hint, argument="equation")
 
 
+class Step(NamedTuple):
+    """Two operands that are multiplied: the elements of the result, and how many products make each."""
+
+    elements: Dim
+    length: Dim
+
+    @property
+    def sums(self) -> bool:
+        """Whether products are summed, which is a product of matrices."""
+        return not_one(self.length, "products are summed")
+
+
+def widest(first: Mapping[Label, Dim], second: Mapping[Label, Dim]) -> dict[Label, Dim]:
+    """The size of each label in two operands together: one that is not 1, if there is one."""
+    return {**first, **{label: n for label, n in second.items() if n != 1 or label not in first}}
+
+
 class Plan(NamedTuple):
     """An equation put to operands: the size of each label in each of them, and together."""
 
@@ -74,17 +91,22 @@ class Plan(NamedTuple):
     def shape(self) -> Shape:
         return tuple(self.sizes[label] for label in self.output)
 
-    @property
-    def summed(self) -> list[Label]:
-        """The labels of the sums of products: those of two operands or more that the output lacks."""
-        found = Counter(chain(*self.operands))
-        return [label for label, count in found.items() if count > 1 and label not in self.output]
+    def steps(self) -> Iterator[Step]:
+        """The products of two operands, from left to right, each of the one before and the next.
 
-    @property
-    def length(self) -> Dim:
-        """How many products of two operands make an element; one of size 1 meets the sum of the other's."""
-        pairs = [[sizes[label] for sizes in self.operands if label in sizes] for label in self.summed]
-        return product(tuple(first for first, *others in pairs if 1 not in (first, *others)))
+        A letter that the output lacks is summed where the last two operands meet that have it, or by itself
+        where one alone does. One of size 1 is repeated, and no sum.
+        """
+        first, *others = self.operands
+        gone = {*self.sizes} - {*self.output}
+        left = Counter([a for sizes in self.operands for a, n in sizes.items() if a in gone and n != 1])
+        for second in others:
+            common = [a for a in first if a in gone and a in second and 1 not in (first[a], second[a])]
+            left.subtract(common)
+            together = {a: 1 if n == 1 else self.sizes[a] for a, n in widest(first, second).items()}
+            first = {a: n for a, n in together.items() if a not in gone or n == 1 or left[a] > 1}
+            summed = [self.sizes[a] for a in common if a not in first]
+            yield Step(product(tuple(first.values())), product(tuple(summed)))
 
 
 def plan(equation: Equation, xs: Sequence[Tensor]) -> Plan:
@@ -147,11 +169,22 @@ def _name(label: Label) -> str:
     return label if isinstance(label, str) else f"axis {label} of ..."
 
 
+def check_dtypes(planned: Plan, dtypes: Sequence[str]) -> None:
+    """Refuse sums of products of two dtypes: they are matrix products."""
+    first, *others = dtypes
+    for step, second in zip(planned.steps(), others, strict=True):
+        if first != second and step.length != 1:
+            found = " and ".join(sorted({first, second}))
+            raise ArchitectureError(f"branches of one dtype are needed, not {found}")
+        first = promote(first, second)
+
+
 class einsum(Layer):
-    """Products of the branches, summed over the letters that the output lacks.
+    """Products of the branches from left to right, summed over the letters that the output lacks.
 
     `bij,bjk->bik` is a matrix product for each b. Without an arrow the output has the letters that come
-    once, in the order of the alphabet; `...` stands for any axes, which are broadcast. Source: torch.einsum.
+    once, in the order of the alphabet; `...` stands for any axes, which are broadcast. The order of several
+    products is torch's own; with the package opt_einsum it looks for another. Source: torch.einsum.
     """
 
     function = "einsum"
@@ -172,45 +205,34 @@ class einsum(Layer):
         for operand in xs:
             check_floating(operand)
         planned = self.plan(xs)
-        if planned.summed:
-            self.check_contraction(planned, xs)
+        check_dtypes(planned, [operand.dtype for operand in xs])
         return Tensor(planned.shape, reduce(promote, [operand.dtype for operand in xs]))
 
-    def check_contraction(self, planned: Plan, xs: Sequence[Tensor]) -> None:
-        """Sums of products are matrix products, which are of two tensors of one dtype."""
-        if len(xs) > 2:
-            listed = ", ".join(map(_name, planned.summed))
-            raise _wrong(
-                f"equation sums over {listed} in {len(xs)} operands: in which order, and so by how many"
-                " products, is torch's choice",
-                hint="an einsum of two operands after another one fixes the order",
-            )
-        dtypes = {x.dtype for x in xs}
-        if len(dtypes) > 1 and planned.length != 1:
-            raise ArchitectureError(f"branches of one dtype are needed, not {' and '.join(sorted(dtypes))}")
-
     def macs(self, x: Tensor, *others: Tensor, y: Tensor) -> Dim:
-        """As many products for each output element as are summed; none where each stands alone.
+        """For each element of a product of two operands as many as are summed; none where one stands alone.
 
         A letter that only one operand has is summed before, which takes no products.
         """
-        length = self.plan((x, *others)).length
-        return y.elements * length if not_one(length, "products are summed") else 0
+        return sum(self.products((x, *others)))
+
+    def products(self, xs: Sequence[Tensor]) -> list[Dim]:
+        """The multiply-accumulates of each product of two operands."""
+        return [step.elements * step.length if step.sums else 0 for step in self.plan(xs).steps()]
+
+    def remark(self, *xs: Tensor) -> str | None:
+        if len(xs) < 3:
+            return None
+        return "products are taken from left to right; with opt_einsum installed torch may take another order"
 
     def ops(self, x: Tensor, *others: Tensor, y: Tensor) -> Operations | None:
-        """Products that nothing sums; not counted are sums within one operand, and products of several."""
+        """Products that nothing sums; not counted are sums within one operand."""
         planned = self.plan((x, *others))
         alone = {label for label, count in Counter(chain(*planned.operands)).items() if count == 1}
-        if alone - {*planned.output} or len(others) > 1:
+        if alone - {*planned.output}:
             return None
-        if not others or not_one(planned.length, "products are summed"):
-            return NOTHING
-        return Operations(mul=y.elements)
+        return Operations(mul=sum([step.elements for step in planned.steps() if not step.sums]))
 
     def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
-        if len(xs) > 2:
-            reason = "torch takes them in an order that depends on whether opt_einsum is installed"
-            raise UnknownError(f"einsum of {len(xs)} branches: {reason}")
         equation, tensors = parse(self.equation), [x.tensor for x in xs]
         planned = plan(equation, tensors)
         pairs = zip(equation.operands, tensors, strict=True)

@@ -128,6 +128,18 @@ class HuberLoss(SymmetricLoss):
         check_keeps_dtype(losses, input)
         return self.reduced(losses)
 
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        check_trainable(trace, *inputs)
+        return super().run(trace, *inputs)
+
+
+def check_trainable(trace: Trace, input: Value, target: Value) -> None:
+    """The kernel of HuberLoss's gradients takes one dtype; autocast gives both that, if they are floats."""
+    cast = trace.autocast and is_floating(target.dtype)
+    if input.dtype != target.dtype and not cast and (input.tracked or target.tracked):
+        message = f"in training it takes a target of {input.dtype}, like the input, not of {target.dtype}"
+        trace.refuse(message, "MSELoss and SmoothL1Loss take targets of other dtypes")
+
 
 class BCELoss(Loss):
     """−(target · log(input) + (1 − target) · log(1 − input)), of probabilities. Source: torch.nn.BCELoss."""

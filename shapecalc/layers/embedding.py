@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation.trace import Trace, Value
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
@@ -54,6 +54,14 @@ class Table(Layer, abstract=True):
         """Whether rows are made shorter, which depends on their values."""
         return self.max_norm is not None
 
+    def check_dense(self, trace: Trace) -> None:
+        """Raises UnknownError in training where the gradient is a sparse tensor."""
+        if self.sparse and trace.grad and "weight" not in trace.frozen:
+            raise UnknownError(
+                f"{self.type}: its gradient is sparse, rows for the numbers that come: it is not followed",
+                hint="with sparse: false it is a table like the weight, and known",
+            )
+
     def weights(self, x: Tensor, *_: Tensor) -> Weights:
         return {"weight": Weight((self.num_embeddings, self.embedding_dim))}
 
@@ -72,6 +80,10 @@ class Embedding(Table):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
+
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        self.check_dense(trace)
+        return super().run(trace, *inputs)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return alike(x)
@@ -117,8 +129,8 @@ class EmbeddingBag(Table):
 
         Rows that are longer than `max_norm` are made shorter in place, in the table itself.
         """
+        self.check_dense(trace)
         made = self.output(x.tensor, *[y.tensor for y in given])
-        trace.retraced = not self.sparse
         starts = given or (trace.new(Tensor((x.shape[0],), x.dtype)),)
         numbers = trace.reshape(x, (x.elements,))
         del x

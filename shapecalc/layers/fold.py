@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.strides import is_scattered
+from shapecalc.allocation.kernels import suggested
+from shapecalc.allocation.strides import Strides
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
@@ -12,6 +13,7 @@ from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.reads import Grouped, Shuffled, Sights, Unknown, but, each, slid
 from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 from shapecalc.window import Window
 
@@ -151,7 +153,6 @@ class PixelUnshuffle(Rearranging):
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
-    aligned = True
     axes = 2
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
@@ -167,6 +168,9 @@ class PixelUnshuffle(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return ()
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return suggested(made.shape, x)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """The r·r pixels that channels are made of: all channels at a place see all of them together."""
@@ -206,12 +210,9 @@ class ChannelShuffle(Rearranging):
 
         Autograd takes that for a tensor of its own, too.
         """
-        batch, channels, *space = x.shape
-        y = trace.seen_as(x, (batch, self.groups, channels // self.groups, *space))
-        y = trace.transpose(y, 1, 2)
-        if is_scattered(y.shape, y.strides):
+        if all(not_one(n, "channels shuffled are a copy") for n in (self.groups, x.shape[1] // self.groups)):
             return (trace.kernel(x.tensor, x),)
-        return (trace.unsafe(trace.seen_as(y, x.shape)),)
+        return (trace.unsafe(trace.view(x, x.shape, x.strides)),)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, 1, sight=Shuffled(1, self.groups)),)

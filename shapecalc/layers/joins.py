@@ -8,8 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
-from shapecalc.allocation.kernels import channels_last
-from shapecalc.allocation.strides import Strides, alike, seem_channels_last, strides_as
+from shapecalc.allocation.strides import Strides, alike, channels_last, seem_channels_last, strides_as
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Rearranging, example
@@ -145,7 +144,7 @@ class concat(Rearranging):
 
     def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
         made = self.output(*[x.tensor for x in xs])
-        return (trace.kernel(made, *xs, back=narrowed(*looks(xs)), strides=laid_in_line(made.shape, xs)),)
+        return (trace.kernel(made, *xs, back=narrowed(*looks(xs)), laid=laid_in_line(made.shape, xs)),)
 
 
 class stack(Rearranging):

@@ -201,12 +201,21 @@ class CrossMapLRN2d(Layer):
     alpha = Real(1e-4)
     beta = Real(0.75)
     k = Real(1)
+    undecided = "is in part a variable of torch's Python code, which is not followed"
     example = example((2, 16, 8, 8), size=5)
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 4)
         check_floating(x)
         return x
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """The output, and beside it what it is divided by. Source: torch.nn.modules._functions."""
+        if x.tracked:
+            return self.at_least(trace, x.tensor)
+        y = trace.new(x.tensor)
+        _divisors = trace.new(x.tensor)
+        return (y,)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (around(x),)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from shapecalc.allocation.kernels import suggested
+from shapecalc.allocation.strides import Strides, dense, is_in_a_row
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
@@ -90,13 +92,25 @@ def keeps_to_pad(x: Value, mode: str) -> Saved:
     return (x,) if mode in ("reflect", "replicate") else ()
 
 
+def strides_of_padded(made: Tensor, x: Value, padding: tuple[int, ...], mode: str) -> Strides | None:
+    """Those of a copy where nothing is added, else of new images; what is mirrored or repeated lies in a row.
+
+    As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
+    """
+    if x.strides is None or mode != "constant":
+        return None
+    if max(padding) > 0:
+        return suggested(made.shape, x)
+    whole = made.shape == x.shape and is_in_a_row(x.shape, x.strides)
+    return x.strides if whole else dense(made.shape, x.strides)
+
+
 class Pad(Rearranging, abstract=True):
     """What paddings of a fixed number of axes have in common.
 
     An axis of n becomes one of before + n + after; a negative number cuts off.
     """
 
-    aligned = True
     mode: ClassVar[str]
     padding = PerSide()
 
@@ -105,6 +119,9 @@ class Pad(Rearranging, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_padded(made, x, self.padding, self.mode)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (seen_padded(x, self.padding, self.mode),)
@@ -129,7 +146,6 @@ class pad(Rearranging):
     Source: torch.nn.functional.pad.
     """
 
-    aligned = True
     function = "nn.functional.pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")
@@ -148,6 +164,9 @@ class pad(Rearranging):
 
     def saved(self, x: Value) -> Saved:
         return keeps_to_pad(x, self.mode)
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_padded(made, x, self.pad, self.mode)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         if self.mode == "circular":

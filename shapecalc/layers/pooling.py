@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.strides import seem_channels_last
+from shapecalc.allocation.kernels import suggested
+from shapecalc.allocation.strides import Strides, channels_last, seem_channels_last
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
@@ -52,12 +53,16 @@ def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tens
     return (y, Tensor(y.shape, "int64")) if return_indices else y
 
 
-def seems_channels_last(x: Value, axes: int) -> bool:
-    """Whether torch takes what is pooled to lie channels last, with a new axis of 1 where it has only one."""
-    shape, strides = x.shape, x.strides
-    if axes == 1 and strides is not None:
-        shape, strides = (*shape[:-1], 1, shape[-1]), (*strides[:-1], shape[-1] * strides[-1], strides[-1])
-    return seem_channels_last(shape, strides)
+def strides_of_pooled(made: Tensor, x: Value, axes: int) -> Strides | None:
+    """Channels last where torch takes the input to lie so, with a new axis of 1 where it has only one."""
+    if axes > 1 or x.strides is None:
+        return suggested(made.shape, x)
+    *lead, length = x.shape
+    *steps, step = x.strides
+    if not seem_channels_last((*lead, 1, length), (*steps, length * step, step)):
+        return None
+    *outer, _, inner = channels_last((*made.shape[:-1], 1, made.shape[-1]))
+    return (*outer, inner)
 
 
 def run_with_indices(
@@ -65,7 +70,7 @@ def run_with_indices(
 ) -> tuple[Value, ...]:
     """A max pooling on the trace: the indices are made whether they are asked for or not, and kept."""
     indices = trace.new(Tensor(made.shape, "int64"))
-    y = trace.kernel(made, x, keeps=(x, indices), strides=x.strides if seems_channels_last(x, axes) else None)
+    y = trace.kernel(made, x, keeps=(x, indices), laid=strides_of_pooled(made, x, axes))
     y = trace.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
     return (y, indices) if return_indices else (y,)
 
@@ -129,7 +134,6 @@ class MaxPool3d(MaxPool):
 class AvgPool(Layer, abstract=True):
     """What average poolings of any number of spatial axes have in common."""
 
-    aligned = True
     kernel_size = PerAxis()
     stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
@@ -148,6 +152,9 @@ class AvgPool(Layer, abstract=True):
 
     def saved(self, x: Value) -> Saved:
         return (x,)
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_pooled(made, x, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(y.elements * product(self.kernel_size), y.elements)

@@ -10,7 +10,7 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
-from shapecalc.layers.pooling import check_averaged_volume, slide, windows
+from shapecalc.layers.pooling import check_averaged_volume, slide, strides_of_pooled, windows
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
 from shapecalc.tensors import Tensor, is_floating, product
@@ -46,16 +46,18 @@ class LPPool(Layer, abstract=True):
         raised = Tensor(x.shape, made.dtype)
         powers = trace.kernel(raised, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
         del cast
-        mean = trace.kernel(made, powers, keeps=(powers,))
+        mean = trace.kernel(made, powers, keeps=(powers,), laid=strides_of_pooled(made, powers, self.axes))
         del powers
-        sign = trace.kernel(made, mean, back=like())
-        absolute = trace.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look))
-        positive = trace.kernel(made, absolute, keeps_output=True, back=like(absolute.look))
+        sign = trace.kernel(made, mean, back=like(), strides=mean.strides)
+        absolute = trace.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look), strides=mean.strides)
+        positive = trace.kernel(
+            made, absolute, keeps_output=True, back=like(absolute.look), strides=absolute.strides
+        )
         del absolute
         y = product_of_two(trace, sign, positive)
         del sign, positive
         y = times_number(trace, y)
-        return (trace.kernel(made, y, keeps=(y,), back=of_power(y.look)),)
+        return (trace.kernel(made, y, keeps=(y,), back=of_power(y.look), strides=y.strides),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """A power of each element of a window, their sum, and its root."""

@@ -117,7 +117,7 @@ class Grouped(NamedTuple):
 
     @property
     def reason(self) -> str:
-        return "each group reads channels of its own"
+        return "each group sees channels of its own"
 
 
 class Shuffled(NamedTuple):

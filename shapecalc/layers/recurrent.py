@@ -126,7 +126,7 @@ class Recurrent(Layer, abstract=True):
 
     def reads(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
         """The last states see all steps, and so does each step of two directions; of one, those before it."""
-        before: Sight = Unknown("a step of one direction reads itself and all steps before it")
+        before: Sight = Unknown("a step of one direction sees itself and all steps before it")
         steps = ALL if port or self.bidirectional else before
         if x.rank == 2:
             return ((steps, ALL), *[(ALL, ALL)] * len(states))

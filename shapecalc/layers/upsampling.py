@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shapecalc.allocation.kernels import suggested
+from shapecalc.allocation.strides import Strides
 from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.adaptive_pooling import keeps_to_average
+from shapecalc.layers.adaptive_pooling import keeps_to_average, strides_of_averaged
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
@@ -45,8 +47,6 @@ _OPERATIONS = {
 
 class Resize(Layer, abstract=True):
     """What types that resize the axes after the channels have in common: (N, C, *) → (N, C, *)."""
-
-    aligned = True
 
     mode: str
     size = SizeForEach(None)
@@ -105,6 +105,9 @@ class Resize(Layer, abstract=True):
         if self.mode == "area":
             return keeps_to_average(x, self.figures((x.tensor,)).outputs[0].shape[2:])
         return ()
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_averaged(made, x, x.rank - 2) if self.mode == "area" else suggested(made.shape, x)
 
 
 def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> Sight:

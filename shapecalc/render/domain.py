@@ -15,7 +15,7 @@ from shapecalc.engine.results import Analysis
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import heading
 from shapecalc.symbolic import Dim, at
-from shapecalc.symbolic.conditions import AT_LEAST, Condition
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import for_json
 
@@ -25,7 +25,6 @@ _CONDITIONS = (
     Column("condition", "Condition"),
     Column("path", "Layer"),
     Column("why", "So that"),
-    Column("decides", "Decides", spare=1),
 )
 
 
@@ -40,20 +39,12 @@ def print_domain(domain: Domain, form: str) -> None:
 
 
 def _conditions(domain: Domain) -> Iterator[Line]:
-    """A line for each layer with conditions; those of one kind, as of height and width, together.
-
-    Bounds are listed all, since each is a step to the one that decides; other conditions only if they do.
-    """
-    decisive = {one.condition for one in domain.decisive}
-    lines: dict[tuple[str, str, bool], list[Solved]] = {}
-    for solved in domain.solved:
-        own = solved.condition
-        if own in decisive or own.relation == AT_LEAST:
-            lines.setdefault((own.path, own.why, own in decisive), []).append(solved)
-    for (path, why, decides), group in lines.items():
-        yield Line(
-            (", ".join(grouped([*map(str, group)])), path, why, "yes" if decides else ""), strong=decides
-        )
+    """A line for each layer with conditions that decide; those of one kind, as of two axes, together."""
+    lines: dict[tuple[str, str], list[Solved]] = {}
+    for solved in domain.decisive:
+        lines.setdefault((solved.condition.path, solved.condition.why), []).append(solved)
+    for (path, why), group in lines.items():
+        yield Line((", ".join(grouped([*map(str, group)])), path, why))
 
 
 def _inputs(domain: Domain) -> Iterator[str]:
@@ -122,12 +113,15 @@ def grouped(texts: list[str]) -> list[str]:
 
 
 def limits(domain: Domain) -> list[str]:
-    """What the sizes of a network are limited to, in few words: a text for each that has a limit."""
-    if len(domain.boxes) == 1:
-        texts = [own.text(name) for name, own in domain.boxes[0].items() if own != EVERY and own.readable]
-        if len(texts) == sum(own != EVERY for own in domain.boxes[0].values()):
-            return grouped([*texts, *map(str, domain.open)])
-    return grouped([str(one) for one in domain.decisive])
+    """What the sizes of a network are limited to, in few words: a text for each that has a limit.
+
+    What is said of a size alone is said once; what is said of several together stays as it is.
+    """
+    box, others = domain.apart
+    limited = {name: own for name, own in box.items() if own != EVERY}
+    if not all(own and own.readable for own in limited.values()):
+        return grouped([str(one) for one in domain.decisive])
+    return grouped([*(own.text(name) for name, own in limited.items()), *map(str, others)])
 
 
 def _box_text(domain: Domain, box: Box) -> str:
@@ -143,7 +137,8 @@ def domain_json(domain: Domain) -> dict[str, Any]:
         "inputs": {name: x.to_dict() for name, x in domain.analysis.inputs.items()},
         "smallest": domain.smallest,
         "conditions": [
-            {"path": s.condition.path, "condition": s.ascii(), "why": s.condition.why} for s in domain.solved
+            {"path": s.condition.path, "condition": s.ascii(), "why": s.condition.why}
+            for s in domain.decisive
         ],
         "solutions": _ranges(domain.symbols, domain.boxes),
         "open": _open(domain.open),

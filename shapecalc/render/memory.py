@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.analysis.memory.batch import Fit
-from shapecalc.analysis.memory.memory import AMP, OPTIMIZERS, Memory, Moment, memory
+from shapecalc.analysis.memory.fitting import Fit, Formula
+from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
+from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.engine.results import Node, leaves
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
@@ -20,8 +21,8 @@ from shapecalc.render.grid import (
     shape,
     size,
 )
-from shapecalc.render.show import compute, heading, trainable
-from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline
+from shapecalc.render.show import compute, heading, trainable, where_it_holds
+from shapecalc.render.tree import FOLDED, folding, is_folded, label, nothing, outline
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -32,60 +33,62 @@ _LAYERS = (
 )
 
 
-def print_memory(found: Memory, form: str, depth: int | None, training: bool, fit: Fit | None) -> None:
-    """Print the memory of a network; `training` is whether the reader asked for that of a step too."""
-    analysis = one_by_one(found.analysis, form)
-    if analysis is not found.analysis:
-        found = memory(analysis, found.dtype, found.optimizer_name)
-    if form == "json":
-        print_json({**found.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
-        return
+def print_memory(
+    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None
+) -> None:
+    """Print the memory of a network; `step` has that of training too, if the reader asked for it."""
+    analysis = found.analysis
     flat = form == "csv"
     if flat:
         nodes = [(node.path, node) for node in leaves(analysis.tree, depth)]
     else:
-        fold = folding(analysis, found.saved_by_row.__getitem__)
+        fold = folding(analysis, step.saved_by_row.__getitem__ if step else nothing)
         nodes = [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
     first = Column("path", "Path") if flat else _LAYERS[0]
-    columns = (first, *(_LAYERS[1:] if training else _LAYERS[1:-1]))
-    lines = [_line(found, title, node, training, flat) for title, node in nodes]
-    more = found.training_conditions if training else ()
-    conditions = [*found.analysis.decisive_conditions, *found.conditions, *more]
-    holds = [f"Holds for    {', '.join(map(str, conditions))}"] if conditions else []
-    notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(found)] if training else [])]
+    columns = (first, *(_LAYERS[1:] if step else _LAYERS[1:-1]))
+    lines = [_line(found, title, node, step, flat) for title, node in nodes]
+    more = step.training_conditions if step else ()
+    conditions = where_it_holds(analysis, [*analysis.conditions, *found.conditions, *more])
+    holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
+    notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(step)] if step else [])]
     if is_folded(analysis):
         notes += ["", FOLDED]
     if fit:
         notes += ["", _fit(fit)]
-    print_grid(Grid(heading(found.analysis), columns, lines, notes), form)
+    print_grid(Grid(heading(analysis), columns, lines, notes), form)
 
 
-def _line(found: Memory, title: str, node: Node, training: bool, flat: bool) -> Line:
+def print_memory_json(found: Memory, fit: Fit | None) -> None:
+    """All figures for programs, those of training among them."""
+    print_json({**found.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
+
+
+def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: bool) -> Line:
     values: list[Any] = [title, node.output.shape, found.output_bytes(node)]
-    if training:
-        saved: Dim = found.saved_under(node)
+    if step:
+        saved: Dim = step.saved_under(node)
         values.append(saved if flat or saved != 0 else None)
     return Line(tuple(values), strong=bool(node.children))
 
 
-def _facts(found: Memory) -> Iterator[str]:
+def _facts(found: Prediction) -> Iterator[str]:
     totals = found.analysis.totals
     part = f", {trainable(totals)}" if totals.frozen_params != 0 else ""
     yield f"Parameters   {count(totals.params)}{part}"
     yield f"Computation  {compute(totals)}, forward"
 
 
-def _prediction(found: Memory) -> Iterator[str]:
+def _prediction(found: Prediction) -> Iterator[str]:
     casts = ", and weights as cast" if found.dtype == AMP else ""
     yield from _most("Prediction  ", found.prediction, bound="at least" if found.bounded else "at most")
     yield _weights(found)
-    if found.bounded:
-        yield f"  and what {listed(found.bounded)} makes on the way, which is not known"
+    for layer, why in found.bounded.items():
+        yield f"  and what {layer} makes on the way, which {why}"
     if len(found.activations.alternatives) == 1:
         yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them{casts}"
 
 
-def _weights(found: Memory) -> str:
+def _weights(found: Prediction) -> str:
     dtype = "float32, under autocast in float16 on CUDA" if found.dtype == AMP else found.dtype
     return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
@@ -120,7 +123,20 @@ def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") ->
 
 def _fit(fit: Fit) -> str:
     bound = "at most " if fit.at_most else ""
-    return (
-        f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}:"
-        f" ⌊({count(fit.budget)} − {count(fit.fixed)})/{count(fit.each)}⌋ = {count(fit.batch)}"
-    )
+    most = f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}: "
+    if fit.formula is None:
+        return most + f"it needs {size(fit.needed)}"
+    return most + _largest(fit.formula, fit.budget) + _but(fit.formula, fit)
+
+
+def _largest(formula: Formula, budget: int) -> str:
+    """The largest batch by the formula: 1 + 4⋅⌊(1,000 − 280)/96⌋ = 29."""
+    steps = f"⌊({count(budget)} − {count(formula.fixed)})/{count(formula.each)}⌋"
+    times = f"{formula.step}⋅" if formula.step > 1 else ""
+    more = f"{formula.offset} + " if formula.offset else ""
+    return f"{more}{times}{steps} = {count(formula.most(budget))}"
+
+
+def _but(formula: Formula, fit: Fit) -> str:
+    larger = formula.most(fit.budget) > fit.batch
+    return f", of which {count(fit.batch)} is the largest that the formula holds for" if larger else ""

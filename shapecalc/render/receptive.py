@@ -75,10 +75,10 @@ def _seen(field: Field, space: str) -> str:
         return "undefined, for the reason below"
     size = extent(sizes(field))
     if not field.whole:
-        return f"reads {size} of {space} elements, in steps of {extent(strides(field))}"
+        return f"sees {size} of {space} elements, in steps of {extent(strides(field))}"
     if size == space:
-        return f"reads the whole input, {space} elements"
-    return f"reads {size} of {space} elements, all that any window reads"
+        return f"sees the whole input, {space} elements"
+    return f"sees {size} of {space} elements, all that any window reads"
 
 
 def _border(receptive: Receptive, space: str) -> Iterator[str]:
@@ -86,10 +86,10 @@ def _border(receptive: Receptive, space: str) -> Iterator[str]:
     if past:
         yield f"Past border {past.row.path}"
         size = extent(sizes(past))
-        yield f"            reads {size} elements around its centre, the input has {space}"
+        yield f"            sees {size} elements around its centre, the input has {space}"
     else:
         known = all(field.reason is None for field in receptive.fields)
-        yield f"Past border no layer's centre reads past it{'' if known else ', where its field is known'}"
+        yield f"Past border no layer's centre sees past it{'' if known else ', where its field is known'}"
 
 
 def _reasons(receptive: Receptive) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -33,6 +33,7 @@ from shapecalc.render.tree import (
     own_row,
 )
 from shapecalc.symbolic import Dim, ratio
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
 
@@ -199,7 +200,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
-    conditions = _limits(analysis) if analysis.conditions else []
+    conditions = where_it_holds(analysis, analysis.conditions)
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(analysis.layers)}",
@@ -219,11 +220,14 @@ def trainable(totals: Totals) -> str:
     return f"{count(totals.trainable_params) if totals.trainable_params != 0 else 'none'} trainable"
 
 
-def _limits(analysis: Analysis) -> list[str]:
+def where_it_holds(analysis: Analysis, conditions: Sequence[Condition]) -> list[str]:
+    """The conditions of formulas in few words."""
+    if not conditions:
+        return []
     from shapecalc.analysis.domain.domain import where_formulas_hold  # which no network with numbers needs
     from shapecalc.render.domain import limits
 
-    return limits(where_formulas_hold(analysis))
+    return limits(where_formulas_hold(analysis, conditions))
 
 
 def compute(totals: Totals) -> str:

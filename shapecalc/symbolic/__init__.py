@@ -27,6 +27,7 @@ from shapecalc.symbolic.facts import (
     symbols_in,
 )
 from shapecalc.symbolic.joining import joined
+from shapecalc.symbolic.ordering import never_below
 from shapecalc.symbolic.sums import summed
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "lone_symbol",
     "maximum",
     "minimum",
+    "never_below",
     "number",
     "ratio",
     "summed",

@@ -50,12 +50,20 @@ class Condition(NamedTuple):
         return self.or_one and any(at(side, sizes) == 1 for side in (self.left, self.right))
 
     def implies(self, other: Condition) -> bool:
-        """Whether the other plainly holds where this one does: the same, or a lower bound of one size."""
-        if self.left != other.left or self.relation != other.relation:
+        """Whether the other plainly holds where this one does: the same, a lower bound, or a divisor."""
+        if self.about != other.about or self.or_one > other.or_one:
             return False
-        if self.relation == AT_LEAST and isinstance(self.right, int) and isinstance(other.right, int):
-            return self.right >= other.right and self.or_one <= other.or_one
-        return self.right == other.right and self.or_one <= other.or_one
+        if isinstance(self.right, int) and isinstance(other.right, int):
+            if self.relation == AT_LEAST:
+                return self.right >= other.right
+            if self.relation == MULTIPLE:
+                return self.right % other.right == 0
+        return self.right == other.right or self.relation == EQUAL
+
+    @property
+    def about(self) -> tuple[object, str]:
+        """What it is said of, and what: a = b is b = a too."""
+        return (frozenset(self[:3:2]) if self.relation == EQUAL else self.left), self.relation
 
     @property
     def of_figures(self) -> bool:
@@ -94,19 +102,20 @@ class Known:
     """Conditions of which one is asked whether it plainly follows, found by what they are about."""
 
     def __init__(self, conditions: Iterable[Condition] = ()) -> None:
-        self._strongest: dict[tuple[Dim, str], list[Condition]] = {}
+        self._strongest: dict[tuple[object, str], list[Condition]] = {}
         for condition in conditions:
             self.add(condition)
 
     def add(self, condition: Condition) -> None:
-        about = condition.left, condition.relation
-        weaker = self._strongest.get(about, [])
-        self._strongest[about] = [*[known for known in weaker if not condition.implies(known)], condition]
+        weaker = self._strongest.get(condition.about, [])
+        self._strongest[condition.about] = [
+            *[known for known in weaker if not condition.implies(known)],
+            condition,
+        ]
 
     def imply(self, condition: Condition) -> bool:
         """Whether it plainly follows from one of these."""
-        about = condition.left, condition.relation
-        return any(known.implies(condition) for known in self._strongest.get(about, ()))
+        return any(known.implies(condition) for known in self._strongest.get(condition.about, ()))
 
 
 _collected: ContextVar[list[Condition]] = ContextVar("collected")

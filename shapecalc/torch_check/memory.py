@@ -26,17 +26,22 @@ class Alive(TorchDispatchMode):
         """`owned` are tensors whose storages do not count, `given` those that are there already."""
         super().__init__()
         self.bytes = self.peak = 0
-        self.known = {key(tensor): 0 for tensor in owned}
+        self.owned = {key(tensor) for tensor in owned}
+        self.known: dict[int, int] = {}
         for tensor in given:
             self.meet(tensor)
         self.peak = self.bytes
 
     def meet(self, tensor: Any) -> None:
-        storage = tensor.untyped_storage()
-        if key(tensor) not in self.known:
-            self.known[key(tensor)] = storage.nbytes()
-            self.bytes += storage.nbytes()
-            weakref.finalize(storage, self.part, key(tensor))
+        """Count its storage; one that is known may have been enlarged."""
+        storage, number = tensor.untyped_storage(), key(tensor)
+        if number in self.owned:
+            return
+        if number not in self.known:
+            self.known[number] = 0
+            weakref.finalize(storage, self.part, number)
+        self.bytes += storage.nbytes() - self.known[number]
+        self.known[number] = storage.nbytes()
 
     def part(self, storage: int) -> None:
         self.bytes -= self.known.pop(storage)

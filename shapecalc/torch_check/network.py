@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial, reduce
 from itertools import chain
 from typing import Any
@@ -36,6 +37,20 @@ REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError,
 """What torch raises to refuse a layer or an input; NotImplementedError is a RuntimeError."""
 
 
+@contextmanager
+def from_left_to_right() -> Iterator[None]:
+    """Take the products of an einsum in torch's own order, where opt_einsum may be there to find another.
+
+    torch.backends.opt_einsum.flags fails where it is off already: it sets the strategy as well.
+    """
+    backend = torch.backends.opt_einsum
+    before, backend.enabled = backend.enabled, False
+    try:
+        yield
+    finally:
+        backend.enabled = before
+
+
 class Network(torch.nn.Module):
     """The network of an analysis; row number i is `layers[i]`, Identity where it is a function."""
 
@@ -49,6 +64,10 @@ class Network(torch.nn.Module):
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
+        with from_left_to_right():
+            return self.execute(inputs, observe)
+
+    def execute(self, inputs: Sequence[Any], observe: Observe) -> tuple[Any, ...]:
         tensors = {Edge(-1, port): tensor for port, tensor in enumerate(inputs)}
         for number, row in enumerate(self.analysis.rows):
             arguments = [tensors[edge] for edge in row.edges]

@@ -8,6 +8,8 @@ before the first convolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from operator import or_
 from typing import Any, TypeAlias
 
 from shapecalc.analysis.counting.attention_gradients import (
@@ -108,6 +110,13 @@ def _of_factors(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Tra
     return _macs(layer, inputs) * sum(wanted)
 
 
+def _of_einsum(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
+    """From left to right: the first factor of each product is made of all branches before the second one."""
+    pairs = zip(layer.products(inputs), accumulate(wanted, or_), wanted[1:], strict=False)
+    total: Dim = sum([macs * (before + own) for macs, before, own in pairs])
+    return total
+
+
 def _of_product(layer: Any, inputs: Inputs, wanted: Sequence[bool], trained: Trained) -> Dim:
     """A matrix times a vector is not seen, nor are its gradients."""
     return 0 if inputs[1].rank == 1 else _of_factors(layer, inputs, wanted, trained)
@@ -157,7 +166,7 @@ _RULES: Mapping[str, Gradients] = {
     "Linear": _of_weight,
     "LinearCrossEntropyLoss": _of_weight,
     "matmul": _of_product,
-    "einsum": _of_factors,
+    "einsum": _of_einsum,
     "scaled_dot_product_attention": _of_scores,
     "Bilinear": _of_pairs,
     "bmm": _of_factors,

@@ -19,6 +19,7 @@ from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.language.inputs import parse_input
 from shapecalc.symbolic import Dim, at, number, symbol, symbols_in
 from shapecalc.symbolic.conditions import EQUAL, Condition
+from shapecalc.symbolic.implied import decisive
 from shapecalc.tensors import Shape
 from shapecalc.window import Window
 
@@ -88,17 +89,28 @@ class Domain:
         return self._left[1]
 
     @cached_property
+    def _plain(self) -> tuple[Solved, ...]:
+        plain = set(self.analysis.decisive_conditions)
+        return tuple([one for one in self.solved if one.condition in plain])
+
+    @cached_property
     def decisive(self) -> tuple[Solved, ...]:
         """The conditions without those that follow from others, of several alike the last ones."""
-        plain = self.analysis.decisive_conditions
-        kept = [one for one in self.solved if one.condition in plain]
-        several = [one for one in kept if one.boxes is not None and len(one.boxes) > 1]
-        common, _ = _narrowed([{}], several)
-        if len(common) > _MOST_COMPARED or not self.boxes:
-            return tuple(kept)
-        single = [one for one in kept if one.boxes is not None and len(one.boxes) == 1]
-        needed = set(map(id, _needed(single, common)))
-        return tuple(one for one in kept if one not in single or id(one) in needed)
+        needed = set(map(id, _needed(self._single)))
+        return tuple([one for one in self._plain if one not in self._single or id(one) in needed])
+
+    @cached_property
+    def _single(self) -> list[Solved]:
+        """Those that are one box, as all that have a closed form and are on one symbol."""
+        return [one for one in self._plain if one.boxes is not None and len(one.boxes) == 1]
+
+    @cached_property
+    def apart(self) -> tuple[Box, tuple[Solved, ...]]:
+        """What is said of each symbol by itself, and the decisive conditions that are on several together."""
+        boxes, _ = _narrowed([{}], self._single)
+        if len(boxes) != 1:
+            return {}, self.decisive
+        return boxes[0], tuple([one for one in self._plain if one not in self._single])
 
     @cached_property
     def smallest(self) -> Mapping[str, int] | None:
@@ -159,8 +171,8 @@ def _has(box: Box, sizes: Mapping[str, int]) -> bool:
     return all(n in box.get(name, EVERY) for name, n in sizes.items())
 
 
-def _needed(solved: Sequence[Solved], common: Sequence[Box]) -> Iterator[Solved]:
-    """Of conditions that are one box each, those without which more would be left of boxes than with them.
+def _needed(solved: Sequence[Solved]) -> Iterator[Solved]:
+    """Of conditions that are one box each, those without which more would be left than with them.
 
     Of two that say the same, the first one is left out.
     """
@@ -169,17 +181,17 @@ def _needed(solved: Sequence[Solved], common: Sequence[Box]) -> Iterator[Solved]
         after.append(_common(after[-1], one))
     before: Box | None = {}
     for one, further in zip(solved, reversed(after[:-1]), strict=True):
-        try:
-            rest = within(before or {}, further or {})
-            boxes = [within(box, rest) for box in common]
-            follows = further is not None and all(
-                within(box, (one.boxes or [{}])[0]) == box for box in boxes if all(box.values())
-            )
-        except Unwieldy:
-            follows = False
-        if not follows:
+        if not _follows(one, before, further):
             yield one
             before = _common(before, one)
+
+
+def _follows(one: Solved, before: Box | None, further: Box | None) -> bool:
+    try:
+        rest = within(before or {}, further or {})
+        return further is not None and within(rest, (one.boxes or [{}])[0]) == rest
+    except Unwieldy:
+        return False
 
 
 def _common(box: Box | None, one: Solved) -> Box | None:
@@ -215,9 +227,9 @@ def domain(analysis: Analysis, own: Mapping[str, int] | None = None, any_weights
     return _domain(analysis, [c for c in conditions if not c.of_figures], own)
 
 
-def where_formulas_hold(analysis: Analysis) -> Domain:
-    """The inputs of a domain for which the analysis' formulas give its figures."""
-    return _domain(analysis, [c.strict for c in analysis.conditions])
+def where_formulas_hold(analysis: Analysis, conditions: Sequence[Condition]) -> Domain:
+    """The inputs for which formulas with these conditions give the figures of a network."""
+    return _domain(analysis, decisive([c.strict for c in conditions]))
 
 
 def _domain(

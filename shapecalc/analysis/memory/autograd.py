@@ -7,7 +7,7 @@ nothing stays to the end of the pass.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shapecalc.allocation.trace import Kernel
 from shapecalc.analysis.memory.ledger import Ledger, Run
@@ -27,17 +27,21 @@ class Node:
         """How often each storage that is kept had been written over before."""
         self.holders = 0
 
+    def values(self, numbers: Iterable[int]) -> list[int]:
+        """The values of the pass that bear these numbers in the kernel's footprint."""
+        return [self.run.values[number] for number in numbers]
+
     @property
     def outputs(self) -> list[int]:
-        return [self.run.values[y] for y in self.kernel.outputs]
+        return self.values(self.kernel.outputs)
 
     @property
     def inputs(self) -> list[int]:
-        return [self.run.values[x] for x in self.kernel.inputs]
+        return self.values(self.kernel.inputs)
 
     @property
     def holds(self) -> list[int]:
-        return [self.run.values[x] for x in self.kernel.holds]
+        return self.values(self.kernel.holds)
 
     @property
     def kept(self) -> list[int]:

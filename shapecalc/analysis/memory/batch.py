@@ -1,16 +1,14 @@
-"""The batch of a network, the first axis of its inputs: of a wanted size, or the largest that fits."""
+"""The batch of a network, the first axis of its inputs, and budgets of bytes for it."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import NamedTuple
 
-from shapecalc.analysis.memory.memory import Memory, memory
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
-from shapecalc.errors import ArchitectureError, UsageError, listed, quoted
-from shapecalc.symbolic import Dim, at, difference, number, symbol
+from shapecalc.errors import UsageError, quoted
+from shapecalc.symbolic import Dim
 from shapecalc.tensors import LARGEST, Tensor
 
 
@@ -56,64 +54,6 @@ def check_same_weights(analysis: Analysis, found: Analysis) -> None:
                 f" with another size the weights of {row.path} change",
                 hint="an input with a batch has it as its first axis, as in 1x3x32x32",
             )
-
-
-class Fit(NamedTuple):
-    """The largest batch that a budget has room for."""
-
-    budget: int
-    batch: int
-    fixed: int
-    """Bytes that are needed whatever the batch is."""
-    each: int
-    """Bytes that each sample of the batch needs."""
-    at_most: bool = False
-    """Whether more may be needed, of which not all is known: then a smaller batch may be the largest."""
-
-    def to_dict(self) -> dict[str, int | str]:
-        sizes = {"budget": self.budget, "batch": self.batch, "fixed": self.fixed, "per_sample": self.each}
-        return {**sizes, "status": "at most" if self.at_most else "exact"}
-
-
-def fitting(found: Memory, budget: int, training: bool) -> Fit:
-    """The largest batch that a network predicts with, or is trained with, in so many bytes, in closed form.
-
-    Each size that may be the greatest is fixed + each · N, so N is at most ⌊(budget − fixed)/each⌋ for all
-    of them.
-
-    Raises:
-        UsageError: not even one sample fits, or another size is a symbol.
-        ArchitectureError: the memory is no such formula.
-    """
-    name = free_name(found.analysis)
-    general = memory(with_batch(found.analysis, symbol(name)), found.dtype, found.optimizer_name)
-    network = general.analysis.name
-    if others := set(general.analysis.symbols) - {name}:
-        raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
-    weights = number(general.parameters + general.buffers)
-    if budget < weights:
-        raise UsageError(f"--fit: the weights of {network} alone are {weights:,} B, more than {budget:,} B")
-    moment = general.training if training else general.prediction
-    needed = number(at(moment.bytes, {name: 1}))
-    if budget < needed:
-        raise UsageError(f"--fit: a batch of one needs {needed:,} B, more than {budget:,} B")
-    growing = [size for size in moment.sizes if not isinstance(size, int)]
-    if not growing:
-        raise ArchitectureError(f"the memory of {network} does not depend on the batch")
-    best = min([_fit(size, name, budget) for size in growing], key=lambda fit: fit.batch)
-    return best._replace(at_most=bool(general.vague if training else general.bounded))
-
-
-def _fit(size: Dim, name: str, budget: int) -> Fit:
-    one, two = (number(at(size, {name: batch})) for batch in (1, 2))
-    each = two - one
-    fixed = one - each
-    if each <= 0 or difference(size, fixed + each * symbol(name)) != 0:
-        raise ArchitectureError(
-            f"the largest batch has no closed form: the memory of a batch of {name} is {size} B",
-            hint="try batches by --batch",
-        )
-    return Fit(budget, (budget - fixed) // each, fixed, each)
 
 
 _UNITS = {"B": 1} | {

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from shapecalc.allocation.peak import Peak, greatest_of
-from shapecalc.allocation.trace import Mode, bytes_of
-from shapecalc.analysis.memory.copies import UnsettledError
+from shapecalc.allocation.peak import Peak
+from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.liveness import Releases, releases
-from shapecalc.analysis.memory.passes import Backward, Forward, assumed
-from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
+from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.prediction import Moment, Prediction, mode_of, prediction_of, settled
 from shapecalc.engine.results import Analysis, Node
-from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.symbolic import Dim, summed
-from shapecalc.symbolic.conditions import Condition
-from shapecalc.tensors import Tensor, for_json
+from shapecalc.symbolic.conditions import Condition, Known
+from shapecalc.symbolic.implied import assumed, decisive
+from shapecalc.tensors import for_json
 
 
 class Optimizer(NamedTuple):
@@ -41,77 +40,22 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 UPDATE = "the optimizer's update"
 """Where a peak is that stands at no row."""
 
-AMP = "amp"
-"""In the place of a dtype: float32, run under torch.autocast of a GPU in float16."""
-
-
-def mode_of(dtype: str) -> Mode:
-    """Prediction in a dtype."""
-    return Mode(autocast=True) if dtype == AMP else Mode(dtype=dtype)
-
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """The most bytes alive at once, and the row at which that is."""
+class Memory(Prediction):
+    """The same, and bytes that a step in training needs."""
 
-    alternatives: tuple[tuple[Dim, str], ...]
-    """A size and a path, or several formulas, of which the greatest is meant: sizes decide."""
-
-    @classmethod
-    def of(cls, peak: Peak, analysis: Analysis) -> Moment:
-        paths = {-1: "", **{number: row.path for number, row in enumerate(analysis.rows)}}
-        return cls(tuple([(size, paths[place]) for size, place in peak.met()]))
-
-    @property
-    def sizes(self) -> list[Dim]:
-        return [size for size, _ in self.alternatives]
-
-    @property
-    def bytes(self) -> Dim:
-        return greatest_of(self.sizes)
-
-    def above(self, base: Dim) -> Moment:
-        """The same on top of what is there all the time."""
-        return Moment(tuple([(base + size, path) for size, path in self.alternatives]))
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes that a network needs, as torch has them on `meta`.
-
-    Activations are all that is neither parameter nor buffer; the caller's inputs are among them throughout.
-    """
-
-    analysis: Analysis
-    dtype: str
-    """What float32 is, or `AMP`."""
     optimizer_name: str
-    parameters: Dim
-    frozen: Dim
-    """Those of the parameters that are not trained: they have no gradient and no optimizer's state."""
-    buffers: Dim
-    activations: Moment
-    """In a forward pass in evaluation that lets each tensor go after its last use."""
-    bounded: tuple[str, ...]
-    """The types of whose way forward not all is known: with them prediction needs at least what it says."""
     saved_by_row: tuple[Dim, ...]
     """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
-    conditions: tuple[Condition, ...]
-    """What symbols must satisfy for the formulas of prediction, beside what they must for the shapes."""
     training_conditions: tuple[Condition, ...]
-    """What they must besides for those of training."""
+    """What symbols must satisfy for the formulas of training, beside those of prediction."""
     vague: tuple[str, ...]
     """The types of whose way back not all is known: with them a peak of training is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
     refusal: ArchitectureError | None
     """Why there are no figures of training: torch can't train it, or what a layer keeps is not known."""
-    made: tuple[Tensor, ...]
-    """The first output of each row, in the dtype that it has in a forward pass."""
-
-    def output_bytes(self, node: Node) -> Dim:
-        dtype = self.made[node.stop - 1].dtype if node.stop > node.start else node.output.dtype
-        return node.output.elements * bytes_of(mode_of(self.dtype).dtype)[dtype]
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:
@@ -145,14 +89,9 @@ class Memory:
         return OPTIMIZERS[self.optimizer_name].state * self.gradients
 
     @property
-    def prediction(self) -> Moment:
-        """The most at once in prediction, weights and all."""
-        return self.activations.above(self.parameters + self.buffers)
-
-    @property
     def training(self) -> Moment:
         """The most at once in a step of training: in its passes, or in the optimizer's update."""
-        peak = Peak(assumed(self.analysis))
+        peak = Peak(assumed(self.analysis.conditions))
         update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.gradients
         known = (*self.passes.alternatives, (update, UPDATE))
         for number, (size, _) in enumerate(known):
@@ -184,7 +123,7 @@ class Memory:
         return {
             "name": self.analysis.name,
             "inputs": inputs,
-            "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.all_conditions],
+            "conditions": [{"path": c.path, "condition": c.ascii()} for c in decisive(self.all_conditions)],
             "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
             "layers": [
                 {"path": row.path, "type": row.type, "saved": for_json(saved)}
@@ -204,44 +143,30 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
         ArchitectureError: a layer does not take the dtype.
         UsageError: copies have to be looked at one by one, and there are too many.
     """
-    try:
-        return _memory(analysis, dtype, optimizer)
-    except UnsettledError:
-        return _memory(whole(analysis, "memory", MOST_FOLLOWED), dtype, optimizer)
+    return settled(lambda rows: _memory(rows, dtype, optimizer), analysis)
 
 
 def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
-    refuse_long(len(analysis.rows), "memory", MOST_FOLLOWED)
-    mode = mode_of(dtype)
-    check_dtype(analysis, mode.dtype)
     freed = releases(analysis)
-    forward = Forward(analysis, mode, freed)
-    step = step_of(analysis, mode._replace(grad=True, training=True), freed)
-    sizes = bytes_of(mode.dtype)
-    weights = [
-        (w.kind, times * w.elements * sizes[w.dtype], name in row.frozen)
-        for row, times in zip(analysis.rows, analysis.times, strict=True)
-        for name, w in row.own_weights.items()
-    ]
-    parameters, buffers = (
-        sum([size for of, size, _ in weights if of == kind]) for kind in ("parameter", "buffer")
-    )
+    found = prediction_of(analysis, dtype, freed)
+    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed)
+    known = Known([*analysis.conditions, *found.conditions])
     return Memory(
         analysis,
         dtype,
+        found.parameters,
+        found.frozen,
+        found.buffers,
+        found.activations,
+        found.bounded,
+        found.conditions,
+        found.made,
         optimizer,
-        parameters,
-        sum([size for _, size, frozen in weights if frozen]),
-        buffers,
-        Moment.of(forward.ledger.peak, analysis),
-        tuple(forward.bounded),
         tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
-        tuple(forward.conditions),
-        tuple([c for c in step.conditions if not forward.known.imply(c)]),
+        tuple([c for c in step.conditions if not known.imply(c)]),
         step.vague,
         step.peak,
         step.refusal,
-        tuple(forward.made),
     )
 
 
@@ -268,7 +193,7 @@ def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
     return Step(saved, forward.conditions, tuple(forward.vague), peak, refusal)
 
 
-def _status(types: Sequence[str]) -> str:
+def _status(types: Collection[str]) -> str:
     """Of a figure of which what these types need is known in part."""
     return "at least" if types else "exact"
 
@@ -284,17 +209,3 @@ def untrainable(forward: Forward) -> ArchitectureError | None:
     return ArchitectureError(
         f"{analysis.name} can't be trained: no output depends on a trainable parameter", hint=hint
     )
-
-
-def check_dtype(analysis: Analysis, dtype: str) -> None:
-    """Refuse a dtype that torch has no kernel of a layer for; one with weights takes that of its weights."""
-    if dtype == "float32":
-        return
-    for row in analysis.rows:
-        if row.weights:
-            continue
-        inputs = tuple([x._replace(dtype=dtype) if x.dtype == "float32" else x for x in row.inputs])
-        try:
-            row.layer.figures(inputs)
-        except ArchitectureError as error:
-            raise error.about(row.type).at(None, row.path) from None

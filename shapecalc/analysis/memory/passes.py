@@ -17,8 +17,8 @@ from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.symbolic import Dim, lone_symbol, symbol
-from shapecalc.symbolic.conditions import AT_LEAST, Condition, Known, collecting
+from shapecalc.symbolic.conditions import Condition, Known, collecting
+from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -36,16 +36,6 @@ class Flow(NamedTuple):
         return Look(self.given.tensor.shape, self.given.tensor.dtype, self.given.strides, self.given.tracked)
 
 
-def assumed(analysis: Analysis) -> dict[str, Dim]:
-    """What is known of symbols by the network's conditions: H ≥ 67 is H + 66 for any H."""
-    least: dict[str, int] = {}
-    for left, relation, right, *_ in analysis.conditions:
-        name = lone_symbol(left)
-        if name and relation == AT_LEAST and isinstance(right, int):
-            least[name] = max(right, least.get(name, 1))
-    return {name: symbol(name) + (size - 1) for name, size in least.items()}
-
-
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
@@ -60,11 +50,11 @@ class Forward:
         """
         self.analysis = analysis
         self.mode = mode
-        self.ledger = Ledger(assumed(analysis))
+        self.ledger = Ledger(assumed(analysis.conditions))
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
-        self.bounded: list[str] = []
-        """The types of the rows of which not all is known that the way forward allocates."""
+        self.bounded: dict[str, str] = {}
+        """The types of the rows of which not all is known that the way forward allocates, and why."""
         self.vague: list[str] = []
         """The types of the rows of which not all is known that the way back allocates."""
         self.conditions: list[Condition] = []
@@ -124,8 +114,8 @@ class Forward:
             footprint = row.layer.footprint(given, self.mode, row.frozen)
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
-        if not footprint.complete and row.type not in self.bounded:
-            self.bounded.append(row.type)
+        if not footprint.complete:
+            self.bounded[row.type] = row.layer.undecided
         if not footprint.retraced and footprint.kernels and row.type not in self.vague:
             self.vague.append(row.type)
         if footprint.conditions:

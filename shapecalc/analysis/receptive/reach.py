@@ -239,7 +239,7 @@ def _with_whole(wholes: Sequence[Whole], tracks: Sequence[Track]) -> Track:
         if not isinstance(track, Whole):
             cover = track.cover
             if cover is None or cover[0] < first or cover[1] > last:
-                return Unclear("one branch reads all but a border that another one reads a part of")
+                return Unclear("one branch sees all but a border that another one sees a part of")
     return Whole(last - first + 1, first)
 
 

@@ -60,7 +60,7 @@ def _step(
     """What is seen by an output of a layer whose inputs see what is `below`."""
     sights = layer.seen(inputs, port)
     if sights is None:
-        return alike((Unclear(f"what {layer.type} reads is not declared"),) * len(space))
+        return alike((Unclear(f"what {layer.type} sees is not declared"),) * len(space))
     y = layer.figures(inputs).outputs[port]
     parts = [
         None if lanes is None or own is None else _through(lanes, own, x, y, space)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, TypeVarTuple
 
-_MOST = 1000
+_MOST = 20_000
 """Answers that are kept to each question; one more, and all of them are forgotten."""
 _NONE: Any = object()
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from shapecalc.allocation.footprint import Footprint, Given, record
 from shapecalc.allocation.gradients import Back
-from shapecalc.allocation.strides import Strides
+from shapecalc.allocation.strides import Strides, dense
 from shapecalc.allocation.trace import Mode, Trace, Value
 from shapecalc.errors import UnknownError
 from shapecalc.layers.rules.calling import CallRules
@@ -30,6 +30,8 @@ class MemoryRules(CallRules):
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
     retraced: ClassVar[bool] = True
     """Whether the gradients are all that the way back through it allocates."""
+    undecided: ClassVar[str] = "is not known"
+    """Why it can't be said what it allocates, of a type for which nothing says so."""
     operation: ClassVar[str] = ""
     """The name of torch's operation that a module comes to, for the lists of autocast; not of a function."""
 
@@ -70,7 +72,7 @@ class MemoryRules(CallRules):
             keeps_output=OUTPUT in keeps,
             weights=weights,
             back=self.back(*inputs, *weights),
-            strides=self.order_of(made, inputs[0]) if inputs else None,
+            laid=self.strides_of(made, inputs[0]) if inputs else None,
         )
         return (y,)
 
@@ -81,13 +83,13 @@ class MemoryRules(CallRules):
             UnknownError: autograd watches.
         """
         if trace.grad:
-            raise UnknownError(f"{self.type}: what it keeps for the backward pass is not known")
+            raise UnknownError(f"{self.type}: what it keeps for the backward pass {self.undecided}")
         trace.complete = False
         return tuple([trace.new(y) for y in made])
 
-    def order_of(self, made: Tensor, x: Value) -> Strides | None:
-        """Strides in whose order the output lies."""
-        return x.strides if self.aligned and made.rank == x.rank else None
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        """Those of the output; None if it lies in a row."""
+        return dense(made.shape, x.strides) if self.aligned and x.strides and made.rank == x.rank else None
 
     def back(self, *inputs: Any) -> Back | None:
         """How the gradients of inputs and weights are made; by default each in a storage of its own."""

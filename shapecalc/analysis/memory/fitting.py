@@ -1,0 +1,161 @@
+"""The largest batch that so many bytes have room for, in closed form where formulas of memory hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from shapecalc.analysis.domain.domain import where_formulas_hold
+from shapecalc.analysis.domain.segments import Progression
+from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
+from shapecalc.analysis.memory.batch import free_name, with_batch
+from shapecalc.analysis.memory.memory import Memory, memory
+from shapecalc.errors import ArchitectureError, UsageError, listed
+from shapecalc.symbolic import Dim, at, difference, number, symbol
+
+_MOST_TRIED = 64
+_MOST_PROGRESSIONS = 1_000
+
+
+class Formula(NamedTuple):
+    """The bytes of batches offset, offset + step, offset + 2·step, …: fixed + each · (how many steps)."""
+
+    fixed: int
+    each: int
+    offset: int = 0
+    step: int = 1
+
+    def steps(self, budget: int) -> int:
+        """How many steps there is room for."""
+        return (budget - self.fixed) // self.each
+
+    def most(self, budget: int) -> int:
+        """The largest batch in a budget, as far as the formula says."""
+        return self.offset + self.step * self.steps(budget)
+
+
+class Fit(NamedTuple):
+    """The largest batch that a budget has room for."""
+
+    budget: int
+    batch: int
+    needed: int
+    """Bytes of that batch."""
+    formula: Formula | None = None
+    """None of a batch for which no formula holds, which is one of the smallest."""
+    at_most: bool = False
+    """Whether more may be needed, of which not all is known: then a smaller batch may be the largest."""
+
+    def to_dict(self) -> dict[str, int | str | None]:
+        """`per_sample` is null where samples are no batches of their own: then `needed` alone is known."""
+        single = self.formula if self.formula and self.formula.step == 1 else None
+        fixed, each = (single.fixed, single.each) if single else (None, None)
+        sizes = {"budget": self.budget, "batch": self.batch, "needed": self.needed}
+        status = "at most" if self.at_most else "exact"
+        return {**sizes, "fixed": fixed, "per_sample": each, "status": status}
+
+
+def fitting(found: Memory, budget: int, training: bool) -> Fit:
+    """The largest batch that a network predicts with, or is trained with, in so many bytes.
+
+    Each size that may be the greatest is fixed + each · N, so N is at most ⌊(budget − fixed)/each⌋ for all
+    of them. Batches that are smaller than those the formulas hold for are tried.
+
+    Raises:
+        UsageError: not even the smallest batch fits, or another size is a symbol.
+        ArchitectureError: the memory is no such formula.
+    """
+    name = free_name(found.analysis)
+    general = memory(with_batch(found.analysis, symbol(name)), found.dtype, found.optimizer_name)
+    network = general.analysis.name
+    if others := set(general.analysis.symbols) - {name}:
+        raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
+    weights = number(general.parameters + general.buffers)
+    if budget < weights:
+        raise UsageError(f"--fit: the weights of {network} alone are {weights:,} B, more than {budget:,} B")
+    batches = _held(general, name, training)
+    sizes = (general.training if training else general.prediction).sizes
+    if all(isinstance(size, int) for size in sizes):
+        raise ArchitectureError(f"the memory of {network} does not depend on the batch")
+    best = _largest(sizes, name, budget, batches) or _tried(found, budget, training, next(iter(batches), 1))
+    return best._replace(at_most=bool(general.vague if training else general.bounded))
+
+
+def _held(general: Memory, name: str, training: bool) -> SizeSet:
+    """The batches for which the formulas hold."""
+    conditions = [*general.analysis.conditions, *general.conditions]
+    conditions += general.training_conditions if training else ()
+    domain = where_formulas_hold(general.analysis, conditions)
+    if domain.open:
+        raise ArchitectureError(
+            f"the largest batch has no closed form: the memory holds for {domain.open[0]}",
+            hint="try batches by --batch",
+        )
+    return next((box.get(name, EVERY) for box in domain.boxes), NEVER)
+
+
+def _largest(sizes: Sequence[Dim], name: str, budget: int, batches: SizeSet) -> Fit | None:
+    found = (_of(one, sizes, name, budget) for one in islice(batches.progressions(), _MOST_PROGRESSIONS))
+    return max(filter(None, found), key=lambda fit: fit.batch, default=None)
+
+
+def _of(batches: Progression, sizes: Sequence[Dim], name: str, budget: int) -> Fit | None:
+    """The largest of batches that are a step apart; None where not even the first one fits."""
+    first, last, step = batches
+
+    def needed(batch: int) -> int:
+        return max(number(at(size, {name: batch})) for size in sizes)
+
+    if needed(first) > budget:
+        return None
+    if first == last:
+        return Fit(budget, first, needed(first))
+    growing = [size for size in sizes if not isinstance(size, int)]
+    formulas = [_formula(size, name, first % step, step) for size in growing]
+    formula = min(formulas, key=lambda formula: formula.most(budget))
+    batch = formula.most(budget) if last is None else min(formula.most(budget), last)
+    return Fit(budget, batch, needed(batch), formula)
+
+
+def _formula(size: Dim, name: str, offset: int, step: int) -> Formula:
+    steps = symbol(name)
+    known = at(size, {name: offset + step * steps})
+    one, two = (number(at(known, {name: n})) for n in (1, 2))
+    each = two - one
+    if each <= 0 or difference(known, one - each + each * steps) != 0:
+        raise ArchitectureError(
+            f"the largest batch has no closed form: the memory of a batch of {name} is {size} B",
+            hint="try batches by --batch",
+        )
+    return Formula(one - each, each, offset, step)
+
+
+def _tried(found: Memory, budget: int, training: bool, least: int) -> Fit:
+    """The largest of the batches below those that formulas hold for; they are smaller than a hundred.
+
+    Raises:
+        UsageError: the smallest batch does not fit.
+    """
+    smallest: Fit | None = None
+    for batch in reversed(range(max(1, least + 1 - _MOST_TRIED), least + 1)):
+        needed = _needed(found, batch, training)
+        if needed is not None:
+            smallest = Fit(budget, batch, needed)
+            if needed <= budget:
+                return smallest
+    if smallest is None:
+        raise ArchitectureError(f"--fit: {found.analysis.name} takes no batch of up to {least}")
+    which = "one" if smallest.batch == 1 else f"{smallest.batch:,}, the smallest,"
+    raise UsageError(f"--fit: a batch of {which} needs {smallest.needed:,} B, more than {budget:,} B")
+
+
+def _needed(found: Memory, batch: int, training: bool) -> int | None:
+    """The bytes of a batch; None where the network does not take it, or torch does not train it."""
+    try:
+        own = memory(with_batch(found.analysis, batch), found.dtype, found.optimizer_name)
+    except (ArchitectureError, UsageError):
+        return None
+    if training:
+        return None if own.refusal else number(own.training.bytes)
+    return number(own.prediction.bytes)

@@ -1,0 +1,77 @@
+"""Which of several conditions decide: those that do not follow from others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shapecalc.symbolic import Dim, at, least, lone_symbol, never_below, number, symbol
+from shapecalc.symbolic.conditions import AT_LEAST, Condition, Known
+
+_MOST_COMPARED = 5_000
+"""Pairs of conditions; of more, only what follows plainly is left out."""
+
+
+def assumed(conditions: Sequence[Condition]) -> dict[str, Dim]:
+    """What is known of symbols by conditions: H ≥ 67 is H + 66 for any H."""
+    bounds: dict[str, int] = {}
+    for left, relation, right, *_ in conditions:
+        name = lone_symbol(left)
+        if name and relation == AT_LEAST and isinstance(right, int):
+            bounds[name] = max(right, bounds.get(name, 1))
+    return {name: symbol(name) + (size - 1) for name, size in bounds.items()}
+
+
+def decisive(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+    """The conditions without those that follow from others, in their order; of several alike the last one.
+
+    A product of sizes is at least 2 where one of smaller sizes is: N⋅⌈H/32⌉⋅⌈W/32⌉ ≥ 2 says
+    N⋅⌈H/16⌉⋅⌈W/16⌉ ≥ 2 too.
+    """
+    plain = _plainly(conditions)
+    bounds = [c for c in plain if c.relation == AT_LEAST and isinstance(c.right, int)]
+    dropped = set(map(id, _followers(bounds)))
+    return tuple([c for c in plain if id(c) not in dropped])
+
+
+def _plainly(conditions: Sequence[Condition]) -> list[Condition]:
+    later = Known()
+    found: list[Condition] = []
+    for condition in reversed(conditions):
+        if not later.imply(condition):
+            found.append(condition)
+            later.add(condition)
+    return found[::-1]
+
+
+def _followers(bounds: Sequence[Condition]) -> list[Condition]:
+    """The lower bounds of products that follow from those of symbols, or from those of other products."""
+    known = {figures: assumed([c for c in bounds if c.or_one <= figures]) for figures in (False, True)}
+    dropped: list[Condition] = []
+    left: list[Condition] = []
+    compared = 0
+    for one in reversed([c for c in bounds if not lone_symbol(c.left)]):
+        compared += len(left)
+        if compared > _MOST_COMPARED:
+            break
+        if _holds(one, known[one.or_one]) or any(_implies(other, one, known) for other in left):
+            dropped.append(one)
+            continue
+        weaker = [other for other in left if _implies(one, other, known)]
+        dropped += weaker
+        left = [*(other for other in left if other not in weaker), one]
+    return dropped
+
+
+def _holds(bound: Condition, known: Mapping[str, Dim]) -> bool:
+    low = least(at(bound.left, known))
+    return low is not None and low >= number(bound.right)
+
+
+def _implies(one: Condition, other: Condition, known: Mapping[bool, Mapping[str, Dim]]) -> bool:
+    """Whether a lower bound of one size is one of another that is never below it."""
+    if not one.or_one <= other.or_one or not one.symbols <= other.symbols:
+        return False
+    sizes = known[other.or_one]
+    return number(one.right) >= number(other.right) and never_below(
+        at(other.left, sizes), at(one.left, sizes)
+    )

@@ -1,0 +1,59 @@
+"""Which of two sizes is never below the other one, whatever their symbols are, by the form of both."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from shapecalc.symbolic.expr import Dim, Expr, Factor, Floor, Product
+from shapecalc.symbolic.facts import difference, least
+
+_MOST_FACTORS = 4
+"""Of a product whose factors are compared in every order."""
+
+
+def never_below(first: Dim, second: Dim) -> bool:
+    """Whether `first` ≥ `second` plainly holds for all symbols; False says nothing."""
+    apart = least(difference(first, second))
+    if apart is not None and apart >= 0:
+        return True
+    if isinstance(first, int) or isinstance(second, int):
+        return False
+    return _fraction_never_below(first, second) or _product_never_below(first, second)
+
+
+def _fraction_never_below(first: Expr, second: Expr) -> bool:
+    """⌊a/k⌋ ≥ ⌊b/m⌋ where a·m ≥ b·k."""
+    (a, k), (b, m) = _fraction(first), _fraction(second)
+    apart = least(difference(a * m, b * k)) if (k, m) != (1, 1) else None
+    return apart is not None and apart >= 0
+
+
+def _fraction(size: Expr) -> tuple[Dim, int]:
+    """The parts of a size that is one floor: ⌊x/k⌋ + c is ⌊(x + c·k)/k⌋; any other one is itself by 1."""
+    products = [product for product in size.terms if product]
+    if len(products) == 1 and size.terms[products[0]] == 1 and len(products[0]) == 1:
+        ((factor, power),) = products[0]
+        if power == 1 and isinstance(factor, Floor) and isinstance(factor.by, int):
+            return factor.over + size.constant * factor.by, factor.by
+    return size, 1
+
+
+def _product_never_below(first: Expr, second: Expr) -> bool:
+    """a·b·c ≥ d·e where a ≥ d and b ≥ e in some order, and c ≥ 1."""
+    if len(first.terms) > 1 or len(second.terms) > 1:
+        return False
+    ((more, a),), ((less, b),) = first.terms.items(), second.terms.items()
+    own, others = _factors(more), _factors(less)
+    if not a >= b > 0 or len(others) > len(own) or len(own) > _MOST_FACTORS:
+        return False
+    if len(own) == 1 or any((least(factor) or 0) < 1 for factor in own):
+        return False
+    return any(all(map(never_below, order, others)) for order in permutations(own, len(others)))
+
+
+def _factors(product: Product) -> list[Expr]:
+    return [_alone(factor) for factor, power in product for _ in range(power)]
+
+
+def _alone(factor: Factor) -> Expr:
+    return factor if isinstance(factor, Expr) else Expr({frozenset({(factor, 1)}): 1})

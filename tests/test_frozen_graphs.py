@@ -1,0 +1,68 @@
+"""Random networks with frozen weights, against torch on `meta`: kept bytes, peaks, FLOPs there and back.
+
+`GRAPHS=20000 GRAPHS_SEED=any` draws so many others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+import shapecalc
+from shapecalc.allocation.trace import TRAINING, Mode
+from shapecalc.analysis.counting.conventions import CONVENTIONS
+from shapecalc.analysis.counting.counts import training
+from shapecalc.errors import UnknownError
+from shapecalc.operations import Unknown
+from shapecalc.torch_check.network import BuildError
+from shapecalc.torch_check.startup import without_compiler
+from tests.graphs import random_networks
+from tests.test_frozen_layers import flops
+from tests.test_graphs import difference
+
+COUNT = int(os.environ.get("GRAPHS", "100"))
+SEED = os.environ.get("GRAPHS_SEED", "push")
+FROZEN = 0.5
+WITH_PRODUCTS = {"linear": 6, "convolutions": 4, "products": 3, "attention": 2, "sharing": 3}
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with without_compiler():
+        yield
+
+
+def test_memory() -> None:
+    found: Counter[str] = Counter()
+    for seed, text in random_networks(SEED, COUNT, frozen=FROZEN).items():
+        analysis = shapecalc.analyse(shapecalc.parse(text))
+        for mode in (TRAINING, Mode(grad=True)):
+            try:
+                differs = difference(analysis, mode)
+            except UnknownError:
+                continue
+            found["frozen"] += "frozen" in text
+            assert differs is None, f"GRAPHS_SEED={SEED}, network {seed}, {mode}: {differs}\n{text}"
+    assert found["frozen"] > COUNT / 2
+
+
+def test_products_there_and_back() -> None:
+    known = 0
+    for seed, text in random_networks(SEED, COUNT, frozen=FROZEN, weights=WITH_PRODUCTS).items():
+        analysis = shapecalc.analyse(shapecalc.parse(text))
+        expected = training(CONVENTIONS["torch"], analysis)
+        try:
+            goes_back, measured = flops(analysis)
+        except (BuildError, RuntimeError):  # what torch does not train
+            continue
+        where = f"GRAPHS_SEED={SEED}, network {seed}\n{text}"
+        if not isinstance(expected, Unknown):
+            known += 1
+            assert expected == measured, where
+        elif "no output depends on a trainable parameter" in str(expected):
+            assert not goes_back, where
+    assert known > COUNT / 4
