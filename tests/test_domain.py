@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import random
 import re
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Analysis, Architecture, ArchitectureError, zoo
-from shapecalc.analysis.domain.domain import Domain, domain, inputs_that_give
+from shapecalc.analysis.domain.domain import Domain, Solved, domain, inputs_that_give
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY
 from shapecalc.analysis.domain.solving import Box
@@ -726,3 +727,35 @@ def test_commands_take_symbols(file: str, command: str, run: Command, written: P
     written.write_text(file)
     done = run(*command.replace("FILE", str(written)).split())
     assert (done.code, done.errors) == (0, "")
+
+
+def test_ranges_that_no_one_reads(run: Command) -> None:
+    """784 comes apart into four factors in 350 ways: the condition says more than all of these."""
+    done = run("domain", "lenet", "--input", "NxCxHxW")
+    assert "Inputs      N⋅C⋅H⋅W divisible by 784\n" in done.out
+    assert "--format json lists their 350 ranges" in done.out
+    found = json.loads(run("domain", "lenet", "--input", "NxCxHxW", "--format", "json").out)
+    assert len(found["solutions"]) == 350
+
+
+TURNED = {
+    "itself": "[[{transpose: [1, 2]}], []]",
+    "halves": "[[{MaxPool2d: 2}], [{transpose: [1, 2]}]]",
+    "three": "[[{transpose: [1, 2]}], [{MaxPool2d: {kernel_size: 3, stride: 1}}], []]",
+    "of one size": "[[{transpose: [1, 2]}], [{narrow: {dim: 1, start: 0, length: 3}}]]",
+}
+
+
+@pytest.mark.parametrize("branches", TURNED.values(), ids=TURNED)
+def test_two_letters_of_which_one_is_repeated(branches: str) -> None:
+    """H beside W: both are equal, or one of them is 1; at every small size, and as JSON says it."""
+    analysis = shapecalc.analyse(shapecalc.parse(f"input: 1xHxW\nlayers: [add: {branches}]\n"))
+    found = domain(analysis)
+    for h, w in itertools.product(range(1, 9), repeat=2):
+        sizes = {"H": h, "W": w}
+        taken = accepts(analysis, sizes)
+        assert within(found.boxes, found.open, sizes) == taken
+        said = [Solved(condition, None).ascii() for condition in found.open]
+        boxes = any(all(sizes[n] in own for n, own in box.items()) for box in found.boxes)
+        names = {**sizes, "floor": math.floor, "ceil": math.ceil}
+        assert (boxes and all(eval(text, {}, names) for text in said)) == taken

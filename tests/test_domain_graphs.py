@@ -27,8 +27,6 @@ def test_inputs_of_random_graphs() -> None:
             analysis = general(random_network(draw, images=True))
         except ArchitectureError:
             continue  # a layer that takes no formulas
-        if any(condition.or_one for condition in analysis.conditions):
-            continue  # a size of 1 may be repeated, of which formulas know nothing
         any_weights, own = domain(analysis, any_weights=True), domain(analysis)
         for _ in range(20):
             sizes = {name: draw.randint(1, 40) for name in own.symbols}

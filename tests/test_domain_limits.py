@@ -27,7 +27,7 @@ CASES = [
     ("input: NxF\nlayers: [LayerNorm: {normalized_shape: 100000000}]", "F = 100000000, any N"),
     ("input: 1x1xL\nlayers: [Conv1d: {out_channels: 1, kernel_size: 1, padding: 1000000000}]", "any L"),
     (f"input: {{x: 1x1xL}}\nlayers:\n{STRIDES}", "any L"),
-    ("input: 1x1xHxW\nlayers: [reshape: [-1, 166320]]", "W divisible by 166320, any H"),
+    ("input: 1x1xHxW\nlayers: [reshape: [-1, 166320]]", "Inputs      H⋅W divisible by 166320"),
     (f"input: {{x: 1x1xH, y: 1x1xW}}\nlayers:\n{JOINS}", "W ≥ 301"),
     ("input: {" + ", ".join(f"i{n}: 1x3xH" for n in range(1_000)) + "}\nlayers: [ReLU]", "any H"),
 ]

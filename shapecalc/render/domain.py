@@ -56,18 +56,27 @@ def _inputs(domain: Domain) -> Iterator[str]:
         yield "Smallest    none was found among the first inputs that were tried"
     else:
         yield f"Smallest    {_input_text(domain.analysis, smallest)}"
-    boxes = [_box_text(domain, box) for box in domain.boxes]
-    most = _MOST_LISTED + (len(boxes) == _MOST_LISTED + 1)
-    for number, text in enumerate(boxes[:most]):
-        yield f"{'Inputs      ' if number == 0 else '         or '}{text}"
-    if len(boxes) > most:
-        yield f"         or one of {len(boxes) - most} more ranges; --format json has them all"
-    yield from (f"Besides     {condition}" for condition in domain.open)
+    if _too_many(domain):
+        yield f"Inputs      {', '.join(limits(domain))}"
+        yield f"            --format json lists their {len(domain.boxes):,} ranges"
+        return
+    for number, box in enumerate(domain.boxes):
+        yield f"{'Inputs      ' if number == 0 else '         or '}{_box_text(domain, box)}"
+    yield from _besides(domain.open)
+
+
+def _too_many(domain: Domain) -> bool:
+    """Whether the conditions are shorter than the ranges that they leave."""
+    return len(domain.boxes) > _MOST_LISTED + 1
+
+
+def _besides(conditions: Sequence[Condition]) -> Iterator[str]:
+    return (f"Besides     {Solved(condition, None)}" for condition in conditions)
 
 
 def _border(domain: Domain) -> Iterator[str]:
     """Where all is read to the end, of the first box, and what is not of the given input."""
-    first = domain.lossless[0] if domain.lossless and domain.windows else {}
+    first = domain.lossless[0] if domain.lossless and domain.windows and not _too_many(domain) else {}
     for number, (name, found) in enumerate(first.items()):
         head = "Border      " if number == 0 else "            "
         sizes = [*map(str, islice(found, 5))]
@@ -147,7 +156,7 @@ def domain_json(domain: Domain) -> dict[str, Any]:
 
 
 def _open(conditions: Sequence[Condition]) -> list[str]:
-    return [condition.ascii() for condition in conditions]
+    return [Solved(condition, None).ascii() for condition in conditions]
 
 
 def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list[int | None]]] | None:
@@ -188,7 +197,7 @@ def print_solutions(
     where = f"the output of {layer}" if layer else "the output"
     shape = "×".join(wanted.split("x"))
     notes = [f"In general  {where} is {shape_text(formula)}"]
-    notes += [f"Besides     {condition}" for condition in solutions.open]
+    notes += _besides(solutions.open)
     if any(condition.why == KEPT for condition in domain.analysis.conditions):
         notes.append(
             "Weights     they keep their shape, that at the file's own input; --any-weights takes others too"

@@ -76,6 +76,14 @@ class Condition(NamedTuple):
         return self._replace(or_one=False)
 
     @property
+    def permitted(self) -> tuple[Condition, ...]:
+        """The conditions of which one is enough for the layer to work: H = W, H = 1 or W = 1."""
+        if not self.or_one or self.relation != EQUAL:
+            return (self,)
+        sides = [side for side in (self.left, self.right) if isinstance(side, Expr)]
+        return self.strict, *[self.strict._replace(left=side, right=1) for side in sides]
+
+    @property
     def symbols(self) -> frozenset[str]:
         return symbols_in(self.left, self.right)
 

@@ -35,10 +35,10 @@ class Solved(NamedTuple):
     boxes: Sequence[Box] | None
 
     def __str__(self) -> str:
-        return self._closed(SizeSet.text) or str(self.condition)
+        return self._closed(SizeSet.text) or " or ".join(map(str, self.condition.permitted))
 
     def ascii(self) -> str:
-        return self._closed(SizeSet.ascii) or self.condition.ascii()
+        return self._closed(SizeSet.ascii) or " or ".join(one.ascii() for one in self.condition.permitted)
 
     def _closed(self, text: Callable[[SizeSet, str], str]) -> str | None:
         """The condition on its one symbol, if that is short; one on several is said best by itself."""
