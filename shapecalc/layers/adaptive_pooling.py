@@ -103,13 +103,12 @@ class AdaptiveAvgPool(AdaptivePool, abstract=True):
         return averaged(self.read(x), y.elements)
 
 
-class AdaptiveAvgPool1d(AdaptiveAvgPool):
+class AdaptiveAvgPool1d(AdaptiveAvgPool, axes=1):
     """The mean of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
 
     Source: torch.nn.AdaptiveAvgPool1d.
     """
 
-    axes = 1
     output_size = PerAxis()
     example = example((1, 16, 100), output_size=8)
 
@@ -118,23 +117,21 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
         return (trace.looked_at(super().run(trace, x)[0]),)
 
 
-class AdaptiveAvgPool2d(AdaptiveAvgPool):
+class AdaptiveAvgPool2d(AdaptiveAvgPool, axes=2):
     """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveAvgPool2d.
     """
 
-    axes = 2
     example = example((1, 16, 32, 32), output_size=7)
 
 
-class AdaptiveAvgPool3d(AdaptiveAvgPool):
+class AdaptiveAvgPool3d(AdaptiveAvgPool, axes=3):
     """The mean of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveAvgPool3d.
     """
 
-    axes = 3
     example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])
 
 
@@ -153,33 +150,30 @@ class AdaptiveMaxPool(AdaptivePool, abstract=True):
         return Operations(compare=self.read(x) - y.elements)
 
 
-class AdaptiveMaxPool1d(AdaptiveMaxPool):
+class AdaptiveMaxPool1d(AdaptiveMaxPool, axes=1):
     """The maximum of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
 
     Source: torch.nn.AdaptiveMaxPool1d.
     """
 
-    axes = 1
     output_size = PerAxis()
     return_indices = AdaptiveMaxPool.return_indices
     example = example((1, 16, 100), output_size=8)
 
 
-class AdaptiveMaxPool2d(AdaptiveMaxPool):
+class AdaptiveMaxPool2d(AdaptiveMaxPool, axes=2):
     """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveMaxPool2d.
     """
 
-    axes = 2
     example = example((1, 16, 32, 32), output_size=7)
 
 
-class AdaptiveMaxPool3d(AdaptiveMaxPool):
+class AdaptiveMaxPool3d(AdaptiveMaxPool, axes=3):
     """The maximum of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveMaxPool3d.
     """
 
-    axes = 3
     example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])

@@ -48,15 +48,28 @@ def example(*inputs: Shape | Tensor, **arguments: Any) -> Example:
     return Example(tensors, arguments)
 
 
+def examples(*shapes: Shape, **arguments: Any) -> tuple[Example, ...]:
+    """One example for each shape, all with the same arguments."""
+    return tuple(example(shape, **arguments) for shape in shapes)
+
+
 class Layer(CostRules, MemoryRules, ReadingRules):
     """One layer with its arguments; the module's text says what a type declares."""
 
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+    """Of a family, what its types of one, two and three spatial axes are shown with."""
 
-    def __init_subclass__(cls, abstract: bool = False) -> None:
-        """Enter the type in `LAYERS`, unless it is a family of types."""
+    def __init_subclass__(cls, abstract: bool = False, axes: int = 0) -> None:
+        """Enter the type in `LAYERS`, unless it is `abstract`: a family of types.
+
+        Of a family on so many spatial `axes`, a type is often no more than a name and its documentation.
+        """
         super().__init_subclass__()
+        if axes:
+            cls.axes = axes
+            cls.example = cls.examples[axes - 1] if cls.examples else cls.example
         if not abstract:
             cls._count_inputs()
             LAYERS.enter(cls)

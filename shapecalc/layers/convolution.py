@@ -188,36 +188,33 @@ class Convolution(Layer, abstract=True):
         return product((*batch, self.out_channels, channels // self.groups, *read))
 
 
-class Conv1d(Convolution):
+class Conv1d(Convolution, axes=1):
     """A learned kernel slides along a sequence.
 
     (N, C, L) → (N, out_channels, L') with L' = ⌊(L − k + p + s)/s⌋, as in Conv2d. Source: torch.nn.Conv1d.
     """
 
-    axes = 1
     operation = "conv1d"
     example = example((1, 16, 100), out_channels=32, kernel_size=3, padding=1)
 
 
-class Conv2d(Convolution):
+class Conv2d(Convolution, axes=2):
     """A learned kernel slides over height and width.
 
     (N, C, H, W) → (N, out_channels, H', W') with H' = ⌊(H − k + p + s)/s⌋, where p = 2·padding and
     k = dilation·(kernel_size − 1) + 1. Source: torch.nn.Conv2d; Dumoulin & Visin 2016, arXiv:1603.07285.
     """
 
-    axes = 2
     operation = "conv2d"
     example = example((1, 3, 32, 32), out_channels=16, kernel_size=3, padding=1)
 
 
-class Conv3d(Convolution):
+class Conv3d(Convolution, axes=3):
     """A learned kernel slides over depth (or time), height and width.
 
     (N, C, D, H, W) → (N, out_channels, D', H', W') with D' = ⌊(D − k + p + s)/s⌋, as in Conv2d.
     Source: torch.nn.Conv3d.
     """
 
-    axes = 3
     operation = "conv3d"
     example = example((1, 3, 8, 32, 32), out_channels=16, kernel_size=3, padding=1)

@@ -64,13 +64,12 @@ class Dropout(DropoutLayer):
     """In training, each element becomes 0 with probability p. Source: Srivastava et al. 2014, JMLR 15."""
 
 
-class Dropout1d(DropoutLayer):
+class Dropout1d(DropoutLayer, axes=1):
     """In training, each channel of (N, C, L) or (C, L) becomes 0 with probability p.
 
     Source: Tompson et al. 2014, arXiv:1411.4280; torch.nn.Dropout1d.
     """
 
-    axes = 1
     batched_rank = 3
     example = example((1, 8, 16))
 
@@ -79,24 +78,22 @@ class Dropout1d(DropoutLayer):
         return x
 
 
-class Dropout2d(DropoutLayer):
+class Dropout2d(DropoutLayer, axes=2):
     """In training, each channel of (N, C, H, W) becomes 0 with probability p.
 
     Of three axes torch takes the first for the batch, and of any other number it warns.
     Source: Tompson et al. 2014, arXiv:1411.4280; torch.nn.Dropout2d.
     """
 
-    axes = 2
     batched_rank = 0
 
 
-class Dropout3d(DropoutLayer):
+class Dropout3d(DropoutLayer, axes=3):
     """In training, each channel of (N, C, D, H, W) or (C, D, H, W) becomes 0 with probability p.
 
     Of any other number of axes torch warns. Source: Tompson et al. 2014, arXiv:1411.4280; torch.nn.Dropout3d.
     """
 
-    axes = 3
     batched_rank = 5
 
 

@@ -35,14 +35,13 @@ def check_blocks(x: Tensor) -> None:
         check_floating(x)
 
 
-class Unfold(Rearranging):
+class Unfold(Rearranging, axes=2):
     """Each window of an image becomes a column.
 
     (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
     Source: torch.nn.Unfold.
     """
 
-    axes = 2
     kernel_size = PerAxis()
     dilation = PerAxis(1)
     padding = PerAxis(0, minimum=0)
@@ -69,14 +68,13 @@ class Unfold(Rearranging):
         return (but(x, -3, -2, -1, sight=Unknown("its places are divided among other axes")),)
 
 
-class Fold(Layer):
+class Fold(Layer, axes=2):
     """The columns that an image unfolds into become an image again, overlaps added up.
 
     (N, K, L) → (N, C, *output_size) with C = K/(k·k); such an image must have L windows.
     Source: torch.nn.Fold.
     """
 
-    axes = 2
     output_size = PerAxis()
     kernel_size = PerAxis()
     dilation = PerAxis(1)
@@ -112,14 +110,13 @@ class Fold(Layer):
         return ()
 
 
-class PixelShuffle(Rearranging):
+class PixelShuffle(Rearranging, axes=2):
     """Channels become pixels: each r·r of them one of r times the height and width.
 
     (*, C·r·r, H, W) → (*, C, H·r, W·r) with r = upscale_factor.
     Source: Shi et al. 2016, arXiv:1609.05158; torch.nn.PixelShuffle.
     """
 
-    axes = 2
     upscale_factor = Size()
     example = example((2, 16, 8, 8), upscale_factor=2)
 
@@ -147,13 +144,12 @@ class PixelShuffle(Rearranging):
         return ((*but(x, -3, sight=channels)[:-2], *space),)
 
 
-class PixelUnshuffle(Rearranging):
+class PixelUnshuffle(Rearranging, axes=2):
     """Pixels become channels: each channel r·r of them of height and width divided by r.
 
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
-    axes = 2
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
 

@@ -92,24 +92,22 @@ def _scaled(n: Dim, ratio: float) -> int:
     return size
 
 
-class FractionalMaxPool2d(FractionalMaxPool):
+class FractionalMaxPool2d(FractionalMaxPool, axes=2):
     """The maximum of each window: (N, C, H, W) → (N, C, *output_size).
 
     output_size, or ⌊H·output_ratio⌋ and ⌊W·output_ratio⌋; each input size must be at least
     output_size + kernel_size − 1. Source: torch.nn.FractionalMaxPool2d.
     """
 
-    axes = 2
     example = example((1, 16, 32, 32), kernel_size=2, output_size=20)
 
 
-class FractionalMaxPool3d(FractionalMaxPool):
+class FractionalMaxPool3d(FractionalMaxPool, axes=3):
     """The maximum of each window: (N, C, D, H, W) → (N, C, *output_size).
 
     As FractionalMaxPool2d, but each input size must be above output_size + kernel_size − 1.
     Source: torch.nn.FractionalMaxPool3d.
     """
 
-    axes = 3
     spare = 1
     example = example((1, 16, 8, 32, 32), kernel_size=2, output_size=[5, 20, 20])

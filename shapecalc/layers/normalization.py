@@ -126,28 +126,23 @@ def _values(x: Tensor) -> Dim:
     return product((x.shape[0], *x.shape[2:]))
 
 
-class BatchNorm1d(BatchNorm):
+class BatchNorm1d(BatchNorm, axes=1):
     """Each feature of (N, C), or each channel of (N, C, L), to zero mean and unit variance."""
-
-    axes = 1
 
     def check_axes(self, x: Tensor) -> None:
         check_rank(x, 2, 3)
 
 
-class BatchNorm2d(BatchNorm):
+class BatchNorm2d(BatchNorm, axes=2):
     """Each channel of (N, C, H, W) to zero mean and unit variance."""
-
-    axes = 2
 
     def check_axes(self, x: Tensor) -> None:
         check_rank(x, 4)
 
 
-class BatchNorm3d(BatchNorm):
+class BatchNorm3d(BatchNorm, axes=3):
     """Each channel of (N, C, D, H, W) to zero mean and unit variance."""
 
-    axes = 3
     example = example((2, 4, 8, 8, 8))
 
     def check_axes(self, x: Tensor) -> None:
@@ -248,22 +243,17 @@ class InstanceNorm(Layer, abstract=True):
         return trace.new(Tensor((batch * channels,), x.dtype))
 
 
-class InstanceNorm1d(InstanceNorm):
+class InstanceNorm1d(InstanceNorm, axes=1):
     """Each channel of each item in (N, C, L), or in (C, L), to zero mean and unit variance."""
 
-    axes = 1
 
-
-class InstanceNorm2d(InstanceNorm):
+class InstanceNorm2d(InstanceNorm, axes=2):
     """Each channel of each image in (N, C, H, W), or in (C, H, W), to zero mean and unit variance."""
 
-    axes = 2
 
-
-class InstanceNorm3d(InstanceNorm):
+class InstanceNorm3d(InstanceNorm, axes=3):
     """Each channel of each item in (N, C, D, H, W), or in (C, D, H, W), to zero mean and unit variance."""
 
-    axes = 3
     example = example((2, 4, 8, 8, 8))
 
 

@@ -10,7 +10,7 @@ from shapecalc.allocation.strides import Strides, dense, is_in_a_row
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Rearranging, example
+from shapecalc.layers.base import Rearranging, example, examples
 from shapecalc.layers.checks import check_least_rank, check_rank
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
@@ -19,6 +19,8 @@ from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor
+
+_SHOWN = ((2, 4, 16), (2, 4, 8, 8), (2, 4, 8, 8, 8))
 
 
 def _cut(before: int, after: int) -> int:
@@ -34,119 +36,94 @@ _SHORTEST: Mapping[str, Callable[[int, int], int]] = {
 """Mode of torch.nn.functional.pad → the shortest axis that can be padded by these numbers at its ends."""
 
 
-def padded(x: Tensor, padding: tuple[int, ...], mode: str, argument: str) -> Tensor:
-    """`x` with its last axes padded by the pairs of `padding`, the last axis by the first pair.
+class Padded(Rearranging, abstract=True):
+    """An axis of n becomes one of before + n + after; a number below 0 cuts off. Source: torch's pad."""
 
-    (…, n, …) → (…, before + n + after, …). Source: torch.nn.functional.pad.
-    """
-    pairs = [*zip(padding[::2], padding[1::2], strict=True)][::-1]
-    check_least_rank(x, len(pairs))
-    check_mode(x, len(pairs), mode)
-    lead = x.rank - len(pairs)
-    sizes = [_padded(n, *pair, mode, argument) for n, pair in zip(x.shape[lead:], pairs, strict=True)]
-    return Tensor((*x.shape[:lead], *sizes), x.dtype)
+    argument: ClassVar[str] = "padding"
+    """The argument that has the elements before and after each axis, of the last axis first."""
+    mode: str
 
-
-def _padded(n: Dim, before: int, after: int, mode: str, argument: str) -> Dim:
-    """An axis of `n` with its padding; refuses what the mode can't make of it."""
-    written = f"{argument} by {before} and {after} in mode {mode}"
-    shortest = _SHORTEST[mode](before, after)
-    if not at_least(n, shortest, "padding is made of the input"):
-        problem = f"{written} needs an axis of at least {shortest}, not {n}"
-        raise ArchitectureError(problem, argument=argument)
-    size = before + n + after
-    if not at_least(size, 1, "something is left of the input"):
-        raise ArchitectureError(f"{written} leaves nothing of an axis of {n}", argument=argument)
-    return size
-
-
-def seen_padded(x: Tensor, padding: tuple[int, ...], mode: str) -> Sights:
-    """The same places, moved by what is before them; what a border is made of counts as lying outside.
-
-    So an element of mirrored or repeated padding is one outside of the input, not its image inside.
-    """
-    before = padding[::2][::-1]
-    lead = x.rank - len(before)
-    if mode == "circular" and max(padding) > 0:
-        sight = Unknown("mode circular shows elements of the input at the other end")
-        return but(x, *range(lead, x.rank), sight=sight)
-    ends = zip(before, padding[1::2][::-1], strict=True)
-    moved = (
-        Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=mode != "constant")
-        for i, (p, q) in enumerate(ends, start=lead)
-    )
-    return (*same(lead), *moved)
-
-
-def check_mode(x: Tensor, axes: int, mode: str) -> None:
-    """Constants pad any axes of any tensor; what is made of the input pads channels, and copies no bool."""
-    if mode == "constant":
-        return
-    check_rank(x, axes + 1, axes + 2, hint=f"mode {mode} pads all axes after the channels")
-    if x.dtype == "bool" and mode != "circular":
-        raise ArchitectureError(f"mode {mode} needs numbers, not bool")
-
-
-def keeps_to_pad(x: Value, mode: str) -> Saved:
-    """Autograd keeps the input whose border was mirrored or repeated, for its sizes alone."""
-    return (x,) if mode in ("reflect", "replicate") else ()
-
-
-def strides_of_padded(made: Tensor, x: Value, padding: tuple[int, ...], mode: str) -> Strides | None:
-    """Those of a copy where nothing is added, else of new images; what is mirrored or repeated lies in a row.
-
-    As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
-    """
-    if x.strides is None or mode != "constant":
-        return None
-    if max(padding) > 0:
-        return suggested(made.shape, x)
-    whole = made.shape == x.shape and is_in_a_row(x.shape, x.strides)
-    return x.strides if whole else dense(made.shape, x.strides)
-
-
-class Pad(Rearranging, abstract=True):
-    """What paddings of a fixed number of axes have in common.
-
-    An axis of n becomes one of before + n + after; a negative number cuts off.
-    """
-
-    mode: ClassVar[str]
-    padding = PerSide()
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return tuple(self.__dict__[self.argument])
 
     def output(self, x: Tensor) -> Tensor:
-        return padded(x, self.padding, self.mode, "padding")
+        pairs = [*zip(self.sides[::2], self.sides[1::2], strict=True)][::-1]
+        check_least_rank(x, len(pairs))
+        self.check_mode(x, len(pairs))
+        lead = x.rank - len(pairs)
+        sizes = [self.padded(n, *pair) for n, pair in zip(x.shape[lead:], pairs, strict=True)]
+        if self.mode == "constant" and max(self.sides) > 0:
+            check_fits(float(self.__dict__.get("value") or 0), x.dtype, "value")
+        return Tensor((*x.shape[:lead], *sizes), x.dtype)
+
+    def check_mode(self, x: Tensor, axes: int) -> None:
+        """Constants pad any axes; the other modes those after the channels, and most of them no bool."""
+        if self.mode == "constant":
+            return
+        check_rank(x, axes + 1, axes + 2, hint=f"mode {self.mode} pads all axes after the channels")
+        if x.dtype == "bool" and self.mode != "circular":
+            raise ArchitectureError(f"mode {self.mode} needs numbers, not bool")
+
+    def padded(self, n: Dim, before: int, after: int) -> Dim:
+        """An axis of `n` with its padding; refuses what the mode can't make of it."""
+        written = f"{self.argument} by {before} and {after} in mode {self.mode}"
+        shortest = _SHORTEST[self.mode](before, after)
+        if not at_least(n, shortest, "padding is made of the input"):
+            problem = f"{written} needs an axis of at least {shortest}, not {n}"
+            raise ArchitectureError(problem, argument=self.argument)
+        size = before + n + after
+        if not at_least(size, 1, "something is left of the input"):
+            raise ArchitectureError(f"{written} leaves nothing of an axis of {n}", argument=self.argument)
+        return size
 
     def saved(self, x: Value) -> Saved:
-        return keeps_to_pad(x, self.mode)
+        """Autograd keeps the input whose border was mirrored or repeated, for its sizes alone."""
+        return (x,) if self.mode in ("reflect", "replicate") else ()
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
-        return strides_of_padded(made, x, self.padding, self.mode)
+        """Those of a copy where nothing is added, else of new images; what is mirrored or repeated lies in a row.
+
+        As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
+        """
+        if x.strides is None or self.mode != "constant":
+            return None
+        if max(self.sides) > 0:
+            return suggested(made.shape, x)
+        whole = made.shape == x.shape and is_in_a_row(x.shape, x.strides)
+        return x.strides if whole else dense(made.shape, x.strides)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        if self.mode == "circular":
+            return (wrapped(trace, x, self.output(x.tensor), self.sides),)
+        return super().run(trace, x)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (seen_padded(x, self.padding, self.mode),)
+        """The same places, moved by what is before them; what a border is made of counts as lying outside.
+
+        So an element of mirrored or repeated padding is one outside of the input, not its image inside.
+        """
+        before = self.sides[::2][::-1]
+        lead = x.rank - len(before)
+        if self.mode == "circular" and max(self.sides) > 0:
+            sight = Unknown("mode circular shows elements of the input at the other end")
+            return (but(x, *range(lead, x.rank), sight=sight),)
+        ends = zip(before, self.sides[1::2][::-1], strict=True)
+        moved = (
+            Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=self.mode != "constant")
+            for i, (p, q) in enumerate(ends, start=lead)
+        )
+        return ((*same(lead), *moved),)
 
 
-class ConstantPad(Pad, abstract=True):
-    """What paddings with a given value have in common."""
-
-    mode = "constant"
-    value = Real()
-
-    def output(self, x: Tensor) -> Tensor:
-        y = super().output(x)
-        if max(self.padding) > 0:
-            check_fits(float(self.value), x.dtype, "value")
-        return y
-
-
-class pad(Rearranging):
+class pad(Padded):
     """The last axes longer by what `pad` adds at both ends, or shorter where that is negative.
 
     Source: torch.nn.functional.pad.
     """
 
     function = "nn.functional.pad"
+    argument = "pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")
     value = Real(None)
@@ -156,25 +133,20 @@ class pad(Rearranging):
         if self.mode != "constant" and self.value:
             raise ArchitectureError(f"value is for mode constant, not for {self.mode}", argument="value")
 
-    def output(self, x: Tensor) -> Tensor:
-        y = padded(x, self.pad, self.mode, "pad")
-        if self.mode == "constant" and max(self.pad) > 0:
-            check_fits(float(self.value or 0), x.dtype, "value")
-        return y
 
-    def saved(self, x: Value) -> Saved:
-        return keeps_to_pad(x, self.mode)
+class Pad(Padded, abstract=True):
+    """What paddings of a fixed number of axes have in common."""
 
-    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
-        return strides_of_padded(made, x, self.pad, self.mode)
+    padding = PerSide()
+    examples = examples(*_SHOWN, padding=1)
 
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        if self.mode == "circular":
-            return (wrapped(trace, x, self.output(x.tensor), self.pad),)
-        return super().run(trace, x)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (seen_padded(x, self.pad, self.mode),)
+class ConstantPad(Pad, abstract=True):
+    """What paddings with a given value have in common."""
+
+    mode = "constant"
+    value = Real()
+    examples = examples(*_SHOWN, padding=1, value=0.5)
 
 
 class ZeroPad(Pad, abstract=True):
@@ -183,46 +155,28 @@ class ZeroPad(Pad, abstract=True):
     mode = "constant"
 
 
-class ZeroPad1d(ZeroPad):
+class ZeroPad1d(ZeroPad, axes=1):
     """Zeros beyond both ends of the last axis. Source: torch.nn.ZeroPad1d."""
 
-    axes = 1
-    example = example((2, 4, 16), padding=1)
 
-
-class ZeroPad2d(ZeroPad):
+class ZeroPad2d(ZeroPad, axes=2):
     """Zeros beyond both ends of height and width. Source: torch.nn.ZeroPad2d."""
 
-    axes = 2
-    example = example((2, 4, 8, 8), padding=1)
 
-
-class ZeroPad3d(ZeroPad):
+class ZeroPad3d(ZeroPad, axes=3):
     """Zeros beyond both ends of depth, height and width. Source: torch.nn.ZeroPad3d."""
 
-    axes = 3
-    example = example((2, 4, 8, 8, 8), padding=1)
 
-
-class ConstantPad1d(ConstantPad):
+class ConstantPad1d(ConstantPad, axes=1):
     """One value beyond both ends of the last axis. Source: torch.nn.ConstantPad1d."""
 
-    axes = 1
-    example = example((2, 4, 16), padding=1, value=0.5)
 
-
-class ConstantPad2d(ConstantPad):
+class ConstantPad2d(ConstantPad, axes=2):
     """One value beyond both ends of height and width. Source: torch.nn.ConstantPad2d."""
 
-    axes = 2
-    example = example((2, 4, 8, 8), padding=1, value=0.5)
 
-
-class ConstantPad3d(ConstantPad):
+class ConstantPad3d(ConstantPad, axes=3):
     """One value beyond both ends of depth, height and width. Source: torch.nn.ConstantPad3d."""
-
-    axes = 3
-    example = example((2, 4, 8, 8, 8), padding=1, value=0.5)
 
 
 class ReflectionPad(Pad, abstract=True):
@@ -231,25 +185,16 @@ class ReflectionPad(Pad, abstract=True):
     mode = "reflect"
 
 
-class ReflectionPad1d(ReflectionPad):
+class ReflectionPad1d(ReflectionPad, axes=1):
     """The input mirrored beyond both ends of the last axis. Source: torch.nn.ReflectionPad1d."""
 
-    axes = 1
-    example = example((2, 4, 16), padding=1)
 
-
-class ReflectionPad2d(ReflectionPad):
+class ReflectionPad2d(ReflectionPad, axes=2):
     """The input mirrored beyond both ends of height and width. Source: torch.nn.ReflectionPad2d."""
 
-    axes = 2
-    example = example((2, 4, 8, 8), padding=1)
 
-
-class ReflectionPad3d(ReflectionPad):
+class ReflectionPad3d(ReflectionPad, axes=3):
     """The input mirrored beyond both ends of depth, height and width. Source: torch.nn.ReflectionPad3d."""
-
-    axes = 3
-    example = example((2, 4, 8, 8, 8), padding=1)
 
 
 class ReplicationPad(Pad, abstract=True):
@@ -258,25 +203,16 @@ class ReplicationPad(Pad, abstract=True):
     mode = "replicate"
 
 
-class ReplicationPad1d(ReplicationPad):
+class ReplicationPad1d(ReplicationPad, axes=1):
     """The border repeated beyond both ends of the last axis. Source: torch.nn.ReplicationPad1d."""
 
-    axes = 1
-    example = example((2, 4, 16), padding=1)
 
-
-class ReplicationPad2d(ReplicationPad):
+class ReplicationPad2d(ReplicationPad, axes=2):
     """The border repeated beyond both ends of height and width. Source: torch.nn.ReplicationPad2d."""
 
-    axes = 2
-    example = example((2, 4, 8, 8), padding=1)
 
-
-class ReplicationPad3d(ReplicationPad):
+class ReplicationPad3d(ReplicationPad, axes=3):
     """The border repeated beyond both ends of depth, height and width. Source: torch.nn.ReplicationPad3d."""
-
-    axes = 3
-    example = example((2, 4, 8, 8, 8), padding=1)
 
 
 class CircularPad(Pad, abstract=True):
@@ -284,26 +220,14 @@ class CircularPad(Pad, abstract=True):
 
     mode = "circular"
 
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (wrapped(trace, x, self.output(x.tensor), self.padding),)
 
-
-class CircularPad1d(CircularPad):
+class CircularPad1d(CircularPad, axes=1):
     """The input repeated beyond both ends of the last axis. Source: torch.nn.CircularPad1d."""
 
-    axes = 1
-    example = example((2, 4, 16), padding=1)
 
-
-class CircularPad2d(CircularPad):
+class CircularPad2d(CircularPad, axes=2):
     """The input repeated beyond both ends of height and width. Source: torch.nn.CircularPad2d."""
 
-    axes = 2
-    example = example((2, 4, 8, 8), padding=1)
 
-
-class CircularPad3d(CircularPad):
+class CircularPad3d(CircularPad, axes=3):
     """The input repeated beyond both ends of depth, height and width. Source: torch.nn.CircularPad3d."""
-
-    axes = 3
-    example = example((2, 4, 8, 8, 8), padding=1)

@@ -102,14 +102,13 @@ class MaxPool(Layer, abstract=True):
         return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
 
-class MaxPool1d(MaxPool):
+class MaxPool1d(MaxPool, axes=1):
     """The maximum of each window: (N, C, L) → (N, C, L') as in MaxPool2d. Source: torch.nn.MaxPool1d."""
 
-    axes = 1
     example = example((1, 16, 100), kernel_size=2)
 
 
-class MaxPool2d(MaxPool):
+class MaxPool2d(MaxPool, axes=2):
     """The maximum of each window.
 
     (N, C, H, W) → (N, C, H', W') with H' = ⌊(H − k + p + s)/s⌋; the stride is the kernel's size unless
@@ -117,17 +116,15 @@ class MaxPool2d(MaxPool):
     input and its padding before is dropped. Source: torch.nn.MaxPool2d.
     """
 
-    axes = 2
     example = example((1, 16, 32, 32), kernel_size=2)
 
 
-class MaxPool3d(MaxPool):
+class MaxPool3d(MaxPool, axes=3):
     """The maximum of each window: (N, C, D, H, W) → (N, C, D', H', W') as in MaxPool2d.
 
     Source: torch.nn.MaxPool3d.
     """
 
-    axes = 3
     example = example((1, 16, 8, 32, 32), kernel_size=2)
 
 
@@ -160,13 +157,12 @@ class AvgPool(Layer, abstract=True):
         return averaged(y.elements * product(self.kernel_size), y.elements)
 
 
-class AvgPool1d(AvgPool):
+class AvgPool1d(AvgPool, axes=1):
     """The mean of each window: (N, C, L) → (N, C, L'), sizes as those of MaxPool1d, without dilation.
 
     Source: torch.nn.AvgPool1d.
     """
 
-    axes = 1
     example = example((1, 16, 100), kernel_size=2)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
@@ -174,24 +170,22 @@ class AvgPool1d(AvgPool):
         return (trace.looked_at(super().run(trace, x)[0]),)
 
 
-class AvgPool2d(AvgPool):
+class AvgPool2d(AvgPool, axes=2):
     """The mean of each window; sizes as those of MaxPool2d, without dilation.
 
     Source: torch.nn.AvgPool2d.
     """
 
-    axes = 2
     divisor_override = Size(None)
     example = example((1, 16, 32, 32), kernel_size=2)
 
 
-class AvgPool3d(AvgPool):
+class AvgPool3d(AvgPool, axes=3):
     """The mean of each window; sizes as those of MaxPool3d, without dilation.
 
     The input must be as large as the kernel without its padding. Source: torch.nn.AvgPool3d.
     """
 
-    axes = 3
     divisor_override = Size(None)
     example = example((1, 16, 8, 32, 32), kernel_size=2)
 

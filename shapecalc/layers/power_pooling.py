@@ -65,13 +65,12 @@ class LPPool(Layer, abstract=True):
         return Operations(exp=elements + y.elements) + summed(elements, y.elements)
 
 
-class LPPool1d(LPPool):
+class LPPool1d(LPPool, axes=1):
     """The root of the sum of powers of each window: sizes as those of AvgPool1d, without padding.
 
     Source: torch.nn.LPPool1d; torch takes its kernel's size as one number alone.
     """
 
-    axes = 1
     kernel_size = Count()
     stride = PerAxis(None)
     ceil_mode = Flag(False)
@@ -94,23 +93,21 @@ class LPPoolOfSeveral(LPPool, abstract=True):
         return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
 
 
-class LPPool2d(LPPoolOfSeveral):
+class LPPool2d(LPPoolOfSeveral, axes=2):
     """The root of the sum of powers of each window: sizes as those of AvgPool2d, without padding.
 
     Source: torch.nn.LPPool2d.
     """
 
-    axes = 2
     example = example((1, 16, 32, 32), norm_type=2, kernel_size=2)
 
 
-class LPPool3d(LPPoolOfSeveral):
+class LPPool3d(LPPoolOfSeveral, axes=3):
     """The root of the sum of powers of each window: sizes as those of AvgPool3d, without padding.
 
     Source: torch.nn.LPPool3d.
     """
 
-    axes = 3
     example = example((1, 16, 8, 32, 32), norm_type=2, kernel_size=2)
 
     def output(self, x: Tensor) -> Tensor:

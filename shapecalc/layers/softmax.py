@@ -83,10 +83,9 @@ class LogSoftmax(AlongAxis):
         return log_shares(x.elements, self.rows(x))
 
 
-class Softmax2d(Layer):
+class Softmax2d(Layer, axes=2):
     """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
 
-    axes = 2
     operation = "softmax"
     example = example((1, 8, 16, 16))
 

@@ -121,18 +121,17 @@ class TransposedConvolution(Layer, abstract=True):
         return total
 
 
-class ConvTranspose1d(TransposedConvolution):
+class ConvTranspose1d(TransposedConvolution, axes=1):
     """Each element of a sequence spreads a learned kernel over a longer one.
 
     (N, C, L) → (N, out_channels, L') with L' as H' in ConvTranspose2d. Source: torch.nn.ConvTranspose1d.
     """
 
-    axes = 1
     operation = "conv_transpose1d"
     example = example((1, 16, 50), out_channels=8, kernel_size=4, stride=2, padding=1)
 
 
-class ConvTranspose2d(TransposedConvolution):
+class ConvTranspose2d(TransposedConvolution, axes=2):
     """Each element of an image spreads a learned kernel over a larger one.
 
     (N, C, H, W) → (N, out_channels, H', W') with H' = (H − 1)·s + k − p + output_padding, where
@@ -140,18 +139,16 @@ class ConvTranspose2d(TransposedConvolution):
     Dumoulin & Visin 2016, arXiv:1603.07285, chapter 4.
     """
 
-    axes = 2
     operation = "conv_transpose2d"
     example = example((1, 64, 16, 16), out_channels=32, kernel_size=2, stride=2)
 
 
-class ConvTranspose3d(TransposedConvolution):
+class ConvTranspose3d(TransposedConvolution, axes=3):
     """Each element of a volume spreads a learned kernel over a larger one.
 
     (N, C, D, H, W) → (N, out_channels, D', H', W') with D' as H' in ConvTranspose2d.
     Source: torch.nn.ConvTranspose3d.
     """
 
-    axes = 3
     operation = "conv_transpose3d"
     example = example((1, 16, 4, 8, 8), out_channels=8, kernel_size=2, stride=2)

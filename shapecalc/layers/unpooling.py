@@ -100,13 +100,12 @@ def _chosen(n: Dim, window: tuple[int, int, int], size: Dim) -> Dim:
     return size
 
 
-class MaxUnpool1d(MaxUnpool):
+class MaxUnpool1d(MaxUnpool, axes=1):
     """Each maximum at the place of its index, zeros elsewhere: (N, C, L), indices → (N, C, L').
 
     L' as H' in MaxUnpool2d. Source: torch.nn.MaxUnpool1d.
     """
 
-    axes = 1
     example = example((1, 16, 50), Tensor((1, 16, 50), "int64"), kernel_size=2)
 
     def run(self, trace: Trace, x: Value, indices: Value) -> tuple[Value, ...]:
@@ -118,22 +117,20 @@ class MaxUnpool1d(MaxUnpool):
         return (trace.view(y, made.shape),)
 
 
-class MaxUnpool2d(MaxUnpool):
+class MaxUnpool2d(MaxUnpool, axes=2):
     """Each maximum at the place of its index, zeros elsewhere: (N, C, H, W), indices → (N, C, H', W').
 
     H' = (H − 1)·s + k − p with p = 2·padding, or output_size, which may be less than a stride away from
     it; the stride is the kernel's size unless written. Source: torch.nn.MaxUnpool2d.
     """
 
-    axes = 2
     example = example((1, 16, 16, 16), Tensor((1, 16, 16, 16), "int64"), kernel_size=2)
 
 
-class MaxUnpool3d(MaxUnpool):
+class MaxUnpool3d(MaxUnpool, axes=3):
     """Each maximum at the place of its index, zeros elsewhere: (N, C, D, H, W), indices → (N, C, D', H', W').
 
     D' as H' in MaxUnpool2d. Source: torch.nn.MaxUnpool3d.
     """
 
-    axes = 3
     example = example((1, 16, 4, 8, 8), Tensor((1, 16, 4, 8, 8), "int64"), kernel_size=2)
