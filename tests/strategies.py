@@ -52,7 +52,7 @@ def whole(_: f.Whole, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 def per_axis(draw: st.DrawFn, field: f.PerAxis, layer_type: type[Layer], _: tuple[Tensor, ...]) -> Any:
     """One number or a list of them; seldom a number too small, or one number too many."""
     low = field.minimum - rarely(draw, 16)
-    kept = [None] if field.optional_items else []
+    kept = [None] if field.optional_items and layer_type.axes > 1 else []
     one = st.sampled_from([*range(low, field.minimum + 4), *kept])
     if draw(st.booleans()):
         return draw(one)

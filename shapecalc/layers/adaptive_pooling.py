@@ -7,12 +7,12 @@ from typing import Any
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.gradients import averaged as shared_out
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis
-from shapecalc.layers.pooling import run_with_indices, strides_of_pooled, with_indices
+from shapecalc.layers.pooling import IMAGES, OfMaxima, OfMeans, strides_of_pooled
 from shapecalc.layers.reads import Sights, same, shared
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
@@ -20,6 +20,9 @@ from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, product
 
 _MOST_WINDOWS = 100_000
+_EXAMPLES = tuple(
+    example(shape, output_size=size) for shape, size in zip(IMAGES, (8, 7, [1, 7, 7]), strict=True)
+)
 
 
 def keeps_to_average(x: Value, sizes: Shape) -> Saved:
@@ -32,7 +35,7 @@ class AdaptivePool(Layer, abstract=True):
 
     output_size = PerAxis(optional_items=True)
 
-    def adapt(self, x: Tensor) -> Tensor:
+    def pooled(self, x: Tensor) -> Tensor:
         """The output; an axis whose size is null keeps it."""
         check_rank(x, self.axes + 1, self.axes + 2)
         check_floating(x)
@@ -81,22 +84,24 @@ def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:
     return strides_of_pooled(made, x, axes) if axes < 3 else None
 
 
-class AdaptiveAvgPool(AdaptivePool, abstract=True):
+class AdaptiveAvgPool(AdaptivePool, OfMeans, abstract=True):
     """The mean of each window."""
 
+    examples = _EXAMPLES
+
     def output(self, x: Tensor) -> Tensor:
-        return self.adapt(x)
+        return self.pooled(x)
 
     def saved(self, x: Value) -> Saved:
         """Of a single window it is the mean, which needs the sizes alone."""
-        return keeps_to_average(x, self.adapt(x.tensor).shape[-self.axes :])
+        return keeps_to_average(x, self.pooled(x.tensor).shape[-self.axes :])
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
         return strides_of_averaged(made, x, self.axes)
 
     def back(self, x: Value) -> Back | None:
         """torch has a single window as a mean."""
-        single = all(size == 1 for size in self.adapt(x.tensor).shape[-self.axes :])
+        single = all(size == 1 for size in self.pooled(x.tensor).shape[-self.axes :])
         return shared_out(x.look, range(x.rank - self.axes, x.rank)) if single else None
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
@@ -109,21 +114,12 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool, axes=1):
     Source: torch.nn.AdaptiveAvgPool1d.
     """
 
-    output_size = PerAxis()
-    example = example((1, 16, 100), output_size=8)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """torch has it as one of two axes, of which one is 1."""
-        return (trace.looked_at(super().run(trace, x)[0]),)
-
 
 class AdaptiveAvgPool2d(AdaptiveAvgPool, axes=2):
     """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveAvgPool2d.
     """
-
-    example = example((1, 16, 32, 32), output_size=7)
 
 
 class AdaptiveAvgPool3d(AdaptiveAvgPool, axes=3):
@@ -132,19 +128,12 @@ class AdaptiveAvgPool3d(AdaptiveAvgPool, axes=3):
     Source: torch.nn.AdaptiveAvgPool3d.
     """
 
-    example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])
 
-
-class AdaptiveMaxPool(AdaptivePool, abstract=True):
+class AdaptiveMaxPool(AdaptivePool, OfMaxima, abstract=True):
     """The maximum of each window."""
 
     return_indices = Flag(False)
-
-    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return with_indices(self.adapt(x), self.return_indices)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(trace, x, self.adapt(x.tensor), self.return_indices, self.axes)
+    examples = _EXAMPLES
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=self.read(x) - y.elements)
@@ -156,10 +145,6 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool, axes=1):
     Source: torch.nn.AdaptiveMaxPool1d.
     """
 
-    output_size = PerAxis()
-    return_indices = AdaptiveMaxPool.return_indices
-    example = example((1, 16, 100), output_size=8)
-
 
 class AdaptiveMaxPool2d(AdaptiveMaxPool, axes=2):
     """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
@@ -167,13 +152,9 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool, axes=2):
     Source: torch.nn.AdaptiveMaxPool2d.
     """
 
-    example = example((1, 16, 32, 32), output_size=7)
-
 
 class AdaptiveMaxPool3d(AdaptiveMaxPool, axes=3):
     """The maximum of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
 
     Source: torch.nn.AdaptiveMaxPool3d.
     """
-
-    example = example((1, 16, 8, 32, 32), output_size=[1, 7, 7])

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
-from shapecalc.layers.pooling import run_with_indices, with_indices
+from shapecalc.layers.pooling import OfMaxima
 from shapecalc.layers.reads import Sights, Unknown, but
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least, product
 
 
-class FractionalMaxPool(Layer, abstract=True):
+class FractionalMaxPool(OfMaxima, abstract=True):
     """What fractional max poolings of any number of spatial axes have in common.
 
     Source: Graham 2014, arXiv:1412.6071.
@@ -39,7 +39,7 @@ class FractionalMaxPool(Layer, abstract=True):
             )
             raise ArchitectureError(which, hint="one of the two says how large the output is")
 
-    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def pooled(self, x: Tensor) -> Tensor:
         check_rank(x, self.axes + 1, self.axes + 2)
         check_floating(x)
         space = x.shape[-self.axes :]
@@ -47,7 +47,7 @@ class FractionalMaxPool(Layer, abstract=True):
         for n, k, m in zip(space, self.kernel_size, sizes, strict=True):
             message = f"{m} windows of {k} need an input of {{1}}, not {{0}}"
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
-        return with_indices(Tensor((*x.shape[: -self.axes], *sizes), x.dtype), self.return_indices)
+        return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         return (but(x, *range(-self.axes, 0), sight=Unknown("its windows start at random")),)
@@ -71,8 +71,7 @@ class FractionalMaxPool(Layer, abstract=True):
         """Random numbers place the windows of each channel."""
         lead = (1, *x.shape[: -self.axes])[-2:]
         _samples = trace.new(Tensor((*lead, self.axes), x.dtype))
-        figures = self.figures((x.tensor,))
-        return run_with_indices(trace, x, figures.outputs[0], self.return_indices, self.axes)
+        return super().run(trace, x)
 
 
 def _scaled(n: Dim, ratio: float) -> int:

@@ -82,7 +82,7 @@ class Padded(Rearranging, abstract=True):
         return (x,) if self.mode in ("reflect", "replicate") else ()
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
-        """Those of a copy where nothing is added, else of new images; what is mirrored or repeated lies in a row.
+        """Those of a copy where nothing is added, else of new images; mirrored or repeated ones lie in a row.
 
         As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
         """

@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides, channels_last, seem_channels_last
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import Layer, examples
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Size
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
-from shapecalc.tensors import BYTES, Shape, Tensor, check_at_least, product
+from shapecalc.tensors import BYTES, Tensor, check_at_least, product
 from shapecalc.window import Window
 
-
-def check_half_padding(padding: tuple[int, ...], kernel_size: tuple[int, ...]) -> None:
-    """torch bounds the padding by half of the kernel as written, whatever its dilation."""
-    for p, k in zip(padding, kernel_size, strict=True):
-        if 2 * p > k:
-            raise ArchitectureError(
-                f"padding {p} is more than half of kernel_size {k}",
-                hint="a window must touch the input, not padding alone",
-                argument="padding",
-            )
-
-
-def windows(
-    kernel_size: tuple[int, ...],
-    stride: tuple[int, ...] | None,
-    padding: tuple[int, ...] | None = None,
-    dilation: tuple[int, ...] | None = None,
-    ceil_mode: bool = False,
-) -> tuple[Window, ...]:
-    """The window of each axis; the stride is the kernel's size unless written."""
-    axes = len(kernel_size)
-    columns = (kernel_size, stride or kernel_size, padding or (0,) * axes, dilation or (1,) * axes)
-    return tuple(Window(k, s, p, p, d, ceil_mode) for k, s, p, d in zip(*columns, strict=True))
-
-
-def slide(x: Tensor, window: tuple[Window, ...]) -> Tensor:
-    """The output of windows that slide over the last axes of `x`."""
-    axes = len(window)
-    check_rank(x, axes + 1, axes + 2)
-    check_floating(x)
-    sizes = (w.size(n) for w, n in zip(window, x.shape[-axes:], strict=True))
-    return Tensor((*x.shape[:-axes], *sizes), x.dtype)
-
-
-def with_indices(y: Tensor, return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
-    """The output of a max pooling, and where asked for the indices of the maxima."""
-    return (y, Tensor(y.shape, "int64")) if return_indices else y
+IMAGES = ((1, 16, 100), (1, 16, 32, 32), (1, 16, 8, 32, 32))
+"""What poolings of one, two and three axes are shown with."""
 
 
 def strides_of_pooled(made: Tensor, x: Value, axes: int) -> Strides | None:
@@ -65,17 +32,92 @@ def strides_of_pooled(made: Tensor, x: Value, axes: int) -> Strides | None:
     return (*outer, inner)
 
 
-def run_with_indices(
-    trace: Trace, x: Value, made: Tensor, return_indices: bool, axes: int
-) -> tuple[Value, ...]:
-    """A max pooling on the trace: the indices are made whether they are asked for or not, and kept."""
-    indices = trace.new(Tensor(made.shape, "int64"))
-    y = trace.kernel(made, x, keeps=(x, indices), laid=strides_of_pooled(made, x, axes))
-    y = trace.looked_at(y) if axes == 1 else y  # torch has it as one of two axes, of which one is 1
-    return (y, indices) if return_indices else (y,)
+class WindowPool(Layer, abstract=True):
+    """Windows slide over the last axes: (N, C, *) → (N, C, *). The stride is by default the kernel's size."""
+
+    kernel_size: Any
+    stride: PerAxis
+    padding: Any = None
+    dilation: Any = None
+    ceil_mode: Flag
+
+    def check(self) -> None:
+        """Refuse padding beyond half of the kernel as written, whatever its dilation, as torch does."""
+        for p, k in zip(self.padding or (), self.kernel_size, strict=False):
+            if 2 * p > k:
+                raise ArchitectureError(
+                    f"padding {p} is more than half of kernel_size {k}",
+                    hint="a window must touch the input, not padding alone",
+                    argument="padding",
+                )
+
+    @property
+    def window(self) -> tuple[Window, ...]:
+        n = self.axes
+        k = self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size,) * n
+        columns = (k, self.stride or k, self.padding or (0,) * n, self.dilation or (1,) * n)
+        return tuple(Window(k, s, p, p, d, self.ceil_mode) for k, s, p, d in zip(*columns, strict=True))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """One element for each window."""
+        check_rank(x, self.axes + 1, self.axes + 2)
+        check_floating(x)
+        sizes = (w.size(n) for w, n in zip(self.window, x.shape[-self.axes :], strict=True))
+        return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
+
+    def averaged(self, x: Tensor) -> Tensor:
+        """The same where windows are averaged: over three axes torch does less on the CPU.
+
+        It averages no short floats there, and needs room for the kernel itself.
+        """
+        y = self.pooled(x)
+        if self.axes < 3:
+            return y
+        if BYTES[y.dtype] < 4:
+            raise ArchitectureError(f"torch averages over three axes in float32 or float64, not in {y.dtype}")
+        for n, k in zip(x.shape[-3:], self.kernel_size, strict=True):
+            message = (
+                "kernel_size {1} does not fit on an input of {0}: padding and ceil_mode do not help here"
+            )
+            check_at_least(n, k, message, "a smaller kernel", why="the kernel fits without padding")
+        return y
 
 
-class MaxPool(Layer, abstract=True):
+class OfMaxima(Layer, abstract=True):
+    """A pooling that takes maxima, and gives out the indices of these where it is asked to."""
+
+    return_indices: Flag
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The maxima."""
+        raise NotImplementedError
+
+    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        y = self.pooled(x)
+        return (y, Tensor(y.shape, "int64")) if self.return_indices else y
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """The indices are made whether they are asked for or not, and kept."""
+        made = self.pooled(x.tensor)
+        indices = trace.new(Tensor(made.shape, "int64"))
+        y = trace.kernel(made, x, keeps=(x, indices), laid=strides_of_pooled(made, x, self.axes))
+        y = trace.looked_at(y) if self.axes == 1 else y  # torch has it as one of two axes, of which one is 1
+        return (y, indices) if self.return_indices else (y,)
+
+
+class OfMeans(Layer, abstract=True):
+    """A pooling that takes means."""
+
+    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
+        return strides_of_pooled(made, x, self.axes)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """Of one axis torch has it as one of two axes, of which one is 1."""
+        (y,) = super().run(trace, x)
+        return (trace.looked_at(y) if self.axes == 1 else y,)
+
+
+class MaxPool(WindowPool, OfMaxima, abstract=True):
     """What max poolings of any number of spatial axes have in common."""
 
     kernel_size = PerAxis()
@@ -84,19 +126,7 @@ class MaxPool(Layer, abstract=True):
     dilation = PerAxis(1)
     return_indices = Flag(False)
     ceil_mode = Flag(False)
-
-    def check(self) -> None:
-        check_half_padding(self.padding, self.kernel_size)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-
-    def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return with_indices(slide(x, self.window), self.return_indices)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return run_with_indices(trace, x, slide(x.tensor, self.window), self.return_indices, self.axes)
+    examples = examples(*IMAGES, kernel_size=2)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=y.elements * (product(self.kernel_size) - 1))
@@ -104,8 +134,6 @@ class MaxPool(Layer, abstract=True):
 
 class MaxPool1d(MaxPool, axes=1):
     """The maximum of each window: (N, C, L) → (N, C, L') as in MaxPool2d. Source: torch.nn.MaxPool1d."""
-
-    example = example((1, 16, 100), kernel_size=2)
 
 
 class MaxPool2d(MaxPool, axes=2):
@@ -116,8 +144,6 @@ class MaxPool2d(MaxPool, axes=2):
     input and its padding before is dropped. Source: torch.nn.MaxPool2d.
     """
 
-    example = example((1, 16, 32, 32), kernel_size=2)
-
 
 class MaxPool3d(MaxPool, axes=3):
     """The maximum of each window: (N, C, D, H, W) → (N, C, D', H', W') as in MaxPool2d.
@@ -125,10 +151,8 @@ class MaxPool3d(MaxPool, axes=3):
     Source: torch.nn.MaxPool3d.
     """
 
-    example = example((1, 16, 8, 32, 32), kernel_size=2)
 
-
-class AvgPool(Layer, abstract=True):
+class AvgPool(WindowPool, OfMeans, abstract=True):
     """What average poolings of any number of spatial axes have in common."""
 
     kernel_size = PerAxis()
@@ -136,22 +160,13 @@ class AvgPool(Layer, abstract=True):
     padding = PerAxis(0, minimum=0)
     ceil_mode = Flag(False)
     count_include_pad = Flag(True)
-
-    def check(self) -> None:
-        check_half_padding(self.padding, self.kernel_size)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
+    examples = examples(*IMAGES, kernel_size=2)
 
     def output(self, x: Tensor) -> Tensor:
-        return slide(x, self.window)
+        return self.averaged(x)
 
     def saved(self, x: Value) -> Saved:
         return (x,)
-
-    def strides_of(self, made: Tensor, x: Value) -> Strides | None:
-        return strides_of_pooled(made, x, self.axes)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(y.elements * product(self.kernel_size), y.elements)
@@ -163,12 +178,6 @@ class AvgPool1d(AvgPool, axes=1):
     Source: torch.nn.AvgPool1d.
     """
 
-    example = example((1, 16, 100), kernel_size=2)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """torch has it as one of two axes, of which one is 1."""
-        return (trace.looked_at(super().run(trace, x)[0]),)
-
 
 class AvgPool2d(AvgPool, axes=2):
     """The mean of each window; sizes as those of MaxPool2d, without dilation.
@@ -177,7 +186,6 @@ class AvgPool2d(AvgPool, axes=2):
     """
 
     divisor_override = Size(None)
-    example = example((1, 16, 32, 32), kernel_size=2)
 
 
 class AvgPool3d(AvgPool, axes=3):
@@ -187,18 +195,3 @@ class AvgPool3d(AvgPool, axes=3):
     """
 
     divisor_override = Size(None)
-    example = example((1, 16, 8, 32, 32), kernel_size=2)
-
-    def output(self, x: Tensor) -> Tensor:
-        y = slide(x, self.window)
-        check_averaged_volume(y, x.shape[-3:], self.kernel_size)
-        return y
-
-
-def check_averaged_volume(y: Tensor, space: Shape, kernel_size: tuple[int, ...]) -> None:
-    """torch averages over three axes in no short floats on the CPU, and needs room for the kernel itself."""
-    if BYTES[y.dtype] < 4:
-        raise ArchitectureError(f"torch averages over three axes in float32 or float64, not in {y.dtype}")
-    for n, k in zip(space, kernel_size, strict=True):
-        message = "kernel_size {1} does not fit on an input of {0}: padding and ceil_mode do not help here"
-        check_at_least(n, k, message, "a smaller kernel", why="the kernel fits without padding")

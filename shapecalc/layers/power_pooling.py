@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from shapecalc.allocation.gradients import like, of_absolute, of_power
 from shapecalc.allocation.kernels import product_of_two, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import examples
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
-from shapecalc.layers.pooling import check_averaged_volume, slide, strides_of_pooled, windows
+from shapecalc.layers.pooling import IMAGES, WindowPool, strides_of_pooled
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
 from shapecalc.tensors import Tensor, is_floating, product
-from shapecalc.window import Window
 
 
-class LPPool(Layer, abstract=True):
+class LPPool(WindowPool, abstract=True):
     """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
 
     norm_type = Real()
+    kernel_size: Any = PerAxis()
+    stride = PerAxis(None)
+    ceil_mode = Flag(False)
+    examples = examples(*IMAGES, norm_type=2, kernel_size=2)
 
     def check(self) -> None:
         if self.norm_type == 0:
@@ -37,7 +41,7 @@ class LPPool(Layer, abstract=True):
                     argument="norm_type",
                 )
         # A power makes floating-point numbers of integers.
-        return slide(x if is_floating(x.dtype) else Tensor(x.shape), self.window)
+        return self.averaged(x if is_floating(x.dtype) else Tensor(x.shape))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The mean of powers; its sign times its positive part, times the window's size; a root of that."""
@@ -72,45 +76,19 @@ class LPPool1d(LPPool, axes=1):
     """
 
     kernel_size = Count()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
-    example = example((1, 16, 100), norm_type=2, kernel_size=2)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows((self.kernel_size,), self.stride, ceil_mode=self.ceil_mode)
+    stride = LPPool.stride
+    ceil_mode = LPPool.ceil_mode
 
 
-class LPPoolOfSeveral(LPPool, abstract=True):
-    """What those of several axes have in common."""
-
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
-
-    @property
-    def window(self) -> tuple[Window, ...]:
-        return windows(self.kernel_size, self.stride, ceil_mode=self.ceil_mode)
-
-
-class LPPool2d(LPPoolOfSeveral, axes=2):
+class LPPool2d(LPPool, axes=2):
     """The root of the sum of powers of each window: sizes as those of AvgPool2d, without padding.
 
     Source: torch.nn.LPPool2d.
     """
 
-    example = example((1, 16, 32, 32), norm_type=2, kernel_size=2)
 
-
-class LPPool3d(LPPoolOfSeveral, axes=3):
+class LPPool3d(LPPool, axes=3):
     """The root of the sum of powers of each window: sizes as those of AvgPool3d, without padding.
 
     Source: torch.nn.LPPool3d.
     """
-
-    example = example((1, 16, 8, 32, 32), norm_type=2, kernel_size=2)
-
-    def output(self, x: Tensor) -> Tensor:
-        y = super().output(x)
-        check_averaged_volume(y, x.shape[-3:], self.kernel_size)
-        return y

@@ -35,15 +35,16 @@ class PerAxis(Field["tuple[int, ...]"]):
 
     def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,) * axes
-        if len(items) != axes or not all(self.fits(item) for item in items):
+        if len(items) != axes or not all(self.fits(item, axes) for item in items):
             return None
         return tuple(items)
 
     def shortest(self, value: tuple[int, ...]) -> str:
         return written(value[0] if value and len(set(value)) == 1 else value)
 
-    def fits(self, item: object) -> bool:
-        return is_number(item, self.minimum) or (item is None and self.optional_items)
+    def fits(self, item: object, axes: int) -> bool:
+        """Whether an item is a number, or null where it may be: among several."""
+        return is_number(item, self.minimum) or (item is None and self.optional_items and axes > 1)
 
     def describe(self, axes: int) -> str:
         one = f"a whole number of at least {self.minimum}"
@@ -51,7 +52,8 @@ class PerAxis(Field["tuple[int, ...]"]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         one = whole_number(self.minimum)
-        return one_or_list({"anyOf": [*one["anyOf"], {"type": "null"}]} if self.optional_items else one, axes)
+        nulls = [{"type": "null"}] if self.optional_items and axes > 1 else []
+        return one_or_list({"anyOf": [*one["anyOf"], *nulls]}, axes)
 
 
 class Padding(Field["tuple[int, ...] | str"]):
