@@ -74,6 +74,16 @@ class ReLU(OfNumbers):
     inplace = Flag(False)
 
 
+class relu(OfNumbers):
+    """max(x, 0). Source: torch.relu."""
+
+    keeps_output = True
+    leads = True
+
+    function = "relu"
+    each = ReLU.each
+
+
 class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
@@ -150,6 +160,18 @@ class Tanh(ToFloating):
     keeps_output = True
 
     each = Operations(exp=1)
+
+
+class sigmoid(Sigmoid):
+    """1 / (1 + exp(−x)). Source: torch.sigmoid."""
+
+    function = "sigmoid"
+
+
+class tanh(Tanh):
+    """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.tanh."""
+
+    function = "tanh"
 
 
 class Softsign(ToFloating):
@@ -331,12 +353,15 @@ class GELU(OfFloating):
     approximate = Choice("none", "tanh")
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return gelu_of_one(self.approximate) * y.elements
+        """x/2 · (1 + erf(x/√2)), or x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), in products alone."""
+        by_tanh = self.approximate == "tanh"
+        return (Operations(add=2, mul=6, exp=1) if by_tanh else Operations(add=1, mul=3, exp=1)) * y.elements
 
 
-def gelu_of_one(approximate: str) -> Operations:
-    """x/2 · (1 + erf(x/√2)), or x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), in products alone."""
-    return Operations(add=2, mul=6, exp=1) if approximate == "tanh" else Operations(add=1, mul=3, exp=1)
+class gelu(GELU):
+    """x · Φ(x), Φ the normal distribution. Source: torch.nn.functional.gelu; arXiv:1606.08415."""
+
+    function = "nn.functional.gelu"
 
 
 class SiLU(OfFloating):
@@ -344,6 +369,13 @@ class SiLU(OfFloating):
 
     each = Operations(add=1, divide=1, exp=1)
     inplace = Flag(False)
+
+
+class silu(OfFloating):
+    """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
+
+    function = "nn.functional.silu"
+    each = SiLU.each
 
 
 class Mish(OfFloating):

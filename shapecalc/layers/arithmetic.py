@@ -11,13 +11,20 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.fields import Choice
 from shapecalc.layers.joins import combine, operation
-from shapecalc.layers.reads import Sights, repeated
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, is_floating
 
 
-class sub(Layer):
+class InOrder(Layer, abstract=True):
+    """Two branches, element by element, with torch's broadcasting."""
+
+    elementwise = True
+    branching = True
+    example = example((2, 8, 4), (2, 1, 4))
+
+
+class sub(InOrder):
     """The first branch minus the second, element by element, with torch's broadcasting.
 
     Source: torch.sub.
@@ -25,8 +32,6 @@ class sub(Layer):
 
     function = "sub"
     each = Operations(add=1)
-    branching = True
-    example = example((2, 8, 4), (2, 1, 4))
 
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         check_numbers(x, other)
@@ -35,11 +40,8 @@ class sub(Layer):
     def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
         return (operation(trace, x, other, negates=True),)
 
-    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return tuple(repeated(x, y) for x in xs)
 
-
-class div(Layer):
+class div(InOrder):
     """The first branch divided by the second, element by element, with torch's broadcasting.
 
     Whole numbers give float32. Source: torch.div.
@@ -48,9 +50,7 @@ class div(Layer):
     aligned = True
     function = "div"
     each = Operations(divide=1)
-    branching = True
     rounding_mode = Choice("trunc", "floor", optional=True)
-    example = example((2, 8, 4), (2, 1, 4))
 
     def output(self, x: Tensor, other: Tensor) -> Tensor:
         y = combine(x, other)
@@ -63,9 +63,6 @@ class div(Layer):
                 argument="rounding_mode",
             )
         return Tensor(y.shape, "float32")
-
-    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return tuple(repeated(x, y) for x in xs)
 
     def keywords(self) -> dict[str, Any]:
         return {"rounding_mode": self.rounding_mode}

@@ -15,7 +15,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
-from shapecalc.layers.reads import ALL, Merged, Reading, Sight, Sights, Unknown, but, repeated
+from shapecalc.layers.reads import ALL, Merged, Reading, Sight, Sights, Unknown, broadcast_to, but
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, averaged, shares
@@ -350,7 +350,7 @@ class scaled_dot_product_attention(Layer):
         check_equal(query.shape[-1], key.shape[-1], message, why="query and key have the same features")
         message = "there are {1} values for {0} keys"
         check_equal(key.shape[-2], value.shape[-2], message, why="each key has a value")
-        key, value = self.repeated(query, key, "key"), self.repeated(query, value, "value")
+        key, value = self.with_heads(query, key, "key"), self.with_heads(query, value, "value")
         lead = broadcast(self.lead(query, key), value.shape[:-2])
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
@@ -368,7 +368,7 @@ class scaled_dot_product_attention(Layer):
         heads = x.shape[-3:-2]
         if self.enable_gqa and heads != whole.shape[-1:]:
             return but(x, -3, sight=Merged(len(whole.shape) - 1, "heads are used several times"))[:-2]
-        return repeated(Tensor(x.shape[:-2]), whole)
+        return broadcast_to(whole, Tensor(x.shape[:-2]))
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         """At least two axes, three where heads are repeated, and one floating-point dtype."""
@@ -380,7 +380,7 @@ class scaled_dot_product_attention(Layer):
             if x.dtype != query.dtype:
                 raise ArchitectureError(f"the query is {query.dtype}, the {name} {x.dtype}: they must agree")
 
-    def repeated(self, query: Tensor, x: Tensor, name: str) -> Tensor:
+    def with_heads(self, query: Tensor, x: Tensor, name: str) -> Tensor:
         """The keys or values with as many heads as there are of queries."""
         if not self.enable_gqa:
             return x
@@ -395,7 +395,9 @@ class scaled_dot_product_attention(Layer):
 
     def macs(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Dim:
         """Each query with each key, over their features, and each element out over all values."""
-        scores = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2] * key.shape[-2]
+        scores = (
+            product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2] * key.shape[-2]
+        )
         return scores * query.shape[-1] + y.elements * key.shape[-2]
 
     def run(self, trace: Trace, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
@@ -404,5 +406,5 @@ class scaled_dot_product_attention(Layer):
         return (y,)
 
     def ops(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Operations:
-        rows = product(self.lead(query, self.repeated(query, key, "key"))) * query.shape[-2]
+        rows = product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2]
         return Operations(divide=rows * key.shape[-2]) + shares(rows * key.shape[-2], rows)

@@ -21,7 +21,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
-from shapecalc.layers.loss import floating, repeated_alike
+from shapecalc.layers.loss import broadcast_together, floating
 from shapecalc.operations import Operations, summed
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
@@ -120,7 +120,7 @@ class CosineSimilarity(Layer):
         first, second = numbers_in_common(trace, *trace.cast("cosine_similarity", *inputs))
         del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
-        first, second = repeated_alike(trace, first, second)
+        first, second = broadcast_together(trace, first, second)
         one, other = length(trace, first, axis), length(trace, second, axis)
         _eps = trace.new(Tensor((), statistic(first.dtype)))
         directions = [quotient(trace, first, one), quotient(trace, second, other)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shapecalc.allocation.kernels import check_noise, noisy
 from shapecalc.allocation.trace import Trace, Value
@@ -111,3 +111,18 @@ class FeatureAlphaDropout(DropoutLayer):
 
     batched_rank = 0
     scales = True
+
+
+class dropout(Elementwise):
+    """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
+
+    function = "nn.functional.dropout"
+    each = NOTHING
+    p = Real(0.5, low=0, high=1)
+
+    def keywords(self) -> dict[str, Any]:
+        return {"p": self.p, "training": False}
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """A function is told whether it trains, and this one is not."""
+        return (x,)

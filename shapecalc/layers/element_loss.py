@@ -25,6 +25,7 @@ from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import (
     Loss,
     Reduction,
+    broadcast_together,
     check_keeps_dtype,
     check_shape,
     check_some_floating,
@@ -32,7 +33,6 @@ from shapecalc.layers.loss import (
     combined,
     expanded,
     floating,
-    repeated_alike,
 )
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Saved
@@ -49,7 +49,7 @@ class SymmetricLoss(Loss, abstract=True):
         return of_distance(input.look, target.look)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        return super().run(trace, *repeated_alike(trace, *inputs))
+        return super().run(trace, *broadcast_together(trace, *inputs))
 
 
 class L1Loss(Loss):
@@ -58,7 +58,7 @@ class L1Loss(Loss):
     reduction = Reduction()
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        return (absolute_difference(trace, self, *repeated_alike(trace, *inputs)),)
+        return (absolute_difference(trace, self, *broadcast_together(trace, *inputs)),)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input, target)
@@ -105,7 +105,7 @@ class SmoothL1Loss(SymmetricLoss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         if self.beta:
             return super().run(trace, *inputs)
-        return (absolute_difference(trace, self, *repeated_alike(trace, *inputs)),)
+        return (absolute_difference(trace, self, *broadcast_together(trace, *inputs)),)
 
 
 class HuberLoss(SymmetricLoss):

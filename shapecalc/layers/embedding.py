@@ -9,7 +9,7 @@ from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
-from shapecalc.layers.reads import ALL, Reading, Sights, alike
+from shapecalc.layers.reads import ALL, Reading, Sights, same
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import NOTHING, Operations, averaged, summed
@@ -86,7 +86,7 @@ class Embedding(Table):
         return super().run(trace, *inputs)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return alike(x)
+        return (same(x.rank),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         return None if self.rescales else NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from itertools import accumulate
-from typing import Any
+from typing import Any, ClassVar
 
 from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
 from shapecalc.allocation.strides import Strides, alike, channels_last, seem_channels_last, strides_as
@@ -14,7 +14,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_axis, check_new_axis
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.reads import Joined, Sights, but, placed, repeated
+from shapecalc.layers.reads import Joined, Sights, but, placed
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import equal
@@ -36,14 +36,6 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
         if i != besides and not equal(a, b, "the branches agree"):
             message = f"branches 0 and {number} differ on axis {i}: {a} and {b} ({first} and {x})"
             raise ArchitectureError(message, hint=hint)
-
-
-def fold(trace: Trace, xs: Sequence[Value], factors: bool) -> Value:
-    """Sums or products on the trace, each of the one before and the next; autograd keeps factors alone."""
-    result, *others = xs
-    for x in others:
-        result = operation(trace, result, x, factors=factors)
-    return result
 
 
 def operation(
@@ -69,50 +61,42 @@ def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
     return channels_last(shape) if all(seem_channels_last(x.shape, x.strides) for x in xs) else None
 
 
-def made(xs: tuple[Tensor, ...]) -> Dim:
-    """The elements of all results, where the first two tensors are joined, then each next one to these."""
-    _, *results = accumulate(xs, combine)
-    return sum([y.elements for y in results])
+class Combined(Layer, abstract=True):
+    """The branches, element by element, with torch's broadcasting: the first two, then these and the next."""
+
+    elementwise = True
+    folds = True
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
+    one: ClassVar[Operations]
+    """The operations for each element of each result."""
+
+    def output(self, *xs: Tensor) -> Tensor:
+        return reduce(combine, xs)
+
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        """Autograd keeps factors alone."""
+        result, *others = xs
+        for x in others:
+            result = operation(trace, result, x, factors=self.one.mul == 1)
+        return (result,)
+
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        _, *results = accumulate(xs, combine)
+        return self.one * sum([result.elements for result in results])
 
 
-class add(Layer):
+class add(Combined):
     """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
 
     function = "add"
-    folds = True
-    example = example((2, 8, 4, 4), (2, 8, 4, 4))
-
-    def output(self, *xs: Tensor) -> Tensor:
-        return reduce(combine, xs)
-
-    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
-        return (fold(trace, xs, factors=False),)
-
-    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return tuple(repeated(x, y) for x in xs)
-
-    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
-        return Operations(add=made(xs))
+    one = Operations(add=1)
 
 
-class mul(Layer):
+class mul(Combined):
     """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
 
     function = "mul"
-    folds = True
-    example = example((2, 8, 4, 4), (2, 8, 4, 4))
-
-    def output(self, *xs: Tensor) -> Tensor:
-        return reduce(combine, xs)
-
-    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
-        return (fold(trace, xs, factors=True),)
-
-    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return tuple(repeated(x, y) for x in xs)
-
-    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
-        return Operations(mul=made(xs))
+    one = Operations(mul=1)
 
 
 class concat(Rearranging):

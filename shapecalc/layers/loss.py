@@ -81,8 +81,8 @@ def floating(x: Tensor) -> Tensor:
     return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
 
 
-def repeated_alike(trace: Trace, *xs: Value) -> list[Value]:
-    """Both in one shape. Source: torch.broadcast_tensors."""
+def broadcast_together(trace: Trace, *xs: Value) -> list[Value]:
+    """All in one shape. Source: torch.broadcast_tensors."""
     shape = combined(*[x.tensor for x in xs]).shape
     return [x if x.shape == shape else trace.expand(x, shape) for x in xs]
 

@@ -10,7 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
-from shapecalc.layers.reads import Sights, alike, but, channels_of
+from shapecalc.layers.reads import Sights, but, channels_of, same
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, scaled_down, standardised
@@ -69,8 +69,8 @@ class BatchNorm(Layer, abstract=True):
             )
 
     def check_axes(self, x: Tensor) -> None:
-        """Refuse an input of a number of axes that the type does not take."""
-        raise NotImplementedError
+        """Refuse an input without a batch; of sequences, one without an axis for them is taken too."""
+        check_rank(x, *((2, 3) if self.axes == 1 else (self.axes + 2,)))
 
     def output(self, x: Tensor) -> Tensor:
         self.check_axes(x)
@@ -84,7 +84,7 @@ class BatchNorm(Layer, abstract=True):
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """In evaluation its own place alone, unless the statistics are always those of the batch."""
-        return alike(x) if self.track_running_stats else (but(x, 0, *range(2, x.rank)),)
+        return (same(x.rank) if self.track_running_stats else but(x, 0, *range(2, x.rank)),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias, self.track_running_stats)
@@ -129,24 +129,15 @@ def _values(x: Tensor) -> Dim:
 class BatchNorm1d(BatchNorm, axes=1):
     """Each feature of (N, C), or each channel of (N, C, L), to zero mean and unit variance."""
 
-    def check_axes(self, x: Tensor) -> None:
-        check_rank(x, 2, 3)
-
 
 class BatchNorm2d(BatchNorm, axes=2):
     """Each channel of (N, C, H, W) to zero mean and unit variance."""
-
-    def check_axes(self, x: Tensor) -> None:
-        check_rank(x, 4)
 
 
 class BatchNorm3d(BatchNorm, axes=3):
     """Each channel of (N, C, D, H, W) to zero mean and unit variance."""
 
     example = example((2, 4, 8, 8, 8))
-
-    def check_axes(self, x: Tensor) -> None:
-        check_rank(x, 5)
 
 
 class SyncBatchNorm(BatchNorm):
@@ -188,7 +179,7 @@ class InstanceNorm(Layer, abstract=True):
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
         """In evaluation the image that the statistics are of, or with running ones its own place alone."""
-        return alike(x) if self.track_running_stats else (but(x, *range(-self.axes, 0)),)
+        return (same(x.rank) if self.track_running_stats else but(x, *range(-self.axes, 0)),)
 
     def _values(self, x: Tensor) -> Dim:
         """How many values each channel of an image has."""
@@ -218,7 +209,8 @@ class InstanceNorm(Layer, abstract=True):
         many = Tensor((channels,))
         own = [trace.kernel(many, weights=[weight]) for weight in owned(trace, self.weights(x.tensor))]
         seen = [
-            self.repeated(trace, x, channels // batch, batch) for _ in range(2 * self.track_running_stats)
+            self.for_each_item(trace, x, channels // batch, batch)
+            for _ in range(2 * self.track_running_stats)
         ]
         kept = (*own[:1], *seen)
         statistics = Tensor((channels,), statistic(x.dtype))
@@ -237,7 +229,7 @@ class InstanceNorm(Layer, abstract=True):
         _mean = trace.new(Tensor((channels,), x.dtype))
         _copy = None if x.dtype == "float32" else trace.new(Tensor((channels,)))
 
-    def repeated(self, trace: Trace, x: Value, channels: Dim, batch: Dim) -> Value:
+    def for_each_item(self, trace: Trace, x: Value, channels: Dim, batch: Dim) -> Value:
         """A running statistic for the channels of each item, in the input's dtype."""
         _own = None if x.dtype == "float32" else trace.new(Tensor((channels,), x.dtype))
         return trace.new(Tensor((batch * channels,), x.dtype))

@@ -9,7 +9,7 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, but, repeated
+from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, broadcast_to, but
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
@@ -54,7 +54,7 @@ class matmul(Layer):
         """A row of the one and a column of the other."""
         if x.rank == 1 or other.rank == 1:
             return but(x, *range(x.rank), sight=OF_VECTORS), but(other, *range(other.rank), sight=OF_VECTORS)
-        batches = (repeated(Tensor(each.shape[:-2]), Tensor(y.shape[:-2])) for each in (x, other))
+        batches = (broadcast_to(Tensor(y.shape[:-2]), Tensor(each.shape[:-2])) for each in (x, other))
         rows, columns = batches
         return (*rows, Reading(y.rank - 2), ALL), (*columns, ALL, Reading(y.rank - 1))
 

@@ -169,11 +169,6 @@ def same(rank: int) -> Sights:
     return tuple(Reading(axis) for axis in range(rank))
 
 
-def alike(*inputs: Tensor) -> tuple[Sights, ...]:
-    """`same` for each of the inputs."""
-    return tuple(same(x.rank) for x in inputs)
-
-
 def but(x: Tensor, *axes: int, sight: Sight = ALL) -> Sights:
     """Each element reads the one at its own place, and of these axes all, or what `sight` is."""
     changed = {axis % x.rank for axis in axes} if x.rank else set()
@@ -246,7 +241,7 @@ def shared(axis: int, n: Dim, m: Dim) -> Sight:
     return Reading(axis, tuple(offsets), n // common)
 
 
-def repeated(x: Tensor, y: Tensor) -> Sights:
+def broadcast_to(y: Tensor, x: Tensor) -> Sights:
     """What is seen of an input broadcast to `y`: axes are matched from the last one, 1 is repeated."""
     lead = y.rank - x.rank
     if x.shape == y.shape[lead:]:

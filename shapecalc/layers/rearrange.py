@@ -27,7 +27,20 @@ class Identity(Elementwise):
     each = NOTHING
 
 
-class Flatten(Rearranging):
+class Reshaped(Rearranging, abstract=True):
+    """All elements in their order, in another shape."""
+
+    def output(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (regrouped(x.shape, y.shape),)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (trace.seen_as(x, self.output(x.tensor).shape),)
+
+
+class Flatten(Reshaped):
     """The axes from start_dim to end_dim become one. Source: torch.nn.Flatten."""
 
     start_dim = Axis(1)
@@ -35,45 +48,28 @@ class Flatten(Rearranging):
     example = example((2, 16, 5, 5))
 
     def output(self, x: Tensor) -> Tensor:
-        return flattened(x, self.start_dim, self.end_dim)
+        """Of a scalar a new axis."""
+        start = check_axis(self.start_dim, x, "start_dim", scalars=True)
+        end = check_axis(self.end_dim, x, "end_dim", scalars=True)
+        if start > end:
+            raise ArchitectureError(
+                f"start_dim {self.start_dim} comes after end_dim {self.end_dim} in the input {x}"
+            )
+        return Tensor((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]), x.dtype)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (flattened_on(trace, x, self.output(x.tensor).shape),)
+        """The input itself where a single axis is made one."""
+        shape = self.output(x.tensor).shape
+        return (x if shape == x.shape else trace.reshape(x, shape),)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
 
-
-class flatten(Rearranging):
+class flatten(Flatten):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
 
     function = "flatten"
     start_dim = Axis(0)
     end_dim = Axis(-1)
     example = example((2, 16, 5, 5), start_dim=1)
-
-    def output(self, x: Tensor) -> Tensor:
-        return flattened(x, self.start_dim, self.end_dim)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (flattened_on(trace, x, self.output(x.tensor).shape),)
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
-
-
-def flattened_on(trace: Trace, x: Value, shape: Shape) -> Value:
-    """The input itself where a single axis is made one."""
-    return x if shape == x.shape else trace.reshape(x, shape)
-
-
-def flattened(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
-    """One axis in place of those from start_dim to end_dim, and of none where the input is a scalar."""
-    start = check_axis(start_dim, x, "start_dim", scalars=True)
-    end = check_axis(end_dim, x, "end_dim", scalars=True)
-    if start > end:
-        raise ArchitectureError(f"start_dim {start_dim} comes after end_dim {end_dim} in the input {x}")
-    return Tensor((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]), x.dtype)
 
 
 def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
@@ -89,7 +85,14 @@ def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
     return tuple(elements // known if size == -1 else size for size in sizes)
 
 
-class Unflatten(Rearranging):
+def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
+    """Axes of these sizes in place of one, which has as many elements as they hold."""
+    axis = check_axis(dim, x, "dim")
+    filled = fill(sizes, x.shape[axis], f"axis {dim}")
+    return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
+
+
+class Unflatten(Reshaped):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
     dim = Axis()
@@ -99,14 +102,8 @@ class Unflatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.unflattened_size)
 
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
-
-
-class unflatten(Rearranging):
+class unflatten(Reshaped):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
     function = "unflatten"
@@ -117,21 +114,8 @@ class unflatten(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.sizes)
 
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
-
-
-def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
-    """Axes of these sizes in place of one, which has as many elements as they hold."""
-    axis = check_axis(dim, x, "dim")
-    filled = fill(sizes, x.shape[axis], f"axis {dim}")
-    return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
-
-
-class reshape(Rearranging):
+class reshape(Reshaped):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
     function = "reshape"
@@ -144,11 +128,8 @@ class reshape(Rearranging):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.reshape(x, self.output(x.tensor).shape),)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
 
-
-class view(Rearranging):
+class view(reshape):
     """All elements in another shape, of which one size may be −1, without a copy.
 
     torch refuses it where the strides need a copy, as after a permute; no shape tells, so `verify` does,
@@ -156,14 +137,6 @@ class view(Rearranging):
     """
 
     function = "Tensor.view"
-    shape = Sizes(rest=1)
-    example = example((2, 12, 5), shape=(2, -1))
-
-    def output(self, x: Tensor) -> Tensor:
-        return Tensor(fill(self.shape, x.elements, f"the input {x}"), x.dtype)
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.shape

@@ -18,7 +18,7 @@ from shapecalc.tensors import Shape, Tensor, is_floating
 
 
 class Reduction(Layer, abstract=True):
-    """What they have in common: the axes that go, all of them unless written."""
+    """A function of all elements along the axes `dim`, which go; of all axes unless written."""
 
     dim = Axes(None)
     keepdim = Flag(False)
@@ -36,11 +36,6 @@ class Reduction(Layer, abstract=True):
         if self.keepdim:
             return tuple(1 if axis in gone else size for axis, size in enumerate(x.shape))
         return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
-
-    def of_extreme(self, x: Value) -> Back:
-        gone = self.gone(x.tensor)
-        kept = tuple([1 if axis in gone else size for axis, size in enumerate(x.shape)])
-        return of_extreme(x.look, kept)
 
 
 class mean(Reduction):
@@ -81,37 +76,31 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
         return summed(x.elements, y.elements)
 
 
-class amax(Reduction):
+class Extreme(Reduction, abstract=True):
+    """The greatest or the least element."""
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(self.reduced(x), x.dtype)
+
+    def saved(self, x: Value) -> Saved:
+        return (x, OUTPUT)
+
+    def back(self, x: Value) -> Back:
+        gone = self.gone(x.tensor)
+        kept = tuple([1 if axis in gone else size for axis, size in enumerate(x.shape)])
+        return of_extreme(x.look, kept)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)
+
+
+class amax(Extreme):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
 
     function = "amax"
 
-    def output(self, x: Tensor) -> Tensor:
-        return Tensor(self.reduced(x), x.dtype)
 
-    def saved(self, x: Value) -> Saved:
-        return (x, OUTPUT)
-
-    def back(self, x: Value) -> Back:
-        return self.of_extreme(x)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=x.elements - y.elements)
-
-
-class amin(Reduction):
+class amin(Extreme):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
 
     function = "amin"
-
-    def output(self, x: Tensor) -> Tensor:
-        return Tensor(self.reduced(x), x.dtype)
-
-    def saved(self, x: Value) -> Saved:
-        return (x, OUTPUT)
-
-    def back(self, x: Value) -> Back:
-        return self.of_extreme(x)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=x.elements - y.elements)

@@ -9,7 +9,7 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Sizes
-from shapecalc.layers.reads import Merged, Sights, repeated
+from shapecalc.layers.reads import Merged, Sights, broadcast_to
 from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import equal
@@ -62,7 +62,7 @@ class expand(Rearranging):
         return expanded(x, self.sizes)
 
     def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (repeated(x, y),)
+        return (broadcast_to(y, x),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.sizes
@@ -88,7 +88,7 @@ class expand_as(Rearranging):
         return (trace.expand(x, self.output(x.tensor, other.tensor).shape),)
 
     def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
-        return repeated(x, y), None
+        return broadcast_to(y, x), None
 
 
 class repeat(Rearranging):
@@ -115,7 +115,7 @@ class repeat(Rearranging):
     def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
         lead = y.rank - x.rank
         copied = (Merged(lead + axis, "copies of an axis stand one after another") for axis in range(x.rank))
-        pairs = zip(repeated(x, y), copied, self.repeats[lead:], x.shape, strict=True)
+        pairs = zip(broadcast_to(y, x), copied, self.repeats[lead:], x.shape, strict=True)
         return (tuple(sight if k == 1 or n == 1 else copies for sight, copies, k, n in pairs),)
 
     def feed(self, x: object) -> tuple[object, ...]:

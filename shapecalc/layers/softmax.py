@@ -27,8 +27,29 @@ def log_shares(elements: Dim, rows: Dim) -> Operations:
     return Operations(add=elements, exp=elements + rows) + summed(elements, rows)
 
 
-class AlongAxis(Layer, abstract=True):
-    """What the softmaxes have in common.
+class OverAxis(Layer, abstract=True):
+    """A function of floating-point numbers that looks at all those along one axis."""
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        return x
+
+    def axis_of(self, x: Tensor) -> int:
+        """The axis that is meant."""
+        raise NotImplementedError
+
+    def saved(self, x: Value) -> Saved:
+        return (OUTPUT,)
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+        return (but(x, self.axis_of(x)),)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return shares(x.elements, rows(x, self.axis_of(x)))
+
+
+class AlongAxis(OverAxis, abstract=True):
+    """What the softmaxes have in common along `dim`.
 
     Without `dim`, torch takes axis 0 of an input of 0, 1 or 3 axes and axis 1 of any other, and warns.
     """
@@ -42,22 +63,8 @@ class AlongAxis(Layer, abstract=True):
             check_axes((self.dim,), x, "dim")
         return x
 
-    def saved(self, x: Value) -> Saved:
-        return (OUTPUT,)
-
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, self.axis_of(x)),)
-
     def axis_of(self, x: Tensor) -> int:
-        """The axis that is meant, written or not."""
         return (0 if x.rank in (0, 1, 3) else 1) if self.dim is None else self.dim
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return shares(x.elements, self.rows(x))
-
-    def rows(self, x: Tensor) -> Dim:
-        implicit = 0 if x.rank in (0, 1, 3) else 1
-        return rows(x, implicit if self.dim is None else self.dim)
 
 
 class Softmax(AlongAxis):
@@ -80,10 +87,26 @@ class LogSoftmax(AlongAxis):
         return like(x.look)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return log_shares(x.elements, self.rows(x))
+        return log_shares(x.elements, rows(x, self.axis_of(x)))
 
 
-class Softmax2d(Layer, axes=2):
+class softmax(AlongAxis):
+    """exp(x) divided by its sum along `dim`. Source: torch.softmax."""
+
+    function = "softmax"
+    dim = Axis()
+    example = example((2, 10), dim=-1)
+
+
+class log_softmax(LogSoftmax):
+    """The logarithm of softmax along `dim`. Source: torch.log_softmax."""
+
+    function = "log_softmax"
+    dim = Axis()
+    example = example((2, 10), dim=-1)
+
+
+class Softmax2d(OverAxis, axes=2):
     """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
 
     operation = "softmax"
@@ -91,14 +114,7 @@ class Softmax2d(Layer, axes=2):
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 3, 4)
-        check_floating(x)
-        return x
+        return super().output(x)
 
-    def saved(self, x: Value) -> Saved:
-        return (OUTPUT,)
-
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, -3),)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return shares(x.elements, rows(x, -3))
+    def axis_of(self, x: Tensor) -> int:
+        return -3

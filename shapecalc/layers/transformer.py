@@ -10,9 +10,9 @@ from typing import Any
 
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
 from shapecalc.allocation.trace import Trace, Value
+from shapecalc.layers.activation import gelu, relu
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, example
-from shapecalc.layers.elementwise import gelu, relu
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.joins import add
 from shapecalc.layers.linear import Linear
@@ -89,7 +89,7 @@ class TransformerParts(Layer, abstract=True):
 
     def decoder_macs(self, x: Tensor, memory: Tensor) -> Dim:
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
-        return self.encoder_macs(x) + self.attention.macs(x, alike(memory, x), y=x)
+        return self.encoder_macs(x) + self.attention.macs(x, with_features(memory, x), y=x)
 
     # Written after the forward of torch's layers: names hold what is alive.
 
@@ -166,7 +166,7 @@ class TransformerParts(Layer, abstract=True):
 
     def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
         """Those of an encoder layer, and the attention to the memory."""
-        return (*self.encoder_parts(x), *self.attention_parts(x, alike(memory, x)))
+        return (*self.encoder_parts(x), *self.attention_parts(x, with_features(memory, x)))
 
     def attention_parts(self, *inputs: Tensor) -> tuple[Part, ...]:
         inner = InnerAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
@@ -194,11 +194,11 @@ class kept_gelu(gelu, abstract=True):
     """As `kept_relu`."""
 
 
-def repeated(parts: tuple[Part, ...], times: int) -> tuple[Part, ...]:
-    return tuple(part._replace(times=times) for part in parts)
+def times(parts: tuple[Part, ...], count: int) -> tuple[Part, ...]:
+    return tuple(part._replace(times=count) for part in parts)
 
 
-def alike(x: Tensor, first: Tensor) -> Tensor:
+def with_features(x: Tensor, first: Tensor) -> Tensor:
     """A sequence with the features of a first one, which are as many: one name for them in a formula."""
     return Tensor((*x.shape[:-1], first.shape[-1]), x.dtype)
 
@@ -285,7 +285,7 @@ class TransformerEncoder(TransformerParts):
         return (self.encode_all(trace, x, self.num_layers),)
 
     def parts(self, x: Tensor) -> tuple[Part, ...]:
-        return repeated(self.encoder_parts(x), self.num_layers)
+        return times(self.encoder_parts(x), self.num_layers)
 
 
 class TransformerDecoder(TransformerParts):
@@ -313,7 +313,7 @@ class TransformerDecoder(TransformerParts):
         return (self.decode_all(trace, x, memory, self.num_layers),)
 
     def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
-        return repeated(self.decoder_parts(x, memory), self.num_layers)
+        return times(self.decoder_parts(x, memory), self.num_layers)
 
 
 class Transformer(TransformerParts):
@@ -344,7 +344,7 @@ class Transformer(TransformerParts):
 
     def output(self, source: Tensor, target: Tensor) -> Tensor:
         self.check_both(source, target, ("source", "target"))
-        return alike(target, source)
+        return with_features(target, source)
 
     def weights(self, source: Tensor, target: Tensor) -> Weights:
         norm = inside("norm", self.norm_weights(source))
@@ -354,7 +354,7 @@ class Transformer(TransformerParts):
 
     def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
         encoder = self.num_encoder_layers * self.encoder_macs(source)
-        return encoder + self.num_decoder_layers * self.decoder_macs(alike(target, source), source)
+        return encoder + self.num_decoder_layers * self.decoder_macs(with_features(target, source), source)
 
     def run(self, trace: Trace, source: Value, target: Value) -> tuple[Value, ...]:
         with trace.inside("encoder"):
@@ -365,7 +365,7 @@ class Transformer(TransformerParts):
             )
 
     def parts(self, source: Tensor, target: Tensor) -> tuple[Part, ...]:
-        target = alike(target, source)
-        encoder = repeated(self.encoder_parts(source), self.num_encoder_layers)
-        decoder = repeated(self.decoder_parts(target, source), self.num_decoder_layers)
+        target = with_features(target, source)
+        encoder = times(self.encoder_parts(source), self.num_encoder_layers)
+        decoder = times(self.decoder_parts(target, source), self.num_decoder_layers)
         return (*encoder, self.norm_part(source), *decoder, self.norm_part(target))

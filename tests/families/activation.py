@@ -74,4 +74,4 @@ RARE = (
     drawn("CELU", Tensor((2,), "float16"), alpha=1e-6),
 )
 
-TAKES_ALL = ("Sigmoid", "Tanh")
+TAKES_ALL = ("Sigmoid", "sigmoid", "Tanh", "tanh")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.layers.reads import Sights, alike, measured, slid
+from shapecalc.layers.reads import Sights, broadcast_to, measured, slid
 from shapecalc.layers.rules.figures import FigureRules
 from shapecalc.layers.rules.kept import kept
 from shapecalc.symbolic.conditions import collecting
@@ -17,15 +17,15 @@ class ReadingRules(FigureRules):
     elementwise: ClassVar[bool] = False
     """Whether an output element is a function of those of the inputs at its own place."""
 
-    def reads(self, *inputs: Any, **_: Any) -> tuple[Sights | None, ...] | None:
+    def reads(self, *inputs: Any, **output: Any) -> tuple[Sights | None, ...] | None:
         """What an element of output number `port`, which is `y`, reads of each input, axis by axis.
 
         In the place of an input of which nothing but the shape is looked at stands None.
-        By default what the window reads, or of elementwise types the element at the same place; None of
-        others, of which nothing is known.
+        By default what the window reads, or of elementwise types the element at the same place, with torch's
+        broadcasting; None of others, of which nothing is known.
         """
         if self.elementwise:
-            return alike(*inputs)
+            return tuple(broadcast_to(output["y"], x) for x in inputs)
         return tuple(slid(x, self.window) for x in inputs) if self.window else None
 
     @kept
