@@ -104,7 +104,7 @@ class ShapecalcError(Exception):
     def at(self, place: Place | None, path: str | None = None) -> Self:
         """The same error with its place in the file; what is already known stays."""
         self.place = self.place or place
-        self.path = self.path or path
+        self.path = path if self.path is None else self.path
         return self
 
     def about(self, subject: str) -> Self:

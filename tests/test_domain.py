@@ -26,7 +26,7 @@ from shapecalc.analysis.domain.domain import Domain, Solved, domain, inputs_that
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY
 from shapecalc.analysis.domain.solving import Box
-from shapecalc.engine.run import inputs_of
+from shapecalc.engine.inputs import inputs_of
 from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number
 from shapecalc.symbolic.conditions import Condition

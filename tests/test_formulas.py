@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import shapecalc
 from shapecalc import Analysis, Architecture, ArchitectureError, Row
 from shapecalc.analysis.domain.generalise import generalised, in_general
-from shapecalc.engine.run import inputs_of
+from shapecalc.engine.inputs import inputs_of
 from shapecalc.symbolic import Dim, Expr, at, number
 from shapecalc.symbolic.conditions import EQUAL
 from shapecalc.symbolic.notation import PLAIN, shape_text

@@ -22,7 +22,7 @@ from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.memory.passes import Backward, Forward
-from shapecalc.engine.run import inputs_of
+from shapecalc.engine.inputs import inputs_of
 from shapecalc.symbolic import Dim, at, summed, symbol
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor

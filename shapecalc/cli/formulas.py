@@ -8,7 +8,7 @@ import typer
 
 from shapecalc.cli.networks import settings
 from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, ReportFormat, Set
-from shapecalc.engine.run import inputs_of
+from shapecalc.engine.inputs import inputs_of
 
 if TYPE_CHECKING:
     from shapecalc.analysis.domain.domain import Domain

@@ -6,13 +6,14 @@ import re
 from collections import ChainMap
 from collections.abc import Collection, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
 from shapecalc.language.nodes import Scalar, Source, YamlNode
 from shapecalc.language.reader import BESIDE, GROUP, StepReader
-from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, GroupStep, LayerStep, Name, Steps
+from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, Steps
 from shapecalc.language.values import Words, is_name, read_value, require_mapping
 from shapecalc.layers import LAYERS
 
@@ -120,10 +121,5 @@ def _blocks_in(steps: Steps) -> set[str]:
         seen.add(id(step))
         if isinstance(step, BlockStep):
             found.add(step.block)
-        elif isinstance(step, GroupStep):
-            pending.extend(step.steps)
-        elif isinstance(step, LayerStep):
-            for branch in step.branches:
-                if not isinstance(branch, Name):
-                    pending.extend(branch)
+        pending.extend(chain(*step.inside))
     return found

@@ -86,6 +86,11 @@ class Step:
     uses: tuple[str, ...] = ()
     """The names that its arguments, and the defaults of its block's parameters, are made of."""
 
+    @property
+    def inside(self) -> tuple[Steps, ...]:
+        """The lists of steps that are written inside of it."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerStep(Step):
@@ -95,6 +100,11 @@ class LayerStep(Step):
     arguments: Mapping[str, Argument]
     branches: tuple[Branch, ...] = ()
     bound: dict[Any, Layer] = field(default_factory=dict, repr=False)
+
+    @property
+    def inside(self) -> tuple[Steps, ...]:
+        """Its branches, a name being an empty one."""
+        return tuple([() if isinstance(branch, Name) else branch for branch in self.branches])
 
     def bind(self, scope: Scope) -> Layer:
         """The layer with its arguments evaluated; equal values of what it uses give the same object.
@@ -138,6 +148,10 @@ class GroupStep(Step):
     """`seq`: a list of steps as one."""
 
     steps: Steps
+
+    @property
+    def inside(self) -> tuple[Steps, ...]:
+        return (self.steps,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

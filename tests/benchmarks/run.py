@@ -20,7 +20,7 @@ from statistics import median
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import generalised
-from shapecalc.engine.run import inputs_of
+from shapecalc.engine.inputs import inputs_of
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
@@ -153,7 +153,7 @@ def _first_time(name: str) -> tuple[float, str, float, float]:
     """Both analyses with nothing remembered: each in processes of its own, after the file is read."""
     code = (
         "import time, shapecalc; from shapecalc.analysis.domain.generalise import generalised;"
-        f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.run.inputs_of(a);"
+        f"a = shapecalc.load('{name}'); given = a and shapecalc.engine.inputs.inputs_of(a);"
         "given = generalised(a, given, True) if {} else given;"
         "t = time.perf_counter(); shapecalc.analyse(a, given); print(time.perf_counter() - t)"
     )

@@ -10,7 +10,8 @@ from shapecalc.analysis.domain.domain import Domain, domain
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
 from shapecalc.analysis.domain.solving import Box
-from shapecalc.engine.run import analyse, inputs_of
+from shapecalc.engine.inputs import inputs_of
+from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.language.architecture import Architecture
 from shapecalc.symbolic import symbol

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.engine.run import analyse, inputs_of
+from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.conditions import EQUAL, Condition

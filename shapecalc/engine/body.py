@@ -1,0 +1,240 @@
+"""The execution of steps on shapes, by the rules of the layers: rows as they come, wires between them."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+
+from shapecalc.engine.brief import leave_out
+from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
+from shapecalc.engine.results import Node, Row, Wire
+from shapecalc.engine.walk import Walk
+from shapecalc.engine.weights import sharing
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.language.expressions import Scope
+from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Name, Step, Steps, with_channels
+from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import Condition, Known
+
+Wires = tuple[Wire, ...]
+Nodes = tuple[Node, ...]
+
+
+class Execution:
+    """What all bodies of one execution add to: the rows, and the conditions of their sizes."""
+
+    def __init__(self, walk: Walk, conditions: Sequence[Condition], brief: bool) -> None:
+        self.walk = walk
+        self.brief = brief
+        self.conditions = list(conditions)
+        self.known = Known(conditions)
+        self.rows: list[Row] = []
+        self.nodes = 0
+        self.frozen = False
+        """Whether the weights of what is being executed are not trained."""
+
+    def grow(self, nodes: int, step: Step) -> None:
+        """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
+        self.nodes += nodes
+        if self.nodes > MOST_NODES:
+            message = f"the network has more than {MOST_NODES:,} layers and blocks"
+            raise self.walk.at(ArchitectureError(message, path=""), step.node)
+
+    def add(self, row: Row, step: Step) -> int:
+        """Add a row and what its layer needs of sizes; gives its number."""
+        self.require(row.figures.conditions, row.path)
+        if self.brief and len(self.rows) >= MOST_DISTINCT:
+            message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
+            hint = "copies that do the same, written with times, are a million at most"
+            raise self.walk.at(ArchitectureError(message, hint=hint), step.node)
+        self.rows.append(row)
+        return len(self.rows) - 1
+
+    def require(self, conditions: Sequence[Condition], path: str) -> None:
+        """Add conditions to the result, but for those that follow from one that is there already."""
+        for condition in conditions:
+            if not self.known.imply(condition):
+                self.known.add(condition)
+                self.conditions.append(condition._replace(path=path))
+
+
+class Body:
+    """The execution of one body: the file's layers or one copy of a block, with its values and names."""
+
+    def __init__(
+        self,
+        run: Execution,
+        scope: Scope,
+        names: ChainMap[str, Wire],
+        owners: ChainMap[str, tuple[int, int]],
+    ) -> None:
+        self.run = run
+        self.walk = run.walk
+        self.scope = scope
+        self.names = names
+        self.owners = owners
+        """The rows, from and up to, of each step with a name."""
+
+    def steps(self, steps: Steps, wires: Wires, prefix: str) -> tuple[Wires, Nodes]:
+        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out.
+
+        A step's label, its own part of a path, is its name, or its type and its index among that type.
+        """
+        nodes: list[Node] = []
+        counts: dict[str, int] = {}
+        for entry in steps:
+            step, copies = self.resolved(entry, prefix, counts)
+            first = counts.get(step.label, 0)
+            counts[step.label] = first + copies
+            self.run.grow(copies, step)
+            sources = step.sources  # of the first copy; the others follow in a row
+            copy = 0
+            while copy < copies:
+                label = f"{step.label}[{first + copy}]"
+                if len(step.names) == 1:
+                    label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
+                wires, node = self.step(step, sources, wires[0], label, prefix)
+                sources = ()
+                nodes.append(node)
+                copy += 1
+                if self.run.brief:
+                    copy += leave_out(self.run.rows, nodes, copy, copies)
+        return wires, tuple(nodes)
+
+    def resolved(self, entry: Step, prefix: str, counts: Mapping[str, int]) -> tuple[Step, int]:
+        """The step that an entry of a list is, and its copies."""
+        step = entry
+        try:
+            step = self.walk.itself(entry, self.scope)
+            return step, self.walk.copies(step, self.scope)
+        except ArchitectureError as error:
+            raise error.at(None, f"{prefix}{step.label}[{counts.get(step.label, 0)}]") from None
+
+    def step(
+        self, step: Step, names: tuple[Name, ...], current: Wire, label: str, prefix: str
+    ) -> tuple[Wires, Node]:
+        """Execute one copy of a step on the tensors of these names or, without names, on the current one."""
+        path = prefix + label
+        start = len(self.run.rows)
+        outer = self.run.frozen
+        try:
+            sources = tuple([self.named(name) for name in names]) if names else (current,)
+            self.run.frozen = self.walk.frozen(step, self.scope, outer)
+            if isinstance(step, LayerStep):
+                wires, children = self.layer(step, sources, path)
+            else:
+                wires, children = self.group(step, sources, path)
+            self.run.frozen = outer
+            rows = start, len(self.run.rows)
+            if step.names:
+                self.name(step, wires, rows)
+            if step.shares:
+                self.share(step.shares, rows)
+        except ArchitectureError as error:
+            raise error.at(None, path) from None
+        return wires, Node(path, label, step.label, wires[0].tensor, *rows, children)
+
+    def layer(self, step: LayerStep, sources: Wires, path: str) -> tuple[Wires, Nodes]:
+        children: Nodes = ()
+        scope = with_channels(self.scope, self.channels(step, sources))
+        if step.branches:
+            sources, children = self.branches(step, self.single(step, sources), path)
+        elif step.type.inputs_range[1] == 0:
+            sources = self.none(step)
+        inputs = tuple([wire.tensor for wire in sources])
+        try:
+            layer = step.bind(scope)
+            figures = layer.figures(inputs)
+        except ArchitectureError as error:
+            raise self.walk.at(error.about(step.label), step.blame(error)) from None
+        row = Row(path, layer, sources, figures)
+        number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
+        return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
+
+    def branches(self, step: LayerStep, current: Wire, path: str) -> tuple[Wires, Nodes]:
+        """Execute each branch on the current tensor; a name stands for the tensor that bears it."""
+        outs: list[Wire] = []
+        nodes: list[Node] = []
+        for number, branch in enumerate(step.branches):
+            start = len(self.run.rows)
+            label = str(number)
+            children: Nodes = ()
+            if isinstance(branch, Name):
+                out, kind = self.named(branch), branch.text
+            else:
+                wires, children = self.steps(branch, (current,), f"{path}.{label}.")
+                out, kind = wires[0], "branch" if branch else "input"
+            outs.append(out)
+            rows = len(self.run.rows)
+            nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
+        return tuple(outs), tuple(nodes)
+
+    def group(self, step: Step, sources: Wires, path: str) -> tuple[Wires, Nodes]:
+        """Execute a block, in a body of its own, or a `seq`, in this one."""
+        source = (self.single(step, sources),)
+        body = self
+        if isinstance(step, BlockStep):
+            scope = self.walk.block_scope(step, self.scope, self.channels(step, source))
+            body = Body(self.run, scope, self.names.new_child(), self.owners.new_child())
+        with self.walk.inside(step) as (steps,):
+            return body.steps(steps, source, f"{path}.")
+
+    def single(self, step: Step, sources: Wires) -> Wire:
+        """The one tensor that a block, a group or a join with branches starts from."""
+        if len(sources) == 1:
+            return sources[0]
+        error = ArchitectureError(
+            f"{step.label}: it takes one tensor, not {len(sources)}",
+            hint="name the tensors outside, and read them by their names inside",
+        )
+        raise self.walk.at(error, step.node)
+
+    def named(self, name: Name) -> Wire:
+        wire = self.names.get(name.text)
+        if wire is None:
+            hint = nearest(name.text, self.names) or f"named here: {listed(self.names)}"
+            error = ArchitectureError(f"no tensor above is named {quoted(name.text)}", hint=hint)
+            raise self.walk.at(error, name.node)
+        return wire
+
+    def none(self, step: Step) -> Wires:
+        """The tensors of a step that takes none; the current one is left aside."""
+        if step.sources:
+            found = f"it takes no tensor, and from gives it {len(step.sources)}"
+            raise self.walk.at(ArchitectureError(f"{step.label}: {found}"), step.sources[0].node)
+        return ()
+
+    def channels(self, step: Step, sources: Wires) -> Dim | None:
+        """The channels that enter a step which asks for them."""
+        if CHANNELS not in step.uses:
+            return None
+        x = sources[0].tensor
+        if x.rank > 1:
+            return x.shape[1]
+        error = ArchitectureError(f"{step.label}: channels are axis 1, and the input is {x}")
+        raise self.walk.at(error, step.node)
+
+    def share(self, name: Name, rows: tuple[int, int]) -> None:
+        """Let rows use the weights of those of an earlier step, which has to be made in the same way."""
+        owners = self.owners.get(name.text)
+        if owners is None or owners[1] > rows[0]:
+            named = [known for known, (_, stop) in self.owners.items() if stop <= rows[0]]
+            hint = nearest(name.text, named) or f"steps with a name: {listed(named) or 'none'}"
+            error = ArchitectureError(f"share: no step above is named {quoted(name.text)}", hint=hint)
+            raise self.walk.at(error, name.node)
+        if owners[1] - owners[0] != rows[1] - rows[0]:
+            counts = f"it has {owners[1] - owners[0]} layers, this one {rows[1] - rows[0]}"
+            raise self.walk.at(ArchitectureError(f"share: {name.text} is another: {counts}"), name.node)
+        for owner, row in zip(range(*owners), range(*rows), strict=True):
+            try:
+                self.run.rows[row] = sharing(self.run.rows, row, owner)
+            except ArchitectureError as error:
+                raise self.walk.at(error, name.node) from None
+
+    def name(self, step: Step, wires: Wires, rows: tuple[int, int]) -> None:
+        if len(step.names) > len(wires):
+            names = f"{len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
+            raise self.walk.at(ArchitectureError(f"as: {names}"), step.names[-1].node)
+        for name, wire in zip(step.names, wires, strict=False):
+            self.names[name.text] = wire
+            self.owners[name.text] = rows

@@ -1,0 +1,48 @@
+"""Which weights rows have in common, and which are not trained: `share` and `frozen` beside a step."""
+
+from __future__ import annotations
+
+from shapecalc.engine.results import Row
+from shapecalc.errors import ArchitectureError
+from shapecalc.symbolic.notation import shape_text
+
+
+def sharing(rows: list[Row], index: int, owner: int) -> Row:
+    """A row with the weights of an earlier one in place of its own of the same names.
+
+    Raises:
+        ArchitectureError: a weight of both differs in its shape, or they have none of the same name.
+    """
+    first, row = rows[owner], rows[index]
+    common = first.weights.keys() & row.weights.keys()
+    for weight in sorted(common):
+        shapes = first.weights[weight].shape, row.weights[weight].shape
+        if shapes[0] != shapes[1]:
+            found = " and ".join(map(shape_text, shapes))
+            message = f"share: {weight} of {first.path} and of this differ: {found}"
+            raise ArchitectureError(message, path=row.path)
+    if row.weights and not common:
+        message = f"share: {first.path} has no weight that this one has too"
+        raise ArchitectureError(message, path=row.path)
+    return row._replace(shares=owner if first.shares is None else first.shares, shared=frozenset(common))
+
+
+def frozen_everywhere(rows: list[Row]) -> list[Row]:
+    """The rows, with a weight frozen in all that share it where one of them freezes it.
+
+    It is one tensor, and `requires_grad` is the tensor's.
+    """
+    if not any(row.frozen for row in rows):
+        return rows
+    rows = list(rows)
+    for row in rows:
+        if row.shares is not None and (more := row.frozen & row.shared):
+            owner = rows[row.shares]
+            rows[row.shares] = owner._replace(frozen=owner.frozen | more)
+    return [_as_its_owner(row, rows) for row in rows]
+
+
+def _as_its_owner(row: Row, rows: list[Row]) -> Row:
+    if row.shares is None:
+        return row
+    return row._replace(frozen=row.frozen | (rows[row.shares].frozen & row.shared))
