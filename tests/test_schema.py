@@ -10,7 +10,11 @@ from jsonschema import Draft202012Validator
 
 import shapecalc
 from shapecalc import ShapecalcError, zoo
+from shapecalc.language.architecture import KEYS
+from shapecalc.language.expectation import FIGURES
+from shapecalc.language.reader import BESIDE, GROUP
 from shapecalc.language.schema import schema
+from shapecalc.language.variants import OWN
 from shapecalc.layers import LAYERS
 
 VALIDATOR = Draft202012Validator(schema())
@@ -22,6 +26,16 @@ def errors(text: str) -> list[str]:
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(schema())
+
+
+def test_its_keys_are_those_that_the_reader_knows() -> None:
+    of_file = schema()["properties"]
+    assert of_file.keys() == set(KEYS)
+    assert of_file["variants"]["additionalProperties"]["properties"].keys() == set(OWN)
+    assert of_file["expect"]["properties"].keys() == set(FIGURES)
+    step = schema()["$defs"]["step"]["anyOf"][-1]
+    assert step["properties"].keys() - LAYERS.keys() == {GROUP, *BESIDE}
+    assert step["maxProperties"] == 1 + len(BESIDE)
 
 
 @pytest.mark.parametrize("name", zoo.names())
