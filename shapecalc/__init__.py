@@ -8,7 +8,8 @@
 
 TYPE_CHECKING = False  # importing it takes longer than all that is here
 if TYPE_CHECKING:
-    from shapecalc.engine.results import Analysis, Node, Row, Totals
+    from shapecalc.engine.nodes import Node
+    from shapecalc.engine.results import Analysis, Row, Totals
     from shapecalc.engine.run import analyse
     from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
     from shapecalc.language.architecture import Architecture, parse
@@ -24,7 +25,8 @@ _HOMES = {
     "engine.run": ("analyse",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
-    "engine.results": ("Analysis", "Node", "Row", "Totals"),
+    "engine.nodes": ("Node",),
+    "engine.results": ("Analysis", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
     "tensors": ("Tensor",),
     "zoo": ("load",),

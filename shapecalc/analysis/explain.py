@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.engine.limits import refuse_long
-from shapecalc.engine.results import Analysis, Node, Row, Wire
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Row, Wire
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer, Weight

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from shapecalc.engine.brief import leave_out
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
-from shapecalc.engine.results import Node, Row, Wire
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shapecalc.engine.results import Node, Row
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Row
 
 _EXECUTED = 5
 """Copies of a step at either end of many that are executed before those between are left out."""

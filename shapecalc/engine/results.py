@@ -1,13 +1,14 @@
-"""What an analysis gives: frozen rows in execution order, the tree that they form, and their totals."""
+"""What an analysis gives: frozen rows in execution order, with their connections, and their totals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from shapecalc.engine.nodes import Node, all_nodes, copy_of
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language.architecture import Architecture
 from shapecalc.layers import Figures, Layer
@@ -146,71 +147,6 @@ class Row(NamedTuple):
         }
 
 
-class Node(NamedTuple):
-    """A step as it was executed: a layer, or a block, join, branch or group over its `children`.
-
-    Its rows are those from `start` up to `stop`.
-    """
-
-    path: str
-    label: str
-    type: str
-    output: Tensor
-    start: int
-    stop: int
-    children: tuple[Node, ...] = ()
-    copies: int = 1
-    """How many it stands for in a row: itself, and copies of it that do the same and have no rows here."""
-
-    def counted(self) -> Iterator[tuple[int, int]]:
-        """The numbers of the rows of one copy, each with the number of rows that it stands for."""
-        first = self.start
-        for child in self.children:
-            for number in range(first, child.start):
-                yield number, 1
-            for number, times in child.counted():
-                yield number, child.copies * times
-            first = child.stop
-        for number in range(first, self.stop):
-            yield number, 1
-
-
-def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        yield from _all_nodes(node.children)
-
-
-def _copy(nodes: Sequence[Node], labels: Sequence[str]) -> Node | None:
-    """The node that stands for the copy with these labels, from the top of the tree on."""
-    for node in nodes:
-        if labels[0] == node.label or (node.copies > 1 and _is_copy(labels[0], node)):
-            return node if len(labels) == 1 else _copy(node.children, labels[1:])
-    return None
-
-
-def _is_copy(label: str, node: Node) -> bool:
-    name, _, index = label.rstrip("]").rpartition("[")
-    own, _, first = node.label.rstrip("]").rpartition("[")
-    return name == own and index.isdecimal() and 0 <= int(index) - int(first) < node.copies
-
-
-def leaves(nodes: Sequence[Node], depth: int | None, times: int = 1) -> Iterator[Node]:
-    """The nodes that nothing is shown below, so that their totals add up to the network's.
-
-    A join whose branches are shown comes after them, as a node of its own last row alone. Within copies, a
-    node stands for `times` as many as it has itself.
-    """
-    for node in nodes:
-        copies = times * node.copies
-        if node.children and (depth is None or depth > 1):
-            yield from leaves(node.children, depth and depth - 1, copies)
-            if node.children[-1].stop < node.stop:
-                yield node._replace(start=node.stop - 1, children=(), copies=copies)
-        elif node.start < node.stop:
-            yield node._replace(copies=copies) if copies > 1 else node
-
-
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over rows: elements of parameters, frozen ones too, and of buffers, multiply-accumulates."""
@@ -309,10 +245,10 @@ class Analysis:
         Raises:
             UsageError: there is none, or there are several.
         """
-        nodes = {node.path: node for node in _all_nodes(self.tree)}
+        nodes = {node.path: node for node in all_nodes(self.tree)}
         if name in nodes:
             return nodes[name]
-        copy = _copy(self.tree, name.split(".")) if self.brief else None
+        copy = copy_of(self.tree, name.split(".")) if self.brief else None
         if copy:
             return copy._replace(path=name, label=name.rpartition(".")[2], copies=1)
         ends = [path for path in nodes if path.endswith(f".{name}")]

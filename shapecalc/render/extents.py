@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from shapecalc.engine.results import Node
+from shapecalc.engine.nodes import Node
 from shapecalc.render.grid import Column
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.notation import UNICODE, as_factor

@@ -8,7 +8,8 @@ from typing import Any
 from shapecalc.analysis.counting.conventions import ALL, CONVENTIONS, Convention
 from shapecalc.analysis.counting.counts import Count, count, count_rows, seen, training
 from shapecalc.analysis.counting.totals import Work
-from shapecalc.engine.results import Analysis, Node, leaves
+from shapecalc.engine.nodes import Node, leaves
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
 from shapecalc.render.grid import (

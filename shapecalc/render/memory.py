@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.analysis.memory.fitting import Fit, Formula
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
-from shapecalc.engine.results import Node, leaves
+from shapecalc.engine.nodes import Node, leaves
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,

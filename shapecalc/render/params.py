@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapecalc.engine.results import Analysis, Node, Row
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline, own_row

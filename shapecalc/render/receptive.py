@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.receptive.field import Field, Receptive, along
-from shapecalc.engine.results import Node, leaves
+from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading

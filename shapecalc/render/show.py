@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from shapecalc.engine.results import Analysis, Node, Totals, leaves
+from shapecalc.engine.nodes import Node, leaves
+from shapecalc.engine.results import Analysis, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.extents import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.grid import (

@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import TypeAlias
 
 from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_long
-from shapecalc.engine.results import Analysis, Node, Row
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
 

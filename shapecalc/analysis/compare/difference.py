@@ -10,7 +10,8 @@ from typing import Any
 
 from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.engine.limits import refuse_long
-from shapecalc.engine.results import Analysis, Edge, Node, Row, Totals, leaves
+from shapecalc.engine.nodes import Node, leaves
+from shapecalc.engine.results import Analysis, Edge, Row, Totals
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import repeat
 
-from shapecalc.engine.results import Analysis, Node, Row
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, summed
 

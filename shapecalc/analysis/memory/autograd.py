@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from shapecalc.allocation.trace import Kernel
 from shapecalc.analysis.memory.ledger import Ledger, Run
-from shapecalc.engine.results import Node as Tree
+from shapecalc.engine.nodes import Node as Tree
 
 
 class Node:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shapecalc.engine.results import Analysis, Node
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim
 
 

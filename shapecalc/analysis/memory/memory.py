@@ -11,7 +11,8 @@ from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.analysis.memory.prediction import Moment, Prediction, mode_of, prediction_of, settled
-from shapecalc.engine.results import Analysis, Node
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import Condition, Known

@@ -12,7 +12,8 @@ from shapecalc.analysis.memory.copies import UnsettledError
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.passes import Forward
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
-from shapecalc.engine.results import Analysis, Node
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim

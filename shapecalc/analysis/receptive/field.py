@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.analysis.receptive.reach import Span, Track, Unclear, Whole
 from shapecalc.analysis.receptive.walk import Tracks, Walk
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
-from shapecalc.engine.results import Analysis, Edge, Node, Row
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.symbolic import Dim
