@@ -71,7 +71,7 @@ def explain(
 ) -> None:
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
     from shapecalc.analysis.domain.generalise import in_general
-    from shapecalc.analysis.explain import explain
+    from shapecalc.analysis.explain.explain import explain
     from shapecalc.render.explain import print_explanations
 
     analysis, general, problem = analysed(arch, input, set), None, None

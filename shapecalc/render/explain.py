@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.domain.domain import solved_each
-from shapecalc.analysis.explain import Derivation, Explanation
+from shapecalc.analysis.explain.derivation import Derivation, WindowCount
+from shapecalc.analysis.explain.explain import Explanation
 from shapecalc.engine.results import Analysis
 from shapecalc.render.domain import grouped
 from shapecalc.render.grid import count, print_json
@@ -94,15 +95,11 @@ def _about_windows(one: Explanation) -> Iterator[str]:
     for window in sorted({w for w in windows if w.dilation > 1}):
         extent = f"{window.dilation}⋅({window.kernel} − 1) + 1 = {window.extent}"
         yield f"k is the extent of the kernel with its gaps: dilation⋅(kernel_size − 1) + 1 = {extent}"
-    if any(derivation_drops(derivation) for derivation in one.output):
+    if any(isinstance(d.formula, WindowCount) and d.formula.drops for d in one.output):
         yield "− 1, because the last window would begin in the padding after the end"
     remark = one.row.layer.remark(*one.row.inputs)
     if remark:
         yield remark
-
-
-def derivation_drops(derivation: Derivation) -> bool:
-    return bool(getattr(derivation.formula, "drops", False))
 
 
 def _border(one: Explanation) -> Iterator[str]:

@@ -8,7 +8,8 @@ from importlib import import_module
 from inspect import cleandoc
 from typing import Any
 
-from shapecalc.analysis.explain import Explanation, Formula, of_type
+from shapecalc.analysis.explain.derivation import Formula
+from shapecalc.analysis.explain.explain import Explanation, of_type
 from shapecalc.errors import UsageError, nearest, quoted, written
 from shapecalc.layers import ABSENT, LAYERS, Layer
 from shapecalc.layers.fields import Inferred
