@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 import shapecalc
 from shapecalc import ShapecalcError, zoo
 from shapecalc.language.architecture import KEYS
+from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import FIGURES
-from shapecalc.language.reader import BESIDE, GROUP
+from shapecalc.language.reader import GROUP
 from shapecalc.language.schema import schema
 from shapecalc.language.variants import OWN
 from shapecalc.layers import LAYERS

@@ -11,8 +11,9 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
+from shapecalc.language.arguments import BESIDE
 from shapecalc.language.nodes import Scalar, Source, YamlNode
-from shapecalc.language.reader import BESIDE, GROUP, StepReader
+from shapecalc.language.reader import GROUP, StepReader
 from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, Steps
 from shapecalc.language.values import Words, is_name, read_value, require_mapping
 from shapecalc.layers import LAYERS

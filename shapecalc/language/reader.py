@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import ChainMap
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
 from shapecalc.language import nodes
+from shapecalc.language.arguments import BESIDE, ArgumentReader
 from shapecalc.language.expressions import Expression
 from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode, kind
 from shapecalc.language.tree import (
-    CHANNELS,
     Argument,
     BlockStep,
     Branch,
@@ -28,8 +27,6 @@ from shapecalc.language.values import Words, identifier, is_name, read_value
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
-BESIDE = ("times", "as", "from", "share", "frozen")
-"""What may be written beside a step."""
 GROUP = "seq"
 MOST_WRITTEN = 200_000
 """Steps that the file's layers, or a block, are written with."""
@@ -48,8 +45,7 @@ class StepReader:
     ) -> None:
         self.source = source
         self.scope = scope
-        self.seen = ChainMap({CHANNELS: None}, scope)  # type: ignore[arg-type]  # it is only read  # by arguments
-        self.words = words
+        self.arguments = ArgumentReader(source, scope, words)
         self.blocks = blocks
         self.taken: dict[str, YamlNode | None] = dict.fromkeys(taken)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
@@ -169,7 +165,7 @@ class StepReader:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
             return GroupStep(steps=self.steps(value, GROUP), **self.with_names(common, beside))
         if head in self.blocks:
-            arguments = self.block_arguments(head, key, value)
+            arguments = self.arguments.of_block(head, self.blocks[head], key, value)
             values = [a.value for a in (*arguments.values(), *self.blocks[head].values()) if a]
             uses = tuple(sorted(frozenset().union(*map(names_in, values))))
             return BlockStep(block=head, arguments=arguments, uses=uses, **self.with_names(common, beside))
@@ -242,58 +238,6 @@ class StepReader:
             self.taken[name.text] = name.node
         return names
 
-    def block_arguments(self, block: str, key: Scalar, value: YamlNode | None) -> dict[str, Argument]:
-        parameters = self.blocks[block]
-        given = self.given(value, next(iter(parameters), None), key, bool(parameters))
-        arguments = {}
-        for name, (where, node) in given.items():
-            if name not in parameters:
-                takes = listed(parameters) or "no arguments"
-                hint = nearest(name, parameters) or f"{block} takes {takes}"
-                if name in BESIDE:
-                    hint = f"write it beside the step: {{{block}: …, {name}: …}}"
-                raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
-            arguments[name] = self.argument(node, f"{block}: {name}", self.words, numeric=True)
-        for name, default in parameters.items():
-            if default is None and name not in given:
-                raise self.source.error(
-                    f"{block}: {name} is missing", key, f"{block} takes {listed(parameters)}"
-                )
-        return arguments
-
-    def argument(self, node: YamlNode, subject: str, words: Set[str], *, numeric: bool) -> Argument:
-        """The argument that a node writes; a parameter's name comes before a word."""
-        try:
-            return Argument(read_value(node, self.source, self.seen, words, numeric), node)
-        except ArchitectureError as error:
-            raise error.about(subject) from None
-
-    def given(
-        self, value: YamlNode | None, main: str | None, key: Scalar, takes_any: bool
-    ) -> dict[str, tuple[YamlNode, YamlNode]]:
-        """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
-        if value is None or (isinstance(value, Scalar) and value.value() is None):
-            return {}
-        if isinstance(value, nodes.Mapping):
-            if "<<" in value.entries:
-                hint = "write the arguments out, or make a block of what repeats"
-                raise self.source.error("merge keys are not read", value.entries["<<"][0], hint)
-            return dict(value.entries)
-        if main is None:
-            hint = "write each argument by its name: {name: value}"
-            message = "no argument takes a single value" if takes_any else "it takes no arguments"
-            raise self.source.error(f"{key.text}: {message}", value, hint if takes_any else None)
-        return {main: (value, value)}
-
-    def in_order(
-        self, names: tuple[str, ...], values: Sequence, key: Scalar
-    ) -> dict[str, tuple[YamlNode, YamlNode]]:
-        """A list for a layer that takes one value for each of several arguments, as `given` gives them."""
-        if len(values.items) != len(names):
-            message = f"{key.text}: a list of {len(names)} values is needed, not of {len(values.items)}"
-            raise self.source.error(message, values, f"{key.text}: [{', '.join(names)}]")
-        return {name: (value, value) for name, value in zip(names, values.items, strict=True)}
-
     def layer(
         self,
         layer: type[Layer],
@@ -306,12 +250,12 @@ class StepReader:
         main = "branches" if joins else layer.main_argument()
         names = layer.listed_arguments()
         if names and isinstance(value, Sequence):
-            given = self.in_order(names, value, key)
+            given = self.arguments.in_order(names, value, key)
         else:
-            given = self.given(value, main, key, bool(layer.fields))
+            given = self.arguments.given(value, main, key, bool(layer.fields))
         _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
         arguments = {
-            name: self.layer_argument(layer, name, where, node) for name, (where, node) in given.items()
+            name: self.arguments.of_layer(layer, name, where, node) for name, (where, node) in given.items()
         }
         fed = joins and listed_branches is None and "from" in beside
         branches = self.branches(listed_branches, key) if joins and not fed else ()
@@ -326,16 +270,6 @@ class StepReader:
         if not uses:
             self.check(step)
         return step
-
-    def layer_argument(self, layer: type[Layer], name: str, where: YamlNode, node: YamlNode) -> Argument:
-        field = layer.fields.get(name)
-        if field is not None:
-            subject = f"{layer.__name__}: {name}"
-            return self.argument(node, subject, field.words, numeric=field.numeric)
-        error = layer.unknown_argument(name).about(layer.__name__)
-        if name in BESIDE:
-            error.hint = f"write it beside the step: {{{layer.__name__}: …, {name}: …}}"
-        raise error.at(self.source.place_of(where))
 
     def check(self, step: LayerStep) -> None:
         """Find wrong constants now, in blocks that are never used too."""

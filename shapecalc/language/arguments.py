@@ -1,0 +1,89 @@
+"""What stands after the name of a step, as the arguments of a layer or of a block."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Set
+from typing import Any
+
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.language import nodes
+from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode
+from shapecalc.language.tree import CHANNELS, Argument
+from shapecalc.language.values import Words, read_value
+from shapecalc.layers import Layer
+
+BESIDE = ("times", "as", "from", "share", "frozen")
+"""What may be written beside a step."""
+
+
+class ArgumentReader:
+    """Reads arguments as expressions over the names in scope, and over the channels that enter a step."""
+
+    def __init__(self, source: Source, scope: Mapping[str, Any], words: Words) -> None:
+        self.source = source
+        self.scope = ChainMap({CHANNELS: None}, scope)  # type: ignore[arg-type]  # it is only read
+        self.words = words
+
+    def of_block(
+        self, block: str, parameters: Mapping[str, Argument | None], key: Scalar, value: YamlNode | None
+    ) -> dict[str, Argument]:
+        given = self.given(value, next(iter(parameters), None), key, bool(parameters))
+        arguments = {}
+        for name, (where, node) in given.items():
+            if name not in parameters:
+                takes = listed(parameters) or "no arguments"
+                hint = nearest(name, parameters) or f"{block} takes {takes}"
+                if name in BESIDE:
+                    hint = f"write it beside the step: {{{block}: …, {name}: …}}"
+                raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
+            arguments[name] = self.argument(node, f"{block}: {name}", self.words, numeric=True)
+        for name, default in parameters.items():
+            if default is None and name not in given:
+                raise self.source.error(
+                    f"{block}: {name} is missing", key, f"{block} takes {listed(parameters)}"
+                )
+        return arguments
+
+    def argument(self, node: YamlNode, subject: str, words: Set[str], *, numeric: bool) -> Argument:
+        """The argument that a node writes; a parameter's name comes before a word."""
+        try:
+            return Argument(read_value(node, self.source, self.scope, words, numeric), node)
+        except ArchitectureError as error:
+            raise error.about(subject) from None
+
+    def given(
+        self, value: YamlNode | None, main: str | None, key: Scalar, takes_any: bool
+    ) -> dict[str, tuple[YamlNode, YamlNode]]:
+        """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
+        if value is None or (isinstance(value, Scalar) and value.value() is None):
+            return {}
+        if isinstance(value, nodes.Mapping):
+            if "<<" in value.entries:
+                hint = "write the arguments out, or make a block of what repeats"
+                raise self.source.error("merge keys are not read", value.entries["<<"][0], hint)
+            return dict(value.entries)
+        if main is None:
+            hint = "write each argument by its name: {name: value}"
+            message = "no argument takes a single value" if takes_any else "it takes no arguments"
+            raise self.source.error(f"{key.text}: {message}", value, hint if takes_any else None)
+        return {main: (value, value)}
+
+    def in_order(
+        self, names: tuple[str, ...], values: Sequence, key: Scalar
+    ) -> dict[str, tuple[YamlNode, YamlNode]]:
+        """A list for a layer that takes one value for each of several arguments, as `given` gives them."""
+        if len(values.items) != len(names):
+            message = f"{key.text}: a list of {len(names)} values is needed, not of {len(values.items)}"
+            raise self.source.error(message, values, f"{key.text}: [{', '.join(names)}]")
+        return {name: (value, value) for name, value in zip(names, values.items, strict=True)}
+
+    def of_layer(self, layer: type[Layer], name: str, where: YamlNode, node: YamlNode) -> Argument:
+        field = layer.fields.get(name)
+        if field is not None:
+            subject = f"{layer.__name__}: {name}"
+            return self.argument(node, subject, field.words, numeric=field.numeric)
+        error = layer.unknown_argument(name).about(layer.__name__)
+        if name in BESIDE:
+            error.hint = f"write it beside the step: {{{layer.__name__}: …, {name}: …}}"
+        raise error.at(self.source.place_of(where))
