@@ -33,7 +33,7 @@ BYTES = {
 
 
 class Tensor(NamedTuple):
-    """What a rule knows of a tensor: its shape and its dtype."""
+    """What a layer's rules know of a tensor: its shape and its dtype."""
 
     shape: Shape
     dtype: str = "float32"
@@ -58,7 +58,7 @@ class Tensor(NamedTuple):
 
 
 def for_json(value: Any) -> Any:
-    """Sizes for programs: a number as it is, a formula as text, several as a list, nothing of the unknown."""
+    """A size in JSON's types: a number, or a formula as text; several as a list, None for an unknown one."""
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Expr):

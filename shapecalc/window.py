@@ -1,4 +1,4 @@
-"""The sliding window: THE formula of convolution and pooling, and what a window reads of its axis."""
+"""The sliding window of convolution and pooling: how many fit on an axis, and which elements they read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_OFFSETS = 100_000
 
 
 class Window(NamedTuple):
-    """A window that slides along one axis: THE formula of convolution and pooling.
+    """A window that slides along one axis: THE formula of convolution and pooling, in elements.
 
     `before` and `after` are the padding at either end, so the p of the textbook's ⌊(n − k + p + s)/s⌋
     is their sum, and its k is `extent` (Dumoulin & Visin 2016, arXiv:1603.07285).
@@ -31,7 +31,11 @@ class Window(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
     def size(self, n: Dim) -> Dim:
-        """How many windows fit on an axis of `n` elements; refuses when none does."""
+        """How many windows fit on an axis of `n` elements.
+
+        Raises:
+            ArchitectureError: none does.
+        """
         size = self.windows_on(n)
         if not at_least(size, 1, "one window fits"):
             hint = "a larger input, more padding or a smaller kernel makes room"
@@ -39,14 +43,14 @@ class Window(NamedTuple):
         return size
 
     def windows_on(self, n: Dim) -> Dim:
-        """`size` without a look at whether any window fits."""
+        """How many windows fit, or a number below 1 if none does."""
         return (n + self._reach) // self.stride + 1
 
     @property
     def _reach(self) -> int:
-        """What makes of n the numerator of the last window's number, ⌊(n + this)/s⌋.
+        """What is added to n in the number of the last window, counted from 0: ⌊(n + this)/s⌋.
 
-        Rounded up, ⌈(n − k + p)/s⌉ is that number; torch leaves the window out where it would start beyond
+        In ceil_mode it is ⌈(n − k + p)/s⌉; but torch leaves the window out where it would start beyond
         the input and the padding before it. With both, there are ⌈(n + min(before, s − k + p))/s⌉ windows if
         the padding after is shorter than the kernel, as that of poolings is.
         """
@@ -57,11 +61,11 @@ class Window(NamedTuple):
 
     @property
     def may_drop(self) -> bool:
-        """Whether torch leaves out a last window of some sizes, which would start beyond the input."""
+        """Whether torch leaves out a last window of some sizes: one that would start beyond the input."""
         return self.ceil_mode and self.after + self.stride > self.extent
 
     def elements_read(self, n: Dim) -> Dim:
-        """How many elements all windows on an axis of `n` read, without those of the padding.
+        """How many elements all windows on an axis of `n` read together, without those of the padding.
 
         Offset j of the kernel reads element i·s + j·d − before in window i, which lies on the axis from
         i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of all windows.
@@ -109,7 +113,7 @@ class Window(NamedTuple):
 
 
 def check_counted(kernel: int) -> None:
-    """Refuse a kernel whose elements are too many to look at one by one."""
+    """Refuse a kernel with too many elements along an axis to look at one by one."""
     if kernel > _MOST_OFFSETS:
         raise ArchitectureError(f"a kernel of {kernel:,} elements along an axis is not looked at one by one")
 

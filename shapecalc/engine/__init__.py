@@ -1,1 +1,1 @@
-"""Architecture × inputs → `Analysis`: rows in execution order, with the conditions of their sizes."""
+"""Architecture × inputs → `Analysis`: every layer's shape, weights and MACs, in the order of execution."""

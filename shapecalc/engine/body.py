@@ -1,4 +1,4 @@
-"""The execution of steps on shapes, by the rules of the layers: rows as they come, wires between them."""
+"""The execution of steps on shapes: each layer becomes a row, wires lead from one to the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Nodes = tuple[Node, ...]
 
 
 class Execution:
-    """What all bodies of one execution add to: the rows, and the conditions of their sizes."""
+    """The rows of one execution as they come, and the conditions that their sizes must meet."""
 
     def __init__(self, walk: Walk, conditions: Sequence[Condition], brief: bool) -> None:
         self.walk = walk
@@ -32,7 +32,7 @@ class Execution:
         self.rows: list[Row] = []
         self.nodes = 0
         self.frozen = False
-        """Whether the weights of what is being executed are not trained."""
+        """Whether the step that is being executed is part of a frozen one."""
 
     def grow(self, nodes: int, step: Step) -> None:
         """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
@@ -42,7 +42,7 @@ class Execution:
             raise self.walk.at(ArchitectureError(message, path=""), step.node)
 
     def add(self, row: Row, step: Step) -> int:
-        """Add a row and what its layer needs of sizes; gives its number."""
+        """Add a row, and the conditions of its layer; gives its number."""
         self.require(row.figures.conditions, row.path)
         if self.brief and len(self.rows) >= MOST_DISTINCT:
             message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
@@ -74,7 +74,7 @@ class Body:
         self.scope = scope
         self.names = names
         self.owners = owners
-        """The rows, from and up to, of each step with a name."""
+        """By the name of a step, its first row and the one after its last."""
 
     def steps(self, steps: Steps, wires: Wires, prefix: str) -> tuple[Wires, Nodes]:
         """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out.

@@ -1,4 +1,4 @@
-"""Which of many copies of a step are not executed, since others that do the same stand for them."""
+"""Which of many copies of a step are not executed, because one that does the same stands for them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _EXECUTED = 5
 def leave_out(rows: Sequence[Row], nodes: list[Node], done: int, copies: int) -> int:
     """How many of the copies that follow are not executed: the last node stands for them too.
 
-    A copy does what the one before it did if that did what the one before it did: rows are all that
-    is handed on. The last copies are executed again, so that what follows is joined to them.
+    If two copies in a row do the same, all that follow do: nothing but tensors goes from one to the next.
+    The last copies are executed all the same, so that what comes after them reads rows of their own.
     """
     left = copies - done - _EXECUTED
     if done < _EXECUTED or left < _EXECUTED or not _do_the_same(rows, *nodes[-2:]):
@@ -26,10 +26,10 @@ def leave_out(rows: Sequence[Row], nodes: list[Node], done: int, copies: int) ->
 
 
 def _do_the_same(rows: Sequence[Row], first: Node, second: Node) -> bool:
-    """Whether two copies in a row do the same, and read the same or what lies as far before them.
+    """Whether two copies in a row do the same, and read the same tensors or those as many rows before them.
 
-    Of the copy before it, each reads one tensor at most, so that a network of whatever figures has one
-    state that goes from copy to copy.
+    Each may read at most one tensor of the copy before it: one state then goes from copy to copy, and
+    every figure changes by the same amount with each.
     """
     size = second.start - first.start
     if second.stop - second.start != size:
@@ -42,7 +42,7 @@ def _do_the_same(rows: Sequence[Row], first: Node, second: Node) -> bool:
 
 
 def _moved(row: Row, start: int, by: int) -> tuple[Any, ...]:
-    """What a row does; the numbers of rows from `start` on, which it reads or shares weights with, moved."""
+    """All that a row does, with `by` added to the numbers of the rows from `start` on that it refers to."""
 
     def other(number: int) -> int:
         return number + by if number >= start else number

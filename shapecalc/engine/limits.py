@@ -1,4 +1,4 @@
-"""How large a network is, counted before any of it is built: a huge one is refused, not attempted."""
+"""How large a network may be: its layers are counted before any is executed, and too many are refused."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shapecalc.symbolic import symbol
 
 MOST_ROWS = 1_000_000
 MOST_WHOLE = 10_000
-"""Rows that are executed one by one whatever they do; of more, copies may be left out and lines folded."""
+"""Rows that are all executed; in a larger network, copies that do the same may be left out."""
 MOST_DISTINCT = 40_000
-"""Rows that are executed where copies are left out."""
+"""Rows that are executed in a network from which copies are left out."""
 MOST_FOLLOWED = 10_000
-"""Rows of which each is followed by what it hands on: bytes, or what it reads of the input."""
+"""Rows through which bytes, or a receptive field, are followed one by one."""
 MOST_LISTED = 20_000
 """Rows that are printed, or looked at, one by one."""
 MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them
@@ -26,19 +26,19 @@ _MOST_STEPS = 300_000  # steps of different blocks or arguments that are looked 
 _DEEPEST = 100  # blocks, groups and branches within each other
 
 _FINE: WeakKeyDictionary[Architecture, dict[Any, int]] = WeakKeyDictionary()
-"""By the values of its parameters with which an architecture was found small enough, its rows."""
+"""The rows of architectures that were found small enough, by the values of their parameters."""
 
 _SOME = symbol(CHANNELS)
-"""Channels, which are not known before the layers have shapes."""
+"""In place of the channels that enter a block, which are not known before layers are executed."""
 
 
 def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
-    """The number of rows; refuses a network of more of them than are analysed, or nested deeper.
+    """The number of rows, of a network that is not too large or nested too deep to be analysed.
 
-    What is wrong with a step in itself is left to the analysis, which can say on which path.
+    A step that is wrong in itself ends the counting: the analysis then says on which path it is.
 
     Raises:
-        ArchitectureError: with the number of rows.
+        ArchitectureError: it is; the message has the number of rows.
     """
     values = tuple(map(repr, scope.values()))
     known = _FINE.setdefault(architecture, {})
@@ -59,10 +59,10 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
 def refuse_long(
     layers: int, what: str, most: int = MOST_LISTED, hint: str = "fewer copies (times) show the same"
 ) -> None:
-    """Refuse what takes each of many layers one by one.
+    """Refuse a command, `what`, that looks at layers one by one, for more layers than `most`.
 
     Raises:
-        UsageError: with the number of layers.
+        UsageError: there are more.
     """
     if layers > most:
         message = f"{what} takes layers one by one, at most {most:,}: there are {layers:,}"
@@ -78,17 +78,17 @@ class _Extent(NamedTuple):
 
 
 class _Counter:
-    """Counts what steps make; one that comes again with the same values is counted once."""
+    """Counts the rows and nodes of steps, of steps that come again with the same values once."""
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.known: dict[Any, _Extent] = {}
         self.steps = 0
         self.failed = False
-        """Whether a step is wrong: there is nothing to be counted then."""
+        """Whether a step is wrong in itself."""
 
     def of_list(self, steps: Steps, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
-        """The extent of a list; `values` tell the scope from those of other uses of the same block."""
+        """The extent of a list of steps; `values` are those of the block's parameters in this use of it."""
         self.steps += len(steps)
         rows = nodes = height = 0
         for step in steps:

@@ -21,14 +21,14 @@ from shapecalc.tensors import BYTES, Tensor, for_json
 
 
 class Edge(NamedTuple):
-    """Where a tensor comes from: output `port` of row number `row`, or network input `port` (row −1)."""
+    """Where a tensor comes from: output `port` of row `row`; row −1 has the network's inputs."""
 
     row: int
     port: int
 
 
 class Wire(NamedTuple):
-    """A tensor on its way: `port` numbers the outputs of row `row`, or the network's inputs (row −1)."""
+    """A tensor and where it comes from, as in `Edge`."""
 
     tensor: Tensor
     row: int
@@ -40,7 +40,7 @@ class Wire(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One executed layer."""
+    """One executed layer: what it reads, and its figures."""
 
     path: str
     layer: Layer

@@ -1,4 +1,4 @@
-"""Architecture × inputs → Analysis: every step executed on shapes, by the rules of the layers."""
+"""The analysis of a network: its steps executed on shapes, by the rules of the layers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def analyse(
 
 
 def whole(analysis: Analysis, what: str, most: int = MOST_LISTED) -> Analysis:
-    """The analysis with every row, where copies that have been left out do not have the same figures.
+    """The analysis with a row for every layer, for figures in which copies of a step differ.
 
     Raises:
         UsageError: it has more layers than are looked at one by one.

@@ -83,7 +83,7 @@ class Architecture:
 
     @property
     def decided(self) -> frozenset[str]:
-        """The parameters that are sizes of an input by themselves: a given input decides them."""
+        """The parameters that stand alone as a size of an input: one that is given decides their values."""
         texts = (size.text for spec in self.inputs.values() for size in spec.sizes)
         return frozenset(text for text in texts if text in self.parameters)
 

@@ -46,7 +46,7 @@ class ArgumentReader:
         return arguments
 
     def argument(self, node: YamlNode, subject: str, words: Set[str], *, numeric: bool) -> Argument:
-        """The argument that a node writes; a parameter's name comes before a word."""
+        """The value of a node; a name that is a parameter's and a word is the parameter's."""
         try:
             return Argument(read_value(node, self.source, self.scope, words, numeric), node)
         except ArchitectureError as error:
@@ -55,7 +55,7 @@ class ArgumentReader:
     def given(
         self, value: YamlNode | None, main: str | None, key: Scalar, takes_any: bool
     ) -> dict[str, tuple[YamlNode, YamlNode]]:
-        """Argument name → where it is named, and its value; a single value or a list goes to `main`."""
+        """By an argument's name, where it is named and its value; a value without a name is `main`'s."""
         if value is None or (isinstance(value, Scalar) and value.value() is None):
             return {}
         if isinstance(value, nodes.Mapping):
@@ -72,7 +72,7 @@ class ArgumentReader:
     def in_order(
         self, names: tuple[str, ...], values: Sequence, key: Scalar
     ) -> dict[str, tuple[YamlNode, YamlNode]]:
-        """A list for a layer that takes one value for each of several arguments, as `given` gives them."""
+        """The same of a list, one value for each of these arguments in their order."""
         if len(values.items) != len(names):
             message = f"{key.text}: a list of {len(names)} values is needed, not of {len(values.items)}"
             raise self.source.error(message, values, f"{key.text}: [{', '.join(names)}]")

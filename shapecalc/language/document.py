@@ -72,7 +72,7 @@ def _missing_colon(source: Source, number: int) -> UsageError | None:
 
 
 def _indented_less(above: list[tuple[int, str]], line: str) -> tuple[int, str]:
-    """The last of numbered lines that is indented less than a line, nothing of none; the rest stays."""
+    """The last line in `above` that is indented less than `line`, with its number; `above` ends before it."""
     indent = len(line) - len(line.lstrip(" "))
     while above:
         number, last = above.pop()

@@ -76,6 +76,8 @@ def parse_expression(text: str) -> Expression:
 
 
 class _Parser:
+    """Reads a text by the grammar above, a method for each of its rules."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.names: set[str] = set()

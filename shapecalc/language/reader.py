@@ -1,4 +1,4 @@
-"""Nodes of a YAML file → steps. All that can be known without an input is checked here."""
+"""Nodes of a YAML text → steps. All that is wrong whatever the input is found here."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class StepReader:
         return self.build(*heads[0], beside)
 
     def only_read(self, beside: Mapping[str, YamlNode]) -> str | None:
-        """For what only reads a named tensor, how that is written."""
+        """The hint for a step with nothing but `from`: how a named tensor is written."""
         source = beside.get("from")
         if beside.keys() != {"from"} or not isinstance(source, Scalar):
             return None
@@ -123,7 +123,7 @@ class StepReader:
         raise self.source.error(f"a step must be a name, not {kind(key)}", key, hint)
 
     def call_hint(self, key: Scalar) -> str | None:
-        """For a step that is written as Python or in one word with its argument, how to write it here."""
+        """The hint for a step that is written as in Python, or without a colon before its argument."""
         found = _CALL.fullmatch(key.text.strip())
         if not found or not (found[2] in LAYERS or found[2] in self.blocks):
             return None

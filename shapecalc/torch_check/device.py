@@ -1,4 +1,4 @@
-"""Devices: whether one is there, and how much it can hold."""
+"""Devices of torch: whether one is there, and whether a network fits into its free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine against torch: every row's shapes, dtypes, weights and MACs, by equality."""
+"""The engine's figures beside torch's, which must be equal: shapes, dtypes, weights, MACs, bytes."""
 
 from __future__ import annotations
 

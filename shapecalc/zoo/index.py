@@ -1,4 +1,4 @@
-"""The folders of architectures, and which names their files claim, found without reading whole files."""
+"""The folders of architectures, and the names that their files claim, without reading whole files."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _keys(source: Source) -> dict[str, nodes.Scalar]:
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name, but for what a command would not take for a name."""
+    """The entries of a folder in the order of their names, without hidden files and the like."""
     try:
         with os.scandir(folder) as found:
             return sorted((f for f in found if not f.name.startswith((".", "~"))), key=lambda f: f.name)
@@ -146,7 +146,7 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is(asked: Callable[[], bool]) -> bool:
-    """What an entry of a folder says of itself; a link that leads nowhere, or in a loop, is nothing."""
+    """The answer of an entry of a folder; False of a link that leads nowhere, or in a loop."""
     try:
         return asked()
     except OSError:

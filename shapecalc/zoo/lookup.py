@@ -1,4 +1,4 @@
-"""Where architectures are found: by path, by name in a few folders, or on standard input."""
+"""From a path, a name or `-` to an architecture: which file a name stands for, and how it is read."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def load(name: str | Path | Entry) -> Architecture:
 
 
 def members(name: str, entry: Entry | None) -> dict[str, Architecture]:
-    """What a name stands for where all of it is wanted: of a file, each of its variants as `file: variant`.
+    """All architectures that a name stands for: of a file, each of its variants as `file: variant`.
 
     A name that is both its file's and a variant's is the file's. Without an entry it is standard input.
 

@@ -1,4 +1,4 @@
-"""Which layers of two networks stand for each other: the alignment of the greatest likeness, in order."""
+"""Which layers of two networks stand for each other: the pairs, in order, of the greatest likeness in all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 MOST_COMPARED = 1_000_000
-"""Pairs that are weighed; in larger networks, layers of equal paths stand for each other."""
+"""Pairs that are compared; in larger networks, layers of equal paths stand for each other."""
 
 _Ids = tuple[int, ...]
 
 
 class Key(NamedTuple):
-    """What two layers are compared by."""
+    """What the likeness of two layers depends on."""
 
     path: str
     type: str
@@ -40,10 +40,10 @@ def align(first: Sequence[Key], second: Sequence[Key]) -> list[tuple[int, int]]:
 
 
 def _likeness(a: _Ids, b: _Ids) -> int:
-    """0 for layers that can't stand for each other.
+    """How much speaks for a pair; 0 if the two can't stand for each other.
 
-    A path counts most, but less than arguments and output together: a layer that is put in front of others
-    of its type moves their paths, not what they are.
+    Arguments and output together count more than the path: where a layer is put in front of others of its
+    type, their paths change, and they are the same layers.
     """
     path, label, kind, arguments, output = (x == y for x, y in zip(a, b, strict=True))
     if not kind:
@@ -67,7 +67,7 @@ def _most_alike(first: Sequence[Key], second: Sequence[Key]) -> list[tuple[int, 
 
 
 def _walk(best: list[list[int]], likeness: Callable[[int, int], int]) -> list[tuple[int, int]]:
-    """The pairs along the best way; of equally good ones, that which pairs first."""
+    """The pairs of the greatest likeness in all; of several such choices, the one that pairs earlier."""
     pairs, i, j = [], 0, 0
     while i < len(best) - 1 and j < len(best[0]) - 1:
         own = likeness(i, j)
@@ -82,7 +82,7 @@ def _walk(best: list[list[int]], likeness: Callable[[int, int], int]) -> list[tu
 
 
 def _numbered(*sides: Sequence[Key]) -> list[list[_Ids]]:
-    """Numbers in place of the values, equal where these are: they are faster to compare."""
+    """The keys with numbers in place of their values, equal where these are: they are compared faster."""
     numbers: dict[Hashable, int] = {}
 
     def number(value: Hashable) -> int:

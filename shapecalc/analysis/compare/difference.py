@@ -1,4 +1,4 @@
-"""Two networks side by side: layers that stand for each other, those added, those removed, what changed."""
+"""Two networks side by side: which layers were added, which removed, and what changed in the others."""
 
 from __future__ import annotations
 
