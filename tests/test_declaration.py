@@ -13,7 +13,6 @@ import torch
 
 import shapecalc
 from shapecalc.errors import ArchitectureError
-from shapecalc.language import tree
 from shapecalc.layers import LAYERS, Layer, Weight
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.weights import Weights
@@ -25,15 +24,11 @@ from shapecalc.torch_check.verify import verify
 @pytest.fixture(autouse=True)
 def declared() -> Iterator[None]:
     """In a test, the types declared below take the place of shapecalc's own; after it they are gone."""
-    before = dict(LAYERS)
-    for name in ("Embedding", "LSTM", "MultiheadAttention"):
-        del LAYERS[name]
-    tree._shared.cache_clear()
-    declare()
-    yield
-    LAYERS.clear()
-    LAYERS.update(before)
-    tree._shared.cache_clear()
+    with LAYERS.restored():
+        for name in ("Embedding", "LSTM", "MultiheadAttention"):
+            del LAYERS[name]
+        declare()
+        yield
 
 
 def declare() -> None:

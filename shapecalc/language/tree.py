@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
 from shapecalc.language.nodes import YamlNode
-from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
@@ -49,9 +49,9 @@ _FEW = 20
 
 
 @lru_cache(maxsize=10_000)
-def _shared(layer: str, arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
+def _shared(make: Callable[..., Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
     """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
-    return LAYERS[layer](**{name: value for name, value, _ in arguments})
+    return make(**{name: value for name, value, _ in arguments})
 
 
 class Argument(NamedTuple):
@@ -127,7 +127,8 @@ class LayerStep(Step):
             except ArchitectureError as error:
                 error.argument = name
                 raise error.about(name) from None
-        return _shared(self.type.__name__, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
+        make: Callable[..., Layer] = self.type
+        return _shared(make, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> YamlNode:
         """The node that an error of this layer is about: the argument it names, or the step."""

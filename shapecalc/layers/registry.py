@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -47,6 +48,15 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
         if name not in self._types and name in self._declared():
             self._load(self._declared()[name])
         return self._types[name]
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """At the end the types are those of the beginning, whatever is declared or deleted between."""
+        before = dict(self._all())
+        try:
+            yield
+        finally:
+            self._types = before
 
     def enter(self, layer: type[_Type]) -> None:
         """Enter a type by its class's name, which must be free."""

@@ -47,6 +47,11 @@ class MemoryRules(CallRules):
         """
         return None
 
+    @classmethod
+    def allocation_declared(cls) -> bool:
+        """Whether the type says what it allocates: by `saved`, or by `run`."""
+        return cls.saved is not MemoryRules.saved or cls.run is not MemoryRules.run
+
     def operation_on(self, *inputs: Any) -> str:
         """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
         return self.operation or (self.function or "").rpartition(".")[2]
