@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, TypeGuard
 
 import typer
 
 import shapecalc
-from shapecalc.cli.costs import flops, memory, receptive
-from shapecalc.cli.formulas import domain, solve
-from shapecalc.cli.proof import check, diff, verify
-from shapecalc.cli.reference import layers, list_, schema
-from shapecalc.cli.show import explain, params, show
 from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten, visible
 from shapecalc.pause_gc import without_collecting
 from shapecalc.render import streams
@@ -21,18 +17,43 @@ from shapecalc.render import streams
 FAULT = 4
 """The exit code of a fault of shapecalc itself."""
 
-app = typer.Typer(
-    name="shapecalc",
-    help="Shapes, parameters and compute of neural networks, by formula and proved against torch.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_COMMANDS = {
+    "show": "show.show",
+    "receptive": "costs.receptive",
+    "explain": "show.explain",
+    "domain": "formulas.domain",
+    "solve": "formulas.solve",
+    "flops": "costs.flops",
+    "params": "show.params",
+    "memory": "costs.memory",
+    "list": "reference.list_",
+    "layers": "reference.layers",
+    "schema": "reference.schema",
+    "verify": "proof.verify",
+    "check": "proof.check",
+    "diff": "proof.diff",
+}
+"""Each command with the file of this folder, and the function in it, that are its own."""
 
 
-@app.callback(invoke_without_command=True)
+def _app(words: Sequence[str]) -> typer.Typer:
+    """The command line with the command that these words begin with, or all: each costs its imports."""
+    app = typer.Typer(
+        name="shapecalc",
+        help="Shapes, parameters and compute of neural networks, by formula and proved against torch.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(root)
+    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
+        file, _, function = _COMMANDS[name].partition(".")
+        app.command(name)(getattr(import_module(f"shapecalc.cli.{file}"), function))
+    return app
+
+
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     debug: Annotated[
@@ -44,21 +65,13 @@ def root(
         raise typer.Exit
 
 
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    *(show, receptive, explain, domain, solve, flops, params, memory),
-    *(list_, layers, schema, verify, check, diff),
-)
-for command in _COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
-
-
 def main() -> None:
     """The entry point: the one place where errors become messages and exit codes."""
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         streams.prepare()
         try:
-            without_collecting(app)(words)
+            without_collecting(_app(words))(words)
         finally:
             sys.stdout.flush()
     except ShapecalcError as error:
