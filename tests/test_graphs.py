@@ -54,7 +54,11 @@ def executed(network: Network, inputs: Sequence[torch.Tensor]) -> list[torch.Ten
 
 
 def in_torch(analysis: Analysis, mode: Mode) -> Measured | str:
-    """What torch measures, or what it says to refuse."""
+    """What torch measures, or what it says to refuse.
+
+    Raises:
+        UnknownError: torch has no kernel of some step for `meta`.
+    """
     try:
         network = build(analysis)
         network.train(mode.training)
@@ -62,6 +66,8 @@ def in_torch(analysis: Analysis, mode: Mode) -> Measured | str:
         weights = [*network.parameters(), *network.buffers()]
         with torch.set_grad_enabled(mode.grad):
             return measure(lambda *xs: executed(network, xs), inputs, weights)
+    except NotImplementedError as error:
+        raise UnknownError(f"{error}") from None
     except (BuildError, RuntimeError) as error:
         return f"{error}"
 
@@ -104,6 +110,20 @@ CASES = {
     "noise written over an image without a batch axis": (
         912,
         "{input: 3x5x4, layers: [Conv2d: {out_channels: 2, kernel_size: 2}, Dropout: {inplace: true}]}",
+    ),
+    "what a view that is kept is a view of, written over": (
+        1_344,
+        """
+        input: {b: 2x3x10, a: 2x1x8}
+        layers:
+          - {Conv1d: {out_channels: 3, kernel_size: 1, groups: 3}, from: b, as: whole}
+          - {narrow: {dim: -1, start: 0, length: 10}, from: whole, as: part}
+          - {Softplus: null, from: part, as: kept}
+          - {SiLU: {inplace: true}, from: whole}
+          - {Linear: 40, from: a}
+          - {view: {shape: [6, 10]}, from: kept}
+          - {Identity: null, from: a}
+        """,
     ),
     "parts that nothing uses": (
         9_856,

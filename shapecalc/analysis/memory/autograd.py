@@ -17,7 +17,7 @@ from shapecalc.engine.nodes import Node as Tree
 class Node:
     """A kernel that autograd goes back through."""
 
-    __slots__ = ("before", "holders", "kernel", "run", "versions")
+    __slots__ = ("before", "holders", "holds", "kernel", "run", "versions")
 
     def __init__(self, kernel: Kernel, run: Run, before: Sequence[Node], versions: Sequence[int]) -> None:
         self.kernel = kernel
@@ -25,6 +25,8 @@ class Node:
         self.before = before
         self.versions = versions
         """How often each storage that is kept had been written over before."""
+        self.holds: list[int] = []
+        """The values of the tensors that are kept for it, and of what these are views of."""
         self.holders = 0
 
     def values(self, numbers: Iterable[int]) -> list[int]:
@@ -38,10 +40,6 @@ class Node:
     @property
     def inputs(self) -> list[int]:
         return self.values(self.kernel.inputs)
-
-    @property
-    def holds(self) -> list[int]:
-        return self.values(self.kernel.holds)
 
     @property
     def kept(self) -> list[int]:
@@ -58,6 +56,8 @@ class Graph:
         """The node that made each value, the last one where it was written over."""
         self.tensors: Counter[int] = Counter()
         """How many hold each value."""
+        self.bases: dict[int, int] = {}
+        """The value that each view is a view of: whoever holds a view holds that too."""
         self.writers: dict[int, list[int]] = {}
         """The rows that wrote over each storage."""
         self.times: Counter[int] = Counter()
@@ -72,6 +72,8 @@ class Graph:
             for each in before:
                 each.holders += 1
             self.ledger.keep(node.kept, run.row)
+            kept = node.values(kernel.holds)
+            node.holds = [*kept, *[self.bases[value] for value in kept if value in self.bases]]
             for value in node.holds:
                 self.hold(value)
             for value in node.outputs:

@@ -152,6 +152,7 @@ class Forward:
             self.graph.hold(flow.value)
             if flow.base:
                 self.graph.hold(flow.base.value)
+                self.graph.bases[flow.value] = flow.base.value
                 self.seen[flow.value] = self.graph.version(flow.storage)
 
     def release(self, flow: Flow) -> None:
