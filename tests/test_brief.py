@@ -121,9 +121,9 @@ def check_memory(whole: Analysis, brief: Analysis) -> None:
 
 
 def check_fields(whole: Analysis, brief: Analysis) -> None:
-    expected = {field.row.path: field.tracks for field in along(whole, "input", (2, 3)).fields}
+    expected = {field.row.path: field.along_axes for field in along(whole, "input", (2, 3)).fields}
     found = along(brief, "input", (2, 3))
-    assert all(expected[field.row.path] == field.tracks for field in found.fields)
+    assert all(expected[field.row.path] == field.along_axes for field in found.fields)
 
 
 @pytest.mark.parametrize("seed", range(40))

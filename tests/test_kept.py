@@ -18,7 +18,7 @@ X = Tensor((2, 3, 9, 9))
 QUESTIONS: dict[str, Callable[[Layer], object]] = {
     "figures": lambda layer: layer.figures((X,)),
     "costs": lambda layer: layer.costs((X,)),
-    "seen": lambda layer: layer.seen((X,), 0),
+    "seen": lambda layer: layer.reads_of((X,), 0),
     "footprint": lambda layer: layer.footprint((Given(X),), INFERENCE, frozenset()),
 }
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import in_general
+from shapecalc.analysis.receptive.axis_fields import Exact, Whole
 from shapecalc.analysis.receptive.field import Receptive, along, receptive
-from shapecalc.analysis.receptive.reach import Span, Whole
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError, UsageError
 from shapecalc.layers import LAYERS
-from shapecalc.layers.reads import Reading
+from shapecalc.layers.reads import Pattern
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
-from shapecalc.torch_check.support import prove, run, support
+from shapecalc.torch_check.receptive import measured, prove, run
 from tests.networks import ONE_OF_EACH
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network
@@ -80,24 +80,24 @@ def test_gradients_have_the_claimed_support(name: str) -> None:
     assert prove(receptive(analysis)) == ()
 
 
-def larger(span: Span) -> Span:
-    return span._replace(ends=tuple(ends and (ends[0], ends[1] + 1) for ends in span.ends))
+def larger(axis_field: Exact) -> Exact:
+    return axis_field._replace(ends=tuple(ends and (ends[0], ends[1] + 1) for ends in axis_field.ends))
 
 
-def moved(span: Span) -> Span:
-    return span._replace(ends=tuple(ends and (ends[0] - 1, ends[1] - 1) for ends in span.ends))
+def moved(axis_field: Exact) -> Exact:
+    return axis_field._replace(ends=tuple(ends and (ends[0] - 1, ends[1] - 1) for ends in axis_field.ends))
 
 
-def faster(span: Span) -> Span:
-    return span._replace(shift=span.shift + 1)
+def faster(axis_field: Exact) -> Exact:
+    return axis_field._replace(shift=axis_field.shift + 1)
 
 
-def without_gaps(span: Span) -> Span:
-    return span._replace(dense=True)
+def without_gaps(axis_field: Exact) -> Exact:
+    return axis_field._replace(dense=True)
 
 
 @pytest.mark.parametrize("wrong", [larger, moved, faster, without_gaps])
-def test_the_proof_finds_what_is_wrong(wrong: Callable[[Span], Span]) -> None:
+def test_the_proof_finds_what_is_wrong(wrong: Callable[[Exact], Exact]) -> None:
     """One wrong row is found, and no other."""
     text = (
         "input: 1x1x40x40\nlayers: [Conv2d: {out_channels: 2, kernel_size: 3, dilation: 2}, MaxPool2d: 2]\n"
@@ -105,14 +105,18 @@ def test_the_proof_finds_what_is_wrong(wrong: Callable[[Span], Span]) -> None:
     found = receptive(analysed(text + "  # the first has gaps, which the second closes\n"))
     assert prove(found) == ()
     first, second = found.fields
-    changed = first._replace(tracks=tuple(wrong(track) for track in first.tracks if isinstance(track, Span)))
+    changed = first._replace(
+        along_axes=tuple(
+            wrong(axis_field) for axis_field in first.along_axes if isinstance(axis_field, Exact)
+        )
+    )
     mismatches = prove(dataclasses.replace(found, fields=(changed, second)))
     assert {mismatch.path for mismatch in mismatches} == {"Conv2d[0]"}
 
 
 def test_the_proof_finds_a_whole_input_that_is_not_seen_whole() -> None:
     found = receptive(analysed("input: 1x1x9\nlayers: [Conv1d: {out_channels: 2, kernel_size: 3}]\n"))
-    changed = found.fields[0]._replace(tracks=(Whole(9, 0),))
+    changed = found.fields[0]._replace(along_axes=(Whole(9, 0),))
     assert prove(dataclasses.replace(found, fields=(changed,))) != ()
 
 
@@ -375,14 +379,14 @@ def stacks(draw: st.DrawFn) -> list[Any]:
 
 
 def elements(found: Receptive) -> Any:
-    """The last row's span, and for each of its elements what it reads."""
+    """The last row's axis_field, and for each of its elements what it reads."""
     field = found.fields[-1]
     source, outputs = run(found)
-    (span,) = field.tracks
-    assert isinstance(span, Span)
-    for index in range(outputs[-1].shape[2] if span.axis is not None else 1):
-        (seen,) = support(field.tracks, [index], outputs[-1], source, found.axes)
-        yield span, index, seen
+    (axis_field,) = field.along_axes
+    assert isinstance(axis_field, Exact)
+    for index in range(outputs[-1].shape[2] if axis_field.axis is not None else 1):
+        (seen,) = measured(field.along_axes, [index], outputs[-1], source, found.axes)
+        yield axis_field, index, seen
 
 
 def drawn(layers: list[Any], length: int) -> Receptive:
@@ -391,7 +395,7 @@ def drawn(layers: list[Any], length: int) -> Receptive:
         found = receptive(analysed(text))
     except ShapecalcError:
         assume(False)
-    assume(isinstance(found.fields[-1].tracks[0], Span))
+    assume(isinstance(found.fields[-1].along_axes[0], Exact))
     return found
 
 
@@ -399,12 +403,16 @@ def untouched(found: Receptive) -> list[bool]:
     """For each element of the last row, whether nothing that it is made of, at any depth, is padding."""
     kept = {(-1, 0): [True] * number(found.space[0])}
     for index, row in enumerate(found.analysis.rows):
-        sights = row.layer.seen(row.inputs, 0) or ()
+        reads = row.layer.reads_of(row.inputs, 0) or ()
         columns = []
-        for wire, own in zip(row.sources, sights, strict=True):
-            (reading,) = [sight for sight in own or () if isinstance(sight, Reading) and sight.axis == 2]
+        for wire, own in zip(row.sources, reads, strict=True):
+            (pattern,) = [
+                axis_reads
+                for axis_reads in own or ()
+                if isinstance(axis_reads, Pattern) and axis_reads.axis == 2
+            ]
             below = kept[wire.row, wire.port]
-            taps = [reading.places(i) for i in range(number(row.output.shape[2]))]
+            taps = [pattern.places(i) for i in range(number(row.output.shape[2]))]
             columns.append([all(0 <= t < len(below) and below[t] for t in places) for places in taps])
         kept[index, 0] = [all(each) for each in zip(*columns, strict=True)]
     return kept[len(found.analysis.rows) - 1, 0]
@@ -416,12 +424,12 @@ def test_stacks_see_what_is_computed(layers: list[Any], length: int) -> None:
     """An element that is made of no padding reads its field, from end to end; one that is, nothing beyond."""
     found = drawn(layers, length)
     whole = untouched(found)
-    for span, index, seen in elements(found):
-        field, inside = span.at(index), span.inside(index)
+    for axis_field, index, seen in elements(found):
+        field, inside = axis_field.at(index), axis_field.inside(index)
         assert not seen or (inside is not None and inside[0] <= seen[0] <= seen[-1] <= inside[1])
         if whole[index]:
             assert (seen[0], seen[-1]) == field if seen else field is None
-            assert not span.dense or field is None or seen == list(range(field[0], field[1] + 1))
+            assert not axis_field.dense or field is None or seen == list(range(field[0], field[1] + 1))
 
 
 HUGE = [

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 import yaml
 
+from shapecalc.analysis.receptive.axis_fields import Undefined, Whole
 from shapecalc.analysis.receptive.field import Field, Receptive, receptive
-from shapecalc.analysis.receptive.reach import Unclear, Whole
 from shapecalc.engine.results import Row
-from shapecalc.layers.reads import Reading, Sights
+from shapecalc.layers.reads import Pattern, Reads
 from shapecalc.symbolic import number
-from shapecalc.torch_check.support import run
+from shapecalc.torch_check.receptive import run
 from tests.receptive_networks import analysed, random_images
 
 COUNT = int(os.environ.get("RECEPTIVE_NETWORKS", "150"))
@@ -62,17 +62,21 @@ def difference(
     field: Field, axis: int, place: int, seen: list[int], kinds: Sequence[int], plain: bool
 ) -> str | None:
     """What is wrong with a field along an axis, given what the gradient says is seen."""
-    track = field.tracks[axis]
+    axis_field = field.along_axes[axis]
     hull = (seen[0], seen[-1]) if seen else None
-    if isinstance(track, Whole):
-        whole = track.first, track.first + number(track.size) - 1
+    if isinstance(axis_field, Whole):
+        whole = axis_field.first, axis_field.first + number(axis_field.size) - 1
         return (
             None if hull == whole or (not hull and not plain) else f"{whole} is all there is, {hull} is seen"
         )
-    if isinstance(track, Unclear) or IMAGE in kinds:
+    if isinstance(axis_field, Undefined) or IMAGE in kinds:
         return None
-    claimed = track.at(place) if set(kinds) == {CLEAN} else track.inside(place)
-    if set(kinds) == {CLEAN} and track.dense and len(seen) != (claimed[1] - claimed[0] + 1 if claimed else 0):
+    claimed = axis_field.at(place) if set(kinds) == {CLEAN} else axis_field.inside(place)
+    if (
+        set(kinds) == {CLEAN}
+        and axis_field.dense
+        and len(seen) != (claimed[1] - claimed[0] + 1 if claimed else 0)
+    ):
         return f"{claimed} without gaps, {seen} is seen"
     if plain or set(kinds) == {CLEAN}:
         return None if hull == claimed else f"{claimed}, {hull} is seen"
@@ -82,28 +86,28 @@ def difference(
 
 def chosen(field: Field, y: Any, rng: random.Random) -> list[list[int]]:
     """A few places of a row: one at a border, one in the middle, and any other."""
-    sizes = [1 if track.axis is None else y.shape[track.axis] for track in field.tracks]
+    sizes = [1 if axis_field.axis is None else y.shape[axis_field.axis] for axis_field in field.along_axes]
     border = [rng.choice((0, size - 1)) for size in sizes]
     return [border, [size // 2 for size in sizes], [rng.randrange(size) for size in sizes]]
 
 
 def kind(field: Field, places: Sequence[int], made: Made, axis: int) -> int:
     """What the element at these places is made of along one of the axes."""
-    track = field.tracks[axis]
-    if isinstance(track, Whole):
+    axis_field = field.along_axes[axis]
+    if isinstance(axis_field, Whole):
         return CLEAN
-    if made is None or track.axis is None:
+    if made is None or axis_field.axis is None:
         return IMAGE
-    assert made[0] == track.axis
+    assert made[0] == axis_field.axis
     return made[1][places[axis]]
 
 
 def seen_by(field: Field, places: Sequence[int], y: Any, source: Any) -> list[list[int]]:
     """The places along each spatial axis of the input where the gradient of all channels at a place is."""
     at: list[Any] = [slice(None)] * y.dim()
-    for track, place in zip(field.tracks, places, strict=True):
-        if track.axis is not None:
-            at[track.axis] = place
+    for axis_field, place in zip(field.along_axes, places, strict=True):
+        if axis_field.axis is not None:
+            at[axis_field.axis] = place
     parts = torch.zeros_like(y)
     parts[tuple(at)] = torch.rand_like(parts[tuple(at)]) + 0.5
     (gradient,) = torch.autograd.grad(y, source, parts, retain_graph=True, allow_unused=True)
@@ -130,23 +134,23 @@ def made_of(found: Receptive, axis: int) -> dict[tuple[int, int], Made]:
 
 
 def _made(row: Row, port: int, below: Sequence[Made]) -> Made:
-    sights = row.layer.seen(row.inputs, port) or ()
-    parts = [_part(row, port, known, own) for known, own in zip(below, sights, strict=True)]
+    reads = row.layer.reads_of(row.inputs, port) or ()
+    parts = [_part(row, port, known, own) for known, own in zip(below, reads, strict=True)]
     followed = [part for part in parts if part is not None]
     if len(followed) < len(parts) or len({axis for axis, _ in followed}) != 1:
         return None
     return followed[0][0], [max(kinds) for kinds in zip(*(kinds for _, kinds in followed), strict=True)]
 
 
-def _part(row: Row, port: int, below: Made, own: Sights | None) -> Made:
+def _part(row: Row, port: int, below: Made, own: Reads | None) -> Made:
     if below is None or own is None:
         return None
-    sight = own[below[0]]
-    if not isinstance(sight, Reading) or sight.axis is None:
+    axis_reads = own[below[0]]
+    if not isinstance(axis_reads, Pattern) or axis_reads.axis is None:
         return None
     border = ZEROS if padded_by_zeros(row) else IMAGE
-    count = number(row.outputs[port].shape[sight.axis])
-    return sight.axis, [_worst(below[1], sight.places(i), border) for i in range(count)]
+    count = number(row.outputs[port].shape[axis_reads.axis])
+    return axis_reads.axis, [_worst(below[1], axis_reads.places(i), border) for i in range(count)]
 
 
 def _worst(below: Sequence[int], places: range, border: int) -> int:

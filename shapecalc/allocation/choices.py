@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, Look
-from shapecalc.allocation.strides import alike
+from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.tensors import Tensor, broadcast
 
@@ -36,7 +36,7 @@ def chosen_by(trace: Trace, target: Value, x: Value, zeros: Value) -> Value:
     """x where the target has a value, and zeros elsewhere. Source: at::where."""
     mask = trace.elementwise(target, dtype="bool")
     shape = broadcast(mask.shape, x.shape)
-    strides = alike(shape, *[(y.shape, y.strides) for y in (mask, x, zeros)])
+    strides = elementwise_strides(shape, *[(y.shape, y.strides) for y in (mask, x, zeros)])
     return trace.kernel(Tensor(shape, x.dtype), x, keeps=(mask,), back=of_choice(mask.look), strides=strides)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
-from shapecalc.allocation.gradients import in_zeros, repeated
+from shapecalc.allocation.gradients import in_zeros, of_sum
 from shapecalc.allocation.kernels import bmm, product_of_two
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.symbolic import Dim
@@ -57,7 +57,7 @@ def diagonal(trace: Trace, x: Value, first: int, second: int) -> Value:
 
 def summed_over(trace: Trace, x: Value, gone: Sequence[int], keepdim: bool) -> Value:
     sizes = [1 if axis in gone else n for axis, n in enumerate(x.shape) if keepdim or axis not in gone]
-    return trace.kernel(Tensor(tuple(sizes), x.dtype), x, back=repeated(x.look, gone))
+    return trace.kernel(Tensor(tuple(sizes), x.dtype), x, back=of_sum(x.look, gone))
 
 
 def counts(n: Dim) -> bool:

@@ -298,7 +298,7 @@ def permuted(order: Sequence[int]) -> Back:
     return lambda trace, grad: [trace.permute(grad, inverse)]
 
 
-def repeated(x: Look, gone: Collection[int]) -> Back:
+def of_sum(x: Look, gone: Collection[int]) -> Back:
     """Of sums along axes: the gradient, repeated along these."""
     return lambda trace, grad: [along(trace, grad, x, gone)]
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.gradients import Back, like, looks, of_factors, of_matrices, passed
-from shapecalc.allocation.strides import Strides, alike, channels_last, is_scattered, seem_channels_last
+from shapecalc.allocation.strides import (
+    Strides,
+    channels_last,
+    elementwise_strides,
+    is_scattered,
+    seem_channels_last,
+)
 from shapecalc.allocation.trace import STATISTIC, Trace, Value
 from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
@@ -141,7 +147,7 @@ def product_of_two(trace: Trace, x: Value, other: Value) -> Value:
     shape = broadcast(x.shape, other.shape)
     dtype = STATISTIC if STATISTIC in (x.dtype, other.dtype) else result_dtype(x.tensor, other.tensor)
     keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
-    strides = alike(shape, (x.shape, x.strides), (other.shape, other.strides))
+    strides = elementwise_strides(shape, (x.shape, x.strides), (other.shape, other.strides))
     back = of_factors(x.look, other.look)
     return trace.kernel(Tensor(shape, dtype), x, other, keeps=keeps, back=back, strides=strides)
 

@@ -30,7 +30,7 @@ class Matrices(NamedTuple):
 Cell: TypeAlias = Callable[[Trace, Value, State, Matrices], State]
 
 
-def linear(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
+def linear_step(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
     matrix, *bias = weights
     return affine(trace, x, (x.shape[0], matrix.shape[0]), trace.transpose(matrix, 0, 1), bias)
 
@@ -43,8 +43,8 @@ def gates_of(trace: Trace, gates: Value, count: int) -> tuple[Value, ...]:
 def simple_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """h' = tanh(W·x + b + U·h + c); relu keeps as much."""
     (h,) = state
-    y = linear(trace, h, weights.state)
-    of_input = linear(trace, x, weights.inputs)
+    y = linear_step(trace, h, weights.state)
+    of_input = linear_step(trace, x, weights.inputs)
     y = add_(trace, y, of_input)
     return (trace.kernel(y.tensor, y, keeps_output=True),)
 
@@ -71,8 +71,8 @@ def mul(trace: Trace, x: Value, other: Value) -> Value:
 def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
     (h,) = state
-    resets, updates, inputs = gates_of(trace, linear(trace, x, weights.inputs), 3)
-    reset, update, remembered = gates_of(trace, linear(trace, h, weights.state), 3)
+    resets, updates, inputs = gates_of(trace, linear_step(trace, x, weights.inputs), 3)
+    reset, update, remembered = gates_of(trace, linear_step(trace, h, weights.state), 3)
     reset = trace.in_place(add_(trace, reset, resets), keeps_output=True)
     update = trace.in_place(add_(trace, update, updates), keeps_output=True)
     remembered = mul_(trace, remembered, reset)
@@ -87,14 +87,14 @@ def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State
 def memory_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'), which may be projected."""
     h, c = state
-    gates = linear(trace, h, weights.state)
-    gates = add_(trace, gates, linear(trace, x, weights.inputs))
+    gates = linear_step(trace, h, weights.state)
+    gates = add_(trace, gates, linear_step(trace, x, weights.inputs))
     i, f, g, o = (trace.in_place(gate, keeps_output=True) for gate in gates_of(trace, gates, 4))
     c = mul(trace, f, c)
     c = add_(trace, c, mul(trace, i, g))
     h = mul(trace, o, trace.kernel(c.tensor, c, keeps_output=True))
     if weights.projection:
-        h = linear(trace, h, weights.projection)
+        h = linear_step(trace, h, weights.projection)
     return h, c
 
 

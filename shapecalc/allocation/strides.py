@@ -73,14 +73,14 @@ def dense(shape: Shape, strides: Strides) -> Strides | None:
     None where that is axis by axis; those of axes of 1, too, are those of channels last where others are.
     Source: at::infer_dense_strides, at::TensorIteratorBase::fast_set_up.
     """
-    found = alike(shape, (shape, strides))
+    found = elementwise_strides(shape, (shape, strides))
     if found is None or len(shape) not in (4, 5):
         return found
     last = channels_last(shape)
     return last if all(n == 1 or a == b for n, a, b in zip(shape, found, last, strict=True)) else found
 
 
-def alike(shape: Shape, *operands: tuple[Shape, Strides | None]) -> Strides | None:
+def elementwise_strides(shape: Shape, *operands: tuple[Shape, Strides | None]) -> Strides | None:
     """The strides of what is made, element by element, of tensors that are broadcast to a shape.
 
     Its axes are in the order that the first tensor has them in which says so; None where all lie in a row.

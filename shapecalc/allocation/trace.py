@@ -34,8 +34,8 @@ from shapecalc.allocation.gradients import (
 )
 from shapecalc.allocation.strides import (
     Strides,
-    alike,
     dense,
+    elementwise_strides,
     in_a_row,
     is_in_a_row,
     is_scattered,
@@ -337,7 +337,7 @@ class Trace:
         shape = reduce(broadcast, [x.shape for x in xs])
         wide = any(x.dtype == STATISTIC for x in xs)
         dtype = dtype or (STATISTIC if wide else result_dtype(*[x.tensor for x in xs]))
-        return self.new(Tensor(shape, dtype), alike(shape, *[(x.shape, x.strides) for x in xs]))
+        return self.new(Tensor(shape, dtype), elementwise_strides(shape, *[(x.shape, x.strides) for x in xs]))
 
     def summed_to(self, x: Value, shape: Shape) -> Value:
         """The sum over axes that are repeated, if there are any. Source: at::sum_to."""

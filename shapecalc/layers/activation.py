@@ -21,7 +21,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis, check_floating, check_numbers
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
-from shapecalc.layers.reads import Merged, Sights, but
+from shapecalc.layers.reads import Merged, Reads, except_along
 from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
@@ -456,6 +456,6 @@ class GLU(Layer):
     def saved(self, x: Value) -> Saved:
         return (x,)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         halves = Merged(self.dim % x.rank, "two halves of an axis are taken together")
-        return (but(x, self.dim, sight=halves),)
+        return (except_along(x, self.dim, reads=halves),)

@@ -13,7 +13,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis
 from shapecalc.layers.pooling import IMAGES, OfMaxima, OfMeans, strides_of_pooled
-from shapecalc.layers.reads import Sights, same, shared
+from shapecalc.layers.reads import Reads, adaptive, same_place
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations, averaged
 from shapecalc.symbolic import Dim
@@ -42,11 +42,11 @@ class AdaptivePool(Layer, abstract=True):
         sizes = (n if m is None else m for m, n in zip(self.output_size, x.shape[-self.axes :], strict=True))
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """What the windows see, of which a single one reads the whole axis."""
         lead = x.rank - self.axes
         pairs = enumerate(zip(x.shape[lead:], self.output_size, strict=True), start=lead)
-        return ((*same(lead), *(shared(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
+        return ((*same_place(lead), *(adaptive(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
 
     def read(self, x: Tensor) -> Dim:
         """The elements of all windows together; one of several windows counts in each of them."""

@@ -15,10 +15,10 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
-from shapecalc.layers.reads import ALL, Merged, Reading, Sight, Sights, Unknown, broadcast_to, but
+from shapecalc.layers.reads import ALL, AxisReads, Merged, Pattern, Reads, broadcast_to, except_along
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
-from shapecalc.operations import Operations, averaged, shares
+from shapecalc.operations import Operations, Unknown, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
 from shapecalc.symbolic.conditions import multiple
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
@@ -82,13 +82,13 @@ class MultiheadAttention(Layer):
         seen = keys.length + self.more_keys
         return query, Tensor((*queries.batch, queries.length, seen))
 
-    def reads(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Sights, ...] | None:
+    def reads(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Reads, ...] | None:
         """Each query reads all keys and values, which in a single input are all there is."""
         if port:  # the weights
             return None
         length = 0 if inputs[0].rank == 2 else int(self.batch_first)
-        query, *others = (but(x, length, -1) for x in inputs)
-        return (query if not others else but(inputs[0], -1), *others)
+        query, *others = (except_along(x, length, -1) for x in inputs)
+        return (query if not others else except_along(inputs[0], -1), *others)
 
     def is_packed(self, features: Dim, *others: Dim) -> bool:
         """Whether one tensor holds the three matrices that inputs are projected by."""
@@ -354,20 +354,22 @@ class scaled_dot_product_attention(Layer):
         lead = broadcast(self.lead(query, key), value.shape[:-2])
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
-    def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         """Each query reads all keys and values (of these the feature that is made), or those not after it."""
         *lead, length, feature = range(y.rank)
-        ordered: Sight = Unknown("with is_causal a query sees the keys up to its own place")
+        ordered: AxisReads = Unknown("with is_causal a query sees the keys up to its own place")
         keys = ordered if self.is_causal else ALL
-        ends: list[Sights] = [(Reading(length), ALL), (keys, ALL), (keys, Reading(feature))]
+        ends: list[Reads] = [(Pattern(length), ALL), (keys, ALL), (keys, Pattern(feature))]
         whole = Tensor(y.shape[: len(lead)])
-        return tuple((*self.seen_of(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
+        return tuple((*self.lead_reads(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
 
-    def seen_of(self, x: Tensor, whole: Tensor) -> Sights:
+    def lead_reads(self, x: Tensor, whole: Tensor) -> Reads:
         """What is seen of the axes before the last two, which are `whole` in the output."""
         heads = x.shape[-3:-2]
         if self.enable_gqa and heads != whole.shape[-1:]:
-            return but(x, -3, sight=Merged(len(whole.shape) - 1, "heads are used several times"))[:-2]
+            return except_along(x, -3, reads=Merged(len(whole.shape) - 1, "heads are used several times"))[
+                :-2
+            ]
         return broadcast_to(whole, Tensor(x.shape[:-2]))
 
     def check_kinds(self, query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -5,7 +5,7 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
-from shapecalc.allocation.gradients import like, repeated
+from shapecalc.allocation.gradients import like, of_sum
 from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
@@ -135,7 +135,7 @@ class CrossEntropyLoss(Loss):
         Source: at::cross_entropy_loss_label_smoothing.
         """
         made = trace.made_by("sum", Tensor(without_classes(logarithms.tensor), logarithms.dtype), logarithms)
-        total = trace.kernel(made, logarithms, back=repeated(logarithms.look, [axis]))
+        total = trace.kernel(made, logarithms, back=of_sum(logarithms.look, [axis]))
         losses = times_number(trace, total)
         del total
         ignored = trace.new(Tensor(target.shape, "bool"))
@@ -145,7 +145,7 @@ class CrossEntropyLoss(Loss):
         """These reduced; a mean is divided by how many are not ignored."""
         if self.reduction == "none":
             return losses
-        made, back = Tensor((), losses.dtype), repeated(losses.look, range(losses.rank))
+        made, back = Tensor((), losses.dtype), of_sum(losses.look, range(losses.rank))
         if self.reduction == "sum":
             return trace.kernel(made, losses, back=back)
         _counted = trace.new(ignored.tensor)
@@ -162,7 +162,7 @@ class CrossEntropyLoss(Loss):
         shares = product_of_two(trace, logarithms, target)
         gone = [axis] if self.reduction == "none" else list(range(input.rank))
         made = Tensor(without_classes(input.tensor) if self.reduction == "none" else (), shares.dtype)
-        total = trace.kernel(trace.made_by("sum", made, shares), shares, back=repeated(shares.look, gone))
+        total = trace.kernel(trace.made_by("sum", made, shares), shares, back=of_sum(shares.look, gone))
         negative = times_number(trace, total)
         return times_number(trace, negative) if self.reduction == "mean" else negative
 

@@ -12,10 +12,10 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
-from shapecalc.layers.reads import Reading, Sight, Sights, Unknown, channels_of, slid
+from shapecalc.layers.reads import AxisReads, Pattern, Reads, grouped_channels, windowed
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
-from shapecalc.operations import Operations
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, check_multiple, product
@@ -96,17 +96,17 @@ class Convolution(Layer, abstract=True):
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The channels, and what the windows see; padding made of the input counts as lying outside of it.
 
         A window at the border that holds what is mirrored there reads nothing else besides. Where the
         padding is wider than that, or comes from the other border, its elements are not in line.
         """
-        sights = slid(x, self.window, channels=channels_of(x.rank - self.axes - 1, self.groups))
-        pairs = zip(sights[-self.axes :], self.window, strict=True)
-        return ((*sights[: -self.axes], *(self.in_line(sight, window) for sight, window in pairs)),)
+        reads = windowed(x, self.window, channels=grouped_channels(x.rank - self.axes - 1, self.groups))
+        pairs = zip(reads[-self.axes :], self.window, strict=True)
+        return ((*reads[: -self.axes], *(self.in_line(own, window) for own, window in pairs)),)
 
-    def in_line(self, sight: Sight, window: Window) -> Sight:
+    def in_line(self, own: AxisReads, window: Window) -> AxisReads:
         pad = max(window.before, window.after)
         mirrored = 2 * pad < window.extent and window.dilation == 1
         if (
@@ -115,7 +115,7 @@ class Convolution(Layer, abstract=True):
             or (self.padding_mode == "reflect" and mirrored)
         ):
             made = bool(pad) and self.padding_mode != "zeros"
-            return sight._replace(made=made) if isinstance(sight, Reading) else sight
+            return own._replace(made=made) if isinstance(own, Pattern) else own
         return Unknown(f"padding_mode: {self.padding_mode} shows elements of the input at another place")
 
     def check_padding_mode(self, space: tuple[Dim, ...]) -> None:

@@ -11,8 +11,8 @@ from shapecalc.allocation.gradients import (
     of_absolute_sum,
     of_length,
     of_quotient,
+    of_sum,
     passed,
-    repeated,
 )
 from shapecalc.allocation.kernels import converted, product_of_two
 from shapecalc.allocation.trace import Trace, Value, statistic
@@ -127,9 +127,7 @@ class CosineSimilarity(Layer):
         product = product_of_two(trace, *directions)
         gone = [axis] if product.rank else []
         made = Tensor((*product.shape[:axis], *product.shape[axis + 1 :]), product.dtype)
-        return (
-            trace.kernel(trace.made_by("sum", made, product), product, back=repeated(product.look, gone)),
-        )
+        return (trace.kernel(trace.made_by("sum", made, product), product, back=of_sum(product.look, gone)),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """x₁·x₂ / max(‖x₁‖ · ‖x₂‖, eps): three sums of products, and two roots."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.choices import at_least_zero, chosen_by, lesser, raised_to_zero
-from shapecalc.allocation.gradients import repeated
+from shapecalc.allocation.gradients import of_sum
 from shapecalc.allocation.kernels import converted, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
@@ -70,7 +70,7 @@ def square(trace: Trace, x: Value) -> Value:
 def summed(trace: Trace, x: Value) -> Value:
     """The sum along the last axis; that of whole numbers is one of many of them."""
     dtype = x.dtype if is_floating(x.dtype) else "int64"
-    return trace.kernel(Tensor(x.shape[:-1], dtype), x, back=repeated(x.look, [x.rank - 1]))
+    return trace.kernel(Tensor(x.shape[:-1], dtype), x, back=of_sum(x.look, [x.rank - 1]))
 
 
 def moved(trace: Trace, x: Value) -> Value:

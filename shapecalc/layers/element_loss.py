@@ -15,7 +15,7 @@ from shapecalc.allocation.gradients import (
     passed,
 )
 from shapecalc.allocation.kernels import product_of_two, times_number
-from shapecalc.allocation.strides import alike
+from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
@@ -296,7 +296,7 @@ def square_of(trace: Trace, x: Value) -> Value:
 def quotient_of(trace: Trace, x: Value, y: Value) -> Value:
     """x / y, with torch's broadcasting."""
     made = combine(x.tensor, y.tensor)
-    strides = alike(made.shape, *[(side.shape, side.strides) for side in (x, y)])
+    strides = elementwise_strides(made.shape, *[(side.shape, side.strides) for side in (x, y)])
     keeps = (x, y) if y.tracked else (y,)
     return trace.kernel(made, x, y, keeps=keeps, back=of_quotient(x.look, y.look), strides=strides)
 

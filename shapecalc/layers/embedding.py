@@ -9,7 +9,7 @@ from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
-from shapecalc.layers.reads import ALL, Reading, Sights, same
+from shapecalc.layers.reads import ALL, Pattern, Reads, same_place
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import NOTHING, Operations, averaged, summed
@@ -85,8 +85,8 @@ class Embedding(Table):
         self.check_dense(trace)
         return super().run(trace, *inputs)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (same(x.rank),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (same_place(x.rank),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         return None if self.rescales else NOTHING
@@ -140,8 +140,8 @@ class EmbeddingBag(Table):
         weights = owned(trace, self.weights(numbers.tensor))
         return (trace.kernel(made, keeps=(numbers, *starts, *besides), weights=weights),)
 
-    def reads(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Sights, ...] | None:
-        return None if offsets else ((Reading(0), ALL),)
+    def reads(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Reads, ...] | None:
+        return None if offsets else ((Pattern(0), ALL),)
 
     def ops(self, x: Tensor, offsets: Tensor | None = None, *, y: Tensor) -> Operations | None:
         """Of bags that are rows of the input, all of whose elements count."""

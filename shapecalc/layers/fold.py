@@ -10,8 +10,9 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import PerAxis, Size
-from shapecalc.layers.reads import Grouped, Shuffled, Sights, Unknown, but, each, slid
+from shapecalc.layers.reads import Grouped, Reads, Shuffled, enlarged, except_along, windowed
 from shapecalc.layers.rules import Saved
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
@@ -64,8 +65,8 @@ class Unfold(Rearranging, axes=2):
     def saved(self, x: Value) -> Saved:
         return ()
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, -3, -2, -1, sight=Unknown("its places are divided among other axes")),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, -3, -2, -1, reads=Unknown("its places are divided among other axes")),)
 
 
 class Fold(Layer, axes=2):
@@ -136,12 +137,12 @@ class PixelShuffle(Rearranging, axes=2):
     def saved(self, x: Value) -> Saved:
         return ()
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The pixel that r·r new ones come from, each of a channel of its own."""
         r = self.upscale_factor
         channels = Grouped(x.rank - 3, x.shape[-3] // (r * r), whole=False)
-        space = (each(axis, r) for axis in (x.rank - 2, x.rank - 1))
-        return ((*but(x, -3, sight=channels)[:-2], *space),)
+        space = (enlarged(axis, r) for axis in (x.rank - 2, x.rank - 1))
+        return ((*except_along(x, -3, reads=channels)[:-2], *space),)
 
 
 class PixelUnshuffle(Rearranging, axes=2):
@@ -168,14 +169,14 @@ class PixelUnshuffle(Rearranging, axes=2):
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
         return suggested(made.shape, x)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The r·r pixels that channels are made of: all channels at a place see all of them together."""
         r = self.downscale_factor
         channels = Grouped(x.rank - 3, x.shape[-3], whole=False)
         if not isinstance(r, int):
             apart = Unknown(f"each place is made of {r}×{r} pixels, which is a formula")
-            return ((*but(x, -3, sight=channels)[:-2], apart, apart),)
-        return (slid(x, (Window(r, r), Window(r, r)), channels=channels),)
+            return ((*except_along(x, -3, reads=channels)[:-2], apart, apart),)
+        return (windowed(x, (Window(r, r), Window(r, r)), channels=channels),)
 
 
 class ChannelShuffle(Rearranging):
@@ -210,5 +211,5 @@ class ChannelShuffle(Rearranging):
             return (trace.kernel(x.tensor, x),)
         return (trace.unsafe(trace.view(x, x.shape, x.strides)),)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, 1, sight=Shuffled(1, self.groups)),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, 1, reads=Shuffled(1, self.groups)),)

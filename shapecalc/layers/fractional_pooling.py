@@ -10,8 +10,8 @@ from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Ratios
 from shapecalc.layers.pooling import OfMaxima
-from shapecalc.layers.reads import Sights, Unknown, but
-from shapecalc.operations import Operations
+from shapecalc.layers.reads import Reads, except_along
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least, product
 
@@ -49,8 +49,8 @@ class FractionalMaxPool(OfMaxima, abstract=True):
             check_at_least(n, m + k - 1 + self.spare, message, why="the windows fit")
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, *range(-self.axes, 0), sight=Unknown("its windows start at random")),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, *range(-self.axes, 0), reads=Unknown("its windows start at random")),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=y.elements * (product(self.kernel_size) - 1))

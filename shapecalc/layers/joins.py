@@ -8,13 +8,19 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
-from shapecalc.allocation.strides import Strides, alike, channels_last, seem_channels_last, strides_as
+from shapecalc.allocation.strides import (
+    Strides,
+    channels_last,
+    elementwise_strides,
+    seem_channels_last,
+    strides_as,
+)
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_axis, check_new_axis
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.reads import Joined, Sights, but, placed
+from shapecalc.layers.reads import Joined, Reads, except_along, moved_axes
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import equal
@@ -49,7 +55,7 @@ def operation(
         keeps += [first] if second.tracked else []
     sides = first.look, second.look
     back = of_factors(*sides) if factors else passed(*sides, passes=(True, not negates))
-    strides = alike(made.shape, *[(x.shape, x.strides) for x in sides])
+    strides = elementwise_strides(made.shape, *[(x.shape, x.strides) for x in sides])
     return trace.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
 
 
@@ -118,10 +124,10 @@ class concat(Rearranging):
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
 
-    def reads(self, *xs: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The branch that the element is of; along `dim` each has places of its own in a longer axis."""
         axis = check_axis(self.dim, xs[0], "dim")
-        return tuple(but(x, axis, sight=Joined(axis)) for x in xs)
+        return tuple(except_along(x, axis, reads=Joined(axis)) for x in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)
@@ -147,9 +153,9 @@ class stack(Rearranging):
             dtype = promote(dtype, x.dtype)
         return Tensor((*first.shape[:axis], len(xs), *first.shape[axis:]), dtype)
 
-    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *xs: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         new = self.dim % y.rank
-        return tuple(placed(axis for axis in range(y.rank) if axis != new) for _ in xs)
+        return tuple(moved_axes(axis for axis in range(y.rank) if axis != new) for _ in xs)
 
     def feed(self, *xs: object) -> tuple[object, ...]:
         return (xs,)

@@ -10,7 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank
 from shapecalc.layers.fields import Flag, Inferred, Size
-from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
@@ -31,8 +31,8 @@ class Linear(Layer):
         *lead, _ = x.shape
         return Tensor((*lead, self.out_features), x.dtype)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, -1),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, -1),)
 
     def weights(self, x: Tensor) -> Weights:
         weights = {"weight": Weight((self.out_features, x.shape[-1]))}
@@ -79,8 +79,8 @@ class Bilinear(Layer):
             check_equal(a, b, message, why="the inputs agree but for their last axis")
         return Tensor((*first.shape[:-1], self.out_features))
 
-    def reads(self, first: Tensor, second: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return but(first, -1), but(second, -1)
+    def reads(self, first: Tensor, second: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return except_along(first, -1), except_along(second, -1)
 
     def weights(self, first: Tensor, second: Tensor) -> Weights:
         weights = {"weight": Weight((self.out_features, first.shape[-1], second.shape[-1]))}

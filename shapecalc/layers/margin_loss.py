@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapecalc.allocation.choices import chosen_by, raised_to_zero
-from shapecalc.allocation.gradients import repeated
+from shapecalc.allocation.gradients import of_sum
 from shapecalc.allocation.kernels import converted, sum_of, times_number
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
@@ -200,7 +200,7 @@ class MultiLabelSoftMarginLoss(Loss):
         losses = times_number(trace, self.likelihoods(trace, *inputs))
         axis = inputs[0].rank - 1
         made = Tensor((*losses.shape[:axis], *losses.shape[axis + 1 :]), losses.dtype)
-        total = trace.kernel(trace.made_by("sum", made, losses), losses, back=repeated(losses.look, [axis]))
+        total = trace.kernel(trace.made_by("sum", made, losses), losses, back=of_sum(losses.look, [axis]))
         mean = times_number(trace, total)
         del losses, total
         return (self.reduce(trace, mean),)

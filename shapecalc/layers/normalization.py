@@ -10,7 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
-from shapecalc.layers.reads import Sights, but, channels_of, same
+from shapecalc.layers.reads import Reads, except_along, grouped_channels, same_place
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, scaled_down, standardised
@@ -82,9 +82,9 @@ class BatchNorm(Layer, abstract=True):
             check_at_least(_values(x), 2, message, hint, why="a channel has statistics")
         return x
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """In evaluation its own place alone, unless the statistics are always those of the batch."""
-        return (same(x.rank) if self.track_running_stats else but(x, 0, *range(2, x.rank)),)
+        return (same_place(x.rank) if self.track_running_stats else except_along(x, 0, *range(2, x.rank)),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias, self.track_running_stats)
@@ -177,9 +177,9 @@ class InstanceNorm(Layer, abstract=True):
             check_at_least(self._values(x), 2, message, hint, why="a channel has statistics")
         return x
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """In evaluation the image that the statistics are of, or with running ones its own place alone."""
-        return (same(x.rank) if self.track_running_stats else but(x, *range(-self.axes, 0)),)
+        return (same_place(x.rank) if self.track_running_stats else except_along(x, *range(-self.axes, 0)),)
 
     def _values(self, x: Tensor) -> Dim:
         """How many values each channel of an image has."""
@@ -285,10 +285,10 @@ class GroupNorm(Layer):
         )
         return x
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """Its group of channels, wherever they are."""
-        batch, _channels, *space = but(x, *range(1, x.rank))
-        return ((batch, channels_of(1, self.num_groups), *space),)
+        batch, _channels, *space = except_along(x, *range(1, x.rank))
+        return ((batch, grouped_channels(1, self.num_groups), *space),)
 
     def weights(self, x: Tensor) -> Weights:
         return per_channel(x.shape[1], self.affine, self.bias)

@@ -13,7 +13,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import Flag, Real, Size, Trailing
 from shapecalc.layers.normalization import learned
-from shapecalc.layers.reads import Merged, Sights, but
+from shapecalc.layers.reads import Merged, Reads, except_along
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, averaged, scaled_down, standardised
@@ -27,8 +27,8 @@ class TrailingNorm(Layer, abstract=True):
 
     normalized_shape = Trailing()
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, *range(-len(self.normalized(x)), 0)),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, *range(-len(self.normalized(x)), 0)),)
 
     def inferred(self, inputs: tuple[Tensor, ...]) -> dict[str, Dim | Shape]:
         return {"normalized_shape": self.normalized(inputs[0])}
@@ -180,7 +180,7 @@ class LocalResponseNorm(Layer):
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return response_of_one(self.size) * x.elements
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (around(x),)
 
 
@@ -189,9 +189,9 @@ def response_of_one(size: Dim) -> Operations:
     return Operations(mul=1) + averaged(size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
 
 
-def around(x: Tensor) -> Sights:
+def around(x: Tensor) -> Reads:
     """Each element reads channels around its own."""
-    return but(x, 1, sight=Merged(1, "some channels are taken together"))
+    return except_along(x, 1, reads=Merged(1, "some channels are taken together"))
 
 
 class CrossMapLRN2d(Layer):
@@ -217,7 +217,7 @@ class CrossMapLRN2d(Layer):
         _divisors = trace.new(x.tensor)
         return (y,)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (around(x),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:

@@ -14,8 +14,9 @@ from shapecalc.layers.base import Rearranging, example, examples
 from shapecalc.layers.checks import check_least_rank, check_rank
 from shapecalc.layers.fields import Choice, PerSide, PerSideOfSome, Real
 from shapecalc.layers.ranges import check_fits
-from shapecalc.layers.reads import Reading, Sights, Unknown, but, same
+from shapecalc.layers.reads import Pattern, Reads, except_along, same_place
 from shapecalc.layers.rules import Saved
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor
@@ -98,7 +99,7 @@ class Padded(Rearranging, abstract=True):
             return (wrapped(trace, x, self.output(x.tensor), self.sides),)
         return super().run(trace, x)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The same places, moved by what is before them; what a border is made of counts as lying outside.
 
         So an element of mirrored or repeated padding is one outside of the input, not its image inside.
@@ -106,14 +107,14 @@ class Padded(Rearranging, abstract=True):
         before = self.sides[::2][::-1]
         lead = x.rank - len(before)
         if self.mode == "circular" and max(self.sides) > 0:
-            sight = Unknown("mode circular shows elements of the input at the other end")
-            return (but(x, *range(lead, x.rank), sight=sight),)
+            own = Unknown("mode circular shows elements of the input at the other end")
+            return (except_along(x, *range(lead, x.rank), reads=own),)
         ends = zip(before, self.sides[1::2][::-1], strict=True)
         moved = (
-            Reading(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=self.mode != "constant")
+            Pattern(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=self.mode != "constant")
             for i, (p, q) in enumerate(ends, start=lead)
         )
-        return ((*same(lead), *moved),)
+        return ((*same_place(lead), *moved),)
 
 
 class pad(Padded):

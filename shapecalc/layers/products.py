@@ -9,8 +9,8 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.reads import ALL, Reading, Sights, Unknown, broadcast_to, but
-from shapecalc.operations import NOTHING
+from shapecalc.layers.reads import ALL, Pattern, Reads, broadcast_to, except_along
+from shapecalc.operations import NOTHING, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, broadcast, check_equal
 
@@ -50,13 +50,15 @@ class matmul(Layer):
         columns = other.shape[-1:] if other.rank > 1 else ()
         return Tensor((*self.batch(x, other), *x.shape[-2:-1], *columns), x.dtype)
 
-    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         """A row of the one and a column of the other."""
         if x.rank == 1 or other.rank == 1:
-            return but(x, *range(x.rank), sight=OF_VECTORS), but(other, *range(other.rank), sight=OF_VECTORS)
+            return except_along(x, *range(x.rank), reads=OF_VECTORS), except_along(
+                other, *range(other.rank), reads=OF_VECTORS
+            )
         batches = (broadcast_to(Tensor(y.shape[:-2]), Tensor(each.shape[:-2])) for each in (x, other))
         rows, columns = batches
-        return (*rows, Reading(y.rank - 2), ALL), (*columns, ALL, Reading(y.rank - 1))
+        return (*rows, Pattern(y.rank - 2), ALL), (*columns, ALL, Pattern(y.rank - 1))
 
     def batch(self, x: Tensor, other: Tensor) -> Shape:
         try:
@@ -109,8 +111,8 @@ class bmm(Layer):
         )
         return Tensor((x.shape[0], x.shape[1], other.shape[2]), x.dtype)
 
-    def reads(self, x: Tensor, other: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return but(x, 2), but(other, 1)
+    def reads(self, x: Tensor, other: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return except_along(x, 2), except_along(other, 1)
 
     def macs(self, x: Tensor, other: Tensor, y: Tensor) -> Dim:
         """One dot product for each output element."""

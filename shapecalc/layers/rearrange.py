@@ -11,9 +11,9 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Rearranging, example
 from shapecalc.layers.checks import check_axes, check_axis, check_new_axis
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
-from shapecalc.layers.reads import Merged, Reading, Sights, Unknown, but, placed, regrouped
+from shapecalc.layers.reads import Merged, Pattern, Reads, except_along, moved_axes, reshaped
 from shapecalc.layers.rules import Saved
-from shapecalc.operations import NOTHING
+from shapecalc.operations import NOTHING, Unknown
 from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
 
@@ -33,8 +33,8 @@ class Reshaped(Rearranging, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (regrouped(x.shape, y.shape),)
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (reshaped(x.shape, y.shape),)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.seen_as(x, self.output(x.tensor).shape),)
@@ -175,9 +175,9 @@ class permute(Rearranging):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.permute(x, [axis % x.rank for axis in self.dims]),)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         order = check_axes(self.dims, x, "dims")
-        return (placed(order.index(axis) for axis in range(x.rank)),)
+        return (moved_axes(order.index(axis) for axis in range(x.rank)),)
 
 
 class transpose(Rearranging):
@@ -198,8 +198,8 @@ class transpose(Rearranging):
         other = {first: second, second: first}
         return [other.get(axis, axis) for axis in range(x.rank)]
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (placed(self.order(x)),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (moved_axes(self.order(x)),)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.transpose(x, self.dim0, self.dim1) if x.rank else trace.view(x, ()),)
@@ -221,9 +221,9 @@ class squeeze(Rearranging):
         sizes = enumerate(x.shape)
         return [axis for axis, n in sizes if axis not in meant or not self.is_one(n, axis, x)]
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         kept = self.kept(x)
-        return (placed(kept.index(axis) if axis in kept else None for axis in range(x.rank)),)
+        return (moved_axes(kept.index(axis) if axis in kept else None for axis in range(x.rank)),)
 
     def is_one(self, size: Dim, axis: int, x: Tensor) -> bool:
         if isinstance(size, int):
@@ -261,9 +261,9 @@ class unsqueeze(Rearranging):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.seen_as(x, self.output(x.tensor).shape),)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         new = check_new_axis(self.dim, x)
-        return (placed(axis for axis in range(x.rank + 1) if axis != new),)
+        return (moved_axes(axis for axis in range(x.rank + 1) if axis != new),)
 
 
 class roll(Rearranging):
@@ -292,12 +292,12 @@ class roll(Rearranging):
             check_axis(axis, x, "dims")  # an axis may be moved along more than once
         return x
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         reason = "its places go around the end of an axis"
         if not self.dims:
-            return (but(x, *range(x.rank), sight=Unknown(reason)),)
+            return (except_along(x, *range(x.rank), reads=Unknown(reason)),)
         moved = {axis % x.rank for axis in self.dims}
-        return (tuple(Merged(i, reason) if i in moved else Reading(i) for i in range(x.rank)),)
+        return (tuple(Merged(i, reason) if i in moved else Pattern(i) for i in range(x.rank)),)
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}

@@ -23,10 +23,10 @@ from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
-from shapecalc.layers.reads import ALL, Reading, Sight, Sights, Unknown
+from shapecalc.layers.reads import ALL, AxisReads, Pattern, Reads
 from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
-from shapecalc.operations import Operations
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, check_equal, product
@@ -124,14 +124,14 @@ class Recurrent(Layer, abstract=True):
             check_state("h", h, state)
         return y, state
 
-    def reads(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         """The last states see all steps, and so does each step of two directions; of one, those before it."""
-        before: Sight = Unknown("a step of one direction sees itself and all steps before it")
+        before: AxisReads = Unknown("a step of one direction sees itself and all steps before it")
         steps = ALL if port or self.bidirectional else before
         if x.rank == 2:
             return ((steps, ALL), *[(ALL, ALL)] * len(states))
-        batch = Reading(1 if port or not self.batch_first else 0)
-        own: Sights = (batch, steps, ALL) if self.batch_first else (steps, batch, ALL)
+        batch = Pattern(1 if port or not self.batch_first else 0)
+        own: Reads = (batch, steps, ALL) if self.batch_first else (steps, batch, ALL)
         return (own, *[(ALL, batch, ALL)] * len(states))
 
     def sequence_out(self, x: Tensor) -> Tensor:

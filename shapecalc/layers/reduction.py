@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from shapecalc.allocation.gradients import Back, of_extreme, repeated
+from shapecalc.allocation.gradients import Back, of_extreme, of_sum
 from shapecalc.allocation.gradients import averaged as averaged_back
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer
 from shapecalc.layers.checks import check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
-from shapecalc.layers.reads import Sights, reduced
+from shapecalc.layers.reads import Reads, reduced
 from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tensors import Shape, Tensor, is_floating
@@ -27,7 +27,7 @@ class Reduction(Layer, abstract=True):
         """The axes that go."""
         return range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (reduced(x, self.gone(x), self.keepdim),)
 
     def reduced(self, x: Tensor) -> Shape:
@@ -70,7 +70,7 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         made = trace.made_by("sum", self.output(x.tensor), x)
-        return (trace.kernel(made, x, back=repeated(x.look, self.gone(x.tensor))),)
+        return (trace.kernel(made, x, back=of_sum(x.look, self.gone(x.tensor))),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return summed(x.elements, y.elements)

@@ -9,7 +9,7 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Sizes
-from shapecalc.layers.reads import Merged, Sights, broadcast_to
+from shapecalc.layers.reads import Merged, Reads, broadcast_to
 from shapecalc.layers.rules import Saved
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import equal
@@ -61,7 +61,7 @@ class expand(Rearranging):
     def output(self, x: Tensor) -> Tensor:
         return expanded(x, self.sizes)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (broadcast_to(y, x),)
 
     def feed(self, x: object) -> tuple[object, ...]:
@@ -87,7 +87,7 @@ class expand_as(Rearranging):
     def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
         return (trace.expand(x, self.output(x.tensor, other.tensor).shape),)
 
-    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Sights | None, ...]:
+    def reads(self, x: Tensor, other: Tensor, y: Tensor, **_: Any) -> tuple[Reads | None, ...]:
         return broadcast_to(y, x), None
 
 
@@ -112,11 +112,11 @@ class repeat(Rearranging):
         shape = (*[1] * new, *x.shape)
         return Tensor(tuple(n * times for n, times in zip(shape, self.repeats, strict=True)), x.dtype)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         lead = y.rank - x.rank
         copied = (Merged(lead + axis, "copies of an axis stand one after another") for axis in range(x.rank))
         pairs = zip(broadcast_to(y, x), copied, self.repeats[lead:], x.shape, strict=True)
-        return (tuple(sight if k == 1 or n == 1 else copies for sight, copies, k, n in pairs),)
+        return (tuple(own if k == 1 or n == 1 else copies for own, copies, k, n in pairs),)
 
     def feed(self, x: object) -> tuple[object, ...]:
         return x, self.repeats

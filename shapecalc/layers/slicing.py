@@ -11,7 +11,8 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
-from shapecalc.layers.reads import Cut, Reading, Sight, Sights, Unknown, but, placed
+from shapecalc.layers.reads import AxisReads, Cut, Pattern, Reads, except_along, moved_axes
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, least
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
 
@@ -34,15 +35,15 @@ def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
     return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
 
 
-def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Sights:
+def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
     """What a part of an axis reads that begins after parts of these sizes."""
     axis = dim % x.rank
     start: Dim = 0
     for size in before:
         start = start + size
     if not isinstance(start, int):
-        return but(x, axis, sight=Cut(axis, start))
-    return but(x, axis, sight=Reading(axis, (range(start, start + 1),), part=True))
+        return except_along(x, axis, reads=Cut(axis, start))
+    return except_along(x, axis, reads=Pattern(axis, (range(start, start + 1),), part=True))
 
 
 def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
@@ -75,7 +76,7 @@ class split(Rearranging):
             no_count(x, axis, "split_size_or_sections", size)
         return parts(x, axis, size, count)
 
-    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         sizes = self.split_size_or_sections
         before = sizes[:port] if isinstance(sizes, tuple) else (sizes,) * port
         return (from_place(x, self.dim, before),)
@@ -110,7 +111,7 @@ class chunk(Rearranging):
         size = -(-n // self.chunks)
         return parts(x, axis, size, self.count(x, axis, -(-n // size)))
 
-    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         return (from_place(x, self.dim, (-(-x.shape[self.dim] // self.chunks),) * port),)
 
     def count(self, x: Tensor, axis: int, count: Dim) -> int:
@@ -153,7 +154,7 @@ class narrow(Rearranging):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.view(x, self.output(x.tensor).shape, x.all_strides, back=in_zeros(x.look)),)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         backwards = isinstance(self.start, int) and self.start < 0
         return (from_place(x, self.dim, (self.start, x.shape[self.dim]) if backwards else (self.start,)),)
 
@@ -179,12 +180,12 @@ class select(Rearranging):
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
         return (trace.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         axis = self.dim % x.rank
         backwards = isinstance(self.index, int) and self.index < 0
         place = self.index + x.shape[axis] if backwards else self.index
-        taken: Sight = Unknown(f"which place {place} is differs from size to size")
+        taken: AxisReads = Unknown(f"which place {place} is differs from size to size")
         if isinstance(place, int):
-            taken = Reading(None, (range(place, place + 1),), 0)
-        stay = placed(None if i == axis else i - (i > axis) for i in range(x.rank))
-        return (tuple(taken if i == axis else sight for i, sight in enumerate(stay)),)
+            taken = Pattern(None, (range(place, place + 1),), 0)
+        stay = moved_axes(None if i == axis else i - (i > axis) for i in range(x.rank))
+        return (tuple(taken if i == axis else own for i, own in enumerate(stay)),)

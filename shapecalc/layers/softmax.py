@@ -9,7 +9,7 @@ from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axes, check_floating, check_rank
 from shapecalc.layers.fields import Axis
-from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import OUTPUT, Saved
 from shapecalc.operations import Operations, shares, summed
 from shapecalc.symbolic import Dim
@@ -41,8 +41,8 @@ class OverAxis(Layer, abstract=True):
     def saved(self, x: Value) -> Saved:
         return (OUTPUT,)
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return (but(x, self.axis_of(x)),)
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, self.axis_of(x)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return shares(x.elements, rows(x, self.axis_of(x)))

@@ -17,7 +17,7 @@ from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.joins import add
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
-from shapecalc.layers.reads import Sights, but
+from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import Part
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
@@ -43,9 +43,9 @@ class TransformerParts(Layer, abstract=True):
     def attention(self) -> MultiheadAttention:
         return MultiheadAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
 
-    def reads(self, *inputs: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, *inputs: Tensor, **_: Any) -> tuple[Reads, ...]:
         """Every place attends to all places of all sequences."""
-        return tuple(but(x, 0 if x.rank == 2 else int(self.batch_first), -1) for x in inputs)
+        return tuple(except_along(x, 0 if x.rank == 2 else int(self.batch_first), -1) for x in inputs)
 
     def read(self, x: Tensor, what: str = "the input") -> Sequence:
         """The axes of a sequence; refuses one whose features the heads do not divide."""

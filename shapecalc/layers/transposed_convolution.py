@@ -11,7 +11,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
-from shapecalc.layers.reads import Sights, but, channels_of, spread
+from shapecalc.layers.reads import Reads, except_along, grouped_channels, transposed_window
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.operations import Operations
@@ -69,13 +69,13 @@ class TransposedConvolution(Layer, abstract=True):
             sizes.append(size)
         return sizes
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Sights, ...]:
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The channels, and the elements whose kernels reach this one; output_padding reads as others do."""
         windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         lead = x.rank - self.axes
-        space = (spread(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
-        channels = channels_of(lead - 1, self.groups)
-        return ((*but(x, lead - 1, sight=channels)[:lead], *space),)
+        space = (transposed_window(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
+        channels = grouped_channels(lead - 1, self.groups)
+        return ((*except_along(x, lead - 1, reads=channels)[:lead], *space),)
 
     def weights(self, x: Tensor) -> Weights:
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)

@@ -13,9 +13,9 @@ from shapecalc.layers.adaptive_pooling import keeps_to_average, strides_of_avera
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Flag, Scale, SizeForEach
-from shapecalc.layers.reads import LONGEST_PATTERN, Reading, Sight, Sights, Unknown, each, same, shared
+from shapecalc.layers.reads import LONGEST_PATTERN, AxisReads, Pattern, Reads, adaptive, enlarged, same_place
 from shapecalc.layers.rules import Saved
-from shapecalc.operations import Operations
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least
 
@@ -74,10 +74,10 @@ class Resize(Layer, abstract=True):
             sizes = [scaled(n, factor) for n, factor in zip(space, factors, strict=True)]
         return Tensor((batch, channels, *sizes), x.dtype)
 
-    def seen_in(self, x: Tensor, y: Tensor, mode: str, aligned: bool = False) -> tuple[Sights, ...]:
+    def reads_resized(self, x: Tensor, y: Tensor, mode: str, aligned: bool = False) -> tuple[Reads, ...]:
         """What an element of an image reads that is larger by whole numbers, or smaller in mode area."""
         pairs = enumerate(zip(x.shape[2:], y.shape[2:], strict=True), start=2)
-        return ((*same(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
+        return ((*same_place(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
 
     def interpolated(self, x: Tensor, y: Tensor, mode: str) -> Operations | None:
         """A sum of products with elements around, as many of each axis as the mode takes.
@@ -110,26 +110,26 @@ class Resize(Layer, abstract=True):
         return strides_of_averaged(made, x, x.rank - 2) if self.mode == "area" else suggested(made.shape, x)
 
 
-def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> Sight:
+def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> AxisReads:
     """What m elements see of the n that they are made of."""
     if mode == "area":
-        return shared(axis, n, m)
+        return adaptive(axis, n, m)
     if n == m:
-        return Reading(axis)
+        return Pattern(axis)
     r = m // n
     if not isinstance(r, int) or r < 1 or r * n != m or aligned or mode == "lanczos":
         return Unknown(f"mode {mode} makes {m} of {n} elements at places that are rounded")
     if mode in ("nearest", "nearest-exact"):
-        return each(axis, r)
+        return enlarged(axis, r)
     if r > LONGEST_PATTERN:
-        return each(axis, r)
+        return enlarged(axis, r)
     # Element i lies at (i + 1/2)/r − 1/2 between two of the input, or on one, and then reads that alone.
     around = 2 if mode == "bicubic" else 1
     offsets = []
     for i in range(r):
         place, beside = divmod(2 * i + 1 - r, 2 * r)
         offsets.append(range(place + 1 - around, place + 1 + around) if beside else range(place, place + 1))
-    return Reading(axis, tuple(offsets))
+    return Pattern(axis, tuple(offsets))
 
 
 def for_each(name: str, value: Any, x: Tensor) -> Sequence[Any]:
@@ -184,8 +184,8 @@ class Interpolation(Resize, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, self.mode)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return self.seen_in(x, y, self.mode, bool(self.align_corners))
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return self.reads_resized(x, y, self.mode, bool(self.align_corners))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         return self.interpolated(x, y, self.mode)
@@ -210,8 +210,8 @@ class UpsamplingNearest2d(Resize):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "nearest")
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return self.seen_in(x, y, "nearest")
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return self.reads_resized(x, y, "nearest")
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         return self.interpolated(x, y, "nearest")
@@ -226,8 +226,8 @@ class UpsamplingBilinear2d(Resize):
     def output(self, x: Tensor) -> Tensor:
         return self.resized(x, "bilinear")
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Sights, ...]:
-        return self.seen_in(x, y, "bilinear", aligned=True)
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return self.reads_resized(x, y, "bilinear", aligned=True)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         return self.interpolated(x, y, "bilinear")

@@ -33,7 +33,7 @@ def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
         return
     lines = [
         _line(receptive, node, own + label(node), node.output.shape)
-        for own, _, node in outline(analysis.tree, depth, folding(analysis, receptive.tracks_of))
+        for own, _, node in outline(analysis.tree, depth, folding(analysis, receptive.along_axes))
     ]
     print_grid(Grid(heading(receptive.analysis), _TREE, lines, list(notes(receptive))), form)
 

@@ -157,7 +157,7 @@ def _chosen(columns: str) -> list[_Shown]:
 
 
 def _tree(analysis: Analysis, depth: int | None, fields: Receptive | None) -> list[tuple[str, Node]]:
-    fold = folding(analysis, fields.tracks_of if fields else nothing)
+    fold = folding(analysis, fields.along_axes if fields else nothing)
     return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
 
 

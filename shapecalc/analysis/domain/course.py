@@ -17,7 +17,7 @@ from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.expr import Extreme, Factor, Floor, Product, Symbol
 
 
-class Linear(NamedTuple):
+class QuasiLinear(NamedTuple):
     """slope · n + e(n), where e has that period and stays within `low` and `high`."""
 
     slope: Fraction
@@ -30,52 +30,54 @@ class Linear(NamedTuple):
         return self.period * of // gcd(of, int(self.slope * self.period))
 
 
-def linear(size: Dim) -> Linear | None:
+def quasi_linear(size: Dim) -> QuasiLinear | None:
     """A size with one symbol as a line but for floors, None where it is none."""
     if isinstance(size, int):
-        return Linear(Fraction(0), Fraction(size), Fraction(size), 1)
+        return QuasiLinear(Fraction(0), Fraction(size), Fraction(size), 1)
     slope, low, high, period = Fraction(0), Fraction(0), Fraction(0), 1
     for product, coefficient in size.terms.items():
-        part = Linear(Fraction(0), Fraction(1), Fraction(1), 1) if not product else _linear_product(product)
+        part = (
+            QuasiLinear(Fraction(0), Fraction(1), Fraction(1), 1) if not product else _product_line(product)
+        )
         if part is None:
             return None
         ends = sorted((coefficient * part.low, coefficient * part.high))
         slope, low, high = slope + coefficient * part.slope, low + ends[0], high + ends[1]
         period = lcm(period, part.period)
-    return Linear(slope, low, high, period)
+    return QuasiLinear(slope, low, high, period)
 
 
-def _linear_product(product: Product) -> Linear | None:
+def _product_line(product: Product) -> QuasiLinear | None:
     (factor, power), *others = product
-    return None if others or power != 1 else linear_factor(factor)
+    return None if others or power != 1 else quasi_linear_factor(factor)
 
 
-def linear_factor(factor: Factor) -> Linear | None:
+def quasi_linear_factor(factor: Factor) -> QuasiLinear | None:
     match factor:
         case Symbol():
-            return Linear(Fraction(1), Fraction(0), Fraction(0), 1)
+            return QuasiLinear(Fraction(1), Fraction(0), Fraction(0), 1)
         case Floor(over, int(by)):
-            inner = linear(over)
+            inner = quasi_linear(over)
             if inner is None:
                 return None
             # f(n + P) = f(n) + slope · P: the quotient repeats once the divisor divides what is added.
             period = inner.period_modulo(by)
-            return Linear(inner.slope / by, (inner.low - by + 1) / by, inner.high / by, period)
+            return QuasiLinear(inner.slope / by, (inner.low - by + 1) / by, inner.high / by, period)
         case Extreme(function, of):
-            return _linear_extreme([linear(size) for size in of], max if function == "max" else min)
+            return _extreme_line([quasi_linear(size) for size in of], max if function == "max" else min)
         case Expr():
-            return linear(factor)
+            return quasi_linear(factor)
     return None
 
 
-def _linear_extreme(
-    parts: list[Linear | None], choose: Callable[[Iterable[Fraction]], Fraction]
-) -> Linear | None:
+def _extreme_line(
+    parts: list[QuasiLinear | None], choose: Callable[[Iterable[Fraction]], Fraction]
+) -> QuasiLinear | None:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts) or len({part.slope for part in known}) > 1:
         return None
     low, high = choose(part.low for part in known), choose(part.high for part in known)
-    return Linear(known[0].slope, low, high, lcm(*(part.period for part in known)))
+    return QuasiLinear(known[0].slope, low, high, lcm(*(part.period for part in known)))
 
 
 class Stretch(NamedTuple):
@@ -237,7 +239,7 @@ def _wrapped(bands: Iterable[Band], period: int) -> Iterator[Band]:
             yield 0, high - period
 
 
-def repeated(segments: Iterable[Segment], period: int) -> Residues:
+def in_every_period(segments: Iterable[Segment], period: int) -> Residues:
     """Segments within one period, from a multiple of it on, again in every period."""
     found: list[Band] = []
     for first, last, own in segments:

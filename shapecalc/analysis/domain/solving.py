@@ -17,9 +17,9 @@ from shapecalc.analysis.domain.course import (
     Effort,
     Stretch,
     at_least_zero,
-    linear,
-    linear_factor,
-    repeated,
+    in_every_period,
+    quasi_linear,
+    quasi_linear_factor,
     stretch,
     stretches,
     with_remainder,
@@ -110,12 +110,12 @@ def _where(relation: str, left: Dim, right: Dim, effort: Effort) -> SizeSet | No
     if isinstance(apart, int):
         return EVERY if apart == 0 or (apart > 0 and relation == AT_LEAST) else NEVER
     found = at_least_zero if relation == AT_LEAST else zero
-    course = linear(apart)
+    course = quasi_linear(apart)
     if course is None:
         return _where_it_grows(apart, found, effort)
     if course.slope == 0:
         segments = _one_period(apart, course.period, found, effort)
-        return SizeSet.of([Segment(1, None, repeated(segments, course.period))])
+        return SizeSet.of([Segment(1, None, in_every_period(segments, course.period))])
     ends = sorted((-course.low / course.slope, -course.high / course.slope))
     first, last = max(1, ceil(ends[0])), floor(ends[1])  # elsewhere the sign is that of the slope's end
     undecided = [found(n, own) for n, own in stretches(apart, first, last, effort)]
@@ -183,18 +183,18 @@ def where_remainder(size: Dim, wanted: Residues, effort: Effort) -> SizeSet | No
     if period is None:
         return None
     segments = _one_period(size, period, lambda n, own: with_remainder(n, own, wanted), effort)
-    return SizeSet.of([Segment(1, None, repeated(segments, period))])
+    return SizeSet.of([Segment(1, None, in_every_period(segments, period))])
 
 
 def _period_modulo(size: Dim, of: int) -> int | None:
     """The period of a size's remainder."""
-    course = linear(size)
+    course = quasi_linear(size)
     if course is not None:
         return course.period_modulo(of)
     assert isinstance(size, Expr)
     period = 1
     for factor in (factor for product in size.terms for factor, _ in product):
-        course = linear_factor(factor)
+        course = quasi_linear_factor(factor)
         own = course.period_modulo(of) if course is not None else None
         if own is None:
             own = _period_modulo(factor, of) if isinstance(factor, Expr) else None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shapecalc.allocation.footprint import Footprint, Given, Output, way_back
 from shapecalc.allocation.gradients import Look, Way, seen_again
-from shapecalc.allocation.strides import alike, dense, is_scattered
+from shapecalc.allocation.strides import dense, elementwise_strides, is_scattered
 from shapecalc.allocation.trace import Kernel, Mode, size_of
 from shapecalc.analysis.memory.autograd import Graph, Node
 from shapecalc.analysis.memory.copies import Leaps, check_settled
@@ -360,7 +360,7 @@ class Backward:
         if known is not None:
             both = known, gradient
             shape, dtype = known.look.shape, known.look.dtype
-            strides = alike(shape, *[(shape, x.look.strides) for x in both])
+            strides = elementwise_strides(shape, *[(shape, x.look.strides) for x in both])
             new = self.ledger.held(self.ledger.gradients[value], row)
             self.ledger.release(known.storage)
             known.seen -= 1

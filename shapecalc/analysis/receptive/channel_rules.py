@@ -1,13 +1,12 @@
-"""What the members of lanes see through a layer, by what it reads along the axes that they lie along."""
+"""What the members of channels see through a layer, by what it reads along the axes that they lie along."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from shapecalc.analysis.receptive.channels import (
-    Lanes,
+    Channels,
     Run,
-    alike,
     last,
     mixed,
     numbers,
@@ -15,86 +14,92 @@ from shapecalc.analysis.receptive.channels import (
     some,
     tidied,
     together,
+    uniform,
     widened,
 )
 from shapecalc.layers.reads import (
+    AxisReads,
     Cut,
     Everything,
     Grouped,
     Joined,
     Merged,
-    Reading,
-    Regrouped,
+    Pattern,
+    Reads,
+    Reshaped,
     Shuffled,
-    Sight,
-    Sights,
 )
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, difference, least
 from shapecalc.tensors import Shape, Tensor, product
 
 
-def carried(lanes: Lanes, sights: Sights, x: Tensor, y: Tensor, places: frozenset[int | None]) -> Lanes:
+def carried(
+    channels: Channels, reads: Reads, x: Tensor, y: Tensor, places: frozenset[int | None]
+) -> Channels:
     """What elements of the output `y` see of the input `x`, at one of the `places` that are looked at."""
-    for axis, sight in enumerate(sights):
-        if axis not in lanes.axes and axis not in places and _tells_apart(sight, x.shape[axis], y, places):
-            lanes = widened(lanes, axis, x.shape[axis])
-    for axis in lanes.axes:
-        if axis in lanes.axes:
-            lanes = _along(lanes, axis, sights[axis], y)
-    return tidied(_named(_of_many(lanes), sights, x.shape, y.shape))
+    for axis, own in enumerate(reads):
+        if axis not in channels.axes and axis not in places and _tells_apart(own, x.shape[axis], y, places):
+            channels = widened(channels, axis, x.shape[axis])
+    for axis in channels.axes:
+        if axis in channels.axes:
+            channels = _along(channels, axis, reads[axis], y)
+    return tidied(_named(_of_many(channels), reads, x.shape, y.shape))
 
 
-def _tells_apart(sight: Sight, n: Dim, y: Tensor, places: frozenset[int | None]) -> bool:
+def _tells_apart(own: AxisReads, n: Dim, y: Tensor, places: frozenset[int | None]) -> bool:
     """Whether elements that see the same become some that do not: parts of it, or padding beside it."""
-    if isinstance(sight, Grouped):
-        return not sight.whole and _share(y.shape[sight.onto], sight.groups) != 1
-    start = _start(sight)
-    if start is None or None in places or not isinstance(sight, Reading) or sight.axis is None:
+    if isinstance(own, Grouped):
+        return not own.whole and _share(y.shape[own.onto], own.groups) != 1
+    start = _start(own)
+    if start is None or None in places or not isinstance(own, Pattern) or own.axis is None:
         return False
-    return start != 0 and (_before(start) > 0 or _after(start, y.shape[sight.axis], n) > 0)
+    return start != 0 and (_before(start) > 0 or _after(start, y.shape[own.axis], n) > 0)
 
 
-def _start(sight: Sight) -> Dim | None:
+def _start(own: AxisReads) -> Dim | None:
     """The place that the first of elements in a row reads, of which each reads one."""
-    if isinstance(sight, Cut):
-        return sight.start
-    if isinstance(sight, Reading) and len(sight.offsets) == len(sight.offsets[0]) == 1:
-        return sight.offsets[0].start if sight.shift == 1 or sight.axis is None else None
+    if isinstance(own, Cut):
+        return own.start
+    if isinstance(own, Pattern) and len(own.offsets) == len(own.offsets[0]) == 1:
+        return own.offsets[0].start if own.shift == 1 or own.axis is None else None
     return None
 
 
-def _along(lanes: Lanes, axis: int, sight: Sight, y: Tensor) -> Lanes:
+def _along(channels: Channels, axis: int, own: AxisReads, y: Tensor) -> Channels:
     """The members along one axis, still called as in the input; none where they see what can't be told."""
-    match sight:
+    match own:
         case Everything():
-            found = grouped(lanes, axis, 1, 1)
+            found = grouped(channels, axis, 1, 1)
         case Grouped(onto, groups, whole):
-            found = grouped(lanes, axis, groups, y.shape[onto], whole)
+            found = grouped(channels, axis, groups, y.shape[onto], whole)
         case Shuffled(_, groups):
-            found = _shuffled(lanes, axis, groups)
+            found = _shuffled(channels, axis, groups)
         case Merged(onto):
-            found = mixed(_resized(lanes, axis, y.shape[onto], lanes.runs))
-        case Joined() | Regrouped():
-            found = lanes
-        case Cut() | Reading() if (start := _start(sight)) is not None:
-            found = cut(lanes, axis, start, 1 if sight.axis is None else y.shape[sight.axis])
+            found = mixed(_resized(channels, axis, y.shape[onto], channels.runs))
+        case Joined() | Reshaped():
+            found = channels
+        case Cut() | Pattern() if (start := _start(own)) is not None:
+            found = cut(channels, axis, start, 1 if own.axis is None else y.shape[own.axis])
         case _:
-            found = alike(some(lanes.runs))
+            found = uniform(some(channels.runs))
     return found
 
 
-def _of_many(lanes: Lanes) -> Lanes:
+def _of_many(channels: Channels) -> Channels:
     """The same without axes that only one member is left along."""
-    kept = [i for i, size in enumerate(lanes.sizes) if size != 1]
+    kept = [i for i, size in enumerate(channels.sizes) if size != 1]
     if not kept:
-        return alike(together(lanes.runs))
-    return Lanes(lanes.runs, tuple(lanes.axes[i] for i in kept), tuple(lanes.sizes[i] for i in kept))
+        return uniform(together(channels.runs))
+    return Channels(
+        channels.runs, tuple(channels.axes[i] for i in kept), tuple(channels.sizes[i] for i in kept)
+    )
 
 
-def _resized(lanes: Lanes, axis: int, size: Dim, runs: Iterable[Run]) -> Lanes:
+def _resized(channels: Channels, axis: int, size: Dim, runs: Iterable[Run]) -> Channels:
     """The same with another size of an axis, and what its members then see."""
-    sizes = tuple(size if own == axis else n for own, n in zip(lanes.axes, lanes.sizes, strict=True))
-    return Lanes(tuple(runs), lanes.axes, sizes)
+    sizes = tuple(size if own == axis else n for own, n in zip(channels.axes, channels.sizes, strict=True))
+    return Channels(tuple(runs), channels.axes, sizes)
 
 
 def _before(start: Dim) -> int:
@@ -105,17 +110,17 @@ def _after(start: Dim, size: Dim, n: Dim) -> int:
     return max(least(difference(start + size, n)) or 0, 0)
 
 
-def cut(lanes: Lanes, axis: int, start: Dim, size: Dim) -> Lanes:
+def cut(channels: Channels, axis: int, start: Dim, size: Dim) -> Channels:
     """So many from `start` on along an axis; what lies beyond its ends is padding, which reads nothing."""
-    lanes = ordered(lanes, [axis, *(other for other in lanes.axes if other != axis)])
-    n, *others = lanes.sizes
+    channels = ordered(channels, [axis, *(other for other in channels.axes if other != axis)])
+    n, *others = channels.sizes
     if start == 0 and size == n:
-        return lanes
+        return channels
     step, before, after = product(tuple(others)), _before(start), _after(start, size, n)
-    row = (Run(before * step, None), *lanes.runs, Run(after * step, None))
+    row = (Run(before * step, None), *channels.runs, Run(after * step, None))
     low = (start + before) * step
     runs = _between(row, low, low + size * step)
-    return alike(some(lanes.runs)) if runs is None else _resized(lanes, axis, size, runs)
+    return uniform(some(channels.runs)) if runs is None else _resized(channels, axis, size, runs)
 
 
 def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
@@ -130,7 +135,7 @@ def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
         if run.mixed and size not in (0, run.size):
             return None
         if size != 0:
-            found.append(Run(size, run.tracks, run.mixed))
+            found.append(Run(size, run.fields, run.mixed))
         at = at + run.size
     return found
 
@@ -151,23 +156,26 @@ def _at_most(first: Dim, second: Dim) -> bool:
     return low is not None and low >= 0
 
 
-def grouped(lanes: Lanes, axis: int, groups: Dim, size: Dim, whole: bool = True) -> Lanes:
+def grouped(channels: Channels, axis: int, groups: Dim, size: Dim, whole: bool = True) -> Channels:
     """`size` members that see all of the group along an axis that they are of, as many of each group.
 
     Or, if not `whole`, that see a part of it, at each place another one.
     """
-    lanes = last(lanes, axis)
-    held, made = _share(lanes.sizes[-1], groups), _share(size, groups)
+    channels = last(channels, axis)
+    held, made = _share(channels.sizes[-1], groups), _share(size, groups)
     uneven = not whole and made != 1
     if held == 1:
-        runs = [Run(run.size * made, run.tracks, run.mixed or uneven) for run in lanes.runs]
-        return _resized(lanes, axis, size, runs)
-    counts = numbers(run.size for run in lanes.runs)
-    if lanes.mixed or counts is None or not isinstance(held, int):
-        return mixed(_resized(lanes, axis, size, lanes.runs)) if whole else alike(some(lanes.runs))
-    seen = together if whole else some
-    runs = [Run(count * made, seen(members), uneven) for count, members in _groups(lanes.runs, counts, held)]
-    return _resized(lanes, axis, size, runs)
+        runs = [Run(run.size * made, run.fields, run.mixed or uneven) for run in channels.runs]
+        return _resized(channels, axis, size, runs)
+    counts = numbers(run.size for run in channels.runs)
+    if channels.mixed or counts is None or not isinstance(held, int):
+        return mixed(_resized(channels, axis, size, channels.runs)) if whole else uniform(some(channels.runs))
+    combined = together if whole else some
+    runs = [
+        Run(count * made, combined(members), uneven)
+        for count, members in _groups(channels.runs, counts, held)
+    ]
+    return _resized(channels, axis, size, runs)
 
 
 def _share(size: Dim, groups: Dim) -> Dim:
@@ -191,41 +199,41 @@ def _groups(runs: Iterable[Run], counts: Iterable[int], held: int) -> Iterator[t
             members, missing = [run], held - rest % held
 
 
-def _shuffled(lanes: Lanes, axis: int, groups: Dim) -> Lanes:
+def _shuffled(channels: Channels, axis: int, groups: Dim) -> Channels:
     """The members of the groups in turn: as in torch, the axis is divided, and the two parts transposed."""
-    if lanes.axes != (axis,):
-        return mixed(lanes)
-    apart = Lanes(lanes.runs, (0, 1), (groups, lanes.sizes[0] // groups))
-    return lanes._replace(runs=ordered(apart, (1, 0)).runs)
+    if channels.axes != (axis,):
+        return mixed(channels)
+    apart = Channels(channels.runs, (0, 1), (groups, channels.sizes[0] // groups))
+    return channels._replace(runs=ordered(apart, (1, 0)).runs)
 
 
-def _named(lanes: Lanes, sights: Sights, old: Shape, new: Shape) -> Lanes:
+def _named(channels: Channels, reads: Reads, old: Shape, new: Shape) -> Channels:
     """The axes as they are called in the output, also those that are divided anew."""
-    for sight in sights:
-        if isinstance(sight, Regrouped) and not {*sight.old}.isdisjoint(lanes.axes):
-            lanes = _divided(lanes, sight, old)
-            kept = _axes_of(lanes.axes[: -len(sight.old)], sights)
-            axes = (*kept, *sight.new)
-            return Lanes(lanes.runs, axes, tuple(new[axis] for axis in axes))
-    return lanes._replace(axes=_axes_of(lanes.axes, sights))
+    for own in reads:
+        if isinstance(own, Reshaped) and not {*own.old}.isdisjoint(channels.axes):
+            channels = _divided(channels, own, old)
+            kept = _axes_of(channels.axes[: -len(own.old)], reads)
+            axes = (*kept, *own.new)
+            return Channels(channels.runs, axes, tuple(new[axis] for axis in axes))
+    return channels._replace(axes=_axes_of(channels.axes, reads))
 
 
-def _divided(lanes: Lanes, sight: Regrouped, sizes: Shape) -> Lanes:
+def _divided(channels: Channels, own: Reshaped, sizes: Shape) -> Channels:
     """The same with all axes that are divided anew as the last, in the order of their elements."""
-    others = [axis for axis in lanes.axes if axis not in sight.old]
-    lanes = ordered(lanes, [*others, *(axis for axis in sight.old if axis in lanes.axes)])
-    for axis in sight.old:
-        if axis not in lanes.axes:
-            lanes = widened(lanes, axis, sizes[axis])
-    return ordered(lanes, [*others, *sight.old])
+    others = [axis for axis in channels.axes if axis not in own.old]
+    channels = ordered(channels, [*others, *(axis for axis in own.old if axis in channels.axes)])
+    for axis in own.old:
+        if axis not in channels.axes:
+            channels = widened(channels, axis, sizes[axis])
+    return ordered(channels, [*others, *own.old])
 
 
-def _axes_of(axes: Iterable[int], sights: Sights) -> tuple[int, ...]:
+def _axes_of(axes: Iterable[int], reads: Reads) -> tuple[int, ...]:
     """The axes of the output that these of the input have become."""
-    found = (sights[axis] for axis in axes)
+    found = (reads[axis] for axis in axes)
     named = (
-        sight.axis if isinstance(sight, (Reading, Cut)) else sight.onto
-        for sight in found
-        if not isinstance(sight, Everything)
+        own.axis if isinstance(own, (Pattern, Cut)) else own.onto
+        for own in found
+        if not isinstance(own, (Everything, Unknown))
     )
     return tuple(axis for axis in named if axis is not None)

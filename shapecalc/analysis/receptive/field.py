@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.analysis.receptive.reach import Span, Track, Unclear, Whole
-from shapecalc.analysis.receptive.walk import Tracks, Walk
+from shapecalc.analysis.receptive.axis_fields import AxisField, Exact, Undefined, Whole
+from shapecalc.analysis.receptive.walk import AxisFields, Walk
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge, Row
@@ -46,12 +46,12 @@ class Field(NamedTuple):
     """What the elements of one row's output see."""
 
     row: Row
-    tracks: Tracks
+    along_axes: AxisFields
 
     @property
     def reason(self) -> str | None:
         """Why it is not known."""
-        return next((track.reason for track in self.tracks if isinstance(track, Unclear)), None)
+        return next((axis.reason for axis in self.along_axes if isinstance(axis, Undefined)), None)
 
     @property
     def status(self) -> str:
@@ -62,12 +62,12 @@ class Field(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        return all(isinstance(track, Whole) for track in self.tracks)
+        return all(isinstance(axis, Whole) for axis in self.along_axes)
 
     @property
     def axes(self) -> tuple[Axis | None, ...]:
         """Along each spatial axis of the input, None where it is not known."""
-        return tuple(_axis(track) for track in self.tracks)
+        return tuple(_axis(axis) for axis in self.along_axes)
 
     def to_dict(self) -> dict[str, Any]:
         axes = self.axes
@@ -87,17 +87,17 @@ def _number(value: int | Fraction) -> int | str:
     return value if isinstance(value, int) else str(value)
 
 
-def _axis(track: Track) -> Axis | None:
-    if isinstance(track, Unclear):
+def _axis(axis: AxisField) -> Axis | None:
+    if isinstance(axis, Undefined):
         return None
-    if isinstance(track, Whole):
-        return Axis(track.size, 0, track.first)
-    if len(track.ends) == 1 and track.ends[0]:
-        first, last = track.ends[0]
-        return Axis(last - first + 1, track.shift, first)
-    pattern = tuple(ends and (ends[0], ends[1] - ends[0] + 1) for ends in track.ends)
+    if isinstance(axis, Whole):
+        return Axis(axis.size, 0, axis.first)
+    if len(axis.ends) == 1 and axis.ends[0]:
+        first, last = axis.ends[0]
+        return Axis(last - first + 1, axis.shift, first)
+    pattern = tuple(ends and (ends[0], ends[1] - ends[0] + 1) for ends in axis.ends)
     start, size = next(end for end in pattern if end)
-    return Axis(size, _rate(track.shift, len(pattern)), start, pattern)
+    return Axis(size, _rate(axis.shift, len(pattern)), start, pattern)
 
 
 def _rate(shift: int, count: int) -> int | Fraction:
@@ -118,9 +118,9 @@ class Receptive:
     outputs: tuple[Field, ...]
     """Those of the network's outputs that are outputs of a row."""
 
-    def tracks_of(self, number: int) -> Tracks:
+    def along_axes(self, number: int) -> AxisFields:
         """What the elements of the output of a row see."""
-        return self.fields[number].tracks
+        return self.fields[number].along_axes
 
     @property
     def space(self) -> tuple[Dim, ...]:
@@ -144,16 +144,16 @@ class Receptive:
         }
 
 
-def centre(track: Span, y: Tensor) -> int:
+def centre(axis: Exact, y: Tensor) -> int:
     """The element in the middle of an axis of a row's output, of two the second."""
-    m = 1 if track.axis is None else y.shape[track.axis]
+    m = 1 if axis.axis is None else y.shape[axis.axis]
     return m // 2 if isinstance(m, int) else 0
 
 
 def _past_border(field: Field, space: Sequence[Dim]) -> bool:
-    for track, n in zip(field.tracks, space, strict=True):
-        if isinstance(track, Span) and isinstance(n, int):
-            ends = track.at(centre(track, field.row.output))
+    for axis, n in zip(field.along_axes, space, strict=True):
+        if isinstance(axis, Exact) and isinstance(n, int):
+            ends = axis.at(centre(axis, field.row.output))
             if ends and not 0 <= ends[0] <= ends[1] < n:
                 return True
     return False
@@ -190,9 +190,9 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
     if analysis.brief and not _settled(walk, analysis.tree):
         analysis = whole(analysis, "the receptive field", MOST_FOLLOWED)
         walk = Walk(analysis, name, axes)
-    fields = tuple([Field(row, walk.tracks(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
+    fields = tuple([Field(row, walk.fields(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
     ends = [edge for edge in analysis.output_edges if edge.row >= 0]
-    outputs = tuple(Field(analysis.rows[edge.row], walk.tracks(edge)) for edge in ends)
+    outputs = tuple(Field(analysis.rows[edge.row], walk.fields(edge)) for edge in ends)
     return Receptive(analysis, name, axes, fields, outputs)
 
 
@@ -201,7 +201,7 @@ def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:
     for node in nodes:
         rows = range(node.start, node.stop)
         before = len(rows)
-        if node.copies > 1 and any(walk.seen(n, 0) != walk.seen(n - before, 0) for n in rows):
+        if node.copies > 1 and any(walk.channels(n, 0) != walk.channels(n - before, 0) for n in rows):
             return False
         if not _settled(walk, node.children):
             return False

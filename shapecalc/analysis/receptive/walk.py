@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from shapecalc.analysis.receptive.axis_fields import NOTHING_READ, Exact, Undefined, through
 from shapecalc.analysis.receptive.channel_rules import carried
-from shapecalc.analysis.receptive.channels import Lanes, Run, Tracks, added, alike, beside, together
-from shapecalc.analysis.receptive.reach import UNSEEN, Span, Unclear, through
+from shapecalc.analysis.receptive.channels import AxisFields, Channels, Run, added, beside, together, uniform
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers import Layer
-from shapecalc.layers.reads import Joined, Reading, Sights
+from shapecalc.layers.reads import Joined, Pattern, Reads
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
-__all__ = ["Tracks", "Walk"]
+__all__ = ["AxisFields", "Walk"]
 
 
 class Walk:
@@ -24,26 +24,26 @@ class Walk:
         tensor = analysis.inputs[name]
         self.axes = axes
         self.space = tuple(tensor.shape[axis] for axis in self.axes)
-        own = alike(tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes))
+        own = uniform(tuple(_begin(axis, tensor.shape[axis]) for axis in self.axes))
         port = list(analysis.inputs).index(name)
-        self.known: dict[tuple[int, int], Lanes | None] = {(-1, port): own}
+        self.known: dict[tuple[int, int], Channels | None] = {(-1, port): own}
         for index, row in enumerate(self.rows):
             self.known[index, 0] = self.step(row, 0)
 
-    def tracks(self, edge: Edge) -> Tracks:
+    def fields(self, edge: Edge) -> AxisFields:
         """What all elements at a place of an output see."""
-        lanes = self.seen(edge.row, edge.port)
-        return (lanes and together(lanes.runs)) or (UNSEEN,) * len(self.axes)
+        channels = self.channels(edge.row, edge.port)
+        return (channels and together(channels.runs)) or (NOTHING_READ,) * len(self.axes)
 
-    def seen(self, row: int, port: int) -> Lanes | None:
+    def channels(self, row: int, port: int) -> Channels | None:
         """What is seen by an output of a row, or None if that is nothing; others than the first on demand."""
         key = row, port
         if key not in self.known:
             self.known[key] = None if row < 0 else self.step(self.rows[row], port)
         return self.known[key]
 
-    def step(self, row: Row, port: int) -> Lanes | None:
-        below = tuple([self.seen(wire.row, wire.port) for wire in row.sources])
+    def step(self, row: Row, port: int) -> Channels | None:
+        below = tuple([self.channels(wire.row, wire.port) for wire in row.sources])
         if row.layer.elementwise and len(below) == 1:
             return below[0]
         return _step(row.layer, row.inputs, port, below, self.space) if any(below) else None
@@ -54,61 +54,61 @@ def _step(
     layer: Layer,
     inputs: tuple[Tensor, ...],
     port: int,
-    below: tuple[Lanes | None, ...],
+    below: tuple[Channels | None, ...],
     space: tuple[Dim, ...],
-) -> Lanes | None:
+) -> Channels | None:
     """What is seen by an output of a layer whose inputs see what is `below`."""
-    sights = layer.seen(inputs, port)
-    if sights is None:
-        return alike((Unclear(f"what {layer.type} sees is not declared"),) * len(space))
+    reads = layer.reads_of(inputs, port)
+    if reads is None:
+        return uniform((Undefined(f"what {layer.type} sees is not declared"),) * len(space))
     y = layer.figures(inputs).outputs[port]
     parts = [
-        None if lanes is None or own is None else _through(lanes, own, x, y, space)
-        for lanes, own, x in zip(below, sights, inputs, strict=True)
+        None if channels is None or own is None else _through(channels, own, x, y, space)
+        for channels, own, x in zip(below, reads, inputs, strict=True)
     ]
-    axis = _side_by_side(sights, inputs, y)
+    axis = _side_by_side(reads, inputs, y)
     if axis is not None:
         sizes = [x.shape[axis] if x.rank == y.rank else 1 for x in inputs]
-        return beside(axis, [(n, part or alike(None)) for n, part in zip(sizes, parts, strict=True)])
+        return beside(axis, [(n, part or uniform(None)) for n, part in zip(sizes, parts, strict=True)])
     seen = [part for part in parts if part is not None]
     return added(seen) if seen else None
 
 
-def _side_by_side(sights: tuple[Sights | None, ...], inputs: tuple[Tensor, ...], y: Tensor) -> int | None:
+def _side_by_side(reads: tuple[Reads | None, ...], inputs: tuple[Tensor, ...], y: Tensor) -> int | None:
     """The axis along which the inputs stand one after another, or, where it is new, side by side."""
-    first, *others = sights
-    for sight in first or ():
-        if isinstance(sight, Joined):
-            return sight.onto
+    first, *others = reads
+    for own in first or ():
+        if isinstance(own, Joined):
+            return own.onto
     if others and first is not None and all(x.rank == y.rank - 1 for x in inputs):
-        (new,) = set(range(y.rank)) - {sight.axis for sight in first if isinstance(sight, Reading)}
+        (new,) = set(range(y.rank)) - {own.axis for own in first if isinstance(own, Pattern)}
         return new
     return None
 
 
-def _through(lanes: Lanes, sights: Sights, x: Tensor, y: Tensor, space: tuple[Dim, ...]) -> Lanes:
+def _through(channels: Channels, reads: Reads, x: Tensor, y: Tensor, space: tuple[Dim, ...]) -> Channels:
     """What is seen through one layer of one of its inputs, `x`."""
-    known: dict[Tracks | None, Tracks | None] = {None: None}
+    known: dict[AxisFields | None, AxisFields | None] = {None: None}
     places: set[int | None] = set()
-    for run in lanes.runs:
-        if run.tracks is not None and run.tracks not in known:
-            places |= {track.axis for track in run.tracks}
-            known[run.tracks] = _moved(run.tracks, sights, space)
+    for run in channels.runs:
+        if run.fields is not None and run.fields not in known:
+            places |= {field.axis for field in run.fields}
+            known[run.fields] = _moved(run.fields, reads, space)
     if any(new is not old for old, new in known.items()):
-        lanes = lanes._replace(
-            runs=tuple([Run(run.size, known[run.tracks], run.mixed) for run in lanes.runs])
+        channels = channels._replace(
+            runs=tuple([Run(run.size, known[run.fields], run.mixed) for run in channels.runs])
         )
-    return carried(lanes, sights, x, y, frozenset(places))
+    return carried(channels, reads, x, y, frozenset(places))
 
 
-def _moved(tracks: Tracks, sights: Sights, space: tuple[Dim, ...]) -> Tracks:
+def _moved(fields: AxisFields, reads: Reads, space: tuple[Dim, ...]) -> AxisFields:
     moved = tuple(
-        track if track.axis is None else through(track, sights[track.axis], n)
-        for track, n in zip(tracks, space, strict=True)
+        field if field.axis is None else through(field, reads[field.axis], n)
+        for field, n in zip(fields, space, strict=True)
     )
-    return tracks if moved == tracks else moved
+    return fields if moved == fields else moved
 
 
-def _begin(axis: int, n: Dim) -> Span:
+def _begin(axis: int, n: Dim) -> Exact:
     """An element of the input reads itself."""
-    return Span(axis, ((0, 0),), 1, (0, n - 1) if isinstance(n, int) else None)
+    return Exact(axis, ((0, 0),), 1, (0, n - 1) if isinstance(n, int) else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.layers.reads import Sights, broadcast_to, measured, slid
+from shapecalc.layers.reads import Reads, broadcast_to, windowed, with_coverage
 from shapecalc.layers.rules.figures import FigureRules
 from shapecalc.layers.rules.kept import kept
 from shapecalc.symbolic.conditions import collecting
@@ -17,7 +17,7 @@ class ReadingRules(FigureRules):
     elementwise: ClassVar[bool] = False
     """Whether an output element is a function of those of the inputs at its own place."""
 
-    def reads(self, *inputs: Any, **output: Any) -> tuple[Sights | None, ...] | None:
+    def reads(self, *inputs: Any, **output: Any) -> tuple[Reads | None, ...] | None:
         """What an element of output number `port`, which is `y`, reads of each input, axis by axis.
 
         In the place of an input of which nothing but the shape is looked at stands None.
@@ -26,10 +26,10 @@ class ReadingRules(FigureRules):
         """
         if self.elementwise:
             return tuple(broadcast_to(output["y"], x) for x in inputs)
-        return tuple(slid(x, self.window) for x in inputs) if self.window else None
+        return tuple(windowed(x, self.window) for x in inputs) if self.window else None
 
     @kept
-    def seen(self, inputs: tuple[Tensor, ...], port: int) -> tuple[Sights | None, ...] | None:
+    def reads_of(self, inputs: tuple[Tensor, ...], port: int) -> tuple[Reads | None, ...] | None:
         """`reads` of the output number `port`, with what all its elements together read of each axis."""
         y = self.figures(inputs).outputs[port]
         with collecting():  # what has to hold was recorded with the figures
@@ -37,4 +37,4 @@ class ReadingRules(FigureRules):
         if found is None:
             return None
         pairs = zip(found, inputs, strict=True)
-        return tuple(sights and measured(sights, x, y) for sights, x in pairs)
+        return tuple(reads and with_coverage(reads, x, y) for reads, x in pairs)

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from shapecalc.analysis.compare.verdicts import Mismatch
+from shapecalc.analysis.receptive.axis_fields import AxisField, Ends, Exact, Undefined, Whole
 from shapecalc.analysis.receptive.field import Field, Receptive
-from shapecalc.analysis.receptive.reach import Ends, Span, Track, Unclear, Whole
-from shapecalc.analysis.receptive.walk import Tracks
+from shapecalc.analysis.receptive.walk import AxisFields
 from shapecalc.engine.results import Row
 from shapecalc.symbolic import number
 from shapecalc.torch_check.network import Network, build, sample
@@ -30,12 +30,12 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
     """
     source, outputs = run(receptive)
     found: list[Mismatch] = []
-    before: Tracks = ()
+    before: AxisFields = ()
     for field, y in zip(receptive.fields, outputs, strict=True):
-        if any(not isinstance(track, Unclear) for track in field.tracks):
-            for place in places if field.tracks != before else places[len(places) // 2 :][:1]:
+        if any(not isinstance(axis_field, Undefined) for axis_field in field.along_axes):
+            for place in places if field.along_axes != before else places[len(places) // 2 :][:1]:
                 found.extend(_differences(receptive, field, y, source, place))
-        before = field.tracks
+        before = field.along_axes
     return tuple(found)
 
 
@@ -111,25 +111,26 @@ class _Mean(torch.nn.Module):
 
 
 def _differences(receptive: Receptive, field: Field, y: Any, source: Any, place: str) -> Iterator[Mismatch]:
-    indices = [_index(track, y, place) for track in field.tracks]
-    seen = support(field.tracks, indices, y, source, receptive.axes)
-    for track, index, axis, measured in zip(field.tracks, indices, receptive.axes, seen, strict=True):
-        if isinstance(track, Unclear):
+    fields = field.along_axes
+    indices = [_index(axis_field, y, place) for axis_field in fields]
+    found = measured(fields, indices, y, source, receptive.axes)
+    for axis_field, index, axis, read in zip(fields, indices, receptive.axes, found, strict=True):
+        if isinstance(axis_field, Undefined):
             continue
-        claimed = _claimed(track, index)
-        compared = measured
-        if not (isinstance(track, Span) and track.dense) and measured:
-            compared = list(range(measured[0], measured[-1] + 1))
+        claimed = _claimed(axis_field, index)
+        compared = read
+        if not (isinstance(axis_field, Exact) and axis_field.dense) and read:
+            compared = list(range(read[0], read[-1] + 1))
         if compared != claimed:
             what = f"axis {axis}, seen by the {place} element"
-            yield Mismatch(field.row.path, what, _ends(claimed), _ends(measured))
+            yield Mismatch(field.row.path, what, _ends(claimed), _ends(read))
 
 
-def support(
-    tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any, axes: Sequence[int]
+def measured(
+    fields: Sequence[AxisField], indices: Sequence[int], y: Any, source: Any, axes: Sequence[int]
 ) -> list[list[int]]:
     """The places along each axis of the input that an output element reads."""
-    gradient = _gradient(tracks, indices, y, source)
+    gradient = _gradient(fields, indices, y, source)
     others = ([other for other in range(source.dim()) if other != axis] for axis in axes)
     return [_any(gradient != 0, apart).nonzero().flatten().tolist() for apart in others]
 
@@ -140,12 +141,12 @@ def _any(found: Any, axes: Sequence[int]) -> Any:
     return found
 
 
-def _claimed(track: Span | Whole, index: int) -> list[int]:
+def _claimed(axis_field: Exact | Whole, index: int) -> list[int]:
     ends: Ends | None
-    if isinstance(track, Whole):
-        ends = track.first, track.first + number(track.size) - 1
+    if isinstance(axis_field, Whole):
+        ends = axis_field.first, axis_field.first + number(axis_field.size) - 1
     else:
-        ends = track.inside(index)
+        ends = axis_field.inside(index)
     return list(range(ends[0], ends[1] + 1)) if ends else []
 
 
@@ -156,23 +157,23 @@ def _ends(places: Sequence[int]) -> str:
     return f"{places[0]} to {places[-1]}" + (f" but {gaps}" if gaps else "")
 
 
-def _index(track: Track, y: Any, place: str) -> int:
-    if track.axis is None:
+def _index(axis_field: AxisField, y: Any, place: str) -> int:
+    if axis_field.axis is None:
         return 0
-    m: int = y.shape[track.axis]
+    m: int = y.shape[axis_field.axis]
     return {"first": 0, "centre": m // 2, "last": m - 1}[place]
 
 
-def _gradient(tracks: Sequence[Track], indices: Sequence[int], y: Any, source: Any) -> Any:
+def _gradient(fields: Sequence[AxisField], indices: Sequence[int], y: Any, source: Any) -> Any:
     """Of all channels at one place, in parts that differ: where they add up to 1, equal parts cancel.
 
     Where the whole input is seen, each single element reads it: the first one then stands for all.
     """
-    whole = any(isinstance(track, Whole) for track in tracks)
+    whole = any(isinstance(axis_field, Whole) for axis_field in fields)
     place: list[Any] = [slice(1) if whole else slice(None)] * y.dim()
-    for track, index in zip(tracks, indices, strict=True):
-        if track.axis is not None:
-            place[track.axis] = index
+    for axis_field, index in zip(fields, indices, strict=True):
+        if axis_field.axis is not None:
+            place[axis_field.axis] = index
     parts = torch.zeros_like(y)
     parts[tuple(place)] = torch.rand_like(parts[tuple(place)]) + 0.5
     if not y.requires_grad:
