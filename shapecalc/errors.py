@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-EXCERPT = 100  # characters of a source line that an error quotes at most
+_EXCERPT = 100  # characters of a source line that an error quotes at most
 MOST_COMPARED = 2000  # names that an unknown one is compared with
 LONGEST = 300  # characters of a message and of a hint, whatever they quote
 
@@ -29,8 +29,8 @@ class Place:
 
     def excerpt(self) -> str:
         """The quoted line with the stretch underlined, as two lines of text."""
-        start = max(0, self.column - 1 - EXCERPT // 2) if len(self.text) > EXCERPT else 0
-        quoted = "".join(c if c.isprintable() else " " for c in self.text[start : start + EXCERPT])
+        start = max(0, self.column - 1 - _EXCERPT // 2) if len(self.text) > _EXCERPT else 0
+        quoted = "".join(c if c.isprintable() else " " for c in self.text[start : start + _EXCERPT])
         offset = self.column - 1 - start
         underline = " " * cells(quoted[:offset]) + "^" * max(1, cells(quoted[offset : offset + self.width]))
         number = str(self.line)

@@ -14,7 +14,7 @@ from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten,
 from shapecalc.pause_gc import without_collecting
 from shapecalc.render import streams
 
-FAULT = 4
+_FAULT = 4
 """The exit code of a fault of shapecalc itself."""
 
 _COMMANDS = {
@@ -107,4 +107,4 @@ def _report_fault(error: Exception, words: list[str], traced: bool) -> int:
         f"error: a fault of shapecalc {shapecalc.__version__} itself, {reason}: please report it, with the"
         f" file and this command: {command}" + ("" if traced else " (--debug shows its trace)")
     )
-    return FAULT
+    return _FAULT

@@ -13,7 +13,7 @@ from shapecalc.engine.inputs import inputs_of
 if TYPE_CHECKING:
     from shapecalc.analysis.domain.domain import Domain
 
-AnyWeights = Annotated[
+_AnyWeights = Annotated[
     bool,
     typer.Option("--any-weights", help="Also inputs that give weights other shapes than the file's own."),
 ]
@@ -23,7 +23,7 @@ def domain(
     arch: Arch,
     input: Input = None,
     set: Set = None,
-    any_weights: AnyWeights = False,
+    any_weights: _AnyWeights = False,
     format: ReportForm = ReportFormat.table,
     ascii: Ascii = False,
 ) -> None:
@@ -49,7 +49,7 @@ def solve(
     ] = None,
     input: Input = None,
     set: Set = None,
-    any_weights: AnyWeights = False,
+    any_weights: _AnyWeights = False,
     format: ReportForm = ReportFormat.table,
     ascii: Ascii = False,
 ) -> None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from shapecalc.torch_check.verify import Judge
 
 
-class VerdictFormat(StrEnum):
+class _VerdictFormat(StrEnum):
     table = "table"
     json = "json"
 
 
-VerdictForm = Annotated[VerdictFormat, typer.Option("--format", "-f", help="The form of the output.")]
+_VerdictForm = Annotated[_VerdictFormat, typer.Option("--format", "-f", help="The form of the output.")]
 
 
 def verify(
@@ -36,7 +36,7 @@ def verify(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
     ] = None,
-    format: VerdictForm = VerdictFormat.table,
+    format: _VerdictForm = _VerdictFormat.table,
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
     from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
@@ -60,7 +60,7 @@ def verify(
 
 def check(
     archs: Archs = None,
-    format: VerdictForm = VerdictFormat.table,
+    format: _VerdictForm = _VerdictFormat.table,
 ) -> None:
     """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
     from shapecalc.analysis.compare.expected import check

@@ -27,7 +27,7 @@ def read_blocks(node: YamlNode, source: Source, parameters: dict[str, Any], word
     """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
-        name, defaults = read_header(key, source, parameters, words)
+        name, defaults = _read_header(key, source, parameters, words)
         if name in headers:
             raise source.error(f"the block {name} is there twice", key)
         headers[name] = (key, defaults, body)
@@ -46,7 +46,7 @@ def block_names(node: YamlNode, source: Source) -> list[str]:
     return [text.partition("(")[0].strip() for text in headers]
 
 
-def read_header(
+def _read_header(
     key: Scalar, source: Source, parameters: dict[str, Any], words: Set[str]
 ) -> tuple[str, dict[str, Argument | None]]:
     """`nin(out, kernel, stride=1)` → its name and the defaults of its parameters."""

@@ -18,9 +18,9 @@ from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 
 DEFAULT_DTYPE = "float32"
-LONGEST_SYMBOL = 40
-MOST_INPUTS = 1_000
-RESERVED = ("floor", "ceil", "min", "max")
+_LONGEST_SYMBOL = 40
+_MOST_INPUTS = 1_000
+_RESERVED = ("floor", "ceil", "min", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def read_inputs(node: YamlNode, source: Source) -> Inputs:
         return Inputs({"input": read_input(node, source)}, {"input": node})
     if not node.entries:
         raise source.error("at least one input is needed", node)
-    if len(node.entries) > MOST_INPUTS:
-        raise source.error(f"a network has at most {MOST_INPUTS:,} inputs, not {len(node.entries):,}", node)
+    if len(node.entries) > _MOST_INPUTS:
+        raise source.error(f"a network has at most {_MOST_INPUTS:,} inputs, not {len(node.entries):,}", node)
     named = {identifier(key, source, "an input"): value for key, value in node.entries.values()}
     return Inputs({name: read_input(value, source) for name, value in named.items()}, named)
 
@@ -83,12 +83,12 @@ def checked(tensor: Tensor, text: str | None = None) -> Tensor:
             found = f"has a size of {written(size)}: sizes are at least 1"
             raise ArchitectureError(f"the input {shorten(text or 'x'.join(map(str, tensor.shape)))} {found}")
     if tensor.dtype not in BYTES:
-        raise unknown_dtype(tensor.dtype, str(tensor))
+        raise _unknown_dtype(tensor.dtype, str(tensor))
     check_size(tensor)
     return tensor
 
 
-def unknown_dtype(dtype: str, text: str) -> ArchitectureError:
+def _unknown_dtype(dtype: str, text: str) -> ArchitectureError:
     hint = nearest(dtype, BYTES) or f"dtypes: {', '.join(BYTES)}"
     return ArchitectureError(f"{quoted(dtype)} in the input {quoted(text)} is no dtype", hint=hint)
 
@@ -102,7 +102,7 @@ def parse_input(text: str) -> InputSpec:
     shape, _, dtype = text.strip().partition(":")
     dtype = dtype.strip()
     if ":" in text and dtype not in BYTES:
-        raise unknown_dtype(dtype, text)
+        raise _unknown_dtype(dtype, text)
     parts = [part.strip() for part in re.split("[x×]", shape)]
     try:
         if not all(parts) or len(parts) > MOST_AXES:
@@ -124,9 +124,9 @@ def check_symbol(name: str) -> None:
     Raises:
         ArchitectureError: it is one.
     """
-    if len(name) > LONGEST_SYMBOL:
-        raise ArchitectureError(f"the symbol {quoted(name)} is longer than {LONGEST_SYMBOL} characters")
-    if "x" in name or name in RESERVED or iskeyword(name):
+    if len(name) > _LONGEST_SYMBOL:
+        raise ArchitectureError(f"the symbol {quoted(name)} is longer than {_LONGEST_SYMBOL} characters")
+    if "x" in name or name in _RESERVED or iskeyword(name):
         raise ArchitectureError(
             f"{quoted(name)} can't be the name of a symbol",
             hint="a symbol has no x in its name, which joins sizes, and is no word of formulas or of Python",

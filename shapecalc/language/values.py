@@ -100,13 +100,13 @@ def read_value(
         expression = parse_expression(constant)
         unknown = sorted([name for name in expression.names if name not in scope])
         if unknown:
-            raise unknown_name(unknown[0], scope, words)
+            raise _unknown_name(unknown[0], scope, words)
         return expression if expression.names else expression({})
     except ArchitectureError as error:
         raise error.at(source.place_of(node)) from None
 
 
-def unknown_name(name: str, scope: Collection[str], words: Set[str]) -> ArchitectureError:
+def _unknown_name(name: str, scope: Collection[str], words: Set[str]) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
     if nodes.is_ambiguous(name):
         hint = "a flag is written true or false"

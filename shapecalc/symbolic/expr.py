@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from shapecalc.errors import ArchitectureError
 
 MOST_PARTS = 2_000
-MOST_POWER = 64
+_MOST_POWER = 64
 
 Dim: TypeAlias = "int | Expr"
 """A size: a number, or a formula with at least one symbol. Rules use only + - * // on sizes."""
@@ -118,8 +118,8 @@ class Expr:
         powers = dict(first)
         for factor, power in second:
             powers[factor] = powers.get(factor, 0) + power
-        if any(power > MOST_POWER for power in powers.values()):
-            raise ArchitectureError(f"a formula with a power above {MOST_POWER}", hint="give numbers")
+        if any(power > _MOST_POWER for power in powers.values()):
+            raise ArchitectureError(f"a formula with a power above {_MOST_POWER}", hint="give numbers")
         return total({frozenset(powers.items()): a * b})
 
     __rmul__ = __mul__

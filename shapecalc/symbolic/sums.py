@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, total
 
-MOST_TERMS = 1000
+_MOST_TERMS = 1000
 """Of a sum that is multiplied out to prove something about it."""
 
 MOST_WRITTEN = 100
@@ -75,7 +75,7 @@ def _multiplied_out(product: Product) -> Mapping[Product, int] | None:
             return None
         for _ in range(power):
             terms = _times(terms, single)
-            if len(terms) > MOST_TERMS:
+            if len(terms) > _MOST_TERMS:
                 return None
     return terms
 

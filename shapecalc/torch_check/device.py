@@ -66,7 +66,7 @@ def require_memory(analysis: Analysis, device: Any) -> None:
     needed = number(analysis.weight_bytes()) + _tensor_bytes(analysis)
     if free is not None and needed > free:
         raise UnavailableError(
-            f"{analysis.name} needs at least {gib(needed)} of memory, {device} has {gib(free)} free",
+            f"{analysis.name} needs at least {_gib(needed)} of memory, {device} has {_gib(free)} free",
             hint="a smaller --input needs less, --device meta none",
         )
 
@@ -95,7 +95,7 @@ class _BetweenLayers(Forward):
         self.alive.append(self.ledger.alive.size)
 
 
-def gib(count: int) -> str:
+def _gib(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB"
 
 

@@ -60,7 +60,7 @@ class Network(torch.nn.Module):
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
         tie(self)
-        freeze(self)
+        _freeze(self)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
@@ -128,7 +128,7 @@ def tie(network: Network) -> None:
             _share(network.layers[row.shares], module, row.shared)
 
 
-def freeze(network: Network) -> None:
+def _freeze(network: Network) -> None:
     """Let no gradient be asked for of what is not trained."""
     for row, module in zip(network.analysis.rows, network.layers, strict=True):
         for name in row.frozen:

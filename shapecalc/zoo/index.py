@@ -16,7 +16,7 @@ from shapecalc.language.nodes import Source
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
 
-SUFFIX = ".yaml"
+_SUFFIX = ".yaml"
 _KEY = r"(?m)^variants[ \t]*:"
 _NEXT_KEY = r"(?m)^[^\s#]"
 
@@ -80,7 +80,7 @@ def claims(folder: Path, name: str | None = None) -> list[Entry]:
     """
     found: dict[str, Entry] = {}
     for file in _listed(folder):
-        if not file.name.endswith(SUFFIX) or not _is(file.is_file):  # a pipe would be waited for
+        if not file.name.endswith(_SUFFIX) or not _is(file.is_file):  # a pipe would be waited for
             continue
         for claimed, variant in _claimed_by(file, name):
             first = found.setdefault(claimed, Entry(claimed, folder / file.name, variant))
@@ -97,7 +97,7 @@ def in_file(path: Path) -> list[Entry]:
 
 def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str | None]]:
     """The names that a file claims, each with the variant that it is."""
-    own = file.name.removesuffix(SUFFIX)
+    own = file.name.removesuffix(_SUFFIX)
     content = _content(file.path)
     if name is None:
         return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]

@@ -25,7 +25,7 @@ from shapecalc.symbolic.conditions import AT_LEAST, Condition, collecting
 from shapecalc.tensors import Shape, Tensor
 from shapecalc.window import Window
 
-MOST_EXPLAINED = 3_000
+_MOST_EXPLAINED = 3_000
 """Rows that are explained at once."""
 _NO_NAMES = (ArchitectureError, TypeError)
 """What a rule raises on names if it looks at what a size is, and so runs on numbers alone."""
@@ -90,12 +90,12 @@ def explain(analysis: Analysis, node: Node | None, general: Analysis | None) -> 
 def _explained(analysis: Analysis, node: Node | None) -> Iterable[tuple[str, Row]]:
     """The rows to explain, each with its path: a copy that was not executed has the row of another."""
     if node is None:
-        refuse_long(analysis.layers, "explain", MOST_EXPLAINED, "name a layer or a block of it")
+        refuse_long(analysis.layers, "explain", _MOST_EXPLAINED, "name a layer or a block of it")
         return [(row.path, row) for row in whole(analysis, "explain").rows]
     rows = analysis.rows[node.start : node.stop]
     if not node.children or node.children[-1].stop < node.stop:
         rows = rows[-1:]  # of a layer or a join
-    refuse_long(len(rows), "explain", MOST_EXPLAINED, "name a layer of it")
+    refuse_long(len(rows), "explain", _MOST_EXPLAINED, "name a layer of it")
     depth = node.path.count(".") + 1
     paths = (".".join([node.path, *row.path.split(".")[depth:]]) for row in rows)
     return zip(paths, rows, strict=True)
