@@ -13,7 +13,7 @@ from math import gcd
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, number, symbols_in
-from shapecalc.symbolic.expr import ONE, Floor
+from shapecalc.symbolic.expr import ONE, Floor, lone_factor
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 
 AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
@@ -183,8 +183,7 @@ def differ(first: Dim, second: Dim, why: str) -> bool:
     apart = difference(first, second)
     if isinstance(apart, int):
         return apart != 0
-    low, high = least(apart), greatest(apart)
-    if (low is not None and low > 0) or (high is not None and high < 0):
+    if _never_zero(apart):
         return True
     for size, of in ((first, second), (second, first)):
         times = 0 if of == 0 else size // of
@@ -202,18 +201,15 @@ def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:
     common = gcd(*terms.values())
     inner = Expr({product: coefficient // common for product, coefficient in terms.items()})
     bound = -(-bound // common)
-    if len(terms) == 1:
-        ((product, coefficient),) = inner.terms.items()
-        ((factor, power), *others) = product
-        lone = coefficient == power == 1 and not others
-        if (
-            lone
-            and isinstance(factor, Floor)
-            and isinstance(factor.by, int)
-            and isinstance(factor.over, Expr)
-        ):
-            return _unfolded(factor.over, bound * factor.by)
+    match lone_factor(inner):
+        case Floor(Expr() as over, int() as by):
+            return _unfolded(over, bound * by)
     return inner, bound
+
+
+def _never_zero(size: Dim) -> bool:
+    low, high = least(size), greatest(size)
+    return (low is not None and low > 0) or (high is not None and high < 0)
 
 
 def equal(first: Dim, second: Dim, why: str, or_one: bool = False) -> bool:
@@ -221,8 +217,7 @@ def equal(first: Dim, second: Dim, why: str, or_one: bool = False) -> bool:
     apart = difference(first, second)
     if isinstance(apart, int):
         return apart == 0
-    low, high = least(apart), greatest(apart)
-    if (low is not None and low > 0) or (high is not None and high < 0):
+    if _never_zero(apart):
         return False
     if isinstance(first, int):
         first, second = second, first

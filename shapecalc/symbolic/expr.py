@@ -156,7 +156,21 @@ def _parts_of(size: Dim) -> int:
 
 def symbol(name: str) -> Expr:
     """The symbol of that name as a formula."""
-    return Expr({frozenset({(Symbol(name), 1)}): 1})
+    return alone(Symbol(name))
+
+
+def alone(factor: Factor) -> Expr:
+    """A factor as a formula."""
+    return factor if isinstance(factor, Expr) else Expr({frozenset({(factor, 1)}): 1})
+
+
+def lone_factor(size: Dim) -> Factor | None:
+    """The factor that a size is, if it is one and nothing else."""
+    if isinstance(size, int) or len(size.terms) != 1:
+        return None
+    ((product, coefficient),) = size.terms.items()
+    ((factor, power), *others) = product
+    return factor if coefficient == power == 1 and not others else None
 
 
 def total(terms: Mapping[Product, int]) -> Dim:
@@ -227,8 +241,7 @@ def _over_number(expr: Expr, k: int) -> Dim:
 
 def _floor(inside: Mapping[Product, int], constant: int, k: int) -> Dim:
     carry, rest = divmod(constant, k)  # rule 6
-    floor = Floor(total({**inside, ONE: rest}), k)
-    return Expr({frozenset({(floor, 1)}): 1}) + carry
+    return alone(Floor(total({**inside, ONE: rest}), k)) + carry
 
 
 def _lone_floor(term: tuple[Product, int]) -> tuple[Floor, int] | None:
@@ -256,7 +269,7 @@ def _merged(nested: tuple[Floor, int], inside: Mapping[Product, int], constant: 
 def _over_formula(over: Dim, by: Expr) -> Dim:
     """over // by, where every term that the divisor divides goes outside."""
     if isinstance(over, int):
-        return Expr({frozenset({(Floor(over, by), 1)}): 1}) if over else 0
+        return alone(Floor(over, by)) if over else 0
     if over == by:
         return 1
     k, divisor = factored(by)
@@ -273,7 +286,7 @@ def _over_formula(over: Dim, by: Expr) -> Dim:
             outside = outside + quotient
     if inside == 0:
         return outside
-    return outside + Expr({frozenset({(Floor(inside, by), 1)}): 1})
+    return outside + alone(Floor(inside, by))
 
 
 def _quotient(part: Dim, k: int, divisor: Mapping[Factor, int]) -> Dim | None:

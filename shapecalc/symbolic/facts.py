@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, reduce
 
-from shapecalc.symbolic.expr import Dim, Expr, Extreme, Factor, Floor, Product, Symbol, factored, total
+from shapecalc.symbolic.expr import (
+    Dim,
+    Expr,
+    Extreme,
+    Factor,
+    Floor,
+    Product,
+    Symbol,
+    alone,
+    lone_factor,
+    total,
+)
 from shapecalc.symbolic.sums import multiplied_out, summed
 
 
@@ -28,7 +39,7 @@ def _product_at(product: Product, sizes: Mapping[str, Dim]) -> Dim:
 def _factor_at(factor: Factor, sizes: Mapping[str, Dim]) -> Dim:
     match factor:
         case Symbol(name):
-            return sizes[name] if name in sizes else total({frozenset({(factor, 1)}): 1})
+            return sizes[name] if name in sizes else alone(factor)
         case Floor(over, by):
             return at(over, sizes) // at(by, sizes)
         case Extreme(function, of):
@@ -60,12 +71,8 @@ def _names(size: Dim) -> Iterator[str]:
 
 def lone_symbol(size: Dim) -> str | None:
     """The name of the symbol that a size is, if it is one and nothing else."""
-    if isinstance(size, int) or len(size.terms) != 1:
-        return None
-    ((product, coefficient),) = size.terms.items()
-    ((factor, power), *others) = product
-    lone = isinstance(factor, Symbol) and coefficient == power == 1 and not others
-    return factor.name if lone and isinstance(factor, Symbol) else None
+    factor = lone_factor(size)
+    return factor.name if isinstance(factor, Symbol) else None
 
 
 def number(size: Dim) -> int:
@@ -100,18 +107,9 @@ def _extreme(function: str, first: Dim, second: Dim) -> Dim:
         return second if function == "max" else first
     of: frozenset[Dim] = frozenset()
     for size in (first, second):
-        inner = _lone_extreme(size)
-        of |= inner.of if inner and inner.function == function else {size}
-    return Expr({frozenset({(Extreme(function, of), 1)}): 1})
-
-
-def _lone_extreme(size: Dim) -> Extreme | None:
-    if isinstance(size, Expr) and len(size.terms) == 1:
-        coefficient, product = factored(size)
-        ((factor, power), *others) = product
-        if coefficient == power == 1 and not others and isinstance(factor, Extreme):
-            return factor
-    return None
+        inner = lone_factor(size)
+        of |= inner.of if isinstance(inner, Extreme) and inner.function == function else {size}
+    return alone(Extreme(function, of))
 
 
 def difference(first: Dim, second: Dim) -> Dim:

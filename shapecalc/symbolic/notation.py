@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from shapecalc.symbolic.expr import ONE, Dim, Expr, Extreme, Factor, Floor, Product, Symbol
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Extreme, Factor, Floor, Product, Symbol, lone_factor
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -134,13 +134,11 @@ def _text(size: Dim, notation: Notation) -> tuple[str, int]:
 
 def _folded(expr: Expr, notation: Notation) -> str | None:
     """⌊x/k⌋ + c as ⌊(x + c·k)/k⌋: one floor, which is how a textbook writes a size."""
-    products = [product for product in expr.terms if product]
-    if len(products) != 1 or not expr.constant or expr.terms[products[0]] != 1 or len(products[0]) != 1:
-        return None
-    ((factor, power),) = products[0]
-    if power != 1 or not isinstance(factor, Floor) or not isinstance(factor.by, int):
-        return None
-    return _floor_text(factor.over + expr.constant * factor.by, factor.by, notation)
+    if expr.constant:
+        match lone_factor(expr - expr.constant):
+            case Floor(over, int() as by):
+                return _floor_text(over + expr.constant * by, by, notation)
+    return None
 
 
 def _floor_text(over: Dim, by: Dim, notation: Notation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from shapecalc.symbolic.expr import Dim, Expr, Factor, Floor, Product
+from shapecalc.symbolic.expr import Dim, Expr, Floor, Product, alone, lone_factor
 from shapecalc.symbolic.facts import difference, least
 
 _MOST_FACTORS = 4
@@ -30,11 +30,9 @@ def _fraction_never_below(first: Expr, second: Expr) -> bool:
 
 def _fraction(size: Expr) -> tuple[Dim, int]:
     """The parts of a size that is one floor: ⌊x/k⌋ + c is ⌊(x + c·k)/k⌋; any other one is itself by 1."""
-    products = [product for product in size.terms if product]
-    if len(products) == 1 and size.terms[products[0]] == 1 and len(products[0]) == 1:
-        ((factor, power),) = products[0]
-        if power == 1 and isinstance(factor, Floor) and isinstance(factor.by, int):
-            return factor.over + size.constant * factor.by, factor.by
+    match lone_factor(size - size.constant):
+        case Floor(over, int() as by):
+            return over + size.constant * by, by
     return size, 1
 
 
@@ -52,8 +50,4 @@ def _product_never_below(first: Expr, second: Expr) -> bool:
 
 
 def _factors(product: Product) -> list[Expr]:
-    return [_alone(factor) for factor, power in product for _ in range(power)]
-
-
-def _alone(factor: Factor) -> Expr:
-    return factor if isinstance(factor, Expr) else Expr({frozenset({(factor, 1)}): 1})
+    return [alone(factor) for factor, power in product for _ in range(power)]
