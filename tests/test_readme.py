@@ -12,10 +12,8 @@ import pytest
 import yaml
 
 import shapecalc
-from tests.readme import DOCS, README, ROOT, as_run, blocks, commands, pages
-
-_VARIES = re.compile(r"\d+\.\d+ s\b|torch \d[.\w+]*")
-"""What differs from machine to machine: seconds, and the version of torch."""
+from tests import house
+from tests.readme import DOCS, README, ROOT, as_run, blocks, commands, pages, same
 
 LONGEST = 160  # lines of the README
 
@@ -31,7 +29,7 @@ def with_language(language: str) -> list[Path]:
 @pytest.mark.parametrize("page", with_language("console"), ids=names)
 def test_commands_print_what_the_page_shows(page: Path) -> None:
     for shown, real in as_run(page):
-        assert _VARIES.sub("…", shown) == _VARIES.sub("…", real)
+        assert shown == real or same(shown, real)
 
 
 def test_the_first_two_commands_set_up_and_run() -> None:
@@ -86,6 +84,18 @@ def test_every_command_has_a_page_with_all_of_its_options() -> None:
 def test_every_public_name_is_in_the_python_interface() -> None:
     documented = re.findall(r"^::: shapecalc\.(\w+)$", (DOCS / "python.md").read_text(), re.MULTILINE)
     assert sorted(documented) == sorted(shapecalc.__all__)
+
+
+def test_the_house_is_drawn_as_it_is() -> None:
+    assert house.DRAWING.read_text(encoding="utf-8") == house.draw()
+
+
+def test_files_that_pages_name_are_there() -> None:
+    """But for the file of a page's own example."""
+    for page in (DOCS / "house.md", *(DOCS / "howto").glob("*.md")):
+        written = {block.title for block in blocks(page)}
+        for named in re.findall(r"`((?:shapecalc|tests|docs)/[\w./]*)`", page.read_text(encoding="utf-8")):
+            assert named in written or (ROOT / named).exists(), f"{page.name}: {named}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=names)
