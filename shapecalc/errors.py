@@ -134,7 +134,7 @@ class ArchitectureError(ShapecalcError):
 
 
 class UnknownError(ArchitectureError):
-    """A figure that is not known of a layer, and so not of the network."""
+    """A figure of a layer is not known, and so neither is the network's."""
 
 
 class UnavailableError(ShapecalcError):

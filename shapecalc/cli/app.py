@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands in the order of the help, and what an error ends it with."""
+"""The command line as a whole: which commands there are, and what an error ends it with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COMMANDS = {
     "check": "proof.check",
     "diff": "proof.diff",
 }
-"""Each command with the file of this folder, and the function in it, that are its own."""
+"""Each command, in the order of the help, with its file in this folder and its function there."""
 
 
 def _app(words: Sequence[str]) -> typer.Typer:

@@ -16,7 +16,7 @@ from shapecalc.render import streams
 from shapecalc.zoo import Entry
 
 Network: TypeAlias = "str | Entry | Architecture | ShapecalcError"
-"""What is to be analysed: as it was named, found or read, or why it can't be."""
+"""A network as its name, as what was found under it, or as what was read; or why it can't be read."""
 
 Settings: TypeAlias = "tuple[Architecture, str | dict[str, str] | None, dict[str, object]]"
 """What `analyse` takes: the architecture, its input or inputs, and values for its parameters."""
@@ -110,7 +110,7 @@ def _assignments(texts: list[str], option: str) -> dict[str, str]:
 def side_of(
     text: str, input: list[str] | None, set: list[str] | None
 ) -> tuple[str, list[str] | None, list[str] | None]:
-    """One side of `diff`: ARCH and its own --input and --set, which come before those for both sides."""
+    """One side of `diff`: ARCH, its --input and its --set; its own take precedence over those for both."""
     name, *words = re.split(r"\s+(?=-)", text.strip(), maxsplit=1)
     given: dict[str, list[str]] = {"--input": [], "--set": []}
     try:

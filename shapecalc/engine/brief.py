@@ -9,7 +9,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Row
 
 _EXECUTED = 5
-"""Copies of a step at either end of many that are executed before those between are left out."""
+"""Copies at either end of many that are executed in any case."""
 
 
 def leave_out(rows: Sequence[Row], nodes: list[Node], done: int, copies: int) -> int:
@@ -28,8 +28,7 @@ def leave_out(rows: Sequence[Row], nodes: list[Node], done: int, copies: int) ->
 def _do_the_same(rows: Sequence[Row], first: Node, second: Node) -> bool:
     """Whether two copies in a row do the same, and read the same tensors or those as many rows before them.
 
-    Each may read at most one tensor of the copy before it: one state then goes from copy to copy, and
-    every figure changes by the same amount with each.
+    Each may read at most one tensor of the copy before it, so that a single state goes from copy to copy.
     """
     size = second.start - first.start
     if second.stop - second.start != size:

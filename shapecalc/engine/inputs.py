@@ -15,7 +15,7 @@ from shapecalc.tensors import Tensor
 
 InputText: TypeAlias = "str | Sequence[Dim] | Tensor"
 Given: TypeAlias = "InputText | Mapping[str, InputText] | None"
-"""Of the first input, or of inputs by their names; None of none, which is as in the file."""
+"""The first input, or inputs by their names; those that are not given are as in the file."""
 
 
 def inputs_of(
@@ -31,7 +31,7 @@ def scope_and_inputs(
 ) -> tuple[Scope, dict[str, Tensor]]:
     """The values of the file's parameters, and the inputs.
 
-    A parameter that an input in the file has as a size is the size that the given input has there.
+    A given input decides the parameters that the file writes as its sizes.
     """
     scope = architecture.scope(parameters)
     inputs = _inputs(architecture, input, scope)

@@ -119,7 +119,7 @@ class Row(NamedTuple):
 
     @property
     def frozen_params(self) -> Dim:
-        """Those of them that are not trained."""
+        """Elements of the layer's own parameters that are not trained."""
         if not self.frozen:
             return 0
         return sum([w.elements for name, w in self.own_weights.items() if name in self.frozen])
@@ -158,7 +158,7 @@ class Totals:
 
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Totals:
-        """The sums, of rows each of which is there so many times."""
+        """The sums over rows, each of which counts so many times."""
         counted = list(zip(rows, times, strict=False))
         whats = ("params", "frozen_params", "buffers", "macs")
         return cls(*[summed([n * getattr(row, what) for row, n in counted]) for what in whats])
@@ -189,9 +189,9 @@ class Analysis:
     outputs: tuple[Tensor, ...]
     output_edges: tuple[Edge, ...]
     conditions: tuple[Condition, ...] = ()
-    """What sizes that are formulas must satisfy; its formulas hold where all of these do."""
+    """The conditions of sizes that are formulas; formulas of the analysis hold where all of these do."""
     brief: bool = False
-    """Whether some nodes stand for several copies: rows are then those of the copies that were executed."""
+    """Whether copies were left out: a node may then stand for several, and there are rows of the others."""
 
     @property
     def name(self) -> str:
@@ -234,7 +234,7 @@ class Analysis:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The inputs that no step reads and no output is."""
+        """The names of the inputs that no step reads, and that are no output."""
         read = {edge.port for row in self.rows for edge in row.edges if edge.row < 0}
         read |= {edge.port for edge in self.output_edges if edge.row < 0}
         return tuple(name for port, name in enumerate(self.inputs) if port not in read)

@@ -73,7 +73,7 @@ class Walk:
 
     @contextmanager
     def inside(self, step: Step) -> Iterator[tuple[Steps, ...]]:
-        """The lists of steps inside of a step, for as long as the walk goes through them.
+        """The lists of steps inside of a step; a block counts as open while the walk is in the `with`.
 
         Raises:
             ArchitectureError: it is a block that the walk is inside of, as a parameter may name it.

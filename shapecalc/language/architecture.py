@@ -1,4 +1,4 @@
-"""YAML text → `Architecture`: a frozen tree of steps, each with its place in the file."""
+"""`Architecture`, and the keys of a file from which it is read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", 
 
 
 class Family(NamedTuple):
-    """What a file has for all of its variants, and the variants."""
+    """The variants of a file, and what of the file is for all of them."""
 
     inputs: Inputs
     parameters: Mapping[str, Argument]
@@ -48,7 +48,7 @@ class Architecture:
     notes: str | None = None
     expect: Expectation | None = None
     family: Family | None = None
-    """Of a file with variants."""
+    """The variants; None of a file without."""
 
     @property
     def variants(self) -> tuple[str, ...]:

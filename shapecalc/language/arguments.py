@@ -1,4 +1,4 @@
-"""What stands after the name of a step, as the arguments of a layer or of a block."""
+"""The arguments of a layer or of a block: what a file has after the name of a step."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _formula(name: str, text: str) -> Dim:
 
 
 def _judged_by_a_layer(value: object) -> bool:
-    """A kernel may be 3 or [3, 5], a padding 2 or same: which of them, the layer it is for knows."""
+    """Whether it is for a layer to take or refuse: a kernel may be 3 or [3, 5], a padding 2 or same."""
     return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
 
 

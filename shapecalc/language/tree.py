@@ -1,4 +1,4 @@
-"""The frozen tree that a file's lists of steps become: layers, joins, blocks, groups, each with its place."""
+"""The tree of steps that is read from a file: layers, joins, blocks and groups, each with its place."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ class Step:
     shares: Name | None = None
     """The step whose weights this one uses."""
     frozen: Argument | None = None
-    """Whether its weights are not trained; None where that is as for the step that it is part of."""
+    """Whether its weights are not trained; None if it does not say, and is as the step that it is part of."""
     uses: tuple[str, ...] = ()
-    """The names that its arguments, and the defaults of its block's parameters, are made of."""
+    """The parameters that its arguments, and the defaults of its block's parameters, depend on."""
 
     @property
     def inside(self) -> tuple[Steps, ...]:
@@ -160,7 +160,7 @@ class ChosenStep(Step):
     """A step that a parameter names: a layer type or a block, known when the parameter has a value."""
 
     read: Callable[[str], Step]
-    """The step that is written here, with this type."""
+    """Gives the step that stands here if its type is of this name."""
     known: dict[str, Step] = field(default_factory=dict, repr=False)
 
     def chosen(self, scope: Scope) -> Step:

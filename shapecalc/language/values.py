@@ -18,7 +18,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Words(Set[str]):
-    """Words of all layer types, gathered when one is asked for, and the steps that a parameter may name."""
+    """The words that may be a value: those of layers' arguments, and the names of layer types and blocks."""
 
     def __init__(self, blocks: Iterable[str] = ()) -> None:
         self.blocks = frozenset(blocks)
@@ -40,7 +40,7 @@ class Words(Set[str]):
 
 
 WORDS = Words()
-"""Words that mean something to an argument or as a step, and so may be handed through a block."""
+"""Those of every file, without names of blocks."""
 
 
 def is_name(text: str, plain: bool = True) -> bool:

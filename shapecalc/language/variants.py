@@ -1,4 +1,4 @@
-"""The key `variants`: name → what is its own of one network of a family.
+"""The key `variants`: the networks of a family by their names, each with what is its own.
 
 variants:
   vgg13: {convolutions: [2, 2, 2, 2, 2], name: VGG-13, expect: {params: 133047848}}

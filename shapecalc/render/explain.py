@@ -71,7 +71,7 @@ def _chain(derivation: Derivation, notation: Notation) -> str:
 
 
 def _fits(one: Explanation, notation: Notation) -> list[str]:
-    """What must hold for the inputs to fit, and does; sizes that are equal in one line."""
+    """Why the inputs fit: the conditions that hold, sizes that are equal in one line."""
     written: list[str] = []
     equal: dict[Dim, list[str]] = {}
     for condition, values in one.fits:
@@ -88,7 +88,7 @@ def _fits(one: Explanation, notation: Notation) -> list[str]:
 
 
 def _about_windows(one: Explanation) -> Iterator[str]:
-    """The usual confusions about the letters of the formula, where they arise."""
+    """Remarks where p and k are not torch's arguments, where windows are left out, and the layer's own."""
     windows = one.row.layer.window
     for padding in sorted({(w.before, w.after) for w in windows if w.before or w.after}):
         yield f"p is the padding of both sides together: {padding[0]} + {padding[1]} = {sum(padding)}"
@@ -177,7 +177,7 @@ def _title(one: Explanation) -> str:
 
 
 def _kept(one: Explanation) -> bool:
-    """Whether a layer makes nothing of its own: neither a size nor a weight nor a product."""
+    """Whether there is nothing to derive: no new size, no weight, no product."""
     row = one.row
     alone = len(row.inputs) == 1 and row.inputs[0].shape == row.output.shape
     made = one.output or row.weights or row.layer.window or row.macs != 0

@@ -1,7 +1,7 @@
-"""What sizes must satisfy: decided where it can be, else recorded as a condition of the result.
+"""What rules demand of sizes: decided where it can be, else recorded as a condition of the result.
 
-`at_least`, `equal`, `multiple`, `not_one` and `differ` are False where sizes can't satisfy them, and True
-where they do or may; in the latter case, what they must satisfy is added to what `collecting` gathers.
+`at_least`, `equal`, `multiple`, `not_one` and `differ` are False where sizes can't meet the demand, and True
+where they do or may; a demand that they may meet is added to the conditions that `collecting` gathers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_
 
 AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
 LARGE = 1_000_000
-"""In place of symbols: which of two formulas is the greater where sizes are large."""
+"""The value of all symbols at which two formulas are compared, to tell which is greater for large sizes."""
 _SIGNS = {AT_LEAST: ">=", AT_MOST: "<=", EQUAL: "=="}
 
 
@@ -30,7 +30,7 @@ class Condition(NamedTuple):
     right: Dim
     why: str
     or_one: bool = False
-    """Whether either side may be 1 instead, which torch treats apart; formulas are for where it is not."""
+    """Whether torch also takes 1 on either side; formulas of the network hold where the sides are equal."""
     path: str = ""
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
@@ -62,12 +62,12 @@ class Condition(NamedTuple):
 
     @property
     def about(self) -> tuple[object, str]:
-        """What it is said of, and what: a = b is b = a too."""
+        """What two conditions must have in common for one to follow from the other; a = b is b = a."""
         return (frozenset(self[:3:2]) if self.relation == EQUAL else self.left), self.relation
 
     @property
     def of_figures(self) -> bool:
-        """Whether it says where a formula holds, and refuses no size: at least 2, or 1."""
+        """Whether it refuses no size, and only says where formulas hold: at least 2, or 1."""
         return self.or_one and self.relation == AT_LEAST
 
     @property
@@ -107,7 +107,7 @@ class Condition(NamedTuple):
 
 
 class Known:
-    """Conditions of which one is asked whether it plainly follows, found by what they are about."""
+    """A set of conditions, which can be asked whether another one plainly follows from one of them."""
 
     def __init__(self, conditions: Iterable[Condition] = ()) -> None:
         self._strongest: dict[tuple[object, str], list[Condition]] = {}
@@ -131,7 +131,7 @@ _collected: ContextVar[list[Condition]] = ContextVar("collected")
 
 @contextmanager
 def collecting() -> Iterator[list[Condition]]:
-    """Gather the conditions that are recorded within."""
+    """Gather the conditions that rules record inside of the `with`."""
     conditions: list[Condition] = []
     token = _collected.set(conditions)
     try:
@@ -171,7 +171,7 @@ def at_least(size: Dim, bound: Dim, why: str) -> bool:
 
 
 def not_one(size: Dim, why: str) -> bool:
-    """Whether a size is not 1; of a formula it is taken for granted, and 1 is permitted all the same."""
+    """Whether a size is not 1; a formula is taken not to be, and its condition permits 1 all the same."""
     if isinstance(size, int):
         return size != 1
     low = least(size)
@@ -179,7 +179,7 @@ def not_one(size: Dim, why: str) -> bool:
 
 
 def differ(first: Dim, second: Dim, why: str) -> bool:
-    """Whether two sizes differ; of formulas that may be equal, one is taken for the greater."""
+    """Whether two sizes differ; of formulas that may be equal, the one greater for large sizes must be."""
     apart = difference(first, second)
     if isinstance(apart, int):
         return apart != 0
@@ -195,7 +195,7 @@ def differ(first: Dim, second: Dim, why: str) -> bool:
 
 
 def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:
-    """The same inequality on what is inside of a size: ⌊x/k⌋ ≥ m ⟺ x ≥ k·m, c·x ≥ m ⟺ x ≥ ⌈m/c⌉."""
+    """`size` ≥ `bound` as an inequality of a simpler size: ⌊x/k⌋ ≥ m ⟺ x ≥ k·m, c·x ≥ m ⟺ x ≥ ⌈m/c⌉."""
     bound -= size.constant
     terms = {product: coefficient for product, coefficient in size.terms.items() if product}
     common = gcd(*terms.values())

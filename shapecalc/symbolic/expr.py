@@ -20,7 +20,7 @@ class Symbol(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """over // by, which no rule takes further apart; the divisor is at least 1."""
+    """over // by, to which no rule applies any more; the divisor is at least 1."""
 
     over: Dim
     by: Dim
@@ -267,7 +267,7 @@ def _merged(nested: tuple[Floor, int], inside: Mapping[Product, int], constant: 
 
 
 def _over_formula(over: Dim, by: Expr) -> Dim:
-    """over // by, where every term that the divisor divides goes outside."""
+    """over // by, with each term that the divisor divides taken out of the floor."""
     if isinstance(over, int):
         return alone(Floor(over, by)) if over else 0
     if over == by:

@@ -1,4 +1,4 @@
-"""What can be known of formulas: their symbols, bounds, differences, and values at given sizes."""
+"""What is known of formulas: their symbols, bounds and differences, and their values at given sizes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,11 @@ def lone_symbol(size: Dim) -> str | None:
 
 
 def number(size: Dim) -> int:
-    """A size that is known to be a number, as one."""
+    """The size, which must be a number.
+
+    Raises:
+        TypeError: it is a formula.
+    """
     if isinstance(size, int):
         return size
     raise TypeError(f"{size} is a formula, not a number")
@@ -113,9 +117,9 @@ def _extreme(function: str, first: Dim, second: Dim) -> Dim:
 
 
 def difference(first: Dim, second: Dim) -> Dim:
-    """first − second with all products multiplied out: 0 where the two are equal polynomials.
+    """first − second with all products multiplied out, so that equal polynomials differ by 0.
 
-    As it is where that would be huge.
+    Products stay as they are where they would have very many terms.
     """
     if first == second:
         return 0
@@ -150,7 +154,7 @@ def greatest(size: Dim) -> int | None:
 def least_product(product: Product) -> int | None:
     """A number that a product of factors is never below, None where none is known.
 
-    Kept: sizes of layers in a row have the same products, hundreds of them where these are multiplied out.
+    Results are cached: layers in a row have the same products, hundreds of them if multiplied out.
     """
     lows = [(_least_factor(factor), power) for factor, power in product]
     if lows == [(lows[0][0], 1)]:

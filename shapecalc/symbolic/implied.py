@@ -1,4 +1,4 @@
-"""Which of several conditions decide: those that do not follow from others."""
+"""Which of several conditions decide: those that do not follow from the others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from shapecalc.symbolic import Dim, at, least, lone_symbol, never_below, number,
 from shapecalc.symbolic.conditions import AT_LEAST, Condition, Known
 
 _MOST_COMPARED = 5_000
-"""Pairs of conditions; of more, only what follows plainly is left out."""
+"""Pairs of conditions that are compared at most."""
 
 
 def assumed(conditions: Sequence[Condition]) -> dict[str, Dim]:
-    """What is known of symbols by conditions: H ≥ 67 is H + 66 for any H."""
+    """By the names of symbols with a lower bound, formulas for all sizes from there on: H + 66 of H ≥ 67."""
     bounds: dict[str, int] = {}
     for left, relation, right, *_ in conditions:
         name = lone_symbol(left)

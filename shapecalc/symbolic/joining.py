@@ -12,9 +12,9 @@ _FURTHEST = 2**40  # a size that is still 1 there is none of a network
 
 @lru_cache(maxsize=10_000)
 def joined(first: Dim, second: Dim) -> Dim:
-    """The greater of two such sizes, which is the simpler one where that is never 1 beside a larger one.
+    """The greater of two such sizes: the simpler formula, where it is never 1 while the other is larger.
 
-    ⌈H/2⌉ and 2⋅⌊H/4⌋ are the latter: it is never 1. So formulas do not grow from join to join.
+    Of ⌈H/2⌉ and 2⋅⌊H/4⌋ it is the latter, which is never 1. So formulas do not grow from join to join.
     """
     for size in (first, second):
         if isinstance(size, int):
@@ -26,7 +26,7 @@ def joined(first: Dim, second: Dim) -> Dim:
 
 
 def _repeated(size: Dim, other: Dim) -> bool:
-    """Whether a size may be 1 where the other one is larger: as far as is known, of rising sizes all is."""
+    """Whether a size may be 1 while the other is larger; True where that is not known."""
     names = symbols_in(size, other)
     if len(names) != 1 or not (_rises(size) and _rises(other)):
         return True
@@ -49,7 +49,7 @@ def _repeated(size: Dim, other: Dim) -> bool:
 
 
 def _rises(size: Dim) -> bool:
-    """Whether a size plainly never falls as its symbols grow."""
+    """Whether a size never falls as its symbols grow, as far as its form shows."""
     if isinstance(size, int):
         return True
     return all(

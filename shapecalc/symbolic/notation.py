@@ -43,7 +43,7 @@ UNICODE = Notation(
     "⋅", "×", "−", "⌊{0}/{1}⌋", "⌈{0}/{1}⌉", lambda base, n: base + str(n).translate(_SUPERSCRIPTS)
 )
 GROUPED = UNICODE._replace(number=lambda number: f"{number:,}")
-"""With separators of thousands, for counts."""
+"""For counts: with separators of thousands."""
 PLAIN = Notation("*", "x", "-", "floor({0}/{1})", "ceil({0}/{1})", lambda base, n: f"{base}**{n}")
 
 
@@ -84,13 +84,13 @@ def as_factor(size: Dim, notation: Notation) -> str:
 
 
 def product_key(product: Product) -> str:
-    """A text that no other product has."""
+    """A text that is different for each product, to put products in order."""
     return "*".join(sorted([f"{_plain(factor)}**{power}" for factor, power in product]))
 
 
 @lru_cache(maxsize=10_000)
 def _plain(factor: Factor) -> str:
-    """A factor for programs; kept, since factors are written again and again to be put in order."""
+    """A factor as programs read it; cached, since texts are compared again and again to order factors."""
     return _factor_text(factor, PLAIN)
 
 
@@ -100,7 +100,7 @@ def shape_text(shape: Iterable[Dim], notation: Notation = UNICODE) -> str:
 
 
 def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str:
-    """A formula with numbers in place of its symbols, and nothing worked out."""
+    """The text of a formula with numbers in place of its symbols, none of it calculated."""
 
     def value(name: str) -> str:
         return as_factor(values[name], notation) if name in values else notation.symbol(name)
@@ -113,7 +113,7 @@ def _grouped(written: tuple[str, int], loosest: int) -> str:
 
 
 def _text(size: Dim, notation: Notation) -> tuple[str, int]:
-    """A size, and how tightly its text holds together."""
+    """The text of a size, and which of _FACTOR, _PRODUCT and _SUM it is."""
     if isinstance(size, int):
         if size >= 0:
             return notation.number(size), _FACTOR

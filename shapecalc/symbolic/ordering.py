@@ -1,4 +1,4 @@
-"""Which of two sizes is never below the other one, whatever their symbols are, by the form of both."""
+"""Whether one formula is never below another one, whatever their symbols are: what their forms show."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _fraction_never_below(first: Expr, second: Expr) -> bool:
 
 
 def _fraction(size: Expr) -> tuple[Dim, int]:
-    """The parts of a size that is one floor: ⌊x/k⌋ + c is ⌊(x + c·k)/k⌋; any other one is itself by 1."""
+    """Numerator and divisor of a size that is a floor, ⌊x/k⌋ + c = ⌊(x + c·k)/k⌋; of others, itself and 1."""
     match lone_factor(size - size.constant):
         case Floor(over, int() as by):
             return over + size.constant * by, by

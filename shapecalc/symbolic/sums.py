@@ -1,4 +1,4 @@
-"""Sums of many sizes, and what they are with all products multiplied out."""
+"""Sums of many sizes, and the multiplying out of products of sums."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, total
 
 _MOST_TERMS = 1000
-"""Of a sum that is multiplied out to prove something about it."""
+"""Terms of a sum up to which its products are multiplied out."""
 
 MOST_WRITTEN = 100
-"""Terms of a sum that is written with its products as they are; (H − 2)⋅(W − 2) is one."""
+"""Terms of a sum up to which products such as (H − 2)⋅(W − 2), one term, stay as they are."""
 
 
 def summed(sizes: Iterable[Dim]) -> Dim:
@@ -42,7 +42,7 @@ def compactly(terms: Mapping[Product, int]) -> Dim:
 
 
 def add_to(terms: dict[Product, int], more: Mapping[Product, int], times: int = 1) -> None:
-    """Add a multiple of a sum to the terms of another one, of which none stays that is zero."""
+    """Add `times` the terms of `more` to those of another sum; terms that become 0 are removed."""
     for product, coefficient in more.items():
         found = terms.get(product, 0) + times * coefficient
         if found:
@@ -67,7 +67,7 @@ def multiplied_out(terms: Mapping[Product, int]) -> dict[Product, int] | None:
 
 @lru_cache(maxsize=1_000)
 def _multiplied_out(product: Product) -> Mapping[Product, int] | None:
-    """One product in the same way; kept, since the same sizes come again and again."""
+    """The same of one product; cached, since the same sizes come again and again."""
     terms: dict[Product, int] = {ONE: 1}
     for factor, power in product:
         single = _factor(factor)

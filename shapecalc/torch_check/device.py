@@ -57,7 +57,7 @@ def describe(device: Any) -> str:
 
 
 def require_memory(analysis: Analysis, device: Any) -> None:
-    """Refuse a network that the device can't hold before anything of it is allocated.
+    """Refuse a network that can't fit into the device's free memory, before anything of it is allocated.
 
     Raises:
         UnavailableError: its weights and the tensors between layers alive at once need more than is free.
@@ -72,9 +72,9 @@ def require_memory(analysis: Analysis, device: Any) -> None:
 
 
 def _tensor_bytes(analysis: Analysis) -> int:
-    """Bytes of the tensors between layers alive at once, without which no kernel can do, fused or not.
+    """Bytes of the tensors that layers hand on, most alive at once: fewer will not do, whatever the kernels.
 
-    Where it is not known what a layer allocates, those of the largest tensor.
+    Of a network with a layer whose allocations are not known, the bytes of its largest tensor.
     """
     try:
         return max(map(number, _BetweenLayers(analysis, Mode()).alive))
@@ -84,7 +84,7 @@ def _tensor_bytes(analysis: Analysis) -> int:
 
 
 class _BetweenLayers(Forward):
-    """A forward pass that notes the bytes `alive` after each layer, while its inputs are."""
+    """A forward pass that notes the bytes `alive` after each layer, before its inputs are let go."""
 
     def execute(self, freed: Releases) -> None:
         self.alive = [self.ledger.alive.size]
@@ -124,7 +124,7 @@ def _system_free() -> int | None:
 
 
 def _group_free() -> int | None:
-    """What the control group of a container still allows."""
+    """Bytes that the control group of a container still allows."""
     group = Path("/sys/fs/cgroup")
     try:
         limit = (group / "memory.max").read_text().strip()

@@ -1,4 +1,4 @@
-"""Bytes as torch has them: what is alive at once, and what autograd keeps."""
+"""Bytes of tensors in torch, measured on `meta`: the most alive at once, and those that autograd keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shapecalc.torch_check.network import Network, build, sample
 
 
 class Alive(TorchDispatchMode):
-    """Follows the storages that kernels make: `bytes` alive now, and the most at once, `peak`."""
+    """Follows the storages that kernels allocate: the `bytes` alive now, and the most at once, `peak`."""
 
     def __init__(self, owned: Iterable[Any], given: Iterable[Any]) -> None:
         """`owned` are tensors whose storages do not count, `given` those that are there already."""
@@ -56,7 +56,7 @@ class Alive(TorchDispatchMode):
 
 
 class Zero(TorchDispatchMode):
-    """Says of every number that is read that it is 0, for `meta` has no values: no mask has an element."""
+    """Gives 0 for every number that is read of a tensor, since `meta` has no values."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.ops.aten._local_scalar_dense.default:
@@ -65,7 +65,7 @@ class Zero(TorchDispatchMode):
 
 
 def key(tensor: Any) -> int:
-    """What two tensors of one storage have in common."""
+    """A number for the storage of a tensor."""
     number: int = tensor.untyped_storage()._cdata
     return number
 
@@ -112,7 +112,7 @@ class Compared(NamedTuple):
 
 
 def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
-    """What shapecalc and torch on `meta` have of a network's memory.
+    """The bytes that a network needs, by shapecalc and by torch on `meta`.
 
     Raises:
         UnknownError: it is not known what a layer allocates.
@@ -146,7 +146,7 @@ class Measured(NamedTuple):
 
 
 def run(network: Network, mode: Mode) -> Measured:
-    """One pass on `meta` and, where autograd watches, the way back."""
+    """Measure one forward pass on `meta` and, where autograd is on, the backward pass."""
     network.train(mode.training)
     network.zero_grad(set_to_none=True)
     inputs = [sample(x, "meta", mode.dtype) for x in network.analysis.inputs.values()]

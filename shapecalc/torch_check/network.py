@@ -1,4 +1,4 @@
-"""An analysis as a torch module: every row by the class or function of its name in torch."""
+"""The network of an analysis, built in torch: each row is torch's class or function of its type's name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shapecalc.tensors import Tensor, is_floating
 
 
 def first_line(error: Exception) -> str:
-    """What torch says, without the pages that may follow."""
+    """The first line of torch's message."""
     return shorten(f"{error}\n".splitlines()[0].strip(), 200)
 
 
@@ -80,7 +80,7 @@ class Network(torch.nn.Module):
         return tuple(tensors[edge] for edge in self.analysis.output_edges)
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        """A row that looks at values, of which `meta` has none, may be refused there: not so its outputs."""
+        """The outputs of a row; made up if torch refuses on `meta` to look at values."""
         call = _function(row, module) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
@@ -129,14 +129,14 @@ def tie(network: Network) -> None:
 
 
 def _freeze(network: Network) -> None:
-    """Let no gradient be asked for of what is not trained."""
+    """Turn requires_grad off for the weights that are not trained."""
     for row, module in zip(network.analysis.rows, network.layers, strict=True):
         for name in row.frozen:
             module.get_parameter(name).requires_grad_(False)
 
 
 def _share(owner: Any, module: Any, names: Iterable[str]) -> None:
-    """Put tensors of one module in the place of another's."""
+    """Put the tensors of these names of `owner` in the place of those of `module`."""
     for name in names:
         path, _, last = name.rpartition(".")
         setattr(module.get_submodule(path), last, getattr(owner.get_submodule(path), last))

@@ -1,4 +1,4 @@
-"""What keeps the start of a verification short."""
+"""A shortcut for the start of a verification: torch's compiler is not imported."""
 
 from __future__ import annotations
 

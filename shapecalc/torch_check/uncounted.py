@@ -1,4 +1,4 @@
-"""Products that torch's FlopCounterMode does not see, given to it by their definitions.
+"""The operations that torch's FlopCounterMode has no formula for, with formulas of our own.
 
 It knows convolutions, matrix products of two matrices, and attention. A matrix times a vector, a dot
 product and the trilinear form of Bilinear have no entry in its table, and count as nothing.

@@ -1,4 +1,4 @@
-"""What a network takes of a GPU's memory, beside what is predicted of it."""
+"""The bytes of a GPU's memory that a network has in use at most, measured and predicted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import Network, build, sample
 
 BATCH = 32
-"""Large enough for activations to weigh more than what a library keeps for itself."""
+"""Samples in a batch: enough for activations to outweigh the workspace of libraries."""
 
 
 def usage(analysis: Analysis, device: Any) -> Iterator[Usage]:
-    """One pass of prediction, and one step of training with plain SGD, on a device that counts its bytes.
+    """Bytes of one pass of prediction, and of one step of training with plain SGD.
 
     Attention is computed by the kernels that are predicted, not by a library's fused ones.
     """
@@ -39,7 +39,7 @@ def usage(analysis: Analysis, device: Any) -> Iterator[Usage]:
 
 
 def predicted(analysis: Analysis, mode: Mode) -> int:
-    """Bytes at most, in the blocks that the allocator of a GPU gives out."""
+    """The most bytes at once, in blocks of the sizes that a GPU's allocator gives out."""
     forward = Forward(analysis, mode)
     if mode.grad:
         Backward(forward)
@@ -49,7 +49,7 @@ def predicted(analysis: Analysis, mode: Mode) -> int:
 
 
 def measured(network: Network, mode: Mode, device: Any) -> int:
-    """Bytes at most, from before there is anything of the network on the device."""
+    """The most bytes at once beyond those in use before the network is moved to the device."""
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

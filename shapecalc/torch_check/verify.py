@@ -54,9 +54,9 @@ def verify(
 ) -> Verified:
     """Build the network in torch, run it on `meta` and on `device`, and compare row by row.
 
-    MACs are those of FlopCounterMode on `meta`, whose kernels it reads all but for a few that it is told of;
-    the fused kernels of a real device it does not. Layers that look at values, which `meta` has not, are run
-    and counted on `device` alone. `expectations` includes the published figures of the file,
+    MACs are counted by FlopCounterMode on `meta`: it knows the kernels there, but not the fused ones of a
+    real device. Layers that look at values, which `meta` does not have, are run and counted on `device`
+    alone. `expectations` includes the published figures of the file,
     `memory` the bytes that are alive at once and those that autograd keeps.
 
     Raises:
@@ -141,7 +141,7 @@ class _Findings:
             self.mismatches.append(Mismatch("", what, number(expected), measured))
 
     def compare_memory(self) -> None:
-        """Bytes on `meta`, of a batch of two: one of one sample can't be trained through every norm."""
+        """Bytes on `meta`, of a batch of two: some norms can't be trained with a single sample."""
         analysis = self.of_batch(2)
         with warnings.catch_warnings(), without_compiler():
             warnings.simplefilter("ignore")
@@ -152,7 +152,7 @@ class _Findings:
                     self.mismatches.append(Mismatch("", found.what, expected, found.measured))
 
     def of_batch(self, batch: int) -> Analysis:
-        """The network with a batch of that size, or as it is where its first axis is none of a batch."""
+        """The network with a batch of that size, or as it is if its inputs can't have one."""
         try:
             return with_batch(self.analysis, batch)
         except ShapecalcError:
@@ -172,9 +172,9 @@ class _Findings:
             network(*self.samples("meta"), observe=self.observer(counter, reads_values=False))
 
     def run_on(self, network: Network, device: Any) -> None:
-        """A real forward pass; weights are what the memory holds, but indices are 0.
+        """A real forward pass; weights are whatever the memory holds, but those that are indices are 0.
 
-        So are all of them where a layer looks at values.
+        All weights are 0 where a layer looks at values.
         """
         counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
         matter = any(row.layer.reads_values for row in self.analysis.rows)

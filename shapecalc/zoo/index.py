@@ -61,10 +61,9 @@ def folders() -> list[Path]:
 
 
 def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
-    """What is in a folder of architectures and, after it, in the folders within; of one name, or all.
+    """The architectures of a folder and then of the folders in it: all, or those of one name.
 
-    One in a folder within, such as a family of networks, bears that one's name before its own:
-    `imagenet/resnet18`.
+    An architecture of a folder in it has that folder's name before its own: `imagenet/resnet18`.
     """
     yield from claims(folder, name)
     for within in _listed(folder):
@@ -90,7 +89,7 @@ def claims(folder: Path, name: str | None = None) -> list[Entry]:
 
 
 def in_file(path: Path) -> list[Entry]:
-    """What is in one file, wherever it is: each of its variants, or itself."""
+    """The architectures of one file: its variants, or the file itself if it has none."""
     variants = variants_in(_text(_content(str(path)))) if path.is_file() else []
     return [Entry(variant, path, variant) for variant in variants] or [Entry(path.stem, path)]
 

@@ -28,9 +28,9 @@ def names(folder: Path | None = None) -> list[str]:
 
 
 def known() -> dict[str, Entry]:
-    """Every name in the folders of architectures, with what it stands for there.
+    """Every name in the folders of architectures, with its entry.
 
-    What is at the top of them comes before what is in folders within, `resnet18` before `resnet101`.
+    Names without a folder's come first; numbers in names are in their order, `resnet18` before `resnet101`.
     """
     found: dict[str, Entry] = {}
     for folder in folders():
@@ -45,7 +45,7 @@ def _place(name: str) -> tuple[str, list[str | int]]:
 
 
 def matching(patterns: Sequence[str]) -> dict[str, Entry]:
-    """Of what is `known`, what a pattern matches: by its name, with or without its folder's, or by that.
+    """Of the `known` names, those that a pattern matches: whole, without their folder, or their folder alone.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -86,7 +86,7 @@ def _matches(name: str, entry: Entry, pattern: str) -> bool:
 
 
 def member(file: str, variant: str | None) -> str:
-    """What a variant of a file is called where the file has been named."""
+    """The name of a variant in the output of a command that was given its file."""
     return f"{file}: {variant}" if variant else file
 
 

@@ -54,7 +54,7 @@ class Pair:
         return CHANGED if self.changes else SAME
 
     def more(self, what: str) -> Dim:
-        """How much more of a count the second has."""
+        """The difference in `what`, 'params' or 'macs', of the second and the first."""
         a, b = (getattr(side.totals, what) if side else 0 for side in (self.a, self.b))
         difference: Dim = b - a
         return difference
@@ -93,7 +93,7 @@ class Difference:
         return sum(pair.status == status for pair in self.pairs)
 
     def more(self, what: str) -> Dim:
-        """How much more of a count the second network has."""
+        """The difference in `what`, 'params' or 'macs', of the second network and the first."""
         difference: Dim = getattr(self.b.totals, what) - getattr(self.a.totals, what)
         return difference
 
@@ -167,7 +167,7 @@ class _Comparison:
         return changes
 
     def is_rewired(self, i: int, j: int) -> bool:
-        """Whether two rows read from what both networks have, and not from the same."""
+        """Whether two rows read tensors that are in both networks, but not the same ones."""
         edges = self.a.rows[i].edges, self.b.rows[j].edges
         return len(edges[0]) != len(edges[1]) or any(map(self.is_another, *edges))
 
