@@ -22,7 +22,7 @@ from shapecalc.layers.checks import check_axis, check_floating, check_numbers
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.layers.reads import Merged, Reads, except_along
-from shapecalc.layers.rules import OUTPUT, Saved
+from shapecalc.layers.rules import Keeps, Saved
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
@@ -32,15 +32,11 @@ class Activation(Layer, abstract=True):
     """What activations have in common: a kernel, which may write over its input."""
 
     aligned = True
-    keeps_output: ClassVar[bool] = False
-    """Whether autograd keeps the output for the gradient, and not the input."""
+    keeps = Keeps.INPUTS
     overwrites: ClassVar[bool] = False
-    """Whether the same goes for an activation in place; else it keeps a copy of the input."""
+    """Whether in place autograd keeps the output; else it keeps a copy of the input."""
     leads: ClassVar[bool] = False
     """Whether the gradient lies in the order of what autograd keeps, and not of the gradient that arrives."""
-
-    def saved(self, x: Value) -> Saved:
-        return (OUTPUT if self.keeps_output else x,)
 
     def back(self, x: Value) -> Back:
         return led_by(x.look) if self.leads else like(x.look)
@@ -48,7 +44,7 @@ class Activation(Layer, abstract=True):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         if not getattr(self, "inplace", False):
             return super().run(trace, x)
-        if self.keeps_output or self.overwrites:
+        if self.keeps is Keeps.OUTPUT or self.overwrites:
             return (trace.in_place(x, keeps_output=True, back=self.back(x)),)
         copies = [trace.new(x.tensor, x.strides)] if x.tracked else []
         return (trace.in_place(x, keeps=copies, back=self.back(x)),)
@@ -67,9 +63,8 @@ class OfNumbers(Activation, abstract=True):
 class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
-    keeps_output = True
+    keeps = Keeps.OUTPUT
     leads = True
-
     each = Operations(compare=1)
     inplace = Flag(False)
 
@@ -77,9 +72,8 @@ class ReLU(OfNumbers):
 class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
-    keeps_output = True
+    keeps = Keeps.OUTPUT
     leads = True
-
     function = "relu"
     each = ReLU.each
 
@@ -88,7 +82,6 @@ class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
     leads = True
-
     each = Operations(compare=2)
     inplace = Flag(False)
 
@@ -97,7 +90,6 @@ class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
     leads = True
-
     each = Operations(compare=1)
     threshold = Real()
     value = Real()
@@ -114,7 +106,6 @@ class Hardtanh(OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
 
     leads = True
-
     each = Operations(compare=2)
     min_val = Real(-1.0)
     max_val = Real(1.0)
@@ -149,16 +140,14 @@ class ToFloating(Activation, abstract=True):
 class Sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.nn.Sigmoid."""
 
-    keeps_output = True
-
+    keeps = Keeps.OUTPUT
     each = Operations(add=1, divide=1, exp=1)
 
 
 class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
 
-    keeps_output = True
-
+    keeps = Keeps.OUTPUT
     each = Operations(exp=1)
 
 
@@ -225,7 +214,6 @@ class Hardsigmoid(OfFloating):
     """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
 
     leads = True
-
     each = Operations(add=1, compare=2, divide=1)
     inplace = Flag(False)
 
@@ -243,7 +231,6 @@ class Softplus(OfFloating):
     """log(1 + exp(beta · x)) / beta, and x where beta · x is above `threshold`. Source: torch.nn.Softplus."""
 
     leads = True
-
     each = Operations(add=1, mul=1, compare=1, divide=1, exp=2)
     operation = "softplus"
     beta = Real(1.0)
@@ -271,7 +258,6 @@ class LeakyReLU(OfFloating):
 
     overwrites = True
     leads = True
-
     each = Operations(mul=1, compare=1)
     negative_slope = Real(0.01)
     inplace = Flag(False)
@@ -308,7 +294,6 @@ class ELU(OfFloating):
 
     overwrites = True
     leads = True
-
     each = Operations(add=1, mul=1, compare=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
@@ -319,7 +304,6 @@ class CELU(OfFloating):
 
     overwrites = True
     leads = True
-
     each = Operations(add=2, mul=1, compare=2, divide=1, exp=1)
     alpha = Real(1.0)
     inplace = Flag(False)
@@ -342,7 +326,6 @@ class SELU(OfFloating):
 
     overwrites = True
     leads = True
-
     each = Operations(add=1, mul=2, compare=1, exp=1)
     inplace = Flag(False)
 
@@ -392,7 +375,6 @@ class Hardswish(OfFloating):
     """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
 
     leads = True
-
     each = Operations(add=1, mul=1, compare=2, divide=1)
     inplace = Flag(False)
 
@@ -404,7 +386,6 @@ class PReLU(Layer):
     """
 
     elementwise = True
-
     each = LeakyReLU.each
     operation = "prelu"
     num_parameters = Size(1)
@@ -441,6 +422,7 @@ class GLU(Layer):
     (*, n, *) → (*, n/2, *). Source: Dauphin et al. 2016, arXiv:1612.08083; torch.nn.GLU.
     """
 
+    keeps = Keeps.INPUTS
     aligned = True
     each = Sigmoid.each + Operations(mul=1)
     dim = Axis(-1)
@@ -452,9 +434,6 @@ class GLU(Layer):
         message = f"the input has {{0}} on axis {axis}, which can't be halved ({x})"
         check_multiple(size, 2, message, why="one half gates the other")
         return Tensor((*x.shape[:axis], size // 2, *x.shape[axis + 1 :]), x.dtype)
-
-    def saved(self, x: Value) -> Saved:
-        return (x,)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         halves = Merged(self.dim % x.rank, "two halves of an axis are taken together")

@@ -24,6 +24,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
     Source: Grave et al. 2016, arXiv:1609.04309; torch.nn.AdaptiveLogSoftmaxWithLoss.
     """
 
+    lettered = ("N",)
     reads_values = True
     undecided = "is decided by the values of the target: a cluster scores the rows that are in it"
     in_features = Inferred(axis=-1)
@@ -55,9 +56,6 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
             message = f"the target has {{0}} classes, but the input {{1}} rows ({input})"
             check_equal(size, rows, message, why="each row has a class")
         return Tensor(target.shape, input.dtype), Tensor((), input.dtype)
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "N" if x.rank == 1 else None
 
     def clusters(self, input: Tensor) -> Iterator[tuple[Dim, Dim]]:
         """The elements of the vectors of each cluster, and its classes."""

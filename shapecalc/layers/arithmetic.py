@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from shapecalc.allocation.gradients import Back, of_quotient, passed
 from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
@@ -63,9 +61,6 @@ class div(InOrder):
                 argument="rounding_mode",
             )
         return Tensor(y.shape, "float32")
-
-    def keywords(self) -> dict[str, Any]:
-        return {"rounding_mode": self.rounding_mode}
 
     def saved(self, x: Value, other: Value) -> Saved:
         """The divisor for the gradient of the dividend, and both for that of the divisor."""

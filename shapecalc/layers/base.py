@@ -58,6 +58,8 @@ class Layer(CostRules, MemoryRules, ReadingRules):
 
     example: ClassVar[Example | None] = None
     """What the reference shows the type with; None where any input will do, without an argument."""
+    lettered: ClassVar[tuple[str, ...]] = ()
+    """A letter for each axis, of each number of axes whose letters are not the usual ones."""
     examples: ClassVar[tuple[Example, ...]] = ()
     """Of a family, what its types of one, two and three spatial axes are shown with."""
 
@@ -94,7 +96,7 @@ class Layer(CostRules, MemoryRules, ReadingRules):
 
     def letters(self, x: Tensor, made: bool) -> str | None:
         """A letter for each axis of an input, or of the output if `made`; None for the usual ones."""
-        return None
+        return next((letters for letters in self.lettered if len(letters) == x.rank), None)
 
 
 LAYERS: Registry[Layer] = Registry()

@@ -13,7 +13,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.reads import AxisReads, Pattern, Reads, grouped_channels, windowed
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
@@ -53,6 +53,7 @@ def check_image(x: Tensor, layer: Layer) -> None:
 class Convolution(Layer, abstract=True):
     """What convolutions of any number of spatial axes have in common."""
 
+    keeps = Keeps.INPUTS
     in_channels = Channels()
     out_channels = Size()
     kernel_size = PerAxis()
@@ -135,9 +136,6 @@ class Convolution(Layer, abstract=True):
         shape = (self.out_channels, channels // self.groups, *self.kernel_size)
         weights = {"weight": Weight(shape)}
         return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
-
-    def saved(self, x: Value) -> Saved:
-        return (x,)
 
     def padded_before(self) -> list[int]:
         """What a kernel before the convolution adds to each axis; of zeros, those of one end alone."""

@@ -20,6 +20,7 @@ class CTCLoss(Loss):
     """
 
     reads_values = True
+    lettered = ("N", "NS", "TNC")
     undecided = "is decided by the values of target_lengths"
     blank = Size(0, minimum=0)
     reduction = Reduction()
@@ -40,9 +41,6 @@ class CTCLoss(Loss):
             message = f"{name} are {{0}}, but the batch is {{1}} ({log_probs})"
             check_equal(lengths.elements, product(batch), message, why="each sequence has a length")
         return self.reduced(Tensor(batch, log_probs.dtype))
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return {1: "N", 2: "NS", 3: "TNC"}.get(x.rank)
 
     def check_targets(self, targets: Tensor, batch: Dim) -> None:
         """Refuse targets that are not (N, S) or (S)."""

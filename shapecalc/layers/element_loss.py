@@ -35,15 +35,14 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
 class SymmetricLoss(Loss, abstract=True):
     """One kernel of inputs that are repeated before, whose gradients are each made of both."""
 
-    def saved(self, input: Value, target: Value) -> Saved | None:
-        return (input, target)
+    keeps = Keeps.INPUTS
 
     def back(self, input: Value, target: Value) -> Back:
         return of_distance(input.look, target.look)
@@ -144,6 +143,7 @@ def check_trainable(trace: Trace, input: Value, target: Value) -> None:
 class BCELoss(Loss):
     """−(target · log(input) + (1 − target) · log(1 − input)), of probabilities. Source: torch.nn.BCELoss."""
 
+    keeps = Keeps.INPUTS
     reads_values = True
     reduction = Reduction()
 
@@ -156,9 +156,6 @@ class BCELoss(Loss):
         check_shape(target, input.shape, "target")
         return self.reduced(input)
 
-    def saved(self, input: Value, target: Value) -> Saved:
-        return (input, target)
-
     def back(self, input: Value, target: Value) -> Back:
         return of_likelihood(input.look, target.look)
 
@@ -166,6 +163,7 @@ class BCELoss(Loss):
 class BCEWithLogitsLoss(Loss):
     """BCELoss of sigmoid(input). Source: torch.nn.BCEWithLogitsLoss."""
 
+    keeps = Keeps.INPUTS
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -173,9 +171,6 @@ class BCEWithLogitsLoss(Loss):
         check_target(target)
         check_shape(target, input.shape, "target")
         return self.reduced(target)
-
-    def saved(self, input: Value, target: Value) -> Saved:
-        return (input, target)
 
     def back(self, input: Value, target: Value) -> Back:
         return of_logits(input.look, target.look)

@@ -10,7 +10,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.layers.reads import ALL, Pattern, Reads, same_place
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import NOTHING, Operations, averaged, summed
 from shapecalc.symbolic import Dim
@@ -72,14 +72,12 @@ class Embedding(Table):
     Source: torch.nn.Embedding.
     """
 
+    keeps = Keeps.INPUTS
     example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x, "an input")
         return Tensor((*x.shape, self.embedding_dim))
-
-    def saved(self, x: Value) -> Saved:
-        return (x,)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         self.check_dense(trace)

@@ -11,7 +11,7 @@ from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.reads import Grouped, Reads, Shuffled, enlarged, except_along, windowed
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
@@ -43,6 +43,7 @@ class Unfold(Rearranging, axes=2):
     Source: torch.nn.Unfold.
     """
 
+    keeps = Keeps.NOTHING
     kernel_size = PerAxis()
     dilation = PerAxis(1)
     padding = PerAxis(0, minimum=0)
@@ -62,9 +63,6 @@ class Unfold(Rearranging, axes=2):
         *batch, channels = x.shape[:-2]
         return Tensor((*batch, channels * product(self.kernel_size), count(self, x.shape[-2:])), x.dtype)
 
-    def saved(self, x: Value) -> Saved:
-        return ()
-
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (except_along(x, -3, -2, -1, reads=Unknown("its places are divided among other axes")),)
 
@@ -76,6 +74,7 @@ class Fold(Layer, axes=2):
     Source: torch.nn.Fold.
     """
 
+    keeps = Keeps.NOTHING
     output_size = PerAxis()
     kernel_size = PerAxis()
     dilation = PerAxis(1)
@@ -107,9 +106,6 @@ class Fold(Layer, axes=2):
         )
         return Tensor((*batch, channels // elements, *self.output_size), x.dtype)
 
-    def saved(self, x: Value) -> Saved:
-        return ()
-
 
 class PixelShuffle(Rearranging, axes=2):
     """Channels become pixels: each r·r of them one of r times the height and width.
@@ -118,6 +114,7 @@ class PixelShuffle(Rearranging, axes=2):
     Source: Shi et al. 2016, arXiv:1609.05158; torch.nn.PixelShuffle.
     """
 
+    keeps = Keeps.NOTHING
     upscale_factor = Size()
     example = example((2, 16, 8, 8), upscale_factor=2)
 
@@ -134,9 +131,6 @@ class PixelShuffle(Rearranging, axes=2):
         )
         return Tensor((*batch, channels // (r * r), height * r, width * r), x.dtype)
 
-    def saved(self, x: Value) -> Saved:
-        return ()
-
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The pixel that r·r new ones come from, each of a channel of its own."""
         r = self.upscale_factor
@@ -151,6 +145,7 @@ class PixelUnshuffle(Rearranging, axes=2):
     (*, C, H·r, W·r) → (*, C·r·r, H, W) with r = downscale_factor. Source: torch.nn.PixelUnshuffle.
     """
 
+    keeps = Keeps.NOTHING
     downscale_factor = Size()
     example = example((2, 4, 8, 8), downscale_factor=2)
 
@@ -162,9 +157,6 @@ class PixelUnshuffle(Rearranging, axes=2):
             message = f"the input's {name} {{0}} is not divisible by downscale_factor {{1}}"
             check_multiple(size, r, message, why="pixels become channels")
         return Tensor((*batch, channels * r * r, height // r, width // r), x.dtype)
-
-    def saved(self, x: Value) -> Saved:
-        return ()
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
         return suggested(made.shape, x)
@@ -185,11 +177,9 @@ class ChannelShuffle(Rearranging):
     Source: Zhang et al. 2017, arXiv:1707.01083; torch.nn.ChannelShuffle.
     """
 
+    lettered = ("NCL",)
     groups = Size()
     example = example((2, 4, 8, 8), groups=2)
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "NCL" if x.rank == 3 else None
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)

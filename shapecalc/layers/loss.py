@@ -8,6 +8,7 @@ matter of shapes.
 from __future__ import annotations
 
 from functools import reduce
+from typing import ClassVar
 
 from shapecalc.allocation.gradients import averaged, of_sum
 from shapecalc.allocation.kernels import times_number
@@ -29,10 +30,8 @@ class Reduction(Choice):
 class Loss(Layer, abstract=True):
     """What losses have in common: they become one number, or stay as they are with `reduction: none`."""
 
+    lettered: ClassVar[tuple[str, ...]] = ("N",)
     reduction: Reduction
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "N" if x.rank == 1 else None
 
     def reduce(self, trace: Trace, losses: Value) -> Value:
         """What `reduction` makes of the losses of the elements, on a trace."""

@@ -25,7 +25,7 @@ from shapecalc.layers.loss import (
     floating,
 )
 from shapecalc.layers.ranges import check_fits
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps, Saved
 from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Tensor, check_equal
 
@@ -58,6 +58,7 @@ class SoftMarginLoss(Loss):
     Source: torch.nn.SoftMarginLoss.
     """
 
+    keeps = Keeps.INPUTS
     operation = "soft_margin_loss"
     reduction = Reduction()
 
@@ -69,9 +70,6 @@ class SoftMarginLoss(Loss):
             raise ArchitectureError(f"target {target} can't be repeated to the input's {input}")
         check_keeps_dtype(losses, input)
         return self.reduced(losses)
-
-    def saved(self, input: Value, target: Value) -> Saved:
-        return (input, target)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         check_fixed(trace, inputs[1])
@@ -115,6 +113,7 @@ class MultiMarginLoss(Loss):
     Input (N, C) and target (N), or (C) and (). Source: torch.nn.MultiMarginLoss.
     """
 
+    keeps = Keeps.INPUTS
     operation = "multi_margin_loss"
     p = Real(1, low=1, high=2)
     margin = Real(1.0)
@@ -137,9 +136,6 @@ class MultiMarginLoss(Loss):
         check_equal(target.elements, rows, message, why="each row has a class")
         check_batch(self, target)
         return self.reduced(Tensor(target.shape, input.dtype))
-
-    def saved(self, input: Value, target: Value) -> Saved:
-        return (input, target)
 
 
 class MultiLabelMarginLoss(Loss):

@@ -146,10 +146,8 @@ class SyncBatchNorm(BatchNorm):
     Source: torch.nn.SyncBatchNorm.
     """
 
+    lettered = ("NCL",)
     example = example((2, 4, 8, 8))
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "NCL" if x.rank == 3 else None
 
     def check_axes(self, x: Tensor) -> None:
         check_least_rank(x, 2)
@@ -255,6 +253,7 @@ class GroupNorm(Layer):
     Source: Wu & He 2018, arXiv:1803.08494; torch.nn.GroupNorm.
     """
 
+    lettered = ("NCL",)
     operation = "group_norm"
     num_groups = Size()
     num_channels = Inferred(axis=1)
@@ -262,9 +261,6 @@ class GroupNorm(Layer):
     affine = Flag(True)
     bias = Flag(True)
     example = example((2, 4, 8, 8), num_groups=2)
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "NCL" if x.rank == 3 else None
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 2)

@@ -133,14 +133,12 @@ class LocalResponseNorm(Layer):
     Source: Krizhevsky, Sutskever & Hinton 2012, NIPS 25; torch.nn.LocalResponseNorm.
     """
 
+    lettered = ("NCL",)
     size = Size()
     alpha = Real(1e-4)
     beta = Real(0.75)
     k = Real(1.0)
     example = example((2, 16, 8, 8), size=5)
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "NCL" if x.rank == 3 else None
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)

@@ -11,7 +11,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, examples
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, PerAxis, Size
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Operations, averaged
 from shapecalc.tensors import BYTES, Tensor, check_at_least, product
 from shapecalc.window import Window
@@ -155,6 +155,7 @@ class MaxPool3d(MaxPool, axes=3):
 class AvgPool(WindowPool, OfMeans, abstract=True):
     """What average poolings of any number of spatial axes have in common."""
 
+    keeps = Keeps.INPUTS
     kernel_size = PerAxis()
     stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
@@ -164,9 +165,6 @@ class AvgPool(WindowPool, OfMeans, abstract=True):
 
     def output(self, x: Tensor) -> Tensor:
         return self.averaged(x)
-
-    def saved(self, x: Value) -> Saved:
-        return (x,)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(y.elements * product(self.kernel_size), y.elements)

@@ -12,7 +12,7 @@ from shapecalc.layers.base import Elementwise, Rearranging, example
 from shapecalc.layers.checks import check_axes, check_axis, check_new_axis
 from shapecalc.layers.fields import Axes, Axis, Shifts, Sizes
 from shapecalc.layers.reads import Merged, Pattern, Reads, except_along, moved_axes, reshaped
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Unknown
 from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
@@ -137,12 +137,7 @@ class view(reshape):
     """
 
     function = "Tensor.view"
-
-    def feed(self, x: object) -> tuple[object, ...]:
-        return x, self.shape
-
-    def keywords(self) -> dict[str, Any]:
-        return {}
+    positional = ("shape",)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         shape = self.output(x.tensor).shape
@@ -273,6 +268,7 @@ class roll(Rearranging):
     Liu et al. 2021, arXiv:2103.14030.
     """
 
+    keeps = Keeps.NOTHING
     function = "roll"
     shifts = Shifts()
     dims = Axes(None)
@@ -301,6 +297,3 @@ class roll(Rearranging):
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}
-
-    def saved(self, x: Value) -> Saved:
-        return ()

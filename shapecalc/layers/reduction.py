@@ -12,7 +12,7 @@ from shapecalc.layers.base import Layer
 from shapecalc.layers.checks import check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.reads import Reads, reduced
-from shapecalc.layers.rules import OUTPUT, Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tensors import Shape, Tensor, is_floating
 
@@ -41,14 +41,12 @@ class Reduction(Layer, abstract=True):
 class mean(Reduction):
     """The mean along the axes `dim`, of all elements unless written. Source: torch.mean."""
 
+    keeps = Keeps.NOTHING
     function = "mean"
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)
         return Tensor(self.reduced(x), x.dtype)
-
-    def saved(self, x: Value) -> Saved:
-        return ()
 
     def back(self, x: Value) -> Back:
         return averaged_back(x.look, self.gone(x.tensor))
@@ -79,11 +77,10 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
 class Extreme(Reduction, abstract=True):
     """The greatest or the least element."""
 
+    keeps = Keeps.BOTH
+
     def output(self, x: Tensor) -> Tensor:
         return Tensor(self.reduced(x), x.dtype)
-
-    def saved(self, x: Value) -> Saved:
-        return (x, OUTPUT)
 
     def back(self, x: Value) -> Back:
         gone = self.gone(x.tensor)

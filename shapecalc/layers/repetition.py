@@ -10,7 +10,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Sizes
 from shapecalc.layers.reads import Merged, Reads, broadcast_to
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor
@@ -55,6 +55,7 @@ class expand(Rearranging):
     """
 
     function = "Tensor.expand"
+    positional = ("sizes",)
     sizes = Sizes(rest=float("inf"))
     example = example((2, 1, 8), sizes=(-1, 4, -1))
 
@@ -63,12 +64,6 @@ class expand(Rearranging):
 
     def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (broadcast_to(y, x),)
-
-    def feed(self, x: object) -> tuple[object, ...]:
-        return x, self.sizes
-
-    def keywords(self) -> dict[str, Any]:
-        return {}
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (trace.expand(x, self.output(x.tensor).shape),)
@@ -97,7 +92,9 @@ class repeat(Rearranging):
     Source: torch.Tensor.repeat.
     """
 
+    keeps = Keeps.NOTHING
     function = "Tensor.repeat"
+    positional = ("repeats",)
     repeats = Sizes()
     example = example((1, 1, 8), repeats=(2, 4, 1))
 
@@ -117,15 +114,6 @@ class repeat(Rearranging):
         copied = (Merged(lead + axis, "copies of an axis stand one after another") for axis in range(x.rank))
         pairs = zip(broadcast_to(y, x), copied, self.repeats[lead:], x.shape, strict=True)
         return (tuple(own if k == 1 or n == 1 else copies for own, copies, k, n in pairs),)
-
-    def feed(self, x: object) -> tuple[object, ...]:
-        return x, self.repeats
-
-    def keywords(self) -> dict[str, Any]:
-        return {}
-
-    def saved(self, x: Value) -> Saved:
-        return ()
 
     def back(self, x: Value) -> Back:
         return of_repetition(x.look, self.repeats)

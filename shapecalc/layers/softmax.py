@@ -10,7 +10,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axes, check_floating, check_rank
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Reads, except_along
-from shapecalc.layers.rules import OUTPUT, Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Operations, shares, summed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, product
@@ -30,6 +30,8 @@ def log_shares(elements: Dim, rows: Dim) -> Operations:
 class OverAxis(Layer, abstract=True):
     """A function of floating-point numbers that looks at all those along one axis."""
 
+    keeps = Keeps.OUTPUT
+
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)
         return x
@@ -37,9 +39,6 @@ class OverAxis(Layer, abstract=True):
     def axis_of(self, x: Tensor) -> int:
         """The axis that is meant."""
         raise NotImplementedError
-
-    def saved(self, x: Value) -> Saved:
-        return (OUTPUT,)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (except_along(x, self.axis_of(x)),)

@@ -12,7 +12,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
 from shapecalc.layers.reads import Reads, except_along, grouped_channels, transposed_window
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, maximum
@@ -27,6 +27,7 @@ class TransposedConvolution(Layer, abstract=True):
     The gradient of a convolution of the same arguments, so the kernels bear its input's channels second.
     """
 
+    keeps = Keeps.INPUTS
     in_channels = Channels()
     out_channels = Size()
     kernel_size = PerAxis()
@@ -81,9 +82,6 @@ class TransposedConvolution(Layer, abstract=True):
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)
         weights = {"weight": Weight(shape)}
         return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
-
-    def saved(self, x: Value) -> Saved:
-        return (x,)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Without a batch axis one is put before it, and taken away after it."""

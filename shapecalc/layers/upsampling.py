@@ -48,23 +48,22 @@ _OPERATIONS = {
 class Resize(Layer, abstract=True):
     """What types that resize the axes after the channels have in common: (N, C, *) → (N, C, *)."""
 
+    lettered = ("NCL",)
     mode: str
+    align_corners: Any = None
     size = SizeForEach(None)
     scale_factor = Scale(None)
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return "NCL" if x.rank == 3 else None
 
     def check(self) -> None:
         if (self.size is None) == (self.scale_factor is None):
             found = "neither is" if self.size is None else "both are"
             raise ArchitectureError(f"one of size and scale_factor must be written: {found}")
 
-    def resized(self, x: Tensor, mode: str) -> Tensor:
-        """The output, for inputs that the mode takes."""
+    def output(self, x: Tensor) -> Tensor:
+        """Of inputs that the mode takes."""
         hint = "linear is for one axis after the channels, bilinear and bicubic for two, trilinear for three"
-        check_rank(x, *_RANKS.get(mode, (3, 4, 5)), hint=hint)
-        if x.dtype != "uint8" or mode not in _OF_BYTES:
+        check_rank(x, *_RANKS.get(self.mode, (3, 4, 5)), hint=hint)
+        if x.dtype != "uint8" or self.mode not in _OF_BYTES:
             check_floating(x)
         batch, channels, *space = x.shape
         if self.scale_factor is None:
@@ -74,19 +73,20 @@ class Resize(Layer, abstract=True):
             sizes = [scaled(n, factor) for n, factor in zip(space, factors, strict=True)]
         return Tensor((batch, channels, *sizes), x.dtype)
 
-    def reads_resized(self, x: Tensor, y: Tensor, mode: str, aligned: bool = False) -> tuple[Reads, ...]:
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         """What an element of an image reads that is larger by whole numbers, or smaller in mode area."""
         pairs = enumerate(zip(x.shape[2:], y.shape[2:], strict=True), start=2)
-        return ((*same_place(2), *(_interpolated(axis, n, m, mode, aligned) for axis, (n, m) in pairs)),)
+        aligned = bool(self.align_corners)
+        return ((*same_place(2), *(_interpolated(axis, n, m, self.mode, aligned) for axis, (n, m) in pairs)),)
 
-    def interpolated(self, x: Tensor, y: Tensor, mode: str) -> Operations | None:
+    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
         """A sum of products with elements around, as many of each axis as the mode takes.
 
         With which ones, and by which factors, is known beforehand.
         """
-        if mode not in _POINTS:
+        if self.mode not in _POINTS:
             return None
-        around = _POINTS[mode] ** (x.rank - 2)
+        around = _POINTS[self.mode] ** (x.rank - 2)
         return Operations(mul=around if around > 1 else 0, add=around - 1) * y.elements
 
     def remark(self, x: Tensor) -> str | None:
@@ -170,7 +170,7 @@ class Interpolation(Resize, abstract=True):
     """What types that interpolate in a mode of choice have in common."""
 
     mode = Choice("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact")
-    align_corners = Flag(None)
+    align_corners: Any = Flag(None)
     recompute_scale_factor = Flag(None)
 
     def check(self) -> None:
@@ -180,15 +180,6 @@ class Interpolation(Resize, abstract=True):
         if self.recompute_scale_factor and self.scale_factor is None:
             problem = "recompute_scale_factor needs a scale_factor, not a size"
             raise ArchitectureError(problem, argument="recompute_scale_factor")
-
-    def output(self, x: Tensor) -> Tensor:
-        return self.resized(x, self.mode)
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return self.reads_resized(x, y, self.mode, bool(self.align_corners))
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
-        return self.interpolated(x, y, self.mode)
 
 
 class Upsample(Interpolation):
@@ -207,30 +198,13 @@ class UpsamplingNearest2d(Resize):
     mode = "nearest"
     example = example((2, 4, 8, 8), scale_factor=2)
 
-    def output(self, x: Tensor) -> Tensor:
-        return self.resized(x, "nearest")
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return self.reads_resized(x, y, "nearest")
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
-        return self.interpolated(x, y, "nearest")
-
 
 class UpsamplingBilinear2d(Resize):
     """Upsample in mode bilinear, with aligned corners. Source: torch.nn.UpsamplingBilinear2d."""
 
     mode = "bilinear"
+    align_corners = True
     example = example((2, 4, 8, 8), scale_factor=2)
-
-    def output(self, x: Tensor) -> Tensor:
-        return self.resized(x, "bilinear")
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return self.reads_resized(x, y, "bilinear", aligned=True)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations | None:
-        return self.interpolated(x, y, "bilinear")
 
 
 class interpolate(Interpolation):
@@ -241,7 +215,7 @@ class interpolate(Interpolation):
 
     function = "nn.functional.interpolate"
     mode = Choice(*Interpolation.mode.listed, "lanczos")
-    align_corners = Flag(None)
+    align_corners: Any = Flag(None)
     recompute_scale_factor = Flag(None)
     antialias = Flag(False)
     example = example((2, 4, 8, 8), scale_factor=2)

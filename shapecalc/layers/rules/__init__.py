@@ -2,6 +2,6 @@
 
 from shapecalc.layers.rules.costs import Costs, Part
 from shapecalc.layers.rules.figures import Figures
-from shapecalc.layers.rules.memory import OUTPUT, Saved
+from shapecalc.layers.rules.memory import Keeps, Saved
 
-__all__ = ["OUTPUT", "Costs", "Figures", "Part", "Saved"]
+__all__ = ["Costs", "Figures", "Keeps", "Part", "Saved"]

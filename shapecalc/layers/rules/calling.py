@@ -18,6 +18,8 @@ class CallRules(FigureRules):
     """Whether the function takes two inputs, and further ones after the result of these."""
     wraps: ClassVar[tuple[str, str] | None] = None
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
+    positional: ClassVar[tuple[str, ...]] = ()
+    """The arguments that torch's function takes without a name, after the inputs."""
     called_with: ClassVar[frozenset[str]] = frozenset()
     """The arguments that torch's module takes when it is called, not when it is made: `feed` passes them."""
     reads_values: ClassVar[bool] = False
@@ -28,11 +30,11 @@ class CallRules(FigureRules):
 
         Of a function they are those without a name.
         """
-        return inputs
+        return (*inputs, *[self.__dict__[name] for name in self.positional])
 
     def keywords(self) -> dict[str, Any]:
         """The arguments with a name of torch's function; by default all, torch's defaults may be others."""
-        return {name: self.__dict__[name] for name in self.fields}
+        return {name: self.__dict__[name] for name in self.fields if name not in self.positional}
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""

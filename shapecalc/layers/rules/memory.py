@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 from shapecalc.allocation.footprint import Footprint, Given, record
@@ -16,6 +17,16 @@ from shapecalc.layers.weights import owned
 from shapecalc.symbolic.conditions import collecting
 from shapecalc.tensors import Tensor
 
+
+class Keeps(Enum):
+    """What autograd keeps for the backward pass of a kernel, of a type where it is always the same."""
+
+    NOTHING = "nothing"
+    INPUTS = "inputs"
+    OUTPUT = "output"
+    BOTH = "inputs and output"
+
+
 OUTPUT = Tensor((), "output")
 """What a kernel makes, among what autograd keeps."""
 
@@ -28,6 +39,8 @@ class MemoryRules(CallRules):
 
     aligned: ClassVar[bool] = False
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
+    keeps: ClassVar[Keeps | None] = None
+    """What autograd keeps of a layer that is one kernel; None where it depends, or is not known."""
     retraced: ClassVar[bool] = True
     """Whether the gradients are all that the way back through it allocates."""
     undecided: ClassVar[str] = "is not known"
@@ -43,14 +56,17 @@ class MemoryRules(CallRules):
     def saved(self, *inputs: Any) -> Saved | None:
         """What autograd keeps for the backward pass: inputs, `OUTPUT`, and tensors made besides.
 
-        Weights are left out. By default None: not known.
+        Weights are left out. By default what `keeps` says; None: not known.
         """
-        return None
+        if self.keeps is None:
+            return None
+        output = (OUTPUT,) if self.keeps in (Keeps.OUTPUT, Keeps.BOTH) else ()
+        return (*inputs, *output) if self.keeps in (Keeps.INPUTS, Keeps.BOTH) else output
 
     @classmethod
     def allocation_declared(cls) -> bool:
-        """Whether the type says what it allocates: by `saved`, or by `run`."""
-        return cls.saved is not MemoryRules.saved or cls.run is not MemoryRules.run
+        """Whether the type says what it allocates: by `keeps`, `saved` or `run`."""
+        return bool(cls.keeps) or cls.saved is not MemoryRules.saved or cls.run is not MemoryRules.run
 
     def operation_on(self, *inputs: Any) -> str:
         """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
