@@ -5,6 +5,7 @@ An interrupt ends it quietly from its first moment on: nothing of shapecalc is i
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -15,9 +16,13 @@ def main() -> None:
     """Run the command line; an interrupt is the end at once, and nothing of it is printed."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else nobody wants to hear it
         signal.signal(signal.SIGINT, _end)
+    gc.disable()  # all that a command makes of a large file stays until it ends
     from shapecalc.cli import app
 
-    app.main()
+    try:
+        app.main()
+    finally:
+        gc.freeze()  # nor is it looked through at the end, which takes as long as the command itself
 
 
 def _end(*_: object) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shapecalc.allocation.autocast import LOWER
 from shapecalc.allocation.gradients import Look, Way
-from shapecalc.allocation.peak import Peak
+from shapecalc.allocation.peak import unexceeded
 from shapecalc.allocation.strides import Strides
 from shapecalc.allocation.trace import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Trace, Value
 from shapecalc.errors import UnknownError
@@ -159,12 +159,12 @@ def _output(y: Value, numbers: Mapping[int, int]) -> Output:
 
 def _rises(trace: Trace, stays: set[int]) -> tuple[Dim, ...]:
     """The levels of a trace that none of the others is certain to exceed; what stays is not let go."""
-    peak = Peak()
+    levels: list[Dim] = []
     alive: Dim = 0
     for event in trace.events:
         if isinstance(event, Made):
             alive = alive + trace.sizes[event.storage]
-            peak.meet(alive, 0)
+            levels.append(alive)
         elif isinstance(event, Freed) and event.storage not in stays:
             alive = alive - trace.sizes[event.storage]
-    return tuple([size for size, _ in peak.met()])
+    return unexceeded(levels)

@@ -33,18 +33,18 @@ class Space:
         self.assumed = assumed
         self.axes: dict[tuple[Product, int], int] = {(ONE, 1): 0}
         """Each product's coordinate; one without a least value has another for its opposite."""
-        self.known: dict[Expr, tuple[tuple[int, int], ...]] = {}
+        self.known: dict[Product, tuple[tuple[int, int], ...]] = {}
 
-    def steps(self, size: Expr) -> tuple[tuple[int, int], ...]:
-        """The coordinates of a formula that are not 0, each with its place."""
-        found = self.known.get(size)
+    def steps(self, product: Product) -> tuple[tuple[int, int], ...]:
+        """The coordinates of a product that are not 0, each with its place."""
+        found = self.known.get(product)
         if found is None:
-            found = self.known[size] = tuple(self._steps(at(size, self.assumed) if self.assumed else size))
+            form = at(Expr({product: 1}), self.assumed) if self.assumed and product != ONE else None
+            terms = {product: 1} if form is None else {ONE: form} if isinstance(form, int) else form.terms
+            found = self.known[product] = tuple(self._steps(multiplied_out(terms) or terms))
         return found
 
-    def _steps(self, form: Dim) -> Iterable[tuple[int, int]]:
-        terms = {ONE: form} if isinstance(form, int) else form.terms
-        terms = multiplied_out(terms) or terms
+    def _steps(self, terms: Mapping[Product, int]) -> Iterable[tuple[int, int]]:
         rest = 0
         for factors, coefficient in terms.items():
             low = 1 if factors == ONE else least_product(factors)
@@ -79,6 +79,8 @@ class Level:
         self.space = space
         self.number = 0
         self.terms: dict[Product, int] = {}
+        self.ahead: dict[Product, int] = {}
+        """The terms that `point` lacks: what comes and goes between two looks at it costs nothing."""
         self.point: Point = [0]
 
     def add(self, size: Dim, times: int = 1) -> None:
@@ -86,17 +88,17 @@ class Level:
             self.number += times * size
             return
         add_to(self.terms, size.terms, times)
-        for axis, step in self.space.steps(size):
-            while axis >= len(self.point):
-                self.point.append(0)
-            self.point[axis] += times * step
+        add_to(self.ahead, size.terms, times)
 
     def here(self) -> Point:
         """The point of the size as it is now."""
-        axes = len(self.space.axes)
-        point = [*self.point, *[0] * (axes - len(self.point))]
-        point[0] += self.number
-        return point
+        steps = [(self.space.steps(product), times) for product, times in self.ahead.items()]
+        self.ahead.clear()
+        self.point += [0] * (len(self.space.axes) - len(self.point))
+        for own, times in steps:
+            for axis, step in own:
+                self.point[axis] += times * step
+        return [self.point[0] + self.number, *self.point[1:]]
 
     def now(self) -> Dim | None:
         """The size as it is now, unless it has very many terms: then its point says what it is."""
@@ -200,6 +202,19 @@ class Peak:
     def size(self) -> Dim:
         """The greatest, a maximum of formulas where sizes decide."""
         return greatest_of([size for size, _ in self.met()])
+
+
+def unexceeded(sizes: Sequence[Dim]) -> tuple[Dim, ...]:
+    """Of sizes, those that may be the greatest; of such as differ by numbers, the one that is."""
+    first = sizes[0] if sizes else 0
+    above = [step for size in sizes if isinstance(step := size - first, int)]
+    if len(above) == len(sizes):
+        greatest = first + max(above, default=0)
+        return (greatest,) if greatest != 0 else ()
+    peak = Peak()
+    for size in sizes:
+        peak.meet(size, 0)
+    return tuple([size for size, _ in peak.met()])
 
 
 def greatest_of(sizes: Sequence[Dim]) -> Dim:

@@ -11,7 +11,6 @@ import typer
 
 import shapecalc
 from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten, visible
-from shapecalc.pause_gc import without_collecting
 from shapecalc.render import streams
 
 _FAULT = 4
@@ -71,7 +70,7 @@ def main() -> None:
     try:
         streams.prepare()
         try:
-            without_collecting(_app(words))(words)
+            _app(words)(words)
         finally:
             sys.stdout.flush()
     except ShapecalcError as error:
