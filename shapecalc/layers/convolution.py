@@ -14,7 +14,7 @@ from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.reads import AxisReads, Pattern, Reads, grouped_channels, windowed
 from shapecalc.layers.rules import Keeps
-from shapecalc.layers.weights import Weight, Weights, owned
+from shapecalc.layers.weights import Weights, owned, weight_and_bias
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
@@ -22,38 +22,57 @@ from shapecalc.tensors import Tensor, check_multiple, product
 from shapecalc.window import Window
 
 
-def check_made_by_groups(out_channels: Dim, groups: Dim) -> None:
-    check_multiple(
-        out_channels,
-        groups,
-        "out_channels {0} is not divisible by groups {1}",
-        "each group makes an equal part of the output channels",
-        why="groups divide the channels",
-    )
-
-
-def check_seen_by_groups(channels: Dim, groups: Dim) -> None:
-    check_multiple(
-        channels,
-        groups,
-        "the input's {0} channels are not divisible by groups {1}",
-        "each group sees an equal part of the input channels",
-        why="groups divide the channels",
-    )
-
-
-def check_image(x: Tensor, layer: Layer) -> None:
-    """Refuse an input that is not N×C×… of as many spatial axes as the layer has, or C×…, in float32."""
-    space = {1: "L", 2: "H×W", 3: "D×H×W"}[layer.axes]
-    hint = f"{layer.type} takes N×C×{space}, or the same without the batch axis"
-    check_rank(x, layer.axes + 1, layer.axes + 2, hint=hint)
-    check_floating(x, "float32")
-
-
-class Convolution(Layer, abstract=True):
-    """What convolutions of any number of spatial axes have in common."""
+class Convolving(Layer, abstract=True):
+    """What convolutions and their transposes have in common: (N, C, *) or (C, *), in groups of channels."""
 
     keeps = Keeps.INPUTS
+    out_channels: Size
+    kernel_size: PerAxis
+    groups: Size
+    bias: Flag
+
+    def check(self) -> None:
+        check_multiple(
+            self.out_channels,
+            self.groups,
+            "out_channels {0} is not divisible by groups {1}",
+            "each group makes an equal part of the output channels",
+            why="groups divide the channels",
+        )
+
+    def check_image(self, x: Tensor) -> None:
+        """Refuse other numbers of axes, other dtypes than float32, and channels that no groups divide."""
+        space = {1: "L", 2: "H×W", 3: "D×H×W"}[self.axes]
+        hint = f"{self.type} takes N×C×{space}, or the same without the batch axis"
+        check_rank(x, self.axes + 1, self.axes + 2, hint=hint)
+        check_floating(x, "float32")
+        check_multiple(
+            x.shape[-self.axes - 1],
+            self.groups,
+            "the input's {0} channels are not divisible by groups {1}",
+            "each group sees an equal part of the input channels",
+            why="groups divide the channels",
+        )
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(add=y.elements if self.bias else 0)
+
+    def back(self, x: Value, *weights: Value) -> Back:
+        return convolution_back(x, *weights)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """Without a batch axis one is put before it, and taken away after it."""
+        y = self.convolved(trace, x)
+        return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
+
+    def convolved(self, trace: Trace, x: Value) -> Value:
+        """The output, of a batch or not."""
+        return super().run(trace, x)[0]
+
+
+class Convolution(Convolving, abstract=True):
+    """What convolutions of any number of spatial axes have in common."""
+
     in_channels = Channels()
     out_channels = Size()
     kernel_size = PerAxis()
@@ -65,7 +84,7 @@ class Convolution(Layer, abstract=True):
     padding_mode = Choice("zeros", "reflect", "replicate", "circular")
 
     def check(self) -> None:
-        check_made_by_groups(self.out_channels, self.groups)
+        super().check()
         if self.padding == "same" and any(s != 1 for s in self.stride):
             raise ArchitectureError(
                 "padding: same needs a stride of 1",
@@ -89,10 +108,9 @@ class Convolution(Layer, abstract=True):
         return [(total // 2, total - total // 2) for total in totals]
 
     def output(self, x: Tensor) -> Tensor:
-        check_image(x, self)
-        *batch, channels = x.shape[: -self.axes]
+        self.check_image(x)
+        *batch, _channels = x.shape[: -self.axes]
         space = x.shape[-self.axes :]
-        check_seen_by_groups(channels, self.groups)
         self.check_padding_mode(space)
         sizes = (window.size(n) for window, n in zip(self.window, space, strict=True))
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
@@ -134,8 +152,7 @@ class Convolution(Layer, abstract=True):
     def weights(self, x: Tensor) -> Weights:
         channels = x.shape[-self.axes - 1]
         shape = (self.out_channels, channels // self.groups, *self.kernel_size)
-        weights = {"weight": Weight(shape)}
-        return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
+        return weight_and_bias(shape, self.out_channels, self.bias)
 
     def padded_before(self) -> list[int]:
         """What a kernel before the convolution adds to each axis; of zeros, those of one end alone."""
@@ -143,18 +160,10 @@ class Convolution(Layer, abstract=True):
             return [after - before for before, after in self.ends()]
         return [before + after for before, after in self.ends()]
 
-    def back(self, x: Value, *weights: Value) -> Back:
-        return convolution_back(x, *weights)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """Without a batch axis one is put before it, and taken away after it."""
-        y = self.convolved(trace, x)
-        return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
-
     def convolved(self, trace: Trace, x: Value) -> Value:
         """Padding of another kind than zeros, or that differs before and after, is a kernel of its own."""
         if self.padding_mode == "zeros" and all(before == after for before, after in self.ends()):
-            return super().run(trace, x)[0]
+            return super().convolved(trace, x)
         space = zip(x.shape[-self.axes :], self.padded_before(), strict=True)
         padded = Tensor((*x.shape[: -self.axes], *(n + more for n, more in space)), x.dtype)
         keeps = (x,) if self.padding_mode in ("reflect", "replicate") else ()
@@ -172,9 +181,6 @@ class Convolution(Layer, abstract=True):
         """Once per output element: a kernel's worth of products in each input channel of its group."""
         channels = x.shape[-self.axes - 1]
         return y.elements * (channels // self.groups) * product(self.kernel_size)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(add=y.elements if self.bias else 0)
 
     def macs_without_padding(self, x: Tensor, y: Tensor) -> Dim:
         """The products of what a window reads inside of the input; other padding than zeros is all read."""

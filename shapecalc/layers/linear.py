@@ -11,7 +11,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank
 from shapecalc.layers.fields import Flag, Inferred, Size
 from shapecalc.layers.reads import Reads, except_along
-from shapecalc.layers.weights import Weight, Weights, owned
+from shapecalc.layers.weights import Weights, owned, weight_and_bias
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal, product
@@ -35,8 +35,7 @@ class Linear(Layer):
         return (except_along(x, -1),)
 
     def weights(self, x: Tensor) -> Weights:
-        weights = {"weight": Weight((self.out_features, x.shape[-1]))}
-        return {**weights, "bias": Weight((self.out_features,))} if self.bias else weights
+        return weight_and_bias((self.out_features, x.shape[-1]), self.out_features, self.bias)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """One dot product over the input features for each output element."""
@@ -83,8 +82,8 @@ class Bilinear(Layer):
         return except_along(first, -1), except_along(second, -1)
 
     def weights(self, first: Tensor, second: Tensor) -> Weights:
-        weights = {"weight": Weight((self.out_features, first.shape[-1], second.shape[-1]))}
-        return {**weights, "bias": Weight((self.out_features,))} if self.bias else weights
+        shape = (self.out_features, first.shape[-1], second.shape[-1])
+        return weight_and_bias(shape, self.out_features, self.bias)
 
     def macs(self, first: Tensor, second: Tensor, y: Tensor) -> Dim:
         """Each pair of elements of the two inputs for each output element."""

@@ -127,18 +127,32 @@ class RMSNorm(TrailingNorm):
         return learned(x.elements, self.weights(x)) + mean_square + scaled_down(x.elements, positions)
 
 
-class LocalResponseNorm(Layer):
+class ResponseNorm(Layer, abstract=True):
+    """Each element divided by a power of the mean square of `size` channels around its own."""
+
+    size = Size()
+    alpha = Real(1e-4)
+    beta = Real(0.75)
+    example = example((2, 16, 8, 8), size=5)
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """x / (k + alpha · m)^beta, m the mean of the squares of so many channels."""
+        each = Operations(mul=1) + averaged(self.size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
+        return each * x.elements
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        """Channels around its own."""
+        return (except_along(x, 1, reads=Merged(1, "some channels are taken together")),)
+
+
+class LocalResponseNorm(ResponseNorm):
     """Each element of (N, C, *) divided by a power of the mean square of `size` channels around its own.
 
     Source: Krizhevsky, Sutskever & Hinton 2012, NIPS 25; torch.nn.LocalResponseNorm.
     """
 
     lettered = ("NCL",)
-    size = Size()
-    alpha = Real(1e-4)
-    beta = Real(0.75)
     k = Real(1.0)
-    example = example((2, 16, 8, 8), size=5)
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)
@@ -175,32 +189,12 @@ class LocalResponseNorm(Layer):
         del padded
         return trace.view(pooled, (n, channels, *space))
 
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return response_of_one(self.size) * x.elements
 
-    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return (around(x),)
-
-
-def response_of_one(size: Dim) -> Operations:
-    """x / (k + alpha · m)^beta, m the mean of the squares of so many channels."""
-    return Operations(mul=1) + averaged(size, 1) + Operations(add=1, mul=1, divide=1, exp=1)
-
-
-def around(x: Tensor) -> Reads:
-    """Each element reads channels around its own."""
-    return except_along(x, 1, reads=Merged(1, "some channels are taken together"))
-
-
-class CrossMapLRN2d(Layer):
+class CrossMapLRN2d(ResponseNorm):
     """LocalResponseNorm of (N, C, H, W), as Caffe has it. Source: torch.nn.CrossMapLRN2d."""
 
-    size = Size()
-    alpha = Real(1e-4)
-    beta = Real(0.75)
     k = Real(1)
     undecided = "is in part a variable of torch's Python code, which is not followed"
-    example = example((2, 16, 8, 8), size=5)
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 4)
@@ -214,9 +208,3 @@ class CrossMapLRN2d(Layer):
         y = trace.new(x.tensor)
         _divisors = trace.new(x.tensor)
         return (y,)
-
-    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return (around(x),)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return response_of_one(self.size) * x.elements

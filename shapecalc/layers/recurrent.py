@@ -73,32 +73,69 @@ def gate(bias: bool) -> Operations:
     return Operations(add=3 if bias else 1)
 
 
-def rnn_step(layer: RNN | RNNCell) -> Operations:
+class Steps(Layer, abstract=True):
+    """What stacks and single steps have in common: the gates, each of hidden_size rows of the matrices."""
+
+    gates: ClassVar[int]
+    """The gates of a step."""
+    cell: ClassVar[Cell]
+    """What one step does, on a trace."""
+    hidden_size: Size
+    bias: Flag
+
+    def step(self) -> Operations:
+        """What one unit computes of its gates in one step."""
+        raise NotImplementedError
+
+    def check_followed(self, trace: Trace) -> None:
+        """Raises UnknownError in training where gates are single columns, which lie in a way of their own."""
+        trace.refuse_autocast()
+        if trace.grad and self.gates == 3 and self.hidden_size == 1:
+            raise UnknownError(f"{self.type}: how gradients of gates of one unit lie is not followed")
+
+
+class SimpleSteps(Steps, abstract=True):
     """tanh or relu of the gate."""
-    return gate(layer.bias) + (_FUNCTION if layer.nonlinearity == "tanh" else Operations(compare=1))
+
+    gates = 1
+    cell = simple_step
+    nonlinearity: Choice
+
+    def step(self) -> Operations:
+        return gate(self.bias) + (_FUNCTION if self.nonlinearity == "tanh" else Operations(compare=1))
 
 
-def gru_step(layer: GRU | GRUCell) -> Operations:
+class GatedSteps(Steps, abstract=True):
     """r, z = σ(…), n = tanh(W·x + b + r·(W·h + b)), h' = (1 − z)·n + z·h."""
-    return gate(layer.bias) * 3 + _SIGMOID * 2 + Operations(mul=1) + _FUNCTION + Operations(add=2, mul=2)
+
+    gates = 3
+    cell = gated_step
+
+    def step(self) -> Operations:
+        return gate(self.bias) * 3 + _SIGMOID * 2 + Operations(mul=1) + _FUNCTION + Operations(add=2, mul=2)
 
 
-def lstm_step(layer: LSTM | LSTMCell) -> Operations:
+class MemorySteps(Steps, abstract=True):
     """i, f, o = σ(…), g = tanh(…), c' = f·c + i·g, h' = o·tanh(c')."""
-    cell = Operations(add=1, mul=2) + _FUNCTION + Operations(mul=1)
-    return gate(layer.bias) * 4 + _SIGMOID * 3 + _FUNCTION + cell
+
+    gates = 4
+    cell = memory_step
+
+    def feed(self, x: object, *states: object) -> tuple[object, ...]:
+        return (x, states[:2], *states[2:]) if states else (x,)
+
+    def step(self) -> Operations:
+        cell = Operations(add=1, mul=2) + _FUNCTION + Operations(mul=1)
+        return gate(self.bias) * 4 + _SIGMOID * 3 + _FUNCTION + cell
 
 
-class Recurrent(Layer, abstract=True):
+class Recurrent(Steps, abstract=True):
     """A stack of recurrent layers, each with one direction or two.
 
     (L, N, input_size) → (L, N, D·R), of D directions with states of R features, and the last states
     (D·num_layers, N, R). With `batch_first` the sequences are (N, L, …), the states stay; without a batch
     the axis N is missing. L steps of N samples go through each matrix.
     """
-
-    gates: ClassVar[int]
-    """The gates of a step, each of hidden_size rows."""
 
     input_size = Inferred(axis=-1)
     hidden_size = Size()
@@ -160,13 +197,9 @@ class Recurrent(Layer, abstract=True):
         matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
-    cell: ClassVar[Cell]
-    """What one step does, on a trace."""
-
     def run(self, trace: Trace, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
-        trace.refuse_autocast()
-        check_followed(trace, self)
+        self.check_followed(trace)
         batched = x.rank == 3
         if not batched:
             x = trace.seen_as(x, (1, *x.shape) if self.batch_first else (x.shape[0], 1, x.shape[1]))
@@ -210,19 +243,13 @@ class Recurrent(Layer, abstract=True):
         units = self.num_layers * len(self.directions) * self.hidden_size
         return self.step() * (product(x.shape[:-1]) * units)
 
-    def step(self) -> Operations:
-        """What one unit computes of its gates in one step."""
-        raise NotImplementedError
 
-
-class RNN(Recurrent):
+class RNN(SimpleSteps, Recurrent):
     """h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh) at each step, or with relu in place of tanh.
 
     Outputs: the sequence, and the last states. Source: torch.nn.RNN; Elman 1990, Cognitive Science 14.
     """
 
-    gates = 1
-    cell = simple_step
     nonlinearity = Choice("tanh", "relu")
     bias = Recurrent.bias
     batch_first = Recurrent.batch_first
@@ -230,25 +257,17 @@ class RNN(Recurrent):
     bidirectional = Recurrent.bidirectional
     example = example((7, 2, 16), hidden_size=32)
 
-    def step(self) -> Operations:
-        return rnn_step(self)
 
-
-class GRU(Recurrent):
+class GRU(GatedSteps, Recurrent):
     """A gated recurrent unit: a reset gate, an update gate, and a candidate for the next state.
 
     Outputs: the sequence, and the last states. Source: torch.nn.GRU; Cho et al. 2014, arXiv:1406.1078.
     """
 
-    gates = 3
-    cell = gated_step
     example = example((7, 2, 16), hidden_size=32)
 
-    def step(self) -> Operations:
-        return gru_step(self)
 
-
-class LSTM(Recurrent):
+class LSTM(MemorySteps, Recurrent):
     """A long short-term memory: gates for input, forgetting and output, and a candidate for the cell.
 
     Beside the state h there is that of the cell, c, of hidden_size features; with `proj_size` a matrix more
@@ -256,8 +275,6 @@ class LSTM(Recurrent):
     Source: torch.nn.LSTM; Hochreiter & Schmidhuber 1997; Sak et al. 2014, arXiv:1402.1128.
     """
 
-    gates = 4
-    cell = memory_step
     proj_size = Count(0, minimum=0)
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
@@ -290,23 +307,10 @@ class LSTM(Recurrent):
             return weights
         return {**weights, f"weight_hr{place}": Weight((self.proj_size, self.hidden_size))}
 
-    def feed(self, x: object, *states: object) -> tuple[object, ...]:
-        return (x, states[:2], *states[2:]) if states else (x,)
 
-    def step(self) -> Operations:
-        return lstm_step(self)
-
-
-def check_followed(trace: Trace, layer: Recurrent | RecurrentCell) -> None:
-    """Raises UnknownError in training where gates are single columns, which lie in a way of their own."""
-    if trace.grad and layer.gates == 3 and layer.hidden_size == 1:
-        raise UnknownError(f"{layer.type}: how gradients of gates of one unit lie is not followed")
-
-
-class RecurrentCell(Layer, abstract=True):
+class RecurrentCell(Steps, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
-    gates: ClassVar[int]
     input_size = Inferred(axis=-1)
     hidden_size = Size()
     bias = Flag(True)
@@ -329,13 +333,10 @@ class RecurrentCell(Layer, abstract=True):
         """Both matrices once for each sample."""
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
 
-    cell: ClassVar[Cell]
-    """What the step does, on a trace."""
     states: ClassVar[int] = 1
 
     def run(self, trace: Trace, x: Value, *states: Value) -> tuple[Value, ...]:
-        trace.refuse_autocast()
-        check_followed(trace, self)
+        self.check_followed(trace)
         batched = x.rank == 2
         if not batched:
             x = trace.seen_as(x, (1, *x.shape))
@@ -347,39 +348,23 @@ class RecurrentCell(Layer, abstract=True):
     def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
         return self.step() * y.elements
 
-    def step(self) -> Operations:
-        """What one unit computes of its gates."""
-        raise NotImplementedError
 
-
-class RNNCell(RecurrentCell):
+class RNNCell(SimpleSteps, RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
 
-    gates = 1
-    cell = simple_step
     nonlinearity = Choice("tanh", "relu")
     example = example((2, 16), hidden_size=32)
 
-    def step(self) -> Operations:
-        return rnn_step(self)
 
-
-class GRUCell(RecurrentCell):
+class GRUCell(GatedSteps, RecurrentCell):
     """One step of a GRU. Source: torch.nn.GRUCell."""
 
-    gates = 3
-    cell = gated_step
     example = example((2, 16), hidden_size=32)
 
-    def step(self) -> Operations:
-        return gru_step(self)
 
-
-class LSTMCell(RecurrentCell):
+class LSTMCell(MemorySteps, RecurrentCell):
     """One step of an LSTM; outputs: the next h, and the next c. Source: torch.nn.LSTMCell."""
 
-    gates = 4
-    cell = memory_step
     states = 2
     example = example((2, 16), hidden_size=32)
 
@@ -390,9 +375,3 @@ class LSTMCell(RecurrentCell):
             check_state("h", h, state)
             check_state("c", c, state)
         return state, state
-
-    def feed(self, x: object, *states: object) -> tuple[object, ...]:
-        return (x, states[:2], *states[2:]) if states else (x,)
-
-    def step(self) -> Operations:
-        return lstm_step(self)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.gradients import Back
-from shapecalc.allocation.kernels import convolution_back
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, example
-from shapecalc.layers.convolution import check_image, check_made_by_groups, check_seen_by_groups
+from shapecalc.layers.base import example
+from shapecalc.layers.convolution import Convolving
 from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
 from shapecalc.layers.reads import Reads, except_along, grouped_channels, transposed_window
-from shapecalc.layers.rules import Keeps
-from shapecalc.layers.weights import Weight, Weights
-from shapecalc.operations import Operations
+from shapecalc.layers.weights import Weights, weight_and_bias
 from shapecalc.symbolic import Dim, maximum
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, product
 from shapecalc.window import Window, check_counted
 
 
-class TransposedConvolution(Layer, abstract=True):
+class TransposedConvolution(Convolving, abstract=True):
     """What transposed convolutions of any number of spatial axes have in common.
 
     The gradient of a convolution of the same arguments, so the kernels bear its input's channels second.
     """
 
-    keeps = Keeps.INPUTS
     in_channels = Channels()
     out_channels = Size()
     kernel_size = PerAxis()
@@ -40,7 +34,7 @@ class TransposedConvolution(Layer, abstract=True):
     padding_mode = Choice("zeros")
 
     def check(self) -> None:
-        check_made_by_groups(self.out_channels, self.groups)
+        super().check()
         for more, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
             if more >= max(s, d):
                 raise ArchitectureError(
@@ -50,9 +44,8 @@ class TransposedConvolution(Layer, abstract=True):
                 )
 
     def output(self, x: Tensor) -> Tensor:
-        check_image(x, self)
-        *batch, channels = x.shape[: -self.axes]
-        check_seen_by_groups(channels, self.groups)
+        self.check_image(x)
+        *batch, _channels = x.shape[: -self.axes]
         return Tensor((*batch, self.out_channels, *self.spread(x.shape[-self.axes :])), x.dtype)
 
     def spread(self, space: tuple[Dim, ...]) -> list[Dim]:
@@ -80,23 +73,11 @@ class TransposedConvolution(Layer, abstract=True):
 
     def weights(self, x: Tensor) -> Weights:
         shape = (x.shape[-self.axes - 1], self.out_channels // self.groups, *self.kernel_size)
-        weights = {"weight": Weight(shape)}
-        return {**weights, "bias": Weight((self.out_channels,))} if self.bias else weights
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """Without a batch axis one is put before it, and taken away after it."""
-        (y,) = super().run(trace, x)
-        return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
-
-    def back(self, x: Value, *weights: Value) -> Back:
-        return convolution_back(x, *weights)
+        return weight_and_bias(shape, self.out_channels, self.bias)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per input element: a kernel's worth of products for each output channel of its group."""
         return x.elements * (self.out_channels // self.groups) * product(self.kernel_size)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(add=y.elements if self.bias else 0)
 
     def macs_without_padding(self, x: Tensor, y: Tensor) -> Dim:
         """The products that land on the output, not where the padding cuts off."""

@@ -30,6 +30,12 @@ Weights: TypeAlias = Mapping[str, Weight]
 """Name → weight, named as in torch's `state_dict`."""
 
 
+def weight_and_bias(shape: Shape, features: Dim, bias: bool) -> Weights:
+    """A weight of this shape, and where there is a `bias`, one element of it for each of the features."""
+    weights = {"weight": Weight(shape)}
+    return {**weights, "bias": Weight((features,))} if bias else weights
+
+
 def owned(trace: Trace, weights: Weights, *names: str) -> list[Value]:
     """The parameters among weights, or those named, as values on a trace."""
     chosen = {name: weights[name] for name in names} if names else weights

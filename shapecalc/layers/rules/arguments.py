@@ -25,7 +25,8 @@ class ArgumentRules(Keeping):
     def __init_subclass__(cls) -> None:
         """Collect the fields; one that is declared again takes its new place."""
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
-        inherited = {name: field for name, field in cls.fields.items() if name not in own}
+        bases = [base.fields for base in cls.__bases__ if issubclass(base, ArgumentRules)]
+        inherited = {name: field for fields in bases for name, field in fields.items() if name not in own}
         cls.fields = {**inherited, **own}
 
     def __init__(self, **arguments: object) -> None:
