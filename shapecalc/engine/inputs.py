@@ -67,10 +67,8 @@ def _inputs(architecture: Architecture, given: Given, scope: Scope) -> dict[str,
         if name in given:
             tensors[name] = _given_input(given[name], own, known)
             continue
-        try:
+        with architecture.document.placing(architecture.input_nodes[name]):
             tensors[name] = own.tensor(scope)
-        except ArchitectureError as error:
-            raise error.at(architecture.document.place_of(architecture.input_nodes[name])) from None
     return tensors
 
 

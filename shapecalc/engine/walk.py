@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shapecalc.errors import ArchitectureError, written
+from shapecalc.errors import ArchitectureError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
 from shapecalc.language.nodes import YamlNode
-from shapecalc.language.tree import BlockStep, ChosenStep, Step, Steps, resolve
-from shapecalc.symbolic import Dim, Expr
+from shapecalc.language.tree import BlockStep, ChosenStep, Step, Steps, copies_of, is_frozen, resolve
+from shapecalc.symbolic import Dim
 
 
 class Walk:
@@ -23,45 +23,34 @@ class Walk:
     def __init__(self, architecture: Architecture, scope: Scope) -> None:
         """`scope`: the values of the file's parameters."""
         self.architecture = architecture
+        self.source = architecture.document
         self.scope = scope
         self.open: list[str] = []
         """The blocks that the walk is inside of, the outermost first."""
 
     def at(self, error: ArchitectureError, node: YamlNode) -> ArchitectureError:
-        return error.at(self.architecture.document.place_of(node))
+        return error.at(self.source.place_of(node))
 
     def itself(self, step: Step, scope: Scope) -> Step:
         """The step or, where a parameter names it, the one that is named."""
-        try:
-            return step.chosen(scope) if isinstance(step, ChosenStep) else step
-        except ArchitectureError as error:
-            raise self.at(error, step.node) from None
+        if not isinstance(step, ChosenStep):
+            return step
+        with self.source.placing(step.node):
+            return step.chosen(scope)
 
     def copies(self, step: Step, scope: Scope) -> int:
         """How many times a step is executed."""
         if step.times is None:
             return 1
-        try:
-            copies = resolve(step.times.value, scope)
-            if type(copies) is not int or copies < 0:
-                hint = "the number of copies decides which layers there are: give a number"
-                message = f"times must be a whole number of at least 0, not {written(copies)}"
-                raise ArchitectureError(message, hint=hint if isinstance(copies, Expr) else None)
-        except ArchitectureError as error:
-            raise self.at(error, step.times.node) from None
-        return copies
+        with self.source.placing(step.times.node):
+            return copies_of(resolve(step.times.value, scope))
 
     def frozen(self, step: Step, scope: Scope, outer: bool) -> bool:
         """Whether a step's weights are not trained: if it does not say, as `outer`, what it is part of."""
         if step.frozen is None:
             return outer
-        try:
-            value = resolve(step.frozen.value, scope)
-            if not isinstance(value, bool):
-                raise ArchitectureError(f"frozen must be true or false, not {written(value)}")
-        except ArchitectureError as error:
-            raise self.at(error, step.frozen.node) from None
-        return value
+        with self.source.placing(step.frozen.node):
+            return is_frozen(resolve(step.frozen.value, scope))
 
     def block_scope(self, step: BlockStep, scope: Scope, channels: Dim | None) -> Scope:
         """The values that the steps of a block see: it is used in `scope`, on a tensor of these channels."""

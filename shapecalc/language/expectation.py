@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,11 +27,12 @@ class Bounds:
         return (self.min is None or self.min <= figure) and (self.max is None or figure <= self.max)
 
     def __str__(self) -> str:
-        low, high = self.min, self.max
-        return " and ".join(
-            ([f"at least {low}"] if low is not None else [])
-            + ([f"at most {high}"] if high is not None else [])
-        )
+        return self.text(str)
+
+    def text(self, written: Callable[[int], str]) -> str:
+        """The bounds in words, each number as it is `written`."""
+        words = {"min": "at least", "max": "at most"}
+        return " and ".join(f"{words[name]} {written(bound)}" for name, bound in self.to_dict().items())
 
     def to_dict(self) -> dict[str, int]:
         both = {"min": self.min, "max": self.max}

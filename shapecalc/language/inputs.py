@@ -66,10 +66,8 @@ def read_input(node: YamlNode, source: Source) -> InputSpec:
     if not isinstance(node, Scalar) or isinstance(node.value(), (bool, float, type(None))):
         hint = "write the sizes of all axes joined by x: 1x3x224x224"
         raise source.error(f"a shape is text, not {kind(node)}", node, hint)
-    try:
+    with source.placing(node):
         return parse_input(node.text)
-    except ArchitectureError as error:
-        raise error.at(source.place_of(node)) from None
 
 
 def checked(tensor: Tensor, text: str | None = None) -> Tensor:

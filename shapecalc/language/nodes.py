@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
-from shapecalc.errors import ArchitectureError, Place, quoted, shorten
+from shapecalc.errors import ArchitectureError, Place, ShapecalcError, quoted, shorten
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _REAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
@@ -68,17 +70,18 @@ class Collection:
 
     __slots__ = ("height", "mark", "size")
     width = 1
-    mark: Mark
     size: int
-    height: int
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.height = 1
 
 
 class Sequence(Collection):
     __slots__ = ("items",)
 
     def __init__(self, mark: Mark) -> None:
-        self.mark = mark
-        self.height = 1
+        super().__init__(mark)
         self.items: list[YamlNode] = []
 
 
@@ -86,8 +89,7 @@ class Mapping(Collection):
     __slots__ = ("entries",)
 
     def __init__(self, mark: Mark) -> None:
-        self.mark = mark
-        self.height = 1
+        super().__init__(mark)
         self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
 
 
@@ -108,6 +110,14 @@ class Source:
 
     def place_of(self, node: YamlNode) -> Place:
         return self.place(node.mark, node.width)
+
+    @contextmanager
+    def placing(self, node: YamlNode) -> Iterator[None]:
+        """Give errors that are raised inside of the `with` the place of `node`."""
+        try:
+            yield
+        except ShapecalcError as error:
+            raise error.at(self.place_of(node)) from None
 
     def error(self, message: str, node: YamlNode, hint: str | None = None) -> ArchitectureError:
         """An error of the description, at `node`."""

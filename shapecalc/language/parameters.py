@@ -26,10 +26,8 @@ def values_of(
     """
     scope: dict[str, Any] = {}
     for name, default in parameters.items():
-        try:
+        with source.placing(default.node):
             value = resolve(default.value, scope)
-        except ArchitectureError as error:
-            raise error.at(source.place_of(default.node)) from None
         scope[name] = override(name, overrides[name], value) if name in overrides else value
     return scope
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten, written
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
 from shapecalc.language import nodes
 from shapecalc.language.arguments import BESIDE, ArgumentReader
 from shapecalc.language.expressions import Expression
@@ -21,6 +21,8 @@ from shapecalc.language.tree import (
     Name,
     Step,
     Steps,
+    copies_of,
+    is_frozen,
     names_in,
 )
 from shapecalc.language.values import Words, identifier, is_name, read_value
@@ -142,10 +144,10 @@ class StepReader:
         head = self.head(key)
         common: dict[str, Any] = {
             "node": key,
-            "times": self.times(beside["times"]) if "times" in beside else None,
+            "times": self.beside(beside["times"], copies_of) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
-            "frozen": self.frozen(beside["frozen"]) if "frozen" in beside else None,
+            "frozen": self.beside(beside["frozen"], is_frozen) if "frozen" in beside else None,
         }
         if head in self.scope and not self.is_type(head):
             return self.by_parameter(head, key, value, self.with_names(common, beside))
@@ -199,17 +201,12 @@ class StepReader:
         """Enter the step's `as` after what is inside of it, since a step can't read its own output."""
         return {**common, "names": self.new_names(beside["as"])} if "as" in beside else common
 
-    def times(self, node: YamlNode) -> Argument:
+    def beside(self, node: YamlNode, check: Callable[[object], object]) -> Argument:
+        """The value of a key beside a step, checked here unless it depends on parameters."""
         value = read_value(node, self.source, self.scope)
-        if not isinstance(value, Expression) and (type(value) is not int or value < 0):
-            message = f"times must be a whole number of at least 0, not {written(value)}"
-            raise self.source.error(message, node)
-        return Argument(value, node)
-
-    def frozen(self, node: YamlNode) -> Argument:
-        value = read_value(node, self.source, self.scope)
-        if not isinstance(value, (bool, Expression)):
-            raise self.source.error(f"frozen must be true or false, not {written(value)}", node)
+        if not isinstance(value, Expression):
+            with self.source.placing(node):
+                check(value)
         return Argument(value, node)
 
     def names(self, node: YamlNode, what: str) -> tuple[Name, ...]:

@@ -12,7 +12,7 @@ from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
 from shapecalc.language.nodes import YamlNode
 from shapecalc.layers import Layer
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, Expr
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
 """A value as a file gives it: a constant, a word, an expression, or a list of these."""
@@ -25,6 +25,22 @@ def resolve(value: Value, scope: Scope) -> Any:
     if isinstance(value, tuple):
         return tuple(resolve(item, scope) for item in value)
     return value
+
+
+def copies_of(value: Any) -> int:
+    """The value of `times`; ArchitectureError if it is no number of copies."""
+    if type(value) is int and value >= 0:
+        return value
+    hint = "the number of copies decides which layers there are: give a number"
+    message = f"times must be a whole number of at least 0, not {written(value)}"
+    raise ArchitectureError(message, hint=hint if isinstance(value, Expr) else None)
+
+
+def is_frozen(value: Any) -> bool:
+    """The value of `frozen`; ArchitectureError if it is neither true nor false."""
+    if isinstance(value, bool):
+        return value
+    raise ArchitectureError(f"frozen must be true or false, not {written(value)}")
 
 
 CHANNELS = "channels"

@@ -105,8 +105,7 @@ def _distance(mismatch: Mismatch) -> str:
 
 def _text(figure: object) -> str:
     if isinstance(figure, Bounds):
-        low, high = (count(bound) for bound in (figure.min, figure.max))
-        return " and ".join(([f"at least {low}"] if low else []) + ([f"at most {high}"] if high else []))
+        return figure.text(count)
     if isinstance(figure, list):
         return shape(tuple(figure))
     return count(figure) if isinstance(figure, int) else written(figure)
