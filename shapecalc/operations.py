@@ -33,23 +33,15 @@ class Operations:
     exp: Dim = 0
 
     def __add__(self, other: Operations) -> Operations:
-        return Operations(
-            self.add + other.add,
-            self.mul + other.mul,
-            self.compare + other.compare,
-            self.divide + other.divide,
-            self.exp + other.exp,
-        )
+        return Operations(*[getattr(self, kind) + getattr(other, kind) for kind in KINDS])
 
     def __mul__(self, times: Dim) -> Operations:
-        """The operations that many times."""
-        return Operations(
-            times * self.add, times * self.mul, times * self.compare, times * self.divide, times * self.exp
-        )
+        """As many operations, `times` over."""
+        return Operations(*[times * getattr(self, kind) for kind in KINDS])
 
     @classmethod
     def of_all(cls, each: Iterable[Operations]) -> Operations:
-        """The sum of many."""
+        """The sum over many layers."""
         each = list(each)
         return cls(*[sum_of([getattr(ops, kind) for ops in each]) for kind in KINDS])
 
@@ -60,36 +52,36 @@ class Operations:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A figure that can't be told, and why."""
+    """In place of a figure that is not known: why it is not."""
 
     reason: str
 
 
 NOTHING = Operations()
-"""Of what computes nothing: it moves elements, or is the identity in evaluation."""
+"""The operations of a layer that only moves elements, or is the identity in evaluation."""
 
 
 def summed(elements: Dim, sums: Dim) -> Operations:
-    """So many elements in so many sums."""
+    """Additions that sum `elements` into `sums` numbers."""
     return Operations(add=elements - sums)
 
 
 def averaged(elements: Dim, means: Dim) -> Operations:
-    """So many elements in so many means."""
+    """Operations of `means` means of `elements` in all."""
     return Operations(add=elements - means, divide=means)
 
 
 def shares(elements: Dim, rows: Dim) -> Operations:
-    """Softmax of elements in so many rows: exp(x), divided by the sum of its row."""
+    """Softmax of `elements` in `rows`: exp(x) of each, divided by the sum of its row."""
     return summed(elements, rows) + Operations(divide=elements, exp=elements)
 
 
 def standardised(elements: Dim, groups: Dim) -> Operations:
-    """(x − mean) / √(variance + ε) of elements in so many groups, each with statistics of its own."""
+    """(x − mean) / √(variance + ε) of `elements` in `groups`, each of which has a mean and a variance."""
     variance = Operations(add=elements, mul=elements) + averaged(elements, groups)
     return averaged(elements, groups) + variance + scaled_down(elements, groups)
 
 
 def scaled_down(elements: Dim, groups: Dim) -> Operations:
-    """x / √(v + ε), with a v for each group."""
+    """x / √(v + ε) of `elements`, with one v for each of the groups."""
     return Operations(add=groups, divide=elements, exp=groups)
