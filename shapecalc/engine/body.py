@@ -39,7 +39,7 @@ class Execution:
         self.nodes += nodes
         if self.nodes > MOST_NODES:
             message = f"the network has more than {MOST_NODES:,} layers and blocks"
-            raise self.walk.at(ArchitectureError(message, path=""), step.node)
+            raise self.walk.source.error(message, step.node).at(None, "")
 
     def add(self, row: Row, step: Step) -> int:
         """Add a row, and the conditions of its layer; gives its number."""
@@ -47,7 +47,7 @@ class Execution:
         if self.brief and len(self.rows) >= MOST_DISTINCT:
             message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
             hint = "copies that do the same, written with times, are a million at most"
-            raise self.walk.at(ArchitectureError(message, hint=hint), step.node)
+            raise self.walk.source.error(message, step.node, hint)
         self.rows.append(row)
         return len(self.rows) - 1
 
@@ -71,6 +71,7 @@ class Body:
     ) -> None:
         self.run = run
         self.walk = run.walk
+        self.source = run.walk.source
         self.scope = scope
         self.names = names
         self.owners = owners
@@ -147,7 +148,7 @@ class Body:
             layer = step.bind(scope)
             figures = layer.figures(inputs)
         except ArchitectureError as error:
-            raise self.walk.at(error.about(step.label), step.blame(error)) from None
+            raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
         row = Row(path, layer, sources, figures)
         number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
@@ -184,25 +185,21 @@ class Body:
         """The one tensor that a block, a group or a join with branches starts from."""
         if len(sources) == 1:
             return sources[0]
-        error = ArchitectureError(
-            f"{step.label}: it takes one tensor, not {len(sources)}",
-            hint="name the tensors outside, and read them by their names inside",
-        )
-        raise self.walk.at(error, step.node)
+        hint = "name the tensors outside, and read them by their names inside"
+        raise self.source.error(f"{step.label}: it takes one tensor, not {len(sources)}", step.node, hint)
 
     def named(self, name: Name) -> Wire:
         wire = self.names.get(name.text)
         if wire is None:
             hint = nearest(name.text, self.names) or f"named here: {listed(self.names)}"
-            error = ArchitectureError(f"no tensor above is named {quoted(name.text)}", hint=hint)
-            raise self.walk.at(error, name.node)
+            raise self.source.error(f"no tensor above is named {quoted(name.text)}", name.node, hint)
         return wire
 
     def none(self, step: Step) -> Wires:
         """The tensors of a step that takes none; the current one is left aside."""
         if step.sources:
             found = f"it takes no tensor, and from gives it {len(step.sources)}"
-            raise self.walk.at(ArchitectureError(f"{step.label}: {found}"), step.sources[0].node)
+            raise self.source.error(f"{step.label}: {found}", step.sources[0].node)
         return ()
 
     def channels(self, step: Step, sources: Wires) -> Dim | None:
@@ -212,8 +209,7 @@ class Body:
         x = sources[0].tensor
         if x.rank > 1:
             return x.shape[1]
-        error = ArchitectureError(f"{step.label}: channels are axis 1, and the input is {x}")
-        raise self.walk.at(error, step.node)
+        raise self.source.error(f"{step.label}: channels are axis 1, and the input is {x}", step.node)
 
     def share(self, name: Name, rows: tuple[int, int]) -> None:
         """Let rows use the weights of those of an earlier step, which has to be made in the same way."""
@@ -221,21 +217,18 @@ class Body:
         if owners is None or owners[1] > rows[0]:
             named = [known for known, (_, stop) in self.owners.items() if stop <= rows[0]]
             hint = nearest(name.text, named) or f"steps with a name: {listed(named) or 'none'}"
-            error = ArchitectureError(f"share: no step above is named {quoted(name.text)}", hint=hint)
-            raise self.walk.at(error, name.node)
+            raise self.source.error(f"share: no step above is named {quoted(name.text)}", name.node, hint)
         if owners[1] - owners[0] != rows[1] - rows[0]:
             counts = f"it has {owners[1] - owners[0]} layers, this one {rows[1] - rows[0]}"
-            raise self.walk.at(ArchitectureError(f"share: {name.text} is another: {counts}"), name.node)
-        for owner, row in zip(range(*owners), range(*rows), strict=True):
-            try:
+            raise self.source.error(f"share: {name.text} is another: {counts}", name.node)
+        with self.source.placing(name.node):
+            for owner, row in zip(range(*owners), range(*rows), strict=True):
                 self.run.rows[row] = sharing(self.run.rows, row, owner)
-            except ArchitectureError as error:
-                raise self.walk.at(error, name.node) from None
 
     def name(self, step: Step, wires: Wires, rows: tuple[int, int]) -> None:
         if len(step.names) > len(wires):
             names = f"{len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
-            raise self.walk.at(ArchitectureError(f"as: {names}"), step.names[-1].node)
+            raise self.source.error(f"as: {names}", step.names[-1].node)
         for name, wire in zip(step.names, wires, strict=False):
             self.names[name.text] = wire
             self.owners[name.text] = rows

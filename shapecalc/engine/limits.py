@@ -52,8 +52,8 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
     many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
     what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"
     limit = MOST_ROWS if rows > MOST_ROWS else MOST_NODES
-    error = ArchitectureError(f"the network has {many} {what}; at most {limit:,} are analysed")
-    raise counter.walk.at(error, architecture.layers[0].node)
+    message = f"the network has {many} {what}; at most {limit:,} are analysed"
+    raise architecture.document.error(message, architecture.layers[0].node)
 
 
 def refuse_long(
@@ -102,7 +102,7 @@ class _Counter:
     def refuse_deeper(self, step: Step, depth: int) -> None:
         if depth > _DEEPEST or self.steps > _MOST_STEPS:
             limit = f"{_DEEPEST} levels of nesting" if depth > _DEEPEST else f"{_MOST_STEPS:,} steps"
-            raise self.walk.at(ArchitectureError(f"the network has more than {limit}"), step.node)
+            raise self.walk.source.error(f"the network has more than {limit}", step.node)
 
     def of_step(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
         """The extent of all copies of a step."""

@@ -9,7 +9,6 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
-from shapecalc.language.nodes import YamlNode
 from shapecalc.language.tree import BlockStep, ChosenStep, Step, Steps, copies_of, is_frozen, resolve
 from shapecalc.symbolic import Dim
 
@@ -27,9 +26,6 @@ class Walk:
         self.scope = scope
         self.open: list[str] = []
         """The blocks that the walk is inside of, the outermost first."""
-
-    def at(self, error: ArchitectureError, node: YamlNode) -> ArchitectureError:
-        return error.at(self.source.place_of(node))
 
     def itself(self, step: Step, scope: Scope) -> Step:
         """The step or, where a parameter names it, the one that is named."""
@@ -58,7 +54,8 @@ class Walk:
             return self.architecture.blocks[step.block].scope(self.scope, step, scope, channels)
         except ArchitectureError as error:
             culprit = step.arguments.get(error.argument or "")
-            raise self.at(error.about(step.block), culprit.node if culprit else step.node) from None
+            place = self.source.place_of(culprit.node if culprit else step.node)
+            raise error.about(step.block).at(place) from None
 
     @contextmanager
     def inside(self, step: Step) -> Iterator[tuple[Steps, ...]]:
@@ -71,7 +68,8 @@ class Walk:
             yield step.inside
             return
         if step.block in self.open:
-            raise self.at(cycle([*self.open[self.open.index(step.block) :], step.block]), step.node)
+            names = [*self.open[self.open.index(step.block) :], step.block]
+            raise cycle(names).at(self.source.place_of(step.node))
         self.open.append(step.block)
         yield (self.architecture.blocks[step.block].steps,)
         self.open.pop()
