@@ -39,6 +39,10 @@ class Field(Generic[T]):
     """Whether text stands for a number, as an expression."""
     several = False
     """Whether a value can be a list."""
+    described = ""
+    """What the field accepts, in words, of a field that accepts the same for any number of axes."""
+    minimum = 1
+    """The least whole number that it accepts, of a field of whole numbers."""
 
     def __init__(self, default: object = REQUIRED, *, optional: bool = False) -> None:
         """`optional` accepts null beside what the field accepts otherwise."""
@@ -76,7 +80,7 @@ class Field(Generic[T]):
 
     def describe(self, axes: int) -> str:
         """What the field accepts, in words: "a whole number of at least 1"."""
-        raise NotImplementedError
+        return self.described
 
     def text(self, value: T | None) -> str:
         """The value as a file would write it, at its shortest."""
@@ -87,8 +91,8 @@ class Field(Generic[T]):
         return written(value)
 
     def schema(self, axes: int) -> dict[str, Any]:
-        """What a file may write, as JSON Schema: a mapping with `anyOf`."""
-        raise NotImplementedError
+        """What a file may write, as JSON Schema: a mapping with `anyOf`; by default a whole number."""
+        return whole_number(self.minimum)
 
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (", or null" if self.optional else "")

@@ -12,7 +12,6 @@ from shapecalc.layers.fields.base import (
     Field,
     is_number,
     is_size,
-    whole_number,
 )
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import LARGEST, Tensor
@@ -24,6 +23,8 @@ class Inferred(Field["Dim | None"]):
     `axis` is the input's axis that it is the size of; `of` the number of the input, which is the last one
     where there are fewer: one tensor that attends to itself is query, key and value.
     """
+
+    described = "a whole number of at least 1 (or left out: it follows from the input)"
 
     def __init__(self, axis: int, of: int = 0) -> None:
         super().__init__(None)
@@ -41,12 +42,6 @@ class Inferred(Field["Dim | None"]):
 
     def accept(self, value: object, axes: int) -> Dim | None:
         return cast("Dim", value) if is_size(value, 1) else None
-
-    def describe(self, axes: int) -> str:
-        return "a whole number of at least 1 (or left out: it follows from the input)"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(1)
 
 
 class Channels(Inferred):
@@ -73,9 +68,6 @@ class Size(Field[Dim]):
     def describe(self, axes: int) -> str:
         return f"a whole number of at least {self.minimum}"
 
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(self.minimum)
-
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         error = super().refusal(value, axes)
         if isinstance(value, (list, tuple)):
@@ -86,14 +78,11 @@ class Size(Field[Dim]):
 class Whole(Field[int]):
     """A whole number that decides values but no size: a class that is ignored."""
 
+    described = "a whole number"
+    minimum = -LARGEST
+
     def accept(self, value: object, axes: int) -> int | None:
         return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
-
-    def describe(self, axes: int) -> str:
-        return "a whole number"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(-LARGEST)
 
 
 class Count(Field[int]):
@@ -120,36 +109,29 @@ class Count(Field[int]):
 class Index(Whole):
     """The number of a row, counted from the first one or, if negative, from the last."""
 
-    def describe(self, axes: int) -> str:
-        return "the number of a row"
+    described = "the number of a row"
 
 
 class Position(Field[Dim]):
     """A place on an axis, counted from 0 at its start or, if negative, back from its end."""
+
+    described = "a whole number, counted from 0 or, if negative, from the end"
+    minimum = -LARGEST
 
     def accept(self, value: object, axes: int) -> Dim | None:
         if isinstance(value, Expr):
             return value if is_size(value, 0) else None
         return cast("int", value) if is_number(value, -LARGEST) else None
 
-    def describe(self, axes: int) -> str:
-        return "a whole number, counted from 0 or, if negative, from the end"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(-LARGEST)
-
 
 class Axis(Field[int]):
     """The number of an axis, counted from the first one or, if negative, from the last."""
 
+    described = "the number of an axis"
+    minimum = -64
+
     def accept(self, value: object, axes: int) -> int | None:
         return value if type(value) is int and abs(value) <= 64 else None
-
-    def describe(self, axes: int) -> str:
-        return "the number of an axis"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return whole_number(-64)
 
 
 class Real(Field[float]):
@@ -186,13 +168,11 @@ class Real(Field[float]):
 class Flag(Field[bool]):
     """true or false."""
 
+    described = "true or false"
     numeric = False
 
     def accept(self, value: object, axes: int) -> bool | None:
         return value if isinstance(value, bool) else None
-
-    def describe(self, axes: int) -> str:
-        return "true or false"
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"type": "boolean"}, EXPRESSION]}
@@ -228,13 +208,11 @@ class Choice(Field[str]):
 class Text(Field[str]):
     """Text that the layer reads itself."""
 
+    described = "text"
     numeric = False
 
     def accept(self, value: object, axes: int) -> str | None:
         return value if isinstance(value, str) and value.strip() else None
-
-    def describe(self, axes: int) -> str:
-        return "text"
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}]}

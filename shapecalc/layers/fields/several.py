@@ -20,23 +20,34 @@ from shapecalc.symbolic import Dim
 from shapecalc.tensors import LARGEST, Tensor
 
 
-class Axes(Field["tuple[int, ...]"]):
-    """One axis or several, each counted from the first one or, if negative, from the last."""
+class ListOf(Field[T]):
+    """Several whole numbers, or one that stands for a list of it."""
 
     several = True
 
-    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(items) if items and all(type(i) is int and abs(i) <= 64 for i in items) else None
+    def fits(self, item: object) -> bool:
+        """Whether it can be one of the values."""
+        raise NotImplementedError
 
-    def shortest(self, value: tuple[int, ...]) -> str:
-        return written(value[0] if len(value) == 1 else value)
+    def accept(self, value: object, axes: int) -> T | None:
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        return cast("T", items) if items and all(map(self.fits, items)) else None
 
-    def describe(self, axes: int) -> str:
-        return "the number of an axis, or a list of them"
+    def shortest(self, value: Any) -> str:
+        return written(value[0] if value is not None and len(value) == 1 else value)
 
     def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(-64))
+        return one_or_list(whole_number(self.minimum))
+
+
+class Axes(ListOf["tuple[int, ...]"]):
+    """One axis or several, each counted from the first one or, if negative, from the last."""
+
+    described = "the number of an axis, or a list of them"
+    minimum = -64
+
+    def fits(self, item: object) -> bool:
+        return type(item) is int and abs(item) <= 64
 
 
 class Sizes(Field["tuple[Dim, ...]"]):
@@ -72,28 +83,10 @@ class Sizes(Field["tuple[Dim, ...]"]):
         return one_or_list(whole_number(-1 if self.rest else self.minimum), fewest=self.fewest)
 
 
-class SizeOrSizes(Field["Dim | tuple[Dim, ...]"]):
-    """One size, or a list of sizes, which mean different things to the layer."""
-
-    several = True
-
-    def accept(self, value: object, axes: int) -> Dim | tuple[Dim, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items or not all(is_size(item, 1) for item in items):
-            return None
-        return tuple(items) if isinstance(value, (list, tuple)) else cast("Dim", value)
-
-    def describe(self, axes: int) -> str:
-        return "a whole number of at least 1, or a list of them"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(1))
-
-
-class Trailing(Field["tuple[Dim, ...] | None"]):
+class Trailing(ListOf["tuple[Dim, ...] | None"]):
     """Sizes of the last axes, one number or several: left out, that of the last one; written, checked."""
 
-    several = True
+    described = "the size of the last axis, or a list of the last sizes (or left out: it is the last axis)"
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -102,78 +95,58 @@ class Trailing(Field["tuple[Dim, ...] | None"]):
         """The size of the last axis, None where there is none."""
         return inputs[0].shape[-1] if inputs and inputs[0].shape else None
 
-    def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(items) if items and all(is_size(item, 1) for item in items) else None
-
-    def shortest(self, value: tuple[Dim, ...] | None) -> str:
-        return written(value[0] if value is not None and len(value) == 1 else value)
-
-    def describe(self, axes: int) -> str:
-        return "the size of the last axis, or a list of the last sizes (or left out: it is the last axis)"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(1))
+    def fits(self, item: object) -> bool:
+        return is_size(item, 1)
 
 
-class Shifts(Field["tuple[int, ...]"]):
+class Shifts(ListOf["tuple[int, ...]"]):
     """Whole numbers of any sign, by which elements move; one number stands for a list of it."""
 
-    several = True
-
-    least = -(2**62)  # torch takes what is below for symbols of its own
-
-    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(items) if items and all(is_number(item, self.least) for item in items) else None
-
-    def shortest(self, value: tuple[int, ...]) -> str:
-        return written(value[0] if len(value) == 1 else value)
-
-    def describe(self, axes: int) -> str:
-        return "a whole number, or a list of them"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(self.least))
-
-
-class ForEach(Field[T]):
-    """A value for each spatial axis of the input, however many it has; one stands for all of them."""
-
-    several = True
+    described = "a whole number, or a list of them"
+    minimum = -(2**62)  # torch takes what is below for symbols of its own
 
     def fits(self, item: object) -> bool:
-        raise NotImplementedError
+        return is_number(item, self.minimum)
+
+
+class ForEach(ListOf[T]):
+    """One value, or a list of values, which mean different things to the layer."""
 
     def accept(self, value: object, axes: int) -> T | None:
-        several = isinstance(value, (list, tuple))
-        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        return cast("T", items if several else value) if items and all(map(self.fits, items)) else None
+        items = super().accept(value, axes)
+        return items if items is None or isinstance(value, (list, tuple)) else cast("T", value)
+
+    def shortest(self, value: Any) -> str:
+        return written(value)
+
+
+class SizeOrSizes(ForEach["Dim | tuple[Dim, ...]"]):
+    """The size of each part, or a list of the sizes of all."""
+
+    described = "a whole number of at least 1, or a list of them"
+
+    def fits(self, item: object) -> bool:
+        return is_size(item, 1)
 
 
 class SizeForEach(ForEach["Dim | tuple[Dim, ...] | None"]):
     """A size for each spatial axis of the input, however many it has; one stands for all."""
 
+    described = "a size of at least 1, or a list of them"
+
     def fits(self, item: object) -> bool:
         return is_size(item, 1)
-
-    def describe(self, axes: int) -> str:
-        return "a size of at least 1, or a list of them"
-
-    def schema(self, axes: int) -> dict[str, Any]:
-        return one_or_list(whole_number(1))
 
 
 class Scale(ForEach["float | tuple[float, ...] | None"]):
     """A factor above 0 for each spatial axis of the input, however many it has; one stands for all."""
 
+    described = "a number above 0, or a list of them"
+
     def fits(self, item: object) -> bool:
         if isinstance(item, bool) or not isinstance(item, (int, float)):
             return False
         return math.isfinite(item) and 0 < item <= LARGEST
-
-    def describe(self, axes: int) -> str:
-        return "a number above 0, or a list of them"
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]})
