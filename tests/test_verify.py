@@ -333,6 +333,13 @@ def test_memory_is_asked_for_that_nothing_can_do_without(
         require_memory(analysis, CPU)
 
 
+def test_what_torch_refuses_is_no_matter_of_memory() -> None:
+    """That memory can't be followed through it says nothing of whether it fits."""
+    text = "input: 2x3x4\nlayers: [{permute: [0, 2, 1]}, {view: [2, 12]}]\n"
+    (mismatch,) = verify(shapecalc.analyse(shapecalc.parse(text)), CPU, "view").mismatches
+    assert (mismatch.path, mismatch.what) == ("view[0]", "run in torch")
+
+
 @pytest.mark.parametrize("name", ["lenet", "resnet18", "transformer"])
 def test_a_network_that_fits_is_not_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With as many bytes as a forward pass of torch has alive at once, fused kernels or not."""

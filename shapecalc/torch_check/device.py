@@ -13,7 +13,7 @@ from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.liveness import Releases
 from shapecalc.analysis.memory.passes import Forward
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.errors import UnavailableError, UnknownError, UsageError
+from shapecalc.errors import ArchitectureError, UnavailableError, UsageError
 from shapecalc.symbolic import number
 
 KINDS = ("cpu", "cuda", "meta", "mps")
@@ -74,11 +74,11 @@ def require_memory(analysis: Analysis, device: Any) -> None:
 def _tensor_bytes(analysis: Analysis) -> int:
     """Bytes of the tensors that layers hand on, most alive at once: fewer will not do, whatever the kernels.
 
-    Of a network with a layer whose allocations are not known, the bytes of its largest tensor.
+    Of a network that can't be followed through its layers, the bytes of its largest tensor.
     """
     try:
         return max(map(number, _BetweenLayers(analysis, Mode()).alive))
-    except UnknownError:
+    except ArchitectureError:  # an UnknownError, or one of what torch refuses, which it will say itself
         tensors = chain(analysis.inputs.values(), *[row.outputs for row in analysis.rows])
         return max(number(tensor.bytes) for tensor in tensors)
 
