@@ -29,7 +29,7 @@ from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 
 
 class Activation(Layer, abstract=True):
-    """What activations have in common: a kernel, which may write over its input."""
+    """An activation is one kernel, which writes over its input where it is `inplace`."""
 
     aligned = True
     keeps = Keeps.INPUTS
@@ -51,7 +51,7 @@ class Activation(Layer, abstract=True):
 
 
 class OfNumbers(Activation, abstract=True):
-    """An activation of numbers, whole ones too."""
+    """An activation of any numbers but bool."""
 
     elementwise = True
 
@@ -281,7 +281,7 @@ class RReLU(OfFloating):
             )
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """The slopes are made in evaluation too."""
+        """A tensor of slopes is allocated in evaluation too."""
         noise = trace.new(x.tensor, x.strides)
         back = like(x.look) if trace.training else led_by(x.look)
         if self.inplace:
@@ -409,7 +409,7 @@ class PReLU(Layer):
         return {"weight": Weight((self.num_parameters,))}
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """Both gradients are made as large as x, whichever is needed."""
+        """Both gradients are tensors of the size of x, even where only one of them is needed."""
         (slope,) = owned(trace, self.weights(x.tensor))
         slopes = trace.view(slope, tuple([self.num_parameters if axis == 1 else 1 for axis in range(x.rank)]))
         back = in_pairs(x.look, slopes.look)

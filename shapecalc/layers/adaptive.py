@@ -63,7 +63,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
             yield self.width(input.shape[-1], power), end - start
 
     def width(self, in_features: Dim, power: int) -> Dim:
-        """in_features // div_value**power; refuses 0."""
+        """The vector elements of a cluster, in_features // div_value**power; refuses 0."""
         divisor = self.divisor(power)
         if isinstance(in_features, int):
             width: Dim = int(in_features // divisor)
@@ -78,7 +78,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         return width
 
     def divisor(self, power: int) -> float:
-        """div_value**power; refuses what makes too much or nothing of every number of features."""
+        """div_value**power; refuses a divisor that is infinite or next to 0."""
         try:
             divisor = self.div_value**power
         except OverflowError:
@@ -105,7 +105,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         return self.cutoffs[0] + len(self.cutoffs)
 
     def macs(self, input: Tensor, target: Tensor, y: Tensor) -> Dim:
-        """Those of the head. Which rows a cluster scores is a matter of the targets' values."""
+        """The head's. Which rows a cluster scores depends on the values of the target."""
         return input.elements * self.head_size
 
     def remark(self, input: Tensor, target: Tensor) -> str:

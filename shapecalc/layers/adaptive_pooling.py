@@ -26,7 +26,7 @@ _EXAMPLES = tuple(
 
 
 def keeps_to_average(x: Value, sizes: Shape) -> Saved:
-    """What autograd keeps of the means of windows; of a single one it needs the sizes alone."""
+    """What autograd keeps of an average pooling: the input, or nothing where one window is the whole axis."""
     return () if all(size == 1 for size in sizes) else (x,)
 
 
@@ -43,13 +43,13 @@ class AdaptivePool(Layer, abstract=True):
         return Tensor((*x.shape[: -self.axes], *sizes), x.dtype)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        """What the windows see, of which a single one reads the whole axis."""
+        """Window i of m reads the elements from ⌊i·n/m⌋ on; a single window reads the whole axis."""
         lead = x.rank - self.axes
         pairs = enumerate(zip(x.shape[lead:], self.output_size, strict=True), start=lead)
         return ((*same_place(lead), *(adaptive(axis, n, n if m is None else m) for axis, (n, m) in pairs)),)
 
     def read(self, x: Tensor) -> Dim:
-        """The elements of all windows together; one of several windows counts in each of them."""
+        """How many elements the windows read, each counted for itself."""
         axes = zip(self.output_size, x.shape[-self.axes :], strict=True)
         return product((*x.shape[: -self.axes], *(_read(n, n if m is None else m) for m, n in axes)))
 
@@ -80,7 +80,7 @@ def _spans(n: Dim, m: int) -> str:
 
 
 def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:
-    """As of what is pooled; volumes lie in a row. Source: at::adaptive_avg_pool3d."""
+    """Strides of the output; volumes are contiguous. Source: at::adaptive_avg_pool3d."""
     return strides_of_pooled(made, x, axes) if axes < 3 else None
 
 
@@ -93,14 +93,14 @@ class AdaptiveAvgPool(AdaptivePool, OfMeans, abstract=True):
         return self.pooled(x)
 
     def saved(self, x: Value) -> Saved:
-        """Of a single window it is the mean, which needs the sizes alone."""
+        """The input; nothing where one window is the whole axis: the gradient of a mean needs sizes alone."""
         return keeps_to_average(x, self.pooled(x.tensor).shape[-self.axes :])
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
         return strides_of_averaged(made, x, self.axes)
 
     def back(self, x: Value) -> Back | None:
-        """torch has a single window as a mean."""
+        """torch computes a single window as a mean of all elements."""
         single = all(size == 1 for size in self.pooled(x.tensor).shape[-self.axes :])
         return shared_out(x.look, range(x.rank - self.axes, x.rank)) if single else None
 

@@ -63,10 +63,10 @@ class div(InOrder):
         return Tensor(y.shape, "float32")
 
     def saved(self, x: Value, other: Value) -> Saved:
-        """The divisor for the gradient of the dividend, and both for that of the divisor."""
+        """The divisor, for the dividend's gradient; and the dividend where the divisor needs a gradient."""
         return (x, other) if other.tracked else (other,)
 
     def back(self, x: Value, other: Value) -> Back:
-        """Steps have gradients of zeros."""
+        """A rounded quotient is constant between its steps, so its gradients are zeros."""
         sides = x.look, other.look
         return passed(*sides, passes=(False, False)) if self.rounding_mode else of_quotient(*sides)

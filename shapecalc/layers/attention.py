@@ -56,7 +56,7 @@ class MultiheadAttention(Layer):
 
     @property
     def more_keys(self) -> int:
-        """The keys that are not of the input: one that is learned, one of zeros."""
+        """How many keys are added to those of the input: a learned one, and one of zeros."""
         return self.add_bias_kv + self.add_zero_attn
 
     def feed(self, *inputs: Any) -> tuple[Any, ...]:
@@ -119,7 +119,7 @@ class MultiheadAttention(Layer):
         return {**weights, **inside("out_proj", out.weights(inputs[0]))}
 
     def macs(self, *inputs: Tensor, y: Tensor) -> Dim:
-        """The maps of all inputs and of the output, and each query with each key and each value.
+        """MACs of the linear maps of all inputs and the output, and of each query with each key and value.
 
         N·(T·E·E + S·E·E_k + S·E·E_v + 2·T·S'·E + T·E·E), where S' has the keys that are not of the input.
         """
@@ -130,7 +130,7 @@ class MultiheadAttention(Layer):
         return queries.samples * size * (maps + pairs)
 
     def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
-        """Those of the heads, and the mean of their weights."""
+        """The operations of the heads, and the mean of their attention weights."""
         queries, keys, _ = self.sequences(*inputs)
         weights = queries.samples * queries.length * (keys.length + self.more_keys)
         return self.in_heads(*inputs) + averaged(self.num_heads * weights, weights)
@@ -243,7 +243,7 @@ class MultiheadAttention(Layer):
     def in_projection_parts(
         self, trace: Trace, weights: Weights, features: Dim, *counts: int
     ) -> list[list[Value]]:
-        """The packed matrix, and the bias if there is one, in parts of so many times the features."""
+        """The packed matrix and bias in parts, whose rows are `counts` times the features."""
         split = [
             trace.parts(whole, [(count * features, *whole.shape[1:]) for count in counts])
             for whole in self.in_projection(trace, weights)
@@ -251,7 +251,7 @@ class MultiheadAttention(Layer):
         return [list(parts) for parts in zip(*split, strict=True)]
 
     def packed(self, trace: Trace, x: Value, weights: list[Value]) -> tuple[Value, ...]:
-        """Several projections of one input at once, put one after another."""
+        """Several linear maps of one input in one product, whose results then lie one after another."""
         features = x.shape[2]
         y = linear(trace, x, weights)
         count = y.shape[2] // features
@@ -260,7 +260,7 @@ class MultiheadAttention(Layer):
         return tuple([trace.view(y, x.shape, back=in_zeros(y.look)) for _ in range(number(count))])
 
     def longer(self, trace: Trace, x: Value, name: str, weights: Weights) -> Value:
-        """The keys or values, and one that is learned."""
+        """The keys or values with a learned one after them."""
         (one,) = owned(trace, weights, name)
         back = of_repetition(one.look, (1, x.shape[1], 1))
         more = trace.kernel(Tensor((1, *x.shape[1:])), weights=(one,), back=back)
@@ -323,7 +323,7 @@ def causal_mask(trace: Trace, made: Tensor) -> Value:
 
 
 def repeated_heads(trace: Trace, q: Value, x: Value) -> Value:
-    """Each head as often as there are queries for it, in a copy even where that is once."""
+    """Keys or values, each head copied for all query heads that share it; a copy even where it is one."""
     shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
     return trace.kernel(Tensor(shape, x.dtype), x)
 
@@ -396,14 +396,14 @@ class scaled_dot_product_attention(Layer):
         return broadcast(query.shape[:-2], key.shape[:-2])
 
     def macs(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Dim:
-        """Each query with each key, over their features, and each element out over all values."""
+        """MACs of each query with each key, over the features, and of each output element over all values."""
         scores = (
             product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         )
         return scores * query.shape[-1] + y.elements * key.shape[-2]
 
     def run(self, trace: Trace, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
-        """A function drops as it is told, whatever the mode of the modules."""
+        """The dropout is that of the argument, in evaluation too."""
         y = attention_by_math(trace, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
         return (y,)
 

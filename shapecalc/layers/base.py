@@ -1,6 +1,4 @@
-"""What a layer type declares, and what follows from its declaration.
-
-A subclass of `Layer` states its arguments as fields and its rules as arithmetic on shapes:
+"""What a layer type declares: its arguments as fields, its rules as arithmetic on shapes.
 
     class Linear(Layer):
         in_features = Inferred(axis=-1)
@@ -10,14 +8,15 @@ A subclass of `Layer` states its arguments as fields and its rules as arithmetic
         def output(self, x): ...            # the tensor or tensors out
         def weights(self, x): ...           # name → Weight of what it owns
         def macs(self, x, y): ...           # multiply-accumulates
-        def reads(self, x, y, port): ...     # what an output element reads of the input, axis by axis
+        def ops(self, x, y): ...            # elementwise operations, by kind
+        def saved(self, x): ...             # what autograd keeps; or `run`, the kernels one by one
+        def reads(self, x, y, port): ...    # what an output element reads of the input, axis by axis
 
-        def ops(self, x, y): ...            # operations beside these
-
-Everything else is derived: the check of a file's arguments, inferred sizes, counts, the torch module
-(`torch.nn` has a class of the same name and arguments), and the property tests. A rule takes one
-parameter for each input; parameters with a default are inputs that may be left out, `*xs` makes the
-type a join of branches, of two at least unless parameters before it say otherwise.
+All rules are in `shapecalc.layers.rules`, in a file for each question. Everything else is derived: the check
+of a file's arguments, inferred sizes, counts, the torch module (`torch.nn` has a class of the same name and
+arguments), and the property tests. A rule takes one parameter for each input; parameters with a default are
+inputs that may be left out. `*xs` makes the type a join of branches, of two at least unless parameters
+before it say otherwise.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Example(NamedTuple):
 
 
 def example(*inputs: Shape | Tensor, **arguments: Any) -> Example:
-    """An example; a shape alone stands for a tensor of float32."""
+    """An example of a type; an input given as a shape is a tensor of float32."""
     tensors = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in inputs)
     return Example(tensors, arguments)
 

@@ -61,11 +61,11 @@ class LikelihoodLoss(Loss, abstract=True):
         return self.reduced(negative_log_likelihood(input, target))
 
     def saved(self, input: Value, target: Value) -> Saved:
-        """Both, and the sum of the weights of the targets' classes."""
+        """Scores and target, and the total weight of the classes, a scalar."""
         return (input, target, Tensor((), input.dtype))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        """Positions are two axes; others become these, in a row. Source: at::nll_loss_nd."""
+        """Scores of 3 axes, or of 5 and more, become (N, C, 1, positions). Source: at::nll_loss_nd."""
         scores, target = inputs
         if scores.rank in (1, 2, 4):
             return super().run(trace, *inputs)
@@ -142,7 +142,7 @@ class CrossEntropyLoss(Loss):
         return trace.in_place(losses, keeps=(ignored,), back=like()), ignored
 
     def of_counted(self, trace: Trace, losses: Value, ignored: Value) -> Value:
-        """These reduced; a mean is divided by how many are not ignored."""
+        """The losses reduced; a mean is taken over those whose class is not ignored."""
         if self.reduction == "none":
             return losses
         made, back = Tensor((), losses.dtype), of_sum(losses.look, range(losses.rank))

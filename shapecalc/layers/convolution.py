@@ -66,7 +66,7 @@ class Convolving(Layer, abstract=True):
         return (y if x.rank == self.axes + 2 else trace.looked_at(y),)
 
     def convolved(self, trace: Trace, x: Value) -> Value:
-        """The output, of a batch or not."""
+        """The output of an input that may lack the batch axis."""
         return super().run(trace, x)[0]
 
 

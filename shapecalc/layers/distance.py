@@ -27,7 +27,7 @@ from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dt
 
 
 def length(trace: Trace, x: Value, axis: int) -> Value:
-    """The Euclidean norm along an axis, which stays, and a copy of it that is changed in place."""
+    """The Euclidean norm along an axis, which becomes 1; it is clamped to eps in a copy."""
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) if x.rank else ()
     back = of_length(x.look, Look(shape, x.dtype))
     return trace.copy(trace.kernel(Tensor(shape, x.dtype), x, keeps=(x,), keeps_output=True, back=back))
@@ -40,7 +40,7 @@ def quotient(trace: Trace, x: Value, y: Value) -> Value:
 
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
-    """Of a p-norm y. Source: torch::autograd::generated::details::norm_backward."""
+    """The gradient of a p-norm y of x. Source: torch::autograd::generated::details::norm_backward."""
     if p == 0:  # a count of what is not 0
         return nothing
     if p == 2:
@@ -116,7 +116,7 @@ class CosineSimilarity(Layer):
         return Tensor((*both.shape[:axis], *both.shape[axis + 1 :]), dtype)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        """Both divided by their norms, of which no gradient reads that they are at least eps."""
+        """Both inputs divided by their norms, multiplied, summed; the clamp to eps has no gradient."""
         first, second = numbers_in_common(trace, *trace.cast("cosine_similarity", *inputs))
         del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)

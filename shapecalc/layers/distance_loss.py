@@ -61,20 +61,20 @@ class CosineEmbeddingLoss(Loss):
 
 
 def square(trace: Trace, x: Value) -> Value:
-    """The sum of squares along the last axis, and a little more."""
+    """The sum of squares along the last axis, plus a small number against a division by 0."""
     squares = operation(trace, x, x, factors=True)
     total = summed(trace, squares)
     return moved(trace, total)
 
 
 def summed(trace: Trace, x: Value) -> Value:
-    """The sum along the last axis; that of whole numbers is one of many of them."""
+    """The sum along the last axis; whole numbers are summed in int64."""
     dtype = x.dtype if is_floating(x.dtype) else "int64"
     return trace.kernel(Tensor(x.shape[:-1], dtype), x, back=of_sum(x.look, [x.rank - 1]))
 
 
 def moved(trace: Trace, x: Value) -> Value:
-    """x and a floating-point number, added."""
+    """x plus a number, which makes it floating-point."""
     return converted(trace, x, floating(x.tensor).dtype)
 
 

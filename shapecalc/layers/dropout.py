@@ -26,7 +26,7 @@ class DropoutLayer(Elementwise, abstract=True):
     inplace = Flag(False)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """In training noise is made, which autograd keeps, and multiplied with."""
+        """In training a tensor of noise is made, multiplied with the input, and kept by autograd."""
         y = x if not trace.training or self.p == 0 else self.noisy(trace, x)
         alone = self.batched_rank not in (None, 0, x.rank) and not self.inplace
         return (trace.looked_at(y) if alone else y,)  # a batch axis is put before it, and taken away after it
@@ -46,7 +46,7 @@ class DropoutLayer(Elementwise, abstract=True):
         return trace.kernel(x.tensor, x, keeps=(noise,), strides=x.strides)
 
     def check_channels(self, trace: Trace, x: Value) -> None:
-        """Of an input without a batch of its own torch takes the first axis for the channels."""
+        """Refuse to train on inputs without an axis beside the channels."""
         axes = x.rank if self.batched_rank in (None, 0, x.rank) else x.rank + 1
         if self.batched_rank is not None and self.p < 1 and axes < 2:
             message = f"in training it drops whole channels of 2 axes or more, and the input is {x.tensor}"
@@ -124,5 +124,5 @@ class dropout(Elementwise):
         return {"p": self.p, "training": False}
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """A function is told whether it trains, and this one is not."""
+        """It is called with training=False, so it is the identity in training too."""
         return (x,)

@@ -40,7 +40,7 @@ from shapecalc.tensors import Shape, Tensor, is_floating
 
 
 class SymmetricLoss(Loss, abstract=True):
-    """One kernel of inputs that are repeated before, whose gradients are each made of both."""
+    """One kernel of two inputs that are broadcast first; the gradient of each is made of both."""
 
     keeps = Keeps.INPUTS
 
@@ -181,7 +181,7 @@ def exponential(trace: Trace, x: Value) -> Value:
 
 
 def own_logarithm(trace: Trace, x: Value) -> Value:
-    """x · log(x), a function of two tensors, which here are one."""
+    """x · log(x): torch.xlogy, called with the same tensor twice."""
     keeps = [x] if x.tracked else []
     return trace.kernel(x.tensor, x, x, keeps=keeps, back=of_own_logarithm(x.look), strides=x.strides)
 
@@ -327,7 +327,7 @@ class GaussianNLLLoss(Loss):
         return self.reduced(combined(var, combined(input, target)))
 
     def run(self, trace: Trace, input: Value, target: Value, var: Value) -> tuple[Value, ...]:
-        """A copy of `var` is raised to eps, of which no gradient knows. Source: torch.nn.functional."""
+        """`var` is clamped to eps in a copy without gradient. Source: torch.nn.functional."""
         look_for_negatives(trace, var)
         if var.rank == input.rank - 1:
             var = trace.view(var, (*var.shape, 1), (*var.all_strides, 1))

@@ -51,7 +51,7 @@ class Table(Layer, abstract=True):
 
     @property
     def rescales(self) -> bool:
-        """Whether rows are made shorter, which depends on their values."""
+        """Whether longer rows are scaled to `max_norm`: for which, their values say."""
         return self.max_norm is not None
 
     def check_dense(self, trace: Trace) -> None:

@@ -20,7 +20,7 @@ from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
 
 
 def per_channel(channels: Dim, affine: bool, bias: bool, tracked: bool = False) -> Weights:
-    """What is learned of each channel, and where it is `tracked`, the statistics of training."""
+    """The scale and shift of each channel, and where `tracked`, its running statistics."""
     each = (channels,)
     weights: dict[str, Weight] = {}
     if affine:

@@ -48,7 +48,7 @@ class Flatten(Reshaped):
     example = example((2, 16, 5, 5))
 
     def output(self, x: Tensor) -> Tensor:
-        """Of a scalar a new axis."""
+        """A scalar becomes a vector of one element."""
         start = check_axis(self.start_dim, x, "start_dim", scalars=True)
         end = check_axis(self.end_dim, x, "end_dim", scalars=True)
         if start > end:
@@ -187,7 +187,7 @@ class transpose(Rearranging):
         return Tensor(tuple(x.shape[axis] for axis in self.order(x)), x.dtype)
 
     def order(self, x: Tensor) -> list[int]:
-        """The axis of the input that each axis of the output is, and of the output that each of it is."""
+        """For each axis of the output the axis of the input; swapping two, it is its own inverse."""
         first = check_axis(self.dim0, x, "dim0", scalars=True)
         second = check_axis(self.dim1, x, "dim1", scalars=True)
         other = {first: second, second: first}

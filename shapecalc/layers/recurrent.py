@@ -33,7 +33,7 @@ from shapecalc.tensors import Tensor, check_equal, product
 
 
 def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "") -> dict[str, Weight]:
-    """What makes all gates of a step; `place` is the end of the names in a stack, as `_l0_reverse`."""
+    """Matrices and biases of all gates; in a stack, their names end in a `place`: `_l0_reverse`."""
     weights = {f"weight_ih{place}": Weight((gates, inputs)), f"weight_hh{place}": Weight((gates, state))}
     if bias:
         weights |= {f"bias_ih{place}": Weight((gates,)), f"bias_hh{place}": Weight((gates,))}
@@ -41,7 +41,7 @@ def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "
 
 
 def matrices_of(trace: Trace, weights: Weights, place: str = "") -> Matrices:
-    """The weights at a place of the stack."""
+    """The weights of one layer and direction, whose names end in `place`."""
     kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
     places = [[name + place for name in names if name + place in weights] for names in kinds]
     return Matrices(*(owned(trace, weights, *names) if names else [] for names in places))
@@ -84,7 +84,7 @@ class Steps(Layer, abstract=True):
     bias: Flag
 
     def step(self) -> Operations:
-        """What one unit computes of its gates in one step."""
+        """The operations of one unit in one step."""
         raise NotImplementedError
 
     def check_followed(self, trace: Trace) -> None:
@@ -239,7 +239,7 @@ class Recurrent(Steps, abstract=True):
         ]
 
     def ops(self, x: Tensor, *states: Tensor, y: Tensor) -> Operations:
-        """Those of a step for each unit of each layer and direction."""
+        """The operations of a step, for each unit of each layer and direction."""
         units = self.num_layers * len(self.directions) * self.hidden_size
         return self.step() * (product(x.shape[:-1]) * units)
 

@@ -24,14 +24,14 @@ class Reduction(Layer, abstract=True):
     keepdim = Flag(False)
 
     def gone(self, x: Tensor) -> Collection[int]:
-        """The axes that go."""
+        """The axes that are reduced."""
         return range(x.rank) if self.dim is None else check_axes(self.dim, x, "dim")
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (reduced(x, self.gone(x), self.keepdim),)
 
     def reduced(self, x: Tensor) -> Shape:
-        """The sizes that stay; with `keepdim` the others are 1."""
+        """The shape without the reduced axes; with `keepdim` these are 1."""
         gone = self.gone(x)
         if self.keepdim:
             return tuple(1 if axis in gone else size for axis, size in enumerate(x.shape))

@@ -44,7 +44,7 @@ class TransformerParts(Layer, abstract=True):
         return MultiheadAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
 
     def reads(self, *inputs: Tensor, **_: Any) -> tuple[Reads, ...]:
-        """Every place attends to all places of all sequences."""
+        """Each position reads all positions and features of all sequences."""
         return tuple(except_along(x, 0 if x.rank == 2 else int(self.batch_first), -1) for x in inputs)
 
     def read(self, x: Tensor, what: str = "the input") -> Sequence:
@@ -165,7 +165,7 @@ class TransformerParts(Layer, abstract=True):
         )
 
     def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
-        """Those of an encoder layer, and the attention to the memory."""
+        """The parts of an encoder layer, and the attention to the memory."""
         return (*self.encoder_parts(x), *self.attention_parts(x, with_features(memory, x)))
 
     def attention_parts(self, *inputs: Tensor) -> tuple[Part, ...]:
@@ -187,11 +187,11 @@ class InnerAttention(MultiheadAttention, abstract=True):
 
 
 class kept_relu(relu, abstract=True):
-    """torch's function as a module keeps it: what is put in its place later is not called."""
+    """relu as the transformer modules hold it: a tool that patches torch.relu later does not see it."""
 
 
 class kept_gelu(gelu, abstract=True):
-    """As `kept_relu`."""
+    """gelu, held in the same way."""
 
 
 def times(parts: tuple[Part, ...], count: int) -> tuple[Part, ...]:
@@ -199,12 +199,12 @@ def times(parts: tuple[Part, ...], count: int) -> tuple[Part, ...]:
 
 
 def with_features(x: Tensor, first: Tensor) -> Tensor:
-    """A sequence with the features of a first one, which are as many: one name for them in a formula."""
+    """`x` with the features of `first`, which are as many: so a formula has one name for both."""
     return Tensor((*x.shape[:-1], first.shape[-1]), x.dtype)
 
 
 def copies(weights: Weights, number: int) -> dict[str, Weight]:
-    """What several layers own that are made alike."""
+    """The weights of `number` equal layers, `layers.0.…` and so on."""
     return {name: weight for i in range(number) for name, weight in inside(f"layers.{i}", weights).items()}
 
 

@@ -49,7 +49,7 @@ class TransposedConvolution(Convolving, abstract=True):
         return Tensor((*batch, self.out_channels, *self.spread(x.shape[-self.axes :])), x.dtype)
 
     def spread(self, space: tuple[Dim, ...]) -> list[Dim]:
-        """The sizes out: kernels from the first input element's to the last one's, less the padding."""
+        """The sizes out: from the kernel of the first input element to that of the last, less the padding."""
         windows = zip(self.kernel_size, self.stride, self.dilation, strict=True)
         sizes = []
         for n, (k, s, d), p, more in zip(space, windows, self.padding, self.output_padding, strict=True):
@@ -64,7 +64,7 @@ class TransposedConvolution(Convolving, abstract=True):
         return sizes
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        """The channels, and the elements whose kernels reach this one; output_padding reads as others do."""
+        """The channels of its group, and the input elements whose kernels reach it."""
         windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         lead = x.rank - self.axes
         space = (transposed_window(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))

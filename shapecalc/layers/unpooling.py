@@ -58,7 +58,7 @@ class MaxUnpool(Rearranging, abstract=True):
             raise ArchitectureError(f"the maxima {x} and their indices {indices} must be of one shape")
 
     def sizes(self, space: Shape) -> Shape:
-        """The sizes out: those of windows side by side, or those written, each less than a stride away."""
+        """The sizes out: (n − 1)·s + k − p, or those of output_size, less than a stride away from it."""
         windows = zip(self.kernel_size, self.stride or self.kernel_size, self.padding, strict=True)
         written = self.output_size[-self.axes :] if self.output_size else (None,) * self.axes
         pairs = zip(space, windows, written, strict=True)
@@ -109,7 +109,7 @@ class MaxUnpool1d(MaxUnpool, axes=1):
     example = example((1, 16, 50), Tensor((1, 16, 50), "int64"), kernel_size=2)
 
     def run(self, trace: Trace, x: Value, indices: Value) -> tuple[Value, ...]:
-        """As images of one column, which is taken away. Source: torch.nn.functional.max_unpool1d."""
+        """As images of one column, whose axis is removed again. Source: torch.nn.functional.max_unpool1d."""
         made = self.output(x.tensor, indices.tensor)
         x, indices = (trace.seen_as(y, (*y.shape, 1)) for y in (x, indices))
         column = Tensor((*made.shape, 1), made.dtype)

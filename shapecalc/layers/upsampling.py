@@ -60,7 +60,7 @@ class Resize(Layer, abstract=True):
             raise ArchitectureError(f"one of size and scale_factor must be written: {found}")
 
     def output(self, x: Tensor) -> Tensor:
-        """Of inputs that the mode takes."""
+        """The input with other sizes after the channels; refuses inputs that the mode does not take."""
         hint = "linear is for one axis after the channels, bilinear and bicubic for two, trilinear for three"
         check_rank(x, *_RANKS.get(self.mode, (3, 4, 5)), hint=hint)
         if x.dtype != "uint8" or self.mode not in _OF_BYTES:
@@ -96,12 +96,12 @@ class Resize(Layer, abstract=True):
         return "a size is n · scale_factor, first rounded to float64, then rounded down"
 
     def operation_on(self, x: Value) -> str:
-        """Of torch's name for the mode and the axes that are resized."""
+        """torch's operation for the mode and the number of resized axes."""
         name = _OPERATIONS[self.mode].format(x.rank - 2)
         return f"_{name}_aa" if getattr(self, "antialias", False) else name
 
     def saved(self, x: Value) -> Saved:
-        """The gradient needs the sizes alone, but for that of means (mode area)."""
+        """Nothing: the gradient needs sizes alone. In mode area what average poolings keep."""
         if self.mode == "area":
             return keeps_to_average(x, self.figures((x.tensor,)).outputs[0].shape[2:])
         return ()

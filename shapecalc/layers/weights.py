@@ -37,7 +37,7 @@ def weight_and_bias(shape: Shape, features: Dim, bias: bool) -> Weights:
 
 
 def owned(trace: Trace, weights: Weights, *names: str) -> list[Value]:
-    """The parameters among weights, or those named, as values on a trace."""
+    """The parameters among the weights, or those of these names, as values of a trace."""
     chosen = {name: weights[name] for name in names} if names else weights
     return list(
         trace.parameters({name: weight.shape for name, weight in chosen.items() if not weight.buffer})

@@ -1,4 +1,4 @@
-"""How torch is asked for the same layer: the name of its module or function, and what it is given."""
+"""How torch is called for the same layer: the name of its module or function, and the arguments."""
 
 from __future__ import annotations
 

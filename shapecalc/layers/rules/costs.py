@@ -1,4 +1,4 @@
-"""What a layer's work comes to beside its multiply-accumulates: operations by kind, products with padding."""
+"""How much work a layer is beside its multiply-accumulates: operations by kind, MACs without padding."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class FigureRules(ArgumentRules):
 
     @kept
     def figures(self, inputs: tuple[Tensor, ...]) -> Figures:
-        """Apply the rules to `inputs`; numbers or formulas.
+        """Outputs, weights and MACs of these inputs, whose sizes are numbers or formulas.
 
         Raises:
             ArchitectureError: the layer can't take these inputs.

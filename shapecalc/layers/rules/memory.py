@@ -109,7 +109,7 @@ class MemoryRules(CallRules):
         return tuple([trace.new(y) for y in made])
 
     def strides_of(self, made: Tensor, x: Value) -> Strides | None:
-        """Those of the output; None if it lies in a row."""
+        """The strides of the output, in elements; None if it is contiguous."""
         return dense(made.shape, x.strides) if self.aligned and x.strides and made.rank == x.rank else None
 
     def back(self, *inputs: Any) -> Back | None:
@@ -118,7 +118,7 @@ class MemoryRules(CallRules):
 
     @kept
     def footprint(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str]) -> Footprint:
-        """What `run` writes down on a trace; sizes in bytes.
+        """What `run` records on a trace: storages with their bytes, kernels, and what these keep.
 
         `frozen` are the names of the weights that are not trained.
 

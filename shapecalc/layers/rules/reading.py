@@ -30,7 +30,7 @@ class ReadingRules(FigureRules):
 
     @kept
     def reads_of(self, inputs: tuple[Tensor, ...], port: int) -> tuple[Reads | None, ...] | None:
-        """`reads` of the output number `port`, with what all its elements together read of each axis."""
+        """`reads` of output number `port`, with the part of each axis that all its elements together read."""
         y = self.figures(inputs).outputs[port]
         with collecting():  # what has to hold was recorded with the figures
             found = self.reads(*inputs, y=y, port=port)
