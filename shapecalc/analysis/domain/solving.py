@@ -28,9 +28,9 @@ from shapecalc.analysis.domain.course import (
 from shapecalc.analysis.domain.residues import Residues, Unwieldy, residues
 from shapecalc.analysis.domain.segments import Segment
 from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
-from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
+from shapecalc.symbolic import Dim, Expr, at, difference, number, symbols_in
 from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
-from shapecalc.symbolic.expr import Extreme, Factor, Floor, Symbol
+from shapecalc.symbolic.expr import Extreme, Factor, Floor, Symbol, alone
 
 Box: TypeAlias = Mapping[str, SizeSet]
 """Symbol → the sizes that it may have, whatever the others are; one that is missing may have any."""
@@ -223,12 +223,6 @@ def _factor_grows(factor: Factor) -> bool:
             return all(map(_grows, of))
         case Expr():
             return _grows(factor)
-
-
-def alone(factor: Factor) -> Dim:
-    if isinstance(factor, Expr):
-        return factor
-    return symbol(factor.name) if isinstance(factor, Symbol) else Expr({frozenset({(factor, 1)}): 1})
 
 
 def _of_several(condition: Condition, effort: Effort) -> list[Box] | None:
