@@ -412,6 +412,17 @@ def test_list_leaves_torch_alone(tmp_path: Path) -> None:
         assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.parametrize(("words", "loads"), [(["show", "lenet"], False), (["--help"], True)])
+def test_only_the_command_that_is_asked_for_is_imported(
+    words: list[str], loads: bool, tmp_path: Path
+) -> None:
+    code = "import sys; from shapecalc.__main__ import main\ntry: main()\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ("shapecalc.cli.proof" in done.stdout.split()) is loads
+
+
 def test_list_shows_what_is_in_the_folders_not_what_lies_here(tmp_path: Path) -> None:
     (tmp_path / "nin.yaml").write_text("input: 1x4\nlayers: [Linear: 3]\n")
     found = json.loads(shell("list", "--format", "json", cwd=tmp_path).stdout)
