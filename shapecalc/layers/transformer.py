@@ -29,6 +29,8 @@ from shapecalc.tensors import Tensor, check_equal
 class TransformerParts(Layer, abstract=True):
     """The arguments of all transformers, and the two layers that they are stacked of."""
 
+    num_layers: int = 1
+    """The number of layers of a stack; a single layer has no such argument."""
     d_model = Inferred(axis=-1)
     nhead = Size()
     dim_feedforward = Size(2048)
@@ -208,7 +210,35 @@ def copies(weights: Weights, number: int) -> dict[str, Weight]:
     return {name: weight for i in range(number) for name, weight in inside(f"layers.{i}", weights).items()}
 
 
-class TransformerEncoderLayer(TransformerParts):
+class Encoders(TransformerParts, abstract=True):
+    """`num_layers` encoder layers: (S, N, d_model) → the same."""
+
+    def output(self, x: Tensor) -> Tensor:
+        self.read(x)
+        return x
+
+    def macs(self, x: Tensor, y: Tensor) -> Dim:
+        return self.num_layers * self.encoder_macs(x)
+
+    def parts(self, x: Tensor) -> tuple[Part, ...]:
+        return times(self.encoder_parts(x), self.num_layers)
+
+
+class Decoders(TransformerParts, abstract=True):
+    """`num_layers` decoder layers: (T, N, d_model) and a memory (S, N, d_model) → (T, N, d_model)."""
+
+    def output(self, x: Tensor, memory: Tensor) -> Tensor:
+        self.check_both(x, memory, ("target", "memory"))
+        return x
+
+    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
+        return self.num_layers * self.decoder_macs(x, memory)
+
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+        return times(self.decoder_parts(x, memory), self.num_layers)
+
+
+class TransformerEncoderLayer(Encoders):
     """Attention of a sequence to itself, then two linear maps, each with a shortcut and a LayerNorm.
 
     (S, N, d_model) → the same; with `batch_first` (N, S, d_model), without a batch (S, d_model).
@@ -217,24 +247,14 @@ class TransformerEncoderLayer(TransformerParts):
 
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True)
 
-    def output(self, x: Tensor) -> Tensor:
-        self.read(x)
-        return x
-
     def weights(self, x: Tensor) -> Weights:
         return self.encoder_weights(x)
-
-    def macs(self, x: Tensor, y: Tensor) -> Dim:
-        return self.encoder_macs(x)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (self.encode(trace, x),)
 
-    def parts(self, x: Tensor) -> tuple[Part, ...]:
-        return self.encoder_parts(x)
 
-
-class TransformerDecoderLayer(TransformerParts):
+class TransformerDecoderLayer(Decoders):
     """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
 
     (T, N, d_model) and a memory (S, N, d_model) → (T, N, d_model). Source: torch.nn.TransformerDecoderLayer.
@@ -242,24 +262,14 @@ class TransformerDecoderLayer(TransformerParts):
 
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True)
 
-    def output(self, x: Tensor, memory: Tensor) -> Tensor:
-        self.check_both(x, memory, ("target", "memory"))
-        return x
-
     def weights(self, x: Tensor, memory: Tensor) -> Weights:
         return self.decoder_weights(x)
-
-    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
-        return self.decoder_macs(x, memory)
 
     def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
         return (self.decode(trace, x, memory),)
 
-    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
-        return self.decoder_parts(x, memory)
 
-
-class TransformerEncoder(TransformerParts):
+class TransformerEncoder(Encoders):
     """Encoder layers one after another, made of the arguments here: (S, N, d_model) → the same.
 
     A LayerNorm after it is torch's argument `norm`. Source: torch.nn.TransformerEncoder.
@@ -271,24 +281,14 @@ class TransformerEncoder(TransformerParts):
     mask_check = Flag(True)
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
 
-    def output(self, x: Tensor) -> Tensor:
-        self.read(x)
-        return x
-
     def weights(self, x: Tensor) -> Weights:
         return copies(self.encoder_weights(x), self.num_layers)
-
-    def macs(self, x: Tensor, y: Tensor) -> Dim:
-        return self.num_layers * self.encoder_macs(x)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (self.encode_all(trace, x, self.num_layers),)
 
-    def parts(self, x: Tensor) -> tuple[Part, ...]:
-        return times(self.encoder_parts(x), self.num_layers)
 
-
-class TransformerDecoder(TransformerParts):
+class TransformerDecoder(Decoders):
     """Decoder layers one after another, made of the arguments here, which all attend to one memory.
 
     (T, N, d_model) and a memory (S, N, d_model) → (T, N, d_model). A LayerNorm after it is torch's argument
@@ -299,21 +299,11 @@ class TransformerDecoder(TransformerParts):
     num_layers = layer_count()
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
 
-    def output(self, x: Tensor, memory: Tensor) -> Tensor:
-        self.check_both(x, memory, ("target", "memory"))
-        return x
-
     def weights(self, x: Tensor, memory: Tensor) -> Weights:
         return copies(self.decoder_weights(x), self.num_layers)
 
-    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
-        return self.num_layers * self.decoder_macs(x, memory)
-
     def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
         return (self.decode_all(trace, x, memory, self.num_layers),)
-
-    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
-        return times(self.decoder_parts(x, memory), self.num_layers)
 
 
 class Transformer(TransformerParts):
