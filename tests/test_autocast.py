@@ -18,7 +18,7 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.allocation import autocast, footprint, trace
 from shapecalc.allocation.footprint import record
-from shapecalc.allocation.trace import Mode
+from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.memory.batch import with_batch
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.results import Analysis

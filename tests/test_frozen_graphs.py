@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import shapecalc
-from shapecalc.allocation.trace import TRAINING, Mode
+from shapecalc.allocation.mode import TRAINING, Mode
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import training
 from shapecalc.errors import UnknownError

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.allocation.trace import Mode
+from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.counting.backward import _RULES
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import training

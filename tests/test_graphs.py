@@ -16,7 +16,7 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.results import Edge
 from shapecalc.errors import UnknownError

@@ -8,7 +8,7 @@ from copy import copy
 import pytest
 
 from shapecalc.allocation.footprint import Given
-from shapecalc.allocation.trace import INFERENCE
+from shapecalc.allocation.mode import INFERENCE
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.rules import kept
 from shapecalc.symbolic import symbol

@@ -14,8 +14,8 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
+from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
 from shapecalc.allocation.strides import in_a_row
-from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
 from shapecalc.analysis.memory.passes import Forward
 from shapecalc.errors import UnknownError
 from shapecalc.tensors import Shape

@@ -23,6 +23,7 @@ from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory, memory
 from shapecalc.analysis.memory.prediction import predicted
 from shapecalc.language.expectation import Bounds
 from shapecalc.layers import LAYERS
+from shapecalc.layers.rules import Keeps
 from shapecalc.symbolic import Dim, at, number, symbol
 from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
@@ -89,7 +90,7 @@ def test_losses_that_look_at_values_are_measured(loss: str) -> None:
 
 
 def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LAYERS["ReLU"], "keeps_output", False)
+    monkeypatch.setattr(LAYERS["ReLU"], "keeps", Keeps.INPUTS)
     text = "input: 2x8\nlayers: [Linear: 8, ReLU, Linear: 8, ReLU]\n"
     found = compare(shapecalc.analyse(shapecalc.parse(text)))
     assert [each.what for each in found if not each.agrees] != []

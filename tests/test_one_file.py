@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 import shapecalc
 from shapecalc import Analysis
-from shapecalc.allocation.trace import INFERENCE, TRAINING
+from shapecalc.allocation.mode import INFERENCE, TRAINING
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import count, training
 from shapecalc.analysis.explain.explain import explain, of_type
@@ -42,7 +42,7 @@ from typing import Any
 
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.kernels import convolution_back
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Channels, Flag, PerAxis

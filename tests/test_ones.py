@@ -19,7 +19,7 @@ import pytest
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.inputs import inputs_of

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
-from shapecalc.allocation.trace import INFERENCE, TRAINING, Mode
+from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.results import Edge, Row, Wire
 from shapecalc.errors import UnknownError

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import shapecalc
-from shapecalc.allocation.trace import TRAINING
+from shapecalc.allocation.mode import TRAINING
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.torch_check.memory import compare, run

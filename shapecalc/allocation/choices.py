@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back, Look
+from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.strides import elementwise_strides
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import Look, Value
 from shapecalc.tensors import Tensor, broadcast
 
 

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from shapecalc.allocation.gradients import in_zeros, of_sum
 from shapecalc.allocation.kernels import bmm, product_of_two
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import Value
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Tensor, product

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from shapecalc.allocation.autocast import LOWER
-from shapecalc.allocation.gradients import Look, Way
+from shapecalc.allocation.gradients import Way
+from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import unexceeded
+from shapecalc.allocation.recording import Kernel, Made, Refusal
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Freed, Handed, Kernel, Made, Mode, Parameter, Refusal, Trace, Value
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import Freed, Handed, Look, Parameter, Value
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition
@@ -120,8 +123,8 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     given = [look and Value(look.tensor, trace.storage(look.tensor), look.strides) for look in arriving]
     made = [x for x in kernel.back(trace, *given) if x is not None] if any(given) else []
     if not made:  # there is none to hand on
-        return Way(_rises(trace, set()), (), (None,) * len(kernel.inputs_look))
-    for i, look in enumerate(kernel.inputs_look):
+        return Way(_rises(trace, set()), (), (None,) * len(kernel.looks))
+    for i, look in enumerate(kernel.looks):
         made[i] = trace.summed_to(made[i], look.shape)
         made[i] = trace.converted(made[i], look.dtype)
     arrived = [x for x in given if x is not None]

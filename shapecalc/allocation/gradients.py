@@ -8,37 +8,18 @@ A gradient in another shape than its tensor's is summed to it when the rule is d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from shapecalc.allocation.strides import Strides, dense, in_a_row
+from shapecalc.allocation.strides import dense
+from shapecalc.allocation.values import Look
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, not_one
 from shapecalc.tensors import Shape, Tensor
 
 if TYPE_CHECKING:
-    from shapecalc.allocation.trace import Trace, Value
-
-
-class Look(NamedTuple):
-    """What a way back knows of a tensor: how it lies, and whether a gradient flows back to it."""
-
-    shape: Shape
-    dtype: str
-    strides: Strides | None = None
-    tracked: bool = False
-
-    @property
-    def tensor(self) -> Tensor:
-        return Tensor(self.shape, self.dtype)
-
-    @property
-    def all_strides(self) -> Strides:
-        return in_a_row(self.shape) if self.strides is None else self.strides
-
-
-def looks(values: Iterable[Value]) -> list[Look]:
-    return [x.look for x in values]
+    from shapecalc.allocation.trace import Trace
+    from shapecalc.allocation.values import Value
 
 
 Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
@@ -138,156 +119,6 @@ def led_by(x: Look) -> Back:
     return lambda trace, grad: [trace.elementwise(x, grad)]
 
 
-def of_factors(first: Look, second: Look) -> Back:
-    """The gradient of each factor is that of the product times the other."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        of_first = trace.elementwise(grad, second) if first.tracked else None
-        return of_first, trace.elementwise(grad, first) if second.tracked else None
-
-    return back
-
-
-def of_quotient(x: Look, other: Look) -> Back:
-    """Of a quotient x / y: −g · ((x / y) / y) for y, and g / y for x."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        of_other = of_divisor(trace, grad) if other.tracked else None
-        return trace.elementwise(grad, other) if x.tracked else None, of_other
-
-    def of_divisor(trace: Trace, grad: Value) -> Value:
-        quotient = trace.elementwise(x, other)
-        again = trace.elementwise(quotient, other)
-        negative = trace.elementwise(grad)
-        return trace.elementwise(negative, again)
-
-    return back
-
-
-def of_power(x: Look) -> Back:
-    """Of xᵖ: g · (p · xᵖ⁻¹); and as well of 1/√x, whose result autograd keeps."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        power = trace.elementwise(x)
-        scaled = trace.elementwise(power)
-        return [trace.elementwise(grad, scaled)]
-
-    return back
-
-
-def of_absolute(x: Look) -> Back:
-    """Of |x|: the gradient times the sign."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        sign = trace.elementwise(x)
-        return [trace.elementwise(grad, sign)]
-
-    return back
-
-
-def of_mish(x: Look) -> Back:
-    """Of x · tanh(softplus(x)): g · (t + x · σ(x) · (1 − t²)). Source: at::math_mish_backward."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        softplus = trace.elementwise(x)
-        bent = trace.elementwise(softplus)
-        del softplus
-        _share = trace.elementwise(x)
-        _terms = [trace.elementwise(x) for _ in range(4)]
-        inner = trace.elementwise(x)
-        return [trace.elementwise(grad, bent, inner)]
-
-    return back
-
-
-def of_distance(x: Look, other: Look) -> Back:
-    """Of a function of the difference of two tensors: each made of both, one kernel each."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return [
-            trace.elementwise(grad, *pair) if pair[0].tracked else None for pair in ((x, other), (other, x))
-        ]
-
-    return back
-
-
-def of_likelihood(x: Look, target: Look) -> Back:
-    """Of the logarithm of a probability; for the target log(x / (1 − x)) times the gradient."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        own = trace.elementwise(grad, x, target) if x.tracked else None
-        if not target.tracked:
-            return own, None
-        logit = trace.elementwise(x)
-        return own, trace.elementwise(logit, grad)
-
-    return back
-
-
-def of_logits(x: Look, target: Look) -> Back:
-    """The same of a sigmoid: (σ(x) − t) · g, and −x · g for the target."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return of_x(trace, grad) if x.tracked else None, of_target(trace, grad) if target.tracked else None
-
-    def of_x(trace: Trace, grad: Value) -> Value:
-        share = trace.elementwise(x)
-        apart = trace.elementwise(share, target)
-        del share
-        return trace.elementwise(apart, grad)
-
-    def of_target(trace: Trace, grad: Value) -> Value:
-        negative = trace.elementwise(x)
-        return trace.elementwise(negative, grad)
-
-    return back
-
-
-def of_own_logarithm(x: Look) -> Back:
-    """Of x · log(y), y the same: g · x / y for y, then g · log(y), 0 where both are."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        product = trace.elementwise(grad, x)
-        of_other = trace.elementwise(product, x)
-        del product
-        logarithm = trace.elementwise(grad, x)
-        _masks = [trace.elementwise(x, dtype="bool") for _ in range(3)]
-        return trace.elementwise(logarithm), of_other
-
-    return back
-
-
-def of_length(x: Look, y: Look) -> Back:
-    """Of a Euclidean norm y: x / y, masked where that is 0, times the gradient."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        direction = trace.elementwise(x, y)
-        _mask = trace.elementwise(y, dtype="bool")
-        return [trace.elementwise(trace.reshape(grad, y.shape), direction)]
-
-    return back
-
-
-def of_absolute_sum(x: Look, y: Look) -> Back:
-    """Of a sum y of absolute values: the signs times the gradient."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        sign = trace.elementwise(x)
-        return [trace.elementwise(sign, trace.reshape(grad, y.shape))]
-
-    return back
-
-
-def in_pairs(x: Look, other: Look) -> Back:
-    """Of a function whose two gradients are made at once, in the size of its output, whichever is needed."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        pair = [trace.elementwise(x, other, grad) for _ in range(2)]
-        return [y if look.tracked else None for y, look in zip(pair, (x, other), strict=True)]
-
-    return back
-
-
 def seen_as(x: Look) -> Back:
     """Of another look at the same elements: a look at the gradient, or a copy where there is none."""
     return lambda trace, grad: [trace.reshape(grad, x.shape)]
@@ -303,7 +134,7 @@ def of_sum(x: Look, gone: Collection[int]) -> Back:
     return lambda trace, grad: [along(trace, grad, x, gone)]
 
 
-def averaged(x: Look, gone: Collection[int]) -> Back:
+def of_mean(x: Look, gone: Collection[int]) -> Back:
     """Of means: the same, divided."""
     return lambda trace, grad: [trace.elementwise(along(trace, grad, x, gone))]
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back, like, looks, of_factors, of_matrices, passed
+from shapecalc.allocation.elementwise_gradients import of_factors
+from shapecalc.allocation.gradients import Back, like, of_matrices, passed
+from shapecalc.allocation.mode import STATISTIC
 from shapecalc.allocation.strides import (
     Strides,
     channels_last,
@@ -15,7 +17,8 @@ from shapecalc.allocation.strides import (
     is_scattered,
     seem_channels_last,
 )
-from shapecalc.allocation.trace import STATISTIC, Trace, Value
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import OUTPUT, Value, looks
 from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
 
@@ -87,12 +90,12 @@ def affine(trace: Trace, x: Value, shape: Shape, turned: Value, bias: Sequence[V
     # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
     kept = [*([x] if turned.tracked else []), *(trace.copies([turned]) if x.tracked else [])]
     back = of_matrices(*looks(bias), x.look, turned.look)
-    return trace.kernel(Tensor(shape, x.dtype), *bias, x, keeps=kept, weights=(turned,), back=back)
+    return trace.kernel(Tensor(shape, x.dtype), *bias, x, turned, keeps=kept, back=back)
 
 
 def plus_bias(trace: Trace, y: Value, bias: Sequence[Value]) -> Value:
     """The bias, if there is one, is added by a kernel of its own."""
-    return trace.kernel(y.tensor, y, weights=bias, back=passed(y.look, *looks(bias))) if bias else y
+    return trace.kernel(y.tensor, y, *bias, back=passed(y.look, *looks(bias))) if bias else y
 
 
 def bmm(trace: Trace, x: Value, other: Value) -> Value:
@@ -103,7 +106,7 @@ def bmm(trace: Trace, x: Value, other: Value) -> Value:
 
 def softmax(trace: Trace, x: Value) -> Value:
     y = trace.made_by("softmax", x.tensor, x)
-    return trace.kernel(y, x, keeps_output=True)
+    return trace.kernel(y, x, keeps=(OUTPUT,))
 
 
 def dropout(trace: Trace, x: Value, p: float) -> Value:
@@ -115,7 +118,7 @@ def noisy(trace: Trace, x: Value, p: float) -> Value:
     if p == 0:
         return x
     check_noise(trace, x, p)
-    if trace.fused_dropout and p < 1:
+    if trace.mode.cuda and p < 1:
         return trace.kernel(x.tensor, x, keeps=(Tensor(x.shape, "bool"),), strides=x.strides)
     noise = trace.new(x.tensor if p < 1 else Tensor((), x.dtype))
     return trace.kernel(x.tensor, x, keeps=(noise,), back=like(noise.look), strides=x.strides)
@@ -162,7 +165,7 @@ def layer_norm(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
     """Over the last axis; the mean and the deviation of each position are kept."""
     x, *weights = trace.cast("layer_norm", x, *weights)
     statistics = Tensor((*x.shape[:-1], 1), STATISTIC)
-    return trace.kernel(x.tensor, x, keeps=(x, statistics, statistics), weights=weights)
+    return trace.kernel(x.tensor, x, *weights, keeps=(x, statistics, statistics))
 
 
 def matmul(trace: Trace, x: Value, other: Value) -> Value:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.allocation.gradients import chosen, looks, narrowed, passed, side_by_side
-from shapecalc.allocation.kernels import affine, dropout
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.gradients import chosen, narrowed, passed, side_by_side
+from shapecalc.allocation.kernels import dropout, linear, product_of
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import OUTPUT, Value, looks
 from shapecalc.errors import UnknownError
 from shapecalc.tensors import Tensor
 
@@ -30,11 +31,6 @@ class Matrices(NamedTuple):
 Cell: TypeAlias = Callable[[Trace, Value, State, Matrices], State]
 
 
-def linear_step(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
-    matrix, *bias = weights
-    return affine(trace, x, (x.shape[0], matrix.shape[0]), trace.transpose(matrix, 0, 1), bias)
-
-
 def gates_of(trace: Trace, gates: Value, count: int) -> tuple[Value, ...]:
     """Gates that lie side by side."""
     return trace.parts(gates, [(gates.shape[0], gates.shape[1] // count)] * count, unsafe=True)
@@ -43,10 +39,10 @@ def gates_of(trace: Trace, gates: Value, count: int) -> tuple[Value, ...]:
 def simple_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """h' = tanh(W·x + b + U·h + c); relu keeps as much."""
     (h,) = state
-    y = linear_step(trace, h, weights.state)
-    of_input = linear_step(trace, x, weights.inputs)
+    y = linear(trace, h, weights.state)
+    of_input = linear(trace, x, weights.inputs)
     y = add_(trace, y, of_input)
-    return (trace.kernel(y.tensor, y, keeps_output=True),)
+    return (trace.kernel(y.tensor, y, keeps=(OUTPUT,)),)
 
 
 def add_(trace: Trace, y: Value, other: Value) -> Value:
@@ -63,21 +59,16 @@ def mul_(trace: Trace, y: Value, other: Value) -> Value:
     return z
 
 
-def mul(trace: Trace, x: Value, other: Value) -> Value:
-    keeps = [*([x] if other.tracked else []), *([other] if x.tracked else [])]
-    return trace.kernel(x.tensor, x, other, keeps=keeps)
-
-
 def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A gated recurrent unit: reset, update and candidate, h' = (h − n) ⊙ z + n."""
     (h,) = state
-    resets, updates, inputs = gates_of(trace, linear_step(trace, x, weights.inputs), 3)
-    reset, update, remembered = gates_of(trace, linear_step(trace, h, weights.state), 3)
-    reset = trace.in_place(add_(trace, reset, resets), keeps_output=True)
-    update = trace.in_place(add_(trace, update, updates), keeps_output=True)
+    resets, updates, inputs = gates_of(trace, linear(trace, x, weights.inputs), 3)
+    reset, update, remembered = gates_of(trace, linear(trace, h, weights.state), 3)
+    reset = trace.in_place(add_(trace, reset, resets), keeps=(OUTPUT,))
+    update = trace.in_place(add_(trace, update, updates), keeps=(OUTPUT,))
     remembered = mul_(trace, remembered, reset)
     candidate = trace.kernel(h.tensor, inputs, remembered, back=passed(inputs.look, remembered.look))
-    candidate = trace.in_place(candidate, keeps_output=True)
+    candidate = trace.in_place(candidate, keeps=(OUTPUT,))
     back = passed(h.look, candidate.look, passes=(True, False))
     y = trace.kernel(h.tensor, h, candidate, back=back)
     y = mul_(trace, y, update)
@@ -87,14 +78,14 @@ def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State
 def memory_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State:
     """A long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'), which may be projected."""
     h, c = state
-    gates = linear_step(trace, h, weights.state)
-    gates = add_(trace, gates, linear_step(trace, x, weights.inputs))
-    i, f, g, o = (trace.in_place(gate, keeps_output=True) for gate in gates_of(trace, gates, 4))
-    c = mul(trace, f, c)
-    c = add_(trace, c, mul(trace, i, g))
-    h = mul(trace, o, trace.kernel(c.tensor, c, keeps_output=True))
+    gates = linear(trace, h, weights.state)
+    gates = add_(trace, gates, linear(trace, x, weights.inputs))
+    i, f, g, o = (trace.in_place(gate, keeps=(OUTPUT,)) for gate in gates_of(trace, gates, 4))
+    c = product_of(trace, f, c, c.shape)
+    c = add_(trace, c, product_of(trace, i, g, c.shape))
+    h = product_of(trace, o, trace.kernel(c.tensor, c, keeps=(OUTPUT,)), c.shape)
     if weights.projection:
-        h = linear_step(trace, h, weights.projection)
+        h = linear(trace, h, weights.projection)
     return h, c
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back, Look, in_zeros
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.gradients import Back, in_zeros
+from shapecalc.allocation.trace import Trace
+from shapecalc.allocation.values import Look, Value
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, ClassVar
 
-from shapecalc.allocation.gradients import (
-    Back,
-    in_pairs,
-    led_by,
-    like,
-    of_absolute,
-    of_mish,
-    of_quotient,
-    passed,
-)
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import in_pairs, of_absolute, of_mish, of_quotient
+from shapecalc.allocation.gradients import Back, led_by, like, passed
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis, check_floating, check_numbers
@@ -45,7 +38,7 @@ class Activation(Layer, abstract=True):
         if not getattr(self, "inplace", False):
             return super().run(trace, x)
         if self.keeps is Keeps.OUTPUT or self.overwrites:
-            return (trace.in_place(x, keeps_output=True, back=self.back(x)),)
+            return (trace.in_place(x, keeps=(OUTPUT,), back=self.back(x)),)
         copies = [trace.new(x.tensor, x.strides)] if x.tracked else []
         return (trace.in_place(x, keeps=copies, back=self.back(x)),)
 
@@ -189,7 +182,7 @@ class Tanhshrink(ToFloating):
         return super().output(x)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        bent = trace.kernel(self.output(x.tensor), x, keeps_output=True, strides=x.strides)
+        bent = trace.kernel(self.output(x.tensor), x, keeps=(OUTPUT,), strides=x.strides)
         back = passed(x.look, bent.look, passes=(True, False))
         return (trace.kernel(bent.tensor, x, bent, back=back, strides=x.strides),)
 
@@ -285,7 +278,7 @@ class RReLU(OfFloating):
         noise = trace.new(x.tensor, x.strides)
         back = like(x.look) if trace.training else led_by(x.look)
         if self.inplace:
-            return (trace.in_place(x, keeps=(noise,), keeps_output=True, back=back),)
+            return (trace.in_place(x, keeps=(noise, OUTPUT), back=back),)
         return (trace.kernel(x.tensor, x, keeps=(x, noise), back=back, strides=x.strides),)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.gradients import Back
-from shapecalc.allocation.gradients import averaged as shared_out
+from shapecalc.allocation import Value
+from shapecalc.allocation.gradients import Back, of_mean
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
@@ -102,7 +101,7 @@ class AdaptiveAvgPool(AdaptivePool, OfMeans, abstract=True):
     def back(self, x: Value) -> Back | None:
         """torch computes a single window as a mean of all elements."""
         single = all(size == 1 for size in self.pooled(x.tensor).shape[-self.axes :])
-        return shared_out(x.look, range(x.rank - self.axes, x.rank)) if single else None
+        return of_mean(x.look, range(x.rank - self.axes, x.rank)) if single else None
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(self.read(x), y.elements)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.gradients import Back, of_quotient, passed
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import of_quotient
+from shapecalc.allocation.gradients import Back, passed
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition, passed
 from shapecalc.allocation.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
@@ -263,7 +263,7 @@ class MultiheadAttention(Layer):
         """The keys or values with a learned one after them."""
         (one,) = owned(trace, weights, name)
         back = of_repetition(one.look, (1, x.shape[1], 1))
-        more = trace.kernel(Tensor((1, *x.shape[1:])), weights=(one,), back=back)
+        more = trace.kernel(Tensor((1, *x.shape[1:])), one, back=back)
         longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
         return trace.kernel(trace.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
 

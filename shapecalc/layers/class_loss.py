@@ -5,9 +5,9 @@ A class that is out of range is no matter of shapes: torch finds it when it runs
 
 from __future__ import annotations
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import like, of_sum
 from shapecalc.allocation.kernels import converted, linear, product_of_two, sum_of, times_number
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank

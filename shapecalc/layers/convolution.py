@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.kernels import convolution_back
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
@@ -175,7 +175,7 @@ class Convolution(Convolving, abstract=True):
         cast, *weights = trace.cast(self.operation, wide, *owned(trace, self.weights(x.tensor)))
         kept = (cast, *trace.copies(weights[:1]))
         back = self.back(cast, *weights)
-        return trace.kernel(Tensor(made.shape, cast.dtype), cast, keeps=kept, weights=weights, back=back)
+        return trace.kernel(Tensor(made.shape, cast.dtype), cast, *weights, keeps=kept, back=back)
 
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         """Once per output element: a kernel's worth of products in each input channel of its group."""

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import (
-    Back,
-    Look,
-    nothing,
-    of_absolute_sum,
-    of_length,
-    of_quotient,
-    of_sum,
-    passed,
-)
+from shapecalc.allocation import Trace
+from shapecalc.allocation.elementwise_gradients import of_absolute_sum, of_length, of_quotient
+from shapecalc.allocation.gradients import Back, nothing, of_sum, passed
 from shapecalc.allocation.kernels import converted, product_of_two
-from shapecalc.allocation.trace import Trace, Value, statistic
+from shapecalc.allocation.mode import statistic
+from shapecalc.allocation.values import OUTPUT, Look, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis
@@ -30,7 +24,7 @@ def length(trace: Trace, x: Value, axis: int) -> Value:
     """The Euclidean norm along an axis, which becomes 1; it is clamped to eps in a copy."""
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) if x.rank else ()
     back = of_length(x.look, Look(shape, x.dtype))
-    return trace.copy(trace.kernel(Tensor(shape, x.dtype), x, keeps=(x,), keeps_output=True, back=back))
+    return trace.copy(trace.kernel(Tensor(shape, x.dtype), x, keeps=(x, OUTPUT), back=back))
 
 
 def quotient(trace: Trace, x: Value, y: Value) -> Value:
@@ -118,7 +112,6 @@ class CosineSimilarity(Layer):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Both inputs divided by their norms, multiplied, summed; the clamp to eps has no gradient."""
         first, second = numbers_in_common(trace, *trace.cast("cosine_similarity", *inputs))
-        del inputs
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
         first, second = broadcast_together(trace, first, second)
         one, other = length(trace, first, axis), length(trace, second, axis)
@@ -163,7 +156,7 @@ class PairwiseDistance(Layer):
         trace.retraced = made.dtype == moved.dtype  # else the way back converts first, which is not followed
         kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
         back = of_norm(self.p, moved.look, kept)
-        y = trace.kernel(made, moved, keeps=(moved,), keeps_output=True, back=back)
+        y = trace.kernel(made, moved, keeps=(moved, OUTPUT), back=back)
         return (y,)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:

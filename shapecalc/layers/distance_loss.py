@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.choices import at_least_zero, chosen_by, lesser, raised_to_zero
 from shapecalc.allocation.gradients import of_sum
 from shapecalc.allocation.kernels import converted, sum_of, times_number
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_numbers
@@ -48,7 +49,6 @@ class CosineEmbeddingLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::cosine_embedding_loss."""
         first, second, target = trace.cast("cosine_embedding_loss", *inputs)
-        del inputs
         product = summed(trace, operation(trace, first, second, factors=True))
         squares = [square(trace, x) for x in (first, second)]
         length = root_in_place(trace, operation(trace, *squares, factors=True))
@@ -86,7 +86,7 @@ def root_in_place(trace: Trace, x: Value) -> Value:
         double = trace.elementwise(look)
         return [trace.elementwise(grad, double)]
 
-    return trace.in_place(x, keeps_output=True, back=back)
+    return trace.in_place(x, keeps=(OUTPUT,), back=back)
 
 
 class TripletLoss(Loss, abstract=True):
@@ -127,7 +127,6 @@ class TripletMarginLoss(TripletLoss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::triplet_margin_loss."""
         anchor, positive, negative = trace.cast("triplet_margin_loss", *inputs)
-        del inputs
         near, far = apart(trace, anchor, positive, self.p), apart(trace, anchor, negative, self.p)
         if self.swap:
             far = lesser(trace, far, apart(trace, positive, negative, self.p))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import check_noise, noisy
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Elementwise, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Flag, Real

@@ -9,8 +9,8 @@ from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.contraction import contract
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, quoted
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
@@ -241,7 +241,6 @@ class einsum(Layer):
             {*chain(*labels)} - {*planned.output}, key=lambda label: (isinstance(label, str), label)
         )
         operands = trace.cast("einsum", *xs)
-        del xs
         with trace.within_operation():
             return (contract(trace, operands, labels, planned.output, summed),)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.gradients import (
-    Back,
-    like,
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import (
     of_absolute,
     of_distance,
     of_likelihood,
@@ -12,11 +11,11 @@ from shapecalc.allocation.gradients import (
     of_own_logarithm,
     of_power,
     of_quotient,
-    passed,
 )
+from shapecalc.allocation.gradients import Back, like, passed
 from shapecalc.allocation.kernels import product_of_two, times_number
 from shapecalc.allocation.strides import elementwise_strides
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_numbers
@@ -177,7 +176,7 @@ class BCEWithLogitsLoss(Loss):
 
 
 def exponential(trace: Trace, x: Value) -> Value:
-    return trace.kernel(floating(x.tensor), x, keeps_output=True, back=like(x.look), strides=x.strides)
+    return trace.kernel(floating(x.tensor), x, keeps=(OUTPUT,), back=like(x.look), strides=x.strides)
 
 
 def own_logarithm(trace: Trace, x: Value) -> Value:
@@ -203,7 +202,6 @@ class KLDivLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::kl_div."""
         scores, target = trace.cast("kl_div", *inputs)
-        del inputs
         if self.log_target:
             apart = operation(trace, target, scores, negates=True)
             losses = product_of_two(trace, exponential(trace, target), apart)
@@ -236,7 +234,6 @@ class PoissonNLLLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::poisson_nll_loss."""
         scores, target = trace.cast("poisson_nll_loss", *inputs)
-        del inputs
         if self.log_input:
             crossed = product_of_two(trace, target, scores)
             losses = operation(trace, exponential(trace, scores), crossed, negates=True)

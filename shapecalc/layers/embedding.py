@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_rank
@@ -131,12 +131,11 @@ class EmbeddingBag(Table):
         made = self.output(x.tensor, *[y.tensor for y in given])
         starts = given or (trace.new(Tensor((x.shape[0],), x.dtype)),)
         numbers = trace.reshape(x, (x.elements,))
-        del x
         besides = [Tensor((n,), numbers.dtype) for n in (numbers.elements, starts[0].elements)]
         if self.mode == "max":
             besides.append(Tensor(made.shape, numbers.dtype))
         weights = owned(trace, self.weights(numbers.tensor))
-        return (trace.kernel(made, keeps=(numbers, *starts, *besides), weights=weights),)
+        return (trace.kernel(made, *weights, keeps=(numbers, *starts, *besides)),)
 
     def reads(self, x: Tensor, *offsets: Tensor, **_: Any) -> tuple[Reads, ...] | None:
         return None if offsets else ((Pattern(0), ALL),)

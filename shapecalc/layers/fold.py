@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
 from shapecalc.layers.fields import PerAxis, Size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank

@@ -7,7 +7,9 @@ from functools import reduce
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from shapecalc.allocation.gradients import chosen, looks, narrowed, of_factors, passed
+from shapecalc.allocation import Trace
+from shapecalc.allocation.elementwise_gradients import of_factors
+from shapecalc.allocation.gradients import chosen, narrowed, passed
 from shapecalc.allocation.strides import (
     Strides,
     channels_last,
@@ -15,7 +17,7 @@ from shapecalc.allocation.strides import (
     seem_channels_last,
     strides_as,
 )
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.values import Value, looks
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, Rearranging, example
 from shapecalc.layers.checks import check_axis, check_new_axis

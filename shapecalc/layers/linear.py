@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import linear, plus_bias
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank
@@ -97,7 +97,7 @@ class Bilinear(Layer):
         first, second = (trace.reshape(x, (product(x.shape[:-1]), x.shape[-1])) for x in (first, second))
         rows = Tensor((first.shape[0], self.out_features), made.dtype)
         keeps = [*kept(first, second, matrix), *kept(second, first, matrix)]
-        y = trace.kernel(rows, first, second, keeps=keeps, weights=(matrix,))
+        y = trace.kernel(rows, first, second, matrix, keeps=keeps)
         return (plus_bias(trace, trace.view(y, made.shape), bias),)
 
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:

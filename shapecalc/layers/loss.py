@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import reduce
 from typing import ClassVar
 
-from shapecalc.allocation.gradients import averaged, of_sum
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.gradients import of_mean, of_sum
 from shapecalc.allocation.kernels import times_number
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice
@@ -37,7 +37,7 @@ class Loss(Layer, abstract=True):
         """What `reduction` makes of the losses of the elements, on a trace."""
         if self.reduction == "none":
             return losses
-        back = averaged if self.reduction == "mean" else of_sum
+        back = of_mean if self.reduction == "mean" else of_sum
         axes = range(losses.rank)
         operation = "mean" if self.reduction == "mean" else "sum"
         made = trace.made_by(operation, self.reduced(losses.tensor), losses)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.choices import chosen_by, raised_to_zero
 from shapecalc.allocation.gradients import of_sum
 from shapecalc.allocation.kernels import converted, sum_of, times_number
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.activation import LogSigmoid
 from shapecalc.layers.base import example
@@ -44,7 +44,6 @@ class HingeEmbeddingLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::hinge_embedding_loss."""
         x, target = trace.cast("hinge_embedding_loss", *inputs)
-        del inputs
         zeros = trace.new(x.tensor, x.strides)
         missing = raised_to_zero(trace, times_number(trace, x))
         of_margin = chosen_by(trace, target, missing, zeros)
@@ -98,7 +97,6 @@ class MarginRankingLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::margin_ranking_loss."""
         input1, input2, target = trace.cast("margin_ranking_loss", *inputs)
-        del inputs
         apart = operation(trace, input1, input2, negates=True)
         negative = times_number(trace, target)
         product = operation(trace, negative, apart, factors=True)

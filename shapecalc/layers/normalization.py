@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.gradients import Back, looks, of_norm, of_row
-from shapecalc.allocation.trace import Trace, Value, statistic
+from shapecalc.allocation import Trace
+from shapecalc.allocation.gradients import Back, of_norm, of_row
+from shapecalc.allocation.mode import statistic
+from shapecalc.allocation.values import Value, looks
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
@@ -205,7 +207,7 @@ class InstanceNorm(Layer, abstract=True):
         batch = x.shape[0] if x.rank == self.axes + 2 else 1
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))
-        own = [trace.kernel(many, weights=[weight]) for weight in owned(trace, self.weights(x.tensor))]
+        own = [trace.kernel(many, weight) for weight in owned(trace, self.weights(x.tensor))]
         seen = [
             self.for_each_item(trace, x, channels // batch, batch)
             for _ in range(2 * self.track_running_stats)

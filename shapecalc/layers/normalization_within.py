@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.gradients import averaged as averaged_back
-from shapecalc.allocation.gradients import of_power, of_quotient, passed
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import of_power, of_quotient
+from shapecalc.allocation.gradients import of_mean, passed
 from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
-from shapecalc.allocation.trace import Trace, Value, statistic
+from shapecalc.allocation.mode import statistic
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError, UnknownError, written
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
@@ -110,8 +112,8 @@ class RMSNorm(TrailingNorm):
         wide = widened(trace, x)
         squares = trace.kernel(wide.tensor, wide, keeps=(wide,), back=of_power(wide.look), strides=lies)
         made = Tensor((*x.shape[:-axes], *[1] * axes), wide.dtype)
-        mean = trace.kernel(made, squares, back=averaged_back(squares.look, range(x.rank - axes, x.rank)))
-        root = trace.kernel(mean.tensor, mean, keeps_output=True, back=of_power(mean.look))
+        mean = trace.kernel(made, squares, back=of_mean(squares.look, range(x.rank - axes, x.rank)))
+        root = trace.kernel(mean.tensor, mean, keeps=(OUTPUT,), back=of_power(mean.look))
         del squares, mean
         y = product_of_two(trace, wide, root)
         if weights:

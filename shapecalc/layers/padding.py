@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides, dense, is_in_a_row
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example, examples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Choice, Sizes
 from shapecalc.layers.weights import Weight, Weights

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides, channels_last, seem_channels_last
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, examples
 from shapecalc.layers.checks import check_floating, check_rank

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shapecalc.allocation.gradients import like, of_absolute, of_power
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import of_absolute, of_power
+from shapecalc.allocation.gradients import like
 from shapecalc.allocation.kernels import product_of_two, times_number
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import examples
 from shapecalc.layers.fields import Count, Flag, PerAxis, Real
@@ -55,7 +57,7 @@ class LPPool(WindowPool, abstract=True):
         sign = trace.kernel(made, mean, back=like(), strides=mean.strides)
         absolute = trace.kernel(made, mean, keeps=(mean,), back=of_absolute(mean.look), strides=mean.strides)
         positive = trace.kernel(
-            made, absolute, keeps_output=True, back=like(absolute.look), strides=absolute.strides
+            made, absolute, keeps=(OUTPUT,), back=like(absolute.look), strides=absolute.strides
         )
         del absolute
         y = product_of_two(trace, sign, positive)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation import kernels
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value, kernels
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers

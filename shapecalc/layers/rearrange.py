@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import passed
 from shapecalc.allocation.strides import strides_as
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Rearranging, example
 from shapecalc.layers.checks import check_axes, check_axis, check_new_axis

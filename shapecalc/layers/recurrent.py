@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.recurrence import (
     Cell,
     Matrices,
@@ -18,7 +19,6 @@ from shapecalc.allocation.recurrence import (
     stacked,
     steps,
 )
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
@@ -212,7 +212,6 @@ class Recurrent(Steps, abstract=True):
         grouped = [pairs[i : i + each] for i in range(0, len(pairs), each)]
         del pairs
         y, lasts = run_stack(trace, type(self).cell, x, grouped, self.matrices(trace, x.tensor), self.dropout)
-        del x
         ends = [stacked(trace, values) for values in zip(*lasts, strict=True)]
         if batched and self.batch_first:
             y = trace.unsafe(trace.transpose(y, 0, 1))

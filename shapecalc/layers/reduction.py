@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from shapecalc.allocation.gradients import Back, of_extreme, of_sum
-from shapecalc.allocation.gradients import averaged as averaged_back
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.gradients import Back, of_extreme, of_mean, of_sum
 from shapecalc.layers.base import Layer
 from shapecalc.layers.checks import check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
@@ -49,7 +48,7 @@ class mean(Reduction):
         return Tensor(self.reduced(x), x.dtype)
 
     def back(self, x: Value) -> Back:
-        return averaged_back(x.look, self.gone(x.tensor))
+        return of_mean(x.look, self.gone(x.tensor))
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(x.elements, y.elements)

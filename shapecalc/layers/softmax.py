@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back, like
-from shapecalc.allocation.trace import Trace, Value
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axes, check_floating, check_rank
 from shapecalc.layers.fields import Axis

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.layers.activation import gelu, relu
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, example
@@ -141,7 +142,7 @@ class TransformerParts(Layer, abstract=True):
     def activated(self, trace: Trace, x: Value) -> Value:
         """relu keeps its output, gelu its input."""
         relu = self.activation == "relu"
-        return trace.kernel(x.tensor, x, keeps=() if relu else (x,), keeps_output=relu, strides=x.strides)
+        return trace.kernel(x.tensor, x, keeps=(OUTPUT if relu else x,), strides=x.strides)
 
     def encode_all(self, trace: Trace, x: Value, number: int) -> Value:
         for i in range(number):

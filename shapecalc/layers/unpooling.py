@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.allocation.gradients import Back, looks, of_row
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace
+from shapecalc.allocation.gradients import Back, of_row
+from shapecalc.allocation.values import Value, looks
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_floating, check_rank

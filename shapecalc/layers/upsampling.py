@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shapecalc.allocation import Value
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides
-from shapecalc.allocation.trace import Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.adaptive_pooling import keeps_to_average, strides_of_averaged
 from shapecalc.layers.base import Layer, example

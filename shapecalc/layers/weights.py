@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.allocation.trace import Trace, Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, product
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from shapecalc.allocation.trace import Mode
+from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.memory.liveness import Releases
 from shapecalc.analysis.memory.passes import Forward
 from shapecalc.engine.results import Analysis, Row

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from shapecalc.allocation.trace import Mode
+from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim, number

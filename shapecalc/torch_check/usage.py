@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from shapecalc.allocation.trace import Mode, size_of
+from shapecalc.allocation.mode import Mode, size_of
 from shapecalc.analysis.compare.verdicts import Usage
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.results import Analysis

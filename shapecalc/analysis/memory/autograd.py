@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from shapecalc.allocation.trace import Kernel
+from shapecalc.allocation.recording import Kernel
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.engine.nodes import Node as Tree
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shapecalc.allocation.footprint import Footprint
 from shapecalc.allocation.peak import Level, Peak
-from shapecalc.allocation.trace import Kernel
+from shapecalc.allocation.recording import Kernel
 from shapecalc.symbolic import Dim
 
 

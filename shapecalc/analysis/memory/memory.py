@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import Peak
-from shapecalc.allocation.trace import Mode
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.analysis.memory.prediction import Moment, Prediction, mode_of, prediction_of, settled

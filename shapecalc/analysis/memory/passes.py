@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shapecalc.allocation.footprint import Footprint, Given, Output, way_back
-from shapecalc.allocation.gradients import Look, Way, seen_again
+from shapecalc.allocation.gradients import Way, seen_again
+from shapecalc.allocation.mode import Mode, size_of
+from shapecalc.allocation.recording import Kernel
 from shapecalc.allocation.strides import dense, elementwise_strides, is_scattered
-from shapecalc.allocation.trace import Kernel, Mode, size_of
+from shapecalc.allocation.values import Look
 from shapecalc.analysis.memory.autograd import Graph, Node
 from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
@@ -170,7 +172,7 @@ class Forward:
         self.seen[flow.value] = version
         looks = flow.base.look, flow.look
         back = seen_again(*looks)
-        kernel = Kernel((0,), (1,), (), (), back, looks[:1], looks[1:], {})
+        kernel = Kernel((0,), (1,), (), (), back, looks[:1], {})
         self.graph.add(Run((kernel,), (), (flow.base.value, flow.value), number))
         if flow.given.of_many:
             writer = self.analysis.rows[self.graph.writers[flow.storage][-1]]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shapecalc.allocation.mode import Mode, bytes_of
 from shapecalc.allocation.peak import Peak, greatest_of
-from shapecalc.allocation.trace import Mode, bytes_of
 from shapecalc.analysis.memory.copies import UnsettledError
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.passes import Forward

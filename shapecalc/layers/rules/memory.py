@@ -6,10 +6,12 @@ from collections.abc import Sequence, Set
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.footprint import Footprint, Given, record
 from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.strides import Strides, dense
-from shapecalc.allocation.trace import Mode, Trace, Value
+from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import UnknownError
 from shapecalc.layers.rules.calling import CallRules
 from shapecalc.layers.rules.kept import kept
@@ -26,9 +28,6 @@ class Keeps(Enum):
     OUTPUT = "output"
     BOTH = "inputs and output"
 
-
-OUTPUT = Tensor((), "output")
-"""What a kernel makes, among what autograd keeps."""
 
 Saved: TypeAlias = Sequence["Value | Tensor"]
 """What autograd keeps: inputs, `OUTPUT`, and tensors that a kernel makes besides."""
@@ -89,9 +88,8 @@ class MemoryRules(CallRules):
         y = trace.kernel(
             trace.made_by(operation, made, *inputs),
             *inputs,
-            keeps=[*[x for x in keeps if x is not OUTPUT], *trace.copies(weights[:1])],
-            keeps_output=OUTPUT in keeps,
-            weights=weights,
+            *weights,
+            keeps=[*keeps, *trace.copies(weights[:1])],
             back=self.back(*inputs, *weights),
             laid=self.strides_of(made, inputs[0]) if inputs else None,
         )

@@ -1,0 +1,248 @@
+"""What running a layer records: storages that come and go, and the calls that autograd goes back through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from functools import reduce
+from typing import NamedTuple, TypeAlias
+
+from shapecalc.allocation.gradients import Back, Way, anew, joined, like, seen_again, seen_as, written_into
+from shapecalc.allocation.mode import STATISTIC, Mode, bytes_of, size_of
+from shapecalc.allocation.strides import Strides, dense, elementwise_strides, is_in_a_row, unless_in_a_row
+from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Storage, Value
+from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import not_one
+from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
+
+
+class Refusal(NamedTuple):
+    """Why torch does not train a layer, and what to do."""
+
+    message: str
+    hint: str
+
+
+class Made(NamedTuple):
+    """A storage is allocated."""
+
+    storage: int
+
+
+class Kernel(NamedTuple):
+    """One call that autograd goes back through; values and storages by their numbers."""
+
+    inputs: tuple[int, ...]
+    """The values that a gradient flows back to, weights and all."""
+    outputs: tuple[int, ...]
+    kept: tuple[int, ...]
+    """The storages that autograd keeps for it; those of weights count no bytes."""
+    holds: tuple[int, ...]
+    """The values, of those that it keeps, that it did not make itself: kept with the calls that made them."""
+    back: Back
+    """How gradients are made."""
+    looks: tuple[Look, ...]
+    """How the inputs lie."""
+    ways: dict[tuple[Look | None, ...], Way]
+    """What going back comes to, by how the gradients lie that arrive; filled as it is asked for."""
+
+
+Event: TypeAlias = Made | Freed | Kernel
+
+
+class Recording:
+    """Storages, values and kernels in the order in which a layer makes them."""
+
+    def __init__(self, mode: Mode, frozen: Set[str] = frozenset()) -> None:
+        """`frozen`: the names of the weights that are not trained."""
+        self.mode = mode
+        self.frozen = frozen
+        self.autocast = mode.autocast
+        """Whether operations still cast: not within one whose arguments have been cast."""
+        self.bytes = bytes_of(mode.dtype)
+        self.events: list[Event] = []
+        self.sizes: list[Dim] = []
+        """The bytes of each storage."""
+        self.values: list[Dim] = []
+        """The bytes of each value's gradient."""
+        self.parameters_by_name: dict[str, Parameter] = {}
+        self.place = ""
+        """What the names of weights begin with: the parts of the layer that are being run."""
+        self.retraced = True
+        """Whether all that the backward pass allocates is known."""
+        self.complete = True
+        """Whether all that the forward pass allocates is known."""
+        self.written: list[int] = []
+        """The storages that are written over."""
+        self.refusal: Refusal | None = None
+        """Why torch can't train the layer, if it can't."""
+
+    @property
+    def grad(self) -> bool:
+        return self.mode.grad
+
+    @property
+    def training(self) -> bool:
+        return self.mode.training
+
+    # Values
+
+    def storage(self, made: Tensor) -> Storage:
+        return Storage(self, size_of(made, self.mode))
+
+    def parameter(self, name: str, shape: Shape) -> Parameter:
+        """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
+        name = self.place + name
+        known = self.parameters_by_name.get(name)
+        if known is None:
+            known = Parameter(Tensor(shape), Storage(self, 0), name in self.frozen)
+            self.parameters_by_name[name] = known
+        return known
+
+    def parameters(self, shapes: Mapping[str, Shape]) -> list[Parameter]:
+        return [self.parameter(name, shape) for name, shape in shapes.items()]
+
+    def buffer(self, made: Tensor) -> Value:
+        """A tensor that is stored and not learned; its bytes are counted with the weights."""
+        return Value(made, Storage(self, 0))
+
+    def new(self, made: Tensor, strides: Strides | None = None) -> Value:
+        """A tensor that no gradient flows through: random numbers, indices, zeros; a gradient itself."""
+        strides = None if strides and is_in_a_row(made.shape, strides) else strides
+        y = Value(made, self.storage(made), strides)
+        self.events.append(Made(y.storage.number))
+        return y
+
+    @contextmanager
+    def inside(self, part: str) -> Iterator[None]:
+        """Weights are those of a part, by their names in the whole."""
+        place, self.place = self.place, f"{self.place}{part}."
+        yield
+        self.place = place
+
+    # Kernels
+
+    def kernel(
+        self,
+        made: Tensor,
+        *inputs: Value,
+        keeps: Sequence[Value | Tensor] = (),
+        back: Back | None = None,
+        strides: Strides | None = None,
+        laid: Strides | None = None,
+    ) -> Value:
+        """A call that makes a tensor.
+
+        Args:
+            made: what it makes.
+            inputs: what gradients flow back to, where these are tracked; weights come last.
+            keeps: what autograd keeps: a value, `OUTPUT`, or a tensor that the kernel makes besides.
+            back: how gradients are made of that of what it makes; by default each in a storage of its own.
+            strides: in whose order the elements of what it makes lie, if not in a row.
+            laid: the strides of what it makes, if they are known.
+        """
+        strides = unless_in_a_row(made.shape, laid) or (strides and dense(made.shape, strides))
+        tracked = self.mode.grad and is_floating(made.dtype) and any(x.tracked for x in inputs)
+        y = Value(made, self.storage(made), strides, tracked)
+        self.events.append(Made(y.storage.number))
+        kept = [y if x is OUTPUT else self.new(x) if isinstance(x, Tensor) else x for x in keeps]
+        self.record((y,), inputs, kept, back)
+        return y
+
+    def record(
+        self,
+        outputs: Sequence[Value],
+        inputs: Sequence[Value],
+        kept: Sequence[Value] = (),
+        back: Back | None = None,
+    ) -> None:
+        """Write down what autograd goes back through, if it does."""
+        if outputs[0].tracked:
+            tracked = [x for x in inputs if x.tracked]
+            kernel = Kernel(
+                inputs=tuple([x.number for x in tracked]),
+                outputs=tuple([y.number for y in outputs]),
+                kept=tuple([x.storage.number for x in kept]),
+                holds=tuple([x.number for x in kept if x.tracked and not {x, x.base} & set(outputs)]),
+                back=back or anew(*[x.look for x in inputs]),
+                looks=tuple([x.look for x in tracked]),
+                ways={},
+            )
+            self.events.append(kernel)
+
+    def elementwise(self, *xs: Value | Look, dtype: str | None = None) -> Value:
+        """What an operation on elements makes of tensors that are broadcast; no gradient flows through it."""
+        shape = reduce(broadcast, [x.shape for x in xs])
+        wide = any(x.dtype == STATISTIC for x in xs)
+        dtype = dtype or (STATISTIC if wide else result_dtype(*[x.tensor for x in xs]))
+        return self.new(Tensor(shape, dtype), elementwise_strides(shape, *[(x.shape, x.strides) for x in xs]))
+
+    def summed_to(self, x: Value, shape: Shape) -> Value:
+        """The sum over axes that are repeated, if there are any. Source: at::sum_to."""
+        axes = [n for n, own in zip(x.shape, shape, strict=False) if own == 1 != n]
+        if x.rank == len(shape) and not (axes and not_one(product(tuple(axes)), "an axis of 1 is repeated")):
+            return x
+        return self.new(Tensor(shape, x.dtype))
+
+    def converted(self, x: Value, dtype: str) -> Value:
+        return x if x.dtype == dtype else self.elementwise(x, dtype=dtype)
+
+    # Calls that write over what is there
+
+    def in_place(self, x: Value, keeps: Sequence[Value | Tensor] = (), back: Back | None = None) -> Value:
+        """A call that writes over its input, its output too; of what it makes, `keeps` has `OUTPUT` alone.
+
+        Of a view, autograd goes back through the whole tensor that it is a view of, and makes the way back of
+        the view anew. Source: torch::autograd::CopySlices, VariableHooks::grad_fn.
+        """
+        self.check_writable(x)
+        self.written.append(x.storage.number)
+        kept = [x if isinstance(kept, Tensor) else kept for kept in keeps]
+        back = back or like(x.look)
+        if x.base is None:
+            self.record((x,), (x,), kept, back)
+        else:
+            self.record((x.base,), (x.base,), kept, written_into(x.base.look, x.look, back))
+            self.record((x,), (x.base,), back=seen_again(x.base.look, x.look))
+        return x
+
+    def check_writable(self, x: Value) -> None:
+        """Refuse what autograd does not let be written over."""
+        if not x.tracked:
+            return
+        if isinstance(x.base or x, (Parameter, Handed)):
+            self.refuse("it writes over a weight that is trained", "take inplace: false")
+        elif x.of_many:
+            message = "it writes over one of several parts that one call gives, as split and chunk do"
+            self.refuse(message, "take inplace: false")
+
+    def refuse(self, message: str, hint: str) -> None:
+        """Say that torch can't train this; what is followed goes on for what else is asked."""
+        self.refusal = self.refusal or Refusal(message, hint)
+
+    # Views
+
+    def view(self, x: Value, shape: Shape, strides: Strides | None = None, back: Back | None = None) -> Value:
+        """Another tensor in the same storage; `back` as that of `kernel`, by default of the same elements."""
+        y = self.part(x, shape, strides)
+        self.record((y,), (x,), back=back or seen_as(x.look))
+        return y
+
+    def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
+        """A view that autograd is not told of."""
+        y = Value(Tensor(shape, x.dtype), x.storage, unless_in_a_row(shape, strides), x.tracked)
+        y.base = x.base or x
+        y.of_many = x.of_many
+        return y
+
+    def parts(self, x: Value, shapes: Sequence[Shape], unsafe: bool = False) -> tuple[Value, ...]:
+        """Views of parts of a tensor; their gradients are put together in one of its size.
+
+        `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk.
+        """
+        views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
+        for y in views:
+            y.of_many = not unsafe
+            y.base = None if unsafe else y.base
+        self.record(views, (x,), back=joined(x.look, [y.look for y in views]))
+        return views
