@@ -1,8 +1,9 @@
 """Each convention against its tool: the tools themselves count the torch modules that shapecalc builds.
 
-Over the whole zoo, over an example of every layer type, and over arguments that the tools treat apart: equal
-in all, and layer by layer where a tool tells. Where shapecalc says that it does not know, the tool may say
-anything; what is unknown of the zoo and of the examples is listed here.
+Over the zoo (at each push, over networks that have all of its layer types), over an example of every layer
+type, and over arguments that the tools treat apart: equal in all, and layer by layer where a tool tells.
+Where shapecalc says that it does not know, the tool may say anything; what is unknown of the zoo and of the
+examples is listed here.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from shapecalc.analysis.counting.counts import count, count_rows, seen, training
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.engine.results import Analysis
 from shapecalc.layers import LAYERS
-from shapecalc.layers.base import example
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, at
-from tests.networks import ONE_OF_EACH
+from tests.families.base import shown
+from tests.networks import ONE_OF_EACH, covering
 from tests.tools.counters import COUNTERS
 from tests.tools.xla import xla
 
 TOOLS = [name for name in COUNTERS if find_spec(name.partition(",")[0])]
 FORWARD = [name for name in TOOLS if name != "torch, backward"]
-SHAPES = {"BatchNorm1d": (2, 8, 6), "InstanceNorm1d": (2, 8, 6)}
+SLOW = covering(ONE_OF_EACH)
 
 
 def test_every_tool_is_here() -> None:
@@ -47,11 +48,11 @@ def of(steps: str, input: str = "2x4x9x9") -> Analysis:
 
 def example_of(name: str) -> Analysis:
     """A network of one layer: the example of its type."""
-    shown = LAYERS[name].example or example(*[SHAPES.get(name, (2, 8, 6, 6))] * LAYERS[name].inputs_range[0])
-    inputs = {f"x{i}": f"{'x'.join(map(str, x.shape))}:{x.dtype}" for i, x in enumerate(shown.inputs)}
-    step: dict[str, object] = {name: dict(shown.arguments)}
+    case = shown(LAYERS[name])
+    inputs = {f"x{i}": f"{'x'.join(map(str, x.shape))}:{x.dtype}" for i, x in enumerate(case.inputs)}
+    step: dict[str, object] = {name: dict(case.arguments)}
     if LAYERS[name].branching:
-        step = {name: {**shown.arguments, "branches": list(inputs)}}
+        step = {name: {**case.arguments, "branches": list(inputs)}}
     elif inputs:
         step["from"] = list(inputs)
     text = json.dumps({"input": inputs or "1", "layers": [step]})
@@ -77,13 +78,13 @@ def agree(tool: str, analysis: Analysis) -> None:
         assert {number: of_row(tool, analysis, number) for number in found.layers} == found.layers
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_zoo(tool: str, name: str) -> None:
     agree(tool, analysed(name))
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", SLOW)
 def test_the_zoo_in_xla(name: str) -> None:
     pytest.importorskip("jax")
     analysis = analysed(name)

@@ -1,30 +1,23 @@
-"""The inputs of random networks of images, by trying: what `domain` holds is what the engine takes.
-
-DOMAIN_GRAPHS is how many networks are drawn. Their seeds are fresh unless DOMAIN_GRAPHS_SEED is the first;
-a failure names its own.
-"""
+"""The inputs of random networks of images, by trying: what `domain` holds is what the engine takes."""
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
 
 from shapecalc import ArchitectureError
 from shapecalc.analysis.domain.domain import domain
-from tests.graphs import random_network
+from tests.dice import SEED, count
+from tests.graphs import random_networks
 from tests.test_domain import accepts, accepts_with_its_weights, general, within
-
-NETWORKS = int(os.environ.get("DOMAIN_GRAPHS", "300"))
-FIRST = int(os.environ.get("DOMAIN_GRAPHS_SEED") or random.SystemRandom().randrange(2**32))
 
 
 def test_inputs_of_random_graphs() -> None:
-    for seed in range(FIRST, FIRST + NETWORKS):
+    for seed, text in random_networks(SEED, count(300, 2_000), images=True).items():
         draw = random.Random(seed)
         try:
-            analysis = general(random_network(draw, images=True))
+            analysis = general(text)
         except ArchitectureError:
             continue  # a layer that takes no formulas
         any_weights, own = domain(analysis, any_weights=True), domain(analysis)
@@ -32,4 +25,4 @@ def test_inputs_of_random_graphs() -> None:
             sizes = {name: draw.randint(1, 40) for name in own.symbols}
             for found, taken in ((any_weights, accepts), (own, accepts_with_its_weights)):
                 if within(found.boxes, found.open, sizes) != taken(analysis, sizes):
-                    pytest.fail(f"seed {seed}, {sizes}, {taken.__name__}")
+                    pytest.fail(f"{seed}, {sizes}, {taken.__name__}\n{text}")

@@ -1,11 +1,7 @@
-"""Random networks with frozen weights, against torch on `meta`: kept bytes, peaks, FLOPs there and back.
-
-`GRAPHS=20000 GRAPHS_SEED=any` draws so many others.
-"""
+"""Random networks with frozen weights, against torch on `meta`: kept bytes, peaks, FLOPs there and back."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -19,12 +15,12 @@ from shapecalc.errors import UnknownError
 from shapecalc.operations import Unknown
 from shapecalc.torch_check.network import BuildError
 from shapecalc.torch_check.startup import without_compiler
+from tests.dice import SEED, count
 from tests.graphs import random_networks
 from tests.test_frozen_layers import flops
 from tests.test_graphs import difference
 
-COUNT = int(os.environ.get("GRAPHS", "100"))
-SEED = os.environ.get("GRAPHS_SEED", "push")
+COUNT = count(100, 20_000)
 FROZEN = 0.5
 WITH_PRODUCTS = {"linear": 6, "convolutions": 4, "products": 3, "attention": 2, "sharing": 3}
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
@@ -46,7 +42,7 @@ def test_memory() -> None:
             except UnknownError:
                 continue
             found["frozen"] += "frozen" in text
-            assert differs is None, f"GRAPHS_SEED={SEED}, network {seed}, {mode}: {differs}\n{text}"
+            assert differs is None, f"{seed}, {mode}: {differs}\n{text}"
     assert found["frozen"] > COUNT / 2
 
 
@@ -59,7 +55,7 @@ def test_products_there_and_back() -> None:
             goes_back, measured = flops(analysis)
         except (BuildError, RuntimeError):  # what torch does not train
             continue
-        where = f"GRAPHS_SEED={SEED}, network {seed}\n{text}"
+        where = f"{seed}\n{text}"
         if not isinstance(expected, Unknown):
             known += 1
             assert expected == measured, where

@@ -28,7 +28,8 @@ from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
-from tests.families.base import Drawn
+from tests.dice import count
+from tests.families.base import Drawn, shown
 from tests.strategies import draws
 from tests.test_layers import NAMES, REFUSALS
 
@@ -112,21 +113,23 @@ def flops(analysis: Analysis) -> tuple[bool, int]:
     return bool(tracked), int(counter.get_total_flops())
 
 
-def each_drawn(name: str, share: int, check: Callable[[Analysis], None]) -> None:
-    """Check networks of a layer type, of one in so many of the draws that shapes are held against."""
+def each_drawn(name: str, draws: int, check: Callable[[Analysis], None]) -> None:
+    """Check so many networks of a layer type, and that of its example, where all is trained."""
 
-    @settings(max_examples=settings().max_examples // share)
+    @settings(max_examples=draws)
     @given(st.data())
     def draw(data: st.DataObject) -> None:
         try:
             analysis = data.draw(networks(name))
         except ArchitectureError:
             return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(analysis)
+        check(analysis)
 
-    draw()
+    case = shown(LAYERS[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(network_of(case, [True] * len(case.inputs), frozenset()))
+        draw()
 
 
 PRODUCTS = sorted({*_RULES} & {*CONCERNED})
@@ -148,7 +151,7 @@ def test_torch_counts_as_many_products(name: str) -> None:
         if "no output depends on a trainable parameter" in str(expected):
             assert not goes_back
 
-    each_drawn(name, 5, check)
+    each_drawn(name, count(40, 120), check)
     assert found["known"]
 
 
@@ -171,5 +174,5 @@ def test_torch_keeps_as_much(name: str) -> None:
             known = expected[2] is not None
             assert expected == (tracked, saved, peak if known else expected[2]), mode
 
-    each_drawn(name, 10, check)
+    each_drawn(name, count(20, 60), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

@@ -1,12 +1,10 @@
 """The memory of random graphs against torch on `meta`: kept bytes, peaks, and what torch refuses to train.
 
-At each push the same 200 networks are drawn. `GRAPHS=20000 GRAPHS_SEED=any` runs so many others; a failure
-names its network, which the same seed draws again.
+A failure prints its network, which is then put among `ALIKE`.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,11 +21,10 @@ from shapecalc.errors import UnknownError
 from shapecalc.symbolic import number
 from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
+from tests.dice import SEED, count
 from tests.graphs import random_networks
 from tests.live import Measured, measure
 
-COUNT = int(os.environ.get("GRAPHS", "200"))
-SEED = os.environ.get("GRAPHS_SEED", "push")
 EVALUATION = Mode(grad=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
 MODES = {"prediction": INFERENCE, "training": TRAINING, "evaluation": EVALUATION}
@@ -340,7 +337,7 @@ def test_refusals(name: str) -> None:
 
 def test_torch_agrees() -> None:
     found: Counter[str] = Counter()
-    for seed, text in random_networks(SEED, COUNT).items():
+    for seed, text in random_networks(SEED, count(200, 20_000)).items():
         analysis = shapecalc.analyse(shapecalc.parse(text))
         for name, mode in MODES.items():
             try:
@@ -348,6 +345,6 @@ def test_torch_agrees() -> None:
             except UnknownError:
                 found["unknown"] += 1
                 continue
-            assert differs is None, f"GRAPHS_SEED={SEED}, network {seed}, {name}: {differs}\n{text}"
+            assert differs is None, f"{seed}, {name}: {differs}\n{text}"
             found["known"] += 1
     assert found["known"] > found["unknown"]

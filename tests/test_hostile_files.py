@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ShapecalcError, zoo
 from shapecalc.language.document import LARGEST_FILE
 from shapecalc.symbolic import greatest
+from tests.dice import count
 
 SECONDS = 2.0
 MEGABYTES = 500
@@ -667,7 +668,7 @@ def mutilated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=count(300, 20_000))
 @given(mutilated())
 @example("input: 1x3\nlayers: [ReLU]\n")
 @example("input: 1x3\nlayers: [Relu]\n")

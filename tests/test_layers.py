@@ -1,7 +1,8 @@
 """Every layer type against torch, on drawn arguments and inputs: figures equal, refusals shared.
 
 The judge is torch.nn's module (or torch's function) of the same name, on `meta`, where FlopCounterMode
-reads every product, and on the CPU, whose kernels refuse more than those of `meta`.
+reads every product, and on the CPU, whose kernels refuse more than those of `meta`: of a drawn layer that
+`meta` accepts it is asked one time in three.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import currently_in_test_context, event, given
+from hypothesis import currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Figures, Weight
-from shapecalc.layers.base import example
 from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.network import from_left_to_right, module_of
 from shapecalc.torch_check.startup import without_compiler
+from tests.dice import count
 from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
-from tests.families.base import Drawn, Stricter, drawn
+from tests.families.base import Drawn, Stricter, drawn, shown
 from tests.strategies import draws
 
 NAMES = sorted(LAYERS)
@@ -181,11 +182,12 @@ def is_stricter(drawn: Drawn, error: ArchitectureError) -> bool:
     )
 
 
-def check_accepted(drawn: Drawn, figures: Figures) -> None:
-    """Each figure is the one that torch has."""
+def check_accepted(drawn: Drawn, figures: Figures, every_judge: bool = True) -> None:
+    """Each figure is the one that torch has, on all devices or on the first of them alone."""
     arguments = drawn.layer_type(**drawn.arguments).arguments(drawn.inputs)
+    devices = judges(drawn) if every_judge else judges(drawn)[:1]
     try:
-        counted, *others = (measure(drawn, arguments, device) for device in judges(drawn))
+        counted, *others = (measure(drawn, arguments, device) for device in devices)
     except REFUSALS as error:
         pytest.fail(f"accepted, but torch refuses: {type(error).__name__}: {error}")
     flops = number(2 * figures.macs)
@@ -211,21 +213,52 @@ def check_refused(drawn: Drawn, error: ArchitectureError) -> None:
     pytest.fail(f"refused, but torch accepts: {error.message}; torch gives {on_cpu.outputs}")
 
 
+_WORD = re.compile(r"\d+(?:[.×]\d+)*|\w+")
+_INPUT = re.compile(r"\b(inputs?|branch(es)?|elements|state|target|source|memory|query|keys?|values?|var)\b")
+
+
 def names_its_reason(drawn: Drawn, error: ArchitectureError) -> bool:
-    """Whether the message has an argument's name, or a size, the dtype or the number of the inputs."""
-    sizes = {str(size) for x in drawn.inputs for size in x.shape or ("scalar",)}
-    reasons = {*drawn.layer_type.fields, *sizes, *(x.dtype for x in drawn.inputs), str(len(drawn.inputs))}
-    return not reasons.isdisjoint(re.findall(r"\w+", error.message))
+    """Whether the message names an argument, a dtype or the whole shape of an input.
+
+    A number alone may be any: beside the word for an input it is the size of one, or how many there are.
+    """
+    words = {*_WORD.findall(error.message)}
+    shapes = {"×".join(map(str, x.shape)) or "scalar" for x in drawn.inputs if x.rank != 1}
+    sizes = {str(size) for x in drawn.inputs for size in x.shape} | {str(len(drawn.inputs))}
+    reasons = {*drawn.layer_type.fields, *shapes, *(x.dtype for x in drawn.inputs)}
+    said = _INPUT.search(error.message) and not words.isdisjoint(sizes)
+    return bool(said) or not words.isdisjoint(reasons)
 
 
-def agree(drawn: Drawn) -> bool:
+REASONS = {
+    "the kernel of 3 does not fit on an input of 5": True,
+    "the kernel of 3 does not fit on 5": False,
+    "the kernel does not fit on the input": False,
+    "kernel_size is too large": True,
+    "an input of 3 axes is needed, not 4 (2×4×5×5)": True,
+    "an input of 3 axes is needed, not 4 (2×4)": False,
+    "a floating-point input is needed, not int8": True,
+    "a floating-point input is needed, not int64": False,
+    "one input is needed, not 2": True,
+    "2 is wrong": False,
+}
+"""Of an AvgPool2d of two images of 4×5×5 of int8 → whether the message names its reason."""
+
+
+@pytest.mark.parametrize("message", REASONS)
+def test_what_names_its_reason(message: str) -> None:
+    case = drawn("AvgPool2d", *[Tensor((2, 4, 5, 5), "int8")] * 2, kernel_size=3)
+    assert names_its_reason(case, ArchitectureError(message)) is REASONS[message]
+
+
+def agree(drawn: Drawn, every_judge: bool = True) -> bool:
     """Hold shapecalc against torch on one draw; whether they accept it."""
     try:
         figures = computed(drawn)
     except ArchitectureError as error:
         check_refused(drawn, error)
         return False
-    check_accepted(drawn, figures)
+    check_accepted(drawn, figures, every_judge)
     check_formulas(drawn, figures)
     return True
 
@@ -269,18 +302,22 @@ def check_formulas(drawn: Drawn, figures: Figures) -> None:
 def test_torch_agrees(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @given(draws(LAYERS[name]))
-    def check(drawn: Drawn) -> None:
+    @settings(max_examples=count(60, 600))
+    @given(draws(LAYERS[name]), st.sampled_from((True, False, False)))
+    def check(drawn: Drawn, every_judge: bool) -> None:
         fewest, most = drawn.layer_type.inputs_range
         fitting = fewest <= len(drawn.inputs) <= most
-        kind = "accepted" if agree(drawn) else "refused" if fitting else "wrong number of inputs"
+        kind = "accepted" if agree(drawn, every_judge) else "refused" if fitting else "wrong number of inputs"
         event(kind)
         found[kind] += 1
 
     check()
-    assert found.total() >= 200, found
-    assert found["accepted"] >= found.total() // 5, found
-    assert (found["refused"] == 0) is (name in TAKES_ALL), found
+    assert agree(shown(LAYERS[name]))
+    assert found["accepted"], found
+    if found.total() >= 200:  # of fewer, the dice may have made what is rare rarer
+        assert found["accepted"] >= found.total() // 10, found
+        assert found["refused"] or name in TAKES_ALL, found
+    assert not (found["refused"] and name in TAKES_ALL), found
 
 
 @pytest.mark.parametrize("case", RARE, ids=repr)
@@ -291,11 +328,10 @@ def test_torch_agrees_on_rare_cases(case: Drawn) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_agrees_on_scalars(name: str) -> None:
     """A reduced loss is one: it may be any input of anything."""
-    layer_type = LAYERS[name]
-    shown = layer_type.example or example(*[(2, 8, 6, 6)] * layer_type.inputs_range[0])
-    for scalars in itertools.product((True, False), repeat=len(shown.inputs)):
-        inputs = [Tensor((), x.dtype) if s else x for s, x in zip(scalars, shown.inputs, strict=True)]
-        agree(drawn(name, *inputs, **shown.arguments))
+    case = shown(LAYERS[name])
+    for scalars in itertools.product((True, False), repeat=len(case.inputs)):
+        inputs = [Tensor((), x.dtype) if s else x for s, x in zip(scalars, case.inputs, strict=True)]
+        agree(case._replace(inputs=tuple(inputs)))
 
 
 @pytest.mark.parametrize("row", STRICTER, ids=[row.reason for row in STRICTER])
@@ -311,8 +347,9 @@ def test_draws_of_joins_are_varied(name: str) -> None:
     """Among the accepted ones, that is; the refused ones are counted with those of all types."""
     found: Counter[str] = Counter()
 
+    @settings(max_examples=200, derandomize=True)  # of the draws themselves, which no seed is to decide
     @given(draws(LAYERS[name]))
-    def count(drawn: Drawn) -> None:
+    def look(drawn: Drawn) -> None:
         try:
             computed(drawn)
         except ArchitectureError:
@@ -321,11 +358,11 @@ def test_draws_of_joins_are_varied(name: str) -> None:
         found["several dtypes"] += len({x.dtype for x in drawn.inputs}) > 1
         found[f"{len(drawn.inputs)} branches"] += 1
 
-    count()
+    look()
+    varied = [*(f"{branches} branches" for branches in (2, 3, 4)), "several dtypes", "several shapes"]
     if name in ONE_SHAPE:
-        found["several shapes"] = 15
-    assert min(found[f"{branches} branches"] for branches in (2, 3, 4)) >= 15, found
-    assert min(found["several shapes"], found["several dtypes"]) >= 15, found
+        assert not found[varied.pop()], found
+    assert min(found[kind] for kind in varied) >= 15, found
 
 
 @pytest.mark.parametrize("name", JOINS)

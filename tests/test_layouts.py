@@ -1,11 +1,7 @@
-"""How tensors lie in memory, row by row against torch on `meta`: whether a look is possible hangs on it.
-
-`GRAPHS=20000 GRAPHS_SEED=any` draws so many networks of views and of layers that keep an order or don't.
-"""
+"""How tensors lie in memory, row by row against torch on `meta`: whether a look is possible hangs on it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,10 +17,9 @@ from shapecalc.errors import UnknownError
 from shapecalc.tensors import Shape
 from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
+from tests.dice import SEED, count
 from tests.graphs import random_networks
 
-COUNT = int(os.environ.get("GRAPHS", "200"))
-SEED = os.environ.get("GRAPHS_SEED", "push")
 OFTEN = {"views": 10, "padding": 4, "resizing": 4, "places": 4, "pooling": 3, "norms of images": 1}
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
 
@@ -72,10 +67,11 @@ def differences(analysis: Analysis, mode: Mode) -> Iterator[str]:
 
 
 def test_random_networks() -> None:
-    for seed, text in random_networks(SEED, COUNT, weights=OFTEN).items():
+    """Of views, and of layers that keep an order or don't."""
+    for seed, text in random_networks(SEED, count(200, 20_000), weights=OFTEN).items():
         for mode in (INFERENCE, TRAINING):
             found = list(differences(shapecalc.analyse(shapecalc.parse(text)), mode))
-            assert not found, f"GRAPHS_SEED={SEED}, network {seed}: {found}\n{text}"
+            assert not found, f"{seed}: {found}\n{text}"
 
 
 ONE_POSITION = "input: 6x1x1x4, layers: [permute: [0, 3, 1, 2]"

@@ -6,7 +6,6 @@ No rule may ask a formula for its truth, its order or its number: what can't be 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,12 +19,10 @@ from shapecalc.layers.fields import Field
 from shapecalc.symbolic import symbol
 from shapecalc.symbolic.conditions import collecting
 from shapecalc.tensors import Tensor
+from tests.dice import count
 from tests.everything import answers
 from tests.families.base import rarely
 from tests.strategies import draws
-
-EXAMPLES = int(os.environ.get("LETTERS", "3"))
-"""How many draws of each layer type: 3 are some ten seconds in all."""
 
 
 class Lettered(NamedTuple):
@@ -96,7 +93,7 @@ def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_every_type_with_letters(name: str) -> None:
-    @settings(max_examples=EXAMPLES)
+    @settings(max_examples=count(3, 40))
     @given(lettered(LAYERS[name]))
     def check(drawn: Lettered) -> None:
         try:

@@ -1,8 +1,7 @@
-"""Random changes of the zoo's files, other ones each time: MUTANTS of them, 8,000 unless given."""
+"""Random changes of the zoo's files are analysed, or refused in time."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter
@@ -10,17 +9,15 @@ from collections import Counter
 import pytest
 
 from shapecalc import ShapecalcError
+from tests.dice import SEED, count
 from tests.mutants import CHANGES, LONGEST, examine, mutant, questions, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="measures time by a signal")
 
-COUNT = int(os.environ.get("MUTANTS", "8000"))
-SEED = os.environ.get("MUTANTS_SEED", str(time.time_ns()))
-
 
 def test_a_mutant_is_analysed_or_refused_in_time() -> None:
     """One that fails is shown by `python -m tests.mutants --show SEED/NUMBER`."""
-    faults = [fault for found in run(SEED, COUNT) for fault in found]
+    faults = [fault for found in run(SEED, count(8_000, 10**6)) for fault in found]
     assert not faults, [(fault.key, fault.what, fault.where) for fault in faults[:5]]
 
 

@@ -13,18 +13,12 @@ import pytest
 
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.layers.base import Example, example
 from shapecalc.layers.fields import Choice, Flag
 from shapecalc.tensors import Shape, Tensor
-from tests.families.base import DTYPES, Drawn
+from tests.families.base import DTYPES, Drawn, shown
 from tests.test_layers import NAMES, _judge, agree, check_accepted, computed
 
 __all__ = ["_judge"]  # a fixture, which pytest finds by its name
-
-
-def shown(layer_type: type[Layer]) -> Example:
-    """The example of a type, with small inputs where any will do."""
-    return layer_type.example or example(*[(2, 8, 6, 6)] * layer_type.inputs_range[0])
 
 
 def shapes(shape: Shape) -> Iterator[Shape]:
@@ -54,7 +48,7 @@ def numbers(layer_type: type[Layer]) -> Iterator[tuple[str, object]]:
 
 def neighbours(layer_type: type[Layer]) -> Iterator[Drawn]:
     """The example with one input of another dtype or shape, or with one other word among the arguments."""
-    inputs, arguments = shown(layer_type)
+    _, arguments, inputs = shown(layer_type)
     for i, x in enumerate(inputs):
         dtypes = (Tensor(x.shape, dtype) for dtype in DTYPES if dtype != x.dtype)
         for other in (*dtypes, *(Tensor(shape, x.dtype) for shape in shapes(x.shape))):
@@ -73,7 +67,7 @@ def test_torch_agrees_on_the_neighbours_of_an_example(name: str) -> None:
 def test_torch_takes_the_small_numbers_that_are_accepted(name: str) -> None:
     """What is refused, as a stride of 0, is a mistake in a file, which torch may take."""
     layer_type = LAYERS[name]
-    inputs, arguments = shown(layer_type)
+    _, arguments, inputs = shown(layer_type)
     for argument, number in numbers(layer_type):
         case = Drawn(layer_type, {**arguments, argument: number}, inputs)
         with suppress(ArchitectureError):
@@ -90,7 +84,7 @@ SEVERAL = [name for name in NAMES if LAYERS[name].inputs_range[0] in (2, 3)]
 def test_torch_agrees_on_mixed_dtypes(name: str) -> None:
     """Of scalars too, whose dtype counts less; of a loss before it is reduced, which many can't be."""
     layer_type = LAYERS[name]
-    inputs, arguments = shown(layer_type)
+    _, arguments, inputs = shown(layer_type)
     if "reduction" in layer_type.fields:
         arguments = {**arguments, "reduction": "none"}
     changes = [{}, *({name: word} for name, word in words(layer_type) if name != "reduction")]

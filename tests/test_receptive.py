@@ -23,6 +23,7 @@ from shapecalc.layers.reads import Pattern
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.receptive import measured, prove, run
+from tests.dice import count
 from tests.networks import ONE_OF_EACH
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network
@@ -32,17 +33,17 @@ CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
     "alexnet-slim": ("1x1x67x227", {}),
     "cnn3d": ("1x3x8x48x8", {"width": 4}),
     "dcgan": ("1x100x3x2", {"width": 2}),
-    "densenet": ("1x1x128x32", {}),
+    "densenet": ("1x1x128x32", {"growth": 4}),
     "googlenet": ("1x1x112x1", {}),
-    "imagenet/resnet18": ("1x3x160x1", {}),
+    "imagenet/resnet18": ("1x3x160x1", {"width": 8, "classes": 2}),
     "lenet": (None, {}),
     "lenet-batchnorm": (None, {}),
     "lenet-maxpool": (None, {}),
     "nin": ("1x1x224x67", {}),
     "resnet18": ("1x1x480x1", {}),
     "unet": ("1x3x256x16", {"width": 2}),
-    "vgg11": ("1x1x160x32", {}),
-    "vgg11-small": ("1x1x32x192", {}),
+    "vgg11": ("1x1x160x32", {"width": 8, "hidden": 8}),
+    "vgg11-small": ("1x1x32x192", {"width": 2, "hidden": 8}),
     "vit-b-16": (None, {"width": 12, "heads": 2, "hidden": 8, "depth": 1, "classes": 2}),
     "wavenet": ("1x1x600", {"width": 4, "levels": 4, "skips": 4}),
 }
@@ -418,7 +419,7 @@ def untouched(found: Receptive) -> list[bool]:
     return kept[len(found.analysis.rows) - 1, 0]
 
 
-@settings(max_examples=80)
+@settings(max_examples=count(80, 1000))
 @given(stacks(), st.integers(6, 40))
 def test_stacks_see_what_is_computed(layers: list[Any], length: int) -> None:
     """An element that is made of no padding reads its field, from end to end; one that is, nothing beyond."""

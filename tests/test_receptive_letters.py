@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,15 +13,13 @@ import shapecalc
 from shapecalc.analysis.receptive.field import along, receptive
 from shapecalc.errors import ShapecalcError
 from shapecalc.layers import LAYERS
+from tests.dice import SEED, count
 from tests.receptive_networks import analysed, random_images
-
-COUNT = int(os.environ.get("RECEPTIVE_NETWORKS", "150")) // 3
-SEED = os.environ.get("RECEPTIVE_SEED") or str(random.randrange(10**9))
 
 
 def test_fields_of_letters_are_those_of_numbers() -> None:
     """Along each axis whose field is known for every size, and is not all of it."""
-    for i in range(COUNT):
+    for i in range(count(50, 3_000)):
         seed = f"{SEED}/{i}"
         network = random_images(random.Random(seed))
         batch, channels, *space = network["input"].split("x")

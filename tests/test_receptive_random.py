@@ -1,14 +1,11 @@
 """Receptive fields of random networks of images: equal to where torch's gradients are, element by element.
 
 Weights are positive, and so is the input, in float64: nothing cancels, no activation is flat, and a mean
-stands for each maximum, which has a gradient at one element of its window alone. `RECEPTIVE_NETWORKS` says
-how many networks are drawn, `RECEPTIVE_SEED` from which seed on; a network that
-fails is printed with its own.
+stands for each maximum, which has a gradient at one element of its window alone.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,10 +19,8 @@ from shapecalc.engine.results import Row
 from shapecalc.layers.reads import Pattern, Reads
 from shapecalc.symbolic import number
 from shapecalc.torch_check.receptive import run
+from tests.dice import SEED, count
 from tests.receptive_networks import analysed, random_images
-
-COUNT = int(os.environ.get("RECEPTIVE_NETWORKS", "150"))
-SEED = os.environ.get("RECEPTIVE_SEED") or str(random.randrange(10**9))
 
 CLEAN, ZEROS, IMAGE = range(3)
 """What an element is made of: the input alone, zeros of a padding too, or padding made of the input too."""
@@ -35,7 +30,7 @@ Made = tuple[int, list[int]] | None
 
 
 def test_fields_are_where_the_gradients_are() -> None:
-    for i in range(COUNT):
+    for i in range(count(150, 10_000)):
         seed = f"{SEED}/{i}"
         plain = i % 5 < 2
         network = random_images(random.Random(seed), plain)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
@@ -23,7 +23,8 @@ from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.memory import Alive, kept
 from shapecalc.torch_check.startup import without_compiler
-from tests.families.base import Drawn
+from tests.dice import DRAWS, count
+from tests.families.base import Drawn, shown
 from tests.strategies import draws
 from tests.test_layers import NAMES, REFUSALS, call, flat
 
@@ -133,8 +134,8 @@ def in_torch(drawn: Drawn, mode: Mode, turned: bool = False) -> tuple[int, int, 
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
-    # A tenth of the draws that shapes are held against: each is run six times.
-    @settings(max_examples=settings().max_examples // 10)
+    @settings(max_examples=count(20, 60))
+    @example(shown(LAYERS[name]))
     @given(draws(LAYERS[name]))
     def check(drawn: Drawn) -> None:
         try:
@@ -168,7 +169,8 @@ def test_torch_keeps_as_much(name: str) -> None:
     assert (found["known"] > 0) is declared, found
     if declared:
         assert found["way back"], found
-        assert found["known"] >= 2 * found["refused"] + found["unknown"] or name in RARELY, found
+    if declared and DRAWS == "long" and name not in RARELY:
+        assert found["known"] >= 2 * found["refused"] + found["unknown"], found
 
 
 @pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 2.5, 3, -1, -0.5])

@@ -16,7 +16,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Flag, Inferred, Trailing
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from tests.test_neighbours import shown
+from tests.families.base import shown
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -82,7 +82,7 @@ FUNCTIONS = [name for name in sorted(LAYERS) if LAYERS[name].function and name n
 def test_what_is_left_out_of_a_function_is_what_torch_takes(name: str) -> None:
     """Its signature may be unknown, so it is called with all arguments, and with those that were written."""
     layer_type = LAYERS[name]
-    inputs, arguments = shown(layer_type)
+    _, arguments, inputs = shown(layer_type)
     try:
         layer = layer_type(**{n: arguments[n] for n in layer_type.required()})
     except ArchitectureError:  # it needs more than that

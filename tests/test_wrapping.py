@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shapecalc.errors import cells
@@ -63,7 +63,6 @@ def _trees(draw: st.DrawFn) -> list[str]:
     return ["top", *below("", 2), "end"]
 
 
-@settings(deadline=None)
 @given(_trees(), st.data())
 def test_no_line_is_wider_than_the_screen(tree: list[str], data: st.DataObject) -> None:
     """Where every cell has a place to break; and what is printed in a column is what its cells say."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.base import example
 from shapecalc.tensors import BYTES, Shape, Tensor
 
 SIZES = (4, 2, 8, 1, 6, 3)
@@ -27,9 +28,10 @@ class Drawn(NamedTuple):
     inputs: tuple[Tensor, ...]
 
     def __repr__(self) -> str:
-        written = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        inputs = ", ".join(f"{'x'.join(map(str, x.shape))}:{x.dtype}" for x in self.inputs)
-        return f"{self.layer_type.__name__}({written}) on {inputs}"
+        """As it is written among the cases of a module here."""
+        inputs = [f"Tensor({x.shape}{'' if x.dtype == 'float32' else f', {x.dtype!r}'})" for x in self.inputs]
+        arguments = [f"{name}={value!r}" for name, value in self.arguments.items()]
+        return f"drawn({', '.join([repr(self.layer_type.__name__), *inputs, *arguments])})"
 
 
 class Stricter(NamedTuple):
@@ -43,6 +45,13 @@ class Stricter(NamedTuple):
 
 def drawn(name: str, *inputs: Tensor, **arguments: Any) -> Drawn:
     return Drawn(LAYERS[name], arguments, inputs)
+
+
+def shown(layer_type: type[Layer]) -> Drawn:
+    """The example of a type, or small images where any inputs will do."""
+    images = [(2, 8, *[6] * (layer_type.axes or 2))] * layer_type.inputs_range[0]
+    inputs, arguments = layer_type.example or example(*images)
+    return Drawn(layer_type, arguments, inputs)
 
 
 def rarely(draw: st.DrawFn, one_in: int) -> bool:
