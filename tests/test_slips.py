@@ -11,8 +11,8 @@ import pytest
 import shapecalc
 from shapecalc import ArchitectureError, ShapecalcError, UsageError
 from shapecalc.language import document
-from shapecalc.language.nodes import Source
 from shapecalc.language.schema import schema
+from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers import LAYERS
 from tests.command import Command
 

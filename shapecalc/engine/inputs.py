@@ -13,9 +13,9 @@ from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.conditions import collecting
 from shapecalc.tensors import Tensor
 
-InputText: TypeAlias = "str | Sequence[Dim] | Tensor"
-Given: TypeAlias = "InputText | Mapping[str, InputText] | None"
-"""The first input, or inputs by their names; those that are not given are as in the file."""
+OneInput: TypeAlias = "str | Sequence[Dim] | Tensor"
+Given: TypeAlias = "OneInput | Mapping[str, OneInput] | None"
+"""The first input, or inputs by their names; the others are as in the file."""
 
 
 def inputs_of(
@@ -72,7 +72,7 @@ def _inputs(architecture: Architecture, given: Given, scope: Scope) -> dict[str,
     return tensors
 
 
-def _given_input(given: InputText, own: InputSpec, scope: Scope) -> Tensor:
+def _given_input(given: OneInput, own: InputSpec, scope: Scope) -> Tensor:
     dtype = own.dtype or DEFAULT_DTYPE
     try:
         if isinstance(given, str):

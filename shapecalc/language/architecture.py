@@ -8,16 +8,16 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from shapecalc.errors import UsageError, listed, nearest, quoted
-from shapecalc.language import document, nodes
+from shapecalc.language import document
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.expectation import Expectation, read_expectation
 from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
-from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.parameters import values_of
 from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import Argument, Block, Steps
 from shapecalc.language.values import Words, identifier, read_line, read_text, read_value, require_mapping
 from shapecalc.language.variants import Variant, read_variants
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 from shapecalc.layers import LAYERS
 from shapecalc.pause_gc import without_collecting
 
@@ -119,7 +119,7 @@ def parse(text: str, name: str = "<text>") -> Architecture:
     root = document.read(source)
     if root is None or (isinstance(root, Scalar) and root.value() is None):
         raise UsageError(f"{name}: the file is empty", hint="an architecture has the keys input and layers")
-    if not isinstance(root, nodes.Mapping):
+    if not isinstance(root, YamlMapping):
         raise UsageError(
             f"an architecture is a mapping with the keys input and layers, not {kind(root)}",
             place=source.place_of(root),
@@ -130,7 +130,7 @@ def parse(text: str, name: str = "<text>") -> Architecture:
 class _FileReader:
     """Reads the keys of a file; each key's method takes the key's node."""
 
-    def __init__(self, source: Source, root: nodes.Mapping) -> None:
+    def __init__(self, source: Source, root: YamlMapping) -> None:
         self.source = source
         self.root = root
         self.words = Words(self.read("blocks", lambda blocks: block_names(blocks, source), ()))

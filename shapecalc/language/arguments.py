@@ -7,10 +7,9 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.language import nodes
-from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode
 from shapecalc.language.tree import CHANNELS, Argument
 from shapecalc.language.values import Words, read_value
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer
 
 BESIDE = ("times", "as", "from", "share", "frozen")
@@ -58,7 +57,7 @@ class ArgumentReader:
         """By an argument's name, where it is named and its value; a value without a name is `main`'s."""
         if value is None or (isinstance(value, Scalar) and value.value() is None):
             return {}
-        if isinstance(value, nodes.Mapping):
+        if isinstance(value, YamlMapping):
             if "<<" in value.entries:
                 hint = "write the arguments out, or make a block of what repeats"
                 raise self.source.error("merge keys are not read", value.entries["<<"][0], hint)
@@ -70,7 +69,7 @@ class ArgumentReader:
         return {main: (value, value)}
 
     def in_order(
-        self, names: tuple[str, ...], values: Sequence, key: Scalar
+        self, names: tuple[str, ...], values: YamlList, key: Scalar
     ) -> dict[str, tuple[YamlNode, YamlNode]]:
         """The same of a list, one value for each of these arguments in their order."""
         if len(values.items) != len(names):

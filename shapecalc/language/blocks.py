@@ -12,10 +12,10 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
 from shapecalc.language.arguments import BESIDE
-from shapecalc.language.nodes import Scalar, Source, YamlNode
 from shapecalc.language.reader import GROUP, StepReader
 from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, Steps
 from shapecalc.language.values import Words, is_name, read_value, require_mapping
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import LAYERS
 
 _HEADER = re.compile(r"([A-Za-z_]\w*)(?:\s*\((.*)\))?", re.DOTALL)

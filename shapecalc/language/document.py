@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from shapecalc.errors import Place, UsageError, quoted, shorten
-from shapecalc.language.nodes import Mapping, Mark, Scalar, Sequence, Source, YamlNode
+from shapecalc.language.yaml_nodes import Mark, Scalar, Source, YamlList, YamlMapping, YamlNode
 
 LARGEST_FILE = 8_000_000  # bytes; with the next line, this keeps the worst file within two seconds
 _MOST_NODES = 300_000
@@ -92,7 +92,7 @@ class _Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.anchors: dict[str, YamlNode] = {}
-        self.open: list[tuple[Sequence | Mapping, str | None]] = []
+        self.open: list[tuple[YamlList | YamlMapping, str | None]] = []
         self.keys: list[Scalar | None] = []  # for each open node, the key that waits for its value
         self.root: YamlNode | None = None
         self.nodes = 0
@@ -125,12 +125,12 @@ class _Builder:
         self.add(node)
 
     def sequence(self, event: yaml.SequenceStartEvent) -> None:
-        self.start(Sequence(self.mark(event)), event)
+        self.start(YamlList(self.mark(event)), event)
 
     def mapping(self, event: yaml.MappingStartEvent) -> None:
-        self.start(Mapping(self.mark(event)), event)
+        self.start(YamlMapping(self.mark(event)), event)
 
-    def start(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
+    def start(self, node: YamlList | YamlMapping, event: yaml.CollectionStartEvent) -> None:
         if len(self.open) >= _DEEPEST:
             raise self.error(f"more than {_DEEPEST} levels of nesting", event)
         node.size = 1 - self.nodes  # made whole where it ends
@@ -179,7 +179,7 @@ class _Builder:
         parent, _ = self.open[-1]
         if node.height >= parent.height:
             parent.height = node.height + 1
-        if isinstance(parent, Sequence):
+        if isinstance(parent, YamlList):
             parent.items.append(node)
         elif self.keys[-1] is None:
             self.keys[-1] = self.key(node, parent)
@@ -187,7 +187,7 @@ class _Builder:
             parent.entries[self.keys[-1].text] = (self.keys[-1], node)
             self.keys[-1] = None
 
-    def key(self, node: YamlNode, parent: Mapping) -> Scalar:
+    def key(self, node: YamlNode, parent: YamlMapping) -> Scalar:
         if not isinstance(node, Scalar):
             raise UsageError("a key must be text", place=self.source.place_of(node))
         if node.text in parent.entries:

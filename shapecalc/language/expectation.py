@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.language.inputs import InputSpec, read_input
-from shapecalc.language.nodes import Mapping, Scalar, Source, YamlNode, kind
 from shapecalc.language.values import read_text, require_mapping
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 
 FIGURES = ("params", "macs", "output", "source")
 COUNTS = ("params", "macs")
@@ -67,10 +67,10 @@ def _figure(name: str, node: YamlNode, source: Source) -> object:
         return spec
     if name == "source":
         return read_text(node, source)
-    return _bounds(name, node, source) if isinstance(node, Mapping) else _count(name, node, source)
+    return _bounds(name, node, source) if isinstance(node, YamlMapping) else _count(name, node, source)
 
 
-def _bounds(name: str, node: Mapping, source: Source) -> Bounds:
+def _bounds(name: str, node: YamlMapping, source: Source) -> Bounds:
     found: dict[str, int] = {}
     for bound, (key, value) in node.entries.items():
         if bound not in BOUNDS:

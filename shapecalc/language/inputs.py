@@ -9,10 +9,9 @@ from keyword import iskeyword
 from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, nearest, quoted, shorten, written
-from shapecalc.language import nodes
 from shapecalc.language.expressions import Expression, Scope, parse_expression
-from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.values import identifier
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 from shapecalc.symbolic import Expr, symbol
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
@@ -52,7 +51,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(node: YamlNode, source: Source) -> Inputs:
-    if not isinstance(node, nodes.Mapping):
+    if not isinstance(node, YamlMapping):
         return Inputs({"input": read_input(node, source)}, {"input": node})
     if not node.entries:
         raise source.error("at least one input is needed", node)

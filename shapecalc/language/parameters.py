@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, UsageError, quoted, written
-from shapecalc.language import document, nodes
+from shapecalc.language import document
 from shapecalc.language.expressions import parse_expression
 from shapecalc.language.inputs import check_symbol
-from shapecalc.language.nodes import Scalar, Source
 from shapecalc.language.tree import Argument, resolve
 from shapecalc.language.values import WORDS
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList
 from shapecalc.symbolic import Dim, Expr, symbol
 
 
@@ -89,7 +89,7 @@ def given_value(text: str) -> object:
         UsageError: it is none of these.
     """
     node = document.read(Source("the value", text))
-    if isinstance(node, nodes.Sequence) and all(isinstance(item, Scalar) for item in node.items):
+    if isinstance(node, YamlList) and all(isinstance(item, Scalar) for item in node.items):
         return tuple(item.value() for item in node.items if isinstance(item, Scalar))
     if not isinstance(node, Scalar):
         raise UsageError(f"{quoted(text)} is no value for a parameter")

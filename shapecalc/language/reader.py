@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
-from shapecalc.language import nodes
 from shapecalc.language.arguments import BESIDE, ArgumentReader
 from shapecalc.language.expressions import Expression
-from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode, kind
 from shapecalc.language.tree import (
     Argument,
     BlockStep,
@@ -26,6 +24,7 @@ from shapecalc.language.tree import (
     names_in,
 )
 from shapecalc.language.values import Words, identifier, is_name, read_value
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
@@ -54,7 +53,7 @@ class StepReader:
         self.written = 0
 
     def steps(self, node: YamlNode, what: str) -> Steps:
-        if not isinstance(node, Sequence):
+        if not isinstance(node, YamlList):
             raise self.source.error(f"{what} must be a list of steps, not {kind(node)}", node)
         self.written += len(node.items)
         if self.written > MOST_WRITTEN:
@@ -74,7 +73,7 @@ class StepReader:
     def read_step(self, node: YamlNode) -> Step:
         if isinstance(node, Scalar):
             return self.build(node, None, {})
-        if not isinstance(node, nodes.Mapping):
+        if not isinstance(node, YamlMapping):
             hint = "several steps as one are written seq: [first, second]"
             raise self.source.error(f"a step can't be {kind(node)}", node, hint)
         beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
@@ -210,7 +209,7 @@ class StepReader:
         return Argument(value, node)
 
     def names(self, node: YamlNode, what: str) -> tuple[Name, ...]:
-        items = node.items if isinstance(node, Sequence) else [node]
+        items = node.items if isinstance(node, YamlList) else [node]
         if not items:
             raise self.source.error(f"{what} must be a name or a list of names", node)
         return tuple(Name(identifier(item, self.source, what), item) for item in items)
@@ -246,7 +245,7 @@ class StepReader:
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
         names = layer.listed_arguments()
-        if names and isinstance(value, Sequence):
+        if names and isinstance(value, YamlList):
             given = self.arguments.in_order(names, value, key)
         else:
             given = self.arguments.given(value, main, key, bool(layer.fields))
@@ -277,7 +276,7 @@ class StepReader:
 
     def branches(self, node: YamlNode | None, key: Scalar) -> tuple[Branch, ...]:
         form = f"{key.text}: [[first steps], [other steps]]; [] is the current tensor itself"
-        if not isinstance(node, Sequence):
+        if not isinstance(node, YamlList):
             raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
         fewest, most = LAYERS[key.text].inputs_range
         if len(node.items) < fewest:
@@ -291,12 +290,12 @@ class StepReader:
         return tuple(self.branch(item, key) for item in node.items)
 
     def branch(self, node: YamlNode, key: Scalar) -> Branch:
-        if isinstance(node, Sequence):
+        if isinstance(node, YamlList):
             return self.steps(node, "a branch")
         if isinstance(node, Scalar) and not self.is_type(node.text):
             return Name(identifier(node, self.source, "a branch that is no list"), node)
         hint = "put the step into a list of its own: [step]"
-        if isinstance(node, nodes.Mapping):
+        if isinstance(node, YamlMapping):
             hint = self.only_read({key: value for key, (_, value) in node.entries.items()}) or hint
         message = f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}"
         raise self.source.error(message, node, hint)

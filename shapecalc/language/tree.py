@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
-from shapecalc.language.nodes import YamlNode
+from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
 

@@ -7,10 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.language import nodes
 from shapecalc.language.expressions import parse_expression
-from shapecalc.language.nodes import Scalar, Sequence, Source, YamlNode, kind
 from shapecalc.language.tree import Value
+from shapecalc.language.yaml_nodes import (
+    Scalar,
+    Source,
+    YamlList,
+    YamlMapping,
+    YamlNode,
+    constant_of,
+    is_ambiguous,
+    kind,
+)
 from shapecalc.layers import LAYERS
 
 _LONGEST_NAME = 100
@@ -45,7 +53,7 @@ WORDS = Words()
 
 def is_name(text: str, plain: bool = True) -> bool:
     """Whether a text can be the name of a block, a parameter, a tensor; in quotes, `on` and `true` can."""
-    constant = plain and (nodes.is_ambiguous(text) or not isinstance(nodes.constant(text), str))
+    constant = plain and (is_ambiguous(text) or not isinstance(constant_of(text), str))
     return bool(_IDENTIFIER.fullmatch(text)) and len(text) <= _LONGEST_NAME and not constant
 
 
@@ -72,8 +80,8 @@ def read_line(node: YamlNode, source: Source) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(read_text(node, source).split()))
 
 
-def require_mapping(node: YamlNode, source: Source, what: str) -> nodes.Mapping:
-    if not isinstance(node, nodes.Mapping):
+def require_mapping(node: YamlNode, source: Source, what: str) -> YamlMapping:
+    if not isinstance(node, YamlMapping):
         raise source.error(f"{what} must be a mapping, not {kind(node)}", node)
     return node
 
@@ -89,7 +97,7 @@ def read_value(
 
     Where no number is wanted, text that is no name in scope stays text, for the argument to judge.
     """
-    if isinstance(node, Sequence):
+    if isinstance(node, YamlList):
         return tuple([read_value(item, source, scope, words, numeric) for item in node.items])
     if not isinstance(node, Scalar):
         raise source.error(f"a value can't be {kind(node)}", node)
@@ -108,7 +116,7 @@ def read_value(
 
 def _unknown_name(name: str, scope: Collection[str], words: Set[str]) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
-    if nodes.is_ambiguous(name):
+    if is_ambiguous(name):
         hint = "a flag is written true or false"
     elif hint is None:
         hint = f"known here: {listed(scope)}" if scope else "no parameter is known here"

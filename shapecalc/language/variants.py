@@ -12,14 +12,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shapecalc.errors import ShapecalcError, UsageError, listed, nearest, quoted
-from shapecalc.language import nodes
 from shapecalc.language.expectation import read_expectation
 from shapecalc.language.expressions import Scope
 from shapecalc.language.inputs import Inputs, read_inputs
-from shapecalc.language.nodes import Scalar, Source, YamlNode, kind
 from shapecalc.language.parameters import require_kind, values_of
 from shapecalc.language.tree import Argument, resolve
 from shapecalc.language.values import Words, read_line, read_value, require_mapping
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 
 OWN = ("name", "input", "expect")
 """The keys of a variant that are no parameters of the file."""
@@ -77,7 +76,7 @@ class _Reader:
             raise self.source.error(f"{quoted(key.text)} can't be the name of a variant", key, hint)
         if isinstance(node, Scalar) and node.value() is None:
             return Variant(key.text, key, {})
-        if not isinstance(node, nodes.Mapping):
+        if not isinstance(node, YamlMapping):
             hint = f"{key.text}: {{parameter: value, …}}"
             raise self.source.error(f"a variant must be a mapping, not {kind(node)}", node, hint)
         own = {name: value for name, (_, value) in node.entries.items() if name in OWN}
@@ -90,7 +89,7 @@ class _Reader:
             figures=read_expectation(own["expect"], self.source) if "expect" in own else {},
         )
 
-    def parameters(self, node: nodes.Mapping) -> dict[str, Argument]:
+    def parameters(self, node: YamlMapping) -> dict[str, Argument]:
         """The variant's values; each may be an expression over the parameters before it."""
         for name, (key, _) in node.entries.items():
             if name not in self.file and name not in OWN:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted
-from shapecalc.language import document, nodes
+from shapecalc.language import document
 from shapecalc.language.document import LARGEST_FILE
-from shapecalc.language.nodes import Source
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping
 
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
@@ -122,15 +122,15 @@ def variants_in(text: str) -> list[str]:
     return list(_keys(Source("", text)))  # in braces, or with anchors from elsewhere
 
 
-def _keys(source: Source) -> dict[str, nodes.Scalar]:
+def _keys(source: Source) -> dict[str, Scalar]:
     try:
         root = document.read(source)
     except ShapecalcError:
         return {}
     _, variants = (
-        root.entries.get("variants", (None, None)) if isinstance(root, nodes.Mapping) else (None, None)
+        root.entries.get("variants", (None, None)) if isinstance(root, YamlMapping) else (None, None)
     )
-    if not isinstance(variants, nodes.Mapping):
+    if not isinstance(variants, YamlMapping):
         return {}
     return {name: key for name, (key, _) in variants.entries.items()}
 

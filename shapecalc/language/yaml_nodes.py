@@ -47,14 +47,14 @@ class Scalar:
 
     def value(self) -> Constant:
         """The constant that the text stands for; quoted text stands for itself."""
-        return constant(self.text) if self.plain else self.text
+        return constant_of(self.text) if self.plain else self.text
 
 
 def is_ambiguous(text: str) -> bool:
     return text.lower() in _AMBIGUOUS
 
 
-def constant(text: str) -> Constant:
+def constant_of(text: str) -> Constant:
     """What plain text stands for: YAML 1.2's core schema, without octal and hexadecimal numbers."""
     if text.lower() in _CONSTANTS:
         return _CONSTANTS[text.lower()]
@@ -77,7 +77,7 @@ class Collection:
         self.height = 1
 
 
-class Sequence(Collection):
+class YamlList(Collection):
     __slots__ = ("items",)
 
     def __init__(self, mark: Mark) -> None:
@@ -85,7 +85,7 @@ class Sequence(Collection):
         self.items: list[YamlNode] = []
 
 
-class Mapping(Collection):
+class YamlMapping(Collection):
     __slots__ = ("entries",)
 
     def __init__(self, mark: Mark) -> None:
@@ -93,7 +93,7 @@ class Mapping(Collection):
         self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
 
 
-YamlNode: TypeAlias = "Scalar | Sequence | Mapping"
+YamlNode: TypeAlias = "Scalar | YamlList | YamlMapping"
 
 
 class Source:
@@ -126,9 +126,9 @@ class Source:
 
 def kind(node: YamlNode) -> str:
     """What a node is, in the words of an error message."""
-    if isinstance(node, Mapping):
+    if isinstance(node, YamlMapping):
         return "a mapping"
-    if isinstance(node, Sequence):
+    if isinstance(node, YamlList):
         return "a list"
     value = node.value()
     if value is None:
