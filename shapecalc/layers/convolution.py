@@ -134,7 +134,7 @@ class Convolution(Convolving, abstract=True):
             or (self.padding_mode == "reflect" and mirrored)
         ):
             made = bool(pad) and self.padding_mode != "zeros"
-            return own._replace(made=made) if isinstance(own, Pattern) else own
+            return own._replace(copied=made) if isinstance(own, Pattern) else own
         return Unknown(f"padding_mode: {self.padding_mode} shows elements of the input at another place")
 
     def check_padding_mode(self, space: tuple[Dim, ...]) -> None:

@@ -111,7 +111,7 @@ class Padded(Rearranging, abstract=True):
             return (except_along(x, *range(lead, x.rank), reads=own),)
         ends = zip(before, self.sides[1::2][::-1], strict=True)
         moved = (
-            Pattern(i, (range(-p, 1 - p),), part=min(p, q) < 0, made=self.mode != "constant")
+            Pattern(i, (range(-p, 1 - p),), cropped=min(p, q) < 0, copied=self.mode != "constant")
             for i, (p, q) in enumerate(ends, start=lead)
         )
         return ((*same_place(lead), *moved),)

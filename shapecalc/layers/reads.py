@@ -58,9 +58,9 @@ class Pattern(NamedTuple):
     shift: int = 1
     coverage: Coverage | None = None
     """What all elements together read; None where sizes are formulas."""
-    part: bool = False
+    cropped: bool = False
     """Whether the axis is cropped: each place is read by one element at most, some by none."""
-    made: bool = False
+    copied: bool = False
     """Whether the padding holds copies of elements of the axis: mirrored or repeated."""
 
     def places(self, index: int) -> range:
@@ -187,7 +187,7 @@ def _through(window: Window, axis: int) -> Pattern:
 def transposed_window(axis: int, window: Window) -> AxisReads:
     """What an element of a transposed convolution reads: input i goes to output s·i + d·t − p by offset t."""
     s = window.stride
-    return _too_long(s) or Pattern(axis, tuple(_reached(window, phase) for phase in range(s)))
+    return too_long(s) or Pattern(axis, tuple(_reached(window, phase) for phase in range(s)))
 
 
 def _reached(window: Window, phase: int) -> range:
@@ -204,7 +204,8 @@ def _reached(window: Window, phase: int) -> range:
     return range((phase + p - d * last) // s, (phase + p - d * first) // s + 1, d // common)
 
 
-def _too_long(pattern: int) -> Unknown | None:
+def too_long(pattern: int) -> Unknown | None:
+    """The reason against a pattern of that many elements, if there is one."""
     if pattern > LONGEST_PATTERN:
         return Unknown(f"what is seen repeats itself after {pattern:,} elements only")
     return None
@@ -214,7 +215,7 @@ def enlarged(axis: int, times: Dim) -> AxisReads:
     """Each element of the input is repeated that many times in a row."""
     if not isinstance(times, int):
         return Unknown(f"what is seen repeats itself after {times} elements, which is a formula")
-    return _too_long(times) or Pattern(axis, POINT * times)
+    return too_long(times) or Pattern(axis, POINT * times)
 
 
 def adaptive(axis: int, n: Dim, m: Dim) -> AxisReads:
@@ -227,8 +228,8 @@ def adaptive(axis: int, n: Dim, m: Dim) -> AxisReads:
         return Unknown(f"where {m} windows on an axis of {n} begin differs from size to size")
     # The pattern repeats after m/gcd windows, which are n/gcd elements.
     common = gcd(n, m)
-    if too_long := _too_long(m // common):
-        return too_long
+    if long := too_long(m // common):
+        return long
     offsets = (range(i * n // m, -(-(i + 1) * n // m)) for i in range(m // common))
     return Pattern(axis, tuple(offsets), n // common)
 
@@ -281,7 +282,7 @@ def _with_coverage(reads: AxisReads, n: Dim, y: Tensor) -> AxisReads:
     if not isinstance(reads, Pattern):
         return reads
     m: Dim = 1 if reads.axis is None else y.shape[reads.axis]
-    reads = reads._replace(part=reads.part and _is_part(reads.offsets[0].start, n, m))
+    reads = reads._replace(cropped=reads.cropped and _is_part(reads.offsets[0].start, n, m))
     if not (isinstance(n, int) and isinstance(m, int)):
         return reads
     if reads.offsets == POINT and reads.shift == 1 and n == m:

@@ -43,7 +43,7 @@ def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
         start = start + size
     if not isinstance(start, int):
         return except_along(x, axis, reads=Cut(axis, start))
-    return except_along(x, axis, reads=Pattern(axis, (range(start, start + 1),), part=True))
+    return except_along(x, axis, reads=Pattern(axis, (range(start, start + 1),), cropped=True))
 
 
 def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:

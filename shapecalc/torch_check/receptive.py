@@ -1,7 +1,7 @@
-"""The receptive field against torch: which elements of the input an output element's gradient is not 0 at.
+"""The receptive field against torch: an output element depends on those of the input with a gradient but 0.
 
 All weights are positive, in float64, and small enough that no activation is flat: then no product of them
-cancels or vanishes, and the gradient is 0 exactly where nothing is seen.
+cancels or vanishes, and the gradient of an output element is 0 exactly outside of its receptive field.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import torch
 
 from shapecalc.analysis.compare.verdicts import Mismatch
 from shapecalc.analysis.receptive.axis_fields import AxisField, Ends, Exact, Undefined, Whole
+from shapecalc.analysis.receptive.channels import AxisFields
 from shapecalc.analysis.receptive.field import Field, Receptive
-from shapecalc.analysis.receptive.walk import AxisFields
 from shapecalc.engine.results import Row
+from shapecalc.layers.adaptive_pooling import AdaptiveMaxPool
+from shapecalc.layers.pooling import MaxPool
 from shapecalc.symbolic import number
 from shapecalc.torch_check.network import Network, build, sample
 
 
 def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "last")) -> tuple[Mismatch, ...]:
-    """Where the gradient of an output element, of each row with a field, is not what the field says.
+    """The rows whose fields differ from where torch's gradients are.
 
-    Of the elements in the middle and at both ends of all axes, or of `places`; in the middle alone where the
-    row before has the same field. Where a field has no gaps, all of it is compared, else its first and last
-    element. At the ends, windows that padding alone is in, or with holes, may see less than is computed.
+    Of each row elements at `places` are compared: in the middle and at both ends of all axes; in the middle
+    alone where the row before has the same field. Where a field has no gaps, all of it is compared, else its
+    first and last element. At the ends, windows with holes, or in padding alone, may read less than is said.
     """
     source, outputs = run(receptive)
     found: list[Mismatch] = []
@@ -40,7 +42,7 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
 
 
 def run(receptive: Receptive) -> tuple[Any, list[Any]]:
-    """The input that is seen, and the first output of each row, ready for gradients."""
+    """The input that fields are of, and the first output of each row, ready for gradients."""
     torch.manual_seed(0)
     analysis = receptive.analysis
     network = _positive(build(analysis))
@@ -60,10 +62,11 @@ def _positive(network: Network) -> Network:
     A maximum has a gradient at one element of its window alone; the mean reads the same window.
     """
     for index, row in enumerate(network.analysis.rows):
-        if row.type.startswith("MaxPool"):
+        if isinstance(row.layer, MaxPool):
             network.layers[index] = _Mean(row)
-        elif row.type.startswith("AdaptiveMaxPool"):
-            network.layers[index] = getattr(torch.nn, row.type.replace("Max", "Avg"))(row.layer.output_size)  # type: ignore[attr-defined]
+        elif isinstance(row.layer, AdaptiveMaxPool):
+            mean = getattr(torch.nn, f"AdaptiveAvgPool{row.layer.axes}d")
+            network.layers[index] = mean(row.layer.output_size)
     network = network.to_empty(device="cpu").double()
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if not tensor.is_floating_point():
@@ -165,9 +168,9 @@ def _index(axis_field: AxisField, y: Any, place: str) -> int:
 
 
 def _gradient(fields: Sequence[AxisField], indices: Sequence[int], y: Any, source: Any) -> Any:
-    """Of all channels at one place, in parts that differ: where they add up to 1, equal parts cancel.
+    """The gradient of all channels at one place, each by its own factor: after a softmax, equal ones cancel.
 
-    Where the whole input is seen, each single element reads it: the first one then stands for all.
+    Where a field is the whole input, each single channel has it: the first one then stands for all.
     """
     whole = any(isinstance(axis_field, Whole) for axis_field in fields)
     place: list[Any] = [slice(1) if whole else slice(None)] * y.dim()

@@ -1,8 +1,9 @@
-"""What the elements along an axis of a tensor see of an axis of the network's input, exactly.
+"""The receptive field along one axis: which elements of the network's input a tensor's elements depend on.
 
-Between two layers it is arithmetic on whole numbers: an element reads from the first to the last of what the
-elements that it reads see. For a window of kernel k on elements that see r and lie j apart, that is the
-textbook's r + (k − 1)·j (Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields).
+A field is `Exact`, the `Whole` input, or `Undefined`. Through a layer, the field of an element goes from the
+first to the last element in the fields of what it reads. A window of kernel k on elements with fields of size
+r, whose starts lie j apart, has a field of size r + (k − 1)·j, as in the textbook
+(Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields).
 """
 
 from __future__ import annotations
@@ -11,43 +12,43 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.layers.reads import LONGEST_PATTERN, POINT, AxisReads, Cut, Everything, Joined, Pattern
+from shapecalc.layers.reads import POINT, AxisReads, Cut, Everything, Joined, Pattern, too_long
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 
 Ends: TypeAlias = tuple[int, int]
-"""The first and the last element of the input that are seen."""
+"""The first and the last element of a field, as places along the axis of the input."""
 
 
 class Exact(NamedTuple):
-    """A field along one axis: element i reads `ends[i % len(ends)]`, `shift` further on each time round.
+    """The fields of elements 0, 1, … along an axis: `ends`, which repeat, each time moved on by `shift`.
 
-    Beyond the ends of the input lies its padding. Without upsampling there is one pair of ends, and `shift`
-    is the stride; after it, neighbours may see the same, and the pattern is as long as it takes to repeat.
+    Without upsampling there is one pair of ends, and `shift` is the stride. An upsampling makes several
+    elements of one, and needs a pair for each of them. Places outside of the input are padding.
     """
 
     axis: int | None
-    """The axis of the tensor that runs along this one; None where all elements see the same."""
+    """The axis of the tensor along which the field moves; None where all its elements have the same field."""
     ends: tuple[Ends | None, ...]
-    """None for an element that reads nothing."""
+    """None for an element that depends on nothing."""
     shift: int
     cover: Ends | None
-    """What all elements of the tensor together see, inside of the input; None where sizes are formulas."""
+    """From the first to the last place of the input that is in any field; None where sizes are formulas."""
     dense: bool = True
-    """Whether everything between the ends is seen."""
-    part: bool = False
-    """Whether a part of the axis was left out, and `cover` is no more than a bound of what is left."""
+    """Whether every place between the ends is read, without gaps."""
+    cropped: bool = False
+    """Whether the axis was cropped, so that `cover` is only a bound of what is still read."""
     sure: bool = True
-    """Whether elements at a border too see all of their field that lies inside; known of numbers."""
+    """Whether elements at the borders, too, are known to read all of their field that lies in the input."""
 
     def at(self, index: int) -> Ends | None:
-        """What the element of this index reads, the padding included."""
+        """The field of the element of this index, the padding included."""
         ends = self.ends[index % len(self.ends)]
         moved = self.shift * (index // len(self.ends))
         return ends and (ends[0] + moved, ends[1] + moved)
 
     def inside(self, index: int) -> Ends | None:
-        """What it reads of the input itself; of an input whose size is a number."""
+        """The part of its field that lies in the input; of formulas, all of its field."""
         ends = self.at(index)
         if ends is None or self.cover is None:
             return ends
@@ -56,43 +57,35 @@ class Exact(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """Every element reads all of the input, from `first` on: all but the borders that no window reads."""
+    """Every element depends on the whole input but unread borders: on `size` places from `first`."""
 
     size: Dim
     first: int
-
-    @property
-    def axis(self) -> None:
-        return None
-
-    @property
-    def part(self) -> bool:
-        return False
+    axis: None = None
+    cropped: bool = False
 
 
 class Undefined(NamedTuple):
-    """What is seen is not known, and why; `axis` as in `Exact`, where its elements are all on one."""
+    """The field is not known, for this reason; `axis` and `cover` are as in `Exact`, where they are known."""
 
     reason: str
     axis: int | None = None
     cover: Ends | None = None
-
-    @property
-    def part(self) -> bool:
-        return False
+    cropped: bool = False
 
 
 AxisField: TypeAlias = Exact | Whole | Undefined
+"""The fields of a tensor's elements along one axis of the network's input."""
 
 NOTHING_READ = Undefined("nothing of the input is seen")
 
 
 def through(field: AxisField, reads: AxisReads, n: Dim) -> AxisField:
-    """What is seen by elements that see this of a tensor's axis; `n` is the size of the network's input."""
+    """The field of a layer's output, whose input has `field`; n is the size of the network's input."""
     if isinstance(field, Whole) or field.axis is None:
         return field
     if isinstance(reads, Everything):
-        if field.part:
+        if field.cropped:
             return Undefined("what is left of the input at its borders is not known")
         low, size = (field.cover[0], field.cover[1] - field.cover[0] + 1) if field.cover else (0, n)
         return Whole(size, low)
@@ -100,12 +93,12 @@ def through(field: AxisField, reads: AxisReads, n: Dim) -> AxisField:
         return _moved(field, reads)
     onto = None if isinstance(reads, (Cut, Unknown)) else reads.onto
     first = field if onto is not None and isinstance(field, Undefined) else reads
-    return Undefined(first.reason, None if field.part else onto, field.cover)
+    return Undefined(first.reason, None if field.cropped else onto, field.cover)
 
 
 def _moved(field: Exact | Undefined, pattern: Pattern) -> AxisField:
-    """What is seen by elements that read these places."""
-    if pattern.offsets == POINT and pattern.shift == 1 and not pattern.part:
+    """The field of elements that read elements with a known field by a pattern."""
+    if pattern.offsets == POINT and pattern.shift == 1 and not pattern.cropped:
         return field if pattern.axis == field.axis else field._replace(axis=pattern.axis)
     return _read(field, pattern) if isinstance(field, Exact) else field._replace(axis=None)
 
@@ -118,41 +111,40 @@ def _read(field: Exact, pattern: Pattern) -> AxisField:
         shift = pattern.shift * j
     else:
         rounds = lcm(len(field.ends), pattern.shift) // pattern.shift if pattern.shift else 1
-        if rounds * len(pattern.offsets) > LONGEST_PATTERN:
-            return Undefined(
-                f"what is seen repeats itself after {rounds * len(pattern.offsets):,} elements only"
-            )
-        found = [_seen(field, places) for places in _places(pattern, rounds)]
+        if long := too_long(rounds * len(pattern.offsets)):
+            return Undefined(long.reason)
+        found = [_field_of(field, places) for places in _places(pattern, rounds)]
         ends = tuple(hull for hull, _ in found)
         dense = field.dense and all(full for _, full in found)
         shift = field.shift * (pattern.shift * rounds // len(field.ends))
     cover = _cover(field, pattern)
     if not any(ends) or (cover and cover[0] > cover[1]):
         return NOTHING_READ
-    part = field.part or (not cover and (pattern.part or field.cover is not None))
+    cropped = field.cropped or (not cover and (pattern.cropped or field.cover is not None))
     cover = cover or field.cover
-    return _shortest(Exact(pattern.axis, ends, shift, cover, dense, part, _is_sure(field, pattern)))
+    return _shortest(Exact(pattern.axis, ends, shift, cover, dense, cropped, _is_sure(field, pattern)))
 
 
 def _places(pattern: Pattern, rounds: int) -> Iterator[range]:
-    """What each element reads, for as long as it takes until the pattern below repeats too."""
+    """The places that each element reads, for so many rounds of the pattern."""
     for turn in range(rounds):
         moved = turn * pattern.shift
         for offsets in pattern.offsets:
             yield range(offsets.start + moved, offsets.stop + moved, offsets.step)
 
 
-def _seen(field: Exact, places: range) -> tuple[Ends | None, bool]:
-    """From the first to the last of what elements at these places see, and whether that is without gaps."""
-    # After as many offsets the pattern repeats, further on: of a long row, the rounds at both ends tell all.
+def _field_of(field: Exact, places: range) -> tuple[Ends | None, bool]:
+    """The field of an element that reads these places, and whether it has no gaps."""
+    # The fields below repeat, each time further on: in a long row, the first and the last ones tell all.
     rounds = 2 * len(field.ends)
     if len(places) > 2 * rounds:
-        (first, dense), (last, _) = (_seen(field, part) for part in (places[:rounds], places[-rounds:]))
+        (first, dense), (last, _) = (_field_of(field, part) for part in (places[:rounds], places[-rounds:]))
         return first and last and (first[0], last[1]), dense
     return _hull([ends for place in places if (ends := field.at(place))])
 
 
 def _hull(parts: Sequence[Ends]) -> tuple[Ends | None, bool]:
+    """From the first to the last place of several fields, and whether they leave no gap between them."""
     if not parts:
         return None, True
     ordered = sorted(parts)
@@ -164,33 +156,31 @@ def _hull(parts: Sequence[Ends]) -> tuple[Ends | None, bool]:
 
 
 def _cover(field: Exact, pattern: Pattern) -> Ends | None:
-    """What is seen of the input by all elements together; None where that is not known."""
+    """`Exact.cover` of elements that read by a pattern; (0, −1) for nothing, None where it is not known."""
     read = pattern.coverage
     if field.cover is None or read is None or read.full:
         return field.cover
     if not read.places:
         return 0, -1
     count = len(field.ends)
-    if not field.sure or (pattern.made and read.outside) or (count > 1 and not read.gapless):
+    if not field.sure or (pattern.copied and read.outside) or (count > 1 and not read.gapless):
         return None
     places = (*read.places[:count], *read.places[-count:])
-    seen = [field.inside(i) for i in places if field.at(i)]
-    found = [ends for ends in seen if ends]
-    if len(found) < len(
-        seen
-    ):  # an element of padding alone tells nothing of the next one, which may be unread
+    fields = [field.inside(i) for i in places if field.at(i)]
+    found = [ends for ends in fields if ends]
+    if len(found) < len(fields):  # one of padding alone tells nothing of its neighbour, which may be unread
         return None
     return (min(first for first, _ in found), max(last for _, last in found)) if found else (0, -1)
 
 
 def _is_sure(field: Exact, pattern: Pattern) -> bool:
-    """Whether elements at a border too see what of their field lies inside."""
+    """`Exact.sure` of elements that read elements with a known field by a pattern."""
     read = pattern.coverage
     if not (field.sure and read and read.outside):
         return field.sure
     first, last = field.inside(0), field.inside(read.size - 1)
     corners = first and last and (first[0], last[1]) == field.cover
-    nothing = not (pattern.made or field.inside(-1) or field.inside(read.size))
+    nothing = not (pattern.copied or field.inside(-1) or field.inside(read.size))
     in_a_row = all(len(offsets) == 1 or offsets.step == 1 for offsets in pattern.offsets)
     return bool(
         corners and len(field.ends) == len(pattern.offsets) == 1 and (read.beside or (in_a_row and nothing))
@@ -198,7 +188,7 @@ def _is_sure(field: Exact, pattern: Pattern) -> bool:
 
 
 def _shortest(field: Exact) -> Exact:
-    """The same with the shortest pattern: twice as many elements, of which half are read, are as before."""
+    """The same with the fewest `ends`: a stride of 2 over 2 equal halves of a pattern needs one half."""
     count = len(field.ends)
     for length in range(1, count):
         if count % length == 0 and (field.shift * length) % count == 0:
@@ -209,7 +199,7 @@ def _shortest(field: Exact) -> Exact:
 
 
 def side_by_side(fields: Sequence[AxisField]) -> AxisField:
-    """What is seen by tensors that stand one after another along an axis that places lie along."""
+    """The field of tensors that are joined along the axis that their fields move along."""
     if all(field == fields[0] for field in fields):
         return fields[0]
     reason = next((field.reason for field in fields if isinstance(field, Undefined)), Joined(0).reason)
@@ -217,7 +207,7 @@ def side_by_side(fields: Sequence[AxisField]) -> AxisField:
 
 
 def union(fields: Sequence[AxisField]) -> AxisField:
-    """What is seen by elements that see all of these."""
+    """The field of elements that depend on what any of these fields holds."""
     fields = [field for field in fields if field != NOTHING_READ] or [NOTHING_READ]
     first, *others = fields
     if all(field == first for field in others):
@@ -232,7 +222,7 @@ def union(fields: Sequence[AxisField]) -> AxisField:
 
 
 def _with_whole(wholes: Sequence[Whole], fields: Sequence[AxisField]) -> AxisField:
-    """All that a branch reads of the whole input, if no other branch reads a border that it does not."""
+    """The field where some branches depend on the whole input, if no other one reads a border beside it."""
     first = min(whole.first for whole in wholes)
     if not all(isinstance(whole.size, int) for whole in wholes):
         return wholes[0]
@@ -246,7 +236,7 @@ def _with_whole(wholes: Sequence[Whole], fields: Sequence[AxisField]) -> AxisFie
 
 
 def _one_axis(fields: Sequence[AxisField]) -> bool:
-    return len({field.axis for field in fields}) == 1 and not any(field.part for field in fields)
+    return len({field.axis for field in fields}) == 1 and not any(field.cropped for field in fields)
 
 
 def _covers(fields: Sequence[AxisField]) -> Ends | None:
@@ -257,18 +247,19 @@ def _covers(fields: Sequence[AxisField]) -> Ends | None:
 
 
 def _united(fields: Sequence[Exact]) -> AxisField:
+    """The union of exact fields, element by element."""
     if len({field.axis for field in fields}) > 1:
         return Undefined("the branches run along different axes")
     length = lcm(*(len(field.ends) for field in fields))
-    if length > LONGEST_PATTERN:
-        return Undefined(f"what is seen repeats itself after {length:,} elements only")
+    if long := too_long(length):
+        return Undefined(long.reason)
     shifts = {field.shift * length // len(field.ends) for field in fields}
     if len(shifts) > 1:
         axis = fields[0].axis if _one_axis(fields) else None
         return Undefined("the branches have different strides", axis, _covers(fields))
-    found = [_hull([seen for field in fields if (seen := field.at(i))]) for i in range(length)]
-    ends = tuple(hull for hull, _ in found)
+    found = [_hull([one for field in fields if (one := field.at(i))]) for i in range(length)]
     dense = all(field.dense for field in fields) and all(full for _, full in found)
-    part = any(field.part for field in fields)
+    cropped = any(field.cropped for field in fields)
     sure = all(field.sure for field in fields)
-    return _shortest(Exact(fields[0].axis, ends, shifts.pop(), _covers(fields), dense, part, sure))
+    ends = tuple(hull for hull, _ in found)
+    return _shortest(Exact(fields[0].axis, ends, shifts.pop(), _covers(fields), dense, cropped, sure))

@@ -1,4 +1,4 @@
-"""What the members of channels see through a layer, by what it reads along the axes that they lie along."""
+"""How a layer changes which channels have which field, by what it reads along the axes that they lie on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shapecalc.analysis.receptive.channels import (
     together,
     uniform,
     widened,
+    without_ones,
 )
 from shapecalc.layers.reads import (
     AxisReads,
@@ -37,18 +38,21 @@ from shapecalc.tensors import Shape, Tensor, product
 def carried(
     channels: Channels, reads: Reads, x: Tensor, y: Tensor, places: frozenset[int | None]
 ) -> Channels:
-    """What elements of the output `y` see of the input `x`, at one of the `places` that are looked at."""
+    """The channels of a layer's output `y`, of those of its input `x` with their fields as they are in `y`.
+
+    `places` are the axes of `x` that fields move along; None is among them where a field moves along none.
+    """
     for axis, own in enumerate(reads):
         if axis not in channels.axes and axis not in places and _tells_apart(own, x.shape[axis], y, places):
             channels = widened(channels, axis, x.shape[axis])
     for axis in channels.axes:
         if axis in channels.axes:
             channels = _along(channels, axis, reads[axis], y)
-    return tidied(_named(_of_many(channels), reads, x.shape, y.shape))
+    return tidied(_named(without_ones(channels), reads, x.shape, y.shape))
 
 
 def _tells_apart(own: AxisReads, n: Dim, y: Tensor, places: frozenset[int | None]) -> bool:
-    """Whether elements that see the same become some that do not: parts of it, or padding beside it."""
+    """Whether channels with the same field get different ones: parts of a group, or padding beside them."""
     if isinstance(own, Grouped):
         return not own.whole and _share(y.shape[own.onto], own.groups) != 1
     start = _start(own)
@@ -58,7 +62,7 @@ def _tells_apart(own: AxisReads, n: Dim, y: Tensor, places: frozenset[int | None
 
 
 def _start(own: AxisReads) -> Dim | None:
-    """The place that the first of elements in a row reads, of which each reads one."""
+    """The place that the first element reads, where each reads one place, and the next one the next."""
     if isinstance(own, Cut):
         return own.start
     if isinstance(own, Pattern) and len(own.offsets) == len(own.offsets[0]) == 1:
@@ -67,7 +71,7 @@ def _start(own: AxisReads) -> Dim | None:
 
 
 def _along(channels: Channels, axis: int, own: AxisReads, y: Tensor) -> Channels:
-    """The members along one axis, still called as in the input; none where they see what can't be told."""
+    """The channels after what is read along one of their axes, which keeps its number of the input."""
     match own:
         case Everything():
             found = grouped(channels, axis, 1, 1)
@@ -86,18 +90,8 @@ def _along(channels: Channels, axis: int, own: AxisReads, y: Tensor) -> Channels
     return found
 
 
-def _of_many(channels: Channels) -> Channels:
-    """The same without axes that only one member is left along."""
-    kept = [i for i, size in enumerate(channels.sizes) if size != 1]
-    if not kept:
-        return uniform(together(channels.runs))
-    return Channels(
-        channels.runs, tuple(channels.axes[i] for i in kept), tuple(channels.sizes[i] for i in kept)
-    )
-
-
 def _resized(channels: Channels, axis: int, size: Dim, runs: Iterable[Run]) -> Channels:
-    """The same with another size of an axis, and what its members then see."""
+    """The same with another size of an axis, and the runs that belong to it."""
     sizes = tuple(size if own == axis else n for own, n in zip(channels.axes, channels.sizes, strict=True))
     return Channels(tuple(runs), channels.axes, sizes)
 
@@ -111,7 +105,7 @@ def _after(start: Dim, size: Dim, n: Dim) -> int:
 
 
 def cut(channels: Channels, axis: int, start: Dim, size: Dim) -> Channels:
-    """So many from `start` on along an axis; what lies beyond its ends is padding, which reads nothing."""
+    """`size` channels from `start` on along an axis; beyond its ends lies padding, which has no field."""
     channels = ordered(channels, [axis, *(other for other in channels.axes if other != axis)])
     n, *others = channels.sizes
     if start == 0 and size == n:
@@ -124,7 +118,7 @@ def cut(channels: Channels, axis: int, start: Dim, size: Dim) -> Channels:
 
 
 def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
-    """What lies between two places of a row; None where formulas leave that open, or a mixed range."""
+    """The runs between two places of a row; None where formulas, or a cut in a mixed run, leave that open."""
     found: list[Run] = []
     at: Dim = 0
     for run in runs:
@@ -141,7 +135,7 @@ def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
 
 
 def _within(place: Dim, size: Dim) -> Dim | None:
-    """A place of a row moved into a range of it, to the nearer end from outside; None where that is open."""
+    """A place clamped to 0 … size; None where formulas leave open on which side it lies."""
     if isinstance(place, int) and isinstance(size, int):
         return min(max(place, 0), size)
     if _at_most(place, 0):
@@ -157,9 +151,9 @@ def _at_most(first: Dim, second: Dim) -> bool:
 
 
 def grouped(channels: Channels, axis: int, groups: Dim, size: Dim, whole: bool = True) -> Channels:
-    """`size` members that see all of the group along an axis that they are of, as many of each group.
+    """`size` channels along an axis in equal groups, each of which reads all channels of its group.
 
-    Or, if not `whole`, that see a part of it, at each place another one.
+    If not `whole`, it reads a part of them, and its neighbours read others.
     """
     channels = last(channels, axis)
     held, made = _share(channels.sizes[-1], groups), _share(size, groups)
@@ -183,7 +177,7 @@ def _share(size: Dim, groups: Dim) -> Dim:
 
 
 def _groups(runs: Iterable[Run], counts: Iterable[int], held: int) -> Iterator[tuple[int, list[Run]]]:
-    """The ranges in each group of `held` members, with the number of groups in a row that have the same."""
+    """The runs in each group of `held` channels, with the number of consecutive groups that have the same."""
     members: list[Run] = []
     missing = 0
     for run, count in zip(runs, counts, strict=True):
@@ -200,7 +194,7 @@ def _groups(runs: Iterable[Run], counts: Iterable[int], held: int) -> Iterator[t
 
 
 def _shuffled(channels: Channels, axis: int, groups: Dim) -> Channels:
-    """The members of the groups in turn: as in torch, the axis is divided, and the two parts transposed."""
+    """A channel shuffle, as in torch: the axis is divided into groups × channels, which are transposed."""
     if channels.axes != (axis,):
         return mixed(channels)
     apart = Channels(channels.runs, (0, 1), (groups, channels.sizes[0] // groups))
@@ -208,7 +202,7 @@ def _shuffled(channels: Channels, axis: int, groups: Dim) -> Channels:
 
 
 def _named(channels: Channels, reads: Reads, old: Shape, new: Shape) -> Channels:
-    """The axes as they are called in the output, also those that are divided anew."""
+    """The same with the numbers that the axes have in the output; those of a reshape are divided anew."""
     for own in reads:
         if isinstance(own, Reshaped) and not {*own.old}.isdisjoint(channels.axes):
             channels = _divided(channels, own, old)
@@ -219,7 +213,7 @@ def _named(channels: Channels, reads: Reads, old: Shape, new: Shape) -> Channels
 
 
 def _divided(channels: Channels, own: Reshaped, sizes: Shape) -> Channels:
-    """The same with all axes that are divided anew as the last, in the order of their elements."""
+    """The same with all axes of a reshape as the last, in the order of their elements."""
     others = [axis for axis in channels.axes if axis not in own.old]
     channels = ordered(channels, [*others, *(axis for axis in own.old if axis in channels.axes)])
     for axis in own.old:
@@ -229,7 +223,7 @@ def _divided(channels: Channels, own: Reshaped, sizes: Shape) -> Channels:
 
 
 def _axes_of(axes: Iterable[int], reads: Reads) -> tuple[int, ...]:
-    """The axes of the output that these of the input have become."""
+    """The axes of the output that these axes of the input become."""
     found = (reads[axis] for axis in axes)
     named = (
         own.axis if isinstance(own, (Pattern, Cut)) else own.onto

@@ -1,8 +1,8 @@
-"""What the channels of a tensor see, where they differ: ranges of them, side by side.
+"""The receptive fields of a tensor's channels, where they differ: runs of channels with the same field.
 
-A concat puts ranges side by side, a split cuts them, layers that work channel by channel keep them, others
-unite them. What differs may lie along any axis, and along several at once: a channel shuffle is a reshape
-into groups, a transpose and a reshape back.
+A concat joins runs, a split cuts them, a depthwise layer keeps them, a layer that reads all channels unites
+them. Fields may differ along any axis, and along several at once: a channel shuffle is a reshape into groups,
+a transpose and a reshape back. "Channels" are here the elements at one place, along all these axes.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
 
 AxisFields: TypeAlias = tuple[AxisField, ...]
-"""What is known along each axis of the network's input that is looked at."""
+"""A field along each of the axes of the network's input that are followed."""
 
 _MOST: Final = 2_000
-"""The most members that are listed one by one, and the most ranges, for the time that it takes."""
+"""The most channels that are listed one by one, and the most runs, for the time that it takes."""
 
 _MOST_KINDS: Final = 80
-"""The most fields that differ, for the time that it takes: a dense block has one for each of its layers."""
+"""The most different fields, for the time that it takes: a dense block has one for each of its layers."""
 
 _SOME: Final = Undefined("it takes some of the channels, which differ in what they see")
 
 
 class Run(NamedTuple):
-    """A range of members that see the same."""
+    """Consecutive channels with the same field."""
 
     size: Dim
     fields: AxisFields | None
-    """None where nothing of the input is known."""
+    """None of channels that do not depend on the input."""
     mixed: bool = False
-    """Whether all of them see that together, and which of them reads what of it is not known."""
+    """Whether `fields` is the union of theirs, and what each of them reads of it is not known."""
 
 
 class Channels(NamedTuple):
-    """What the elements at one place of a tensor see, in one row: along the last of `axes` first."""
+    """The fields of the elements at one place of a tensor, in one row, the last of `axes` varying fastest."""
 
     runs: tuple[Run, ...]
     axes: tuple[int, ...] = ()
-    """The axes along which they differ."""
+    """The axes of the tensor along which the fields differ."""
     sizes: tuple[Dim, ...] = ()
 
     @property
@@ -52,39 +52,39 @@ class Channels(NamedTuple):
 
 
 def uniform(fields: AxisFields | None) -> Channels:
-    """All elements at a place see the same."""
+    """All channels have the same field."""
     return Channels((Run(1, fields),))
 
 
 @lru_cache(maxsize=10_000)
 def united(parts: tuple[AxisFields | None, ...]) -> AxisFields | None:
-    """What is known by elements that see all of these."""
+    """The union of fields, axis by axis; None adds nothing."""
     known = [fields for fields in parts if fields is not None]
     return tuple(map(union, zip(*known, strict=True))) if known else None
 
 
 def together(runs: Iterable[Run]) -> AxisFields | None:
-    """What all of them see."""
+    """The union of the fields of these channels."""
     return united(tuple(dict.fromkeys(run.fields for run in runs)))
 
 
 def mixed(channels: Channels) -> Channels:
-    """The same, of which no more is known than what all see together."""
+    """The same as one mixed run: of all channels only the union is known."""
     return channels._replace(runs=(Run(product(channels.sizes), together(channels.runs), mixed=True),))
 
 
 def some(runs: Sequence[Run]) -> AxisFields | None:
-    """What is known by some of them, of which it is not known which they are."""
+    """The field of some of these channels, where it is not known of which."""
     known = [run.fields for run in runs if run.fields is not None]
     if not known:
         return None
     if len(known) < len(runs) or any(run.mixed for run in runs):
         return (_SOME,) * len(known[0])
-    return tuple(known[0] if len(set(known)) == 1 else _SOME for known in zip(*known, strict=True))
+    return tuple(axis[0] if len(set(axis)) == 1 else _SOME for axis in zip(*known, strict=True))
 
 
 def merged(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Neighbours that see the same as one range."""
+    """The runs with neighbours of the same field as one."""
     found: list[Run] = []
     for run in runs:
         if found and found[-1].fields == run.fields and not (found[-1].mixed or run.mixed):
@@ -95,19 +95,28 @@ def merged(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def tidied(channels: Channels) -> Channels:
-    """The same with the fewest ranges and axes."""
-    runs = merged(channels.runs)
-    kept = [i for i, size in enumerate(channels.sizes) if size != 1]
-    if not kept or (len(runs) == 1 and not runs[0].mixed):
-        return uniform(together(runs))
-    found = Channels(runs, tuple(channels.axes[i] for i in kept), tuple(channels.sizes[i] for i in kept))
+    """The same with the fewest runs and axes."""
+    found = without_ones(channels._replace(runs=merged(channels.runs)))
+    runs = found.runs
+    if len(runs) == 1 and not runs[0].mixed:
+        return uniform(runs[0].fields)
     if len(runs) > _MOST or (len(runs) > _MOST_KINDS and len({run.fields for run in runs}) > _MOST_KINDS):
         return mixed(found)
     return reduce(_without, found.axes, found)
 
 
+def without_ones(channels: Channels) -> Channels:
+    """The same without axes of size 1."""
+    kept = [i for i, size in enumerate(channels.sizes) if size != 1]
+    if not kept:
+        return uniform(together(channels.runs))
+    return Channels(
+        channels.runs, tuple(channels.axes[i] for i in kept), tuple(channels.sizes[i] for i in kept)
+    )
+
+
 def _without(channels: Channels, axis: int) -> Channels:
-    """The same without an axis, if nothing differs along it."""
+    """The same without an axis, if no field differs along it."""
     if len(channels.axes) == 1 or channels.mixed:
         return channels
     turned = last(channels, axis)
@@ -120,7 +129,7 @@ def _without(channels: Channels, axis: int) -> Channels:
 
 
 def widened(channels: Channels, axis: int, size: Dim) -> Channels:
-    """The same, told apart along one more axis, which is the last and along which nothing differs."""
+    """The same with one more axis, the last, along which no field differs."""
     runs = tuple(Run(run.size * size, run.fields, run.mixed) for run in channels.runs)
     return Channels(runs, (*channels.axes, axis), (*channels.sizes, size))
 
@@ -131,7 +140,7 @@ def last(channels: Channels, axis: int) -> Channels:
 
 
 def ordered(channels: Channels, axes: Sequence[int]) -> Channels:
-    """The same in the order of these axes; mixed where its members can't be listed."""
+    """The same with its axes in this order; mixed where the channels can't be listed one by one."""
     order = [channels.axes.index(axis) for axis in axes]
     turned = Channels(channels.runs, tuple(axes), tuple(channels.sizes[i] for i in order))
     if turned.axes == channels.axes or len(channels.runs) == 1:
@@ -149,14 +158,14 @@ def ordered(channels: Channels, axes: Sequence[int]) -> Channels:
 
 
 def numbers(sizes: Iterable[Dim]) -> list[int] | None:
-    """Sizes of which none is a formula."""
+    """The sizes; None if one of them is a formula."""
     found = list(sizes)
     known = [size for size in found if isinstance(size, int)]
     return known if len(known) == len(found) else None
 
 
 def added(parts: Sequence[Channels]) -> Channels:
-    """What is known by elements that see those at their place of each part."""
+    """The fields of a sum of tensors: each element depends on what those at its place do."""
     return tidied(reduce(_both, parts))
 
 
@@ -175,7 +184,7 @@ def _both(one: Channels, other: Channels) -> Channels:
 
 
 def _zipped(one: Sequence[Run], other: Sequence[Run]) -> tuple[Run, ...] | None:
-    """Two rows in ranges as short as those of both; None where formulas do not tell which are shorter."""
+    """The sum of two rows of runs; None where sizes are formulas of which neither is known to be shorter."""
     found: list[Run] = []
     left, right = list(reversed(one)), list(reversed(other))
     while left and right:
@@ -192,9 +201,9 @@ def _zipped(one: Sequence[Run], other: Sequence[Run]) -> tuple[Run, ...] | None:
 
 
 def beside(axis: int, parts: Sequence[tuple[Dim, Channels]]) -> Channels:
-    """Parts one after another along an axis, each with its size along it.
+    """The fields of tensors that are joined along an axis; each part has its size along it.
 
-    Along an axis that places lie along, they are places of a longer one then.
+    Where the axis is one that fields move along, the join is that of `side_by_side`.
     """
     known = [run.fields for _, channels in parts for run in channels.runs]
     if any(field.axis == axis for fields in known if fields is not None for field in fields):
@@ -210,7 +219,7 @@ def beside(axis: int, parts: Sequence[tuple[Dim, Channels]]) -> Channels:
 
 
 def _row(channels: Channels, sizes: Mapping[int, Dim]) -> Channels:
-    """The same told apart along all of these axes, in their order."""
+    """The same with exactly these axes, in their order; along new ones no field differs."""
     for axis, size in sizes.items():
         if axis not in channels.axes:
             channels = widened(channels, axis, size)

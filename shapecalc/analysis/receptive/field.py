@@ -1,8 +1,8 @@
-"""The receptive field: what the elements of each row's output see of the network's input, axis by axis.
+"""The receptive field of each row: which elements of the network's input an element of its output depends on.
 
-An output element stands for all channels at its place. What it reads is given by the first and the last
-element: with strides larger than kernels, not all between them need be read. Where padding at the border is
-made of the input, by mirroring or repeating it, it counts as lying outside of it all the same.
+An output element stands for all channels at its place. A field goes from the first to the last element of the
+input: where a stride is larger than its kernel, not all between them need be read. Padding that mirrors or
+repeats the input counts as lying outside of it, like zeros.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.analysis.receptive.axis_fields import AxisField, Exact, Undefined, Whole
-from shapecalc.analysis.receptive.walk import AxisFields, Walk
+from shapecalc.analysis.receptive.channels import AxisFields
+from shapecalc.analysis.receptive.walk import Walk
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge, Row
@@ -30,23 +31,24 @@ class Axis(NamedTuple):
     """The field of a row along one axis, in elements of the input."""
 
     size: Dim
-    """How many elements output element 0 reads, from the first to the last."""
+    """How many elements the field of output element 0 has, from the first to the last."""
     stride: int | Fraction
-    """How much further on the next output element reads, on the average where a pattern repeats."""
+    """How much further on the next element's field starts, on the average where a pattern repeats."""
     start: int
-    """The first element that output element 0 reads; below 0 in the padding."""
+    """The first element of the field of output element 0; below 0 in the padding."""
     pattern: tuple[tuple[int, int] | None, ...] = ()
-    """Where neighbours differ, start and size of each until the pattern repeats; None of what reads nothing.
+    """Where fields differ in size, start and size of each until they repeat; None for one that is empty.
 
-    Size and start are then those of the first that reads something.
+    The size and start above are then those of the first field that is not empty.
     """
 
 
 class Field(NamedTuple):
-    """What the elements of one row's output see."""
+    """The receptive field of a row: that of each element of its output."""
 
     row: Row
     along_axes: AxisFields
+    """Along each spatial axis of the input: the fields of all elements of the output."""
 
     @property
     def reason(self) -> str | None:
@@ -66,7 +68,7 @@ class Field(NamedTuple):
 
     @property
     def axes(self) -> tuple[Axis | None, ...]:
-        """Along each spatial axis of the input, None where it is not known."""
+        """Size, stride and start along each spatial axis of the input, None where they are not known."""
         return tuple(_axis(axis) for axis in self.along_axes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class Receptive:
     """Those of the network's outputs that are outputs of a row."""
 
     def along_axes(self, number: int) -> AxisFields:
-        """What the elements of the output of a row see."""
+        """The fields of a row's output along the axes."""
         return self.fields[number].along_axes
 
     @property
@@ -144,7 +146,7 @@ class Receptive:
         }
 
 
-def centre(axis: Exact, y: Tensor) -> int:
+def _centre(axis: Exact, y: Tensor) -> int:
     """The element in the middle of an axis of a row's output, of two the second."""
     m = 1 if axis.axis is None else y.shape[axis.axis]
     return m // 2 if isinstance(m, int) else 0
@@ -153,7 +155,7 @@ def centre(axis: Exact, y: Tensor) -> int:
 def _past_border(field: Field, space: Sequence[Dim]) -> bool:
     for axis, n in zip(field.along_axes, space, strict=True):
         if isinstance(axis, Exact) and isinstance(n, int):
-            ends = axis.at(centre(axis, field.row.output))
+            ends = axis.at(_centre(axis, field.row.output))
             if ends and not 0 <= ends[0] <= ends[1] < n:
                 return True
     return False
@@ -183,7 +185,7 @@ def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
 def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
     """The fields with respect to these axes of an input, whatever they hold.
 
-    Copies that see ever more are looked at one by one, those of which each reads the same all at once.
+    Copies by `times` that have the same fields are followed once, others one by one.
     """
     refuse_long(len(analysis.rows), "the receptive field", MOST_FOLLOWED)
     walk = Walk(analysis, name, axes)
@@ -197,7 +199,7 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
 
 
 def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:
-    """Whether each copy that stands for others reads what the one before it does, row by row."""
+    """Whether each copy that stands for others has the fields of the copy before it, row by row."""
     for node in nodes:
         rows = range(node.start, node.stop)
         before = len(rows)

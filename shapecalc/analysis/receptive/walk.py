@@ -1,4 +1,4 @@
-"""The rows of a network in their order, each with what its outputs see, made of what its inputs see."""
+"""A walk over the network's rows, in their order: the fields of each output, of those of the row's inputs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from shapecalc.layers.reads import Joined, Pattern, Reads
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
-__all__ = ["AxisFields", "Walk"]
-
 
 class Walk:
-    """What every row's outputs see of some axes of one input."""
+    """The fields of every row's outputs, along some axes of one of the network's inputs."""
 
     def __init__(self, analysis: Analysis, name: str, axes: tuple[int, ...]) -> None:
         self.rows = analysis.rows
@@ -31,12 +29,15 @@ class Walk:
             self.known[index, 0] = self.step(row, 0)
 
     def fields(self, edge: Edge) -> AxisFields:
-        """What all elements at a place of an output see."""
+        """The field of all channels of an output together, along each axis."""
         channels = self.channels(edge.row, edge.port)
         return (channels and together(channels.runs)) or (NOTHING_READ,) * len(self.axes)
 
     def channels(self, row: int, port: int) -> Channels | None:
-        """What is seen by an output of a row, or None if that is nothing; others than the first on demand."""
+        """The fields of an output's channels, None if it does not depend on the input.
+
+        A row's further outputs are looked at when they are asked for.
+        """
         key = row, port
         if key not in self.known:
             self.known[key] = None if row < 0 else self.step(self.rows[row], port)
@@ -57,7 +58,7 @@ def _step(
     below: tuple[Channels | None, ...],
     space: tuple[Dim, ...],
 ) -> Channels | None:
-    """What is seen by an output of a layer whose inputs see what is `below`."""
+    """The fields of output number `port` of a layer whose inputs have those `below`."""
     reads = layer.reads_of(inputs, port)
     if reads is None:
         return uniform((Undefined(f"what {layer.type} sees is not declared"),) * len(space))
@@ -70,12 +71,12 @@ def _step(
     if axis is not None:
         sizes = [x.shape[axis] if x.rank == y.rank else 1 for x in inputs]
         return beside(axis, [(n, part or uniform(None)) for n, part in zip(sizes, parts, strict=True)])
-    seen = [part for part in parts if part is not None]
-    return added(seen) if seen else None
+    known = [part for part in parts if part is not None]
+    return added(known) if known else None
 
 
 def _side_by_side(reads: tuple[Reads | None, ...], inputs: tuple[Tensor, ...], y: Tensor) -> int | None:
-    """The axis along which the inputs stand one after another, or, where it is new, side by side."""
+    """The axis of the output along which a concat or, where the axis is new, a stack joins the inputs."""
     first, *others = reads
     for own in first or ():
         if isinstance(own, Joined):
@@ -87,7 +88,7 @@ def _side_by_side(reads: tuple[Reads | None, ...], inputs: tuple[Tensor, ...], y
 
 
 def _through(channels: Channels, reads: Reads, x: Tensor, y: Tensor, space: tuple[Dim, ...]) -> Channels:
-    """What is seen through one layer of one of its inputs, `x`."""
+    """The fields that a layer's output `y` has by one of its inputs, `x`, alone."""
     known: dict[AxisFields | None, AxisFields | None] = {None: None}
     places: set[int | None] = set()
     for run in channels.runs:
@@ -102,6 +103,7 @@ def _through(channels: Channels, reads: Reads, x: Tensor, y: Tensor, space: tupl
 
 
 def _moved(fields: AxisFields, reads: Reads, space: tuple[Dim, ...]) -> AxisFields:
+    """Fields taken through what a layer reads, axis by axis; the same object where nothing changes."""
     moved = tuple(
         field if field.axis is None else through(field, reads[field.axis], n)
         for field, n in zip(fields, space, strict=True)
@@ -110,5 +112,5 @@ def _moved(fields: AxisFields, reads: Reads, space: tuple[Dim, ...]) -> AxisFiel
 
 
 def _begin(axis: int, n: Dim) -> Exact:
-    """An element of the input reads itself."""
+    """The field of an element of the network's input: itself."""
     return Exact(axis, ((0, 0),), 1, (0, n - 1) if isinstance(n, int) else None)
