@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Analysis, Architecture, ArchitectureError, zoo
-from shapecalc.analysis.domain.domain import Domain, Solved, domain, inputs_that_give
+from shapecalc.analysis.domain.boxes import Box
+from shapecalc.analysis.domain.domain import Domain, Solved, domain
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY
-from shapecalc.analysis.domain.solving import Box
+from shapecalc.analysis.domain.wanted import inputs_that_give
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number

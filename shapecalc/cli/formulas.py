@@ -54,7 +54,7 @@ def solve(
     ascii: Ascii = False,
 ) -> None:
     """All inputs that give a wanted output, or why none does."""
-    from shapecalc.analysis.domain.domain import inputs_that_give, wanted_shape
+    from shapecalc.analysis.domain.wanted import inputs_that_give, wanted_shape
     from shapecalc.render.domain import print_solutions
 
     found = _domain(arch, input, set, any_weights)

@@ -7,10 +7,11 @@ from itertools import islice, product
 from math import prod
 from typing import Any
 
-from shapecalc.analysis.domain.domain import Domain, Solutions, Solved
+from shapecalc.analysis.domain.boxes import Box
+from shapecalc.analysis.domain.domain import Domain, Solved
 from shapecalc.analysis.domain.own_weights import KEPT
 from shapecalc.analysis.domain.sizesets import EVERY
-from shapecalc.analysis.domain.solving import Box
+from shapecalc.analysis.domain.wanted import Solutions
 from shapecalc.engine.results import Analysis
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import heading

@@ -1,4 +1,4 @@
-"""What to do where sizes that meet do not fit: the nearest inputs that do, or a value of a parameter."""
+"""The hint beside sizes that do not agree: the nearest inputs that fit, or a value of a parameter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from shapecalc.analysis.domain.boxes import Box
 from shapecalc.analysis.domain.domain import Domain, domain
 from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
-from shapecalc.analysis.domain.solving import Box
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError
@@ -25,7 +25,7 @@ _SYMBOL = "value_of_it"
 def advised(
     error: ArchitectureError, architecture: Architecture, given: Any, values: Mapping[str, Any]
 ) -> ArchitectureError:
-    """An error of an analysis, with a hint at sizes that fit, if it is one of sizes that must agree."""
+    """The error of an analysis, with a hint at sizes that fit where it is about sizes that must agree."""
     try:
         inputs = inputs_of(architecture, given, values)
         general = in_general(architecture, inputs, values)
@@ -40,7 +40,7 @@ def advised(
 
 
 def _nearest(found: Domain) -> Iterator[str]:
-    """The nearest inputs that a network takes, below and above the given one."""
+    """The nearest sizes below and above the given ones that the network takes, in words."""
     if found.boxes:
         box = min(found.boxes, key=lambda box: _distance(box, found.own))
         texts = [text for name, n in found.own.items() if (text := _near(box.get(name, EVERY), name, n))]
@@ -60,7 +60,7 @@ def _near(sizes: SizeSet, name: str, n: int) -> str:
 
 
 def _neighbours(sizes: SizeSet, n: int) -> list[int]:
-    """The members of a set next to a number, below and above it; the number itself if it is one."""
+    """The members of a set next below and above a number; the number alone if it is a member."""
     if n in sizes:
         return [n]
     below, above = sizes & SizeSet.between(1, n), sizes & SizeSet.between(n, None)
@@ -70,7 +70,7 @@ def _neighbours(sizes: SizeSet, n: int) -> list[int]:
 def _settings(
     architecture: Architecture, inputs: Mapping[str, Tensor], values: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The parameters of which one other value makes the network take the inputs."""
+    """An option that sets a parameter to the one other value with which the network takes the inputs."""
     scope, decided = architecture.scope(), architecture.decided
     kept = {name: value for name, value in values.items() if name not in decided}
     free = [n for n, v in scope.items() if type(v) is int and n not in decided and n not in values]

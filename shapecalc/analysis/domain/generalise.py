@@ -1,4 +1,4 @@
-"""A network in general: analysed with symbols in place of the sizes that an input may vary in."""
+"""A network for every input: analysed with symbols in place of the sizes that may vary."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def generalised(
 
 
 def _letters(tensor: Tensor, suffix: str, batch: bool) -> list[str | None]:
-    """A symbol for each axis that may vary."""
+    """A letter for each axis whose size may vary, None for the others."""
     # Of two axes, the second one holds the features of a table, or the words of a text.
     varying = (2, 3, 4) if is_floating(tensor.dtype) else (1, 2, 3, 4)
     letters = _AXES.get(tensor.rank, ())
@@ -61,7 +61,7 @@ def in_general(
     parameters: Mapping[str, Any],
     batch: bool = False,
 ) -> Analysis:
-    """The network analysed with `generalised` inputs.
+    """The analysis of the network with `generalised` inputs.
 
     Raises:
         ArchitectureError: a layer can't take formulas.
@@ -73,7 +73,7 @@ def in_general(
 
 
 def sizes_of(inputs: Mapping[str, Tensor], general: Mapping[str, Tensor]) -> dict[str, int]:
-    """The numbers that the symbols of generalised inputs stand for; none where the inputs have symbols."""
+    """Symbol → its number in the inputs that were generalised; nothing where these had symbols themselves."""
     return {
         str(size): own
         for name, tensor in inputs.items()

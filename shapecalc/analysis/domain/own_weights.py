@@ -1,4 +1,4 @@
-"""A network's weights are those at its file's own input: which inputs keep them, and what others change."""
+"""Which inputs keep the shapes of a network's weights, which are those at its file's own input."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import Shape, Tensor
 
 KEPT = "its weights keep their shape"
-"""What a condition on weights is for."""
+"""Why there is a condition on weights: the text that is shown beside it."""
 
 
 class Change(NamedTuple):
-    """A weight that is of another shape than at the file's own input."""
+    """A weight whose shape an input changes: `shape`, in place of `own` at the file's own input."""
 
     path: str
     name: str
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 def change(analysis: Analysis) -> Change | None:
-    """The first weight that the inputs of an analysis change; a size that is a formula is no change."""
+    """The first weight whose shape the inputs of an analysis change; formulas are not compared."""
     own = _analysed(analysis, {})
     before_by_path = {row.path: row.weights for row in own.rows} if own else {}
     for row in analysis.rows:
@@ -45,11 +45,11 @@ def change(analysis: Analysis) -> Change | None:
 
 
 def keeping(general: Analysis) -> tuple[Condition, ...]:
-    """The conditions of a network in general, and that its weights are those at the file's own input.
+    """The conditions of a network in general, and those under which its weights keep their shapes.
 
-    Symbols stand for the file's own sizes there; what is a formula at the file's own input is kept anyway.
-    A tensor that is made of weights alone is not repeated, nor is anything for it, unless it is so at the
-    file's own input.
+    These are the shapes at the file's own input, where symbols have the file's own sizes; sizes that are
+    formulas there too are not compared. Where a tensor made of weights alone meets another one, none of the
+    two is broadcast, unless that happens at the file's own input.
     """
     inputs = _own_sizes(general)
     own = _analysed(general, inputs) if inputs else None
@@ -68,7 +68,7 @@ def keeping(general: Analysis) -> tuple[Condition, ...]:
 
 
 def _analysed(analysis: Analysis, inputs: Mapping[str, Tensor]) -> Analysis | None:
-    """The network at the file's own input, or at those; None where that is none it takes."""
+    """The analysis at the file's own input, or at `inputs`; None where the network does not take that."""
     decided = analysis.architecture.decided
     values = {name: value for name, value in analysis.parameters.items() if name not in decided}
     try:
@@ -78,7 +78,7 @@ def _analysed(analysis: Analysis, inputs: Mapping[str, Tensor]) -> Analysis | No
 
 
 def _given(analysis: Analysis, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that are not what the file has."""
+    """The parameters with other values than the file's."""
     defaults = analysis.architecture.scope()
     return {name: value for name, value in values.items() if value != defaults[name]}
 
@@ -97,7 +97,7 @@ def _own_sizes(general: Analysis) -> dict[str, Tensor] | None:
 
 
 def _same_weights(general: Analysis, own: Analysis) -> Iterator[Condition]:
-    """Each size of a weight that depends on the input is what it is at the file's own; each is said once."""
+    """That each size of a weight that is a formula is as at the file's own input; each size once."""
     known = set()
     before = {row.path: row.weights for row in own.rows}
     for row in general.rows:
@@ -110,7 +110,7 @@ def _same_weights(general: Analysis, own: Analysis) -> Iterator[Condition]:
 
 
 def _joins_with_weights(analysis: Analysis) -> Iterator[Row]:
-    """The rows that join what is made of weights alone with what is not."""
+    """The rows where a tensor made of weights alone meets one that depends on the input."""
     learned: set[int] = set()
     for index, row in enumerate(analysis.rows):
         of_weights = [wire.row in learned for wire in row.sources]
@@ -121,7 +121,7 @@ def _joins_with_weights(analysis: Analysis) -> Iterator[Row]:
 
 
 def _strict(condition: Condition, sizes: Mapping[str, int]) -> Condition:
-    """A condition on a join without the size of 1 that would be repeated, where it is not at these sizes."""
+    """A condition on a join without its exception for a size of 1, unless these sizes need that."""
     if condition.relation != EQUAL or not condition.symbols <= sizes.keys() or not condition.holds(sizes):
         return condition
     return condition.strict

@@ -1,4 +1,8 @@
-"""Numbers by their remainder: `n mod 224 ≤ 31`, in an arithmetic of bands that never looks at each number."""
+"""Sets of whole numbers that are given by remainders, such as all n with n mod 224 ≤ 31.
+
+The remainders are kept as bands of consecutive numbers, here 0 … 31. Sets are intersected and united band by
+band, so that no single number is looked at, however long the period.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,14 @@ LARGEST_PERIOD = 2**63 - 1
 
 
 class Unwieldy(Exception):  # noqa: N818  # no fault: what has no short form is said in another way
-    """A set that would take more ranges, or a longer period, than anyone works with."""
+    """A set would need more bands than `MOST_BANDS`, or a longer period than `LARGEST_PERIOD`."""
 
 
 class Residues(NamedTuple):
-    """The numbers n with n mod `period` in one of the bands; made by `residues`, equal sets are equal."""
+    """The numbers n with n mod `period` in one of the bands.
+
+    Make it by `residues`: then equal sets have equal periods and bands.
+    """
 
     period: int
     bands: tuple[Band, ...]
@@ -46,7 +53,7 @@ class Residues(NamedTuple):
         return base - self.period + self.bands[-1][1]
 
     def bands_from(self, n: int) -> Iterator[Band]:
-        """The bands from n on, period after period, without end; the first one may begin before n."""
+        """The bands of consecutive members from n on, without end; the first band may begin before n."""
         for base in count(n - n % self.period, self.period):
             yield from ((base + low, base + high) for low, high in self.bands if base + high >= n)
 
@@ -61,7 +68,7 @@ class Residues(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Members in one period."""
+        """How many members there are in one period."""
         return sum(high - low + 1 for low, high in self.bands)
 
     def __and__(self, other: Residues) -> Residues:
@@ -77,16 +84,17 @@ class Residues(NamedTuple):
         return self if self == ALL else (self.complement() & other.complement()).complement()
 
     def complement(self) -> Residues:
+        """All other numbers."""
         ends = [-1, *(end for band in self.bands for end in band), self.period]
         gaps = ((high + 1, low - 1) for high, low in zip(ends[::2], ends[1::2], strict=True))
         return residues(self.period, (gap for gap in gaps if gap[0] <= gap[1]))
 
 
 def residues(period: int, bands: Iterable[Band]) -> Residues:
-    """The numbers whose remainder is in one of the bands, with the smallest period that they have.
+    """The numbers whose remainder by the period is in one of the bands, brought to their smallest period.
 
     Raises:
-        Unwieldy: there are too many bands.
+        Unwieldy: there are too many bands, or the period is too long.
     """
     if period > LARGEST_PERIOD:
         raise Unwieldy
@@ -102,7 +110,7 @@ def residues(period: int, bands: Iterable[Band]) -> Residues:
 
 
 def merge(bands: Iterable[Band]) -> tuple[Band, ...]:
-    """Bands in their order, those that touch as one."""
+    """The bands in order, overlapping and adjacent ones as one."""
     found: list[Band] = []
     for low, high in sorted(bands):
         if found and low <= found[-1][1] + 1:
@@ -115,9 +123,9 @@ def merge(bands: Iterable[Band]) -> tuple[Band, ...]:
 
 
 def _smallest_period(period: int, starts: set[int], stops: set[int]) -> int:
-    """The smallest period of bands on a circle: a shift by it takes all starts to starts, stops to stops.
+    """The smallest period of bands: a shift by it maps their starts to starts, their stops to stops.
 
-    The shift by the q-th part puts the starts into rings of q, so only their divisors can be such a q.
+    A shift by period/q maps the starts in cycles of length q, so q divides their number.
     """
     stops = {n % period for n in stops}
     for q in range(2, len(starts) + 1):
@@ -130,16 +138,16 @@ def _smallest_period(period: int, starts: set[int], stops: set[int]) -> int:
 
 
 def _cut(bands: tuple[Band, ...], period: int) -> Iterator[Band]:
-    """The bands up to the period, the last one no further than its end."""
+    """The parts of bands that are below the period."""
     return ((low, min(high, period - 1)) for low, high in bands if low < period)
 
 
 @lru_cache(maxsize=4096)
 def _intersection(first: Residues, second: Residues) -> Residues:
-    """The Chinese remainder theorem for bands.
+    """The numbers in both sets, by the Chinese remainder theorem, for each pair of a band of either set.
 
-    Copy k of a band of the second set and copy j of one of the first overlap where their starts' distance
-    k·q − j·p is one of few numbers d; of each that gcd(p, q) divides, there is one k modulo p/gcd(p, q).
+    The j-th repetition of the first band is at j·p, the k-th of the second one at k·q. They overlap for a few
+    differences d = k·q − j·p only; for each of these that gcd(p, q) divides, k is unique modulo p/gcd(p, q).
     """
     p, q = first.period, second.period
     common = gcd(p, q)

@@ -1,4 +1,4 @@
-"""Stretches of numbers of which remainders decide, and how they are written."""
+"""Ranges of numbers with certain remainders, such as 32 ≤ n ≤ 224 with n mod 8 = 0, and their notation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shapecalc.analysis.domain.residues import ALL, Residues
 
 
 class Progression(NamedTuple):
-    """first, first + step, … up to and including last; without end where that is None."""
+    """The numbers first, first + step, … up to and including last; without end where that is None."""
 
     first: int
     last: int | None
@@ -17,9 +17,9 @@ class Progression(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """The members of `residues` from `first` up to `last`, without end where that is None.
+    """The members of `residues` from `first` to `last`; without end where that is None.
 
-    In a set, both ends are members.
+    In a `SizeSet`, `first` and `last` are members.
     """
 
     first: int
@@ -36,7 +36,7 @@ class Segment(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many members there are, of a segment with an end."""
+        """How many members a segment with an end has."""
         assert self.last is not None
         return self.residues.count_up_to(self.last) - self.residues.count_up_to(self.first - 1)
 
@@ -53,7 +53,7 @@ class Segment(NamedTuple):
 
 
 class Notation(NamedTuple):
-    """The pieces that sets are written with: {0} and so on are a symbol or its remainder, and numbers."""
+    """The templates that sets are written with: {0} is a symbol or its remainder, {1} and {2} are numbers."""
 
     equal: str
     between: str
@@ -64,7 +64,7 @@ class Notation(NamedTuple):
     both: str
     never: str
     several: str
-    """Around more than one band of remainders."""
+    """Around the alternatives, where there is more than one band of remainders."""
     among: str
     or_: str
 

@@ -1,4 +1,4 @@
-"""Sets of sizes that repeat: what a condition with floors in it leaves of the whole numbers from 1."""
+"""Sets of sizes, whole numbers from 1 on, as conditions with floors leave them: ranges with remainders."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MOST_COMPARED = 10_000
 
 @dataclass(frozen=True, eq=False)
 class SizeSet:
-    """Whole numbers from 1, as segments in their order, of which the last one may be without end."""
+    """A set of whole numbers from 1 on: segments in order, the last of which may have no end."""
 
     segments: tuple[Segment, ...]
 
     @classmethod
     def of(cls, segments: Iterable[Segment]) -> SizeSet:
-        """The set of segments that do not overlap.
+        """The set of all members of segments, which must not overlap.
 
         Raises:
             Unwieldy: there are too many.
@@ -33,7 +33,7 @@ class SizeSet:
 
     @classmethod
     def between(cls, first: int, last: int | None) -> SizeSet:
-        """The sizes from a first to a last one; to all that are greater if that is None."""
+        """The sizes from a first to a last one; all from the first one on if that is None."""
         return cls.of([Segment(max(1, first), last)])
 
     def __contains__(self, n: object) -> bool:
@@ -51,7 +51,7 @@ class SizeSet:
         return SizeSet.of(_either(self.segments, other.segments))
 
     def __eq__(self, other: object) -> bool:
-        """Whether the members are the same; of sets of very many segments, whether these are."""
+        """Whether the members are the same; of sets with very many, whether the segments are."""
         if not isinstance(other, SizeSet):
             return NotImplemented
         if self.segments == other.segments:
@@ -65,7 +65,7 @@ class SizeSet:
 
     @cached_property
     def _sign(self) -> tuple[Segment | None, int]:
-        """The segment without end, and how many members there are before it."""
+        """The segment without end, and the number of members before it: equal for equal sets."""
         tail = self.segments[-1] if self.segments and self.segments[-1].last is None else None
         return tail, sum(segment.size for segment in self.segments if segment is not tail)
 
@@ -78,18 +78,18 @@ class SizeSet:
             yield from segment.members()
 
     def last(self) -> tuple[int, ...]:
-        """The last member of a set that has one."""
+        """The last member, alone; nothing of a set that is empty or without end."""
         ends = [segment.last for segment in self.segments[-1:] if segment.last is not None]
         return tuple(ends)
 
     def progressions(self) -> Iterator[Progression]:
-        """The set as progressions: those that end first."""
+        """The set as progressions, segment by segment."""
         for segment in self.segments:
             yield from sorted(segment.progressions())
 
     @property
     def pieces(self) -> int:
-        """At most how many progressions the set is."""
+        """An upper bound of the number of progressions."""
         return sum(segment.residues.size for segment in self.segments)
 
     def text(self, symbol: str) -> str:
@@ -102,7 +102,7 @@ class SizeSet:
 
     @property
     def readable(self) -> bool:
-        """Whether the set is short in words."""
+        """Whether its text is short enough to be read."""
         parts = sum(len(segment.residues.bands) for segment in self.segments)
         return parts <= _MOST_READ
 
@@ -111,7 +111,7 @@ _MOST_READ = 12
 
 
 def _tightened(segment: Segment) -> Segment | None:
-    """The segment from its first member to its last, None without any."""
+    """The segment with members as its ends; None of one without members."""
     first, last, own = segment
     if not own.bands or (last is not None and last < first):
         return None
@@ -123,7 +123,7 @@ def _tightened(segment: Segment) -> Segment | None:
 
 
 def _touching(segments: list[Segment]) -> list[Segment]:
-    """Segments with what follows them put to them, where it goes on in the same way."""
+    """The segments, those that continue the one before them joined to it."""
     found: list[Segment] = []
     for segment in segments:
         before = found[-1] if found else None
@@ -140,7 +140,7 @@ def _touching(segments: list[Segment]) -> list[Segment]:
 
 
 def _with_the_tail(segments: list[Segment]) -> list[Segment]:
-    """The segment without end from where on it is the whole set, so that equal sets have equal ones."""
+    """The segments, the endless one from as early on as it can be, which makes it the same in equal sets."""
     if not segments or segments[-1].last is not None:
         return segments
     *others, tail = segments
@@ -164,7 +164,7 @@ def _with_the_tail(segments: list[Segment]) -> list[Segment]:
 
 
 def _last_difference(segment: Segment, other: Residues) -> int | None:
-    """The last number in the reach of a segment that is a member of it or of the other, not of both."""
+    """The last number in the range of a segment that is in its residues or in the others, but not in both."""
     own, last = segment.residues, segment.last
     assert last is not None
     if own == other:
@@ -178,7 +178,7 @@ def _last_difference(segment: Segment, other: Residues) -> int | None:
 
 
 def _runs(segments: list[Segment]) -> Iterator[Segment]:
-    """Segments with three or more single numbers at equal distances as one."""
+    """The segments, with three or more single numbers at equal distances as one."""
     while segments:
         head = segments[0]
         alone = [s.first for s in takewhile(lambda s: s.first == s.last, segments)]
@@ -195,6 +195,7 @@ def _runs(segments: list[Segment]) -> Iterator[Segment]:
 
 
 def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator[Segment]:
+    """The intersection, segment by segment."""
     i = j = 0
     while i < len(first) and j < len(second):
         a, b = first[i], second[j]
@@ -209,7 +210,7 @@ def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator
 
 
 def _either(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> Iterator[Segment]:
-    """Between two ends of segments, what is there of the one and of the other."""
+    """The union: between neighbouring ends of either set's segments, the union of their residues."""
     both = (*first, *second)
     cuts = sorted({s.first for s in both} | {s.last + 1 for s in both if s.last is not None})
     for index, low in enumerate(cuts):

@@ -1,7 +1,7 @@
-"""The course of a formula of one symbol: straight stretches between the steps of its floors.
+"""A formula of one symbol as stretches, on each of which it is linear.
 
-What holds on a stretch is solved for it as a whole, so the work follows the steps that there are, not the
-numbers: ⌊n/1000⌋ is one stretch for each thousand.
+⌊n/1000⌋ has one stretch for each thousand numbers, since it changes at the steps of its floors only. A
+condition is solved for each stretch as a whole, so the work grows with the steps, not with the numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shapecalc.symbolic.expr import Extreme, Factor, Floor, Product, Symbol
 
 
 class QuasiLinear(NamedTuple):
-    """slope · n + e(n), where e has that period and stays within `low` and `high`."""
+    """A function slope · n + e(n) of whole n; e(n) repeats with `period` and lies in `low` … `high`."""
 
     slope: Fraction
     low: Fraction
@@ -26,12 +26,12 @@ class QuasiLinear(NamedTuple):
     period: int
 
     def period_modulo(self, of: int) -> int:
-        """The period of the remainder by a number."""
+        """The period with which its remainder by a number repeats."""
         return self.period * of // gcd(of, int(self.slope * self.period))
 
 
 def quasi_linear(size: Dim) -> QuasiLinear | None:
-    """A size with one symbol as a line but for floors, None where it is none."""
+    """A size of one symbol as such a function; None where it is not, as n · n."""
     if isinstance(size, int):
         return QuasiLinear(Fraction(0), Fraction(size), Fraction(size), 1)
     slope, low, high, period = Fraction(0), Fraction(0), Fraction(0), 1
@@ -81,7 +81,7 @@ def _extreme_line(
 
 
 class Stretch(NamedTuple):
-    """A size that is `value` at n and value + slope · t at n + t, up to t = `more`; None: for ever."""
+    """A size that is value + slope · t at n + t, for t = 0 … `more`; for all t where that is None."""
 
     value: int
     slope: int
@@ -93,7 +93,7 @@ def _ended(stretches: Iterable[Stretch]) -> int | None:
 
 
 def stretch(size: Dim, n: int) -> Stretch:
-    """The stretch of a size with one symbol that begins at n, which may be cut short.
+    """A stretch of a size with one symbol that begins at n; it may end before the size ceases to be linear.
 
     Raises:
         Unwieldy: something is divided by a formula.
@@ -115,7 +115,7 @@ def _product_stretch(product: Product, n: int) -> Stretch:
     for part, power in factors:
         for _ in range(power):
             if slope and part.slope:
-                more = 0  # no line
+                more = 0  # a product of two that change is not linear
             value, slope = value * part.value, slope * part.value + value * part.slope
     return Stretch(value, slope, more)
 
@@ -142,7 +142,7 @@ def _quotient(inner: Stretch, by: int) -> Stretch:
 
 
 def _extreme(stretches: list[Stretch], sign: int) -> Stretch:
-    """The greatest of several, the least of them with sign −1, up to where another one takes its place."""
+    """The greatest of several (sign 1) or the least (sign −1), up to where another one takes its place."""
     first = max(stretches, key=lambda s: (sign * s.value, sign * s.slope))
     faster = [s for s in stretches if sign * s.slope > sign * first.slope]
     overtaken = [(sign * (first.value - s.value)) // (sign * (s.slope - first.slope)) for s in faster]
@@ -150,17 +150,17 @@ def _extreme(stretches: list[Stretch], sign: int) -> Stretch:
 
 
 class Effort:
-    """How many stretches may still be looked at, of all that is solved together."""
+    """A budget: how many more stretches may be looked at."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
 
 def stretches(size: Dim, first: int, last: int | None, effort: Effort) -> Iterator[tuple[int, Stretch]]:
-    """The stretches of a size from a first number to a last one, each with where it begins.
+    """The stretches of a size from a first number to a last one, each with the number that it begins at.
 
     Raises:
-        Unwieldy: they are too many to look at.
+        Unwieldy: the budget is used up.
     """
     n = first
     while last is None or n <= last:
@@ -176,9 +176,9 @@ def stretches(size: Dim, first: int, last: int | None, effort: Effort) -> Iterat
         n += found.more + 1
 
 
-def at_least_zero(n: int, course: Stretch) -> Segment:
-    """Where a stretch that begins at n is not negative; a segment that ends before it begins is empty."""
-    value, slope, more = course
+def at_least_zero(n: int, piece: Stretch) -> Segment:
+    """The numbers on a stretch from n on where it is ≥ 0; a segment that ends before it begins is empty."""
+    value, slope, more = piece
     last = None if more is None else n + more
     if slope == 0:
         return Segment(n, last if value >= 0 else n - 1)
@@ -188,26 +188,26 @@ def at_least_zero(n: int, course: Stretch) -> Segment:
     return Segment(n, end if last is None else min(end, last))
 
 
-def zero(n: int, course: Stretch) -> Segment:
-    """Where a stretch that begins at n is 0."""
-    value, slope, more = course
+def zero(n: int, piece: Stretch) -> Segment:
+    """The numbers on a stretch from n on where it is 0."""
+    value, slope, more = piece
     if slope == 0:
-        return at_least_zero(n, course._replace(value=-abs(value)))
+        return at_least_zero(n, piece._replace(value=-abs(value)))
     t, rest = divmod(-value, slope)
     inside = not rest and t >= 0 and (more is None or t <= more)
     return Segment(n + t, n + t if inside else n + t - 1)
 
 
-def with_remainder(n: int, course: Stretch, wanted: Residues) -> Segment:
-    """Where the remainder of a stretch that begins at n is one of those wanted."""
-    value, slope, more = course
+def with_remainder(n: int, piece: Stretch, wanted: Residues) -> Segment:
+    """The numbers on a stretch from n on where its remainder is one of those wanted."""
+    value, slope, more = piece
     last = None if more is None else n + more
     # value + slope · (m − n) at m
     return Segment(n, last, _remainders(value - slope * n, slope, wanted))
 
 
 def _remainders(constant: int, slope: int, wanted: Residues) -> Residues:
-    """The m for which constant + slope · m has a remainder that is wanted."""
+    """The numbers m for which constant + slope · m has a wanted remainder."""
     of = wanted.period
     slope %= of
     if slope == 0:
@@ -225,14 +225,14 @@ def _remainders(constant: int, slope: int, wanted: Residues) -> Residues:
 
 
 def shifted(found: Residues, by: int) -> Residues:
-    """The members of a set, each greater by a number."""
+    """The set with a number added to each member."""
     period = found.period
     bands = [((low + by) % period, (low + by) % period + high - low) for low, high in found.bands]
     return residues(period, _wrapped(bands, period))
 
 
 def _wrapped(bands: Iterable[Band], period: int) -> Iterator[Band]:
-    """Bands that reach beyond the period as two."""
+    """The bands, one that reaches beyond the period as two."""
     for low, high in bands:
         yield low, min(high, period - 1)
         if high >= period:
@@ -240,7 +240,7 @@ def _wrapped(bands: Iterable[Band], period: int) -> Iterator[Band]:
 
 
 def in_every_period(segments: Iterable[Segment], period: int) -> Residues:
-    """Segments within one period, from a multiple of it on, again in every period."""
+    """The members of segments repeated in every period; they lie in one that starts at a multiple of it."""
     found: list[Band] = []
     for first, last, own in segments:
         assert last is not None
