@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.gradients import Back, each
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
@@ -62,7 +62,7 @@ def of_lesser(x: Look, other: Look) -> Back:
     """The gradient for the lesser, half of it where both are equal, and 0 for the greater."""
 
     def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return [share(trace, grad) if look.tracked else None for look in (x, other)]
+        return each([x, other], lambda _: share(trace, grad))
 
     def share(trace: Trace, grad: Value) -> Value:
         half = trace.elementwise(grad)

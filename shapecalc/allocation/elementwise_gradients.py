@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back
+from shapecalc.allocation.gradients import Back, each
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
 
@@ -73,13 +73,10 @@ def of_mish(x: Look) -> Back:
 
 def of_distance(x: Look, other: Look) -> Back:
     """Of a function of the difference of two tensors: each made of both, one kernel each."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return [
-            trace.elementwise(grad, *pair) if pair[0].tracked else None for pair in ((x, other), (other, x))
-        ]
-
-    return back
+    return lambda trace, grad: [
+        *each([x], lambda _: trace.elementwise(grad, x, other)),
+        *each([other], lambda _: trace.elementwise(grad, other, x)),
+    ]
 
 
 def of_likelihood(x: Look, target: Look) -> Back:

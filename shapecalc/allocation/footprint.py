@@ -1,4 +1,4 @@
-"""The footprint of a layer: its storages and kernels, and the most bytes that are alive within it."""
+"""The footprint of a layer: the bytes of its storages, its kernels, and the most bytes alive within it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Given(NamedTuple):
     learned: bool = False
     """Whether it is a weight, as another layer hands it on."""
     base: int = -1
-    """The number among what is given of the tensor that it is a look at."""
+    """The number, among the inputs, of the tensor that it is a view of; −1 of one that is no view."""
     of_many: bool = False
-    """Whether it is one of several looks that one call gives, or a look at such a one."""
+    """Whether it is one of several views that one call gives, or a view of such a one."""
     behind: bool = False
-    """Whether it is no input, but what one is a look at."""
+    """Whether it is no input itself, but the tensor that one is a view of."""
 
 
 class Output(NamedTuple):
@@ -45,11 +45,11 @@ class Output(NamedTuple):
     value: int
     storage: int
     base: Output | None = None
-    """What it is a look at."""
+    """What it is a view of."""
 
 
 class Footprint(NamedTuple):
-    """What follows from what a trace has written down of one layer.
+    """What one layer allocates and keeps, in bytes, and what autograd goes back through.
 
     Storages have the numbers of the inputs, and from there on those of `sizes`.
     """

@@ -1,14 +1,14 @@
-"""How the way back through a kernel makes gradients: rules that are run on a trace of their own.
+"""How gradients are made on the way back through a kernel: rules that run on a trace of their own.
 
 A rule is given the gradients of a kernel's outputs and makes those of its inputs, as torch's code does
-(tools/autograd/derivatives.yaml, FunctionsManual.cpp): what a local name holds is alive until it goes.
-Of the tensors that autograd keeps a rule knows how they look, which is all that it needs.
+(tools/autograd/derivatives.yaml, FunctionsManual.cpp), with the same local tensors alive at the same time.
+Of a tensor that autograd keeps, a rule knows shape, dtype and strides (`Look`), which is all that it needs.
 A gradient in another shape than its tensor's is summed to it when the rule is done, and converted after that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shapecalc.allocation.strides import dense
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
-"""A trace and the gradients of the outputs (None where one has none) → those of the inputs that need one."""
+"""A rule: a trace, and the gradients of the outputs (None where one has none) → those of the inputs."""
 
 
 class Way(NamedTuple):
-    """What going back through a kernel comes to.
+    """What one run of a rule comes to: the bytes it needs, and where the gradients lie that it makes.
 
-    Storages have the numbers of the gradients that arrive, and from there on those of `sizes`.
+    Storages are numbered: first those of the gradients that arrive, then those of `sizes`.
     """
 
     rises: tuple[Dim, ...]
@@ -37,7 +37,7 @@ class Way(NamedTuple):
     sizes: tuple[Dim, ...]
     """The bytes of each new storage in which a gradient lies."""
     gradients: tuple[tuple[int, Look, int] | None, ...]
-    """Of each input that needs one, its storage, how it lies, and which of those that arrive it is, or −1.
+    """Of each input that needs one: its storage, how it lies, and which of those that arrive it is, or −1.
 
     None where there is none to hand on, as of a count.
     """
@@ -45,9 +45,14 @@ class Way(NamedTuple):
     """What symbols must satisfy for all of this."""
 
 
+def each(inputs: Iterable[Look], gradient: Callable[[Look], Value]) -> list[Value | None]:
+    """The gradients of those inputs that need one."""
+    return [gradient(x) if x.tracked else None for x in inputs]
+
+
 def anew(*inputs: Look) -> Back:
     """Each gradient in a storage of its own, in a row."""
-    return lambda trace, _: [trace.new(x.tensor) if x.tracked else None for x in inputs]
+    return lambda trace, _: each(inputs, lambda x: trace.new(x.tensor))
 
 
 def nothing(*_: object) -> Sequence[Value | None]:
@@ -56,11 +61,11 @@ def nothing(*_: object) -> Sequence[Value | None]:
 
 
 def of_row(*inputs: Look) -> Back:
-    """The same, of a gradient that is put in a row first."""
+    """Each in a storage of its own, made of a gradient that is put in a row first."""
 
     def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         _row = trace.contiguous(grad)
-        return [trace.new(x.tensor) if x.tracked else None for x in inputs]
+        return each(inputs, lambda x: trace.new(x.tensor))
 
     return back
 
@@ -70,57 +75,53 @@ def of_norm(x: Look, *weights: Look) -> Back:
 
     def back(trace: Trace, _: Value) -> Sequence[Value | None]:
         own = trace.new(x.tensor, x.strides)
-        others = [trace.new(w.tensor) if w.tracked else None for w in weights]
-        return [own if x.tracked else None, *others]
+        return [own if x.tracked else None, *each(weights, lambda w: trace.new(w.tensor))]
 
     return back
 
 
-def passed(*inputs: Look, passes: Sequence[bool] | None = None) -> Back:
-    """The gradient of the output is that of each input, or of those that `passes` names."""
+def passed(*inputs: Look) -> Back:
+    """The gradient of the output is that of each input."""
+    return lambda _, grad: each(inputs, lambda _: grad)
 
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        known = [True] * len(inputs) if passes is None else passes
-        return [
-            (grad if passed else trace.elementwise(grad)) if x.tracked else None
-            for x, passed in zip(inputs, known, strict=True)
-        ]
 
-    return back
+def of_difference(x: Look, other: Look) -> Back:
+    """Of x − y: the gradient of the output is that of x, and its negative that of y."""
+    return lambda trace, grad: [*each([x], lambda _: grad), *each([other], lambda _: trace.elementwise(grad))]
+
+
+def of_rounded(*inputs: Look) -> Back:
+    """Of what is rounded after it is made: zeros for each."""
+    return lambda trace, grad: each(inputs, lambda _: trace.elementwise(grad))
 
 
 def of_matrices(*inputs: Look) -> Back:
     """Of a product of matrices: column by column where a factor lies so. Source: torch's mm_mat1_backward."""
 
-    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        return [
-            trace.new(x.tensor, x.strides if by_columns(x) else None) if x.tracked else None for x in inputs
-        ]
+    def like_factor(trace: Trace, x: Look) -> Value:
+        by_columns = len(x.shape) == 2 and x.strides == (1, x.shape[0])
+        return trace.new(x.tensor, x.strides if by_columns else None)
 
-    return back
-
-
-def by_columns(x: Look) -> bool:
-    return x.strides is not None and len(x.shape) == 2 and x.strides == (1, x.shape[0])
+    return lambda trace, _: each(inputs, lambda x: like_factor(trace, x))
 
 
 def looked_at(x: Look) -> Back:
-    """Of a look at all of it: a look at the gradient."""
+    """Of a view of all of it: a view of the gradient."""
     return lambda trace, grad: [trace.part(grad, x.shape, grad.all_strides)]
 
 
 def like(*others: Look) -> Back:
-    """An operation on the elements of the gradient and of what autograd keeps."""
+    """An operation on the elements of the gradient, in whose order they stay, and of what autograd keeps."""
     return lambda trace, grad: [trace.elementwise(grad, *others)]
 
 
 def led_by(x: Look) -> Back:
-    """The same, of what autograd keeps and of the gradient: the order of the first one counts."""
+    """The same, but what autograd keeps comes first, and what is made lies in its order."""
     return lambda trace, grad: [trace.elementwise(x, grad)]
 
 
 def seen_as(x: Look) -> Back:
-    """Of another look at the same elements: a look at the gradient, or a copy where there is none."""
+    """Of a view in another shape: a view of the gradient, or a copy where its strides allow no view."""
     return lambda trace, grad: [trace.reshape(grad, x.shape)]
 
 
@@ -135,12 +136,12 @@ def of_sum(x: Look, gone: Collection[int]) -> Back:
 
 
 def of_mean(x: Look, gone: Collection[int]) -> Back:
-    """Of means: the same, divided."""
+    """Of means along axes: the same, divided."""
     return lambda trace, grad: [trace.elementwise(along(trace, grad, x, gone))]
 
 
 def along(trace: Trace, grad: Value, x: Look, gone: Collection[int]) -> Value:
-    """A look at what has lost axes, or has 1 in their place, in the size of what it is made of."""
+    """A view, in the shape of x, of a gradient that has lost axes or has 1 in their place."""
     axes = range(len(x.shape))
     stays = [axis for axis in axes if axis not in gone]
     steps = grad.all_strides
@@ -218,11 +219,7 @@ def side_by_side(x: Look) -> Back:
 
 def narrowed(*inputs: Look) -> Back:
     """Of tensors one after another along an axis: parts of the gradient."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return [trace.part(grad, x.shape, grad.all_strides) if x.tracked else None for x in inputs]
-
-    return back
+    return lambda trace, grad: each(inputs, lambda x: trace.part(grad, x.shape, grad.all_strides))
 
 
 def chosen(axis: int, *inputs: Look) -> Back:
@@ -231,7 +228,7 @@ def chosen(axis: int, *inputs: Look) -> Back:
     def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
         strides = grad.all_strides
         own = (*strides[:axis], *strides[axis + 1 :])
-        return [trace.part(grad, x.shape, own) if x.tracked else None for x in inputs]
+        return each(inputs, lambda x: trace.part(grad, x.shape, own))
 
     return back
 
@@ -251,7 +248,7 @@ def written_into(base: Look, part: Look, inner: Back) -> Back:
 
 
 def seen_again(base: Look, part: Look) -> Back:
-    """Of any look at a tensor, by strides: zeros in its size, into which the gradient goes.
+    """Of any view of a tensor, by strides: zeros in its size, into which the gradient goes.
 
     Along axes that are repeated it is summed before. Source: at::as_strided_backward.
     """

@@ -1,6 +1,6 @@
 """Functions of torch's that several layer types are made of, as kernels and views on a trace.
 
-Each is written after torch's code of the same name: what a local name holds is alive until it goes.
+Each is written after torch's code of the same name, with the same local tensors alive at the same time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapecalc.allocation.elementwise_gradients import of_factors
-from shapecalc.allocation.gradients import Back, like, of_matrices, passed
+from shapecalc.allocation.gradients import Back, each, like, of_matrices, passed
 from shapecalc.allocation.mode import STATISTIC
 from shapecalc.allocation.strides import (
     Strides,
@@ -52,11 +52,9 @@ def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:
     last = lies_channels_last(x)
 
     def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        firsts = [
-            trace.new(y.tensor, channels_last(y.shape) if last else None) if y.tracked else None
-            for y in (image, weight)
-        ]
-        return [*firsts, *[trace.new(y.tensor) if y.tracked else None for y in others]]
+        strides = channels_last if last else lambda _: None
+        firsts = each([image, weight], lambda y: trace.new(y.tensor, strides(y.shape)))
+        return [*firsts, *each(others, lambda y: trace.new(y.tensor))]
 
     return back
 

@@ -1,7 +1,7 @@
 """Recurrent layers step by step, as kernels on a trace.
 
-Written after torch's code for devices without a fused kernel (aten/src/ATen/native/RNN.cpp). What a name
-holds is alive until it goes.
+Written after torch's code for devices without a fused kernel (aten/src/ATen/native/RNN.cpp), with the same
+local tensors alive at the same time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from shapecalc.allocation.gradients import chosen, narrowed, passed, side_by_side
+from shapecalc.allocation.gradients import chosen, narrowed, of_difference, passed, side_by_side
 from shapecalc.allocation.kernels import dropout, linear, product_of
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import OUTPUT, Value, looks
@@ -69,7 +69,7 @@ def gated_step(trace: Trace, x: Value, state: State, weights: Matrices) -> State
     remembered = mul_(trace, remembered, reset)
     candidate = trace.kernel(h.tensor, inputs, remembered, back=passed(inputs.look, remembered.look))
     candidate = trace.in_place(candidate, keeps=(OUTPUT,))
-    back = passed(h.look, candidate.look, passes=(True, False))
+    back = of_difference(h.look, candidate.look)
     y = trace.kernel(h.tensor, h, candidate, back=back)
     y = mul_(trace, y, update)
     return (add_(trace, y, candidate),)

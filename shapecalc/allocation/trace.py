@@ -105,13 +105,13 @@ class Trace(Recording):
         return self.view(x, shape, strides_as(x.shape, x.all_strides, shape))
 
     def looked_at(self, x: Value) -> Value:
-        """A look at all of it, as where an axis of 1 is taken away that was put there before."""
+        """A view of all of it, as where an axis of 1 is taken away that was put there before."""
         return self.view(x, x.shape, x.strides, back=looked_at(x.look))
 
-    def unsafe(self, look: Value) -> Value:
-        """A look at what nothing else needs, which autograd does not know for one, as at::_unsafe_view."""
-        look.base = None
-        return look
+    def unsafe(self, view: Value) -> Value:
+        """A view of what nothing else needs; autograd does not know it for a view, as at::_unsafe_view."""
+        view.base = None
+        return view
 
     def expand(self, x: Value, shape: Shape) -> Value:
         """A view with axes of 1 repeated; the gradient is summed over these."""

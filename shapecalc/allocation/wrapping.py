@@ -1,4 +1,4 @@
-"""Padding that wraps the input around: kernels that copy parts of what is padded, one end to the other."""
+"""Circular padding: kernels that copy each end of what is padded to the other end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wrapped(trace: Trace, x: Value, made: Tensor, padding: Sequence[int]) -> Val
 
 
 def part(trace: Trace, x: Value, axis: int, size: Dim) -> Value:
-    """A look at so many places in a row along an axis, counted from the last one."""
+    """A view of `size` places in a row along an axis; the last axis is −1."""
     axis %= x.rank
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     return trace.view(x, shape, x.all_strides, back=in_zeros(x.look))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import in_pairs, of_absolute, of_mish, of_quotient
-from shapecalc.allocation.gradients import Back, led_by, like, passed
+from shapecalc.allocation.gradients import Back, led_by, like, of_difference, passed
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
@@ -183,7 +183,7 @@ class Tanhshrink(ToFloating):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         bent = trace.kernel(self.output(x.tensor), x, keeps=(OUTPUT,), strides=x.strides)
-        back = passed(x.look, bent.look, passes=(True, False))
+        back = of_difference(x.look, bent.look)
         return (trace.kernel(bent.tensor, x, bent, back=back, strides=x.strides),)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace
 from shapecalc.allocation.elementwise_gradients import of_factors
-from shapecalc.allocation.gradients import chosen, narrowed, passed
+from shapecalc.allocation.gradients import chosen, narrowed, of_difference, passed
 from shapecalc.allocation.strides import (
     Strides,
     channels_last,
@@ -56,7 +56,7 @@ def operation(
         keeps += [second] if first.tracked else []
         keeps += [first] if second.tracked else []
     sides = first.look, second.look
-    back = of_factors(*sides) if factors else passed(*sides, passes=(True, not negates))
+    back = (of_factors if factors else of_difference if negates else passed)(*sides)
     strides = elementwise_strides(made.shape, *[(x.shape, x.strides) for x in sides])
     return trace.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
 
