@@ -30,7 +30,7 @@ from shapecalc.layers.loss import (
     check_some_floating,
     check_target,
     combined,
-    expanded,
+    expanded_together,
     floating,
 )
 from shapecalc.layers.ranges import check_fits
@@ -60,7 +60,7 @@ class L1Loss(Loss):
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input, target)
-        return self.reduced(expanded(input, target))
+        return self.reduced(expanded_together(input, target))
 
 
 def absolute_difference(trace: Trace, loss: Loss, *xs: Value) -> Value:
@@ -80,7 +80,7 @@ class MSELoss(SymmetricLoss):
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_some_floating(input, target)
-        return self.reduced(expanded(input, target))
+        return self.reduced(expanded_together(input, target))
 
 
 class SmoothL1Loss(SymmetricLoss):
@@ -98,7 +98,7 @@ class SmoothL1Loss(SymmetricLoss):
             check_numbers(input, target)
         else:
             check_some_floating(input, target)
-        return self.reduced(expanded(input, target))
+        return self.reduced(expanded_together(input, target))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         if self.beta:
@@ -122,7 +122,7 @@ class HuberLoss(SymmetricLoss):
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_floating(input)
-        losses = expanded(input, target)
+        losses = expanded_together(input, target)
         check_keeps_dtype(losses, input)
         return self.reduced(losses)
 

@@ -20,7 +20,7 @@ from shapecalc.tensors import Tensor, check_at_least
 INTEGERS = ("int32", "int64")
 
 
-def check_numbers(x: Tensor, what: str) -> None:
+def check_row_numbers(x: Tensor, what: str) -> None:
     """Refuse what holds no numbers of rows."""
     if x.dtype not in INTEGERS:
         raise ArchitectureError(
@@ -76,7 +76,7 @@ class Embedding(Table):
     example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
 
     def output(self, x: Tensor) -> Tensor:
-        check_numbers(x, "an input")
+        check_row_numbers(x, "an input")
         return Tensor((*x.shape, self.embedding_dim))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
@@ -114,7 +114,7 @@ class EmbeddingBag(Table):
 
     def output(self, x: Tensor, offsets: Tensor | None = None) -> Tensor:
         check_rank(x, 1, 2)
-        check_numbers(x, "an input")
+        check_row_numbers(x, "an input")
         bags = x.shape[0] if offsets is None else self.bags(offsets)
         if (x.rank == 1) is not (offsets is not None):
             raise ArchitectureError(
@@ -153,7 +153,7 @@ class EmbeddingBag(Table):
         """How many bags there are."""
         if offsets.rank != 1:
             raise ArchitectureError(f"offsets need 1 axis, not {offsets.rank} ({offsets})")
-        check_numbers(offsets, "a second input, the offsets,")
+        check_row_numbers(offsets, "a second input, the offsets,")
         (starts,) = offsets.shape
         if not self.include_last_offset:
             return starts

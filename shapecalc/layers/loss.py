@@ -70,7 +70,7 @@ def combined(*xs: Tensor) -> Tensor:
     return Tensor(shape, result_dtype(*xs))
 
 
-def expanded(*xs: Tensor) -> Tensor:
+def expanded_together(*xs: Tensor) -> Tensor:
     """The same where torch repeats the inputs first: then the dtype of a scalar counts in full."""
     return Tensor(combined(*xs).shape, reduce(promote, [x.dtype for x in xs]))
 

@@ -132,7 +132,7 @@ class MultiMarginLoss(Loss):
         rows = input.shape[0] if input.rank == 2 else 1
         message = f"target is {target}, but the input {input} has {{1}} rows"
         check_equal(target.elements, rows, message, why="each row has a class")
-        check_batch(self, target)
+        check_batch_axis(self, target)
         return self.reduced(Tensor(target.shape, input.dtype))
 
 
@@ -153,7 +153,7 @@ class MultiLabelMarginLoss(Loss):
         check_classes(target)
         check_shape(target, input.shape, "target")
         rows = Tensor(input.shape[:-1], input.dtype)
-        check_batch(self, rows)
+        check_batch_axis(self, rows)
         return self.reduced(rows)
 
     def saved(self, input: Value, target: Value) -> Saved:
@@ -161,7 +161,7 @@ class MultiLabelMarginLoss(Loss):
         return (input, target, input.tensor)
 
 
-def check_batch(loss: Loss, losses: Tensor) -> None:
+def check_batch_axis(loss: Loss, losses: Tensor) -> None:
     """Refuse losses without a batch axis where they are not reduced."""
     if loss.reduction == "none" and not losses.rank:
         raise ArchitectureError(

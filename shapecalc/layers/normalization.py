@@ -70,12 +70,12 @@ class BatchNorm(Layer, abstract=True):
                 "eps must be above 0 where the statistics are those of the batch", argument="eps"
             )
 
-    def check_axes(self, x: Tensor) -> None:
+    def check_batched(self, x: Tensor) -> None:
         """Refuse an input without a batch; of sequences, one without an axis for them is taken too."""
         check_rank(x, *((2, 3) if self.axes == 1 else (self.axes + 2,)))
 
     def output(self, x: Tensor) -> Tensor:
-        self.check_axes(x)
+        self.check_batched(x)
         check_floating(x, "float32" if self.affine or self.track_running_stats else None)
         if not self.track_running_stats:
             # Without running statistics, those of the batch are used in evaluation too.
@@ -151,7 +151,7 @@ class SyncBatchNorm(BatchNorm):
     lettered = ("NCL",)
     example = example((2, 4, 8, 8))
 
-    def check_axes(self, x: Tensor) -> None:
+    def check_batched(self, x: Tensor) -> None:
         check_least_rank(x, 2)
 
 

@@ -27,7 +27,7 @@ class Identity(Elementwise):
     each = NOTHING
 
 
-class Reshaped(Rearranging, abstract=True):
+class Reshaping(Rearranging, abstract=True):
     """All elements in their order, in another shape."""
 
     def output(self, x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Reshaped(Rearranging, abstract=True):
         return (trace.seen_as(x, self.output(x.tensor).shape),)
 
 
-class Flatten(Reshaped):
+class Flatten(Reshaping):
     """The axes from start_dim to end_dim become one. Source: torch.nn.Flatten."""
 
     start_dim = Axis(1)
@@ -92,7 +92,7 @@ def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
     return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
 
 
-class Unflatten(Reshaped):
+class Unflatten(Reshaping):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
     dim = Axis()
@@ -103,7 +103,7 @@ class Unflatten(Reshaped):
         return unflattened(x, self.dim, self.unflattened_size)
 
 
-class unflatten(Reshaped):
+class unflatten(Reshaping):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
     function = "unflatten"
@@ -115,7 +115,7 @@ class unflatten(Reshaped):
         return unflattened(x, self.dim, self.sizes)
 
 
-class reshape(Reshaped):
+class reshape(Reshaping):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
     function = "reshape"

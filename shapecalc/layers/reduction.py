@@ -16,7 +16,7 @@ from shapecalc.operations import Operations, averaged, summed
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
-class Reduction(Layer, abstract=True):
+class Reducing(Layer, abstract=True):
     """A function of all elements along the axes `dim`, which go; of all axes unless written."""
 
     dim = Axes(None)
@@ -37,7 +37,7 @@ class Reduction(Layer, abstract=True):
         return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
 
 
-class mean(Reduction):
+class mean(Reducing):
     """The mean along the axes `dim`, of all elements unless written. Source: torch.mean."""
 
     keeps = Keeps.NOTHING
@@ -54,7 +54,7 @@ class mean(Reduction):
         return averaged(x.elements, y.elements)
 
 
-class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python's
+class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python's
     """The sum along the axes `dim`, of all elements unless written; of whole numbers it is int64.
 
     Source: torch.sum.
@@ -73,7 +73,7 @@ class sum(Reduction):  # noqa: A001  # torch's name; no rule here adds by Python
         return summed(x.elements, y.elements)
 
 
-class Extreme(Reduction, abstract=True):
+class Extreme(Reducing, abstract=True):
     """The greatest or the least element."""
 
     keeps = Keeps.BOTH
