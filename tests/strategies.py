@@ -36,7 +36,7 @@ def size(field: f.Size, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.sampled_from([s for s in 3 * SIZES if s >= field.minimum] + [field.minimum - 1])
 
 
-def count(field: f.Count, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
+def fixed_size(field: f.FixedSize, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     return st.sampled_from([*3 * [field.minimum, field.minimum + 1, field.minimum + 2], field.minimum - 1])
 
 
@@ -175,7 +175,7 @@ def text(_: f.Text, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
 STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor, ...]], Values]] = {
     f.Inferred: inferred,
     f.Size: size,
-    f.Count: count,
+    f.FixedSize: fixed_size,
     f.Index: index,
     f.Whole: whole,
     f.PerAxis: per_axis,

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.analysis.counting.backward import forward_and_backward
+from shapecalc.analysis.counting.tools.torch import forward_and_backward
 from shapecalc.layers import LAYERS, Figures
 from shapecalc.layers.slicing import MOST_PARTS
 from shapecalc.symbolic import Dim, at, symbol

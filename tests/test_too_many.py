@@ -10,9 +10,9 @@ import pytest
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.analysis.counting.backward import too_many
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import training
+from shapecalc.analysis.counting.tools.torch import too_many
 from tests.command import Command
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shapecalc.analysis.counting.conventions import NAMES
 from shapecalc.cli.networks import analysed, analysed_at, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, Form, Format, Input, Set
 from shapecalc.errors import UsageError
@@ -52,7 +53,7 @@ def flops(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="One of macs, torch, torchinfo, fvcore, thop, ptflops, calflops, deepspeed, xla; or all.",
+            help=f"One of {', '.join(NAMES)}; or all.",
         ),
     ] = None,
     backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes
+from shapecalc.layers.rules import Wanted
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import LARGEST, Tensor, check_at_least, check_equal
@@ -107,6 +108,9 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
     def macs(self, input: Tensor, target: Tensor, y: Tensor) -> Dim:
         """The head's. Which rows a cluster scores depends on the values of the target."""
         return input.elements * self.head_size
+
+    def gradient_macs(self, input: Tensor, target: Tensor, wanted: Wanted) -> Dim:
+        raise UnknownError(f"how many products the gradients of {self.type} are made of {self.undecided}")
 
     def remark(self, input: Tensor, target: Tensor) -> str:
         return "MACs are the head's: a row whose target is in a cluster adds that cluster's weights to them"

@@ -10,12 +10,13 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition, passed
 from shapecalc.allocation.kernels import bmm, dropout, linear, matmul, noisy, softmax, times_number, widened
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.reads import ALL, AxisReads, Merged, Pattern, Reads, broadcast_to, except_along
+from shapecalc.layers.rules import Wanted
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, Unknown, averaged, shares
@@ -43,6 +44,7 @@ class MultiheadAttention(Layer):
     Source: torch.nn.MultiheadAttention; Vaswani et al. 2017, arXiv:1706.03762.
     """
 
+    family = "attention"
     embed_dim = Inferred(axis=-1)
     num_heads = Size()
     dropout = Real(0.0, low=0, high=1)
@@ -128,6 +130,27 @@ class MultiheadAttention(Layer):
         maps = 2 * queries.length * size + keys.length * (keys.features + values.features)
         pairs = 2 * queries.length * (keys.length + self.more_keys)
         return queries.samples * size * (maps + pairs)
+
+    def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
+        """Each map's matrix and input; queries, keys and values as far as anything before them is trained."""
+        if not wanted.outputs[0]:
+            raise UnknownError("the products for the weights of keys alone are not known")
+        queries, keys, values = self.sequences(*inputs)
+        trained, needs = wanted.weights, self.feed(*wanted.inputs)
+        names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+        matrices = ["in_proj_weight" in trained or name in trained for name in names]
+        q, k, v = (
+            need or matrix or "in_proj_bias" in trained for need, matrix in zip(needs, matrices, strict=True)
+        )
+        k, v = k or "bias_k" in trained, v or "bias_v" in trained
+        each = queries.samples * queries.features
+        lengths = [x.length * x.features for x in (queries, keys, values)]
+        maps = [each * size * (need + own) for size, need, own in zip(lengths, needs, matrices, strict=True)]
+        pairs = each * queries.length * (keys.length + self.more_keys)
+        out = each * lengths[0] * (("out_proj.weight" in trained) + (q or k or v))
+        # Of scores = Q·Kᵀ and of their mean of the values, each factor's gradient is made of the other one.
+        total: Dim = sum(maps) + pairs * (q + k) + pairs * ((q or k) + v) + out
+        return total
 
     def ops(self, *inputs: Tensor, y: Tensor) -> Operations:
         """The operations of the heads, and the mean of their attention weights."""
@@ -401,6 +424,13 @@ class scaled_dot_product_attention(Layer):
             product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         )
         return scores * query.shape[-1] + y.elements * key.shape[-2]
+
+    def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
+        """The gradients of queries and keys go through those of the scores, which need the values."""
+        figures = self.figures(inputs)
+        means = figures.outputs[0].elements * inputs[1].shape[-2]
+        query, key, value = wanted.inputs
+        return (figures.macs - means) * (query + key) + means * (value + (query or key))
 
     def run(self, trace: Trace, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
         """The dropout is that of the argument, in evaluation too."""

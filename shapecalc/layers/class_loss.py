@@ -13,7 +13,7 @@ from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
 from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Saved, Wanted
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.symbolic import Dim
@@ -220,3 +220,7 @@ class LinearCrossEntropyLoss(Loss):
     def macs(self, input: Tensor, target: Tensor, y: Tensor) -> Dim:
         """One dot product over the input features for each score."""
         return input.elements * self.scores
+
+    def gradient_macs(self, input: Tensor, target: Tensor, wanted: Wanted) -> Dim:
+        """Those of the Linear, which never sees the target."""
+        return super().gradient_macs(input, target, wanted=wanted._replace(inputs=wanted.inputs[:1]))

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import chain
+from itertools import accumulate, chain
+from operator import or_
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.allocation import Trace, Value
@@ -15,6 +16,7 @@ from shapecalc.errors import ArchitectureError, quoted
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Text
+from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, joined
 from shapecalc.symbolic.conditions import equal, not_one
@@ -218,6 +220,13 @@ class einsum(Layer):
     def products(self, xs: Sequence[Tensor]) -> list[Dim]:
         """The multiply-accumulates of each product of two operands."""
         return [step.elements * step.length if step.sums else 0 for step in self.plan(xs).steps()]
+
+    def gradient_macs(self, x: Tensor, *others: Tensor, wanted: Wanted) -> Dim:
+        """The first factor of each product is made of all branches before the second one."""
+        needs, products = wanted.inputs, self.products((x, *others))
+        pairs = zip(products, accumulate(needs, or_), needs[1:], strict=False)
+        total: Dim = sum([macs * (before + own) for macs, before, own in pairs])
+        return total
 
     def remark(self, *xs: Tensor) -> str | None:
         if len(xs) < 3:

@@ -12,7 +12,7 @@ from shapecalc.allocation.kernels import product_of_two, times_number
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import examples
-from shapecalc.layers.fields import Count, Flag, PerAxis, Real
+from shapecalc.layers.fields import FixedSize, Flag, PerAxis, Real
 from shapecalc.layers.pooling import IMAGES, WindowPool, strides_of_pooled
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, summed
@@ -77,7 +77,7 @@ class LPPool1d(LPPool, axes=1):
     Source: torch.nn.LPPool1d; torch takes its kernel's size as one number alone.
     """
 
-    kernel_size = Count()
+    kernel_size = FixedSize()
     stride = LPPool.stride
     ceil_mode = LPPool.ceil_mode
 

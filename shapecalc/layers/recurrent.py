@@ -22,8 +22,9 @@ from shapecalc.allocation.recurrence import (
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
-from shapecalc.layers.fields import Choice, Count, Flag, Inferred, Real, Size
+from shapecalc.layers.fields import Choice, FixedSize, Flag, Inferred, Real, Size
 from shapecalc.layers.reads import ALL, AxisReads, Pattern, Reads
+from shapecalc.layers.rules import PARTLY_FROZEN, Wanted
 from shapecalc.layers.sequences import layer_count, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, Unknown
@@ -197,6 +198,23 @@ class Recurrent(Steps, abstract=True):
         matrices = [w.elements for w in self.weights(x).values() if len(w.shape) == 2]
         return product(x.shape[:-1]) * sum(matrices[1:], matrices[0])
 
+    def gradient_macs(self, x: Tensor, *states: Tensor, wanted: Wanted) -> Dim:
+        """Each matrix and what it is multiplied with, but for inputs and first states that need none."""
+        figures = self.figures((x, *states))
+        matrices = [name for name, weight in figures.weights.items() if len(weight.shape) == 2]
+        learning = sum([name in wanted.weights for name in matrices])
+        if learning not in (0, len(matrices)):
+            raise UnknownError(PARTLY_FROZEN)
+        samples = product(x.shape[:-1])
+        steps = x.shape[1 if self.batch_first and x.rank == 3 else 0]
+        gates = self.gates * self.hidden_size * len(self.directions)
+        total = figures.macs * (1 + bool(learning))
+        if not wanted.inputs[0]:
+            total = total - samples * gates * x.shape[-1]
+        if not any(wanted.inputs[1:2]):
+            total = total - samples // steps * gates * self.features * self.num_layers
+        return total
+
     def run(self, trace: Trace, x: Value, *states: Value) -> tuple[Value, ...]:
         """All layers step by step, from states of zeros unless they are given."""
         self.check_followed(trace)
@@ -274,7 +292,7 @@ class LSTM(MemorySteps, Recurrent):
     Source: torch.nn.LSTM; Hochreiter & Schmidhuber 1997; Sak et al. 2014, arXiv:1402.1128.
     """
 
-    proj_size = Count(0, minimum=0)
+    proj_size = FixedSize(0, minimum=0)
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
     def check(self) -> None:
@@ -310,6 +328,8 @@ class LSTM(MemorySteps, Recurrent):
 class RecurrentCell(Steps, abstract=True):
     """One step: (N, input_size) and a state (N, hidden_size) → the next state; or the same without N."""
 
+    num_layers: ClassVar[int] = 1
+    directions: ClassVar[tuple[str, ...]] = ("",)
     input_size = Inferred(axis=-1)
     hidden_size = Size()
     bias = Flag(True)
@@ -331,6 +351,13 @@ class RecurrentCell(Steps, abstract=True):
     def macs(self, x: Tensor, *states: Tensor, y: Tensor) -> Dim:
         """Both matrices once for each sample."""
         return y.elements * self.gates * (x.shape[-1] + self.hidden_size)
+
+    def gradient_macs(self, x: Tensor, *states: Tensor, wanted: Wanted) -> Dim:
+        """Each matrix, and what it is multiplied with."""
+        gates = product(x.shape[:-1]) * self.gates * self.hidden_size
+        of_input = x.shape[-1] * (("weight_ih" in wanted.weights) + wanted.inputs[0])
+        of_state = self.hidden_size * (("weight_hh" in wanted.weights) + any(wanted.inputs[1:2]))
+        return gates * (of_input + of_state)
 
     states: ClassVar[int] = 1
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.checks import check_floating
-from shapecalc.layers.fields import Count
+from shapecalc.layers.fields import FixedSize
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, check_equal, product
@@ -14,9 +14,9 @@ from shapecalc.tensors import Shape, Tensor, check_equal, product
 MOST_LAYERS = 10_000  # of one stack: each has weights of its own, which are listed
 
 
-def layer_count(default: int | None = None) -> Count:
+def layer_count(default: int | None = None) -> FixedSize:
     """The argument that says how many layers are stacked."""
-    return Count(most=MOST_LAYERS) if default is None else Count(default, most=MOST_LAYERS)
+    return FixedSize(most=MOST_LAYERS) if default is None else FixedSize(default, most=MOST_LAYERS)
 
 
 class Sequence(NamedTuple):

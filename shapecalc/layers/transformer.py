@@ -11,6 +11,7 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
 from shapecalc.allocation.values import OUTPUT
+from shapecalc.errors import UnknownError
 from shapecalc.layers.activation import gelu, relu
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, example
@@ -19,7 +20,7 @@ from shapecalc.layers.joins import add
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.reads import Reads, except_along
-from shapecalc.layers.rules import Part
+from shapecalc.layers.rules import PARTLY_FROZEN, Part, Wanted
 from shapecalc.layers.sequences import Sequence, check_batch, inside, layer_count, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
@@ -93,6 +94,46 @@ class TransformerParts(Layer, abstract=True):
     def decoder_macs(self, x: Tensor, memory: Tensor) -> Dim:
         """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
         return self.encoder_macs(x) + self.attention.macs(x, with_features(memory, x), y=x)
+
+    def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
+        """Those of its layers one after another, where all weights are trained, or none."""
+        if wanted.weights and wanted.weights != set(self.figures(inputs).weights):
+            raise UnknownError(PARTLY_FROZEN)
+        return self.gradients(*inputs, needs=wanted.inputs, trained=bool(wanted.weights))
+
+    def gradients(self, *inputs: Any, **given: Any) -> Dim:
+        """The MACs of the gradients of all weights, if `trained`, and of those inputs that it `needs`."""
+        raise NotImplementedError
+
+    def encoder_gradients(self, x: Tensor, need: bool, trained: bool, layers: int) -> Dim:
+        """Those of encoder layers, of which the first one's input may need no gradient."""
+        first, other = (
+            self.attention_gradients((x,), (each or (trained and self.norm_first),), trained)
+            + self.map_gradients(x, each, trained)
+            for each in (need, need or trained)
+        )
+        return first + (layers - 1) * other
+
+    def decoder_gradients(
+        self, x: Tensor, memory: Tensor, needs: tuple[bool, ...], trained: bool, layers: int
+    ) -> Dim:
+        """Those of decoder layers; `needs` is of the first one's input, and of the memory."""
+        need, reached = needs
+        first, other = (
+            self.attention_gradients((x,), (each or (trained and self.norm_first),), trained)
+            + self.attention_gradients((x, memory), (each or trained, reached), trained)
+            + self.map_gradients(x, each or reached, trained)
+            for each in (need, need or reached or trained)
+        )
+        return first + (layers - 1) * other
+
+    def attention_gradients(self, inputs: tuple[Tensor, ...], needs: tuple[bool, ...], trained: bool) -> Dim:
+        weights = self.attention.weights(*inputs).keys() if trained else frozenset[str]()
+        return self.attention.gradient_macs(*inputs, wanted=Wanted(needs, weights))
+
+    def map_gradients(self, x: Tensor, need: bool, trained: bool) -> Dim:
+        """Those of both linear maps, which come after the attention."""
+        return 2 * x.elements * self.dim_feedforward * (1 + trained if need or trained else 0)
 
     # Written after the forward of torch's layers: names hold what is alive.
 
@@ -221,6 +262,9 @@ class Encoders(TransformerParts, abstract=True):
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
+    def gradients(self, x: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
+        return self.encoder_gradients(x, needs[0], trained, self.num_layers)
+
     def parts(self, x: Tensor) -> tuple[Part, ...]:
         return times(self.encoder_parts(x), self.num_layers)
 
@@ -234,6 +278,9 @@ class Decoders(TransformerParts, abstract=True):
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
+
+    def gradients(self, x: Tensor, memory: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
+        return self.decoder_gradients(x, memory, needs, trained, self.num_layers)
 
     def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
         return times(self.decoder_parts(x, memory), self.num_layers)
@@ -346,6 +393,11 @@ class Transformer(TransformerParts):
     def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
         encoder = self.num_encoder_layers * self.encoder_macs(source)
         return encoder + self.num_decoder_layers * self.decoder_macs(with_features(target, source), source)
+
+    def gradients(self, source: Tensor, target: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
+        encoder = self.encoder_gradients(source, needs[0], trained, self.num_encoder_layers)
+        needs = needs[1], needs[0] or trained
+        return encoder + self.decoder_gradients(target, source, needs, trained, self.num_decoder_layers)
 
     def run(self, trace: Trace, source: Value, target: Value) -> tuple[Value, ...]:
         with trace.inside("encoder"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from shapecalc.analysis.counting.conventions import ALL, CONVENTIONS, Convention
+from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import Count, count, count_rows, seen, training
+from shapecalc.analysis.counting.rules import Convention
 from shapecalc.analysis.counting.totals import Work
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis
@@ -63,7 +64,7 @@ def print_flops(
 
 def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> bool:
     """Whether nothing that is printed is unknown; of several, some count no backward pass, which is known."""
-    shown = chosen or (ALL if form == "json" else ())
+    shown = chosen or (tuple(CONVENTIONS.values()) if form == "json" else ())
     figures: list[Any] = [count(convention, analysis).total for convention in shown]
     if backward:
         figures += [training(convention, analysis) for convention in shown or [CONVENTIONS["torch"]]]
@@ -258,7 +259,7 @@ def to_json(
     analysis: Analysis, chosen: Sequence[Convention], depth: int | None, backward: bool
 ) -> dict[str, Any]:
     """The totals by convention; of one, each layer's count too, and of none given the operations instead."""
-    shown = chosen or ALL
+    shown = chosen or tuple(CONVENTIONS.values())
     counts = {convention.name: count(convention, analysis).total for convention in shown}
     both = {convention.name: training(convention, analysis) for convention in shown} if backward else {}
     work = Work.of_all(analysis)

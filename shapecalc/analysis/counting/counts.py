@@ -1,4 +1,4 @@
-"""A convention put to a network: its total, and what it is made of."""
+"""What a convention counts of a network: the total, and what it is made of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
-from shapecalc.analysis.counting.conventions import Convention
-from shapecalc.analysis.counting.rules import Beside
+from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.analysis.memory.liveness import needed
 from shapecalc.engine.results import Analysis, Row, Wire
 from shapecalc.layers.rules import Part
@@ -90,8 +89,8 @@ def beside_products(convention: Convention, row: Row, times: int = 1) -> Beside:
 
 
 def _beside(convention: Convention, row: Row) -> Beside:
-    """What is counted of a row: by its type, or of the layers that it is made of."""
-    rule = convention.table.get(row.type)
+    """What is counted of a row: by the rule for its type, or as the sum over the layers it is made of."""
+    rule = convention.rule(row.layer)
     parts = () if rule else row.layer.parts(*row.inputs)
     if not parts:
         with collecting():  # what has to hold was recorded with the figures

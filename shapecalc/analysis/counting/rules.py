@@ -1,4 +1,4 @@
-"""What counting tools count of a layer: the rules that the tables of conventions are made of.
+"""What a counting convention is made of, and the rules that several tools have in common.
 
 A rule takes a row and its products, as the tool weighs them, and gives by name what the tool counts beside
 them; what it does not see of them is negative.
@@ -6,11 +6,12 @@ them; what it does not see of them is negative.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from shapecalc.engine.results import Row
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.layers import Layer
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
@@ -21,30 +22,50 @@ Rule: TypeAlias = Callable[[Row, Dim], Beside]
 NO_BATCH = "it looks for the axis of a batch, and this input has none"
 
 
-def nd(name: str) -> tuple[str, ...]:
-    """The types of that name for one, two and three axes."""
-    return tuple(f"{name}{axes}d" for axes in (1, 2, 3))
+def nothing(row: Row, products: Dim) -> Beside:
+    return {}
 
 
-def of_each(types: tuple[str, ...], rule: Rule) -> dict[str, Rule]:
-    return dict.fromkeys(types, rule)
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How a tool counts: in MACs if it counts 1 for each of them, in FLOPs if it counts 2."""
+
+    name: str
+    unit: str
+    about: str
+    source: str = ""
+    table: Mapping[type[Layer], Rule] = field(default_factory=dict)
+    """Layer type, or family of types, → what is counted beside its products."""
+    rest: Rule = nothing
+    """The rule of all other types."""
+    of_modules: bool = False
+    """Whether it sees modules alone, and no function that a network calls."""
+    traced: bool = False
+    """Whether rows that no output of the network depends on are not seen."""
+    faults: tuple[str, ...] = ()
+    training: Callable[[Analysis, Dim], Dim | Unknown] | None = None
+    """What is counted of forward and backward pass together, made of the count of the forward pass."""
+    too_many: Callable[[Analysis], Dim] | None = None
+    """What of that is counted by a fault, the `fault_of_training`."""
+    fault_of_training: str = ""
+
+    @property
+    def per_mac(self) -> int:
+        return 2 if self.unit == "FLOPs" else 1
+
+    def rule(self, layer: Layer) -> Rule | None:
+        """The rule of the layer's type, or of the nearest family that it belongs to."""
+        if self.of_modules and layer.function:
+            return unseen
+        return next((self.table[cls] for cls in type(layer).__mro__ if cls in self.table), None)
 
 
-def family(row: Row) -> str:
-    """A type without its number of axes, BatchNorm of BatchNorm2d; attention by that word."""
-    return "attention" if "Attention" in row.type else re.sub(r"[123]d$", "", row.type)
-
-
-def per_mac(row: Row, products: Dim) -> int:
+def _per_mac(row: Row, products: Dim) -> int:
     """What the tool weighs a product with."""
     return 2 if products == 2 * row.macs else 1
 
 
 # Rules for any type.
-
-
-def nothing(row: Row, products: Dim) -> Beside:
-    return {}
 
 
 def undecided(row: Row, products: Dim) -> Beside:
@@ -53,7 +74,7 @@ def undecided(row: Row, products: Dim) -> Beside:
 
 def unseen(row: Row, products: Dim) -> Beside:
     """A type that the tool has no rule for, or whose products it overlooks."""
-    return {f"{family(row)}, not seen": -products}
+    return {f"{row.layer.family}, not seen": -products}
 
 
 def unmeasured(row: Row, products: Dim) -> Beside:
@@ -65,32 +86,12 @@ def unmeasured(row: Row, products: Dim) -> Beside:
 
 def per_input(times: int) -> Rule:
     """So many for each element of the first input."""
-    return lambda row, _: {f"{family(row)}, {times} an input": times * row.inputs[0].elements}
+    return lambda row, _: {f"{row.layer.family}, {times} an input": times * row.inputs[0].elements}
 
 
 def per_output(times: int) -> Rule:
     """So many for each element of the output."""
-    return lambda row, _: {f"{family(row)}, {times} an output": times * row.output.elements}
-
-
-def by_affine(learned: int, plain: int) -> Rule:
-    """So many for each input of a normalisation with a weight, and of one without."""
-    return lambda row, _: per_input(learned if "weight" in row.weights else plain)(row, 0)
-
-
-def by_training(learned: int, plain: int) -> Rule:
-    """BatchNorm; without running statistics torch calls it as in training, which counts 5 or 4."""
-
-    def rule(row: Row, products: Dim) -> Beside:
-        tracked = "running_mean" in row.weights
-        return (by_affine(learned, plain) if tracked else by_affine(5, 4))(row, products)
-
-    return rule
-
-
-def biases(row: Row, products: Dim) -> Beside:
-    """An addition for each output of a layer with a bias."""
-    return {"biases": row.output.elements} if "bias" in row.weights else {}
+    return lambda row, _: {f"{row.layer.family}, {times} an output": times * row.output.elements}
 
 
 def both(first: Rule, second: Rule) -> Rule:
@@ -118,69 +119,27 @@ def with_batch(rule: Rule) -> Rule:
     return checked
 
 
-# torch.utils.flop_counter.
+# Images.
 
 
-def unseen_vectors(row: Row, products: Dim) -> Beside:
-    """A matrix times a vector is no operation that the counter knows."""
-    first, second = row.inputs
-    if first.rank == 1 and second.rank > 2:
-        return Unknown("by which operations torch multiplies a vector and several matrices varies")
-    return unseen(row, products) if second.rank == 1 else {}
+def biases(row: Row, products: Dim) -> Beside:
+    """An addition for each output of a layer with a bias."""
+    return {"biases": row.output.elements} if "bias" in row.weights else {}
 
 
-# XLA.
+def by_affine(learned: int, plain: int) -> Rule:
+    """So many for each input of a normalisation with a weight, and of one without."""
+    return lambda row, _: per_input(learned if "weight" in row.weights else plain)(row, 0)
 
 
-def padding_left_out(row: Row, products: Dim) -> Beside:
-    if isinstance(row.macs_without_padding, Unknown):
-        return row.macs_without_padding
-    return {"zeros of padding": row.macs_without_padding - row.macs}
+def by_training(learned: int, plain: int) -> Rule:
+    """BatchNorm; without running statistics torch calls it as in training, which counts 5 or 4."""
 
+    def rule(row: Row, products: Dim) -> Beside:
+        tracked = "running_mean" in row.weights
+        return (by_affine(learned, plain) if tracked else by_affine(5, 4))(row, products)
 
-# torchinfo.
-
-
-def by_module_parameters(row: Row, products: Dim) -> Beside:
-    """Each parameter once for each sample: of convolutions and recurrent layers, for each place as well."""
-    if row.layer.function:
-        return unseen(row, products)
-    parameters = {name: weight.elements for name, weight in row.weights.items() if not weight.buffer}
-    counted = {name: size * _places(row, name) for name, size in parameters.items()}
-    if products == 0:
-        return {f"{family(row)} parameters": sum(counted.values())}
-    added = sum(size for name, size in counted.items() if "bias" in name)
-    matrices = sum(size for name, size in counted.items() if "bias" not in name)
-    places = "by output" if "Conv" in row.type else "once a sample"
-    return {"biases": added, f"{family(row)}, {places}": matrices - products}
-
-
-def _places(row: Row, name: str) -> Dim:
-    """How often torchinfo counts a parameter: by its name, and the class's."""
-    sizes = row.output.shape
-    if name not in ("weight", "bias"):
-        return product(sizes[:2])
-    return product((*sizes[:1], *sizes[2:])) if "Conv" in row.type else product(sizes[:1])
-
-
-# fvcore.
-
-
-def unless_named_padding(row: Row, products: Dim) -> Beside:
-    """A padding of `same` or `valid` makes the convolution another operation, which has no entry."""
-    layer: Any = row.layer
-    return unseen(row, products) if isinstance(layer.padding, str) and layer.padding_mode == "zeros" else {}
-
-
-def of_axes(fewest: int, most: int, rule: Rule) -> Rule:
-    """For a tool that stops where an input has fewer or more axes."""
-
-    def checked(row: Row, products: Dim) -> Beside:
-        if not fewest <= row.inputs[0].rank <= most:
-            return Unknown(f"it stops where the input has not {fewest} to {most} axes")
-        return rule(row, products)
-
-    return checked
+    return rule
 
 
 def upsampled(times: Mapping[str, int]) -> Rule:
@@ -188,12 +147,67 @@ def upsampled(times: Mapping[str, int]) -> Rule:
 
     def rule(row: Row, products: Dim) -> Beside:
         layer: Any = row.layer
-        mode = getattr(layer, "mode", "bilinear" if "Bilinear" in row.type else "nearest")
-        number = times.get(f"{mode}{row.output.rank - 2}", times.get(mode, 0))
+        number = times.get(f"{layer.mode}{row.output.rank - 2}", times.get(layer.mode, 0))
         return per_output(number)(row, 0) if number else {}
 
     return rule
 
 
-def untraceable(row: Row, products: Dim) -> Beside:
-    return Unknown(f"it can't trace {row.type}")
+# Products of factors, and attention.
+
+
+def by_first_factor(row: Row, products: Dim) -> Beside:
+    """A matrix product by the elements of the first factor: where that is repeated, too few."""
+    first, second = row.inputs
+    if second.rank < 2:
+        return Unknown("it can't count a product with a vector")
+    counted = _per_mac(row, products) * first.elements * second.shape[-1]
+    return {f"{row.type}, repeated": counted - products}
+
+
+def rounded(row: Row, products: Dim) -> Beside:
+    return Unknown("it takes the count of einsum from a number that numpy has rounded")
+
+
+def _scores(row: Row) -> Dim:
+    """Each head's score of each query with each key."""
+    layer: Any = row.layer
+    queries, keys, _ = layer.sequences(*row.inputs)
+    found: Dim = layer.num_heads * queries.samples * queries.length * (keys.length + layer.more_keys)
+    return found
+
+
+def unseen_scores(row: Row, products: Dim) -> Beside:
+    """The products of queries, keys and values, which one operation without an entry makes."""
+    layer: Any = row.layer
+    queries, _, _ = layer.sequences(*row.inputs)
+    counted = 2 * _per_mac(row, products) * _scores(row) * (queries.features // layer.num_heads)
+    return {"attention, not seen": -counted}
+
+
+def shares_of_heads(row: Row, products: Dim) -> Beside:
+    return {"softmax of attention": _scores(row)}
+
+
+# Recurrent layers.
+
+
+def by_weights(axes: int, of_matrix: Callable[[Dim, Dim], Dim]) -> Rule:
+    """Of each layer its two matrices, its biases and what joins the gates; twice with two directions.
+
+    So much for each place on the first `axes`. `of_matrix` takes the elements of a matrix and its rows.
+    """
+
+    def rule(row: Row, products: Dim) -> Beside:
+        layer: Any = row.layer
+        if row.inputs[0].rank < 2:
+            return Unknown(NO_BATCH)
+        each: Dim = layer.num_layers * {1: 1, 3: 7, 4: 10}[layer.gates] * layer.hidden_size
+        for name, weight in row.weights.items():
+            if "reverse" not in name and "hr" not in name:
+                added = "bias" in name
+                each = each + (weight.elements if added else of_matrix(weight.elements, weight.shape[0]))
+        counted = product(row.inputs[0].shape[:axes]) * each * len(layer.directions)
+        return {f"gates and biases of {layer.family}": counted - products}
+
+    return rule

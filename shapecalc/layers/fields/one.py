@@ -85,8 +85,8 @@ class Whole(Field[int]):
         return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
 
 
-class Count(Field[int]):
-    """A number that decides which weights there are, and so can't be a formula."""
+class FixedSize(Field[int]):
+    """A size that can't be a formula, as one that decides which weights there are."""
 
     def __init__(self, default: object = REQUIRED, *, minimum: int = 1, most: int = LARGEST) -> None:
         super().__init__(default)

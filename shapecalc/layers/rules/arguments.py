@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -99,6 +100,11 @@ class ArgumentRules(Keeping):
     @property
     def type(self) -> str:
         return type(self).__name__
+
+    @property
+    def family(self) -> str:
+        """The type without its number of spatial axes, for people: BatchNorm of BatchNorm2d."""
+        return re.sub(r"[123]d$", "", self.type)
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.given)

@@ -1,7 +1,8 @@
-"""How much work a layer is beside its multiply-accumulates: operations by kind, MACs without padding."""
+"""How much work a layer is beside its MACs: operations by kind; MACs without padding, and of gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.errors import ArchitectureError
@@ -14,6 +15,20 @@ from shapecalc.tensors import Tensor
 
 if TYPE_CHECKING:
     from shapecalc.layers.base import Layer
+
+
+PARTLY_FROZEN = "the products of the gradients of a layer that is frozen in part are not known"
+
+
+class Wanted(NamedTuple):
+    """The gradients that the way back through a layer has to make, and where it comes from."""
+
+    inputs: tuple[bool, ...]
+    """For each input, whether it depends on a trained parameter."""
+    weights: Set[str]
+    """The names of the weights that are trained."""
+    outputs: tuple[bool, ...] = (True,)
+    """For each output, whether anything reads it."""
 
 
 class Part(NamedTuple):
@@ -54,6 +69,20 @@ class CostRules(FigureRules):
     def macs_without_padding(self, *inputs: Any, **output: Any) -> Dim:
         """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
         return self.macs(*inputs, **output)
+
+    def gradient_macs(self, *inputs: Any, **given: Any) -> Dim:
+        """Multiply-accumulates of the gradients that are wanted, given the inputs and `wanted`.
+
+        By default each product of the layer is taken to be one of an input with a matrix, or with another
+        input: the gradient of either of them is made of as many products again.
+
+        Raises:
+            UnknownError: how many there are is not known.
+        """
+        wanted: Wanted = given["wanted"]
+        figures = self.figures(inputs)
+        matrices = [name for name, weight in figures.weights.items() if len(weight.shape) > 1]
+        return figures.macs * (sum(wanted.inputs) + (not wanted.weights.isdisjoint(matrices)))
 
     @kept
     def costs(self, inputs: tuple[Tensor, ...]) -> Costs:

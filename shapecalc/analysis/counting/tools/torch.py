@@ -1,0 +1,74 @@
+"""torch.utils.flop_counter.FlopCounterMode: 2 for each multiply-accumulate of a fixed list of operations.
+
+Read from torch 2.13, torch/utils/flop_counter.py: `flop_registry` has convolutions, products of matrices and
+fused attention; `conv_backward_flop` counts the gradients of a convolution.
+"""
+
+from __future__ import annotations
+
+from shapecalc.analysis.counting.gradients import gradient_macs, of_row
+from shapecalc.analysis.counting.rules import Beside, Convention, undecided, unseen
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
+from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.linear import Bilinear
+from shapecalc.layers.products import matmul
+from shapecalc.layers.rules import Wanted
+from shapecalc.layers.transposed_convolution import TransposedConvolution
+from shapecalc.operations import Unknown
+from shapecalc.symbolic import Dim
+
+_UNDIVIDED = "the weights' gradient of a grouped convolution is not divided by the groups (up to torch 2.13)"
+
+
+def _unseen_vectors(row: Row, products: Dim) -> Beside:
+    """A matrix times a vector is no operation that the counter knows."""
+    first, second = row.inputs
+    if first.rank == 1 and second.rank > 2:
+        return Unknown("by which operations torch multiplies a vector and several matrices varies")
+    return unseen(row, products) if second.rank == 1 else {}
+
+
+def forward_and_backward(analysis: Analysis, forward: Dim) -> Dim | Unknown:
+    """FLOPs of a training step, of which `forward` are those of its forward pass."""
+    gradients = gradient_macs(analysis, _counted)
+    return gradients if isinstance(gradients, Unknown) else forward + 2 * gradients
+
+
+def too_many(analysis: Analysis) -> Dim:
+    """FLOPs that the counter counts and there are not: of weights in groups, as if each saw all channels."""
+    counted, divided = gradient_macs(analysis, _counted), gradient_macs(analysis, _seen)
+    if isinstance(counted, Unknown) or isinstance(divided, Unknown):
+        return 0
+    return 2 * (counted - divided)
+
+
+def _seen(row: Row, wanted: Wanted) -> Dim:
+    """What is not seen forward has gradients that are not seen: they are operations of the same kind."""
+    unseen = isinstance(row.layer, Bilinear) or (isinstance(row.layer, matmul) and row.inputs[1].rank == 1)
+    return 0 if unseen else of_row(row, wanted)
+
+
+def _counted(row: Row, wanted: Wanted) -> Dim:
+    """The gradient of a convolution's weights as if each group saw all channels."""
+    seen = _seen(row, wanted)
+    if isinstance(row.layer, (Convolution, TransposedConvolution)) and "weight" in wanted.weights:
+        return seen + row.macs * (row.layer.groups - 1)
+    return seen
+
+
+CONVENTION = Convention(
+    name="torch",
+    unit="FLOPs",
+    about="2 for each MAC, nothing else",
+    source="torch.utils.flop_counter.FlopCounterMode, on meta or CUDA",
+    table={Bilinear: unseen, matmul: _unseen_vectors, AdaptiveLogSoftmaxWithLoss: undecided},
+    faults=(
+        "on the CPU, LSTM and fused attention are not seen",
+        "a matrix times a vector, and Bilinear, are not seen anywhere",
+        _UNDIVIDED,
+    ),
+    training=forward_and_backward,
+    too_many=too_many,
+    fault_of_training=_UNDIVIDED,
+)

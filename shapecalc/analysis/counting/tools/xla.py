@@ -1,0 +1,26 @@
+"""XLA's analysis of costs: the products of convolutions without those that meet zeros of the padding.
+
+Measured with jax 0.10: `jax.jit(…).lower(…).cost_analysis()`, which is xla/service/hlo_cost_analysis.cc.
+"""
+
+from __future__ import annotations
+
+from shapecalc.analysis.counting.rules import Beside, Convention
+from shapecalc.engine.results import Row
+from shapecalc.operations import Unknown
+from shapecalc.symbolic import Dim
+
+
+def _padding_left_out(row: Row, products: Dim) -> Beside:
+    if isinstance(row.macs_without_padding, Unknown):
+        return row.macs_without_padding
+    return {"zeros of padding": row.macs_without_padding - row.macs}
+
+
+CONVENTION = Convention(
+    name="xla",
+    unit="MACs",
+    about="MACs without the products that meet zeros of the padding",
+    source="jax.jit(…).lower(…).cost_analysis() of each convolution and product, half of its flops",
+    rest=_padding_left_out,
+)
