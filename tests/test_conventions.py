@@ -37,6 +37,10 @@ def test_every_tool_is_here() -> None:
     assert list(COUNTERS) == TOOLS
 
 
+def test_a_convention_has_the_name_of_its_file() -> None:
+    assert [convention.name for convention in CONVENTIONS.values()] == list(CONVENTIONS)
+
+
 @cache
 def analysed(name: str) -> Analysis:
     return shapecalc.analyse(shapecalc.load(name))

@@ -32,6 +32,7 @@ from shapecalc.torch_check.verify import verify
 from tests.command import Command
 from tests.families.base import Drawn
 from tests.strategies import draws
+from tests.test_frozen_layers import flops
 from tests.test_layers import agree
 from tests.test_saved import computed, in_torch
 
@@ -160,6 +161,12 @@ def test_each_convention_counts_it_or_says_why_not(name: str) -> None:
             assert "ChannelwiseConv1d" in found.reason
         elif found is not None:
             assert number(found) >= 0
+
+
+def test_products_of_gradients() -> None:
+    """As torch counts them of one channel: of several it does not divide by the groups."""
+    analysis = network(TEXT.replace("2x6x20", "2x1x20"))
+    assert training(CONVENTIONS["torch"], analysis) == flops(analysis)[1]
 
 
 def test_memory() -> None:

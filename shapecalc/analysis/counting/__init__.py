@@ -1,1 +1,1 @@
-"""Multiply-accumulates and operations, as each counting tool counts them."""
+"""How much does the network compute? Multiply-accumulates, operations, and what each counting tool says."""

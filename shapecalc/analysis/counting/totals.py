@@ -1,4 +1,4 @@
-"""The work of a network: its multiply-accumulates, those of them that are no zeros, and its operations."""
+"""How much work a network is: multiply-accumulates (MACs), those without padding, operations by kind."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from shapecalc.symbolic import Dim, summed
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Sums over rows; with one that is unknown, a sum is unknown too, and gives the first reason."""
+    """Sums over rows. A sum in which one figure is unknown is unknown too, for the first reason."""
 
     macs: Dim
     macs_without_padding: Dim | Unknown
     ops: Operations | Unknown
     unknown: tuple[tuple[str, str], ...]
-    """The paths of the rows that something is not known of, with the reasons."""
+    """The paths of the rows of which a figure is unknown, with the reasons."""
 
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
