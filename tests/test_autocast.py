@@ -19,8 +19,9 @@ from shapecalc import ArchitectureError
 from shapecalc.allocation import autocast, footprint, trace
 from shapecalc.allocation.footprint import record
 from shapecalc.allocation.mode import Mode
+from shapecalc.analysis.memory.backward import Backward
 from shapecalc.analysis.memory.batch import with_batch
-from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer

@@ -9,6 +9,7 @@ from shapecalc import Analysis, ShapecalcError
 from shapecalc.analysis.memory.batch import with_batch
 from shapecalc.analysis.memory.fitting import fitting
 from shapecalc.analysis.memory.memory import memory
+from shapecalc.analysis.memory.prediction import predicted
 from shapecalc.errors import UsageError
 from shapecalc.symbolic import number
 
@@ -42,12 +43,12 @@ def needed(analysis: Analysis, batch: int, training: bool) -> int | None:
 def test_the_largest_batch_is_that_of_all(network: str, training: bool) -> None:
     analysis = shapecalc.analyse(shapecalc.parse(NETWORKS[network]))
     every = {batch: size for batch in range(1, 41) if (size := needed(analysis, batch, training)) is not None}
-    found = memory(analysis)
+    found = memory(analysis) if training else predicted(analysis)
     for budget in range(1, max(every.values()), 37):
         largest = max((batch for batch, size in every.items() if size <= budget), default=None)
         if largest is None:
             with pytest.raises(UsageError, match="--fit"):
-                fitting(found, budget, training)
+                fitting(found, budget)
             continue
-        fit = fitting(found, budget, training)
+        fit = fitting(found, budget)
         assert (fit.batch, fit.needed) == (largest, every[largest])

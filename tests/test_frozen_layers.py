@@ -17,7 +17,8 @@ from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import training
-from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Edge, Row, Wire
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer

@@ -15,7 +15,8 @@ import torch
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
-from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Edge
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import number

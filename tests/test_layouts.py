@@ -12,7 +12,7 @@ import shapecalc
 from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
 from shapecalc.allocation.strides import in_a_row
-from shapecalc.analysis.memory.passes import Forward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.errors import UnknownError
 from shapecalc.tensors import Shape
 from shapecalc.torch_check.network import BuildError, Network, build, sample

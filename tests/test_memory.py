@@ -187,7 +187,7 @@ def test_optimizers(name: str) -> None:
 def test_the_largest_batch(name: str, training: bool) -> None:
     """It fits, and one more does not."""
     analysis = shapecalc.analyse(shapecalc.load(name))
-    found = fitting(memory(analysis), budget_of("8GiB"), training)
+    found = fitting(memory(analysis) if training else predicted(analysis), budget_of("8GiB"))
 
     def needed(batch: int) -> int:
         own = memory(with_batch(analysis, batch))

@@ -16,8 +16,9 @@ import pytest
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.mode import INFERENCE, TRAINING, Mode
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.memory import memory
-from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.symbolic import Dim, at, summed, symbol
 from shapecalc.symbolic.conditions import Condition

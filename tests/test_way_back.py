@@ -7,8 +7,9 @@ import torch
 
 import shapecalc
 from shapecalc.allocation.mode import TRAINING
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.memory import memory
-from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.torch_check.memory import compare, run
 from shapecalc.torch_check.network import build
 

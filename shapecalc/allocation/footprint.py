@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from shapecalc.allocation.autocast import LOWER
-from shapecalc.allocation.gradients import Way
+from shapecalc.allocation.gradients import NewGradient, Way
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import unexceeded
 from shapecalc.allocation.recording import Kernel, Made, Refusal
@@ -134,7 +134,7 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     return Way(
         rises=_rises(trace, set(stays)),
         sizes=tuple([trace.sizes[number] for number in stays]),
-        gradients=tuple([(numbers[x.storage.number], x.look, _index(arrived, x)) for x in made]),
+        gradients=tuple([NewGradient(numbers[x.storage.number], x.look, _index(arrived, x)) for x in made]),
     )
 
 

@@ -26,6 +26,15 @@ Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
 """A rule: a trace, and the gradients of the outputs (None where one has none) → those of the inputs."""
 
 
+class NewGradient(NamedTuple):
+    """A gradient that a rule makes, or hands on."""
+
+    storage: int
+    look: Look
+    same: int
+    """Which of the gradients that arrive it is; −1 of another tensor."""
+
+
 class Way(NamedTuple):
     """What one run of a rule comes to: the bytes it needs, and where the gradients lie that it makes.
 
@@ -36,11 +45,8 @@ class Way(NamedTuple):
     """The most bytes alive at once beyond those before; of formulas those that may be the most."""
     sizes: tuple[Dim, ...]
     """The bytes of each new storage in which a gradient lies."""
-    gradients: tuple[tuple[int, Look, int] | None, ...]
-    """Of each input that needs one: its storage, how it lies, and which of those that arrive it is, or −1.
-
-    None where there is none to hand on, as of a count.
-    """
+    gradients: tuple[NewGradient | None, ...]
+    """Of each input that needs one; None where there is none to hand on, as of a count."""
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
 

@@ -107,11 +107,12 @@ def memory(
         analysis = with_batch(analysis, batch)
     analysis = one_by_one(analysis, format)
     update = optimizer or OptimizerName.sgd
-    step = memory(analysis, dtype, update) if train or fit is not None or format == Format.json else None
+    step = memory(analysis, dtype, update) if train or format == Format.json else None
     if train and step and step.refusal:
         raise step.refusal
-    best = fitting(step, budget_of(fit), train) if step and fit is not None else None
+    found = step or predicted(analysis, dtype)
+    best = None if fit is None else fitting(found if train else predicted(analysis, dtype), budget_of(fit))
     if step and format == Format.json:
         print_memory_json(step, best)
     else:
-        print_memory(step or predicted(analysis, dtype), format, depth, step if train else None, best)
+        print_memory(found, format, depth, step, best)

@@ -47,8 +47,7 @@ def print_memory(
     first = Column("path", "Path") if flat else _LAYERS[0]
     columns = (first, *(_LAYERS[1:] if step else _LAYERS[1:-1]))
     lines = [_line(found, title, node, step, flat) for title, node in nodes]
-    more = step.training_conditions if step else ()
-    conditions = where_it_holds(analysis, [*analysis.conditions, *found.conditions, *more])
+    conditions = where_it_holds(analysis, found.all_conditions)
     holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(step)] if step else [])]
     if is_folded(analysis):

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from shapecalc.allocation.mode import Mode
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases
-from shapecalc.analysis.memory.passes import Forward
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnavailableError, UsageError
 from shapecalc.symbolic import number

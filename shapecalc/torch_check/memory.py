@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from shapecalc.allocation.mode import Mode
-from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.network import Network, build, sample

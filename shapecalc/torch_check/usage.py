@@ -10,7 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from shapecalc.allocation.mode import Mode, size_of
 from shapecalc.analysis.compare.verdicts import Usage
-from shapecalc.analysis.memory.passes import Backward, Forward
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor

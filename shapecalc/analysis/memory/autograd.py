@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 
 from shapecalc.allocation.recording import Kernel
 from shapecalc.analysis.memory.ledger import Ledger, Run
-from shapecalc.engine.nodes import Node as Tree
+from shapecalc.engine.nodes import Node
 
 
-class Node:
+class GradNode:
     """A kernel that autograd goes back through."""
 
     __slots__ = ("before", "holders", "holds", "kernel", "run", "versions")
 
-    def __init__(self, kernel: Kernel, run: Run, before: Sequence[Node], versions: Sequence[int]) -> None:
+    def __init__(self, kernel: Kernel, run: Run, before: Sequence[GradNode], versions: Sequence[int]) -> None:
         self.kernel = kernel
         self.run = run
         self.before = before
@@ -51,8 +51,8 @@ class Graph:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.nodes: list[Node] = []
-        self.makers: dict[int, Node] = {}
+        self.nodes: list[GradNode] = []
+        self.makers: dict[int, GradNode] = {}
         """The node that made each value, the last one where it was written over."""
         self.tensors: Counter[int] = Counter()
         """How many hold each value."""
@@ -68,7 +68,7 @@ class Graph:
         for kernel in run.kernels:
             inputs = dict.fromkeys([run.values[x] for x in kernel.inputs])
             before = [self.makers[x] for x in inputs if x in self.makers]
-            node = Node(kernel, run, before, [self.version(run.storages[n]) for n in kernel.kept])
+            node = GradNode(kernel, run, before, [self.version(run.storages[n]) for n in kernel.kept])
             for each in before:
                 each.holders += 1
             self.ledger.keep(node.kept, run.row)
@@ -80,7 +80,7 @@ class Graph:
                 self.make(value, node)
             self.nodes.append(node)
 
-    def make(self, value: int, node: Node) -> None:
+    def make(self, value: int, node: GradNode) -> None:
         known, count = self.makers.get(value), self.tensors[value]
         self.makers[value] = node
         node.holders += count
@@ -107,7 +107,7 @@ class Graph:
             self.makers[value].holders -= 1
             self.drop([self.makers[value]])
 
-    def repeat(self, copies: Tree | None) -> None:
+    def repeat(self, copies: Node | None) -> None:
         """The nodes of these rows stand for those of copies that are left out, too."""
         if copies:
             for row in range(copies.start, copies.stop):
@@ -118,7 +118,7 @@ class Graph:
         for node in reversed(self.nodes[first:]):
             self.drop([node])
 
-    def drop(self, left: list[Node]) -> None:
+    def drop(self, left: list[GradNode]) -> None:
         """Drop those that nobody holds, and with them what they alone hold."""
         while left:
             node = left.pop()
@@ -131,16 +131,16 @@ class Graph:
                 each.holders -= 1
                 left.append(each)
 
-    def let_go(self, values: Sequence[int]) -> list[Node]:
+    def let_go(self, values: Sequence[int]) -> list[GradNode]:
         """The nodes of values that are held no more by a node."""
         for value in values:
             self.tensors[value] -= 1
         return [self.makers[value] for value in values if value in self.makers]
 
-    def leading_to(self, values: set[int]) -> list[Node]:
+    def leading_to(self, values: set[int]) -> list[GradNode]:
         """The nodes that lead to these values, the last one first, which is the order of torch's engine."""
         reached = {self.makers[value] for value in values if value in self.makers}
-        way: list[Node] = []
+        way: list[GradNode] = []
         for node in reversed(self.nodes):
             if node in reached:
                 reached.update(node.before)

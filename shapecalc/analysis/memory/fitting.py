@@ -10,7 +10,7 @@ from shapecalc.analysis.domain.domain import where_formulas_hold
 from shapecalc.analysis.domain.segments import Progression
 from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
 from shapecalc.analysis.memory.batch import free_name, with_batch
-from shapecalc.analysis.memory.memory import Memory, memory
+from shapecalc.analysis.memory.prediction import Prediction
 from shapecalc.errors import ArchitectureError, UsageError, listed
 from shapecalc.symbolic import Dim, at, difference, number, symbol
 
@@ -56,8 +56,8 @@ class Fit(NamedTuple):
         return {**sizes, "fixed": fixed, "per_sample": each, "status": status}
 
 
-def fitting(found: Memory, budget: int, training: bool) -> Fit:
-    """The largest batch that a network predicts with, or is trained with, in so many bytes.
+def fitting(found: Prediction, budget: int) -> Fit:
+    """The largest batch that a network predicts with in so many bytes, or is trained with, of a `Memory`.
 
     Each size that may be the greatest is fixed + each · N, so N is at most ⌊(budget − fixed)/each⌋ for all
     of them. Batches that are smaller than those the formulas hold for are tried.
@@ -67,26 +67,24 @@ def fitting(found: Memory, budget: int, training: bool) -> Fit:
         ArchitectureError: the memory is no such formula.
     """
     name = free_name(found.analysis)
-    general = memory(with_batch(found.analysis, symbol(name)), found.dtype, found.optimizer_name)
+    general = found.again(with_batch(found.analysis, symbol(name)))
     network = general.analysis.name
     if others := set(general.analysis.symbols) - {name}:
         raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
     weights = number(general.parameters + general.buffers)
     if budget < weights:
         raise UsageError(f"--fit: the weights of {network} alone are {weights:,} B, more than {budget:,} B")
-    batches = _held(general, name, training)
-    sizes = (general.training if training else general.prediction).sizes
+    batches = _held(general, name)
+    sizes = general.peak.sizes
     if all(isinstance(size, int) for size in sizes):
         raise ArchitectureError(f"the memory of {network} does not depend on the batch")
-    best = _largest(sizes, name, budget, batches) or _tried(found, budget, training, next(iter(batches), 1))
-    return best._replace(at_most=bool(general.vague if training else general.bounded))
+    best = _largest(sizes, name, budget, batches) or _tried(found, budget, next(iter(batches), 1))
+    return best._replace(at_most=bool(general.partly_known))
 
 
-def _held(general: Memory, name: str, training: bool) -> SizeSet:
+def _held(general: Prediction, name: str) -> SizeSet:
     """The batches for which the formulas hold."""
-    conditions = [*general.analysis.conditions, *general.conditions]
-    conditions += general.training_conditions if training else ()
-    domain = where_formulas_hold(general.analysis, conditions)
+    domain = where_formulas_hold(general.analysis, general.all_conditions)
     if domain.open:
         raise ArchitectureError(
             f"the largest batch has no closed form: the memory holds for {domain.open[0]}",
@@ -131,7 +129,7 @@ def _formula(size: Dim, name: str, offset: int, step: int) -> Formula:
     return Formula(one - each, each, offset, step)
 
 
-def _tried(found: Memory, budget: int, training: bool, least: int) -> Fit:
+def _tried(found: Prediction, budget: int, least: int) -> Fit:
     """The largest of the batches below those that formulas hold for; they are smaller than a hundred.
 
     Raises:
@@ -139,7 +137,7 @@ def _tried(found: Memory, budget: int, training: bool, least: int) -> Fit:
     """
     smallest: Fit | None = None
     for batch in reversed(range(max(1, least + 1 - _MOST_TRIED), least + 1)):
-        needed = _needed(found, batch, training)
+        needed = _needed(found, batch)
         if needed is not None:
             smallest = Fit(budget, batch, needed)
             if needed <= budget:
@@ -150,12 +148,9 @@ def _tried(found: Memory, budget: int, training: bool, least: int) -> Fit:
     raise UsageError(f"--fit: a batch of {which} needs {smallest.needed:,} B, more than {budget:,} B")
 
 
-def _needed(found: Memory, batch: int, training: bool) -> int | None:
+def _needed(found: Prediction, batch: int) -> int | None:
     """The bytes of a batch; None where the network does not take it, or torch does not train it."""
     try:
-        own = memory(with_batch(found.analysis, batch), found.dtype, found.optimizer_name)
+        return number(found.again(with_batch(found.analysis, batch)).peak.bytes)
     except (ArchitectureError, UsageError):
         return None
-    if training:
-        return None if own.refusal else number(own.training.bytes)
-    return number(own.prediction.bytes)

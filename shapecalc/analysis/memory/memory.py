@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import Peak
+from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
-from shapecalc.analysis.memory.passes import Backward, Forward
 from shapecalc.analysis.memory.prediction import Moment, Prediction, mode_of, prediction_of, settled
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
@@ -60,8 +61,21 @@ class Memory(Prediction):
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:
-        """What symbols must satisfy for all figures, those of shapes first."""
         return *self.analysis.conditions, *self.conditions, *self.training_conditions
+
+    @property
+    def peak(self) -> Moment:
+        return self.training
+
+    @property
+    def partly_known(self) -> Collection[str]:
+        return self.vague
+
+    def again(self, analysis: Analysis) -> Memory:
+        found = memory(analysis, self.dtype, self.optimizer_name)
+        if found.refusal:
+            raise found.refusal
+        return found
 
     @property
     def saving_unknown(self) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shapecalc.allocation.mode import Mode, bytes_of
 from shapecalc.allocation.peak import Peak, greatest_of
 from shapecalc.analysis.memory.copies import UnsettledError
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
-from shapecalc.analysis.memory.passes import Forward
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
@@ -85,6 +85,29 @@ class Prediction:
     def prediction(self) -> Moment:
         """The most at once in prediction, weights and all."""
         return self.activations.above(self.parameters + self.buffers)
+
+    @property
+    def peak(self) -> Moment:
+        """The most at once in what is asked for: here in prediction, of a `Memory` in training."""
+        return self.prediction
+
+    @property
+    def partly_known(self) -> Collection[str]:
+        """The types of which not all is known: with them the peak is at least what it says."""
+        return self.bounded
+
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """What symbols must satisfy for all figures, those of shapes first."""
+        return *self.analysis.conditions, *self.conditions
+
+    def again(self, analysis: Analysis) -> Prediction:
+        """The same figures of another analysis.
+
+        Raises:
+            ArchitectureError: there are none.
+        """
+        return predicted(analysis, self.dtype)
 
 
 T = TypeVar("T")

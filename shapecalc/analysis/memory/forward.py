@@ -1,25 +1,22 @@
-"""A pass forward through a network, and one back, on the ledger of its memory."""
+"""The pass forward through a network: the tensors that come and go, row after row, on a ledger of bytes."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from shapecalc.allocation.footprint import Footprint, Given, Output, way_back
-from shapecalc.allocation.gradients import Way, seen_again
+from shapecalc.allocation.footprint import Footprint, Given, Output
+from shapecalc.allocation.gradients import seen_again
 from shapecalc.allocation.mode import Mode, size_of
 from shapecalc.allocation.recording import Kernel
-from shapecalc.allocation.strides import dense, elementwise_strides, is_scattered
 from shapecalc.allocation.values import Look
-from shapecalc.analysis.memory.autograd import Graph, Node
+from shapecalc.analysis.memory.autograd import Graph
 from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.symbolic.conditions import Condition, Known, collecting
+from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
 
@@ -254,150 +251,3 @@ def _base(output: Output, flows: list[Flow], storages: Sequence[int], values: Se
         known = flows[base.value]
         return known.base or known
     return Flow(base.given, storages[base.storage], values[base.value])
-
-
-@dataclass(slots=True, eq=False)
-class Gradient:
-    """A tensor on its way back; one that is passed on is the same to all that it is passed to."""
-
-    storage: int
-    look: Look
-    seen: int = 0
-    """How many values it is the gradient of, and the caller's own if it is one of these."""
-
-
-class Backward:
-    """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
-
-    The ledger of the pass forward goes on: what was kept for a kernel is let go after it, the gradients of
-    weights stay. Gradients that meet are summed in a new storage, as where a mode of torch's looks on.
-    """
-
-    def __init__(self, forward: Forward) -> None:
-        self.ledger = forward.ledger
-        self.mode = forward.mode
-        self.forward = forward
-        self.learned = set(forward.parameters.values())
-        """The values that are weights."""
-        self.gradients: dict[int, Gradient] = {}
-        """The gradient of each value, while it is there."""
-        self.seed(forward)
-        way = forward.graph.leading_to(set(self.gradients))
-        self.refusal = forward.refusal or _refusal(forward, way)
-        """Why torch can't go back, if it can't."""
-        self.awaited = Counter([x for node in way for x in node.inputs])
-        """How many gradients of each value are still to come."""
-        for value in set(self.gradients) & self.learned:
-            if not self.awaited[value]:
-                self.accumulate(value, len(forward.analysis.rows) - 1)
-        leaps = Leaps(forward.analysis) if forward.analysis.brief else None
-        place = len(forward.analysis.rows)
-        for node in way:
-            while leaps and place > node.run.row:
-                self.ledger.alive.become(leaps.back(place, self.ledger.alive.size))
-                place -= 1
-            self.pass_through(node.kernel, node.run)
-
-    def seed(self, forward: Forward) -> None:
-        """Ones that lie as the outputs do, from which the way back starts."""
-        last = len(forward.analysis.rows) - 1
-        for edge in dict.fromkeys(forward.analysis.output_edges):
-            flow = forward.flows[edge]
-            if flow.given.tracked:
-                storage = self.ledger.held(self.ledger.gradients[flow.value], last)
-                strides = flow.look.strides and dense(flow.look.shape, flow.look.strides)
-                look = flow.look._replace(strides=strides, tracked=False)
-                self.gradients[flow.value] = Gradient(storage, look, seen=2)
-                self.ledger.hold(storage)
-
-    def pass_through(self, kernel: Kernel, run: Run) -> None:
-        ledger, values = self.ledger, [run.values[x] for x in kernel.inputs]
-        found = [self.gradients.pop(run.values[y], None) for y in kernel.outputs]
-        way = self.way(kernel, tuple([x.look if x else None for x in found]), run.row)
-        ledger.rise(way.rises, run.row)
-        here = [x for x in found if x]
-        for gradient in here:
-            gradient.seen -= 1
-        new = [ledger.storage(size) for size in way.sizes]
-        arriving = [made and self.gradient(here, new, *made) for made in way.gradients]
-        there = [gradient for gradient in arriving if gradient]
-        for gradient in there:
-            ledger.hold(gradient.storage)
-        for gradient in here:
-            ledger.release(gradient.storage)
-        for storage in kernel.kept:
-            ledger.release(run.storages[storage])
-        for value, made in zip(values, arriving, strict=True):
-            self.arrive(value, made, run.row)
-        for gradient in there:
-            ledger.release(gradient.storage)
-        for value in values:
-            if value in self.gradients and value in self.learned and not self.awaited[value]:
-                self.accumulate(value, run.row)
-
-    def way(self, kernel: Kernel, arriving: tuple[Look | None, ...], row: int) -> Way:
-        if arriving not in kernel.ways:
-            with collecting() as conditions:
-                way = way_back(kernel, arriving, self.mode)
-            kernel.ways[arriving] = way._replace(conditions=tuple(conditions))
-        if kernel.ways[arriving].conditions:
-            self.note(kernel.ways[arriving].conditions, row)
-        return kernel.ways[arriving]
-
-    def note(self, conditions: Sequence[Condition], row: int) -> None:
-        self.forward.note(conditions, self.forward.analysis.rows[row].path)
-
-    def gradient(self, found: list[Gradient], new: list[int], number: int, look: Look, same: int) -> Gradient:
-        """One that a kernel's way back gives, by the number of its storage: new, or one that has come."""
-        if same >= 0:
-            return found[same]
-        return Gradient(new[number - len(found)] if number >= len(found) else found[number].storage, look)
-
-    def arrive(self, value: int, gradient: Gradient | None, row: int) -> None:
-        """Take a gradient of a value up, or note that there is none."""
-        self.awaited[value] -= 1
-        if gradient is None:
-            return
-        known = self.gradients.get(value)
-        if known is not None:
-            both = known, gradient
-            shape, dtype = known.look.shape, known.look.dtype
-            strides = elementwise_strides(shape, *[(shape, x.look.strides) for x in both])
-            new = self.ledger.held(self.ledger.gradients[value], row)
-            self.ledger.release(known.storage)
-            known.seen -= 1
-            gradient = Gradient(new, Look(shape, dtype, strides))
-        else:
-            self.ledger.hold(gradient.storage)
-        gradient.seen += 1
-        self.gradients[value] = gradient
-
-    def accumulate(self, value: int, row: int) -> None:
-        """The gradient of a weight stays; what others see too, or lies in another way, is copied.
-
-        Source: torch::autograd::AccumulateGrad.
-        """
-        own = self.gradients[value]
-        if own.seen == 1:
-            with collecting() as conditions:
-                scattered = is_scattered(own.look.shape, own.look.strides)
-            self.note(conditions, row)
-            if not scattered:
-                return
-        storage = self.ledger.held(self.ledger.gradients[value], row)
-        self.ledger.release(own.storage)
-        own.seen -= 1
-        self.gradients[value] = Gradient(storage, own.look._replace(strides=None), seen=1)
-
-
-def _refusal(forward: Forward, way: Sequence[Node]) -> ArchitectureError | None:
-    """torch refuses to go back through what has been written over since it was kept."""
-    rows, writers = forward.analysis.rows, forward.graph.writers
-    for node in way:
-        for storage, version in zip(node.kept, node.versions, strict=True):
-            if version < forward.graph.version(storage):
-                writer = rows[writers[storage][version]]
-                message = f"it writes over what {rows[node.run.row].path} keeps for the backward pass"
-                hint = "torch can't go back through that: take inplace: false"
-                return ArchitectureError(message, hint=hint).about(writer.type).at(None, writer.path)
-    return None
