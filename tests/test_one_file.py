@@ -23,6 +23,7 @@ from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.receptive.field import receptive
 from shapecalc.language.schema import schema
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import number
 from shapecalc.symbolic.notation import UNICODE
@@ -151,6 +152,16 @@ def test_shapes_weights_and_products() -> None:
     assert [row.macs for row in (first, second)] == [2 * 6 * 9 * 3, 2 * 6 * 5 * 5]
     assert [row.ops for row in (first, second)] == [Operations(add=2 * 6 * 9), Operations()]
     assert verify(analysis, torch.device("cpu"), "one file").mismatches == ()
+
+
+@pytest.mark.parametrize("weights", [{"weight", "bias"}, {"bias"}, set()])
+@pytest.mark.parametrize("tracked", [True, False])
+def test_gradient_products(weights: set[str], tracked: bool) -> None:
+    """Those of the weight and those of the input are as many as those of the output; a bias takes none."""
+    x = Tensor((2, 6, 20))
+    layer = LAYERS["ChannelwiseConv1d"](kernel_size=3, stride=2)
+    found = layer.gradient_macs(x, wanted=Wanted((tracked,), weights))
+    assert found == layer.figures((x,)).macs * (tracked + ("weight" in weights))
 
 
 @pytest.mark.parametrize("name", CONVENTIONS)
