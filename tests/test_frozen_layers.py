@@ -151,7 +151,7 @@ def test_torch_counts_as_many_products(name: str) -> None:
         if "no output depends on a trainable parameter" in str(expected):
             assert not goes_back
 
-    each_drawn(name, count(40, 120), check)
+    each_drawn(name, count(20, 120), check)
     assert found["known"]
 
 
@@ -174,5 +174,5 @@ def test_torch_keeps_as_much(name: str) -> None:
             known = expected[2] is not None
             assert expected == (tracked, saved, peak if known else expected[2]), mode
 
-    each_drawn(name, count(20, 60), check)
+    each_drawn(name, count(10, 60), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

@@ -235,19 +235,19 @@ REASONS = {
     "the kernel of 3 does not fit on 5": False,
     "the kernel does not fit on the input": False,
     "kernel_size is too large": True,
-    "an input of 3 axes is needed, not 4 (2×4×5×5)": True,
-    "an input of 3 axes is needed, not 4 (2×4)": False,
+    "an input of 3 axes is needed, not 4 (2×7×5×5)": True,
+    "an input of 3 axes is needed, not 4 (2×7)": False,
     "a floating-point input is needed, not int8": True,
     "a floating-point input is needed, not int64": False,
     "one input is needed, not 2": True,
     "2 is wrong": False,
 }
-"""Of an AvgPool2d of two images of 4×5×5 of int8 → whether the message names its reason."""
+"""Of an AvgPool2d of two inputs of 2×7×5×5 of int8 → whether the message names its reason."""
 
 
 @pytest.mark.parametrize("message", REASONS)
 def test_what_names_its_reason(message: str) -> None:
-    case = drawn("AvgPool2d", *[Tensor((2, 4, 5, 5), "int8")] * 2, kernel_size=3)
+    case = drawn("AvgPool2d", *[Tensor((2, 7, 5, 5), "int8")] * 2, kernel_size=3)
     assert names_its_reason(case, ArchitectureError(message)) is REASONS[message]
 
 
