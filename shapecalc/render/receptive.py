@@ -7,7 +7,7 @@ from typing import Any
 
 from shapecalc.analysis.receptive.field import Field, Receptive, along
 from shapecalc.engine.nodes import Node, leaves
-from shapecalc.render.extents import SIZE, START, STRIDE, extent, field_of, sizes, starts, strides
+from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading
 from shapecalc.render.tree import folding, label, one_by_one, outline
@@ -56,9 +56,9 @@ def _line(receptive: Receptive, node: Node, *first: Any) -> Line:
 
 def notes(receptive: Receptive) -> Iterator[str]:
     """The field of the output, the first layer that reads past the border, and what the numbers are of."""
-    space = extent(receptive.space)
-    seen = dict.fromkeys(_seen(field, space) for field in receptive.outputs)
-    yield from (f"Output      {text}" for text in seen)
+    space = by_axis(receptive.space)
+    texts = dict.fromkeys(_in_words(field, space) for field in receptive.outputs)
+    yield from (f"Output      {text}" for text in texts)
     if all(isinstance(n, int) for n in receptive.space):
         yield from _border(receptive, space)
     letters = _LETTERS.get(len(receptive.space), "the spatial axes")
@@ -69,13 +69,13 @@ def notes(receptive: Receptive) -> Iterator[str]:
     yield from _reasons(receptive)
 
 
-def _seen(field: Field, space: str) -> str:
+def _in_words(field: Field, space: str) -> str:
     """What an element of an output reads of an input of that size."""
     if field.reason is not None:
         return "undefined, for the reason below"
-    size = extent(sizes(field))
+    size = by_axis(sizes(field))
     if not field.whole:
-        return f"sees {size} of {space} elements, in steps of {extent(strides(field))}"
+        return f"sees {size} of {space} elements, in steps of {by_axis(strides(field))}"
     if size == space:
         return f"sees the whole input, {space} elements"
     return f"sees {size} of {space} elements, all that any window reads"
@@ -85,7 +85,7 @@ def _border(receptive: Receptive, space: str) -> Iterator[str]:
     past = receptive.past_border
     if past:
         yield f"Past border {past.row.path}"
-        size = extent(sizes(past))
+        size = by_axis(sizes(past))
         yield f"            sees {size} elements around its centre, the input has {space}"
     else:
         known = all(field.reason is None for field in receptive.fields)

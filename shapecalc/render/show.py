@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Totals
 from shapecalc.errors import UsageError, nearest, quoted
-from shapecalc.render.extents import SIZE, START, STRIDE, field_of, sizes, starts, strides
+from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.grid import (
     Column,
     Grid,

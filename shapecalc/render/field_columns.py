@@ -13,7 +13,7 @@ from shapecalc.symbolic.notation import UNICODE, as_factor
 if TYPE_CHECKING:  # `show` imports the analysis where its columns are asked for
     from shapecalc.analysis.receptive.field import Axis, Field, Receptive
 
-Extent: TypeAlias = tuple[Any, ...]
+PerAxis: TypeAlias = tuple[Any, ...]
 """A value for each axis: a range where it differs from element to element, None where it is unknown."""
 
 
@@ -27,25 +27,25 @@ def _sizes(axis: Axis) -> Any:
     return range(min(sizes), max(sizes)) if len(sizes) > 1 else axis.size
 
 
-def sizes(field: Field | None) -> Extent | None:
-    return _extent(field, _sizes)
+def sizes(field: Field | None) -> PerAxis | None:
+    return _per_axis(field, _sizes)
 
 
-def strides(field: Field | None) -> Extent | None:
+def strides(field: Field | None) -> PerAxis | None:
     """How much further on the next element reads; nothing where each reads the whole input."""
-    return None if field and field.whole else _extent(field, lambda axis: axis.stride)
+    return None if field and field.whole else _per_axis(field, lambda axis: axis.stride)
 
 
-def starts(field: Field | None) -> Extent | None:
-    return _extent(field, lambda axis: axis.start)
+def starts(field: Field | None) -> PerAxis | None:
+    return _per_axis(field, lambda axis: axis.start)
 
 
-def _extent(field: Field | None, value: Callable[[Axis], Any]) -> Extent | None:
+def _per_axis(field: Field | None, value: Callable[[Axis], Any]) -> PerAxis | None:
     axes = field.axes if field else ()
     return tuple(axis and value(axis) for axis in axes) if any(axes) else None
 
 
-def extent(value: object) -> str:
+def by_axis(value: object) -> str:
     """435×435, 188-204 × 188-204, 1/2×1/2, ?×5 where an axis is unknown; nothing of nothing."""
     if not isinstance(value, tuple):
         return ""
@@ -64,6 +64,6 @@ def _one(value: object) -> str:
     return "?" if value is None else str(value).replace("-", "−")
 
 
-SIZE = Column("receptive", "Field", extent)
-STRIDE = Column("receptive_stride", "Stride", extent)
+SIZE = Column("receptive", "Field", by_axis)
+STRIDE = Column("receptive_stride", "Stride", by_axis)
 START = Column("receptive_start", "Start", position)
