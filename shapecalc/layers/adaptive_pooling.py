@@ -83,8 +83,11 @@ def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:
     return strides_of_pooled(made, x, axes) if axes < 3 else None
 
 
-class AdaptiveAvgPool(AdaptivePool, OfMeans, abstract=True):
-    """The mean of each window."""
+class AdaptiveAvgPool(AdaptivePool, OfMeans, family=True):
+    """The mean of as many windows as the output has elements: (N, C, {axes}) → (N, C, {star}output_size).
+
+    Source: torch.nn.{type}.
+    """
 
     examples = _EXAMPLES
 
@@ -107,53 +110,14 @@ class AdaptiveAvgPool(AdaptivePool, OfMeans, abstract=True):
         return averaged(self.read(x), y.elements)
 
 
-class AdaptiveAvgPool1d(AdaptiveAvgPool, axes=1):
-    """The mean of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
+class AdaptiveMaxPool(AdaptivePool, OfMaxima, family=True):
+    """The maximum of as many windows as the output has elements: (N, C, {axes}) → (N, C, {star}output_size).
 
-    Source: torch.nn.AdaptiveAvgPool1d.
+    Source: torch.nn.{type}.
     """
-
-
-class AdaptiveAvgPool2d(AdaptiveAvgPool, axes=2):
-    """The mean of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveAvgPool2d.
-    """
-
-
-class AdaptiveAvgPool3d(AdaptiveAvgPool, axes=3):
-    """The mean of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveAvgPool3d.
-    """
-
-
-class AdaptiveMaxPool(AdaptivePool, OfMaxima, abstract=True):
-    """The maximum of each window."""
 
     return_indices = Flag(False)
     examples = _EXAMPLES
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=self.read(x) - y.elements)
-
-
-class AdaptiveMaxPool1d(AdaptiveMaxPool, axes=1):
-    """The maximum of as many windows as the output has elements: (N, C, L) → (N, C, output_size).
-
-    Source: torch.nn.AdaptiveMaxPool1d.
-    """
-
-
-class AdaptiveMaxPool2d(AdaptiveMaxPool, axes=2):
-    """The maximum of as many windows as the output has elements: (N, C, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveMaxPool2d.
-    """
-
-
-class AdaptiveMaxPool3d(AdaptiveMaxPool, axes=3):
-    """The maximum of as many windows as the output has elements: (N, C, D, H, W) → (N, C, *output_size).
-
-    Source: torch.nn.AdaptiveMaxPool3d.
-    """

@@ -31,6 +31,12 @@ from shapecalc.layers.rules.reading import ReadingRules
 from shapecalc.operations import NOTHING
 from shapecalc.tensors import Shape, Tensor
 
+_SPACES = (
+    {"space": "the last axis", "axes": "L", "star": ""},
+    {"space": "height and width", "axes": "H, W", "star": "*"},
+    {"space": "depth, height and width", "axes": "D, H, W", "star": "*"},
+)
+"""What stands for {space}, {axes} and {star} in the documentation of a family's types."""
 _VARIADIC = 0x04  # CO_VARARGS: the rule has *xs
 
 
@@ -62,16 +68,21 @@ class Layer(CostRules, MemoryRules, ReadingRules):
     examples: ClassVar[tuple[Example, ...]] = ()
     """Of a family, what its types of one, two and three spatial axes are shown with."""
 
-    def __init_subclass__(cls, abstract: bool = False, axes: int = 0) -> None:
-        """Enter the type in `LAYERS`, unless it is `abstract`: a family of types.
+    def __init_subclass__(cls, abstract: bool = False, axes: int = 0, family: bool = False) -> None:
+        """Enter the type in `LAYERS`, unless it is `abstract`: a base of types, on so many spatial `axes`.
 
-        Of a family on so many spatial `axes`, a type is often no more than a name and its documentation.
+        A `family` enters its types of one, two and three axes, which differ in what `_SPACES` says alone.
         """
         super().__init_subclass__()
         if axes:
             cls.axes = axes
             cls.example = cls.examples[axes - 1] if cls.examples else cls.example
-        if not abstract:
+        if family:
+            for number, words in enumerate(_SPACES, start=1):
+                name = f"{cls.__name__}{number}d"
+                text = (cls.__doc__ or "").format(type=name, **words)
+                type(name, (cls,), {"__doc__": text, "__module__": cls.__module__}, axes=number)
+        elif not abstract:
             cls._count_inputs()
             LAYERS.enter(cls)
 

@@ -142,93 +142,33 @@ class Pad(Padded, abstract=True):
     examples = examples(*_SHOWN, padding=1)
 
 
-class ConstantPad(Pad, abstract=True):
-    """What paddings with a given value have in common."""
+class ZeroPad(Pad, family=True):
+    """Zeros beyond both ends of {space}. Source: torch.nn.{type}."""
+
+    mode = "constant"
+
+
+class ConstantPad(Pad, family=True):
+    """One value beyond both ends of {space}. Source: torch.nn.{type}."""
 
     mode = "constant"
     value = Real()
     examples = examples(*_SHOWN, padding=1, value=0.5)
 
 
-class ZeroPad(Pad, abstract=True):
-    """What paddings that add zeros have in common."""
-
-    mode = "constant"
-
-
-class ZeroPad1d(ZeroPad, axes=1):
-    """Zeros beyond both ends of the last axis. Source: torch.nn.ZeroPad1d."""
-
-
-class ZeroPad2d(ZeroPad, axes=2):
-    """Zeros beyond both ends of height and width. Source: torch.nn.ZeroPad2d."""
-
-
-class ZeroPad3d(ZeroPad, axes=3):
-    """Zeros beyond both ends of depth, height and width. Source: torch.nn.ZeroPad3d."""
-
-
-class ConstantPad1d(ConstantPad, axes=1):
-    """One value beyond both ends of the last axis. Source: torch.nn.ConstantPad1d."""
-
-
-class ConstantPad2d(ConstantPad, axes=2):
-    """One value beyond both ends of height and width. Source: torch.nn.ConstantPad2d."""
-
-
-class ConstantPad3d(ConstantPad, axes=3):
-    """One value beyond both ends of depth, height and width. Source: torch.nn.ConstantPad3d."""
-
-
-class ReflectionPad(Pad, abstract=True):
-    """What paddings that mirror the input at its border have in common."""
+class ReflectionPad(Pad, family=True):
+    """The input mirrored beyond both ends of {space}. Source: torch.nn.{type}."""
 
     mode = "reflect"
 
 
-class ReflectionPad1d(ReflectionPad, axes=1):
-    """The input mirrored beyond both ends of the last axis. Source: torch.nn.ReflectionPad1d."""
-
-
-class ReflectionPad2d(ReflectionPad, axes=2):
-    """The input mirrored beyond both ends of height and width. Source: torch.nn.ReflectionPad2d."""
-
-
-class ReflectionPad3d(ReflectionPad, axes=3):
-    """The input mirrored beyond both ends of depth, height and width. Source: torch.nn.ReflectionPad3d."""
-
-
-class ReplicationPad(Pad, abstract=True):
-    """What paddings that repeat the border have in common."""
+class ReplicationPad(Pad, family=True):
+    """The border repeated beyond both ends of {space}. Source: torch.nn.{type}."""
 
     mode = "replicate"
 
 
-class ReplicationPad1d(ReplicationPad, axes=1):
-    """The border repeated beyond both ends of the last axis. Source: torch.nn.ReplicationPad1d."""
-
-
-class ReplicationPad2d(ReplicationPad, axes=2):
-    """The border repeated beyond both ends of height and width. Source: torch.nn.ReplicationPad2d."""
-
-
-class ReplicationPad3d(ReplicationPad, axes=3):
-    """The border repeated beyond both ends of depth, height and width. Source: torch.nn.ReplicationPad3d."""
-
-
-class CircularPad(Pad, abstract=True):
-    """What paddings that wrap the input around have in common."""
+class CircularPad(Pad, family=True):
+    """The input repeated beyond both ends of {space}. Source: torch.nn.{type}."""
 
     mode = "circular"
-
-
-class CircularPad1d(CircularPad, axes=1):
-    """The input repeated beyond both ends of the last axis. Source: torch.nn.CircularPad1d."""
-
-
-class CircularPad2d(CircularPad, axes=2):
-    """The input repeated beyond both ends of height and width. Source: torch.nn.CircularPad2d."""
-
-
-class CircularPad3d(CircularPad, axes=3):
-    """The input repeated beyond both ends of depth, height and width. Source: torch.nn.CircularPad3d."""

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 _Type = TypeVar("_Type")
 
-_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+_CLASS = re.compile(r"^class (\w+)\(.*?(family=True)?\):", re.MULTILINE)
 
 
 class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
@@ -30,7 +30,7 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
         if self._files is None:
             files = sorted(Path(__file__).parent.glob("*.py"))
             texts = [(file.stem, file.read_text(encoding="utf-8")) for file in files]
-            self._files = {name: stem for stem, text in texts for name in _CLASS.findall(text)}
+            self._files = {name: stem for stem, text in texts for name in _names(text)}
         return self._files
 
     def _load(self, stem: str) -> None:
@@ -75,3 +75,9 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
 
     def __len__(self) -> int:
         return len(self._all())
+
+
+def _names(text: str) -> Iterator[str]:
+    """The classes that a file declares, of a family those of one, two and three axes."""
+    for name, family in _CLASS.findall(text):
+        yield from (f"{name}{axes}d" for axes in (1, 2, 3)) if family else (name,)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from shapecalc.analysis.counting import rules
 from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.engine.results import Row
+from shapecalc.layers import LAYERS
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
-from shapecalc.layers.adaptive_pooling import AdaptiveAvgPool2d
 from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
@@ -57,7 +57,7 @@ CONVENTION = Convention(
         MaxUnpool: _untraceable,
         BatchNorm: rules.by_training(2, 1),
         **dict.fromkeys((LayerNorm, GroupNorm, InstanceNorm), rules.by_affine(5, 4)),
-        AdaptiveAvgPool2d: rules.per_input(1),
+        LAYERS["AdaptiveAvgPool2d"]: rules.per_input(1),
         Resize: rules.upsampled({"nearest2": 1, "bilinear2": 4}),
     },
     rest=rules.unmeasured,
