@@ -8,6 +8,7 @@
         def output(self, x): ...            # the tensor or tensors out
         def weights(self, x): ...           # name → Weight of what it owns
         def macs(self, x, y): ...           # multiply-accumulates
+        def gradient_macs(self, x, wanted): ...  # those of the gradients, if not as many for each factor
         def ops(self, x, y): ...            # elementwise operations, by kind
         def saved(self, x): ...             # what autograd keeps; or `run`, the kernels one by one
         def reads(self, x, y, port): ...    # what an output element reads of the input, axis by axis

@@ -94,20 +94,6 @@ def per_output(times: int) -> Rule:
     return lambda row, _: {f"{row.layer.family}, {times} an output": times * row.output.elements}
 
 
-def both(first: Rule, second: Rule) -> Rule:
-    """Both rules, one after the other."""
-
-    def rule(row: Row, products: Dim) -> Beside:
-        found: dict[str, Dim] = {}
-        for part in (first(row, products), second(row, products)):
-            if isinstance(part, Unknown):
-                return part
-            found.update(part)
-        return found
-
-    return rule
-
-
 def with_batch(rule: Rule) -> Rule:
     """For a tool that takes the first axis for the batch, the second for the channels."""
 
@@ -177,7 +163,7 @@ def _scores(row: Row) -> Dim:
     return found
 
 
-def unseen_scores(row: Row, products: Dim) -> Beside:
+def unseen_scores(row: Row, products: Dim) -> dict[str, Dim]:
     """The products of queries, keys and values, which one operation without an entry makes."""
     layer: Any = row.layer
     queries, _, _ = layer.sequences(*row.inputs)
@@ -185,7 +171,8 @@ def unseen_scores(row: Row, products: Dim) -> Beside:
     return {"attention, not seen": -counted}
 
 
-def shares_of_heads(row: Row, products: Dim) -> Beside:
+def shares_of_heads(row: Row, products: Dim) -> dict[str, Dim]:
+    """The softmax of attention, 1 for each score."""
     return {"softmax of attention": _scores(row)}
 
 

@@ -104,6 +104,10 @@ def _response(row: Row, products: Dim) -> Beside:
     return {f"{layer.family}, 3 an input, padded": 3 * row.inputs[0].elements + padded}
 
 
+def _attention(row: Row, products: Dim) -> Beside:
+    return {**rules.unseen_scores(row, products), **rules.shares_of_heads(row, products)}
+
+
 def _of_matrix(size: Dim, rows: Dim) -> Dim:
     """Of each sum of n products, n − 1 additions."""
     return 2 * size - rows
@@ -132,7 +136,7 @@ TABLE: Mapping[type[Layer], Rule] = {
     Recurrent: rules.by_weights(2, _of_matrix),
     RecurrentCell: rules.by_weights(1, _of_matrix),
     Resize: resized(by_scale=False),
-    MultiheadAttention: rules.both(rules.unseen_scores, rules.shares_of_heads),
+    MultiheadAttention: _attention,
     InnerAttention: rules.unseen_scores,
 }
 
