@@ -81,8 +81,7 @@ class MultiheadAttention(Layer):
         check_batch(keys, values, "key and value")
         message = "there are {0} values for {1} keys"
         check_equal(values.length, keys.length, message, why="each key has a value")
-        seen = keys.length + self.more_keys
-        return query, Tensor((*queries.batch, queries.length, seen))
+        return query, Tensor((*queries.batch, queries.length, keys.length + self.more_keys))
 
     def reads(self, *inputs: Tensor, port: int, **_: Any) -> tuple[Reads, ...] | None:
         """Each query reads all keys and values, which in a single input are all there is."""
@@ -190,13 +189,13 @@ class MultiheadAttention(Layer):
                 query, key, value = (trace.transpose(x, 1, 0) for x in (query, key, value))
         if not batched:
             query, key, value = (trace.view(x, (x.shape[0], 1, x.shape[1])) for x in (query, key, value))
-        attended, seen = self.forward(trace, query, key, value, weights, need_weights)
+        attended, scores = self.forward(trace, query, key, value, weights, need_weights)
         if not batched:
             attended = trace.view(attended, (attended.shape[0], attended.shape[2]))
-            seen = seen and trace.view(seen, seen.shape[1:])
+            scores = scores and trace.view(scores, scores.shape[1:])
         if batched and self.batch_first:
             attended = trace.transpose(attended, 1, 0)
-        return attended, seen
+        return attended, scores
 
     def forward(
         self, trace: Trace, query: Value, key: Value, value: Value, weights: Weights, need_weights: bool
@@ -218,17 +217,17 @@ class MultiheadAttention(Layer):
             attended = trace.reshape(trace.permute(attended, (2, 0, 1, 3)), (batch * length, features))
             return self.projected_out(trace, attended, query, weights), None
         scaled = times_number(trace, q)
-        seen = bmm(trace, scaled, trace.transpose(k, 1, 2))
+        scores = bmm(trace, scaled, trace.transpose(k, 1, 2))
         del scaled, k
-        seen = softmax(trace, seen)
-        seen = dropout(trace, seen, self.dropout)
-        attended = bmm(trace, seen, v)
+        scores = softmax(trace, scores)
+        scores = dropout(trace, scores, self.dropout)
+        attended = bmm(trace, scores, v)
         del v
         attended = trace.reshape(trace.transpose(attended, 0, 1), (length * batch, features))
         attended = self.projected_out(trace, attended, query, weights)
-        seen = trace.seen_as(seen, (batch, heads, *seen.shape[1:]))
-        seen = trace.kernel(Tensor((batch, *seen.shape[2:]), seen.dtype), seen)
-        return attended, seen
+        scores = trace.seen_as(scores, (batch, heads, *scores.shape[1:]))
+        scores = trace.kernel(Tensor((batch, *scores.shape[2:]), scores.dtype), scores)
+        return attended, scores
 
     def projected_out(self, trace: Trace, x: Value, query: Value, weights: Weights) -> Value:
         names = ["out_proj.weight", *(["out_proj.bias"] if self.bias else [])]
@@ -323,15 +322,15 @@ def attention_of(
         mask = causal_mask(trace, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
     if enable_gqa and not q.shape[-3] == k.shape[-3] == v.shape[-3]:
         k, v = repeated_heads(trace, q, k), repeated_heads(trace, q, v)
-    seen = matmul(trace, q, times_number(trace, trace.transpose(k, k.rank - 2, k.rank - 1)))
+    scores = matmul(trace, q, times_number(trace, trace.transpose(k, k.rank - 2, k.rank - 1)))
     if mask:
-        seen = trace.kernel(seen.tensor, seen, back=passed(seen.look))
-    seen = softmax(trace, seen)
-    seen = noisy(trace, seen, p)
-    if seen.dtype == dtype:
-        return matmul(trace, seen, v)
-    _shown = trace.kernel(Tensor(seen.shape, dtype), seen)
-    y = matmul(trace, seen, v)
+        scores = trace.kernel(scores.tensor, scores, back=passed(scores.look))
+    scores = softmax(trace, scores)
+    scores = noisy(trace, scores, p)
+    if scores.dtype == dtype:
+        return matmul(trace, scores, v)
+    _shown = trace.kernel(Tensor(scores.shape, dtype), scores)
+    y = matmul(trace, scores, v)
     return trace.kernel(Tensor(y.shape, dtype), y, strides=y.strides)
 
 
@@ -387,7 +386,7 @@ class scaled_dot_product_attention(Layer):
         return tuple((*self.lead_reads(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
 
     def lead_reads(self, x: Tensor, whole: Tensor) -> Reads:
-        """What is seen of the axes before the last two, which are `whole` in the output."""
+        """What is read of the axes before the last two, which are `whole` in the output."""
         heads = x.shape[-3:-2]
         if self.enable_gqa and heads != whole.shape[-1:]:
             return except_along(x, -3, reads=Merged(len(whole.shape) - 1, "heads are used several times"))[

@@ -116,7 +116,7 @@ class Convolution(Convolving, abstract=True):
         return Tensor((*batch, self.out_channels, *sizes), x.dtype)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        """The channels, and what the windows see; padding made of the input counts as lying outside of it.
+        """The channels and the windows; padding that copies the input counts as lying outside of it.
 
         A window at the border that holds what is mirrored there reads nothing else besides. Where the
         padding is wider than that, or comes from the other border, its elements are not in line.

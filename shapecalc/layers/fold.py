@@ -162,7 +162,7 @@ class PixelUnshuffle(Rearranging, axes=2):
         return suggested(made.shape, x)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        """The r·r pixels that channels are made of: all channels at a place see all of them together."""
+        """The r·r pixels that channels are made of: all channels at a place together read all of them."""
         r = self.downscale_factor
         channels = Grouped(x.rank - 3, x.shape[-3], whole=False)
         if not isinstance(r, int):

@@ -208,19 +208,19 @@ class InstanceNorm(Layer, abstract=True):
         channels = batch * x.shape[-self.axes - 1]
         many = Tensor((channels,))
         own = [trace.kernel(many, weight) for weight in owned(trace, self.weights(x.tensor))]
-        seen = [
+        running = [
             self.for_each_item(trace, x, channels // batch, batch)
             for _ in range(2 * self.track_running_stats)
         ]
-        kept = (*own[:1], *seen)
+        kept = (*own[:1], *running)
         statistics = Tensor((channels,), statistic(x.dtype))
         shape = x.shape
         x = trace.view(trace.contiguous(x), (1, channels, *shape[-self.axes :]))
         back = of_norm(x.look, *looks(own))
         y = trace.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
         y = trace.view(y, shape)
-        if seen and trace.training:
-            for _ in seen:
+        if running and trace.training:
+            for _ in running:
                 self.averaged(trace, x, channels // batch)
         return (y,)
 

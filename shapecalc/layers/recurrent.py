@@ -163,7 +163,7 @@ class Recurrent(Steps, abstract=True):
         return y, state
 
     def reads(self, x: Tensor, *states: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
-        """The last states see all steps, and so does each step of two directions; of one, those before it."""
+        """The last states read all steps, as does each step of two directions; of one, those up to itself."""
         before: AxisReads = Unknown("a step of one direction sees itself and all steps before it")
         steps = ALL if port or self.bidirectional else before
         if x.rank == 2:

@@ -111,7 +111,7 @@ class Resize(Layer, abstract=True):
 
 
 def _interpolated(axis: int, n: Dim, m: Dim, mode: str, aligned: bool) -> AxisReads:
-    """What m elements see of the n that they are made of."""
+    """What each of m elements reads of the n that they are interpolated from."""
     if mode == "area":
         return adaptive(axis, n, m)
     if n == m:
