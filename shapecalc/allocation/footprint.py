@@ -117,9 +117,10 @@ def record(
 def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> Way:
     """What going back through a kernel comes to, given how the gradients of its outputs lie.
 
+    `mode` is one in which autograd does not watch: gradients of gradients are not made.
     What is in another shape than its tensor is summed to it, and then converted: torch's validate_outputs.
     """
-    trace = Trace(mode._replace(grad=False, autocast=False))
+    trace = Trace(mode)
     given = [look and Value(look.tensor, trace.storage(look.tensor), look.strides) for look in arriving]
     made = [x for x in kernel.back(trace, *given) if x is not None] if any(given) else []
     if not made:  # there is none to hand on

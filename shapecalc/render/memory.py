@@ -1,4 +1,4 @@
-"""`memory`: what a network needs in prediction and in training, in one screen."""
+"""`memory`: the bytes that a network needs in prediction and in training, in one screen."""
 
 from __future__ import annotations
 

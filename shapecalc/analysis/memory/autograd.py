@@ -1,7 +1,7 @@
-"""The graph that autograd makes on the way forward, as tensors hold their nodes and nodes those before them.
+"""The graph that autograd makes on the way forward: who holds which node, and which storages a node keeps.
 
-A node that nobody holds goes, and what was kept for it is let go: of a branch that no output needs,
-nothing stays to the end of the pass.
+A tensor holds the node that made it, and a node those that made its inputs. A node that nobody holds is
+dropped, and the storages that were kept for it are let go: of a branch that no output needs, nothing stays.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Backward:
 
     def __init__(self, forward: Forward) -> None:
         self.ledger = forward.ledger
-        self.mode = forward.mode
+        self.mode = forward.mode._replace(grad=False, autocast=False)
         self.forward = forward
         self.learned = set(forward.parameters.values())
         """The values that are weights."""
@@ -109,7 +109,7 @@ class Backward:
         if arriving not in kernel.ways:
             with collecting() as conditions:
                 way = way_back(kernel, arriving, self.mode)
-            kernel.ways[arriving] = way._replace(conditions=tuple(conditions))
+            kernel.ways[arriving] = way._replace(conditions=tuple(conditions)) if conditions else way
         if kernel.ways[arriving].conditions:
             self.note(kernel.ways[arriving].conditions, row)
         return kernel.ways[arriving]

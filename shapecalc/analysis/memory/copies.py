@@ -1,4 +1,4 @@
-"""Memory over copies that a brief analysis leaves out: what each of them adds, as many times as there are.
+"""Memory of copies that a brief analysis leaves out: the bytes that one adds, times how many there are.
 
 From one copy to the next, the bytes that are alive at a moment grow by the same number. So the most is alive
 in the first or in the last of them, and both are among those that are executed.

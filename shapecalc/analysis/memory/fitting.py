@@ -1,4 +1,4 @@
-"""The largest batch that so many bytes have room for, in closed form where formulas of memory hold."""
+"""The largest batch that a budget of bytes has room for, in closed form where the formulas hold."""
 
 from __future__ import annotations
 

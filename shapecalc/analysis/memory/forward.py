@@ -28,7 +28,7 @@ class Flow(NamedTuple):
     storage: int
     value: int
     base: Flow | None = None
-    """What it is a look at."""
+    """What it is a view of."""
 
     @property
     def look(self) -> Look:
@@ -53,11 +53,11 @@ class Forward:
         self.flows: dict[tuple[int, int], Flow] = {}
         """By the row and the port that a tensor comes from."""
         self.bounded: dict[str, str] = {}
-        """The types of the rows of which not all is known that the way forward allocates, and why."""
+        """The types of which not all is known that they allocate on the way forward, and why."""
         self.vague: list[str] = []
-        """The types of the rows of which not all is known that the way back allocates."""
+        """The types of which not all is known that they allocate on the way back."""
         self.conditions: list[Condition] = []
-        """What symbols must satisfy, beside what they must for the shapes."""
+        """What symbols must satisfy for the bytes, beside what they must for the shapes."""
         self.known = Known(analysis.conditions)
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
@@ -67,7 +67,7 @@ class Forward:
         """The first output of each row, in the dtype that it has."""
         self.graph = Graph(self.ledger)
         self.seen: dict[int, int] = {}
-        """Of looks at others, by their values, how often their storage had been written over when made."""
+        """Of each view, by its value, how often its storage had been written over when it was made."""
         self.refusal: ArchitectureError | None = None
         """Why torch can't train the network, if it can't."""
         for port, tensor in enumerate(analysis.inputs.values()):
@@ -146,7 +146,7 @@ class Forward:
                 self.conditions.append(condition._replace(path=path))
 
     def hold(self, flow: Flow) -> None:
-        """A tensor holds how it was made, and a look at one holds that one."""
+        """A tensor holds the node that made it, and a view holds the tensor that it is a view of."""
         if flow.given.tracked:
             self.graph.hold(flow.value)
             if flow.base:
@@ -162,7 +162,7 @@ class Forward:
                 self.graph.release(flow.base.value)
 
     def renew(self, flow: Flow, number: int) -> None:
-        """The way back of a look is made anew where what it is a look at has been written over since."""
+        """The way back of a view is made anew where its storage has been written over since."""
         version = self.graph.version(flow.storage)
         if flow.base is None or not flow.given.tracked or self.seen[flow.value] == version:
             return
@@ -211,7 +211,7 @@ def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:
 
 
 def _given(flows: list[Flow]) -> tuple[Given, ...]:
-    """The inputs of a layer; one that is the same value as another before says so."""
+    """The inputs of a layer; one that is the same value as an earlier one says so."""
     if len(flows) == 1:
         return (flows[0].given,)
     values = [flow.value for flow in flows]
@@ -225,7 +225,7 @@ def _given(flows: list[Flow]) -> tuple[Given, ...]:
 
 
 def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Given, ...], list[Flow]]:
-    """The inputs, and what those that gradients flow back to are looks at."""
+    """The inputs, and the tensors that those with a gradient are views of."""
     flows, found = list(flows), list(given)
     for i, x in enumerate(given):
         base = flows[i].base
@@ -241,7 +241,7 @@ def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Give
 
 
 def _base(output: Output, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow | None:
-    """What an output is a look at: an input or what that is a look at, or a tensor of the layer's own."""
+    """What an output is a view of: an input, what that is a view of, or a tensor of the layer's own."""
     if output.value < len(flows):  # an input, handed on as it is
         return flows[output.value].base
     base = output.base

@@ -1,4 +1,4 @@
-"""The bytes that are alive at every moment, as layers hold storages and let them go."""
+"""The ledger of a pass: which storages are held, by how many, and the bytes alive at every moment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Run(NamedTuple):
 
 
 class Ledger:
-    """The storages that are alive, who holds them, and the bytes of all together."""
+    """The storages of a pass, how many hold each, and the bytes of all that are held together."""
 
     def __init__(self, assumed: Mapping[str, Dim] = MappingProxyType({})) -> None:
         """`assumed`: of symbols, as for `Peak`."""
@@ -42,7 +42,7 @@ class Ledger:
         return len(self.sizes) - 1
 
     def held(self, size: Dim, row: int) -> int:
-        """A new storage, which may make a peak."""
+        """A new storage, held once, at whose moment the peak may be."""
         storage = self.storage(size)
         self.hold(storage)
         self.peak.meet_level(self.alive, row)
@@ -54,7 +54,7 @@ class Ledger:
         self.holders[storage] += 1
 
     def release(self, storage: int, times: int = 1) -> None:
-        """Let a storage go, and with it those of copies that it stands for."""
+        """One holder less; `times` counts the storages of copies that it stands for, which go with it."""
         self.holders[storage] -= 1
         if not self.holders[storage]:
             self.alive.add(self.sizes[storage], -times)
@@ -67,7 +67,7 @@ class Ledger:
         return saved
 
     def play(self, footprint: Footprint, inputs: list[int], row: int) -> list[int]:
-        """Run a layer on inputs in these storages; gives all of its storages, those of its outputs held."""
+        """Run a layer on inputs in these storages → all that its footprint names, its outputs' held."""
         self.rise(footprint.rises, row)
         first = len(self.sizes)
         self.sizes += footprint.sizes

@@ -1,4 +1,4 @@
-"""What a network needs of memory, in prediction and in training."""
+"""How many bytes a step in training needs: in its passes, and in the optimizer's update."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 """Source: torch.optim.SGD, Adam and AdamW."""
 
 UPDATE = "the optimizer's update"
-"""Where a peak is that stands at no row."""
+"""In place of a row, where the peak is in no layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory(Prediction):
-    """The same, and bytes that a step in training needs."""
+    """Bytes that a network needs in prediction, and in a step of training."""
 
     optimizer_name: str
     saved_by_row: tuple[Dim, ...]
-    """Unique storages that autograd keeps in training; each belongs to the first row that it is kept for."""
+    """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
     training_conditions: tuple[Condition, ...]
     """What symbols must satisfy for the formulas of training, beside those of prediction."""
     vague: tuple[str, ...]
-    """The types of whose way back not all is known: with them a peak of training is at least what it says."""
+    """The types of whose way back not all is known: with them the training peak is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
     refusal: ArchitectureError | None
@@ -84,23 +84,23 @@ class Memory(Prediction):
 
     @property
     def saved(self) -> Dim:
-        """What autograd keeps for the backward pass."""
+        """Bytes that autograd keeps for the backward pass."""
         counted = zip(self.saved_by_row, self.analysis.times, strict=True)
         return summed([times * saved for saved, times in counted])
 
     def saved_under(self, node: Node) -> Dim:
-        """What it keeps for the rows under a node of the tree."""
+        """Bytes that it keeps for the rows under a node of the tree."""
         numbers, each = self.analysis.under(node)
         return summed([times * self.saved_by_row[n] for n, times in zip(numbers, each, strict=True)])
 
     @property
     def gradients(self) -> Dim:
-        """As large as the parameters that are trained."""
+        """Bytes of the gradients of parameters: as many as those that are trained have."""
         return self.parameters - self.frozen
 
     @property
     def optimizer(self) -> Dim:
-        """What the optimizer keeps."""
+        """Bytes that the optimizer keeps."""
         return OPTIMIZERS[self.optimizer_name].state * self.gradients
 
     @property
@@ -209,7 +209,7 @@ def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
 
 
 def _status(types: Collection[str]) -> str:
-    """Of a figure of which what these types need is known in part."""
+    """Of a figure to which these types add what is not known."""
     return "at least" if types else "exact"
 
 

@@ -1,4 +1,4 @@
-"""What a network needs of memory in prediction."""
+"""How many bytes a network needs in prediction, and at which row the most are alive."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Moment:
         return greatest_of(self.sizes)
 
     def above(self, base: Dim) -> Moment:
-        """The same on top of what is there all the time."""
+        """The same, on top of bytes that are there all the time."""
         return Moment(tuple([(base + size, path) for size, path in self.alternatives]))
 
 
@@ -71,7 +71,7 @@ class Prediction:
     activations: Moment
     """In a forward pass in evaluation that lets each tensor go after its last use."""
     bounded: Mapping[str, str]
-    """The types of whose way forward not all is known, and why: prediction needs at least what it says."""
+    """The types of whose way forward not all is known, and why: the peak is at least what it says."""
     conditions: tuple[Condition, ...]
     """What symbols must satisfy for the formulas of prediction, beside what they must for the shapes."""
     made: tuple[Tensor, ...]
@@ -114,7 +114,7 @@ T = TypeVar("T")
 
 
 def settled(memory_of: Callable[[Analysis], T], analysis: Analysis) -> T:
-    """What needs all rows of a network where copies that a brief analysis leaves out differ in memory.
+    """An answer of `memory_of`; where copies that a brief analysis leaves out differ in memory, of all rows.
 
     Raises:
         UsageError: there are too many.
@@ -139,7 +139,7 @@ def predicted(analysis: Analysis, dtype: str = "float32") -> Prediction:
 
 
 def prediction_of(analysis: Analysis, dtype: str, freed: Releases) -> Prediction:
-    """The same, of a network's analysis as it is.
+    """The same of a network's rows as they are: copies that a brief analysis leaves out stay left out.
 
     Raises:
         UnsettledError: of a brief analysis, copies that were left out do not all need the same.
