@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from shapecalc.torch_check.memory import Told
 
 CUDA, META = 1, 14
 """c10::DeviceType."""
@@ -43,27 +46,28 @@ def casting(device: str) -> Iterator[None]:
         torch.set_autocast_enabled(device, False)
 
 
+class KernelsOfMeta(TorchDispatchMode):
+    """Those of `meta` where fake tensors of a GPU have others: noise of the input's dtype, and a buffer."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        x, *others = args or (None,)
+        if function is torch.ops.aten.native_dropout.default:
+            noise = torch.empty_like(x).bernoulli_(1 - others[0]).div_(1 - others[0])
+            return x * noise, noise
+        if function is torch.ops.aten.log_sigmoid_forward.default:
+            return torch.empty_like(x), torch.empty_like(x)
+        return function(*args, **(kwargs or {}))
+
+
 @contextmanager
-def pretended() -> Iterator[None]:
-    """Tensors are fake; dropout is that of `meta`, not the fused one of a GPU; backward is in this thread."""
+def pretended(own_kernels: bool = False) -> Iterator[None]:
+    """Tensors are fake, kernels are those of `meta` or the GPU's own; backward is in this thread."""
     lend_guard()
-    functional: Any = torch.nn.functional
-    fused, functional.dropout = functional.dropout, dropout
-    try:
-        fake = FakeTensorMode()
-        fake.cache_enabled = False  # kernels of a second call, taken from the first, do not allocate the same
-        with fake, torch.autograd.set_multithreading_enabled(False):
-            yield
-    finally:
-        functional.dropout = fused
-
-
-def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """at::dropout where no fused kernel is."""
-    if not training or p == 0:
-        return x
-    noise = torch.empty_like(x).bernoulli_(1 - p).div_(1 - p) if p < 1 else x.new_zeros(())
-    return x.mul_(noise) if inplace else x * noise
+    fake = FakeTensorMode()
+    fake.cache_enabled = False  # kernels of a second call, taken from the first, do not allocate the same
+    kernels = nullcontext() if own_kernels else KernelsOfMeta()
+    with fake, kernels, Told(), torch.autograd.set_multithreading_enabled(False):
+        yield
 
 
 def put(module: Any, device: str) -> Any:

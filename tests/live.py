@@ -56,7 +56,13 @@ def kept_bytes(run: Callable[[], Any], uncounted: Iterable[torch.Tensor]) -> int
         return x
 
     with saved_tensors_hooks(pack, lambda x: x):
-        run()
+        nodes = [y.grad_fn for y in tree_leaves(run()) if isinstance(y, torch.Tensor)]
+    while nodes:  # what Python code of torch's keeps, as attributes, the hooks are not handed
+        if (node := nodes.pop()) is not None:
+            nodes += [before for before, _ in node.next_functions]
+            for x in getattr(node, "__dict__", {}).values():
+                if isinstance(x, torch.Tensor):
+                    pack(x)
     return sum([storage.nbytes() for at, storage in kept.items() if at not in own])
 
 

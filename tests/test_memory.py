@@ -89,6 +89,14 @@ def test_losses_that_look_at_values_are_measured(loss: str) -> None:
     assert found[1].measured > 2 * 8 * 3 * 4  # the loss keeps more than the layers before it
 
 
+def test_a_norm_that_counts_its_batches_is_measured() -> None:
+    """With no momentum it divides by how many there have been, which `meta` does not know."""
+    text = (
+        "{input: 2x3x4, layers: [Conv1d: {out_channels: 4, kernel_size: 1}, BatchNorm1d: {momentum: null}]}"
+    )
+    assert [each for each in compare(shapecalc.analyse(shapecalc.parse(text))) if not each.agrees] == []
+
+
 def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LAYERS["ReLU"], "keeps", Keeps.INPUTS)
     text = "input: 2x8\nlayers: [Linear: 8, ReLU, Linear: 8, ReLU]\n"

@@ -102,16 +102,20 @@ def record(
     return Footprint(
         rises=_rises(trace, stays),
         sizes=tuple([trace.sizes[number] for number in sorted(stays)]),
-        kernels=tuple([k._replace(kept=tuple([numbers[n] for n in k.kept])) for k in kernels]),
+        kernels=tuple([_renumbered(kernel, numbers) for kernel in kernels]),
         values=tuple(trace.values),
         parameters={name: value.number for name, value in weights.items()},
         lowered={name: numbers[storage] for name, storage in lowered.items()},
         outputs=tuple([_output(y, numbers) for y in outputs]),
-        retraced=trace.retraced,
         complete=trace.complete,
         written=tuple([numbers[storage] for storage in trace.written if storage in given]),
         refusal=trace.refusal,
     )
+
+
+def _renumbered(kernel: Kernel, numbers: Mapping[int, int]) -> Kernel:
+    kept, attributes = ([numbers[n] for n in storages] for storages in (kernel.kept, kernel.attributes))
+    return kernel._replace(kept=tuple(kept), attributes=tuple(attributes))
 
 
 def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> Way:

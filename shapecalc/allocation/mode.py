@@ -26,7 +26,7 @@ class Mode(NamedTuple):
     dtype: str = "float32"
     """What float32 is converted to, weights and all."""
     cuda: bool = False
-    """As on a GPU: memory in blocks of 512 bytes, and dropout as one kernel whose mask is of bool."""
+    """As on a GPU: memory in blocks of 512 bytes, dropout with a mask of bool, LogSigmoid without buffer."""
     autocast: bool = False
     """Whether it runs under torch.autocast of a GPU, which casts to float16 and float32 by operation."""
 

@@ -45,6 +45,8 @@ class Kernel(NamedTuple):
     """How the inputs lie."""
     ways: dict[tuple[Look | None, ...], Way]
     """What going back comes to, by how the gradients lie that arrive; filled as it is asked for."""
+    attributes: tuple[int, ...] = ()
+    """The storages, of those kept, that stay until the whole graph is gone: attributes of Python code."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -68,8 +70,6 @@ class Recording:
         self.parameters_by_name: dict[str, Parameter] = {}
         self.place = ""
         """What the names of weights begin with: the parts of the layer that are being run."""
-        self.retraced = True
-        """Whether all that the backward pass allocates is known."""
         self.complete = True
         """Whether all that the forward pass allocates is known."""
         self.written: list[int] = []
@@ -130,6 +130,7 @@ class Recording:
         back: Back | None = None,
         strides: Strides | None = None,
         laid: Strides | None = None,
+        attributes: Sequence[Value] = (),
     ) -> Value:
         """A call that makes a tensor.
 
@@ -140,13 +141,14 @@ class Recording:
             back: how gradients are made of that of what it makes; by default each in a storage of its own.
             strides: in whose order the elements of what it makes lie, if not in a row.
             laid: the strides of what it makes, if they are known.
+            attributes: what torch's Python code keeps besides, as attributes of the backward pass.
         """
         strides = unless_in_a_row(made.shape, laid) or (strides and dense(made.shape, strides))
         tracked = self.mode.grad and is_floating(made.dtype) and any(x.tracked for x in inputs)
         y = Value(made, self.storage(made), strides, tracked)
         self.events.append(Made(y.storage.number))
         kept = [y if x is OUTPUT else self.new(x) if isinstance(x, Tensor) else x for x in keeps]
-        self.record((y,), inputs, kept, back)
+        self.record((y,), inputs, kept, back, attributes)
         return y
 
     def record(
@@ -155,6 +157,7 @@ class Recording:
         inputs: Sequence[Value],
         kept: Sequence[Value] = (),
         back: Back | None = None,
+        attributes: Sequence[Value] = (),
     ) -> None:
         """Write down what autograd goes back through, if it does."""
         if outputs[0].tracked:
@@ -162,11 +165,12 @@ class Recording:
             kernel = Kernel(
                 inputs=tuple([x.number for x in tracked]),
                 outputs=tuple([y.number for y in outputs]),
-                kept=tuple([x.storage.number for x in kept]),
+                kept=tuple([x.storage.number for x in (*kept, *attributes)]),
                 holds=tuple([x.number for x in kept if x.tracked and not {x, x.base} & set(outputs)]),
                 back=back or anew(*[x.look for x in inputs]),
                 looks=tuple([x.look for x in tracked]),
                 ways={},
+                attributes=tuple([x.storage.number for x in attributes]),
             )
             self.events.append(kernel)
 

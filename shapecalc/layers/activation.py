@@ -15,7 +15,7 @@ from shapecalc.layers.checks import check_axis, check_floating, check_numbers
 from shapecalc.layers.fields import Axis, Choice, Flag, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.layers.reads import Merged, Reads, except_along
-from shapecalc.layers.rules import Keeps, Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
@@ -214,10 +214,13 @@ class Hardsigmoid(OfFloating):
 class LogSigmoid(OfFloating):
     """log(1 / (1 + exp(−x))). Source: torch.nn.LogSigmoid."""
 
-    def saved(self, x: Value) -> Saved:
-        return (x, x.tensor)
-
     each = Operations(add=1, divide=1, exp=2)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """The kernel of a GPU needs no buffer. Source: at::log_sigmoid_forward_cuda."""
+        buffer = () if trace.mode.cuda else (x.tensor,)
+        back = self.back(x)
+        return (trace.kernel(x.tensor, x, keeps=(x, *buffer), back=back, strides=x.strides),)
 
 
 class Softplus(OfFloating):
@@ -403,10 +406,10 @@ class PReLU(Layer):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """Both gradients are tensors of the size of x, even where only one of them is needed."""
-        (slope,) = owned(trace, self.weights(x.tensor))
+        x, slope = trace.cast(self.operation, x, *owned(trace, self.weights(x.tensor)))
         slopes = trace.view(slope, tuple([self.num_parameters if axis == 1 else 1 for axis in range(x.rank)]))
-        back = in_pairs(x.look, slopes.look)
-        return (trace.kernel(x.tensor, x, slopes, keeps=(x,), back=back, strides=x.strides),)
+        keeps, back = (x, *trace.copies([slopes])), in_pairs(x.look, slopes.look)
+        return (trace.kernel(x.tensor, x, slopes, keeps=keeps, back=back, strides=x.strides),)
 
 
 class GLU(Layer):

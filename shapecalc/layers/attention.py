@@ -177,7 +177,7 @@ class MultiheadAttention(Layer):
         self, trace: Trace, query: Value, key: Value, value: Value, need_weights: bool
     ) -> tuple[Value, Value | None]:
         batched = query.rank == 3
-        weights = self.weights(query.tensor, key.tensor, value.tensor)
+        weights = self.weights(*map(trace.declared, (query, key, value)))
         if batched and self.batch_first:
             if key is value:
                 if query is key:

@@ -34,7 +34,12 @@ def quotient(trace: Trace, x: Value, y: Value) -> Value:
 
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
-    """The gradient of a p-norm y of x. Source: torch::autograd::generated::details::norm_backward."""
+    """The gradient of a p-norm y of x, or where y has another dtype of a copy of x in that.
+
+    Source: torch::autograd::generated::details::norm_backward.
+    """
+    if x.dtype != y.dtype:
+        return of_copy(x, y.dtype, of_norm(p, x._replace(dtype=y.dtype), y))
     if p == 0:  # a count of what is not 0
         return nothing
     if p == 2:
@@ -42,6 +47,16 @@ def of_norm(p: float, x: Look, y: Look) -> Back:
     if p == 1:
         return of_absolute_sum(x, y)
     return of_power_sum(p, x, y) if p > 1 else of_root_sum(x, y)
+
+
+def of_copy(x: Look, dtype: str, inner: Back) -> Back:
+    """What a way back makes of a copy of x in another dtype, which is there as long."""
+
+    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
+        _copy = trace.elementwise(x, dtype=dtype)
+        return inner(trace, grad)
+
+    return back
 
 
 def of_power_sum(p: float, x: Look, y: Look) -> Back:
@@ -153,8 +168,7 @@ class PairwiseDistance(Layer):
         apart = operation(trace, first, second, negates=True)
         moved = trace.kernel(floating(apart.tensor), apart, back=passed(apart.look), strides=apart.strides)
         made = trace.made_by("norm", self.output(first.tensor, second.tensor), moved)
-        trace.retraced = made.dtype == moved.dtype  # else the way back converts first, which is not followed
-        kept = Look((*moved.shape[:-1], 1) if moved.rank else (), moved.dtype)
+        kept = Look((*moved.shape[:-1], 1) if moved.rank else (), made.dtype)
         back = of_norm(self.p, moved.look, kept)
         y = trace.kernel(made, moved, keeps=(moved, OUTPUT), back=back)
         return (y,)

@@ -65,7 +65,8 @@ class L1Loss(Loss):
 
 def absolute_difference(trace: Trace, loss: Loss, *xs: Value) -> Value:
     """|x − y|, reduced. Source: at::l1_loss."""
-    apart = operation(trace, *trace.cast("l1_loss", *xs), negates=True)
+    xs = tuple(trace.cast("l1_loss", *xs))  # the copies are there until the loss is
+    apart = operation(trace, *xs, negates=True)
     far = trace.kernel(
         apart.tensor, apart, keeps=(apart,), back=of_absolute(apart.look), strides=apart.strides
     )
@@ -162,7 +163,6 @@ class BCELoss(Loss):
 class BCEWithLogitsLoss(Loss):
     """BCELoss of sigmoid(input). Source: torch.nn.BCEWithLogitsLoss."""
 
-    keeps = Keeps.INPUTS
     reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -171,8 +171,11 @@ class BCEWithLogitsLoss(Loss):
         check_shape(target, input.shape, "target")
         return self.reduced(target)
 
-    def back(self, input: Value, target: Value) -> Back:
-        return of_logits(input.look, target.look)
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        """Of the dtype of the target. Source: at::binary_cross_entropy_with_logits."""
+        scores, target = trace.cast("binary_cross_entropy_with_logits", *inputs)
+        made, back = self.reduced(target.tensor), of_logits(scores.look, target.look)
+        return (trace.kernel(made, scores, target, keeps=(scores, target), back=back),)
 
 
 def exponential(trace: Trace, x: Value) -> Value:
@@ -281,8 +284,8 @@ def stirling_of(trace: Trace, target: Value) -> Value:
 
 
 def square_of(trace: Trace, x: Value) -> Value:
-    (x,) = trace.cast("pow", x)
-    return trace.kernel(x.tensor, x, keeps=(x,), back=of_power(x.look), strides=x.strides)
+    (cast,) = trace.cast("pow", x)
+    return trace.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=cast.strides)
 
 
 def quotient_of(trace: Trace, x: Value, y: Value) -> Value:

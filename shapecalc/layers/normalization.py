@@ -219,20 +219,22 @@ class InstanceNorm(Layer, abstract=True):
         back = of_norm(x.look, *looks(own))
         y = trace.kernel(x.tensor, x, *own, keeps=(x, *kept, statistics, statistics), back=back)
         y = trace.view(y, shape)
-        if running and trace.training:
-            for _ in running:
-                self.averaged(trace, x, channels // batch)
+        if trace.training:
+            for statistic_of_all in running:
+                averaged_over(trace, statistic_of_all, channels // batch)
         return (y,)
 
-    def averaged(self, trace: Trace, x: Value, channels: Dim) -> None:
-        """The mean over the batch of what was repeated, which goes into a running statistic."""
-        _mean = trace.new(Tensor((channels,), x.dtype))
-        _copy = None if x.dtype == "float32" else trace.new(Tensor((channels,)))
-
     def for_each_item(self, trace: Trace, x: Value, channels: Dim, batch: Dim) -> Value:
-        """A running statistic for the channels of each item, in the input's dtype."""
-        _own = None if x.dtype == "float32" else trace.new(Tensor((channels,), x.dtype))
-        return trace.new(Tensor((batch * channels,), x.dtype))
+        """A running statistic for the channels of each item, in the dtype of the weights, or the input's."""
+        dtype = "float32" if self.affine else x.dtype
+        _own = None if dtype == "float32" else trace.new(Tensor((channels,), dtype))
+        return trace.new(Tensor((batch * channels,), dtype))
+
+
+def averaged_over(trace: Trace, running: Value, channels: Dim) -> None:
+    """The mean over the batch of what was repeated, which goes into a running statistic."""
+    _mean = trace.new(Tensor((channels,), running.dtype))
+    _copy = None if running.dtype == "float32" else trace.new(Tensor((channels,)))
 
 
 class InstanceNorm1d(InstanceNorm, axes=1):

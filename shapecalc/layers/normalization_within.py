@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import of_power, of_quotient
-from shapecalc.allocation.gradients import of_mean, passed
+from shapecalc.allocation.gradients import Back, of_mean, passed
 from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
 from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import OUTPUT
@@ -172,10 +173,10 @@ class LocalResponseNorm(ResponseNorm):
         mean = self.mean_of_neighbours(trace, product_of_two(trace, x, x))
         scaled = times_number(trace, mean)
         base = trace.kernel(x.tensor, scaled, back=passed(scaled.look), strides=x.strides)
-        del mean, scaled
+        del scaled
         (cast,) = trace.cast("pow", base)
         below = trace.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=x.strides)
-        del base, cast
+        del mean, base, cast
         back = of_quotient(x.look, below.look)
         made = trace.made_by("div", x.tensor, x, below)
         return (trace.kernel(made, x, below, keeps=(x, below), back=back, strides=x.strides),)
@@ -196,7 +197,6 @@ class CrossMapLRN2d(ResponseNorm):
     """LocalResponseNorm of (N, C, H, W), as Caffe has it. Source: torch.nn.CrossMapLRN2d."""
 
     k = Real(1)
-    undecided = "is in part a variable of torch's Python code, which is not followed"
 
     def output(self, x: Tensor) -> Tensor:
         check_rank(x, 4)
@@ -204,9 +204,19 @@ class CrossMapLRN2d(ResponseNorm):
         return x
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """The output, and beside it what it is divided by. Source: torch.nn.modules._functions."""
-        if x.tracked:
-            return self.at_least(trace, x.tensor)
-        y = trace.new(x.tensor)
-        _divisors = trace.new(x.tensor)
+        """The output, and beside it what its power is of. Source: torch.nn.modules._functions."""
+        scale = trace.new(x.tensor)
+        back = self.back(x)
+        y = trace.kernel(x.tensor, x, keeps=(x, OUTPUT), back=back, attributes=(scale,))
         return (y,)
+
+    def back(self, x: Value) -> Back:
+        """Beside the gradient the ratios of one image, its channels padded, and their sums."""
+        _, channels, *space = x.shape
+
+        def back(trace: Trace, _: Value) -> Sequence[Value | None]:
+            _ratios = trace.new(Tensor((channels + self.size - 1, *space), x.dtype))
+            _sums = trace.new(Tensor((*space,), x.dtype))
+            return [trace.new(x.tensor)]
+
+        return back

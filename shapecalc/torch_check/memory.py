@@ -56,12 +56,15 @@ class Alive(TorchDispatchMode):
         return made
 
 
-class Zero(TorchDispatchMode):
-    """Gives 0 for every number that is read of a tensor, since `meta` has no values."""
+class Told(TorchDispatchMode):
+    """Gives False for a truth that is read of a tensor, and 1 for a number, since `meta` has no values.
+
+    So no element is in a mask, and a norm that counts its batches is at the first one.
+    """
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.ops.aten._local_scalar_dense.default:
-            return 0
+            return int(args[0].dtype != torch.bool)
         return function(*args, **(kwargs or {}))
 
 
@@ -88,12 +91,28 @@ def kept(owned: Iterable[Any]) -> Iterator[dict[int, int]]:
         yield found
 
 
+def attributes(made: Any) -> dict[int, int]:
+    """The storages that torch's Python code keeps for the way back of what it has made, with their bytes.
+
+    They are attributes of its nodes: hooks are not told of them.
+    """
+    nodes, seen = [y.grad_fn for y in tree_iter(made) if isinstance(y, torch.Tensor)], {None}
+    found = {}
+    while nodes:
+        if (node := nodes.pop()) not in seen:
+            seen.add(node)
+            nodes += [before for before, _ in node.next_functions]
+            held = [x for x in getattr(node, "__dict__", {}).values() if isinstance(x, torch.Tensor)]
+            found.update({key(x): x.untyped_storage().nbytes() for x in held})
+    return found
+
+
 def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any]) -> tuple[int, int, Any]:
     """Bytes kept for the backward pass, and the most alive at once, as `run` runs; and what it returns."""
     owned = list(owned)
     with kept(owned) as found, Alive(owned, given) as alive:
         made = run()
-    return sum(found.values()), alive.peak, made
+    return sum((found | attributes(made)).values()), alive.peak, made
 
 
 class Compared(NamedTuple):
@@ -157,9 +176,11 @@ def run(network: Network, mode: Mode) -> Measured:
         outputs: tuple[Any, ...] = network(*inputs, observe=lambda *_: None)
         return outputs
 
-    with torch.set_grad_enabled(mode.grad), Zero(), kept(owned) as found:
-        forward()  # by itself: what the hooks hold on to is not let go as it is without them
-    with torch.set_grad_enabled(mode.grad), Zero(), Alive(owned, inputs) as alive:
+    with torch.set_grad_enabled(mode.grad), Told(), kept(owned) as found:
+        made = forward()  # by itself: what the hooks hold on to is not let go as it is without them
+        found.update(attributes(made))
+        del made
+    with torch.set_grad_enabled(mode.grad), Told(), Alive(owned, inputs) as alive:
         outputs = forward()
         tracked = [y for y in outputs if y.requires_grad]
         if tracked:

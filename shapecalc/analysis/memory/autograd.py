@@ -45,6 +45,12 @@ class GradNode:
     def kept(self) -> list[int]:
         return [self.run.storages[number] for number in self.kernel.kept]
 
+    @property
+    def released(self) -> list[int]:
+        """The storages, of those kept, that are let go once the backward pass is through this node."""
+        kernel = self.kernel
+        return [self.run.storages[number] for number in kernel.kept if number not in kernel.attributes]
+
 
 class Graph:
     """The nodes in their order, and who holds them."""

@@ -86,7 +86,7 @@ class Backward:
         for gradient in here:
             gradient.seen -= 1
             ledger.release(gradient.storage)
-        for storage in node.kept:
+        for storage in node.released:
             ledger.release(storage)
         for value, new in zip(inputs, made, strict=True):
             self.arrive(value, new, row)

@@ -125,4 +125,4 @@ class MemoryRules(CallRules):
         """
         with collecting() as conditions:
             found = record(self.run, inputs, mode, frozen)
-        return found._replace(retraced=found.retraced and self.retraced, conditions=tuple(conditions))
+        return found._replace(retraced=self.retraced, conditions=tuple(conditions))
