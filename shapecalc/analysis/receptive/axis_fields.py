@@ -8,7 +8,7 @@ r, whose starts lie j apart, has a field of size r + (k − 1)·j, as in the tex
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import lcm
 from typing import NamedTuple, TypeAlias
 
@@ -111,9 +111,10 @@ def _read(field: Exact, pattern: Pattern) -> AxisField:
         shift = pattern.shift * j
     else:
         rounds = lcm(len(field.ends), pattern.shift) // pattern.shift if pattern.shift else 1
-        if long := too_long(rounds * len(pattern.offsets)):
+        count = rounds * len(pattern.offsets)  # after so many elements the fields below repeat too
+        if long := too_long(count):
             return Undefined(long.reason)
-        found = [_field_of(field, places) for places in _places(pattern, rounds)]
+        found = [_field_of(field, pattern.places(i)) for i in range(count)]
         ends = tuple(hull for hull, _ in found)
         dense = field.dense and all(full for _, full in found)
         shift = field.shift * (pattern.shift * rounds // len(field.ends))
@@ -123,14 +124,6 @@ def _read(field: Exact, pattern: Pattern) -> AxisField:
     cropped = field.cropped or (not cover and (pattern.cropped or field.cover is not None))
     cover = cover or field.cover
     return _shortest(Exact(pattern.axis, ends, shift, cover, dense, cropped, _is_sure(field, pattern)))
-
-
-def _places(pattern: Pattern, rounds: int) -> Iterator[range]:
-    """The places that each element reads, for so many rounds of the pattern."""
-    for turn in range(rounds):
-        moved = turn * pattern.shift
-        for offsets in pattern.offsets:
-            yield range(offsets.start + moved, offsets.stop + moved, offsets.step)
 
 
 def _field_of(field: Exact, places: range) -> tuple[Ends | None, bool]:

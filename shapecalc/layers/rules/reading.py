@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from shapecalc.layers.reads import Reads, broadcast_to, windowed, with_coverage
+from shapecalc.layers.coverage import with_coverage
+from shapecalc.layers.reads import Reads, broadcast_to, windowed
 from shapecalc.layers.rules.figures import FigureRules
 from shapecalc.layers.rules.kept import kept
 from shapecalc.symbolic.conditions import collecting
