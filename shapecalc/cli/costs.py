@@ -38,7 +38,7 @@ def receptive(
     format: Form = Format.table,
     ascii: Ascii = False,
 ) -> None:
-    """What an output element of each layer reads of the input: size, stride and start, axis by axis."""
+    """What an output element of each layer sees of the input: size, stride and start, axis by axis."""
     from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
