@@ -68,6 +68,8 @@ def torchinfo(analysis: Analysis) -> Count:
 
 
 def fvcore(analysis: Analysis) -> Count:
+    if any(row.layer.reads_values for row in analysis.rows):  # on `meta` tracing them ends the interpreter
+        return _fvcore(analysis, "cpu")
     try:
         return _fvcore(analysis, "meta")
     except BuildError:  # torch can't trace some of its kernels for `meta`: convolutions, pools
