@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from shapecalc.allocation.gradients import Back, each
+from shapecalc.allocation.gradients import Gradients, each, rule
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
@@ -22,15 +20,12 @@ def raised_to_zero(trace: Trace, x: Value) -> Value:
     return trace.in_place(x, keeps=copies, back=of_threshold(x.look))
 
 
-def of_threshold(x: Look) -> Back:
+@rule
+def of_threshold(trace: Trace, grad: Value, x: Look) -> Gradients:
     """The gradient where x is above, and a zero elsewhere."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        zero = trace.new(Tensor((), grad.dtype))
-        mask = trace.elementwise(x, dtype="bool")
-        return [trace.elementwise(mask, grad, zero)]
-
-    return back
+    zero = trace.new(Tensor((), grad.dtype))
+    mask = trace.elementwise(x, dtype="bool")
+    return [trace.elementwise(mask, grad, zero)]
 
 
 def chosen_by(trace: Trace, target: Value, x: Value, zeros: Value) -> Value:
@@ -41,14 +36,11 @@ def chosen_by(trace: Trace, target: Value, x: Value, zeros: Value) -> Value:
     return trace.kernel(Tensor(shape, x.dtype), x, keeps=(mask,), back=of_choice(mask.look), strides=strides)
 
 
-def of_choice(mask: Look) -> Back:
+@rule
+def of_choice(trace: Trace, grad: Value, mask: Look) -> Gradients:
     """The gradient where the mask says so, and a zero elsewhere."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        zero = trace.new(Tensor((), grad.dtype))
-        return [trace.elementwise(mask, grad, zero)]
-
-    return back
+    zero = trace.new(Tensor((), grad.dtype))
+    return [trace.elementwise(mask, grad, zero)]
 
 
 def lesser(trace: Trace, x: Value, other: Value) -> Value:
@@ -58,17 +50,15 @@ def lesser(trace: Trace, x: Value, other: Value) -> Value:
     return trace.kernel(Tensor(shape, x.dtype), x, other, keeps=(x, other), back=back)
 
 
-def of_lesser(x: Look, other: Look) -> Back:
+@rule
+def of_lesser(trace: Trace, grad: Value, x: Look, other: Look) -> Gradients:
     """The gradient for the lesser, half of it where both are equal, and 0 for the greater."""
 
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        return each([x, other], lambda _: share(trace, grad))
-
-    def share(trace: Trace, grad: Value) -> Value:
+    def share(_: Look) -> Value:
         half = trace.elementwise(grad)
         equal = trace.elementwise(x, other, dtype="bool")
         own = trace.elementwise(equal, half, grad)
         _greater = trace.elementwise(x, other, dtype="bool")
         return own
 
-    return back
+    return each([x, other], share)

@@ -9,7 +9,8 @@ A gradient in another shape than its tensor's is summed to it when the rule is d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeAlias
 
 from shapecalc.allocation.strides import dense
 from shapecalc.allocation.values import Look
@@ -22,8 +23,23 @@ if TYPE_CHECKING:
     from shapecalc.allocation.values import Value
 
 
-Back: TypeAlias = "Callable[..., Sequence[Value | None]]"
-"""A rule: a trace, and the gradients of the outputs (None where one has none) → those of the inputs."""
+Gradients: TypeAlias = "Sequence[Value | None]"
+"""Those of a kernel's inputs, None of one that needs none."""
+
+Back: TypeAlias = "Callable[..., Gradients]"
+"""How gradients are made: a trace, and the gradients of a kernel's outputs → those of its inputs."""
+
+_Known = ParamSpec("_Known")
+
+
+def rule(make: Callable[Concatenate[Trace, Value, _Known], Gradients]) -> Callable[_Known, Back]:
+    """Makes a `Back` of a function that is also given what is known of tensors, once that is known."""
+
+    @wraps(make)
+    def known(*of: _Known.args, **also: _Known.kwargs) -> Back:
+        return lambda trace, grad: make(trace, grad, *of, **also)
+
+    return known
 
 
 class NewGradient(NamedTuple):
@@ -66,24 +82,18 @@ def nothing(*_: object) -> Sequence[Value | None]:
     return ()
 
 
-def of_row(*inputs: Look) -> Back:
+@rule
+def of_row(trace: Trace, grad: Value, *inputs: Look) -> Gradients:
     """Each in a storage of its own, made of a gradient that is put in a row first."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        _row = trace.contiguous(grad)
-        return each(inputs, lambda x: trace.new(x.tensor))
-
-    return back
+    _row = trace.contiguous(grad)
+    return each(inputs, lambda x: trace.new(x.tensor))
 
 
-def of_norm(x: Look, *weights: Look) -> Back:
+@rule
+def of_norm(trace: Trace, _: Value, x: Look, *weights: Look) -> Gradients:
     """Of a norm whose input's gradient is made with those of the weights, whether it is needed or not."""
-
-    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        own = trace.new(x.tensor, x.strides)
-        return [own if x.tracked else None, *each(weights, lambda w: trace.new(w.tensor))]
-
-    return back
+    own = trace.new(x.tensor, x.strides)
+    return [own if x.tracked else None, *each(weights, lambda w: trace.new(w.tensor))]
 
 
 def passed(*inputs: Look) -> Back:
@@ -155,20 +165,17 @@ def along(trace: Trace, grad: Value, x: Look, gone: Collection[int]) -> Value:
     return trace.part(grad, x.shape, tuple([own.get(axis, 0) for axis in axes]))
 
 
-def of_extreme(x: Look, kept: Shape) -> Back:
+@rule
+def of_extreme(trace: Trace, grad: Value, x: Look, kept: Shape) -> Gradients:
     """Of the greatest or least: shared by all that are as great; `kept` has 1 for axes that are gone.
 
     Source: torch::autograd::generated::details::scale_grad_by_count.
     """
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        restored = trace.reshape(grad, kept)
-        mask = trace.new(Tensor(x.shape, "bool"), x.strides and dense(x.shape, x.strides))
-        count = trace.new(Tensor(kept, "int64"))
-        share = trace.elementwise(restored, count)
-        return [trace.elementwise(share, mask)]
-
-    return back
+    restored = trace.reshape(grad, kept)
+    mask = trace.new(Tensor(x.shape, "bool"), x.strides and dense(x.shape, x.strides))
+    count = trace.new(Tensor(kept, "int64"))
+    share = trace.elementwise(restored, count)
+    return [trace.elementwise(share, mask)]
 
 
 def of_repetition(x: Look, repeats: Shape) -> Back:
@@ -228,45 +235,36 @@ def narrowed(*inputs: Look) -> Back:
     return lambda trace, grad: each(inputs, lambda x: trace.part(grad, x.shape, grad.all_strides))
 
 
-def chosen(axis: int, *inputs: Look) -> Back:
+@rule
+def chosen(trace: Trace, grad: Value, axis: int, *inputs: Look) -> Gradients:
     """Of tensors side by side along a new axis: parts of the gradient without it."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        strides = grad.all_strides
-        own = (*strides[:axis], *strides[axis + 1 :])
-        return each(inputs, lambda x: trace.part(grad, x.shape, own))
-
-    return back
+    strides = grad.all_strides
+    own = (*strides[:axis], *strides[axis + 1 :])
+    return each(inputs, lambda x: trace.part(grad, x.shape, own))
 
 
-def written_into(base: Look, part: Look, inner: Back) -> Back:
+@rule
+def written_into(trace: Trace, _: Value, base: Look, part: Look, inner: Back) -> Gradients:
     """Of a tensor whose part is written over: a copy of its gradient, and in it that of what was there.
 
     Source: torch::autograd::CopySlices.
     """
-
-    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        whole = trace.new(base.tensor, base.strides)
-        inner(trace, trace.new(part.tensor))
-        return [whole]
-
-    return back
+    whole = trace.new(base.tensor, base.strides)
+    inner(trace, trace.new(part.tensor))
+    return [whole]
 
 
-def seen_again(base: Look, part: Look) -> Back:
+@rule
+def seen_again(trace: Trace, grad: Value, base: Look, part: Look) -> Gradients:
     """Of any view of a tensor, by strides: zeros in its size, into which the gradient goes.
 
     Along axes that are repeated it is summed before. Source: at::as_strided_backward.
     """
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        shape = list(part.shape)
-        for axis in reversed(range(len(shape))):
-            if part.all_strides[axis] == 0 and not_one(shape[axis], "an axis of 1 is repeated"):
-                shape.pop(axis)
-                grad = trace.new(Tensor(tuple(shape), part.dtype))
-        whole = trace.new(Tensor((base.tensor.elements,), part.dtype))
-        del grad
-        return [trace.part(whole, base.shape, base.all_strides)]
-
-    return back
+    shape = list(part.shape)
+    for axis in reversed(range(len(shape))):
+        if part.all_strides[axis] == 0 and not_one(shape[axis], "an axis of 1 is repeated"):
+            shape.pop(axis)
+            grad = trace.new(Tensor(tuple(shape), part.dtype))
+    whole = trace.new(Tensor((base.tensor.elements,), part.dtype))
+    del grad
+    return [trace.part(whole, base.shape, base.all_strides)]

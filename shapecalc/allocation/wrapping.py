@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.gradients import Back, in_zeros
+from shapecalc.allocation.gradients import Gradients, in_zeros, rule
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
 from shapecalc.symbolic import Dim
@@ -36,18 +36,15 @@ def part(trace: Trace, x: Value, axis: int, size: Dim) -> Value:
     return trace.view(x, shape, x.all_strides, back=in_zeros(x.look))
 
 
-def copied_into(base: Look, part: Look, first: bool = False) -> Back:
+@rule
+def copied_into(trace: Trace, _: Value, base: Look, part: Look, first: bool = False) -> Gradients:
     """Of a tensor into a part of which another is copied: a copy of its gradient with zeros in that part.
 
     The `first` copy is into what has no gradient. Source: torch::autograd::CopySlices, CopyBackwards.
     """
-
-    def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        whole = trace.new(base.tensor)
-        copy = trace.new(part.tensor)
-        if first:
-            return [copy]
-        trace.new(part.tensor)
-        return [whole, copy]
-
-    return back
+    whole = trace.new(base.tensor)
+    copy = trace.new(part.tensor)
+    if first:
+        return [copy]
+    trace.new(part.tensor)
+    return [whole, copy]
