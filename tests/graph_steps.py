@@ -438,7 +438,7 @@ UNDRAWN = {
         "torch looks at the values, which tensors on `meta` have none of",
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
-    "CrossMapLRN2d": "made of Python that no kernel stands for: what it keeps is unknown",
+    "CrossMapLRN2d": "a Python loop over the channels of each image, slow in so many networks",
     "SyncBatchNorm": "torch runs it in training between GPUs only",
 }
 """Layer types that no random network has, and why: `tests/test_saved.py` holds what is known of them."""
