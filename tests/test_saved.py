@@ -173,6 +173,17 @@ def test_norms_go_back_as_in_torch(p: float, shapes: tuple[tuple[int, ...], ...]
         assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)
 
 
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize("shapes", [((), ()), ((3,), ()), ((), (3,)), ((4, 3), (3,))])
+def test_a_batch_mean_of_one_number_is_not_divided(
+    log_target: bool, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    arguments = {"reduction": "batchmean", "log_target": log_target}
+    case = Drawn(LAYERS["KLDivLoss"], arguments, tuple(map(Tensor, shapes)))
+    for mode, turned in product(MODES, (False, True)):
+        assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)
+
+
 @pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
 def test_rows_are_rescaled_in_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`meta` has no kernel that rescales; that of the CPU hands its table back and makes nothing."""

@@ -214,7 +214,9 @@ class KLDivLoss(Loss):
             own = own_logarithm(trace, target)
             losses = operation(trace, own, crossed, negates=True)
             del crossed, own
-        return (self.reduce(trace, losses),)
+        y = self.reduce(trace, losses)
+        del losses  # at::kl_div is done; its sum is divided in Python
+        return (times_number(trace, y) if self.reduction == "batchmean" and scores.rank else y,)
 
 
 class PoissonNLLLoss(Loss):

@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import of_mean, of_sum
-from shapecalc.allocation.kernels import times_number
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice
@@ -41,8 +40,7 @@ class Loss(Layer, abstract=True):
         axes = range(losses.rank)
         operation = "mean" if self.reduction == "mean" else "sum"
         made = trace.made_by(operation, self.reduced(losses.tensor), losses)
-        y = trace.kernel(made, losses, back=back(losses.look, axes))
-        return times_number(trace, y) if self.reduction == "batchmean" else y
+        return trace.kernel(made, losses, back=back(losses.look, axes))
 
     def reduced(self, losses: Tensor) -> Tensor:
         """What `reduction` makes of the losses of the elements."""
