@@ -24,6 +24,7 @@ from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
 class Activation(Layer, abstract=True):
     """An activation is one kernel, which writes over its input where it is `inplace`."""
 
+    elementwise = True
     aligned = True
     keeps = Keeps.INPUTS
     overwrites: ClassVar[bool] = False
@@ -46,7 +47,7 @@ class Activation(Layer, abstract=True):
 class OfNumbers(Activation, abstract=True):
     """An activation of any numbers but bool."""
 
-    elementwise = True
+    leads = True
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
@@ -57,7 +58,6 @@ class ReLU(OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
     keeps = Keeps.OUTPUT
-    leads = True
     each = Operations(compare=1)
     inplace = Flag(False)
 
@@ -66,7 +66,6 @@ class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
     keeps = Keeps.OUTPUT
-    leads = True
     function = "relu"
     each = ReLU.each
 
@@ -74,7 +73,6 @@ class relu(OfNumbers):
 class ReLU6(OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
-    leads = True
     each = Operations(compare=2)
     inplace = Flag(False)
 
@@ -82,7 +80,6 @@ class ReLU6(OfNumbers):
 class Threshold(OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
-    leads = True
     each = Operations(compare=1)
     threshold = Real()
     value = Real()
@@ -98,7 +95,6 @@ class Threshold(OfNumbers):
 class Hardtanh(OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
 
-    leads = True
     each = Operations(compare=2)
     min_val = Real(-1.0)
     max_val = Real(1.0)
@@ -123,8 +119,6 @@ class Hardtanh(OfNumbers):
 
 class ToFloating(Activation, abstract=True):
     """An activation that makes floating-point numbers of integers."""
-
-    elementwise = True
 
     def output(self, x: Tensor) -> Tensor:
         return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
@@ -190,7 +184,6 @@ class Tanhshrink(ToFloating):
 class OfFloating(Activation, abstract=True):
     """An activation of floating-point numbers alone."""
 
-    elementwise = True
     narrow: ClassVar[bool] = False
     """Whether torch converts the numbers among its arguments to the input's own dtype, however narrow."""
 

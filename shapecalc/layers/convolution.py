@@ -26,8 +26,10 @@ class Convolving(Layer, abstract=True):
     """What convolutions and their transposes have in common: (N, C, *) or (C, *), in groups of channels."""
 
     keeps = Keeps.INPUTS
-    out_channels: Size
-    kernel_size: PerAxis
+    in_channels = Channels()
+    out_channels = Size()
+    kernel_size = PerAxis()
+    stride = PerAxis(1)
     groups: Size
     bias: Flag
 
@@ -73,10 +75,6 @@ class Convolving(Layer, abstract=True):
 class Convolution(Convolving, abstract=True):
     """What convolutions of any number of spatial axes have in common."""
 
-    in_channels = Channels()
-    out_channels = Size()
-    kernel_size = PerAxis()
-    stride = PerAxis(1)
     padding = Padding(0)
     dilation = PerAxis(1)
     groups = Size(1)

@@ -96,8 +96,10 @@ class TripletLoss(Loss, abstract=True):
     the last axis; with `swap`, the negative's distance is that to the nearer of anchor and positive.
     """
 
-    margin: Real
-    swap: Flag
+    margin = Real(1.0)
+    swap = Flag(False)
+    reduction = Reduction()
+    example = example((8, 16), (8, 16), (8, 16))
 
     def check(self) -> None:
         if self.margin <= 0:
@@ -117,12 +119,10 @@ class TripletMarginLoss(TripletLoss):
     Source: Balntas et al. 2016, BMVC; torch.nn.TripletMarginLoss.
     """
 
-    margin = Real(1.0)
     p = Real(2.0)
     eps = Real(1e-6)
-    swap = Flag(False)
-    reduction = Reduction()
-    example = example((8, 16), (8, 16), (8, 16))
+    swap = TripletLoss.swap
+    reduction = TripletLoss.reduction
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::triplet_margin_loss."""
@@ -141,11 +141,6 @@ class TripletMarginWithDistanceLoss(TripletLoss):
 
     Source: torch.nn.TripletMarginWithDistanceLoss.
     """
-
-    margin = Real(1.0)
-    swap = Flag(False)
-    reduction = Reduction()
-    example = example((8, 16), (8, 16), (8, 16))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: torch.nn.functional.triplet_margin_with_distance_loss."""

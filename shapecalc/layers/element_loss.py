@@ -53,8 +53,6 @@ class SymmetricLoss(Loss, abstract=True):
 class L1Loss(Loss):
     """|input − target|, with torch's broadcasting. Source: torch.nn.L1Loss."""
 
-    reduction = Reduction()
-
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         return (absolute_difference(trace, self, *broadcast_together(trace, *inputs)),)
 
@@ -77,7 +75,6 @@ class MSELoss(SymmetricLoss):
     """(input − target)², with torch's broadcasting. Source: torch.nn.MSELoss."""
 
     operation = "mse_loss"
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_some_floating(input, target)
@@ -91,7 +88,6 @@ class SmoothL1Loss(SymmetricLoss):
     """
 
     operation = "smooth_l1_loss"
-    reduction = Reduction()
     beta = Real(1.0, low=0)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -114,7 +110,6 @@ class HuberLoss(SymmetricLoss):
     """
 
     operation = "huber_loss"
-    reduction = Reduction()
     delta = Real(1.0)
 
     def check(self) -> None:
@@ -145,7 +140,6 @@ class BCELoss(Loss):
 
     keeps = Keeps.INPUTS
     reads_values = True
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_floating(input)
@@ -162,8 +156,6 @@ class BCELoss(Loss):
 
 class BCEWithLogitsLoss(Loss):
     """BCELoss of sigmoid(input). Source: torch.nn.BCEWithLogitsLoss."""
-
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_floating(input)

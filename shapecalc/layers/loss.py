@@ -30,7 +30,7 @@ class Loss(Layer, abstract=True):
     """What losses have in common: they become one number, or stay as they are with `reduction: none`."""
 
     lettered: ClassVar[tuple[str, ...]] = ("N",)
-    reduction: Reduction
+    reduction = Reduction()
 
     def reduce(self, trace: Trace, losses: Value) -> Value:
         """What `reduction` makes of the losses of the elements, on a trace."""

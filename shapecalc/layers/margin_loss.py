@@ -59,7 +59,6 @@ class SoftMarginLoss(Loss):
 
     keeps = Keeps.INPUTS
     operation = "soft_margin_loss"
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_floating(input)
@@ -144,7 +143,6 @@ class MultiLabelMarginLoss(Loss):
     """
 
     operation = "multilabel_margin_loss"
-    reduction = Reduction()
     example = example((8, 10), Tensor((8, 10), "int64"))
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -177,7 +175,6 @@ class MultiLabelSoftMarginLoss(Loss):
     Input and target (N, C) give (N). Source: torch.nn.MultiLabelSoftMarginLoss.
     """
 
-    reduction = Reduction()
     example = example((8, 10), (8, 10))
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:

@@ -35,8 +35,8 @@ def strides_of_pooled(made: Tensor, x: Value, axes: int) -> Strides | None:
 class WindowPool(Layer, abstract=True):
     """Windows slide over the last axes: (N, C, *) → (N, C, *). The stride is by default the kernel's size."""
 
-    kernel_size: Any
-    stride: PerAxis
+    kernel_size: Any = PerAxis()
+    stride = PerAxis(None)
     padding: Any = None
     dilation: Any = None
     ceil_mode: Flag
@@ -120,8 +120,6 @@ class OfMeans(Layer, abstract=True):
 class MaxPool(WindowPool, OfMaxima, abstract=True):
     """What max poolings of any number of spatial axes have in common."""
 
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
     dilation = PerAxis(1)
     return_indices = Flag(False)
@@ -156,8 +154,6 @@ class AvgPool(WindowPool, OfMeans, abstract=True):
     """What average poolings of any number of spatial axes have in common."""
 
     keeps = Keeps.INPUTS
-    kernel_size = PerAxis()
-    stride = PerAxis(None)
     padding = PerAxis(0, minimum=0)
     ceil_mode = Flag(False)
     count_include_pad = Flag(True)

@@ -7,7 +7,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.convolution import Convolving
-from shapecalc.layers.fields import Channels, Choice, Flag, PerAxis, Size
+from shapecalc.layers.fields import Choice, Flag, PerAxis, Size
 from shapecalc.layers.reads import Reads, except_along, grouped_channels, transposed_window
 from shapecalc.layers.weights import Weights, weight_and_bias
 from shapecalc.symbolic import Dim, maximum
@@ -22,10 +22,6 @@ class TransposedConvolution(Convolving, abstract=True):
     The gradient of a convolution of the same arguments, so the kernels bear its input's channels second.
     """
 
-    in_channels = Channels()
-    out_channels = Size()
-    kernel_size = PerAxis()
-    stride = PerAxis(1)
     padding = PerAxis(0, minimum=0)
     output_padding = PerAxis(0, minimum=0)
     groups = Size(1)

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import Count, count, count_rows, seen, training
 from shapecalc.analysis.counting.rules import Convention
 from shapecalc.analysis.counting.totals import Work
-from shapecalc.engine.nodes import Node, leaves
+from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.grid import (
-    UNKNOWN,
-    Column,
-    Grid,
-    Line,
-    percent,
-    print_grid,
-    print_json,
-    short,
-)
+from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_grid, print_json, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import FOLDED, folding, is_folded, label, nothing, one_by_one, outline
+from shapecalc.render.tree import FOLDED, first_column, is_folded, named_nodes, one_by_one
 from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
@@ -77,7 +68,7 @@ def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backwa
 
 def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -> Grid:
     lines = []
-    for title, node in _nodes(analysis, form, depth):
+    for title, node in named_nodes(analysis, form, depth):
         work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
     whole = Work.of_all(analysis)
@@ -86,22 +77,8 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
         *(_training(CONVENTIONS["torch"], analysis, whole.unknown) if backward else []),
     ]
     notes += [FOLDED] if is_folded(analysis) else []
-    columns = (_first(form), *_WORK)
+    columns = (first_column(form), *_WORK)
     return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
-
-
-def _first(form: str) -> Column:
-    return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
-
-
-def _nodes(
-    analysis: Analysis, form: str, depth: int | None, alike: Callable[[int], Hashable] = nothing
-) -> list[tuple[str, Node]]:
-    if form == "csv":
-        return [(node.path, node) for node in leaves(analysis.tree, depth)]
-    return [
-        (own + label(node), node) for own, _, node in outline(analysis.tree, depth, folding(analysis, alike))
-    ]
 
 
 def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
@@ -173,14 +150,14 @@ def _of_convention(
 ) -> Grid:
     whole = count(convention, analysis)
     columns = (
-        _first(form),
+        first_column(form),
         Column("macs", "MACs", text, spare=1),
         Column(convention.name, f"{convention.unit} by {convention.name}", text),
         Column("share", f"% {convention.unit}", percent, spare=2),
     )
     live = seen(convention, analysis)
     lines = []
-    for title, node in _nodes(analysis, form, depth, live.__contains__):
+    for title, node in named_nodes(analysis, form, depth, live.__contains__):
         numbers, times = analysis.under(node)
         found = count_rows(convention, analysis, numbers, live, times).total
         macs = Work.under(analysis, node).macs

@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.analysis.memory.fitting import Fit, Formula
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
-from shapecalc.engine.nodes import Node, leaves
+from shapecalc.engine.nodes import Node
 from shapecalc.errors import listed
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
@@ -22,11 +22,10 @@ from shapecalc.render.grid import (
     size,
 )
 from shapecalc.render.show import compute, heading, trainable, where_it_holds
-from shapecalc.render.tree import FOLDED, folding, is_folded, label, nothing, outline
+from shapecalc.render.tree import FOLDED, first_column, is_folded, named_nodes, nothing
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
-    Column("layer", "Layer"),
     Column("output", "Output shape", shape),
     Column("output_bytes", "Output", size),
     Column("saved_bytes", "Kept for backward", size),
@@ -38,15 +37,9 @@ def print_memory(
 ) -> None:
     """Print the memory of a network; `step` has that of training too, if the reader asked for it."""
     analysis = found.analysis
-    flat = form == "csv"
-    if flat:
-        nodes = [(node.path, node) for node in leaves(analysis.tree, depth)]
-    else:
-        fold = folding(analysis, step.saved_by_row.__getitem__ if step else nothing)
-        nodes = [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
-    first = Column("path", "Path") if flat else _LAYERS[0]
-    columns = (first, *(_LAYERS[1:] if step else _LAYERS[1:-1]))
-    lines = [_line(found, title, node, step, flat) for title, node in nodes]
+    nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else nothing)
+    columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
+    lines = [_line(found, title, node, step, form == "csv") for title, node in nodes]
     conditions = where_it_holds(analysis, found.all_conditions)
     holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(step)] if step else [])]

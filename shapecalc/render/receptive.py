@@ -10,7 +10,7 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
 from shapecalc.render.show import heading
-from shapecalc.render.tree import folding, label, one_by_one, outline
+from shapecalc.render.tree import named_nodes, one_by_one
 
 _MOST_REASONS = 3
 _REST = (STRIDE, START, Column("status", "Status"))
@@ -26,16 +26,13 @@ def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
     if form == "json":
         print_json(to_json(receptive, depth))
         return
-    if form == "csv":
-        nodes = leaves(receptive.analysis.tree, depth)
-        lines = [_line(receptive, node, node.path, node.type) for node in nodes]
-        print_grid(Grid("", _FLAT, lines), form)
-        return
+    flat = form == "csv"
     lines = [
-        _line(receptive, node, own + label(node), node.output.shape)
-        for own, _, node in outline(analysis.tree, depth, folding(analysis, receptive.along_axes))
+        _line(receptive, node, title, node.type if flat else node.output.shape)
+        for title, node in named_nodes(receptive.analysis, form, depth, receptive.along_axes)
     ]
-    print_grid(Grid(heading(receptive.analysis), _TREE, lines, list(notes(receptive))), form)
+    columns = _FLAT if flat else _TREE
+    print_grid(Grid(heading(receptive.analysis), columns, lines, list(notes(receptive))), form)
 
 
 def to_json(receptive: Receptive, depth: int | None) -> dict[str, Any]:

@@ -25,12 +25,11 @@ from shapecalc.render.grid import (
 from shapecalc.render.tree import (
     FOLDED,
     arguments_text,
-    folding,
     is_folded,
     label,
+    named_nodes,
     nothing,
     one_by_one,
-    outline,
     own_row,
 )
 from shapecalc.symbolic import Dim, ratio
@@ -140,7 +139,9 @@ def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | 
     if any(column.key in _OF_FIELDS for column, _ in chosen):
         fields = _receptive(analysis)
         analysis = fields.analysis
-    nodes = _flat(analysis, depth) if form == "csv" else _tree(analysis, depth, fields)
+    nodes = named_nodes(analysis, form, depth, fields.along_axes if fields else nothing)
+    if form == "csv":  # which has columns of its own for the path and the label
+        nodes = [(label(node), node) for _, node in nodes]
     print_grid(_grid(analysis, nodes, chosen, layout, fields), form)
 
 
@@ -154,15 +155,6 @@ def _chosen(columns: str) -> list[_Shown]:
             hint = nearest(key, _COLUMNS) or f"columns: {', '.join(_COLUMNS)}"
             raise UsageError(f"--columns: there is no column {quoted(key)}", hint=hint)
     return [(replace(column, spare=0), value) for column, value in (_COLUMNS[key] for key in keys)]
-
-
-def _tree(analysis: Analysis, depth: int | None, fields: Receptive | None) -> list[tuple[str, Node]]:
-    fold = folding(analysis, fields.along_axes if fields else nothing)
-    return [(own + label(node), node) for own, _, node in outline(analysis.tree, depth, fold)]
-
-
-def _flat(analysis: Analysis, depth: int | None) -> list[tuple[str, Node]]:
-    return [(label(node), node) for node in leaves(analysis.tree, depth)]
 
 
 def _grid(

@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import TypeAlias
 
 from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_long
-from shapecalc.engine.nodes import Node
+from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
+from shapecalc.render.grid import Column
 
 FOLDED = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
 
@@ -72,6 +73,21 @@ def _work(analysis: Analysis, alike: Callable[[int], Hashable], node: Node) -> t
         for (number, times), row in zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
     ]
     return name, node.type, node.output, rows
+
+
+def named_nodes(
+    analysis: Analysis, form: str, depth: int | None, alike: Callable[[int], Hashable] = nothing
+) -> list[tuple[str, Node]]:
+    """What a table has a line for, by its name there: in CSV the layers by their paths, else the tree."""
+    if form == "csv":
+        return [(node.path, node) for node in leaves(analysis.tree, depth)]
+    nodes = outline(analysis.tree, depth, folding(analysis, alike))
+    return [(own + label(node), node) for own, _, node in nodes]
+
+
+def first_column(form: str) -> Column:
+    """The column of the names in such a table."""
+    return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
 
 
 def outline(

@@ -6,13 +6,7 @@ import math
 from typing import Any, cast
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.fields.base import (
-    EXPRESSION,
-    REQUIRED,
-    Field,
-    is_number,
-    is_size,
-)
+from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, is_number, is_size
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import LARGEST, Tensor
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import written
-from shapecalc.layers.fields.base import (
-    EXPRESSION,
-    REQUIRED,
-    Field,
-    is_number,
-    one_or_list,
-    whole_number,
-)
+from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, is_number, one_or_list, whole_number
 from shapecalc.tensors import LARGEST
 
 
