@@ -54,7 +54,8 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
     if architecture.hidden:
         names, file = listed(architecture.hidden), architecture.document.name
         streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
-    return architecture, _given_input(input or []), _given_values(set or [])
+    values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
+    return architecture, _given_input(input or []), values
 
 
 def all_of(archs: list[str] | None) -> Mapping[str, Network]:
@@ -88,11 +89,6 @@ def _given_input(texts: list[str]) -> str | dict[str, str] | None:
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]
     return _assignments(texts, "--input") or None
-
-
-def _given_values(texts: list[str]) -> dict[str, object]:
-    """What `--set` gave: values of parameters by their names."""
-    return {name: given_value(text) for name, text in _assignments(texts, "--set").items()}
 
 
 def _assignments(texts: list[str], option: str) -> dict[str, str]:

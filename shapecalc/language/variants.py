@@ -71,7 +71,8 @@ class _Reader:
         self.words = words
 
     def variant(self, key: Scalar, node: YamlNode) -> Variant:
-        if not re.fullmatch(NAME, key.text) or len(key.text) > _LONGEST_NAME or _is_file(key.text):
+        like_a_file = key.text.lower().endswith((".yaml", ".yml"))
+        if not re.fullmatch(NAME, key.text) or len(key.text) > _LONGEST_NAME or like_a_file:
             hint = "it is letters, digits, _, - and ., begins with a letter or digit, and has no .yaml"
             raise self.source.error(f"{quoted(key.text)} can't be the name of a variant", key, hint)
         if isinstance(node, Scalar) and node.value() is None:
@@ -124,7 +125,3 @@ class _Reader:
             names = listed(self.file_inputs.specs)
             raise self.source.error(f"a variant has the inputs of its file, which are {names}", node)
         return found
-
-
-def _is_file(name: str) -> bool:
-    return name.lower().endswith((".yaml", ".yml"))

@@ -75,13 +75,9 @@ def _lines(shown: Difference, whole: bool) -> Iterator[Line]:
 def _line(pair: Pair) -> Line:
     outputs = (side.node.output.shape if side else None for side in (pair.a, pair.b))
     more = (pair.more(what) for what in ("params", "macs"))
-    texts = (_MARKS[pair.status], _path(pair), *outputs, *more, _changes(pair))
+    path = " → ".join(dict.fromkeys(side.node.path for side in (pair.a, pair.b) if side))
+    texts = (_MARKS[pair.status], path, *outputs, *more, _changes(pair))
     return Line(texts, style=_STYLES[pair.status])
-
-
-def _path(pair: Pair) -> str:
-    paths = dict.fromkeys(side.node.path for side in (pair.a, pair.b) if side)
-    return " → ".join(paths)
 
 
 def _changes(pair: Pair) -> str:
@@ -110,7 +106,7 @@ def _notes(difference: Difference, shown: Difference) -> list[str]:
     a, b = difference.a, difference.b
     counts = [f"{_MARKS[status]} {shown.count(status):,} {status}" for status in (CHANGED, ADDED, REMOVED)]
     layers = f"Layers      {shown.count(SAME):,} the same, {', '.join(counts)}"
-    inputs = [", ".join(map(_input, analysis.inputs.items())) for analysis in (a, b)]
+    inputs = [", ".join(f"{name} {x} {x.dtype}" for name, x in own.inputs.items()) for own in (a, b)]
     outputs = [", ".join(map(str, analysis.outputs)) for analysis in (a, b)]
     totals, trained = (
         [getattr(analysis.totals, what) for analysis in (a, b)] for what in ("params", "trainable_params")
@@ -124,11 +120,6 @@ def _notes(difference: Difference, shown: Difference) -> list[str]:
         layers,
     ]
     return [*texts, "The two are equal"] if difference.equal else texts
-
-
-def _input(item: tuple[str, Any]) -> str:
-    name, tensor = item
-    return f"{name} {tensor} {tensor.dtype}"
 
 
 def _total(a: Dim, b: Dim) -> str:

@@ -61,7 +61,11 @@ def sections(one: Explanation, notation: Notation) -> Iterator[tuple[str, list[I
         weights = [Item(name, _chain(d, notation)) for name, d in one.weights.items()]
         yield "Weights", [*weights, Item(words=_counted(one))]
     if one.macs:
-        yield "MACs", [Item(maths=_chain(one.macs, notation)), *_reuse(one)]
+        reuse = f"each weight multiplies once at each of the {shape_text(one.positions)} positions"
+        yield (
+            "MACs",
+            [Item(maths=_chain(one.macs, notation)), *([Item(words=reuse)] if one.positions else [])],
+        )
     if one.general and one.general.output.shape != row.output.shape:
         yield "In general", list(_in_general(one, notation))
 
@@ -135,12 +139,6 @@ def _counted(one: Explanation) -> str:
     if one.positions:
         words += f", the same at each of the {shape_text(one.positions)} positions"
     return words
-
-
-def _reuse(one: Explanation) -> list[Item]:
-    if not one.positions:
-        return []
-    return [Item(words=f"each weight multiplies once at each of the {shape_text(one.positions)} positions")]
 
 
 def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:

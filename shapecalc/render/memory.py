@@ -118,7 +118,9 @@ def _fit(fit: Fit) -> str:
     most = f"Fits         {bound}a batch of {count(fit.batch)} in {size(fit.budget)}: "
     if fit.formula is None:
         return most + f"it needs {size(fit.needed)}"
-    return most + _largest(fit.formula, fit.budget) + _but(fit.formula, fit)
+    larger = fit.formula.most(fit.budget) > fit.batch
+    but = f", of which {count(fit.batch)} is the largest that the formula holds for" if larger else ""
+    return most + _largest(fit.formula, fit.budget) + but
 
 
 def _largest(formula: Formula, budget: int) -> str:
@@ -127,8 +129,3 @@ def _largest(formula: Formula, budget: int) -> str:
     times = f"{formula.step}⋅" if formula.step > 1 else ""
     more = f"{formula.offset} + " if formula.offset else ""
     return f"{more}{times}{steps} = {count(formula.most(budget))}"
-
-
-def _but(formula: Formula, fit: Fit) -> str:
-    larger = formula.most(fit.budget) > fit.batch
-    return f", of which {count(fit.batch)} is the largest that the formula holds for" if larger else ""

@@ -57,7 +57,7 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
         values = (own + label(node), None, totals.params, totals.trainable_params, buffers)
         yield Line(values, strong=True)
         row = own_row(analysis, node)
-        if row is None or (depth is not None and _level(node) >= depth):
+        if row is None or (depth is not None and node.path.count(".") + 1 >= depth):
             continue
         for number, (name, weight) in enumerate(row.weights.items()):
             guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
@@ -68,10 +68,6 @@ def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
             trained = 0 if name in row.frozen else elements
             counts = (None, None, elements) if weight.buffer else (elements, trained, None)
             yield Line((guide + name, weight.shape, *counts))
-
-
-def _level(node: Node) -> int:
-    return node.path.count(".") + 1
 
 
 def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:

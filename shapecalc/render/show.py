@@ -137,7 +137,9 @@ def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | 
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
     fields = None
     if any(column.key in _OF_FIELDS for column, _ in chosen):
-        fields = _receptive(analysis)
+        from shapecalc.analysis.receptive.field import receptive  # which most tables have no column of
+
+        fields = receptive(analysis)
         analysis = fields.analysis
     nodes = named_nodes(analysis, form, depth, fields.along_axes if fields else nothing)
     if form == "csv":  # which has columns of its own for the path and the label
@@ -171,12 +173,6 @@ def _grid(
         lines.append(Line(tuple(value(cell) for _, value in shown), strong=bool(node.children)))
     columns = tuple(column for column, _ in shown)
     return Grid(heading(analysis, layout), columns, lines, notes(analysis, layout))
-
-
-def _receptive(analysis: Analysis) -> Receptive:
-    from shapecalc.analysis.receptive.field import receptive  # which most tables have no column of
-
-    return receptive(analysis)
 
 
 def heading(analysis: Analysis, layout: str = "NCHW") -> str:

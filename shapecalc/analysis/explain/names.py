@@ -65,12 +65,9 @@ def named_inputs(row: Row) -> tuple[tuple[Tensor, ...], Values]:
             found = field.value(tuple(inputs), row.layer.axes)
             for letter in [name for name in values.keys() - row.layer.fields if found == symbol(name)]:
                 values[name] = values.pop(letter)
-                inputs = [_renamed(x, letter, name) for x in inputs]
+                renamed = {letter: symbol(name)}
+                inputs = [Tensor(tuple(at(size, renamed) for size in x.shape), x.dtype) for x in inputs]
     return tuple(inputs), values
-
-
-def _renamed(x: Tensor, old: str, new: str) -> Tensor:
-    return Tensor(tuple(at(size, {old: symbol(new)}) for size in x.shape), x.dtype)
 
 
 def named_layer(layer: Layer, values: Values, windows: bool) -> Layer:
