@@ -214,7 +214,10 @@ def check_refused(drawn: Drawn, error: ArchitectureError) -> None:
 
 
 _WORD = re.compile(r"\d+(?:[.×]\d+)*|\w+")
-_INPUT = re.compile(r"\b(inputs?|branch(es)?|elements|state|target|source|memory|query|keys?|values?|var)\b")
+_INPUT = re.compile(
+    r"\b(inputs?|branch(es)?|axis|axes|channels|classes|columns|rows|elements|windows|batch|features|state"
+    r"|target|source|memory|query|keys?|values?|var|log_probs|maxima|indices)\b"
+)
 
 
 def names_its_reason(drawn: Drawn, error: ArchitectureError) -> bool:
