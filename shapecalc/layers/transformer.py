@@ -259,6 +259,13 @@ class Encoders(TransformerParts, abstract=True):
         self.read(x)
         return x
 
+    def weights(self, x: Tensor) -> Weights:
+        own = self.encoder_weights(x)
+        return copies(own, self.num_layers) if self.wraps else own
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (self.encode_all(trace, x, self.num_layers) if self.wraps else self.encode(trace, x),)
+
     def macs(self, x: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.encoder_macs(x)
 
@@ -275,6 +282,15 @@ class Decoders(TransformerParts, abstract=True):
     def output(self, x: Tensor, memory: Tensor) -> Tensor:
         self.check_both(x, memory, ("target", "memory"))
         return x
+
+    def weights(self, x: Tensor, memory: Tensor) -> Weights:
+        own = self.decoder_weights(x)
+        return copies(own, self.num_layers) if self.wraps else own
+
+    def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
+        if self.wraps:
+            return (self.decode_all(trace, x, memory, self.num_layers),)
+        return (self.decode(trace, x, memory),)
 
     def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
         return self.num_layers * self.decoder_macs(x, memory)
@@ -295,12 +311,6 @@ class TransformerEncoderLayer(Encoders):
 
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True)
 
-    def weights(self, x: Tensor) -> Weights:
-        return self.encoder_weights(x)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (self.encode(trace, x),)
-
 
 class TransformerDecoderLayer(Decoders):
     """Attention of a sequence to itself, then to a memory, then two linear maps, as in an encoder layer.
@@ -309,12 +319,6 @@ class TransformerDecoderLayer(Decoders):
     """
 
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True)
-
-    def weights(self, x: Tensor, memory: Tensor) -> Weights:
-        return self.decoder_weights(x)
-
-    def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
-        return (self.decode(trace, x, memory),)
 
 
 class TransformerEncoder(Encoders):
@@ -329,12 +333,6 @@ class TransformerEncoder(Encoders):
     mask_check = Flag(True)
     example = example((2, 9, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
 
-    def weights(self, x: Tensor) -> Weights:
-        return copies(self.encoder_weights(x), self.num_layers)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (self.encode_all(trace, x, self.num_layers),)
-
 
 class TransformerDecoder(Decoders):
     """Decoder layers one after another, made of the arguments here, which all attend to one memory.
@@ -346,12 +344,6 @@ class TransformerDecoder(Decoders):
     wraps = ("decoder_layer", "TransformerDecoderLayer")
     num_layers = layer_count()
     example = example((2, 9, 32), (2, 7, 32), nhead=4, dim_feedforward=64, batch_first=True, num_layers=2)
-
-    def weights(self, x: Tensor, memory: Tensor) -> Weights:
-        return copies(self.decoder_weights(x), self.num_layers)
-
-    def run(self, trace: Trace, x: Value, memory: Value) -> tuple[Value, ...]:
-        return (self.decode_all(trace, x, memory, self.num_layers),)
 
 
 class Transformer(TransformerParts):

@@ -7,15 +7,7 @@ instance of the layer the same attribute holds the argument's value.
 
 from __future__ import annotations
 
-from shapecalc.layers.fields.base import (
-    EXPRESSION,
-    REQUIRED,
-    Field,
-    is_number,
-    is_size,
-    one_or_list,
-    whole_number,
-)
+from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field
 from shapecalc.layers.fields.one import (
     Axis,
     Channels,
@@ -30,16 +22,7 @@ from shapecalc.layers.fields.one import (
     Text,
     Whole,
 )
-from shapecalc.layers.fields.several import (
-    Axes,
-    ForEach,
-    Scale,
-    Shifts,
-    SizeForEach,
-    SizeOrSizes,
-    Sizes,
-    Trailing,
-)
+from shapecalc.layers.fields.several import Axes, Scale, Shifts, SizeForEach, SizeOrSizes, Sizes, Trailing
 from shapecalc.layers.fields.windows import Padding, PerAxis, PerSide, PerSideOfSome, Ratios
 
 __all__ = [
@@ -52,7 +35,6 @@ __all__ = [
     "Field",
     "FixedSize",
     "Flag",
-    "ForEach",
     "Index",
     "Inferred",
     "Padding",
@@ -71,8 +53,4 @@ __all__ = [
     "Text",
     "Trailing",
     "Whole",
-    "is_number",
-    "is_size",
-    "one_or_list",
-    "whole_number",
 ]

@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import written
-from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, is_number, one_or_list, whole_number
+from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, T, is_number, one_or_list, whole_number
 from shapecalc.tensors import LARGEST
 
 
-class PerAxis(Field["tuple[int, ...]"]):
-    """A whole number for each spatial axis; one number stands for all of them."""
+class ForEachAxis(Field[tuple[T, ...]]):
+    """Numbers for each spatial axis, `each` of them; one number stands for all."""
 
     several = True
+    each = 1
+
+    def fits(self, item: object, axes: int) -> bool:
+        """Whether an item of the list is one of these numbers."""
+        raise NotImplementedError
+
+    def accept(self, value: object, axes: int) -> tuple[T, ...] | None:
+        items: Any = value if isinstance(value, (list, tuple)) else (value,) * (self.each * axes)
+        whole = len(items) == self.each * axes and all(self.fits(item, axes) for item in items)
+        return tuple(items) if whole else None
+
+    def shortest(self, value: tuple[T, ...]) -> str:
+        return written(value[0] if value and len(set(value)) == 1 else value)
+
+
+class PerAxis(ForEachAxis[int]):
+    """A whole number for each spatial axis; one number stands for all of them."""
 
     def __init__(
         self,
@@ -25,15 +42,6 @@ class PerAxis(Field["tuple[int, ...]"]):
         super().__init__(default, optional=optional)
         self.minimum = minimum
         self.optional_items = optional_items
-
-    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,) * axes
-        if len(items) != axes or not all(self.fits(item, axes) for item in items):
-            return None
-        return tuple(items)
-
-    def shortest(self, value: tuple[int, ...]) -> str:
-        return written(value[0] if value and len(set(value)) == 1 else value)
 
     def fits(self, item: object, axes: int) -> bool:
         """Whether an item is a number, or null where it may be: among several."""
@@ -74,26 +82,20 @@ class Padding(Field["tuple[int, ...] | str"]):
         return {"anyOf": [{"enum": sorted(self.words)}, *self.numbers.schema(axes)["anyOf"]]}
 
 
-class PerSide(Field["tuple[int, ...]"]):
+class PerSide(ForEachAxis[int]):
     """Elements added at both ends of each axis, in torch's order: the last axis first, start before end.
 
     One number stands for all of them; negative ones, where they are allowed, cut off.
     """
 
-    several = True
+    each = 2
 
     def __init__(self, default: object = REQUIRED, *, minimum: int = -LARGEST) -> None:
         super().__init__(default)
         self.minimum = minimum
 
-    def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,) * (2 * axes)
-        if len(items) != 2 * axes or not all(is_number(item, self.minimum) for item in items):
-            return None
-        return tuple(items)
-
-    def shortest(self, value: tuple[int, ...]) -> str:
-        return written(value[0] if len(set(value)) == 1 else value)
+    def fits(self, item: object, axes: int) -> bool:
+        return is_number(item, self.minimum)
 
     def describe(self, axes: int) -> str:
         least = "" if self.minimum < 0 else f" of at least {self.minimum}"
@@ -120,18 +122,11 @@ class PerSideOfSome(PerSide):
         return {"anyOf": [{"type": "array", "items": whole_number(self.minimum), "minItems": 2}]}
 
 
-class Ratios(Field["tuple[float, ...]"]):
+class Ratios(ForEachAxis[float]):
     """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
 
-    several = True
-
-    def accept(self, value: object, axes: int) -> tuple[float, ...] | None:
-        items = value if isinstance(value, (list, tuple)) else (value,) * axes
-        ratios = tuple(item for item in items if isinstance(item, float) and 0 < item < 1)
-        return ratios if len(ratios) == len(items) == axes else None
-
-    def shortest(self, value: tuple[float, ...]) -> str:
-        return written(value[0] if len(set(value)) == 1 else value)
+    def fits(self, item: object, axes: int) -> bool:
+        return isinstance(item, float) and 0 < item < 1
 
     def describe(self, axes: int) -> str:
         one = "a number between 0 and 1"
