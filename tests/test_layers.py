@@ -223,13 +223,15 @@ _INPUT = re.compile(
 def names_its_reason(drawn: Drawn, error: ArchitectureError) -> bool:
     """Whether the message names an argument, a dtype or the whole shape of an input.
 
-    A number alone may be any: beside the word for an input it is the size of one, or how many there are.
+    A number alone may be any: beside a word for inputs it is a size of one, or how many there are. Of a shape
+    some axes that lie side by side may be named.
     """
     words = {*_WORD.findall(error.message)}
-    shapes = {"×".join(map(str, x.shape)) or "scalar" for x in drawn.inputs if x.rank != 1}
-    sizes = {str(size) for x in drawn.inputs for size in x.shape} | {str(len(drawn.inputs))}
-    reasons = {*drawn.layer_type.fields, *shapes, *(x.dtype for x in drawn.inputs)}
-    said = _INPUT.search(error.message) and not words.isdisjoint(sizes)
+    shapes = {"×".join(map(str, x.shape)) or "scalar" for x in drawn.inputs}
+    reasons = {*drawn.layer_type.fields, *(x.dtype for x in drawn.inputs)}
+    reasons |= {shape for shape in shapes if not shape.isdecimal()}
+    sizes = {word for word in words if any(f"×{word}×" in f"×{shape}×" for shape in shapes)}
+    said = _INPUT.search(error.message) and (sizes or str(len(drawn.inputs)) in words)
     return bool(said) or not words.isdisjoint(reasons)
 
 
@@ -239,7 +241,7 @@ REASONS = {
     "the kernel does not fit on the input": False,
     "kernel_size is too large": True,
     "an input of 3 axes is needed, not 4 (2×7×5×5)": True,
-    "an input of 3 axes is needed, not 4 (2×7)": False,
+    "an input of 3 axes is needed, not 4 (7×2)": False,
     "a floating-point input is needed, not int8": True,
     "a floating-point input is needed, not int64": False,
     "one input is needed, not 2": True,
