@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, Expr, at, maximum, symbol
-from shapecalc.symbolic.expr import ONE, Product, total
+from shapecalc.symbolic.expr import ONE, Product, add_to, total
 from shapecalc.symbolic.facts import least_product
-from shapecalc.symbolic.sums import MOST_WRITTEN, add_to, compactly, multiplied_out
+from shapecalc.symbolic.sums import MOST_WRITTEN, compactly, multiplied_out
 
 MOST_FORMULAS = 200
 _ROOM = 60  # for formulas, before the first look at whether fewer will do

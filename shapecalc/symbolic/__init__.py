@@ -24,6 +24,8 @@ from shapecalc.symbolic.facts import (
     minimum,
     number,
     ratio,
+    reaches,
+    rises,
     symbols_in,
 )
 from shapecalc.symbolic.joining import joined
@@ -44,6 +46,8 @@ __all__ = [
     "never_below",
     "number",
     "ratio",
+    "reaches",
+    "rises",
     "summed",
     "symbol",
     "symbols_in",

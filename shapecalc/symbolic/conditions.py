@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from math import gcd
 from typing import NamedTuple
 
-from shapecalc.symbolic import Dim, Expr, at, difference, greatest, least, number, symbols_in
+from shapecalc.symbolic import Dim, Expr, at, difference, number, reaches, symbols_in
 from shapecalc.symbolic.expr import ONE, Floor, lone_factor
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 
@@ -154,17 +154,14 @@ def _record(condition: Condition) -> bool:
 
 def at_least(size: Dim, bound: Dim, why: str) -> bool:
     """Whether `size` ≥ `bound`."""
-    if isinstance(bound, int) and (low := least(size)) is not None and low >= bound:
-        return True
-    if (low := least(size - bound)) is not None and low >= 0:
+    if reaches(size, bound) if isinstance(bound, int) else reaches(size - bound, 0):
         return True
     spare = difference(size, bound)
     if isinstance(spare, int):
         return spare >= 0
-    low, high = least(spare), greatest(spare)
-    if low is not None and low >= 0:
+    if reaches(spare, 0):
         return True
-    if high is not None and high < 0:
+    if reaches(-spare, 1):
         return False
     left, right = _unfolded(spare, 0)
     return _record(Condition(left, AT_LEAST, right, why))
@@ -174,8 +171,7 @@ def not_one(size: Dim, why: str) -> bool:
     """Whether a size is not 1; a formula is taken not to be, and its condition permits 1 all the same."""
     if isinstance(size, int):
         return size != 1
-    low = least(size)
-    return (low is not None and low > 1) or _record(Condition(size, AT_LEAST, 2, why, or_one=True))
+    return reaches(size, 2) or _record(Condition(size, AT_LEAST, 2, why, or_one=True))
 
 
 def differ(first: Dim, second: Dim, why: str) -> bool:
@@ -208,8 +204,7 @@ def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:
 
 
 def _never_zero(size: Dim) -> bool:
-    low, high = least(size), greatest(size)
-    return (low is not None and low > 0) or (high is not None and high < 0)
+    return reaches(size, 1) or reaches(-size, 1)
 
 
 def equal(first: Dim, second: Dim, why: str, or_one: bool = False) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 from typing import NamedTuple, TypeAlias
 
@@ -55,7 +55,7 @@ class Expr:
     def __init__(self, terms: Mapping[Product, int]) -> None:
         """For this package alone: `symbol` and arithmetic make formulas."""
         self.terms = terms
-        self.parts = sum([_parts(factor) for product in terms for factor, _ in product])
+        self.parts = sum([_parts(factor) for factor in _factors(terms)])
         """The symbols and floors that the formula is written with."""
         if self.parts > MOST_PARTS:
             raise ArchitectureError(f"a formula of more than {MOST_PARTS:,} parts", hint="give numbers")
@@ -94,8 +94,7 @@ class Expr:
         if not isinstance(other, Expr):
             return NotImplemented
         terms = dict(self.terms)
-        for product, coefficient in other.terms.items():
-            terms[product] = terms.get(product, 0) + coefficient
+        add_to(terms, other.terms)
         return total(terms)
 
     __radd__ = __add__
@@ -115,12 +114,10 @@ class Expr:
         if not isinstance(other, Expr):
             return NotImplemented
         (a, first), (b, second) = factored(self), factored(other)
-        powers = dict(first)
-        for factor, power in second:
-            powers[factor] = powers.get(factor, 0) + power
-        if any(power > _MOST_POWER for power in powers.values()):
+        both = multiplied(first, second)
+        if any(power > _MOST_POWER for _, power in both):
             raise ArchitectureError(f"a formula with a power above {_MOST_POWER}", hint="give numbers")
-        return total({frozenset(powers.items()): a * b})
+        return total({both: a * b})
 
     __rmul__ = __mul__
 
@@ -139,19 +136,30 @@ class Expr:
 
 
 def _parts(factor: Factor) -> int:
+    if isinstance(factor, Expr):
+        return factor.parts
+    return 1 + sum([size.parts for size in inside(factor) if isinstance(size, Expr)])
+
+
+def inside(factor: Factor) -> Iterable[Dim]:
+    """The sizes that a factor is made of, as numerator and divisor of a floor; of a symbol, none."""
     match factor:
         case Symbol():
-            return 1
-        case Floor(over, by):
-            return 1 + _parts_of(over) + _parts_of(by)
-        case Extreme(_, of):
-            return 1 + sum(map(_parts_of, of))
-        case Expr():
-            return factor.parts
+            return ()
+        case Floor():
+            return factor
+        case Extreme():
+            return factor.of
+    return (factor,)
 
 
-def _parts_of(size: Dim) -> int:
-    return 0 if isinstance(size, int) else size.parts
+def factors_of(size: Dim) -> Iterator[Factor]:
+    """The factors of all terms of a size, one by one; of a number, none."""
+    return iter(()) if isinstance(size, int) else _factors(size.terms)
+
+
+def _factors(terms: Iterable[Product]) -> Iterator[Factor]:
+    return (factor for product in terms for factor, _ in product)
 
 
 def symbol(name: str) -> Expr:
@@ -171,6 +179,24 @@ def lone_factor(size: Dim) -> Factor | None:
     ((product, coefficient),) = size.terms.items()
     ((factor, power), *others) = product
     return factor if coefficient == power == 1 and not others else None
+
+
+def add_to(terms: dict[Product, int], more: Mapping[Product, int], times: int = 1) -> None:
+    """Add `times` the terms of `more` to those of another sum; terms that become 0 are removed."""
+    for product, coefficient in more.items():
+        found = terms.get(product, 0) + times * coefficient
+        if found:
+            terms[product] = found
+        else:
+            terms.pop(product, None)
+
+
+def multiplied(first: Product, second: Product) -> Product:
+    """The product of two products."""
+    powers = dict(first)
+    for factor, power in second:
+        powers[factor] = powers.get(factor, 0) + power
+    return frozenset(powers.items())
 
 
 def total(terms: Mapping[Product, int]) -> Dim:

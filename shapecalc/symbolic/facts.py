@@ -14,6 +14,8 @@ from shapecalc.symbolic.expr import (
     Product,
     Symbol,
     alone,
+    factors_of,
+    inside,
     lone_factor,
     total,
 )
@@ -54,19 +56,11 @@ def symbols_in(*sizes: Dim) -> frozenset[str]:
 
 
 def _names(size: Dim) -> Iterator[str]:
-    if isinstance(size, int):
-        return
-    for product in size.terms:
-        for factor, _ in product:
-            match factor:
-                case Symbol(name):
-                    yield name
-                case Floor(over, by):
-                    yield from symbols_in(over, by)
-                case Extreme(_, of):
-                    yield from symbols_in(*of)
-                case Expr():
-                    yield from _names(factor)
+    for factor in factors_of(size):
+        if isinstance(factor, Symbol):
+            yield factor.name
+        else:
+            yield from symbols_in(*inside(factor))
 
 
 def lone_symbol(size: Dim) -> str | None:
@@ -105,9 +99,9 @@ def minimum(first: Dim, second: Dim) -> Dim:
 
 def _extreme(function: str, first: Dim, second: Dim) -> Dim:
     apart = difference(first, second)
-    if (low := least(apart)) is not None and low >= 0:
+    if reaches(apart, 0):
         return first if function == "max" else second
-    if (high := greatest(apart)) is not None and high <= 0:
+    if reaches(-apart, 0):
         return second if function == "max" else first
     of: frozenset[Dim] = frozenset()
     for size in (first, second):
@@ -144,6 +138,36 @@ def least(size: Dim) -> int | None:
     return bound
 
 
+def reaches(size: Dim, bound: int) -> bool:
+    """Whether a size is known never to be below a number."""
+    low = least(size)
+    return low is not None and low >= bound
+
+
+def rises(size: Dim, positive: bool) -> bool:
+    """Whether a size never falls as its symbols grow, as far as its form shows.
+
+    A product of sizes that rise does so too, if these are `positive`; without that it is not known to.
+    """
+    if isinstance(size, int):
+        return True
+    return all(
+        coefficient > 0 and (positive or _is_lone(product)) and all(_rising(f, positive) for f, _ in product)
+        for product, coefficient in size.terms.items()
+        if product
+    )
+
+
+def _is_lone(product: Product) -> bool:
+    ((factor, power), *others) = product
+    return not others and (power == 1 or isinstance(factor, Symbol))
+
+
+def _rising(factor: Factor, positive: bool) -> bool:
+    by_formula = isinstance(factor, Floor) and isinstance(factor.by, Expr)
+    return not by_formula and all(rises(size, positive) for size in inside(factor))
+
+
 def greatest(size: Dim) -> int | None:
     """A number that the size is never above, None where none is known."""
     low = least(-size)
@@ -173,9 +197,9 @@ def _least_factor(factor: Factor) -> int | None:
             return 1
         case Floor(over, by):
             low = least(over)
-            if low is None or not isinstance(by, int):
-                return 0 if low is not None and low >= 0 else None
-            return low // by
+            if isinstance(by, int):
+                return None if low is None else low // by
+            return 0 if reaches(over, 0) else None
         case Extreme(function, of):
             known = [low for low in map(least, of) if low is not None]
             if function == "max":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapecalc.symbolic import Dim, at, least, lone_symbol, never_below, number, symbol
+from shapecalc.symbolic import Dim, at, lone_symbol, never_below, number, reaches, symbol
 from shapecalc.symbolic.conditions import AT_LEAST, Condition, Known
 
 _MOST_COMPARED = 5_000
@@ -63,8 +63,7 @@ def _followers(bounds: Sequence[Condition]) -> list[Condition]:
 
 
 def _holds(bound: Condition, known: Mapping[str, Dim]) -> bool:
-    low = least(at(bound.left, known))
-    return low is not None and low >= number(bound.right)
+    return reaches(at(bound.left, known), number(bound.right))
 
 
 def _implies(one: Condition, other: Condition, known: Mapping[bool, Mapping[str, Dim]]) -> bool:

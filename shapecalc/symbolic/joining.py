@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shapecalc.symbolic.expr import Dim, Expr, Extreme, Factor, Floor, Symbol
-from shapecalc.symbolic.facts import at, maximum, number, symbols_in
+from shapecalc.symbolic.expr import Dim
+from shapecalc.symbolic.facts import at, maximum, number, rises, symbols_in
 
 _FURTHEST = 2**40  # a size that is still 1 there is none of a network
 
@@ -28,7 +28,7 @@ def joined(first: Dim, second: Dim) -> Dim:
 def _repeated(size: Dim, other: Dim) -> bool:
     """Whether a size may be 1 while the other is larger; True where that is not known."""
     names = symbols_in(size, other)
-    if len(names) != 1 or not (_rises(size) and _rises(other)):
+    if len(names) != 1 or not (rises(size, positive=False) and rises(other, positive=False)):
         return True
     (name,) = names
 
@@ -46,26 +46,3 @@ def _repeated(size: Dim, other: Dim) -> bool:
         middle = (below + above) // 2
         below, above = (middle, above) if value(size, middle) <= 1 else (below, middle)
     return value(size, below) == 1 and value(other, below) > 1
-
-
-def _rises(size: Dim) -> bool:
-    """Whether a size never falls as its symbols grow, as far as its form shows."""
-    if isinstance(size, int):
-        return True
-    return all(
-        coefficient > 0 and len(product) == 1 and all(_rising(*factor) for factor in product)
-        for product, coefficient in size.terms.items()
-        if product
-    )
-
-
-def _rising(factor: Factor, power: int) -> bool:
-    match factor:
-        case Symbol():
-            return True
-        case Floor(over, by):
-            return power == 1 and isinstance(by, int) and _rises(over)
-        case Extreme(_, of):
-            return power == 1 and all(map(_rises, of))
-        case Expr():
-            return power == 1 and _rises(factor)

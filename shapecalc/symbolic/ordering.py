@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 from shapecalc.symbolic.expr import Dim, Expr, Floor, Product, alone, lone_factor
-from shapecalc.symbolic.facts import difference, least
+from shapecalc.symbolic.facts import difference, reaches
 
 _MOST_FACTORS = 4
 """Of a product whose factors are compared in every order."""
@@ -13,8 +13,7 @@ _MOST_FACTORS = 4
 
 def never_below(first: Dim, second: Dim) -> bool:
     """Whether `first` ≥ `second` plainly holds for all symbols; False says nothing."""
-    apart = least(difference(first, second))
-    if apart is not None and apart >= 0:
+    if reaches(difference(first, second), 0):
         return True
     if isinstance(first, int) or isinstance(second, int):
         return False
@@ -24,8 +23,7 @@ def never_below(first: Dim, second: Dim) -> bool:
 def _fraction_never_below(first: Expr, second: Expr) -> bool:
     """⌊a/k⌋ ≥ ⌊b/m⌋ where a·m ≥ b·k."""
     (a, k), (b, m) = _fraction(first), _fraction(second)
-    apart = least(difference(a * m, b * k)) if (k, m) != (1, 1) else None
-    return apart is not None and apart >= 0
+    return (k, m) != (1, 1) and reaches(difference(a * m, b * k), 0)
 
 
 def _fraction(size: Expr) -> tuple[Dim, int]:
@@ -44,7 +42,7 @@ def _product_never_below(first: Expr, second: Expr) -> bool:
     own, others = _factors(more), _factors(less)
     if not a >= b > 0 or len(others) > len(own) or len(own) > _MOST_FACTORS:
         return False
-    if len(own) == 1 or any((least(factor) or 0) < 1 for factor in own):
+    if len(own) == 1 or not all(reaches(factor, 1) for factor in own):
         return False
     return any(all(map(never_below, order, others)) for order in permutations(own, len(others)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, total
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, add_to, multiplied, total
 
 _MOST_TERMS = 1000
 """Terms of a sum up to which its products are multiplied out."""
@@ -39,16 +39,6 @@ def compactly(terms: Mapping[Product, int]) -> Dim:
         if shorter is not None and len(shorter) < len(terms):
             terms = shorter
     return total(terms)
-
-
-def add_to(terms: dict[Product, int], more: Mapping[Product, int], times: int = 1) -> None:
-    """Add `times` the terms of `more` to those of another sum; terms that become 0 are removed."""
-    for product, coefficient in more.items():
-        found = terms.get(product, 0) + times * coefficient
-        if found:
-            terms[product] = found
-        else:
-            terms.pop(product, None)
 
 
 def multiplied_out(terms: Mapping[Product, int]) -> dict[Product, int] | None:
@@ -87,16 +77,5 @@ def _factor(factor: Factor) -> Mapping[Product, int] | None:
 def _times(first: Mapping[Product, int], second: Mapping[Product, int]) -> dict[Product, int]:
     terms: dict[Product, int] = {}
     for a, x in first.items():
-        for b, y in second.items():
-            product = _joined(a, b)
-            terms[product] = terms.get(product, 0) + x * y
-    return {product: coefficient for product, coefficient in terms.items() if coefficient}
-
-
-def _joined(first: Product, second: Product) -> Product:
-    if not first or not second:
-        return first or second
-    powers = dict(first)
-    for factor, power in second:
-        powers[factor] = powers.get(factor, 0) + power
-    return frozenset(powers.items())
+        add_to(terms, {multiplied(a, b): y for b, y in second.items()} if a else second, x)
+    return terms

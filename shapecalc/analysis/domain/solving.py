@@ -22,15 +22,14 @@ from shapecalc.analysis.domain.stretches import (
     at_least_zero,
     in_every_period,
     quasi_linear,
-    quasi_linear_factor,
     stretch,
     stretches,
     with_remainder,
     zero,
 )
-from shapecalc.symbolic import Dim, Expr, at, difference, number, symbols_in
+from shapecalc.symbolic import Dim, at, difference, number, rises, symbols_in
 from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
-from shapecalc.symbolic.expr import Extreme, Factor, Floor, Symbol, alone
+from shapecalc.symbolic.expr import Factor, alone, factors_of, inside, lone_factor
 
 _MOST_STRETCHES = 5_000
 _LARGEST = 2**62
@@ -104,7 +103,7 @@ def _one_period(
 
 def _where_it_grows(size: Dim, found: Callable[[int, Stretch], Segment], effort: Effort) -> SizeSet | None:
     """The numbers for which a growing polynomial is 0, or ≥ 0; None where the size is not known to grow."""
-    if not _grows(size):
+    if not rises(size, positive=True):
         return None
     start = _positive_from(size)
     small = [found(n, own) for n, own in stretches(size, 1, start - 1, effort)]
@@ -122,22 +121,11 @@ def _first(size: Dim, bound: int, start: int) -> int:
 
 def _positive_from(size: Dim) -> int:
     """The number from which on no factor of a size is negative, so that products of growing factors grow."""
-    if isinstance(size, int):
-        return 1
-    factors = [factor for product in size.terms for factor, _ in product]
-    return max((_factor_positive_from(factor) for factor in factors), default=1)
+    return max((_factor_positive_from(factor) for factor in factors_of(size)), default=1)
 
 
 def _factor_positive_from(factor: Factor) -> int:
-    match factor:
-        case Symbol():
-            return 1
-        case Floor(over, _):
-            start = _positive_from(over)
-        case Extreme(_, of):
-            start = max(map(_positive_from, of))
-        case Expr():
-            start = _positive_from(factor)
+    start = max(map(_positive_from, inside(factor)), default=1)
     return _first(alone(factor), 0, start)
 
 
@@ -162,35 +150,8 @@ def _period_modulo(size: Dim, of: int) -> int | None:
     line = quasi_linear(size)
     if line is not None:
         return line.period_modulo(of)
-    assert isinstance(size, Expr)
-    period = 1
-    for factor in (factor for product in size.terms for factor, _ in product):
-        line = quasi_linear_factor(factor)
-        own = line.period_modulo(of) if line is not None else None
-        if own is None:
-            own = _period_modulo(factor, of) if isinstance(factor, Expr) else None
-        if own is None:
-            return None
-        period = lcm(period, own)
-    return period
-
-
-def _grows(size: Dim) -> bool:
-    """Whether every part of a size grows, or stays, as its symbol grows."""
-    if isinstance(size, int):
-        return True
-    if any(coefficient < 0 for product, coefficient in size.terms.items() if product):
-        return False
-    return all(_factor_grows(factor) for product in size.terms for factor, _ in product)
-
-
-def _factor_grows(factor: Factor) -> bool:
-    match factor:
-        case Symbol():
-            return True
-        case Floor(over, by):
-            return isinstance(by, int) and _grows(over)
-        case Extreme(_, of):
-            return all(map(_grows, of))
-        case Expr():
-            return _grows(factor)
+    if lone_factor(size) is not None:
+        return None
+    periods = [_period_modulo(alone(factor), of) for factor in factors_of(size)]
+    known = [period for period in periods if period is not None]
+    return lcm(*known) if len(known) == len(periods) else None

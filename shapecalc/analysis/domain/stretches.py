@@ -49,10 +49,10 @@ def quasi_linear(size: Dim) -> QuasiLinear | None:
 
 def _product_line(product: Product) -> QuasiLinear | None:
     (factor, power), *others = product
-    return None if others or power != 1 else quasi_linear_factor(factor)
+    return None if others or power != 1 else _factor_line(factor)
 
 
-def quasi_linear_factor(factor: Factor) -> QuasiLinear | None:
+def _factor_line(factor: Factor) -> QuasiLinear | None:
     match factor:
         case Symbol():
             return QuasiLinear(Fraction(1), Fraction(0), Fraction(0), 1)

@@ -31,7 +31,7 @@ from shapecalc.layers.reads import (
     Shuffled,
 )
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim, difference, least
+from shapecalc.symbolic import Dim, difference, least, reaches
 from shapecalc.tensors import Shape, Tensor, product
 
 
@@ -146,8 +146,7 @@ def _within(place: Dim, size: Dim) -> Dim | None:
 
 
 def _at_most(first: Dim, second: Dim) -> bool:
-    low = least(difference(second, first))
-    return low is not None and low >= 0
+    return reaches(difference(second, first), 0)
 
 
 def grouped(channels: Channels, axis: int, groups: Dim, size: Dim, whole: bool = True) -> Channels:
