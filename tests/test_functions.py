@@ -15,6 +15,7 @@ from shapecalc import ArchitectureError
 from shapecalc.analysis.counting.tools.torch import forward_and_backward
 from shapecalc.layers import LAYERS, Figures
 from shapecalc.layers.slicing import MOST_PARTS
+from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build
@@ -171,6 +172,13 @@ def test_a_vector_costs_as_much_as_a_matrix_of_one_column() -> None:
     vector, matrix = figures("matmul", (7, 2, 3), (3,)), figures("matmul", (7, 2, 3), (3, 1))
     assert vector.macs == matrix.macs == 7 * 2 * 3
     assert (vector.outputs[0].shape, matrix.outputs[0].shape) == ((7, 2), (7, 2, 1))
+
+
+def test_a_sum_over_an_axis_that_is_1_beside_it_is_counted_or_not_known() -> None:
+    """torch sums such an axis of one operand before the product: 4×5 numbers to 4."""
+    layer = LAYERS["einsum"](equation="ij,ij->i")
+    assert isinstance(layer.costs((Tensor((4, 5)), Tensor((4, 1)))).ops, Unknown)
+    assert layer.costs((Tensor((4, 1)), Tensor((4, 1)))).ops == Operations(mul=4)
 
 
 def test_one_product_alone_is_no_sum() -> None:

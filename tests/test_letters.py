@@ -16,8 +16,8 @@ import shapecalc
 from shapecalc import Architecture, ArchitectureError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Field
-from shapecalc.symbolic import symbol
-from shapecalc.symbolic.conditions import collecting
+from shapecalc.symbolic import at, symbol
+from shapecalc.symbolic.conditions import at_large, collecting, differ
 from shapecalc.tensors import Tensor
 from tests.dice import count
 from tests.everything import answers
@@ -123,6 +123,16 @@ def test_null_in_place_of_axes(dim: str) -> None:
     text = f"input: 4x4\nlayers: [sum: {{dim: {dim}}}]\n"
     answered = dict(answers(shapecalc.parse(text)))
     assert f"dim {dim}".replace("[0]", "0") in (answered["explain"] or "")
+
+
+def test_sizes_that_exist_for_small_letters_only_are_compared_there() -> None:
+    """96 // K is 0 beyond 96 heads, and nothing is divided by 0."""
+    length = 768 // (96 // symbol("K"))
+    with collecting() as conditions:
+        assert at_large(length) == at(length, {"K": 64}) == 768
+        assert differ(length, symbol("K"), "they are two")
+    (condition,) = conditions
+    assert condition.permits({"K": 64})
 
 
 def test_a_window_along_features_that_are_a_letter() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, at, least, number, symbols_in
-from shapecalc.symbolic.conditions import LARGE, at_least, collecting, differ, not_one
+from shapecalc.symbolic import Dim, least
+from shapecalc.symbolic.conditions import at_large, at_least, collecting, differ, not_one
 from shapecalc.tensors import Shape
 
 Strides: TypeAlias = tuple[Dim, ...]
@@ -152,7 +152,7 @@ def _numbers(sizes: Sequence[Dim]) -> Sequence[int]:
 
     Steps are products of sizes, each a multiple of the next: any sizes above 1 tell their order.
     """
-    return [n if isinstance(n, int) else number(at(n, dict.fromkeys(symbols_in(n), LARGE))) for n in sizes]
+    return [n if isinstance(n, int) else at_large(n) for n in sizes]
 
 
 def _laid(shape: Shape, inner_first: Sequence[int]) -> Strides | None:

@@ -236,8 +236,8 @@ class einsum(Layer):
     def ops(self, x: Tensor, *others: Tensor, y: Tensor) -> Operations | None:
         """Products that nothing sums; not counted are sums within one operand."""
         planned = self.plan((x, *others))
-        alone = {label for label, count in Counter(chain(*planned.operands)).items() if count == 1}
-        if alone - {*planned.output}:
+        counts = Counter(label for sizes in planned.operands for label, n in sizes.items() if n != 1)
+        if any(count == 1 and label not in planned.output for label, count in counts.items()):
             return None
         return Operations(mul=sum([step.elements for step in planned.steps() if not step.sums]))
 

@@ -17,8 +17,8 @@ from shapecalc.symbolic.expr import ONE, Floor, lone_factor
 from shapecalc.symbolic.notation import PLAIN, UNICODE, as_factor, text, within_product
 
 AT_LEAST, AT_MOST, EQUAL, MULTIPLE = "≥", "≤", "=", "divisible by"
-LARGE = 1_000_000
-"""The value of all symbols at which two formulas are compared, to tell which is greater for large sizes."""
+_LARGE = (1_000_000, 1_000, 64, 8, 2, 1)
+"""Values of all symbols at which formulas are compared, to tell which is greater for large sizes."""
 _SIGNS = {AT_LEAST: ">=", AT_MOST: "<=", EQUAL: "=="}
 
 
@@ -185,9 +185,19 @@ def differ(first: Dim, second: Dim, why: str) -> bool:
         times = 0 if of == 0 else size // of
         if times * of == size:
             return not_one(times, why)
-    large = at(apart, dict.fromkeys(symbols_in(apart), LARGE))
-    left, right = _unfolded(apart if number(large) > 0 else -apart, 1)
+    left, right = _unfolded(apart if at_large(apart) > 0 else -apart, 1)
     return _record(Condition(left, AT_LEAST, right, why))
+
+
+def at_large(size: Dim) -> int:
+    """A size where its symbols are large, or as large as they can be: 96 // heads divides up to 96 heads."""
+    symbols = symbols_in(size)
+    for value in _LARGE:
+        try:
+            return number(at(size, dict.fromkeys(symbols, value)))
+        except ZeroDivisionError:
+            continue
+    return _LARGE[0]
 
 
 def _unfolded(size: Expr, bound: int) -> tuple[Expr, int]:
