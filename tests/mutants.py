@@ -201,9 +201,7 @@ def examine(made: Mutant) -> list[Fault]:
         start, where = time.process_time(), ""
         signal.setitimer(signal.ITIMER_VIRTUAL, _HANGS)
         try:
-            ask()
-        except ShapecalcError as error:
-            str(error)
+            _refused(ask)
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
@@ -215,6 +213,15 @@ def examine(made: Mutant) -> list[Fault]:
         if where:
             faults.append(Fault(made.key, name, where, made.text))
     return faults
+
+
+def _refused(ask: Callable[[], object]) -> str | None:
+    """What a question is answered with, if it is refused."""
+    try:
+        ask()
+    except ShapecalcError as error:
+        return str(error)
+    return None
 
 
 def _stop(*_: object) -> None:
