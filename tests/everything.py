@@ -13,14 +13,12 @@ from shapecalc import Architecture, ShapecalcError, analyse
 from shapecalc.analysis.compare.difference import compare
 from shapecalc.cli import costs, formulas, show
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Format
 from shapecalc.render.diff import print_diff
 
 COLUMNS = (
     "layer,path,type,arguments,input,output,dtype,weights,params,params_share,buffers,macs,macs_share,flops,"
     "receptive,receptive_stride,receptive_start"
 )
-JSON = Format.json
 
 
 def diff(network: Any, input: list[str] | None, set: list[str] | None) -> None:
@@ -37,22 +35,18 @@ def solve(network: Any, input: list[str] | None, set: list[str] | None) -> None:
 
 COMMANDS: Mapping[str, Callable[[Any, list[str] | None, list[str] | None], object]] = {
     "show": lambda n, i, s: show.show(n, i, s, columns=COLUMNS),
-    "show as JSON": lambda n, i, s: show.show(n, i, s, format=JSON),
+    "show as JSON": lambda n, i, s: show.show(n, i, s, format="json"),
     "params": show.params,
     "flops": lambda n, i, s: costs.flops(n, i, s, backward=True),
     "flops of all": lambda n, i, s: costs.flops(n, i, s, convention="all", backward=True),
     "memory": lambda n, i, s: costs.memory(n, i, s, depth=None),
-    "memory in training": lambda n, i, s: costs.memory(
-        n, i, s, train=True, optimizer=costs.OptimizerName.adam, fit="24GiB"
-    ),
-    "memory with amp": lambda n, i, s: costs.memory(
-        n, i, s, dtype=costs.MemoryDtype.amp, batch=2, train=True
-    ),
+    "memory in training": lambda n, i, s: costs.memory(n, i, s, train=True, optimizer="adam", fit="24GiB"),
+    "memory with amp": lambda n, i, s: costs.memory(n, i, s, dtype="amp", batch=2, train=True),
     "receptive": costs.receptive,
     "domain": formulas.domain,
     "solve": solve,
     "explain": lambda n, i, s: show.explain(n, None, i, s),
-    "explain as LaTeX": lambda n, i, s: show.explain(n, None, i, s, format=show.ExplanationFormat.latex),
+    "explain as LaTeX": lambda n, i, s: show.explain(n, None, i, s, format="latex"),
     "diff": diff,
 }
 

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.analysis.counting.conventions import NAMES
 from shapecalc.cli.networks import analysed, analysed_at, settings
-from shapecalc.cli.options import Arch, Ascii, Depth, Form, Format, Input, Set
+from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set
 from shapecalc.errors import UsageError
-
-
-class MemoryDtype(StrEnum):
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-    amp = "amp"
-
-
-class OptimizerName(StrEnum):
-    sgd = "sgd"
-    momentum = "momentum"
-    adam = "adam"
-    adamw = "adamw"
 
 
 def receptive(
@@ -35,7 +20,7 @@ def receptive(
     of: Annotated[
         str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
     ] = None,
-    format: Form = Format.table,
+    format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """What an output element of each layer sees of the input: size, stride and start, axis by axis."""
@@ -50,16 +35,12 @@ def flops(
     input: Input = None,
     set: Set = None,
     convention: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"One of {', '.join(NAMES)}; or all.",
-        ),
+        str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(NAMES)}; or all.")
     ] = None,
     backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
     depth: Depth = None,
-    format: Form = Format.table,
+    format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """What a network computes: every layer's operations, or what a counting convention makes of them."""
@@ -78,17 +59,19 @@ def memory(
     set: Set = None,
     batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
     dtype: Annotated[
-        MemoryDtype, typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16.")
-    ] = MemoryDtype.float32,
+        Literal["float32", "bfloat16", "float16", "amp"],
+        typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16."),
+    ] = "float32",
     train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
     optimizer: Annotated[
-        OptimizerName | None, typer.Option(help="What updates the parameters, by default sgd; with --train.")
+        Literal["sgd", "momentum", "adam", "adamw"] | None,
+        typer.Option(help="What updates the parameters, by default sgd; with --train."),
     ] = None,
     fit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
     ] = None,
     depth: Depth = 1,
-    format: Form = Format.table,
+    format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
@@ -99,20 +82,20 @@ def memory(
     from shapecalc.render.memory import print_memory, print_memory_json
     from shapecalc.render.tree import one_by_one
 
-    if optimizer is not None and not train and format != Format.json:  # which has all figures
+    if optimizer is not None and not train and format != "json":  # which has all figures
         raise UsageError("--optimizer is for a step in training", hint="--train shows it")
     architecture, given, values = settings(arch, input, set)
     analysis = analysed_at(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
     analysis = one_by_one(analysis, format)
-    update = optimizer or OptimizerName.sgd
-    step = memory(analysis, dtype, update) if train or format == Format.json else None
+    update = optimizer or "sgd"
+    step = memory(analysis, dtype, update) if train or format == "json" else None
     if train and step and step.refusal:
         raise step.refusal
     found = step or predicted(analysis, dtype)
     best = None if fit is None else fitting(found if train else predicted(analysis, dtype), budget_of(fit))
-    if step and format == Format.json:
+    if step and format == "json":
         print_memory_json(step, best)
     else:
         print_memory(found, format, depth, step, best)

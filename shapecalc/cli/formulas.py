@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, ReportFormat, Set
+from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
 from shapecalc.engine.inputs import inputs_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def domain(
     input: Input = None,
     set: Set = None,
     any_weights: _AnyWeights = False,
-    format: ReportForm = ReportFormat.table,
+    format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:
     """Which inputs a network takes: the smallest one, every condition and the layer it comes from."""
@@ -50,7 +50,7 @@ def solve(
     input: Input = None,
     set: Set = None,
     any_weights: _AnyWeights = False,
-    format: ReportForm = ReportFormat.table,
+    format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:
     """All inputs that give a wanted output, or why none does."""

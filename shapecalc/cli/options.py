@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.render import streams
-
-
-class Format(StrEnum):
-    """Of an output that is one table."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
-
-
-class ReportFormat(StrEnum):
-    """Of an output that is more than one table, which CSV has no form for."""
-
-    table = "table"
-    json = "json"
-    markdown = "markdown"
-
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
 Archs = Annotated[
@@ -52,5 +33,10 @@ Ascii = Annotated[
     bool,
     typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),
 ]
-Form = Annotated[Format, typer.Option("--format", "-f", help="The form of the output.")]
-ReportForm = Annotated[ReportFormat, typer.Option("--format", "-f", help="The form of the output.")]
+_FORM = typer.Option("--format", "-f", help="The form of the output.")
+Form = Annotated[Literal["table", "json", "csv", "markdown"], _FORM]
+"""Of an output that is one table."""
+ReportForm = Annotated[Literal["table", "json", "markdown"], _FORM]
+"""Of an output that is more than one table, which CSV has no form for."""
+VerdictForm = Annotated[Literal["table", "json"], _FORM]
+ExplanationForm = Annotated[Literal["text", "markdown", "latex", "json"], _FORM]

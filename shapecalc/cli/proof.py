@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shapecalc.cli.networks import all_of, analysed, side_of
-from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, ReportFormat, Set
+from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.errors import ShapecalcError, UnavailableError
 from shapecalc.pause_gc import collect_again
 
 if TYPE_CHECKING:
     from shapecalc.torch_check.verify import Judge
-
-
-class _VerdictFormat(StrEnum):
-    table = "table"
-    json = "json"
-
-
-_VerdictForm = Annotated[_VerdictFormat, typer.Option("--format", "-f", help="The form of the output.")]
 
 
 def verify(
@@ -36,7 +27,7 @@ def verify(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
     ] = None,
-    format: _VerdictForm = _VerdictFormat.table,
+    format: VerdictForm = "table",
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
     from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
@@ -58,10 +49,7 @@ def verify(
     raise typer.Exit(report.exit_code)
 
 
-def check(
-    archs: Archs = None,
-    format: _VerdictForm = _VerdictFormat.table,
-) -> None:
+def check(archs: Archs = None, format: VerdictForm = "table") -> None:
     """Whether networks have the figures and keep the bounds of their files' `expect`, without torch."""
     from shapecalc.analysis.compare.expected import check
     from shapecalc.analysis.compare.verdicts import Checked, Report
@@ -85,7 +73,7 @@ def diff(
     set: Set = None,
     depth: Depth = None,
     all: Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")] = False,
-    format: ReportForm = ReportFormat.table,
+    format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:
     """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Ascii, Form, Format, ReportForm, ReportFormat
+from shapecalc.cli.options import Ascii, Form, ReportForm
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
 from shapecalc.render import streams
 from shapecalc.zoo import matching
-
-
-class Order(StrEnum):
-    name = "name"
-    params = "params"
-    macs = "macs"
 
 
 def list_(
@@ -28,8 +21,11 @@ def list_(
             metavar="[PATTERN]...", help="Names, as in 'resnet*', a file, or a folder; all unless given."
         ),
     ] = None,
-    sort: Annotated[Order, typer.Option(help="By name within each folder, or all by a figure.")] = Order.name,
-    format: Form = Format.table,
+    sort: Annotated[
+        Literal["name", "params", "macs"],
+        typer.Option(help="By name within each folder, or all by a figure."),
+    ] = "name",
+    format: Form = "table",
 ) -> None:
     """The architectures that there are, with their inputs and totals."""
     from shapecalc.render.listing import print_list
@@ -51,7 +47,7 @@ def layers(
     type: Annotated[
         str | None, typer.Argument(metavar="[TYPE]", help="One layer type; all unless given.")
     ] = None,
-    format: ReportForm = ReportFormat.table,
+    format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:
     """The layer types with their arguments and formulas, and what of torch.nn is not among them."""

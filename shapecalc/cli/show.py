@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.cli.networks import analysed
-from shapecalc.cli.options import Arch, Ascii, Depth, Form, Format, Input, Set
+from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set
 from shapecalc.errors import ArchitectureError
-
-
-class Layout(StrEnum):
-    NCHW = "NCHW"
-    NHWC = "NHWC"
-
-
-class Dtype(StrEnum):
-    float16 = "float16"
-    bfloat16 = "bfloat16"
-    float32 = "float32"
-    float64 = "float64"
-
-
-class ExplanationFormat(StrEnum):
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-    json = "json"
 
 
 def show(
@@ -45,9 +25,10 @@ def show(
         ),
     ] = None,
     layout: Annotated[
-        Layout, typer.Option(help="The order of axes in printed shapes of four axes or more.")
-    ] = Layout.NCHW,
-    format: Form = Format.table,
+        Literal["NCHW", "NHWC"],
+        typer.Option(help="The order of axes in printed shapes of four axes or more."),
+    ] = "NCHW",
+    format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
@@ -64,9 +45,7 @@ def explain(
     ] = None,
     input: Input = None,
     set: Set = None,
-    format: Annotated[
-        ExplanationFormat, typer.Option("--format", "-f", help="The form of the output.")
-    ] = ExplanationFormat.text,
+    format: ExplanationForm = "text",
     ascii: Ascii = False,
 ) -> None:
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
@@ -88,8 +67,11 @@ def params(
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    dtype: Annotated[Dtype, typer.Option(help="The dtype that bytes are given for.")] = Dtype.float32,
-    format: Form = Format.table,
+    dtype: Annotated[
+        Literal["float16", "bfloat16", "float32", "float64"],
+        typer.Option(help="The dtype that bytes are given for."),
+    ] = "float32",
+    format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
