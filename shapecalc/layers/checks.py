@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.tensors import Tensor, is_floating
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor, check_multiple, is_floating
 
 
 def check_rank(x: Tensor, *ranks: int, hint: str | None = None) -> None:
@@ -33,6 +34,14 @@ def check_numbers(*xs: Tensor) -> None:
     """Refuse bool, which torch neither compares nor subtracts, and puts into no matrix product."""
     if any(x.dtype == "bool" for x in xs):
         raise ArchitectureError("numbers are needed, not bool")
+
+
+def check_groups(
+    channels: Dim, groups: Dim, hint: str, found: str = "the input's {0} channels are", name: str = "groups"
+) -> None:
+    """Refuse channels that so many groups do not divide; `found` and `name` are what errors call the two."""
+    message = f"{found} not divisible by {name} {{1}}"
+    check_multiple(channels, groups, message, hint, why="groups divide the channels")
 
 
 def check_axis(axis: int, x: Tensor, name: str, *, scalars: bool = False) -> int:

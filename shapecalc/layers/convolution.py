@@ -10,7 +10,7 @@ from shapecalc.allocation.kernels import convolution_back
 from shapecalc.allocation.wrapping import wrapped
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
-from shapecalc.layers.checks import check_floating, check_rank
+from shapecalc.layers.checks import check_floating, check_groups, check_rank
 from shapecalc.layers.fields import Channels, Choice, Flag, Padding, PerAxis, Size
 from shapecalc.layers.reads import AxisReads, Pattern, Reads, grouped_channels, windowed
 from shapecalc.layers.rules import Keeps
@@ -18,7 +18,7 @@ from shapecalc.layers.weights import Weights, owned, weight_and_bias
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
-from shapecalc.tensors import Tensor, check_multiple, product
+from shapecalc.tensors import Tensor, product
 from shapecalc.window import Window
 
 
@@ -34,13 +34,8 @@ class Convolving(Layer, abstract=True):
     bias: Flag
 
     def check(self) -> None:
-        check_multiple(
-            self.out_channels,
-            self.groups,
-            "out_channels {0} is not divisible by groups {1}",
-            "each group makes an equal part of the output channels",
-            why="groups divide the channels",
-        )
+        hint = "each group makes an equal part of the output channels"
+        check_groups(self.out_channels, self.groups, hint, found="out_channels {0} is")
 
     def check_image(self, x: Tensor) -> None:
         """Refuse other numbers of axes, other dtypes than float32, and channels that no groups divide."""
@@ -48,13 +43,8 @@ class Convolving(Layer, abstract=True):
         hint = f"{self.type} takes N×C×{space}, or the same without the batch axis"
         check_rank(x, self.axes + 1, self.axes + 2, hint=hint)
         check_floating(x, "float32")
-        check_multiple(
-            x.shape[-self.axes - 1],
-            self.groups,
-            "the input's {0} channels are not divisible by groups {1}",
-            "each group sees an equal part of the input channels",
-            why="groups divide the channels",
-        )
+        hint = "each group sees an equal part of the input channels"
+        check_groups(x.shape[-self.axes - 1], self.groups, hint)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(add=y.elements if self.bias else 0)

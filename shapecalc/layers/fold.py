@@ -8,7 +8,7 @@ from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import suggested
 from shapecalc.allocation.strides import Strides
 from shapecalc.layers.base import Layer, Rearranging, example
-from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
+from shapecalc.layers.checks import check_floating, check_groups, check_least_rank, check_rank
 from shapecalc.layers.fields import PerAxis, Size
 from shapecalc.layers.reads import Grouped, Reads, Shuffled, enlarged, except_along, windowed
 from shapecalc.layers.rules import Keeps
@@ -183,13 +183,7 @@ class ChannelShuffle(Rearranging):
 
     def output(self, x: Tensor) -> Tensor:
         check_least_rank(x, 3)
-        check_multiple(
-            x.shape[1],
-            self.groups,
-            "the input's {0} channels are not divisible by groups {1}",
-            "each group has an equal part of the channels",
-            why="groups divide the channels",
-        )
+        check_groups(x.shape[1], self.groups, "each group has an equal part of the channels")
         return x
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:

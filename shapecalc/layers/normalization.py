@@ -10,7 +10,7 @@ from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import Value, looks
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
-from shapecalc.layers.checks import check_floating, check_least_rank, check_rank
+from shapecalc.layers.checks import check_floating, check_groups, check_least_rank, check_rank
 from shapecalc.layers.fields import Channels, Flag, Inferred, Real, Size
 from shapecalc.layers.reads import Reads, except_along, grouped_channels, same_place
 from shapecalc.layers.rules import Saved
@@ -18,7 +18,7 @@ from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, scaled_down, standardised
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
-from shapecalc.tensors import Tensor, check_at_least, check_multiple, product
+from shapecalc.tensors import Tensor, check_at_least, product
 
 
 def per_channel(channels: Dim, affine: bool, bias: bool, tracked: bool = False) -> Weights:
@@ -270,13 +270,8 @@ class GroupNorm(Layer):
         check_least_rank(x, 2)
         check_floating(x, "float32" if self.affine else None)
         batch, channels, *space = x.shape
-        check_multiple(
-            channels,
-            self.num_groups,
-            "the input's {0} channels are not divisible by num_groups {1}",
-            "each group has an equal part of the channels",
-            why="groups divide the channels",
-        )
+        hint = "each group has an equal part of the channels"
+        check_groups(channels, self.num_groups, hint, name="num_groups")
         # Statistics are of one item, but torch counts a group's values in the whole batch, in evaluation too.
         values = batch * channels // self.num_groups * product(tuple(space))
         message = f"each group of {x} has {{0}} value in the whole batch: torch needs {{1}}"
