@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shapecalc.symbolic import Dim
-from shapecalc.symbolic import summed as sum_of
+from shapecalc.symbolic import Dim, summed
 
 KINDS = ("add", "mul", "compare", "divide", "exp")
 
@@ -43,7 +42,7 @@ class Operations:
     def of_all(cls, each: Iterable[Operations]) -> Operations:
         """The sum over many layers."""
         each = list(each)
-        return cls(*[sum_of([getattr(ops, kind) for ops in each]) for kind in KINDS])
+        return cls(*[summed([getattr(ops, kind) for ops in each]) for kind in KINDS])
 
     @property
     def total(self) -> Dim:
@@ -61,7 +60,7 @@ NOTHING = Operations()
 """The operations of a layer that only moves elements, or is the identity in evaluation."""
 
 
-def summed(elements: Dim, sums: Dim) -> Operations:
+def additions(elements: Dim, sums: Dim) -> Operations:
     """Additions that sum `elements` into `sums` numbers."""
     return Operations(add=elements - sums)
 
@@ -73,7 +72,7 @@ def averaged(elements: Dim, means: Dim) -> Operations:
 
 def shares(elements: Dim, rows: Dim) -> Operations:
     """Softmax of `elements` in `rows`: exp(x) of each, divided by the sum of its row."""
-    return summed(elements, rows) + Operations(divide=elements, exp=elements)
+    return additions(elements, rows) + Operations(divide=elements, exp=elements)
 
 
 def standardised(elements: Dim, groups: Dim) -> Operations:

@@ -16,7 +16,7 @@ from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import broadcast_together, floating
-from shapecalc.operations import Operations, summed
+from shapecalc.operations import Operations, additions
 from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
 
@@ -140,7 +140,7 @@ class CosineSimilarity(Layer):
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """x₁·x₂ / max(‖x₁‖ · ‖x₂‖, eps): three sums of products, and two roots."""
         elements = combine(first, second).elements
-        sums = (Operations(mul=elements) + summed(elements, y.elements)) * 3
+        sums = (Operations(mul=elements) + additions(elements, y.elements)) * 3
         return sums + Operations(mul=1, compare=1, divide=1, exp=2) * y.elements
 
 
@@ -176,4 +176,4 @@ class PairwiseDistance(Layer):
     def ops(self, first: Tensor, second: Tensor, y: Tensor) -> Operations:
         """(the sum of |x₁ − x₂ + eps|^p)^(1/p)."""
         elements = combine(first, second).elements
-        return Operations(add=2 * elements, exp=elements + y.elements) + summed(elements, y.elements)
+        return Operations(add=2 * elements, exp=elements + y.elements) + additions(elements, y.elements)

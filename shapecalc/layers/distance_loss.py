@@ -49,7 +49,7 @@ class CosineEmbeddingLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::cosine_embedding_loss."""
         first, second, target = trace.cast("cosine_embedding_loss", *inputs)
-        product = summed(trace, operation(trace, first, second, factors=True))
+        product = sum_along_last(trace, operation(trace, first, second, factors=True))
         squares = [square(trace, x) for x in (first, second)]
         length = root_in_place(trace, operation(trace, *squares, factors=True))
         cosine = quotient(trace, product, length)
@@ -63,11 +63,11 @@ class CosineEmbeddingLoss(Loss):
 def square(trace: Trace, x: Value) -> Value:
     """The sum of squares along the last axis, plus a small number against a division by 0."""
     squares = operation(trace, x, x, factors=True)
-    total = summed(trace, squares)
+    total = sum_along_last(trace, squares)
     return moved(trace, total)
 
 
-def summed(trace: Trace, x: Value) -> Value:
+def sum_along_last(trace: Trace, x: Value) -> Value:
     """The sum along the last axis; whole numbers are summed in int64."""
     dtype = x.dtype if is_floating(x.dtype) else "int64"
     return trace.kernel(Tensor(x.shape[:-1], dtype), x, back=of_sum(x.look, [x.rank - 1]))

@@ -12,7 +12,7 @@ from shapecalc.layers.fields import Choice, Flag, Index, Real, Size
 from shapecalc.layers.reads import ALL, Pattern, Reads, same_place
 from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights, owned
-from shapecalc.operations import NOTHING, Operations, averaged, summed
+from shapecalc.operations import NOTHING, Operations, additions, averaged
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, check_at_least
@@ -147,7 +147,7 @@ class EmbeddingBag(Table):
         elements = x.elements * self.embedding_dim
         if self.mode == "max":
             return Operations(compare=elements - y.elements)
-        return averaged(elements, y.elements) if self.mode == "mean" else summed(elements, y.elements)
+        return averaged(elements, y.elements) if self.mode == "mean" else additions(elements, y.elements)
 
     def bags(self, offsets: Tensor) -> Dim:
         """How many bags there are."""

@@ -15,7 +15,7 @@ from shapecalc.layers.base import examples
 from shapecalc.layers.fields import FixedSize, Flag, PerAxis, Real
 from shapecalc.layers.pooling import IMAGES, WindowPool, strides_of_pooled
 from shapecalc.layers.ranges import GREATEST_FLOAT
-from shapecalc.operations import Operations, summed
+from shapecalc.operations import Operations, additions
 from shapecalc.tensors import Tensor, is_floating, product
 
 
@@ -68,7 +68,7 @@ class LPPool(WindowPool, abstract=True):
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """A power of each element of a window, their sum, and its root."""
         elements = y.elements * product(tuple(window.kernel for window in self.window))
-        return Operations(exp=elements + y.elements) + summed(elements, y.elements)
+        return Operations(exp=elements + y.elements) + additions(elements, y.elements)
 
 
 class LPPool1d(LPPool, axes=1):

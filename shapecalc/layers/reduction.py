@@ -12,7 +12,7 @@ from shapecalc.layers.checks import check_axes, check_floating
 from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.reads import Reads, reduced
 from shapecalc.layers.rules import Keeps
-from shapecalc.operations import Operations, averaged, summed
+from shapecalc.operations import Operations, additions, averaged
 from shapecalc.tensors import Shape, Tensor, is_floating
 
 
@@ -70,7 +70,7 @@ class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python'
         return (trace.kernel(made, x, back=of_sum(x.look, self.gone(x.tensor))),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return summed(x.elements, y.elements)
+        return additions(x.elements, y.elements)
 
 
 class Extreme(Reducing, abstract=True):

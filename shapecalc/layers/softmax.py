@@ -11,7 +11,7 @@ from shapecalc.layers.checks import check_axes, check_floating, check_rank
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import Keeps
-from shapecalc.operations import Operations, shares, summed
+from shapecalc.operations import Operations, additions, shares
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, product
 
@@ -24,7 +24,7 @@ def rows(x: Tensor, dim: int) -> Dim:
 
 def log_shares(elements: Dim, rows: Dim) -> Operations:
     """x − log(the sum of exp(x)) of elements in so many rows."""
-    return Operations(add=elements, exp=elements + rows) + summed(elements, rows)
+    return Operations(add=elements, exp=elements + rows) + additions(elements, rows)
 
 
 class OverAxis(Layer, abstract=True):
