@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 _Type = TypeVar("_Type")
 
-_CLASS = re.compile(r"^class (\w+)\(.*?(family=True)?\):", re.MULTILINE)
+_CLASS = re.compile(r"^class (\w+)\(([^)]*)", re.MULTILINE)
 
 
 class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
@@ -79,5 +79,5 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
 
 def _names(text: str) -> Iterator[str]:
     """The classes that a file declares, of a family those of one, two and three axes."""
-    for name, family in _CLASS.findall(text):
-        yield from (f"{name}{axes}d" for axes in (1, 2, 3)) if family else (name,)
+    for name, bases in _CLASS.findall(text):
+        yield from (f"{name}{axes}d" for axes in (1, 2, 3)) if "family=True" in bases else (name,)
