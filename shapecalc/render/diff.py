@@ -9,7 +9,7 @@ from typing import Any
 from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME, Difference, Pair, Side
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, signed
+from shapecalc.render.grid import Column, Grid, Line, count, print_as, shape, signed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
 
@@ -32,12 +32,12 @@ def print_diff(
     difference: Difference, shown: Difference, names: tuple[str, str], form: str, whole: bool
 ) -> None:
     """Print `shown`, which is `difference` or the blocks of it; `whole`, what is the same too."""
-    if form == "json":
-        print_json(to_json(difference, shown, names))
-        return
     heading = f"A: {names[0]} · B: {names[1]}"
-    lines = list(_lines(shown, whole))
-    print_grid(Grid(heading, _COLUMNS, lines, _notes(difference, shown)), form)
+    print_as(
+        form,
+        lambda: to_json(difference, shown, names),
+        lambda: Grid(heading, _COLUMNS, list(_lines(shown, whole)), _notes(difference, shown)),
+    )
 
 
 def to_json(difference: Difference, shown: Difference, names: tuple[str, str]) -> dict[str, Any]:

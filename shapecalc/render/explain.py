@@ -242,25 +242,13 @@ def _typeset(item: Item) -> str:
     return " ".join(part for part in (_escaped(item.label), maths, _escaped(item.words)) if part)
 
 
+_BRACKETS = {"⌈": "lceil", "⌉": "rceil", "⌊": "lfloor", "⌋": "rfloor"}
+_SIGNS = {"×": "times", "·": "cdot", "⋅": "cdot", "≥": "geq", "→": "to", **_BRACKETS}
 _LATEX_SPECIAL = {
-    "_": r"\_",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\~{}",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "⋅": r"$\cdot$",
+    **{character: rf"\{character}" for character in "_%&#${}"},
+    **{sign: rf"$\{command}$" for sign, command in _SIGNS.items()},
     "−": "$-$",
-    "≥": r"$\geq$",
-    "→": r"$\to$",
-    "⌈": r"$\lceil$",
-    "⌉": r"$\rceil$",
-    "⌊": r"$\lfloor$",
-    "⌋": r"$\rfloor$",
+    "~": r"\~{}",
     "\\": r"\textbackslash{}",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapecalc.engine.nodes import Node
-from shapecalc.render.grid import Column
+from shapecalc.render.grid import Column, per_axis
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.notation import UNICODE, as_factor
 
@@ -57,11 +57,9 @@ def position(value: object) -> str:
 
 
 def _one(value: object) -> str:
-    if isinstance(value, range):
-        return f"{value.start}-{value.stop}"
     if isinstance(value, Expr):
         return as_factor(value, UNICODE)
-    return "?" if value is None else str(value).replace("-", "−")
+    return per_axis(value) if isinstance(value, range) else per_axis(value).replace("-", "−")
 
 
 SIZE = Column("receptive", "Field", by_axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from shapecalc.analysis.counting.conventions import CONVENTIONS
@@ -13,10 +14,10 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_grid, print_json, short
+from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import FOLDED, first_column, is_folded, named_nodes, one_by_one
+from shapecalc.render.tree import first_column, folded_note, named_nodes, one_by_one
 from shapecalc.symbolic import Dim, greatest, ratio
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
@@ -43,14 +44,12 @@ def print_flops(
         raise UsageError("--depth is for the layers, and --convention all shows none")
     if len(chosen) < 2:
         analysis = one_by_one(analysis, form)
-    if form == "json":
-        print_json(to_json(analysis, chosen, depth, backward))
-    elif len(chosen) > 1:
-        print_grid(_side_by_side(analysis, chosen, form, backward), form)
+    grid = partial(_of_work, analysis, form, depth, backward)
+    if len(chosen) > 1:
+        grid = partial(_side_by_side, analysis, chosen, form, backward)
     elif chosen:
-        print_grid(_of_convention(analysis, chosen[0], form, depth, backward), form)
-    else:
-        print_grid(_of_work(analysis, form, depth, backward), form)
+        grid = partial(_of_convention, analysis, chosen[0], form, depth, backward)
+    print_as(form, lambda: to_json(analysis, chosen, depth, backward), grid)
 
 
 def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backward: bool) -> bool:
@@ -75,10 +74,11 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
     notes = [
         *_work_notes(whole),
         *(_training(CONVENTIONS["torch"], analysis, whole.unknown) if backward else []),
+        *folded_note(analysis),
+        *_unknown(whole.unknown),
     ]
-    notes += [FOLDED] if is_folded(analysis) else []
     columns = (first_column(form), *_WORK)
-    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(whole.unknown)])
+    return Grid(heading(analysis), columns, lines, notes)
 
 
 def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
@@ -169,7 +169,7 @@ def _of_convention(
         *([_note("Source", convention.source)] if convention.source else []),
         *_listed("Faults", convention.faults),
         *(_training(convention, analysis, whole.unknown) if backward else []),
-        *([FOLDED] if is_folded(analysis) else []),
+        *folded_note(analysis),
         *_unknown(whole.unknown),
     ]
     return Grid(heading(analysis), columns, lines, notes)

@@ -101,6 +101,14 @@ class Grid:
         return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
 
 
+def print_as(form: str, values: Callable[[], object], grid: Callable[[], Grid]) -> None:
+    """Print in a form: JSON of what `values` gives, else what `grid` does; the other is never asked for."""
+    if form == "json":
+        print_json(values())
+    else:
+        print_grid(grid(), form)
+
+
 def print_grid(grid: Grid, form: str) -> None:
     """Print in one of the forms `table`, `markdown` and `csv`."""
     {"table": print_table, "markdown": print_markdown, "csv": print_csv}[form](grid)
@@ -281,10 +289,10 @@ def _raw(value: object) -> str:
     if isinstance(value, Unknown):
         return UNKNOWN
     written = for_json(value)
-    return "x".join(map(_part, written)) if isinstance(written, list) else visible(plain(written))
+    return "x".join(map(per_axis, written)) if isinstance(written, list) else visible(plain(written))
 
 
-def _part(value: object) -> str:
+def per_axis(value: object) -> str:
     """One axis: a size, 188-204 where it differs from element to element, ? where it is unknown."""
     if isinstance(value, range):
         return f"{value.start}-{value.stop}"
@@ -310,30 +318,25 @@ def _escaped(match: re.Match[str]) -> str:
 
 def size(number: Dim | None) -> str:
     """Bytes in the unit that suits them, 7.60 MiB; nothing of nothing."""
-    if number is None:
-        return ""
-    if not isinstance(number, int):
-        return f"{within_product(number, GROUPED)} B"
-    power = _power(number, 1024, 4)
-    return f"{_hundredths(number, 1024**power)} {'KMGT'[power - 1]}iB" if power else f"{number} B"
+    return "" if number is None else _scaled(number, "B", 1024, ("Ki", "Mi", "Gi", "Ti"), ",")
 
 
 def short(number: Dim, unit: str) -> str:
     """A count in thousands, millions or billions: 762.30 MMACs."""
+    return _scaled(number, unit, 1000, "kMGTP", "")
+
+
+def _scaled(number: Dim, unit: str, base: int, prefixes: Sequence[str], separator: str) -> str:
+    """A number with its unit, behind the prefix of the highest power of the base that is not above it."""
     if not isinstance(number, int):
         return f"{within_product(number, GROUPED)} {unit}"
-    power = _power(number, 1000, 5)
-    return (
-        f"{_hundredths(number, 1000**power, '')} {'kMGTP'[power - 1]}{unit}" if power else f"{number} {unit}"
-    )
+    power = sum(number >= base ** (1 + place) for place in range(len(prefixes)))
+    if not power:
+        return f"{number} {unit}"
+    return f"{_hundredths(number, base**power, separator)} {prefixes[power - 1]}{unit}"
 
 
-def _power(number: int, base: int, most: int) -> int:
-    """The power of the base that a number is written in."""
-    return next((power for power in range(most) if number < base ** (power + 1)), most)
-
-
-def _hundredths(number: int, unit: int, separator: str = ",") -> str:
+def _hundredths(number: int, unit: int, separator: str) -> str:
     """number/unit with two decimals, in whole numbers: one of floating point can't be as large as a count."""
     whole, rest = divmod(100 * number, unit)
     whole += 2 * rest > unit or (2 * rest == unit and whole % 2)

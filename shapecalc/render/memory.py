@@ -22,7 +22,7 @@ from shapecalc.render.grid import (
     size,
 )
 from shapecalc.render.show import compute, heading, trainable, where_it_holds
-from shapecalc.render.tree import FOLDED, first_column, is_folded, named_nodes, nothing
+from shapecalc.render.tree import first_column, folded_note, named_nodes
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -37,14 +37,14 @@ def print_memory(
 ) -> None:
     """Print the memory of a network; `step` has that of training too, if the reader asked for it."""
     analysis = found.analysis
-    nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else nothing)
+    nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else None)
     columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
     lines = [_line(found, title, node, step, form == "csv") for title, node in nodes]
     conditions = where_it_holds(analysis, found.all_conditions)
     holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
     notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(step)] if step else [])]
-    if is_folded(analysis):
-        notes += ["", FOLDED]
+    if folded := folded_note(analysis):
+        notes += ["", *folded]
     if fit:
         notes += ["", _fit(fit)]
     print_grid(Grid(heading(analysis), columns, lines, notes), form)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
-from shapecalc.render.tree import FOLDED, folding, is_folded, label, one_by_one, outline, own_row
+from shapecalc.render.tree import folded_note, folding, label, one_by_one, outline, own_row
 from shapecalc.tensors import for_json
 
 _TREE = (
@@ -31,6 +33,9 @@ _FLAT = (
 )
 
 
+_KEYS = ("name", "kind", "shape", "count", "trainable")
+
+
 def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 
@@ -43,7 +48,8 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
     if form == "json":
         print_json(to_json(analysis, dtype))
     elif form == "csv":
-        print_grid(Grid(analysis.name, _FLAT, list(_flat(analysis))), form)
+        lines = [Line((row.path, *values[:-1], str(values[-1]).lower())) for row, values in _flat(analysis)]
+        print_grid(Grid(analysis.name, _FLAT, lines), form)
     else:
         grid = Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype))
         print_grid(grid.without(_TRAINABLE) if analysis.totals.frozen_params == 0 else grid, form)
@@ -79,15 +85,12 @@ def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     )
 
 
-def _flat(analysis: Analysis) -> Iterator[Line]:
+def _flat(analysis: Analysis) -> Iterator[tuple[Row, tuple[Any, ...]]]:
+    """Each weight: its row and its name, kind, shape, count, and whether it is trained."""
     for row in analysis.rows:
+        trained = set(row.learned) - row.frozen
         for name, weight in row.weights.items():
-            trained = "true" if _is_trained(row, name) else "false"
-            yield Line((row.path, name, weight.kind, weight.shape, weight.elements, trained))
-
-
-def _is_trained(row: Row, name: str) -> bool:
-    return not row.weights[name].buffer and name not in row.frozen
+            yield row, (name, weight.kind, weight.shape, weight.elements, name in trained)
 
 
 def _notes(analysis: Analysis, dtype: str) -> list[str]:
@@ -96,7 +99,7 @@ def _notes(analysis: Analysis, dtype: str) -> list[str]:
         f"Parameters  {count(totals.params)}, trainable {count(totals.trainable_params)}",
         f"Buffers     {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}",
-        *([FOLDED] if is_folded(analysis) else []),
+        *folded_note(analysis),
     ]
 
 
@@ -108,24 +111,12 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
             {
                 "path": row.path,
                 "type": row.type,
-                "weights": [
-                    {
-                        "name": name,
-                        "kind": weight.kind,
-                        "shape": for_json(weight.shape),
-                        "count": for_json(weight.elements),
-                        "trainable": _is_trained(row, name),
-                    }
-                    for name, weight in row.weights.items()
-                ],
+                "weights": [dict(zip(_KEYS, map(for_json, values), strict=True)) for _, values in weights],
             }
-            for row in analysis.rows
-            if row.weights
+            for row, weights in groupby(_flat(analysis), itemgetter(0))
         ],
         "totals": {
-            "params": for_json(totals.params),
-            "trainable_params": for_json(totals.trainable_params),
-            "buffers": for_json(totals.buffers),
+            **{what: for_json(getattr(totals, what)) for what in ("params", "trainable_params", "buffers")},
             "bytes": for_json(analysis.weight_bytes(dtype)),
             "dtype": dtype,
         },

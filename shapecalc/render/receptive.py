@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.analysis.receptive.field import Field, Receptive, along
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
-from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json, shape
+from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as, shape
 from shapecalc.render.show import heading
 from shapecalc.render.tree import named_nodes, one_by_one
 
@@ -23,16 +23,17 @@ def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
     analysis = receptive.analysis
     if one_by_one(analysis, form) is not analysis:
         receptive = along(one_by_one(analysis, form), receptive.input, receptive.axes)
-    if form == "json":
-        print_json(to_json(receptive, depth))
-        return
+    print_as(form, lambda: to_json(receptive, depth), lambda: _grid(receptive, form, depth))
+
+
+def _grid(receptive: Receptive, form: str, depth: int | None) -> Grid:
     flat = form == "csv"
     lines = [
         _line(receptive, node, title, node.type if flat else node.output.shape)
         for title, node in named_nodes(receptive.analysis, form, depth, receptive.along_axes)
     ]
     columns = _FLAT if flat else _TREE
-    print_grid(Grid(heading(receptive.analysis), columns, lines, list(notes(receptive))), form)
+    return Grid(heading(receptive.analysis), columns, lines, list(notes(receptive)))
 
 
 def to_json(receptive: Receptive, depth: int | None) -> dict[str, Any]:

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
-from shapecalc.render.grid import (
-    Column,
-    Grid,
-    Line,
-    count,
-    percent,
-    print_grid,
-    print_json,
-    shape,
-    short,
-    size,
-)
-from shapecalc.render.tree import (
-    FOLDED,
-    arguments_text,
-    is_folded,
-    label,
-    named_nodes,
-    nothing,
-    one_by_one,
-    own_row,
-)
+from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, short, size
+from shapecalc.render.tree import arguments_text, folded_note, label, named_nodes, one_by_one, own_row
 from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
@@ -128,11 +109,13 @@ def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | 
         UsageError: `columns` names one that there is not, or is given for JSON, which has none.
     """
     analysis = one_by_one(analysis, form)
-    if form == "json":
-        if columns is not None:
-            raise UsageError("--columns is for tables; JSON always has every figure")
-        print_json(to_json(analysis, depth, layout))
-        return
+    if form == "json" and columns is not None:
+        raise UsageError("--columns is for tables; JSON always has every figure")
+    grid = partial(_grid, analysis, form, depth, columns, layout)
+    print_as(form, lambda: to_json(analysis, depth, layout), grid)
+
+
+def _grid(analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str) -> Grid:
     default = _FLAT if form == "csv" else _TREE
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
     fields = None
@@ -141,10 +124,14 @@ def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | 
 
         fields = receptive(analysis)
         analysis = fields.analysis
-    nodes = named_nodes(analysis, form, depth, fields.along_axes if fields else nothing)
-    if form == "csv":  # which has columns of its own for the path and the label
-        nodes = [(label(node), node) for _, node in nodes]
-    print_grid(_grid(analysis, nodes, chosen, layout, fields), form)
+    whole = analysis.totals
+    lines = []
+    for title, node in named_nodes(analysis, form, depth, fields.along_axes if fields else None):
+        tree = label(node) if form == "csv" else title  # CSV has a column of its own for the path
+        cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout, fields)
+        lines.append(Line(tuple(value(cell) for _, value in chosen), strong=bool(node.children)))
+    shown = tuple(column for column, _ in chosen)
+    return Grid(heading(analysis, layout), shown, lines, notes(analysis, layout))
 
 
 def _chosen(columns: str) -> list[_Shown]:
@@ -157,22 +144,6 @@ def _chosen(columns: str) -> list[_Shown]:
             hint = nearest(key, _COLUMNS) or f"columns: {', '.join(_COLUMNS)}"
             raise UsageError(f"--columns: there is no column {quoted(key)}", hint=hint)
     return [(replace(column, spare=0), value) for column, value in (_COLUMNS[key] for key in keys)]
-
-
-def _grid(
-    analysis: Analysis,
-    nodes: list[tuple[str, Node]],
-    shown: list[_Shown],
-    layout: str,
-    fields: Receptive | None,
-) -> Grid:
-    whole = analysis.totals
-    lines = []
-    for title, node in nodes:
-        cell = Cell(analysis, node, title, analysis.totals_of(node), whole, layout, fields)
-        lines.append(Line(tuple(value(cell) for _, value in shown), strong=bool(node.children)))
-    columns = tuple(column for column, _ in shown)
-    return Grid(heading(analysis, layout), columns, lines, notes(analysis, layout))
 
 
 def heading(analysis: Analysis, layout: str = "NCHW") -> str:
@@ -198,7 +169,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
         *([f"Holds for   {', '.join(conditions)}"] if conditions else []),
-        *([FOLDED] if is_folded(analysis) else []),
+        *folded_note(analysis),
     ]
 
 
@@ -249,9 +220,7 @@ def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
         "path": node.path,
         "type": node.type,
         "output": for_json(node.output.shape),
-        "params": for_json(totals.params),
-        "buffers": for_json(totals.buffers),
-        "macs": for_json(totals.macs),
+        **{what: for_json(getattr(totals, what)) for what in ("params", "buffers", "macs")},
     }
 
 

@@ -14,24 +14,12 @@ from contextlib import contextmanager, suppress
 from shapecalc.errors import UnavailableError, visible
 
 _ASCII = {
-    "×": "x",
-    "·": "-",
-    "│": "|",
-    "├": "|",
-    "└": "`",
-    "─": "-",
-    "…": ".",
-    "→": ">",
-    "−": "-",
+    **dict(zip("×·│├└─…→−⋅⌋⌉₀₁₂₃₄₅₆₇₈₉", "x-||`-.>-*))0123456789", strict=True)),
     "⌊": "floor(",
-    "⌋": ")",
     "⌈": "ceil(",
-    "⌉": ")",
-    "⋅": "*",
     "≥": ">=",
     "≤": "<=",
     "≠": "!=",
-    **{subscript: str(digit) for digit, subscript in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _HANDLER = "shapecalc.ascii"

@@ -14,13 +14,6 @@ from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column
 
-FOLDED = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
-
-
-def nothing(_: int) -> Hashable:
-    """What a row has to have in common with another one to be like it, beside its layer."""
-    return None
-
 
 def one_by_one(analysis: Analysis, form: str) -> Analysis:
     """The analysis with every row, for a form that has each layer.
@@ -34,23 +27,28 @@ def one_by_one(analysis: Analysis, form: str) -> Analysis:
     return analysis
 
 
-def is_folded(analysis: Analysis) -> bool:
+def folded_note(analysis: Analysis) -> list[str]:
+    """The note under a table in which one line may stand for several layers."""
+    text = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
+    return [text] if _is_folded(analysis) else []
+
+
+def _is_folded(analysis: Analysis) -> bool:
     return analysis.brief or len(analysis.rows) > MOST_WHOLE
 
 
+Alike: TypeAlias = Callable[[int], Hashable]
+"""Says of the number of a row what it has in common with those that are like it, beside its layer."""
 Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
 """Makes fewer nodes of those that are side by side."""
 
 
-def folding(analysis: Analysis, alike: Callable[[int], Hashable] = nothing) -> Folding:
-    """What makes one node of layers or blocks in a row that do the same, in a large network.
-
-    `alike` says of the number of a row what it has to have in common with that of another, too.
-    """
-    return partial(_folded, analysis, alike) if is_folded(analysis) else lambda nodes: nodes
+def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
+    """What makes one node of layers or blocks in a row that do the same, in a large network."""
+    return partial(_folded, analysis, alike) if _is_folded(analysis) else lambda nodes: nodes
 
 
-def _folded(analysis: Analysis, alike: Callable[[int], Hashable], nodes: Sequence[Node]) -> Sequence[Node]:
+def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> Sequence[Node]:
     folded = []
     for _, run in groupby(nodes, partial(_work, analysis, alike)):
         first, *others = run
@@ -63,20 +61,20 @@ def _folded(analysis: Analysis, alike: Callable[[int], Hashable], nodes: Sequenc
     return folded
 
 
-def _work(analysis: Analysis, alike: Callable[[int], Hashable], node: Node) -> tuple[object, ...]:
+def _work(analysis: Analysis, alike: Alike | None, node: Node) -> tuple[object, ...]:
     """What a node does, whatever it reads from; one with a name of its own is like no other."""
     name, bracket, _ = node.label.rpartition("[")
     if not bracket:
         return (node.path,)
     rows = [
-        (row.layer, row.inputs, row.outputs, row.shared, row.frozen, alike(number), times)
+        (row.layer, row.inputs, row.outputs, row.shared, row.frozen, alike and alike(number), times)
         for (number, times), row in zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
     ]
     return name, node.type, node.output, rows
 
 
 def named_nodes(
-    analysis: Analysis, form: str, depth: int | None, alike: Callable[[int], Hashable] = nothing
+    analysis: Analysis, form: str, depth: int | None, alike: Alike | None = None
 ) -> list[tuple[str, Node]]:
     """What a table has a line for, by its name there: in CSV the layers by their paths, else the tree."""
     if form == "csv":
