@@ -141,9 +141,7 @@ class Row(NamedTuple):
             "weights": {name: for_json(weight.shape) for name, weight in self.weights.items()},
             **({"shared": sorted(self.shared)} if self.shared else {}),
             **({"frozen": sorted(self.frozen)} if self.frozen else {}),
-            "params": for_json(self.params),
-            "buffers": for_json(self.buffers),
-            "macs": for_json(self.macs),
+            **{what: for_json(getattr(self, what)) for what in ("params", "buffers", "macs")},
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -133,7 +134,7 @@ class _FileReader:
     def __init__(self, source: Source, root: YamlMapping) -> None:
         self.source = source
         self.root = root
-        self.words = Words(self.read("blocks", lambda blocks: block_names(blocks, source), ()))
+        self.words = Words(self.read("blocks", block_names, ()))
 
     def check_keys(self) -> None:
         for key, (node, _) in self.root.entries.items():
@@ -147,33 +148,28 @@ class _FileReader:
 
     def architecture(self) -> Architecture:
         self.check_keys()
-        parameters = self.read("parameters", self.parameters, {})
+        parameters = self.read("parameters", lambda node, _: self.parameters(node), {})
         inputs = read_inputs(self.root.entries["input"][1], self.source)
-        figures = self.read("expect", lambda node: read_expectation(node, self.source), {})
-        blocks = self.read("blocks", lambda node: read_blocks(node, self.source, parameters, self.words), {})
+        figures = self.read("expect", read_expectation, {})
+        blocks = self.read("blocks", partial(read_blocks, parameters=parameters, words=self.words), {})
         architecture = Architecture(
-            name=self.read("name", lambda node: read_line(node, self.source), self.stem),
+            name=self.read("name", read_line, PurePath(self.source.name).stem),
             document=self.source,
             inputs=inputs.specs,
             input_nodes=inputs.nodes,
             parameters=parameters,
             blocks=blocks,
             layers=self.layers(parameters, blocks, inputs),
-            source=self.read("source", lambda node: read_text(node, self.source), None),
-            notes=self.read("notes", lambda node: read_text(node, self.source), None),
+            source=self.read("source", read_text, None),
+            notes=self.read("notes", read_text, None),
             expect=Expectation(**figures) if figures else None,
         )
-        if "variants" not in self.root.entries:
+        read = partial(read_variants, parameters=parameters, inputs=inputs, words=self.words)
+        variants = self.read("variants", read, None)
+        if variants is None:
             return architecture
-        variants = read_variants(
-            self.root.entries["variants"][1], self.source, parameters, inputs, self.words
-        )
         family = Family(inputs, parameters, figures, variants)
         return replace(architecture, family=family).variant(next(iter(variants)))
-
-    @property
-    def stem(self) -> str:
-        return PurePath(self.source.name).stem
 
     def layers(
         self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs
@@ -185,9 +181,9 @@ class _FileReader:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
         return layers
 
-    def read(self, key: str, read: Callable[[YamlNode], Any], default: Any) -> Any:
+    def read(self, key: str, read: Callable[[YamlNode, Source], Any], default: Any) -> Any:
         entry = self.root.entries.get(key)
-        return read(entry[1]) if entry else default
+        return read(entry[1], self.source) if entry else default
 
     def parameters(self, node: YamlNode) -> dict[str, Argument]:
         """Defaults in the file's order; each may be an expression over those before it."""

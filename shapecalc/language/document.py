@@ -100,9 +100,9 @@ class _Builder:
     def build(self) -> YamlNode | None:
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
             yaml.ScalarEvent: self.scalar,
-            yaml.SequenceStartEvent: self.sequence,
+            yaml.SequenceStartEvent: lambda event: self.start(YamlList(self.mark(event)), event),
             yaml.SequenceEndEvent: self.end,
-            yaml.MappingStartEvent: self.mapping,
+            yaml.MappingStartEvent: lambda event: self.start(YamlMapping(self.mark(event)), event),
             yaml.MappingEndEvent: self.end,
             yaml.AliasEvent: self.alias,
             yaml.DocumentStartEvent: self.document,
@@ -124,12 +124,6 @@ class _Builder:
             self.anchors[event.anchor] = node
         self.add(node)
 
-    def sequence(self, event: yaml.SequenceStartEvent) -> None:
-        self.start(YamlList(self.mark(event)), event)
-
-    def mapping(self, event: yaml.MappingStartEvent) -> None:
-        self.start(YamlMapping(self.mark(event)), event)
-
     def start(self, node: YamlList | YamlMapping, event: yaml.CollectionStartEvent) -> None:
         if len(self.open) >= _DEEPEST:
             raise self.error(f"more than {_DEEPEST} levels of nesting", event)
@@ -147,9 +141,8 @@ class _Builder:
 
     def alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self.anchors:
-            raise self.error(
-                f"*{shorten(event.anchor or '')} stands for nothing that is complete above it", event
-            )
+            name = shorten(event.anchor or "")
+            raise self.error(f"*{name} stands for nothing that is complete above it", event)
         node = self.anchors[event.anchor]
         self.count(node.size, event)
         if len(self.open) + node.height > _DEEPEST:

@@ -131,7 +131,9 @@ class _Parser:
         if token == "-":
             return _binary(operator.sub, lambda _: 0, self.factor(), self.text)
         if token == "(":
-            return self.closed(self.sum())
+            value = self.sum()
+            self.expect(")")
+            return value
         if token in _FUNCTIONS and self.token == "(":
             return self.call(_FUNCTIONS[token])
         if token.isdigit():
@@ -141,10 +143,6 @@ class _Parser:
             self.names.add(name)
             return self.item(name, index) if dot else lambda scope: scope[name]
         raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
-
-    def closed(self, value: _Term) -> _Term:
-        self.expect(")")
-        return value
 
     def call(self, function: Callable[[Dim, Dim], Dim]) -> _Term:
         self.expect("(")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
 from shapecalc.language.arguments import BESIDE, ArgumentReader
@@ -31,6 +32,14 @@ _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.D
 GROUP = "seq"
 MOST_WRITTEN = 200_000
 """Steps that the file's layers, or a block, are written with."""
+
+
+class _Written(NamedTuple):
+    """A step as the file has it: what it is, its arguments, and the keys beside it."""
+
+    key: Scalar
+    value: YamlNode | None = None
+    beside: Mapping[str, YamlNode] = MappingProxyType({})
 
 
 class StepReader:
@@ -72,7 +81,7 @@ class StepReader:
 
     def read_step(self, node: YamlNode) -> Step:
         if isinstance(node, Scalar):
-            return self.build(node, None, {})
+            return self.build(_Written(node))
         if not isinstance(node, YamlMapping):
             hint = "several steps as one are written seq: [first, second]"
             raise self.source.error(f"a step can't be {kind(node)}", node, hint)
@@ -83,7 +92,7 @@ class StepReader:
             raise self.source.error(message, node, self.only_read(beside))
         if len(heads) > 1:
             raise self.several_heads([key.text for key, _ in heads], heads[1][0])
-        return self.build(*heads[0], beside)
+        return self.build(_Written(*heads[0], beside))
 
     def only_read(self, beside: Mapping[str, YamlNode]) -> str | None:
         """The hint for a step with nothing but `from`: how a named tensor is written."""
@@ -138,28 +147,21 @@ class StepReader:
             return f"write {name}: {{argument: value, …}}, each argument by its name"
         return f"write {name}: {shorten(argument, 20)}, with a colon and a space"
 
-    def build(self, key: Scalar, value: YamlNode | None, beside: Mapping[str, YamlNode]) -> Step:
-        """The step of type `key` with the arguments `value`."""
-        head = self.head(key)
+    def build(self, written: _Written) -> Step:
+        head, beside = self.head(written.key), written.beside
         common: dict[str, Any] = {
-            "node": key,
+            "node": written.key,
             "times": self.beside(beside["times"], copies_of) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
             "frozen": self.beside(beside["frozen"], is_frozen) if "frozen" in beside else None,
         }
         if head in self.scope and not self.is_type(head):
-            return self.by_parameter(head, key, value, self.with_names(common, beside))
-        return self.of_type(head, key, value, common, beside)
+            return self.by_parameter(head, written, self.with_names(common, beside))
+        return self.of_type(head, written, common)
 
-    def of_type(
-        self,
-        head: str,
-        key: Scalar,
-        value: YamlNode | None,
-        common: Mapping[str, Any],
-        beside: Mapping[str, YamlNode],
-    ) -> Step:
+    def of_type(self, head: str, written: _Written, common: Mapping[str, Any]) -> Step:
+        key, value, beside = written
         common = {**common, "label": head}
         if head == GROUP:
             if value is None:
@@ -171,20 +173,18 @@ class StepReader:
             uses = tuple(sorted(frozenset().union(*map(names_in, values))))
             return BlockStep(block=head, arguments=arguments, uses=uses, **self.with_names(common, beside))
         if head in LAYERS:
-            return self.layer(LAYERS[head], key, value, common, beside)
+            return self.layer(LAYERS[head], written, common)
         raise self.unknown_step(head, key)
 
-    def by_parameter(
-        self, parameter: str, key: Scalar, value: YamlNode | None, common: Mapping[str, Any]
-    ) -> ChosenStep:
+    def by_parameter(self, parameter: str, written: _Written, common: Mapping[str, Any]) -> ChosenStep:
         """A step whose type is what a parameter names."""
 
         def read(head: str) -> Step:
             try:
                 joins = head in LAYERS and head not in self.blocks and LAYERS[head].branching
                 if head == GROUP or joins:
-                    raise self.source.error("a join or a group can't be chosen", key)
-                return self.of_type(head, key, value, common, {})
+                    raise self.source.error("a join or a group can't be chosen", written.key)
+                return self.of_type(head, _Written(written.key, written.value), common)
             except ArchitectureError as error:
                 raise error.about(parameter) from None
 
@@ -234,14 +234,8 @@ class StepReader:
             self.taken[name.text] = name.node
         return names
 
-    def layer(
-        self,
-        layer: type[Layer],
-        key: Scalar,
-        value: YamlNode | None,
-        common: Mapping[str, Any],
-        beside: Mapping[str, YamlNode],
-    ) -> LayerStep:
+    def layer(self, layer: type[Layer], written: _Written, common: Mapping[str, Any]) -> LayerStep:
+        key, value, beside = written
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
         names = layer.listed_arguments()

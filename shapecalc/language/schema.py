@@ -11,11 +11,19 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
 
 _REF = "#/$defs/{}".format
+
+
+def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The schema of a mapping that has these keys and no others."""
+    return {"type": "object", "properties": properties, **more, "additionalProperties": False}
+
+
 _STEPS = {"$ref": _REF("steps")}
 _NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
+_NATURAL = {"type": "integer", "minimum": 0}
 _BESIDE = {
-    "times": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]},
+    "times": {"anyOf": [_NATURAL, EXPRESSION]},
     "as": _NAMES,
     "from": _NAMES,
     "share": _NAME,
@@ -27,24 +35,11 @@ _SHAPE = {
     "description": "sizes joined by x: 1x3x224x224, Nx3xHxW, 1x128:int64",
 }
 _INPUT = {"anyOf": [_SHAPE, {"type": "object", "minProperties": 1, "additionalProperties": _SHAPE}]}
-_NATURAL = {"type": "integer", "minimum": 0}
 _COUNT: dict[str, Any] = {
-    "anyOf": [
-        _NATURAL,
-        {
-            "type": "object",
-            "properties": dict.fromkeys(BOUNDS, _NATURAL),
-            "minProperties": 1,
-            "additionalProperties": False,
-        },
-    ],
+    "anyOf": [_NATURAL, _object(dict.fromkeys(BOUNDS, _NATURAL), minProperties=1)],
     "description": "the figure itself, or bounds: {max: 5000000}",
 }
-_EXPECT: dict[str, Any] = {
-    "type": "object",
-    "properties": {"params": _COUNT, "macs": _COUNT, "output": _SHAPE, "source": _TEXT},
-    "additionalProperties": False,
-}
+_EXPECT = _object({"params": _COUNT, "macs": _COUNT, "output": _SHAPE, "source": _TEXT})
 _VARIANT: dict[str, Any] = {
     "type": ["object", "null"],
     "properties": {"name": _TEXT, "input": _INPUT, "expect": _EXPECT},
@@ -74,10 +69,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc architecture",
-        "type": "object",
-        "properties": _FILE,
-        "required": ["input", "layers"],
-        "additionalProperties": False,
+        **_object(_FILE, required=["input", "layers"]),
         "$defs": {
             "expression": {
                 "type": "string",
@@ -116,8 +108,7 @@ def _of_layer(layer: type[Layer]) -> dict[str, Any]:
     if layer.branching:
         forms.append({"$ref": _REF("branches")})
         properties = {"branches": {"$ref": _REF("branches")}, **properties}
-    named = {"type": "object", "properties": properties, "additionalProperties": False}
-    forms.append({**named, "required": required} if required else named)
+    forms.append({**_object(properties), **({"required": required} if required else {})})
     main = None if layer.branching else layer.main_argument()
     if main is not None and set(required) <= {main}:
         forms.append({"$ref": f"{_REF(layer.__name__)}/anyOf/{len(forms) - 1}/properties/{main}"})
