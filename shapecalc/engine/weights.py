@@ -39,10 +39,6 @@ def frozen_everywhere(rows: list[Row]) -> list[Row]:
         if row.shares is not None and (more := row.frozen & row.shared):
             owner = rows[row.shares]
             rows[row.shares] = owner._replace(frozen=owner.frozen | more)
-    return [_as_its_owner(row, rows) for row in rows]
-
-
-def _as_its_owner(row: Row, rows: list[Row]) -> Row:
-    if row.shares is None:
-        return row
-    return row._replace(frozen=row.frozen | (rows[row.shares].frozen & row.shared))
+    owners = (row if row.shares is None else rows[row.shares] for row in rows)
+    pairs = zip(rows, owners, strict=True)
+    return [row._replace(frozen=row.frozen | (owner.frozen & row.shared)) for row, owner in pairs]

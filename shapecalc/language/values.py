@@ -64,7 +64,7 @@ def identifier(node: YamlNode, source: Source, what: str) -> str:
     hint = "a name is letters, digits and _, and begins with no digit"
     if isinstance(node, Scalar) and len(node.text) > _LONGEST_NAME:
         hint = f"a name has at most {_LONGEST_NAME} characters"
-    if isinstance(node, Scalar) and node.ambiguous:
+    if isinstance(node, Scalar) and node.plain and is_ambiguous(node.text):
         hint = f"{node.text} is a boolean to many readers of YAML: choose another name"
     raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
 

@@ -40,17 +40,13 @@ class Scalar:
     def width(self) -> int:
         return len(self.text) if self.plain else len(self.text) + 2
 
-    @property
-    def ambiguous(self) -> bool:
-        """Whether this is a bare word that many YAML readers take for a boolean."""
-        return self.plain and is_ambiguous(self.text)
-
     def value(self) -> Constant:
         """The constant that the text stands for; quoted text stands for itself."""
         return constant_of(self.text) if self.plain else self.text
 
 
 def is_ambiguous(text: str) -> bool:
+    """Whether plain text is a word that many YAML readers take for a boolean."""
     return text.lower() in _AMBIGUOUS
 
 

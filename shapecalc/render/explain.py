@@ -41,7 +41,10 @@ def print_explanations(
         print_json({"name": analysis.name, "layers": [to_json(one) for one in explained]})
         return
     write = {"text": _text, "markdown": _markdown, "latex": _latex}[form]
-    print(writable("\n".join(write(analysis, explained, problem))))
+    lines = [*write(analysis, explained)]
+    if problem:
+        lines += ["", f"No formula for every input: {_escaped(problem) if form == 'latex' else problem}"]
+    print(writable("\n".join(lines)))
 
 
 def sections(one: Explanation, notation: Notation) -> Iterator[tuple[str, list[Item]]]:
@@ -160,13 +163,9 @@ def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:
 def _conditions(conditions: Sequence[Condition], notation: Notation) -> list[str]:
     """Conditions in the words of `domain`; as formulas where they are typeset."""
     if notation.by == LATEX.by:
-        return [_typeset_condition(condition) for condition in conditions]
+        relations = {"≥": r"\geq", "=": "=", "divisible by": r"\text{divisible by}"}
+        return [f"{text(c.left, LATEX)} {relations[c.relation]} {text(c.right, LATEX)}" for c in conditions]
     return grouped([str(solved) for solved in solved_each([condition.strict for condition in conditions])])
-
-
-def _typeset_condition(condition: Condition) -> str:
-    relation = {"≥": r"\geq", "=": "="}.get(condition.relation, r"\text{divisible by}")
-    return f"{text(condition.left, LATEX)} {relation} {text(condition.right, LATEX)}"
 
 
 def _title(one: Explanation) -> str:
@@ -182,7 +181,7 @@ def _kept(one: Explanation) -> bool:
     return alone and not made
 
 
-def _text(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+def _text(analysis: Analysis, explained: Sequence[Explanation]) -> Iterator[str]:
     width = screen()
     yield from hung(writable(heading(analysis)), width)
     for one in explained:
@@ -198,10 +197,9 @@ def _text(analysis: Analysis, explained: Sequence[Explanation], problem: str | N
                 head = f"  {title if number == 0 else '':<10}  {label}"
                 line = f"{head}{item.maths}{item.words}".rstrip()
                 yield from hung(writable(line), width, len(head) + _HANG)
-    yield from ["", f"No formula for every input: {problem}"] if problem else []
 
 
-def _markdown(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+def _markdown(analysis: Analysis, explained: Sequence[Explanation]) -> Iterator[str]:
     yield f"## {heading(analysis)}"
     for one in explained:
         yield from ("", f"### `{one.row.path}`", "", _title(one), "")
@@ -212,14 +210,13 @@ def _markdown(analysis: Analysis, explained: Sequence[Explanation], problem: str
             first, *others = items
             yield f"- **{title}** {_marked(first)}"
             yield from (f"  - {_marked(item)}" for item in others)
-    yield from ["", f"No formula for every input: {problem}"] if problem else []
 
 
 def _marked(item: Item) -> str:
     return f"{item.label} {item.maths}{item.words}".strip()
 
 
-def _latex(analysis: Analysis, explained: Sequence[Explanation], problem: str | None) -> Iterator[str]:
+def _latex(analysis: Analysis, explained: Sequence[Explanation]) -> Iterator[str]:
     yield rf"\section*{{{_escaped(heading(analysis))}}}"
     for one in explained:
         yield ""
@@ -234,7 +231,6 @@ def _latex(analysis: Analysis, explained: Sequence[Explanation], problem: str | 
                     yield rf"  \item {head}{_typeset(item)}"
                     head = ""
         yield r"\end{itemize}"
-    yield from ["", f"No formula for every input: {_escaped(problem)}"] if problem else []
 
 
 def _typeset(item: Item) -> str:

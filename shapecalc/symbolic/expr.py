@@ -181,6 +181,14 @@ def lone_factor(size: Dim) -> Factor | None:
     return factor if coefficient == power == 1 and not others else None
 
 
+def fraction(size: Expr) -> tuple[Dim, int]:
+    """Numerator and divisor of a size that is a floor, ⌊x/k⌋ + c = ⌊(x + c·k)/k⌋; of others, itself and 1."""
+    match lone_factor(size - size.constant):
+        case Floor(over, int() as by):
+            return over + size.constant * by, by
+    return size, 1
+
+
 def add_to(terms: dict[Product, int], more: Mapping[Product, int], times: int = 1) -> None:
     """Add `times` the terms of `more` to those of another sum; terms that become 0 are removed."""
     for product, coefficient in more.items():

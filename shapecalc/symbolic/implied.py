@@ -53,17 +53,14 @@ def _followers(bounds: Sequence[Condition]) -> list[Condition]:
         compared += len(left)
         if compared > _MOST_COMPARED:
             break
-        if _holds(one, known[one.or_one]) or any(_implies(other, one, known) for other in left):
+        own = at(one.left, known[one.or_one])
+        if reaches(own, number(one.right)) or any(_implies(other, one, known) for other in left):
             dropped.append(one)
             continue
         weaker = [other for other in left if _implies(one, other, known)]
         dropped += weaker
         left = [*(other for other in left if other not in weaker), one]
     return dropped
-
-
-def _holds(bound: Condition, known: Mapping[str, Dim]) -> bool:
-    return reaches(at(bound.left, known), number(bound.right))
 
 
 def _implies(one: Condition, other: Condition, known: Mapping[bool, Mapping[str, Dim]]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from shapecalc.symbolic.expr import ONE, Dim, Expr, Extreme, Factor, Floor, Product, Symbol, lone_factor
+from shapecalc.symbolic.expr import ONE, Dim, Extreme, Factor, Floor, Product, Symbol, fraction
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -118,9 +118,9 @@ def _text(size: Dim, notation: Notation) -> tuple[str, int]:
         if size >= 0:
             return notation.number(size), _FACTOR
         return notation.minus + notation.number(-size), _SUM
-    folded = _folded(size, notation)
-    if folded is not None:
-        return folded, _FACTOR
+    over, by = fraction(size)
+    if size.constant and by != 1:  # one floor, which is how a textbook writes a size
+        return _floor_text(over, by, notation), _FACTOR
     pieces = []
     for product, coefficient in sorted(size.terms.items(), key=lambda term: _rank(term[0], notation)):
         sign = notation.minus if coefficient < 0 else "+"
@@ -130,15 +130,6 @@ def _text(size: Dim, notation: Notation) -> tuple[str, int]:
         return first, level
     start = first if sign == "+" else sign + first
     return start + "".join(f" {sign} {piece}" for sign, piece, _ in others), _SUM
-
-
-def _folded(expr: Expr, notation: Notation) -> str | None:
-    """⌊x/k⌋ + c as ⌊(x + c·k)/k⌋: one floor, which is how a textbook writes a size."""
-    if expr.constant:
-        match lone_factor(expr - expr.constant):
-            case Floor(over, int() as by):
-                return _floor_text(over + expr.constant * by, by, notation)
-    return None
 
 
 def _floor_text(over: Dim, by: Dim, notation: Notation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from shapecalc.symbolic.expr import Dim, Expr, Floor, Product, alone, lone_factor
+from shapecalc.symbolic.expr import Dim, Expr, Product, alone, fraction
 from shapecalc.symbolic.facts import difference, reaches
 
 _MOST_FACTORS = 4
@@ -22,16 +22,8 @@ def never_below(first: Dim, second: Dim) -> bool:
 
 def _fraction_never_below(first: Expr, second: Expr) -> bool:
     """⌊a/k⌋ ≥ ⌊b/m⌋ where a·m ≥ b·k."""
-    (a, k), (b, m) = _fraction(first), _fraction(second)
+    (a, k), (b, m) = fraction(first), fraction(second)
     return (k, m) != (1, 1) and reaches(difference(a * m, b * k), 0)
-
-
-def _fraction(size: Expr) -> tuple[Dim, int]:
-    """Numerator and divisor of a size that is a floor, ⌊x/k⌋ + c = ⌊(x + c·k)/k⌋; of others, itself and 1."""
-    match lone_factor(size - size.constant):
-        case Floor(over, int() as by):
-            return over + size.constant * by, by
-    return size, 1
 
 
 def _product_never_below(first: Expr, second: Expr) -> bool:

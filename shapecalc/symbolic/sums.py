@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from shapecalc.symbolic.expr import ONE, Dim, Expr, Factor, Product, add_to, multiplied, total
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Product, add_to, alone, multiplied, total
 
 _MOST_TERMS = 1000
 """Terms of a sum up to which its products are multiplied out."""
@@ -60,7 +60,7 @@ def _multiplied_out(product: Product) -> Mapping[Product, int] | None:
     """The same of one product; cached, since the same sizes come again and again."""
     terms: dict[Product, int] = {ONE: 1}
     for factor, power in product:
-        single = _factor(factor)
+        single = multiplied_out(alone(factor).terms)
         if single is None:
             return None
         for _ in range(power):
@@ -68,10 +68,6 @@ def _multiplied_out(product: Product) -> Mapping[Product, int] | None:
             if len(terms) > _MOST_TERMS:
                 return None
     return terms
-
-
-def _factor(factor: Factor) -> Mapping[Product, int] | None:
-    return multiplied_out(factor.terms) if isinstance(factor, Expr) else {frozenset({(factor, 1)}): 1}
 
 
 def _times(first: Mapping[Product, int], second: Mapping[Product, int]) -> dict[Product, int]:

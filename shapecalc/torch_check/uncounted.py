@@ -17,22 +17,15 @@ def _trilinear(first: Any, weight: Any, *_: Any, **__: Any) -> int:
     return int(2 * prod(first[:-1]) * prod(weight))
 
 
-def _mv(matrix: Any, *_: Any, **__: Any) -> int:
-    return int(2 * prod(matrix))
-
-
-def _addmv(_: Any, matrix: Any, *__: Any, **___: Any) -> int:
-    return int(2 * prod(matrix))
-
-
-def _dot(first: Any, *_: Any, **__: Any) -> int:
-    return int(2 * prod(first))
+def _each_once(operand: Any, *_: Any, **__: Any) -> int:
+    """One product for each element of the first operand."""
+    return int(2 * prod(operand))
 
 
 UNCOUNTED = {
     torch.ops.aten._trilinear: _trilinear,
-    torch.ops.aten.mv: _mv,
-    torch.ops.aten.addmv: _addmv,
-    torch.ops.aten.dot: _dot,
+    torch.ops.aten.mv: _each_once,
+    torch.ops.aten.addmv: lambda _, *operands, **__: _each_once(*operands),
+    torch.ops.aten.dot: _each_once,
 }
 """torch's operation → its FLOPs, two for each product, of the shapes of its arguments."""

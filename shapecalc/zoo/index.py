@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +68,8 @@ def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
     """
     yield from claims(folder, name)
     for within in _listed(folder):
-        if _is(within.is_dir) and not _is_itself(within, folder):
+        itself = within.is_symlink() and _is(partial(os.path.samefile, within.path, folder))
+        if _is(within.is_dir) and not itself:  # a link back to the folder that it is in
             own = claims(folder / within.name, name)
             yield from (entry._replace(name=f"{within.name}/{entry.name}") for entry in own)
 
@@ -150,11 +152,6 @@ def _is(asked: Callable[[], bool]) -> bool:
         return asked()
     except OSError:
         return False
-
-
-def _is_itself(within: os.DirEntry[str], folder: Path) -> bool:
-    """Whether what is in a folder is a link back to it."""
-    return within.is_symlink() and _is(lambda: os.path.samefile(within.path, folder))
 
 
 def _content(path: str) -> bytes:
