@@ -43,20 +43,13 @@ class Execution:
 
     def add(self, row: Row, step: Step) -> int:
         """Add a row, and the conditions of its layer; gives its number."""
-        self.require(row.figures.conditions, row.path)
+        self.conditions += self.known.news(row.figures.conditions, row.path)
         if self.brief and len(self.rows) >= MOST_DISTINCT:
             message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
             hint = "copies that do the same, written with times, are a million at most"
             raise self.walk.source.error(message, step.node, hint)
         self.rows.append(row)
         return len(self.rows) - 1
-
-    def require(self, conditions: Sequence[Condition], path: str) -> None:
-        """Add conditions to the result, but for those that follow from one that is there already."""
-        for condition in conditions:
-            if not self.known.imply(condition):
-                self.known.add(condition)
-                self.conditions.append(condition._replace(path=path))
 
 
 class Body:

@@ -16,7 +16,6 @@ from shapecalc.engine.results import Analysis
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import heading
 from shapecalc.symbolic import Dim, at
-from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import shape_text
 from shapecalc.tensors import for_json
 
@@ -63,16 +62,12 @@ def _inputs(domain: Domain) -> Iterator[str]:
         return
     for number, box in enumerate(domain.boxes):
         yield f"{'Inputs      ' if number == 0 else '         or '}{_box_text(domain, box)}"
-    yield from _besides(domain.open)
+    yield from (f"Besides     {Solved(condition, None)}" for condition in domain.open)
 
 
 def _too_many(domain: Domain) -> bool:
     """Whether the conditions are shorter than the ranges that they leave."""
     return len(domain.boxes) > _MOST_LISTED + 1
-
-
-def _besides(conditions: Sequence[Condition]) -> Iterator[str]:
-    return (f"Besides     {Solved(condition, None)}" for condition in conditions)
 
 
 def _border(domain: Domain) -> Iterator[str]:
@@ -151,13 +146,9 @@ def domain_json(domain: Domain) -> dict[str, Any]:
             for s in domain.decisive
         ],
         "solutions": _ranges(domain.symbols, domain.boxes),
-        "open": _open(domain.open),
+        "open": [Solved(condition, None).ascii() for condition in domain.open],
         "every_element_read": None if domain.lossless is None else _ranges(domain.symbols, domain.lossless),
     }
-
-
-def _open(conditions: Sequence[Condition]) -> list[str]:
-    return [Solved(condition, None).ascii() for condition in conditions]
 
 
 def _ranges(symbols: Sequence[str], boxes: Sequence[Box]) -> list[dict[str, list[int | None]]] | None:
@@ -190,7 +181,7 @@ def print_solutions(
                 "formula": for_json(formula),
                 "output": wanted,
                 "solutions": _ranges(domain.symbols, solutions.boxes),
-                "conditions": _open(solutions.open),
+                "conditions": [Solved(condition, None).ascii() for condition in solutions.open],
                 "reason": solutions.reason,
             }
         )
@@ -198,7 +189,7 @@ def print_solutions(
     where = f"the output of {layer}" if layer else "the output"
     shape = "×".join(wanted.split("x"))
     notes = [f"In general  {where} is {shape_text(formula)}"]
-    notes += _besides(solutions.open)
+    notes += [f"Besides     {Solved(condition, None)}" for condition in solutions.open]
     if any(condition.why == KEPT for condition in domain.analysis.conditions):
         notes.append(
             "Weights     they keep their shape, that at the file's own input; --any-weights takes others too"

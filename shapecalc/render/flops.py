@@ -14,11 +14,11 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, short
+from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, share, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
 from shapecalc.render.tree import first_column, folded_note, named_nodes, one_by_one
-from shapecalc.symbolic import Dim, greatest, ratio
+from shapecalc.symbolic import Dim, greatest
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
 
@@ -161,7 +161,7 @@ def _of_convention(
         numbers, times = analysis.under(node)
         found = count_rows(convention, analysis, numbers, live, times).total
         macs = Work.under(analysis, node).macs
-        lines.append(Line((title, macs, found, _share(found, whole.total)), strong=bool(node.children)))
+        lines.append(Line((title, macs, found, share(found, whole.total)), strong=bool(node.children)))
     notes = [
         _note("Total", _amount(whole.total, convention.unit)),
         *_listed("Counted", _terms(whole)),
@@ -177,12 +177,6 @@ def _of_convention(
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
     return [_note("" if number else title, line) for number, line in enumerate(lines)]
-
-
-def _share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
-    if isinstance(part, Unknown) or isinstance(whole, Unknown):
-        return None
-    return 0.0 if part == 0 else ratio(part, whole)
 
 
 def _terms(found: Count) -> list[str]:

@@ -15,7 +15,7 @@ from shapecalc.errors import cells, visible
 from shapecalc.operations import Unknown
 from shapecalc.render.streams import writable
 from shapecalc.render.wrapping import hung, least, screen, wrapped
-from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic import Dim, Expr, ratio
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.symbolic.notation import text as formula
 from shapecalc.tensors import for_json
@@ -51,6 +51,13 @@ def percent(value: object) -> str:
     if not isinstance(value, float) or not value:
         return ""
     return f"{100 * value:.1f}%" if value >= 0.0005 else "<0.1%"
+
+
+def share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
+    """The part of the whole, None where it is unknown or differs from input to input."""
+    if isinstance(part, Unknown) or isinstance(whole, Unknown):
+        return None
+    return 0.0 if part == 0 else ratio(part, whole)
 
 
 @dataclass(frozen=True, slots=True)

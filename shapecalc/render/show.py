@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.engine.nodes import Node, leaves
-from shapecalc.engine.results import Analysis, Totals
+from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
-from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, short, size
+from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, share, short, size
 from shapecalc.render.tree import arguments_text, folded_note, label, named_nodes, one_by_one, own_row
-from shapecalc.symbolic import Dim, ratio
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
@@ -34,27 +33,20 @@ class Cell(NamedTuple):
     receptive: Receptive | None
     """The fields of the network, where a column of them is shown."""
 
-
-def _share(part: Dim, whole: Dim) -> float | None:
-    """The part of the whole, None where it differs from input to input."""
-    return 0.0 if part == 0 else ratio(part, whole)
-
-
-def _arguments(cell: Cell) -> str:
-    row = own_row(cell.analysis, cell.node)
-    return arguments_text(row) if row else ""
+    @property
+    def row(self) -> Row | None:
+        return own_row(self.analysis, self.node)
 
 
 def _inputs(cell: Cell) -> Shape | str:
-    row = own_row(cell.analysis, cell.node)
+    row = cell.row
     if row and len(row.inputs) == 1:
         return arranged(row.inputs[0].shape, cell.layout)
     return ", ".join(_shape(tensor, cell.layout) for tensor in row.inputs) if row else ""
 
 
 def _weights(cell: Cell) -> str:
-    row = own_row(cell.analysis, cell.node)
-    weights = row.weights.items() if row else ()
+    weights = cell.row.weights.items() if cell.row else ()
     return ", ".join(f"{name} {shape_text(weight.shape)}" for name, weight in weights)
 
 
@@ -78,7 +70,7 @@ _COLUMNS: dict[str, _Shown] = {
         (Column("layer", "Layer"), lambda c: c.tree),
         (Column("path", "Path"), lambda c: c.node.path),
         (Column("type", "Type"), lambda c: c.node.type),
-        (Column("arguments", "Arguments", spare=3), _arguments),
+        (Column("arguments", "Arguments", spare=3), lambda c: arguments_text(c.row) if c.row else ""),
         (Column("input", "Input shape", shape), _inputs),
         (Column("output", "Output shape", shape), lambda c: arranged(c.node.output.shape, c.layout)),
         (Column("dtype", "Dtype"), lambda c: c.node.output.dtype),
@@ -86,11 +78,11 @@ _COLUMNS: dict[str, _Shown] = {
         (Column("params", "Params", count), lambda c: c.totals.params),
         (
             Column("params_share", "% params", percent, spare=2),
-            lambda c: _share(c.totals.params, c.whole.params),
+            lambda c: share(c.totals.params, c.whole.params),
         ),
         (Column("buffers", "Buffers", count), lambda c: c.totals.buffers),
         (Column("macs", "MACs", count), lambda c: c.totals.macs),
-        (Column("macs_share", "% MACs", percent, spare=1), lambda c: _share(c.totals.macs, c.whole.macs)),
+        (Column("macs_share", "% MACs", percent, spare=1), lambda c: share(c.totals.macs, c.whole.macs)),
         (Column("flops", "FLOPs", count), lambda c: c.totals.flops),
         (replace(SIZE, title="Receptive field"), lambda c: sizes(field_of(c.receptive, c.node))),
         (replace(STRIDE, title="Its stride"), lambda c: strides(field_of(c.receptive, c.node))),

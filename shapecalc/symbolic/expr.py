@@ -280,13 +280,10 @@ def _floor(inside: Mapping[Product, int], constant: int, k: int) -> Dim:
 
 def _lone_floor(term: tuple[Product, int]) -> tuple[Floor, int] | None:
     """The floor that a term is, plain or negative, if its divisor is a number."""
-    product, coefficient = term
-    if len(product) != 1 or abs(coefficient) != 1:
-        return None
-    ((factor, power),) = product
-    if power != 1 or not isinstance(factor, Floor) or not isinstance(factor.by, int):
-        return None
-    return factor, coefficient
+    match [*term[0]], term[1]:
+        case [(Floor(_, int()) as floor, 1)], 1 | -1 as sign:
+            return floor, sign
+    return None
 
 
 def _merged(nested: tuple[Floor, int], inside: Mapping[Product, int], constant: int, k: int) -> Dim:

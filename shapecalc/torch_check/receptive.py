@@ -134,14 +134,8 @@ def measured(
 ) -> list[list[int]]:
     """The places along each axis of the input that an output element reads."""
     gradient = _gradient(fields, indices, y, source)
-    others = ([other for other in range(source.dim()) if other != axis] for axis in axes)
-    return [_any(gradient != 0, apart).nonzero().flatten().tolist() for apart in others]
-
-
-def _any(found: Any, axes: Sequence[int]) -> Any:
-    for axis in sorted(axes, reverse=True):
-        found = found.any(dim=axis)
-    return found
+    found = (gradient != 0).nonzero()  # a row for each element that is read: its place on every axis
+    return [found[:, axis].unique().tolist() for axis in axes]
 
 
 def _claimed(axis_field: Exact | Whole, index: int) -> list[int]:

@@ -67,7 +67,6 @@ def matching(patterns: Sequence[str]) -> dict[str, Entry]:
 def _nothing_matches(pattern: str, every: Iterable[str]) -> UsageError:
     asked = re.sub(r"[][*?!]", "", pattern)
     hint = _nearest(asked, [form for name in every for form in _forms(name)])
-    hint = hint or "`shapecalc list` shows the architectures that there are"
     return UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
 
 
@@ -90,8 +89,9 @@ def member(file: str, variant: str | None) -> str:
     return f"{file}: {variant}" if variant else file
 
 
-def _nearest(asked: str, forms: Sequence[str]) -> str | None:
-    return nearest(asked, forms) or nearest(asked.rpartition("/")[2], forms)
+def _nearest(asked: str, forms: Sequence[str]) -> str:
+    near = nearest(asked, forms) or nearest(asked.rpartition("/")[2], forms)
+    return near or "`shapecalc list` shows the architectures that there are"
 
 
 def find(name: str) -> Entry:
@@ -130,7 +130,7 @@ def _no_such(name: str) -> UsageError:
         return UsageError(f"{name} is a folder; an architecture is a file")
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
     forms = [form for name in known() for form in (name, name.rpartition("/")[2])]
-    hint = _nearest(asked.as_posix(), forms) or "`shapecalc list` shows the architectures that there are"
+    hint = _nearest(asked.as_posix(), forms)
     looked = ""
     if not _is_path(name):
         own = ", ".join(str(folder) for folder in folders()[:-1])

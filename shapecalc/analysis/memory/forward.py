@@ -117,8 +117,7 @@ class Forward:
             self.bounded[row.type] = row.layer.undecided
         if not footprint.retraced and footprint.kernels and row.type not in self.vague:
             self.vague.append(row.type)
-        if footprint.conditions:
-            self.note(footprint.conditions, row.path)
+        self.note(footprint.conditions, row.path)
         self.made.append(footprint.outputs[0].given.tensor)
         storages = self.ledger.play(footprint, [flow.storage for flow in flows], number)
         if footprint.refusal:
@@ -140,10 +139,7 @@ class Forward:
 
     def note(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions, but for those that follow from what is known already."""
-        for condition in conditions:
-            if not self.known.imply(condition):
-                self.known.add(condition)
-                self.conditions.append(condition._replace(path=path))
+        self.conditions += self.known.news(conditions, path)
 
     def hold(self, flow: Flow) -> None:
         """A tensor holds the node that made it, and a view holds the tensor that it is a view of."""
