@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, TypeGuard
+from typing import Annotated
 
 import typer
 
@@ -76,15 +76,10 @@ def main() -> None:
     except ShapecalcError as error:
         sys.exit(_report(error))
     except Exception as error:
-        if not _of_the_output(error):
-            sys.exit(_report_fault(error, words, traced=words != sys.argv[1:]))
-        streams.silence()
-        sys.exit(_report(UnavailableError(f"the output can't be written: {error.strerror}")))
-
-
-def _of_the_output(error: Exception) -> TypeGuard[OSError]:
-    """Whether an error is of writing: one of reading names a file."""
-    return isinstance(error, OSError) and error.filename is None
+        if isinstance(error, OSError) and error.filename is None:  # of writing: one of reading names a file
+            streams.silence()
+            sys.exit(_report(UnavailableError(f"the output can't be written: {error.strerror}")))
+        sys.exit(_report_fault(error, words, traced=words != sys.argv[1:]))
 
 
 def _report(error: ShapecalcError) -> int:

@@ -79,7 +79,7 @@ def memory(
     from shapecalc.analysis.memory.fitting import fitting
     from shapecalc.analysis.memory.memory import memory
     from shapecalc.analysis.memory.prediction import predicted
-    from shapecalc.render.memory import print_memory, print_memory_json
+    from shapecalc.render.memory import print_memory
     from shapecalc.render.tree import one_by_one
 
     if optimizer is not None and not train and format != "json":  # which has all figures
@@ -95,7 +95,4 @@ def memory(
         raise step.refusal
     found = step or predicted(analysis, dtype)
     best = None if fit is None else fitting(found if train else predicted(analysis, dtype), budget_of(fit))
-    if step and format == "json":
-        print_memory_json(step, best)
-    else:
-        print_memory(found, format, depth, step, best)
+    print_memory(found, format, depth, step, best)

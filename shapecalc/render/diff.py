@@ -76,14 +76,9 @@ def _line(pair: Pair) -> Line:
     outputs = (side.node.output.shape if side else None for side in (pair.a, pair.b))
     more = (pair.more(what) for what in ("params", "macs"))
     path = " → ".join(dict.fromkeys(side.node.path for side in (pair.a, pair.b) if side))
-    texts = (_MARKS[pair.status], path, *outputs, *more, _changes(pair))
+    changes = (_change(pair, name, *both) for name, both in pair.changes.items() if name != "output")
+    texts = (_MARKS[pair.status], path, *outputs, *more, ", ".join(changes))
     return Line(texts, style=_STYLES[pair.status])
-
-
-def _changes(pair: Pair) -> str:
-    """What differs, but for the outputs, which have columns."""
-    changes = {name: both for name, both in pair.changes.items() if name != "output"}
-    return ", ".join(_change(pair, name, *both) for name, both in changes.items())
 
 
 def _change(pair: Pair, name: str, a: object, b: object) -> str:

@@ -36,9 +36,8 @@ def print_layers(name: str | None, form: str) -> None:
         hint = ABSENT.get(name) or nearest(name, LAYERS) or "`shapecalc layers` lists the layer types"
         raise UsageError(f"there is no layer type {quoted(name)}", hint=hint)
     if form == "json":
-        print_json(
-            {"layers": [to_json(LAYERS[n]) for n in ([name] if name else _sorted())], "absent": ABSENT}
-        )
+        chosen = [name] if name else sorted(LAYERS, key=str.lower)
+        print_json({"layers": [to_json(LAYERS[one]) for one in chosen], "absent": ABSENT})
     elif name is not None:
         print(writable("\n".join(_page(LAYERS[name]))))
     else:
@@ -46,14 +45,10 @@ def print_layers(name: str | None, form: str) -> None:
         print_grid(Grid(f"{len(LAYERS)} layer types", _COLUMNS, lines, list(_notes())), form)
 
 
-def _sorted() -> list[str]:
-    return sorted(LAYERS, key=str.lower)
-
-
 def _kinds() -> dict[str, list[type[Layer]]]:
     """What a file of layers holds, in its own words → its types."""
     kinds: dict[str, list[type[Layer]]] = {}
-    for name in _sorted():
+    for name in sorted(LAYERS, key=str.lower):
         module = import_module(LAYERS[name].__module__).__doc__ or ""
         title = re.split(r" \(torch|[:,;.]", module.partition("\n")[0])[0]
         kinds.setdefault(title, []).append(LAYERS[name])

@@ -35,7 +35,10 @@ _LAYERS = (
 def print_memory(
     found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None
 ) -> None:
-    """Print the memory of a network; `step` has that of training too, if the reader asked for it."""
+    """Print the memory of a network; `step` has that of training too, and all figures of JSON."""
+    if form == "json" and step:
+        print_json({**step.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
+        return
     analysis = found.analysis
     nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else None)
     columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
@@ -48,11 +51,6 @@ def print_memory(
     if fit:
         notes += ["", _fit(fit)]
     print_grid(Grid(heading(analysis), columns, lines, notes), form)
-
-
-def print_memory_json(found: Memory, fit: Fit | None) -> None:
-    """All figures for programs, those of training among them."""
-    print_json({**found.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
 
 
 def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: bool) -> Line:

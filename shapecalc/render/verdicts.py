@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Usage, Verified
 from shapecalc.errors import UsageError, written
 from shapecalc.language.expectation import Bounds
-from shapecalc.render.grid import Column, Grid, Line, count, percent, print_json, print_table, shape, size
+from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, size
 from shapecalc.render.streams import complain, interrupts_raised
 
 _VERIFIED = (
@@ -32,10 +33,7 @@ def print_report(report: Report, form: str) -> None:
     for verdict in report.verdicts:
         if verdict.error is not None:
             complain(f"error: {verdict.error}")
-    if form == "json":
-        print_json(report.to_dict())
-    else:
-        print_table(_verification(report) if report.judge else _check(report))
+    print_as(form, report.to_dict, partial(_verification if report.judge else _check, report))
 
 
 def _verification(report: Report) -> Grid:

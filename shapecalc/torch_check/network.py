@@ -60,7 +60,9 @@ class Network(torch.nn.Module):
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
         tie(self)
-        _freeze(self)
+        for row, module in zip(analysis.rows, self.layers, strict=True):
+            for name in row.frozen:
+                module.get_parameter(name).requires_grad_(False)
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
@@ -126,13 +128,6 @@ def tie(network: Network) -> None:
     for row, module in zip(network.analysis.rows, network.layers, strict=True):
         if row.shares is not None:
             _share(network.layers[row.shares], module, row.shared)
-
-
-def _freeze(network: Network) -> None:
-    """Turn requires_grad off for the weights that are not trained."""
-    for row, module in zip(network.analysis.rows, network.layers, strict=True):
-        for name in row.frozen:
-            module.get_parameter(name).requires_grad_(False)
 
 
 def _share(owner: Any, module: Any, names: Iterable[str]) -> None:

@@ -94,12 +94,11 @@ def verify(
     if expectations:
         # The computed figures, which torch has just confirmed, beside the file's.
         found.mismatches += [replace(m, what=f"expect {m.what}") for m in broken(analysis)]
-    seconds = time.perf_counter() - start
     return Verified(
         name=name,
         mismatches=tuple(found.mismatches),
         layers_checked=len(analysis.rows),
-        seconds=seconds,
+        seconds=time.perf_counter() - start,
         usages=usages,
     )
 
