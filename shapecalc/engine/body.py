@@ -43,7 +43,7 @@ class Execution:
 
     def add(self, row: Row, step: Step) -> int:
         """Add a row, and the conditions of its layer; gives its number."""
-        self.conditions += self.known.news(row.figures.conditions, row.path)
+        self.conditions += [c._replace(path=row.path) for c in self.known.news(row.figures.conditions)]
         if self.brief and len(self.rows) >= MOST_DISTINCT:
             message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
             hint = "copies that do the same, written with times, are a million at most"

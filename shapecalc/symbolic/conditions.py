@@ -121,12 +121,12 @@ class Known:
             condition,
         ]
 
-    def news(self, conditions: Iterable[Condition], path: str) -> Iterator[Condition]:
-        """Add the conditions of the layer at `path`; gives those that did not follow from known ones."""
+    def news(self, conditions: Iterable[Condition]) -> Iterator[Condition]:
+        """Add conditions; gives those that did not follow from known ones."""
         for condition in conditions:
             if not self.imply(condition):
                 self.add(condition)
-                yield condition._replace(path=path)
+                yield condition
 
     def imply(self, condition: Condition) -> bool:
         """Whether it plainly follows from one of these."""

@@ -310,7 +310,7 @@ def _over_formula(over: Dim, by: Expr) -> Dim:
     if len(by.terms) == 1:
         parts = [total({product: coefficient}) for product, coefficient in over.terms.items()]
     for part in parts:
-        quotient = _quotient(part, k, dict(divisor))
+        quotient = _quotient(part, k, divisor)
         if quotient is None:
             inside = inside + part
         else:
@@ -320,14 +320,12 @@ def _over_formula(over: Dim, by: Expr) -> Dim:
     return outside + alone(Floor(inside, by))
 
 
-def _quotient(part: Dim, k: int, divisor: Mapping[Factor, int]) -> Dim | None:
+def _quotient(part: Dim, k: int, divisor: Product) -> Dim | None:
     """part / (k · divisor) where that is whole for all values, else None."""
     if not isinstance(part, Expr):
         return None
     coefficient, product = factored(part)
-    powers = dict(product)
-    for factor, power in divisor.items():
-        powers[factor] = powers.get(factor, 0) - power
-    if coefficient % k or any(power < 0 for power in powers.values()):
+    powers = multiplied(product, frozenset((factor, -power) for factor, power in divisor))
+    if coefficient % k or any(power < 0 for _, power in powers):
         return None
-    return total({frozenset((f, p) for f, p in powers.items() if p): coefficient // k})
+    return total({frozenset((f, p) for f, p in powers if p): coefficient // k})

@@ -27,20 +27,10 @@ def decisive(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
     A product of sizes is at least 2 where one of smaller sizes is: N⋅⌈H/32⌉⋅⌈W/32⌉ ≥ 2 says
     N⋅⌈H/16⌉⋅⌈W/16⌉ ≥ 2 too.
     """
-    plain = _plainly(conditions)
+    plain = list(Known().news(reversed(conditions)))[::-1]
     bounds = [c for c in plain if c.relation == AT_LEAST and isinstance(c.right, int)]
     dropped = set(map(id, _followers(bounds)))
     return tuple([c for c in plain if id(c) not in dropped])
-
-
-def _plainly(conditions: Sequence[Condition]) -> list[Condition]:
-    later = Known()
-    found: list[Condition] = []
-    for condition in reversed(conditions):
-        if not later.imply(condition):
-            found.append(condition)
-            later.add(condition)
-    return found[::-1]
 
 
 def _followers(bounds: Sequence[Condition]) -> list[Condition]:

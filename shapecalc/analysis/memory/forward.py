@@ -139,7 +139,7 @@ class Forward:
 
     def note(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions, but for those that follow from what is known already."""
-        self.conditions += self.known.news(conditions, path)
+        self.conditions += [condition._replace(path=path) for condition in self.known.news(conditions)]
 
     def hold(self, flow: Flow) -> None:
         """A tensor holds the node that made it, and a view holds the tensor that it is a view of."""
