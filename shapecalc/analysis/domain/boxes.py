@@ -28,22 +28,22 @@ def both(first: Sequence[Box], second: Sequence[Box]) -> list[Box] | None:
         return None
     boxes: dict[frozenset[tuple[str, SizeSet]], Box] = {}
     for one, other in every_choice(first, second):
-        try:
-            box = within(one, other)
-        except Unwieldy:
+        box = within(one, other)
+        if box is None:
             return None
         if all(box.values()):
             boxes.setdefault(frozenset(box.items()), box)
     return list(boxes.values())
 
 
-def within(one: Box, other: Box) -> Box:
-    """The intersection of two boxes.
-
-    Raises:
-        Unwieldy: it has no short form.
-    """
-    return {**one, **{name: one[name] & own if name in one else own for name, own in other.items()}}
+def within(one: Box | None, other: Box | None) -> Box | None:
+    """The intersection of two boxes; None where it, or one of them, has no short form."""
+    if one is None or other is None:
+        return None
+    try:
+        return {**one, **{name: one[name] & own if name in one else own for name, own in other.items()}}
+    except Unwieldy:
+        return None
 
 
 def smallest_first(

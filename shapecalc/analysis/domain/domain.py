@@ -34,6 +34,11 @@ class Solved(NamedTuple):
     def __str__(self) -> str:
         return self._closed(SizeSet.text) or " or ".join(map(str, self.condition.permitted))
 
+    @property
+    def box(self) -> Box:
+        """The first box of its solution."""
+        return self.boxes[0] if self.boxes else {}
+
     def ascii(self) -> str:
         return self._closed(SizeSet.ascii) or " or ".join(one.ascii() for one in self.condition.permitted)
 
@@ -42,7 +47,7 @@ class Solved(NamedTuple):
         symbols = self.condition.symbols
         if not self.boxes or len(symbols) != 1:
             return None
-        ((name, found),) = self.boxes[0].items()
+        ((name, found),) = self.box.items()
         return text(found, name) if found.readable else None
 
 
@@ -148,7 +153,8 @@ class Domain:
     @cached_property
     def lossless(self) -> Sequence[Box] | None:
         """The sizes at which every window reads its axis to the end; None where that has no closed form."""
-        reading, effort = [], Effort(_MOST_STRETCHES)
+        reading: list[Box | None] = []
+        effort = Effort(_MOST_STRETCHES)
         for size, window in dict.fromkeys((sliding.size, sliding.window) for sliding in self.windows):
             names = symbols_in(size)
             try:
@@ -158,10 +164,9 @@ class Domain:
             if names and found is None:
                 return None
             reading.append(dict.fromkeys(names, EVERY if found is None else found))
-        try:
-            return [reduce(within, reading, box) for box in self.boxes[:_MOST_COMPARED]]
-        except Unwieldy:
-            return None
+        boxes = self.boxes[:_MOST_COMPARED]
+        known = [read for box in boxes if (read := reduce(within, [box, *reading])) is not None]
+        return known if len(known) == len(boxes) else None
 
 
 def _has(box: Box, sizes: Mapping[str, int]) -> bool:
@@ -175,28 +180,17 @@ def _needed(solved: Sequence[Solved]) -> Iterator[Solved]:
     """
     after: list[Box | None] = [{}]  # what each number of conditions from the end leaves together
     for one in reversed(solved):
-        after.append(_common(after[-1], one))
+        after.append(within(after[-1], one.box))
     before: Box | None = {}
     for one, further in zip(solved, reversed(after[:-1]), strict=True):
         if not _follows(one, before, further):
             yield one
-            before = _common(before, one)
+            before = within(before, one.box)
 
 
 def _follows(one: Solved, before: Box | None, further: Box | None) -> bool:
-    try:
-        rest = within(before or {}, further or {})
-        return further is not None and within(rest, (one.boxes or [{}])[0]) == rest
-    except Unwieldy:
-        return False
-
-
-def _common(box: Box | None, one: Solved) -> Box | None:
-    """A box without what a condition excludes; None where that has no short form."""
-    try:
-        return None if box is None else within(box, (one.boxes or [{}])[0])
-    except Unwieldy:
-        return None
+    rest = within(before or {}, further)
+    return rest is not None and within(rest, one.box) == rest
 
 
 def _read_to_the_end(size: Dim, window: Window, effort: Effort) -> SizeSet | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from math import gcd, isqrt
 from typing import TypeAlias
 
@@ -68,14 +69,11 @@ def _boxes(
     if shares is None:
         return None
     boxes: list[Box] = []
-    known: dict[tuple[Dim, str, int], SizeSet | None] = {}
+    solved = cache(solve_one)
     for share in shares:
         box: dict[str, SizeSet] = {}
         for (name, size), (own, bound) in zip(parts.items(), share, strict=True):
-            key = size, own, bound
-            if key not in known:
-                known[key] = solve_one(Condition(size, own, bound, ""))
-            found = known[key]
+            found = solved(Condition(size, own, bound, ""))
             if found is None:
                 return None
             box[name] = found

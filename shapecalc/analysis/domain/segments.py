@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from shapecalc.analysis.domain.residues import ALL, Residues
+from shapecalc.analysis.domain.residues import ALL, Band, Residues
 
 
 class Progression(NamedTuple):
@@ -26,13 +26,12 @@ class Segment(NamedTuple):
     last: int | None
     residues: Residues = ALL
 
-    def members(self) -> Iterator[int]:
+    def bands(self) -> Iterator[Band]:
+        """Its consecutive members, without end where it has none."""
         for low, high in self.residues.bands_from(self.first):
             if self.last is not None and low > self.last:
                 return
-            yield from range(
-                max(low, self.first), high + 1 if self.last is None else min(high, self.last) + 1
-            )
+            yield max(low, self.first), high if self.last is None else min(high, self.last)
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice, takewhile
+from itertools import chain, count, islice, takewhile
 
 from shapecalc.analysis.domain.residues import ALL, MOST_BANDS, Residues, Unwieldy, residues
 from shapecalc.analysis.domain.segments import PLAIN, WORDS, Progression, Segment
@@ -74,8 +74,8 @@ class SizeSet:
 
     def __iter__(self) -> Iterator[int]:
         """All members in their order, without end where there are infinitely many."""
-        for segment in self.segments:
-            yield from segment.members()
+        for low, high in chain.from_iterable(segment.bands() for segment in self.segments):
+            yield from range(low, high + 1)
 
     def last(self) -> tuple[int, ...]:
         """The last member, alone; nothing of a set that is empty or without end."""

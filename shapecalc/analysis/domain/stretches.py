@@ -242,16 +242,15 @@ def _wrapped(bands: Iterable[Band], period: int) -> Iterator[Band]:
 def in_every_period(segments: Iterable[Segment], period: int) -> Residues:
     """The members of segments repeated in every period; they lie in one that starts at a multiple of it."""
     found: list[Band] = []
-    for first, last, own in segments:
+    for segment in segments:
+        first, last, own = segment
         assert last is not None
         if not own.bands or last < first:
             continue
         if last - first + 1 == period and period % own.period == 0:
             return own
-        for low, high in own.bands_from(first) if own != ALL else [(first, last)]:
-            if low > last:
-                break
-            found.append((max(low, first) % period, min(high, last) % period))
+        for low, high in segment.bands() if own != ALL else [(first, last)]:
+            found.append((low % period, high % period))
             if len(found) > 2 * MOST_BANDS:
                 raise Unwieldy
     return residues(period, merge(found))
