@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import product, starmap
 from pathlib import Path
@@ -28,7 +29,7 @@ from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from shapecalc.torch_check.memory import Alive, measured
+from shapecalc.torch_check.memory import Alive, attributes, kept
 from shapecalc.torch_check.network import Network, build, tie
 from tests.autocast import casting, pretended, put
 from tests.command import Command
@@ -56,6 +57,14 @@ CPU_LISTS = {
 """The part of the lists for CPUs that the networks come to, where a way back can be run."""
 STATISTICS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"}
 """Layers whose statistics on a CPU are as short as their input, unlike those on a GPU and on `meta`."""
+
+
+def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any]) -> tuple[int, int, Any]:
+    """Bytes kept for the backward pass, and the most alive at once, as `run` runs; and what it returns."""
+    owned = list(owned)
+    with kept(owned) as found, Alive(owned, given) as alive:
+        made = run()
+    return sum((found | attributes(made)).values()), alive.peak, made
 
 
 @pytest.fixture

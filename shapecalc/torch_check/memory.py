@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -105,14 +105,6 @@ def attributes(made: Any) -> dict[int, int]:
             held = [x for x in getattr(node, "__dict__", {}).values() if isinstance(x, torch.Tensor)]
             found.update({key(x): x.untyped_storage().nbytes() for x in held})
     return found
-
-
-def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any]) -> tuple[int, int, Any]:
-    """Bytes kept for the backward pass, and the most alive at once, as `run` runs; and what it returns."""
-    owned = list(owned)
-    with kept(owned) as found, Alive(owned, given) as alive:
-        made = run()
-    return sum((found | attributes(made)).values()), alive.peak, made
 
 
 class Compared(NamedTuple):

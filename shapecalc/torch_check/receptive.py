@@ -50,8 +50,7 @@ def run(receptive: Receptive) -> tuple[Any, list[Any]]:
     inputs = [x.double() if x.is_floating_point() else x for x in inputs]
     source = inputs[list(analysis.inputs).index(receptive.input)].requires_grad_()
     outputs: list[Any] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         network(*inputs, observe=lambda _, found: outputs.append(found[0]))
     return source, outputs
 

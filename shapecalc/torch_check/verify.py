@@ -74,8 +74,7 @@ def verify(
     found = _Findings(analysis)
     usages: tuple[Usage, ...] = ()
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), torch.inference_mode():
             network = build(analysis)
             found.compare_weights(network)
             found.run_on_meta(network)
@@ -142,8 +141,7 @@ class _Findings:
     def compare_memory(self) -> None:
         """Bytes on `meta`, of a batch of two: some norms can't be trained with a single sample."""
         analysis = self.of_batch(2)
-        with warnings.catch_warnings(), without_compiler():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), without_compiler():
             for found in compare(analysis):
                 if not found.agrees:
                     size = number(found.expected)
@@ -161,8 +159,7 @@ class _Findings:
         """Bytes in use on a device, beside what is predicted."""
         analysis = self.of_batch(BATCH)
         require_memory(analysis, device)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             return tuple(usage(analysis, device))
 
     def run_on_meta(self, network: Network) -> None:
