@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from shapecalc.errors import ShapecalcError
@@ -95,12 +95,7 @@ class Usage:
         return self.measured - self.predicted
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "what": self.what,
-            "predicted": self.predicted,
-            "measured": self.measured,
-            "workspace": self.workspace,
-        }
+        return {**asdict(self), "workspace": self.workspace}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
@@ -25,26 +26,10 @@ class Work:
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
         """The sums, of rows each of which is there so many times."""
-        macs: list[Dim] = []
-        macs_without_padding: list[Dim] = []
-        ops: list[Operations] = []
-        missing: dict[str, list[tuple[str, str]]] = {"macs_without_padding": [], "ops": []}
-        for row, count in zip(rows, times, strict=False):
-            macs.append(count * row.macs)
-            if isinstance(row.macs_without_padding, Unknown):
-                missing["macs_without_padding"].append((row.path, row.macs_without_padding.reason))
-            else:
-                macs_without_padding.append(count * row.macs_without_padding)
-            if isinstance(row.ops, Unknown):
-                missing["ops"].append((row.path, row.ops.reason))
-            else:
-                ops.append(row.ops * count)
-        return cls(
-            summed(macs),
-            _reason(missing["macs_without_padding"]) or summed(macs_without_padding),
-            _reason(missing["ops"]) or Operations.of_all(ops),
-            (*missing["macs_without_padding"], *missing["ops"]),
-        )
+        counted = list(zip(rows, times, strict=False))
+        inside, unread = _total([(row.path, row.macs_without_padding, n) for row, n in counted], summed)
+        ops, undecided = _total([(row.path, row.ops, n) for row, n in counted], Operations.of_all)
+        return cls(summed([n * row.macs for row, n in counted]), inside, ops, (*unread, *undecided))
 
     @classmethod
     def of_all(cls, analysis: Analysis) -> Work:
@@ -60,5 +45,11 @@ class Work:
         return 2 * self.macs
 
 
-def _reason(missing: list[tuple[str, str]]) -> Unknown | None:
-    return Unknown(": ".join(missing[0])) if missing else None
+def _total(
+    figures: Sequence[tuple[str, Any, int]], add: Callable[[list[Any]], Any]
+) -> tuple[Any, list[tuple[str, str]]]:
+    """The sum of the figures of paths, each so many times, and the paths with the reasons of unknown ones."""
+    unknown = [(path, figure.reason) for path, figure, _ in figures if isinstance(figure, Unknown)]
+    if unknown:
+        return Unknown(": ".join(unknown[0])), unknown
+    return add([figure * times for _, figure, times in figures]), []

@@ -55,11 +55,11 @@ class Explanation:
     @property
     def unread(self) -> list[tuple[str, int, Window, int]]:
         """The axes whose last elements no window reads: letter, how many elements, window, size."""
-        found = []
-        for letter, window, size in windows_of(self.row):
-            if isinstance(size, int) and window.unread(size):
-                found.append((letter, window.unread(size), window, size))
-        return found
+        return [
+            (letter, unread, window, size)
+            for letter, window, size in windows_of(self.row)
+            if isinstance(size, int) and (unread := window.unread(size))
+        ]
 
     @property
     def positions(self) -> tuple[Dim, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from shapecalc.allocation.mode import Mode
@@ -167,21 +167,13 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
     step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed)
     known = Known([*analysis.conditions, *found.conditions])
     return Memory(
-        analysis,
-        dtype,
-        found.parameters,
-        found.frozen,
-        found.buffers,
-        found.activations,
-        found.bounded,
-        found.conditions,
-        found.made,
-        optimizer,
-        tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
-        tuple([c for c in step.conditions if not known.imply(c)]),
-        step.vague,
-        step.peak,
-        step.refusal,
+        **{field.name: getattr(found, field.name) for field in fields(found)},
+        optimizer_name=optimizer,
+        saved_by_row=tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
+        training_conditions=tuple([c for c in step.conditions if not known.imply(c)]),
+        vague=step.vague,
+        passes=step.peak,
+        refusal=step.refusal,
     )
 
 
