@@ -30,8 +30,6 @@ _MOST_VALUES = 100_000
 class Variant(NamedTuple):
     """What a variant has in place of what its file has."""
 
-    name: str
-    node: YamlNode
     parameters: Mapping[str, Argument]
     title: str | None = None
     inputs: Inputs | None = None
@@ -76,14 +74,12 @@ class _Reader:
             hint = "it is letters, digits, _, - and ., begins with a letter or digit, and has no .yaml"
             raise self.source.error(f"{quoted(key.text)} can't be the name of a variant", key, hint)
         if isinstance(node, Scalar) and node.value() is None:
-            return Variant(key.text, key, {})
+            return Variant({})
         if not isinstance(node, YamlMapping):
             hint = f"{key.text}: {{parameter: value, …}}"
             raise self.source.error(f"a variant must be a mapping, not {kind(node)}", node, hint)
         own = {name: value for name, (_, value) in node.entries.items() if name in OWN}
         return Variant(
-            key.text,
-            key,
             self.parameters(node),
             title=read_line(own["name"], self.source) if "name" in own else None,
             inputs=self.inputs(own["input"]) if "input" in own else None,

@@ -7,7 +7,7 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
@@ -102,10 +102,6 @@ class Grid:
             [writable(column.text(value)) for column, value in zip(self.columns, line.values, strict=True)]
             for line in self.lines
         ]
-
-    def without(self, index: int) -> Grid:
-        lines = [replace(line, values=line.values[:index] + line.values[index + 1 :]) for line in self.lines]
-        return Grid(self.heading, self.columns[:index] + self.columns[index + 1 :], lines, self.notes)
 
 
 def print_as(form: str, values: Callable[[], object], grid: Callable[[], Grid]) -> None:

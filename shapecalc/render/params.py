@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -21,8 +22,6 @@ _TREE = (
     Column("trainable_params", "Trainable", count),
     Column("buffers", "Buffers", count),
 )
-_TRAINABLE = 3
-"""The column that says nothing where all parameters are."""
 _FLAT = (
     Column("path", "Path"),
     Column("weight", "Weight"),
@@ -51,8 +50,10 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
         lines = [Line((row.path, *values[:-1], str(values[-1]).lower())) for row, values in _flat(analysis)]
         print_grid(Grid(analysis.name, _FLAT, lines), form)
     else:
-        grid = Grid(analysis.name, _TREE, list(_tree(analysis, depth)), _notes(analysis, dtype))
-        print_grid(grid.without(_TRAINABLE) if analysis.totals.frozen_params == 0 else grid, form)
+        all_trainable = analysis.totals.frozen_params == 0  # then the column says nothing
+        shown = itemgetter(0, 1, 2, 4) if all_trainable else tuple
+        lines = [replace(line, values=shown(line.values)) for line in _tree(analysis, depth)]
+        print_grid(Grid(analysis.name, shown(_TREE), lines, _notes(analysis, dtype)), form)
 
 
 def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:

@@ -10,12 +10,11 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as, shape
 from shapecalc.render.show import heading
-from shapecalc.render.tree import named_nodes, one_by_one
+from shapecalc.render.tree import first_column, named_nodes, one_by_one
 
 _MOST_REASONS = 3
-_REST = (STRIDE, START, Column("status", "Status"))
-_TREE = (Column("layer", "Layer"), Column("output", "Output shape", shape, spare=1), SIZE, *_REST)
-_FLAT = (Column("path", "Path"), Column("type", "Type"), SIZE, *_REST)
+_TYPE, _OUTPUT = Column("type", "Type"), Column("output", "Output shape", shape, spare=1)
+_FIELD = (SIZE, STRIDE, START, Column("status", "Status"))
 _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 
 
@@ -32,7 +31,7 @@ def _grid(receptive: Receptive, form: str, depth: int | None) -> Grid:
         _line(receptive, node, title, node.type if flat else node.output.shape)
         for title, node in named_nodes(receptive.analysis, form, depth, receptive.along_axes)
     ]
-    columns = _FLAT if flat else _TREE
+    columns = (first_column(form), _TYPE if flat else _OUTPUT, *_FIELD)
     return Grid(heading(receptive.analysis), columns, lines, list(notes(receptive)))
 
 
