@@ -387,7 +387,7 @@ def test_taps(name: str) -> None:
         found["less" if layer.costs(drawn.inputs).macs_without_padding != macs else "all"] += 1
 
     check()
-    assert found["less"] >= 40, found
+    assert found["less"] >= 10, found  # of some 40 that are layers
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
