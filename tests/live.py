@@ -57,8 +57,11 @@ def kept_bytes(run: Callable[[], Any], uncounted: Iterable[torch.Tensor]) -> int
 
     with saved_tensors_hooks(pack, lambda x: x):
         nodes = [y.grad_fn for y in tree_leaves(run()) if isinstance(y, torch.Tensor)]
+    known = {None}
     while nodes:  # what Python code of torch's keeps, as attributes, the hooks are not handed
-        if (node := nodes.pop()) is not None:
+        node = nodes.pop()
+        if node not in known:
+            known.add(node)
             nodes += [before for before, _ in node.next_functions]
             for x in getattr(node, "__dict__", {}).values():
                 if isinstance(x, torch.Tensor):
