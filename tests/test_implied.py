@@ -50,6 +50,11 @@ def test_what_is_left_says_the_same(found: list[Condition]) -> None:
         assert all(c.holds(env) for c in found) == all(c.holds(env) for c in left)
 
 
+def test_two_factors_below_0_make_a_product_above_it() -> None:
+    assert not never_below(H * H, (H - 2) * (H - 3))  # 1 and 2 at H = 1
+    assert never_below(H * H, H * (H - 1))
+
+
 @given(sizes, sizes)
 def test_a_size_that_is_never_below_another(first: Dim, second: Dim) -> None:
     if never_below(first, second):

@@ -27,7 +27,7 @@ def _fraction_never_below(first: Expr, second: Expr) -> bool:
 
 
 def _product_never_below(first: Expr, second: Expr) -> bool:
-    """a·b·c ≥ d·e where a ≥ d and b ≥ e in some order, and c ≥ 1."""
+    """a·b·c ≥ d·e where a ≥ d ≥ 0, b ≥ e ≥ 0 in some order, and c ≥ 1; −1 times −2 is above 1."""
     if len(first.terms) > 1 or len(second.terms) > 1:
         return False
     ((more, a),), ((less, b),) = first.terms.items(), second.terms.items()
@@ -35,6 +35,8 @@ def _product_never_below(first: Expr, second: Expr) -> bool:
     if not a >= b > 0 or len(others) > len(own) or len(own) > _MOST_FACTORS:
         return False
     if len(own) == 1 or not all(reaches(factor, 1) for factor in own):
+        return False
+    if not all(reaches(factor, 0) for factor in others):
         return False
     return any(all(map(never_below, order, others)) for order in permutations(own, len(others)))
 
