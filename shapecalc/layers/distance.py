@@ -130,7 +130,7 @@ class CosineSimilarity(Layer):
         axis = check_axis(self.dim, self.both(first.tensor, second.tensor), "dim", scalars=True)
         first, second = broadcast_together(trace, first, second)
         one, other = length(trace, first, axis), length(trace, second, axis)
-        _eps = trace.new(Tensor((), statistic(first.dtype)))
+        _eps = trace.new(Tensor((), statistic(promote(first.dtype, second.dtype))))
         directions = [quotient(trace, first, one), quotient(trace, second, other)]
         product = product_of_two(trace, *directions)
         gone = [axis] if product.rank else []
