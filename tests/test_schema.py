@@ -13,7 +13,7 @@ from shapecalc import ShapecalcError, zoo
 from shapecalc.language.architecture import KEYS
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import FIGURES
-from shapecalc.language.reader import GROUP
+from shapecalc.language.heads import GROUP
 from shapecalc.language.schema import schema
 from shapecalc.language.variants import OWN
 from shapecalc.layers import LAYERS
@@ -61,6 +61,12 @@ def test_shipped_files_are_valid(name: str) -> None:
         "seq: [ReLU, Linear: 3]",
         "ReLU: , times: k, as: y, from: x, share: z, frozen: f",
         "parameter: {shape: [1, 2]}",
+        "ReLU as y",
+        "own times 3 as y from x share z frozen f",
+        "Linear as y times k: 10",
+        "own as y: {width: 3}",
+        "seq as y: [ReLU as z]",
+        "add as y: [[ReLU], []]",
     ],
 )
 def test_steps_that_are_valid(step: str) -> None:
@@ -110,6 +116,11 @@ WRONG = [
     "{input: 1x2, layers: [{ReLU: , times: -1}]}",
     "{input: 1x2, layers: [{ReLU: , as: 1}]}",
     "{input: 1x2, layers: [Conv2d]}",
+    "{input: 1x2x3x3, layers: [Conv2d as y]}",
+    "{input: 1x2, layers: [{Linear as y: {out_feature: 3}}]}",
+    "{input: 1x2, layers: [{Linear as y: }]}",
+    "{input: 1x2, layers: [{seq times 2: ReLU}]}",
+    "{input: 1x2, layers: [{seq: [{Linear times 2: 0}]}]}",
     "{input: 1x2, layers: ReLU}",
     "{input: 1x2, layers: [add: [[ReLU], 3]]}",
     "{input: 1x2, layers: [ReLU], expect: {param: 3}}",

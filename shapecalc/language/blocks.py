@@ -12,7 +12,8 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
 from shapecalc.language.arguments import BESIDE
-from shapecalc.language.reader import GROUP, StepReader
+from shapecalc.language.heads import GROUP
+from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import CHANNELS, Argument, Block, BlockStep, Steps
 from shapecalc.language.values import Words, is_name, read_value, require_mapping
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode

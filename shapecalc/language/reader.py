@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
-from shapecalc.language.arguments import BESIDE, ArgumentReader
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.language.arguments import ArgumentReader
 from shapecalc.language.expressions import Expression
+from shapecalc.language.heads import GROUP, HeadReader, Written, only_read
 from shapecalc.language.tree import (
     Argument,
     BlockStep,
@@ -24,22 +23,12 @@ from shapecalc.language.tree import (
     is_frozen,
     names_in,
 )
-from shapecalc.language.values import Words, identifier, is_name, read_value
+from shapecalc.language.values import Words, identifier, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
-_CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
-GROUP = "seq"
 MOST_WRITTEN = 200_000
 """Steps that the file's layers, or a block, are written with."""
-
-
-class _Written(NamedTuple):
-    """A step as the file has it: what it is, its arguments, and the keys beside it."""
-
-    key: Scalar
-    value: YamlNode | None = None
-    beside: Mapping[str, YamlNode] = MappingProxyType({})
 
 
 class StepReader:
@@ -57,6 +46,7 @@ class StepReader:
         self.scope = scope
         self.arguments = ArgumentReader(source, scope, words)
         self.blocks = blocks
+        self.heads = HeadReader(source, blocks)
         self.taken: dict[str, YamlNode | None] = dict.fromkeys(taken)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
@@ -80,75 +70,10 @@ class StepReader:
         return known
 
     def read_step(self, node: YamlNode) -> Step:
-        if isinstance(node, Scalar):
-            return self.build(_Written(node))
-        if not isinstance(node, YamlMapping):
-            hint = "several steps as one are written seq: [first, second]"
-            raise self.source.error(f"a step can't be {kind(node)}", node, hint)
-        beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
-        heads = [entry for key, entry in node.entries.items() if key not in BESIDE]
-        if not heads:
-            message = "a step needs a layer, a block, a join or seq"
-            raise self.source.error(message, node, self.only_read(beside))
-        if len(heads) > 1:
-            raise self.several_heads([key.text for key, _ in heads], heads[1][0])
-        return self.build(_Written(*heads[0], beside))
+        return self.build(self.heads.read(node))
 
-    def only_read(self, beside: Mapping[str, YamlNode]) -> str | None:
-        """The hint for a step with nothing but `from`: how a named tensor is written."""
-        source = beside.get("from")
-        if beside.keys() != {"from"} or not isinstance(source, Scalar):
-            return None
-        name = shorten(source.text)
-        return f"a branch is the bare name: [{name}, …]; a step has a layer, a block or a join beside from"
-
-    def several_heads(self, heads: list[str], second: Scalar) -> ArchitectureError:
-        first, other = heads[:2]
-        hint = f"give each step a dash or, in [ ], a comma of its own; beside it go {listed(BESIDE)}"
-        if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
-            hint = f"{other} belongs to {first}: indent it deeper"
-        elif not self.is_type(other):
-            hint = nearest(other, BESIDE) or hint
-        return self.source.error(
-            f"one step can't be both {shorten(first)} and {shorten(other)}", second, hint
-        )
-
-    def is_type(self, name: str) -> bool:
-        """Whether a step can be of this type."""
-        return name in LAYERS or name in self.blocks or name == GROUP
-
-    def head(self, key: Scalar) -> str:
-        """The word that says what a step is."""
-        if self.is_type(key.text) or is_name(key.text, key.plain):
-            return key.text
-        hint = self.call_hint(key)
-        if key.value() is None:
-            hint = "a dash begins a step; [] is the current tensor"
-        first = key.text.partition(" ")[0]
-        place = self.source.place_of(key)
-        if self.is_type(first) and place.text[place.column - 1 :].strip() == first:  # its own line ends there
-            hint = f"write {first}: with a colon: more is indented below it"
-        if hint is None:
-            return identifier(key, self.source, "a step")
-        raise self.source.error(f"a step must be a name, not {kind(key)}", key, hint)
-
-    def call_hint(self, key: Scalar) -> str | None:
-        """The hint for a step that is written as in Python, or without a colon before its argument."""
-        found = _CALL.fullmatch(key.text.strip())
-        if not found or not (found[2] in LAYERS or found[2] in self.blocks):
-            return None
-        prefix, name, argument = found.groups(default="")
-        argument = argument.strip("():, ")
-        if prefix and not argument:
-            return f"write {name} without {prefix}"
-        if not argument:
-            return f"write {name} alone"
-        if "," in argument or "=" in argument:
-            return f"write {name}: {{argument: value, …}}, each argument by its name"
-        return f"write {name}: {shorten(argument, 20)}, with a colon and a space"
-
-    def build(self, written: _Written) -> Step:
-        head, beside = self.head(written.key), written.beside
+    def build(self, written: Written) -> Step:
+        head, beside = self.heads.word(written.key), written.beside
         common: dict[str, Any] = {
             "node": written.key,
             "times": self.beside(beside["times"], copies_of) if "times" in beside else None,
@@ -156,11 +81,11 @@ class StepReader:
             "shares": self.shared(beside["share"]) if "share" in beside else None,
             "frozen": self.beside(beside["frozen"], is_frozen) if "frozen" in beside else None,
         }
-        if head in self.scope and not self.is_type(head):
+        if head in self.scope and not self.heads.is_type(head):
             return self.by_parameter(head, written, self.with_names(common, beside))
         return self.of_type(head, written, common)
 
-    def of_type(self, head: str, written: _Written, common: Mapping[str, Any]) -> Step:
+    def of_type(self, head: str, written: Written, common: Mapping[str, Any]) -> Step:
         key, value, beside = written
         common = {**common, "label": head}
         if head == GROUP:
@@ -176,7 +101,7 @@ class StepReader:
             return self.layer(LAYERS[head], written, common)
         raise self.unknown_step(head, key)
 
-    def by_parameter(self, parameter: str, written: _Written, common: Mapping[str, Any]) -> ChosenStep:
+    def by_parameter(self, parameter: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
         """A step whose type is what a parameter names."""
 
         def read(head: str) -> Step:
@@ -184,7 +109,7 @@ class StepReader:
                 joins = head in LAYERS and head not in self.blocks and LAYERS[head].branching
                 if head == GROUP or joins:
                     raise self.source.error("a join or a group can't be chosen", written.key)
-                return self.of_type(head, _Written(written.key, written.value), common)
+                return self.of_type(head, Written(written.key, written.value), common)
             except ArchitectureError as error:
                 raise error.about(parameter) from None
 
@@ -223,7 +148,7 @@ class StepReader:
     def new_names(self, node: YamlNode) -> tuple[Name, ...]:
         names = self.names(node, "as")
         for name in names:
-            if self.is_type(name.text):
+            if self.heads.is_type(name.text):
                 hint = "a name that is no layer type and no block can be told from them in a branch"
                 raise self.source.error(f"as: {name.text} means something already", name.node, hint)
             if name.text in self.taken:
@@ -234,7 +159,7 @@ class StepReader:
             self.taken[name.text] = name.node
         return names
 
-    def layer(self, layer: type[Layer], written: _Written, common: Mapping[str, Any]) -> LayerStep:
+    def layer(self, layer: type[Layer], written: Written, common: Mapping[str, Any]) -> LayerStep:
         key, value, beside = written
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
@@ -286,10 +211,10 @@ class StepReader:
     def branch(self, node: YamlNode, key: Scalar) -> Branch:
         if isinstance(node, YamlList):
             return self.steps(node, "a branch")
-        if isinstance(node, Scalar) and not self.is_type(node.text):
+        if isinstance(node, Scalar) and not self.heads.is_type(node.text):
             return Name(identifier(node, self.source, "a branch that is no list"), node)
         hint = "put the step into a list of its own: [step]"
         if isinstance(node, YamlMapping):
-            hint = self.only_read({key: value for key, (_, value) in node.entries.items()}) or hint
+            hint = only_read(node) or hint
         message = f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}"
         raise self.source.error(message, node, hint)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import BOUNDS
-from shapecalc.language.reader import GROUP
+from shapecalc.language.heads import GROUP
 from shapecalc.language.variants import NAME
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
@@ -63,9 +64,15 @@ _FILE: dict[str, Any] = {
 }
 
 
+_AFTER = rf"\s+({'|'.join(BESIDE)})(\s.*)?$"
+"""What follows the word in the head of a step."""
+
+
 def schema() -> dict[str, Any]:
     """The schema of a file."""
     types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
+    alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
+    headed = {**types, GROUP: _STEPS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc architecture",
@@ -80,11 +87,13 @@ def schema() -> dict[str, Any]:
             "step": {
                 # A block of the file has a name of the user's: what is no layer type is taken for one.
                 "anyOf": [
-                    {"enum": sorted(n for n, t in LAYERS.items() if not t.required() and not t.branching)},
-                    {"type": "string", "not": {"enum": sorted(LAYERS)}},
+                    {"enum": alone},
+                    {"type": "string", "pattern": rf"^({'|'.join(alone)}){_AFTER}"},
+                    {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
                     {
                         "type": "object",
                         "properties": {**types, GROUP: _STEPS, **_BESIDE},
+                        "patternProperties": {rf"^{name}{_AFTER}": what for name, what in headed.items()},
                         "minProperties": 1,
                         "maxProperties": 1 + len(_BESIDE),
                     },

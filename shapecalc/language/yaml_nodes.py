@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeAlias
 
 from shapecalc.errors import ArchitectureError, Place, ShapecalcError, quoted, shorten
 
@@ -19,6 +20,16 @@ Constant: TypeAlias = "int | float | bool | str | None"
 
 class Mark(Protocol):
     """Where a node starts; `line` and `column` count from 0. PyYAML's own marks are such."""
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def column(self) -> int: ...
+
+
+class Spot(NamedTuple):
+    """A mark inside of a value, as of a word in the head of a step."""
 
     line: int
     column: int
@@ -99,10 +110,21 @@ class Source:
         self.name = name
         self.text = text
 
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
     def place(self, mark: Mark, width: int = 1) -> Place:
-        lines = self.text.splitlines()
-        line = lines[mark.line] if mark.line < len(lines) else ""
+        line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         return Place(self.name, mark.line + 1, mark.column + 1, line, max(width, 1))
+
+    def part(self, whole: Scalar, start: int, stop: int) -> Scalar:
+        """A part of a value as one of its own, with its place; of text over several lines, the whole's."""
+        text = whole.text[start:stop]
+        spot = Spot(whole.mark.line, whole.mark.column + start + (not whole.plain))
+        line = self.lines[spot.line] if spot.line < len(self.lines) else ""
+        mark: Mark = spot if line.startswith(text, spot.column) else whole.mark
+        return Scalar(text, True, mark)
 
     def place_of(self, node: YamlNode) -> Place:
         return self.place(node.mark, node.width)
