@@ -41,7 +41,10 @@ class Wrong(NamedTuple):
     parameters: dict[str, str] | None = None
 
 
-ARITHMETIC = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
+BESIDE_A_STEP = (
+    "give each step a dash or, in [ ], a comma of its own; beside it go when, times, as, from, share, frozen"
+)
+ARITHMETIC = "an expression has numbers, names, + - * / // % ( ), == != < <= > >=, and or not"
 NAME = "a name is letters, digits and _, and begins with no digit"
 TWICE = "in a list, each entry has a dash of its own; a mapping has each key once"
 BRANCHES = "{}: [[first steps], [other steps]]; [] is the current tensor itself"
@@ -234,14 +237,14 @@ STEPS = [
         steps("{Dropout: 0.5, ReLU: }"),
         "3:20",
         "one step can't be both Dropout and ReLU",
-        "give each step a dash or, in [ ], a comma of its own; beside it go times, as, from, share, frozen",
+        BESIDE_A_STEP,
     ),
     Wrong(
         "a layer and a block in one step",
         steps("ReLU:\n    b:", head="blocks: {b: [ReLU]}\n"),
         "5:5",
         "one step can't be both ReLU and b",
-        "give each step a dash or, in [ ], a comma of its own; beside it go times, as, from, share, frozen",
+        BESIDE_A_STEP,
     ),
     Wrong(
         "times misspelt",
@@ -497,8 +500,11 @@ EXPRESSIONS = [
         hint,
     )
     for written, message, hint in [
-        ("6/2", "unexpected '/' in '6/2'", "division is //, of whole numbers"),
-        ("7%2", "unexpected '%' in '7%2'", ARITHMETIC),
+        ("6&2", "unexpected '&' in '6&2'", "conditions are joined by and, or, not"),
+        ("7=2", "unexpected '=' in '7=2'", "a comparison is written =="),
+        ("7<8<9", "comparisons in a row in '7<8<9'", "write a < b and b < c"),
+        ("max(1)+ceil(1, 2)", "ceil of 2 values in 'max(1)+ceil(1, 2)'", "ceil takes 1 value"),
+        ("divisible(7)", "divisible of 1 value in 'divisible(7)'", "divisible takes 2 or 3 values"),
         ("2**3", "a number or a name is missing before '*' in '2**3'", ARITHMETIC),
         ("3;4", "unexpected ';' in '3;4'", ARITHMETIC),
         ("3 4", "unexpected '4' in '3 4'", ARITHMETIC),
@@ -508,14 +514,14 @@ EXPRESSIONS = [
         ("max(1", "')' is missing in 'max(1'", None),
         ("min()", "a number or a name is missing before ')' in 'min()'", ARITHMETIC),
         ("f(3)", "unexpected '(' in 'f(3)'", ARITHMETIC),
-        ("a.b", "unexpected '.' in 'a.b'", ARITHMETIC),
+        ("a.b", "the name 'a' is unknown", None),
         ("__import__('os')", "unexpected '(' in \"__import__('os')\"", ARITHMETIC),
         ("0x10", "unexpected 'x10' in '0x10'", ARITHMETIC),
         ("010", "010: a number has no leading zeros in '010'", ARITHMETIC),
-        ("2*1.5", "unexpected '.' in '2*1.5'", ARITHMETIC),
+        ("2*1.5.1", "unexpected '.' in '2*1.5.1'", ARITHMETIC),
         ("１", "unexpected '１' in '１'", ARITHMETIC),
-        ("1//0", "'1//0' divides 1 by zero", None),
-        ("9223372036854775807*2", "'9223372036854775807*2' is too large: sizes stay below 2**63", None),
+        ("1//0", "'1//0': it divides 1 by zero", None),
+        ("9223372036854775807*2", "'9223372036854775807*2': it is too large: sizes stay below 2**63", None),
         ("99999999999999999999999", "a number that is too large in '99999999999999999999999'", None),
         ("+".join("1" * 300), "an expression of 599 characters; 500 are allowed", None),
         (f"{'(' * 41}1{')' * 41}", f"more than 40 levels of nesting in '{'(' * 41}1{')' * 17}…'", None),
@@ -528,25 +534,26 @@ EXPRESSIONS_OVER_PARAMETERS = [
         "division by a parameter",
         steps("Linear: 4//(p-2)", head="parameters: {p: 2}\n"),
         "4:13",
-        "Linear: out_features: '4//(p-2)' divides 4 by zero",
+        "Linear: out_features: '4//(p-2)': it divides 4 by zero",
     ),
     Wrong(
         "a product of parameters",
         steps("Linear: p*p", head="parameters: {p: 9223372036854775807}\n"),
         "4:13",
-        "Linear: out_features: 'p*p' is too large: sizes stay below 2**63",
+        "Linear: out_features: 'p*p': it is too large: sizes stay below 2**63",
     ),
     Wrong(
-        "arithmetic on a number that is not whole",
-        steps("Linear: 2*p", head="parameters: {p: 0.5}\n"),
+        "a fraction where a size is wanted",
+        steps("Linear: 33*p", head="parameters: {p: 0.75}\n"),
         "4:13",
-        "Linear: out_features: '2*p': 0.5 is no whole number",
+        "Linear: out_features must be a whole number of at least 1, not 24.75: 33*p with p 0.75",
+        "floor(…), ceil(…) and round(…) make it whole, divisible(…, 8) a multiple of 8",
     ),
     Wrong(
         "arithmetic on a word",
         steps("b: same", head="blocks: {b(p): [Linear: 2*p]}\n"),
         "2:25",
-        "Linear: out_features: '2*p': same is no whole number",
+        "Linear: out_features: '2*p': same is no number",
     ),
 ]
 
@@ -705,13 +712,16 @@ PARAMETERS = [
         "known here: a",
     ),
     Wrong(
-        "a default that divides by 0", with_key("parameters: {a: 1//0}"), "2:17", "'1//0' divides 1 by zero"
+        "a default that divides by 0",
+        with_key("parameters: {a: 1//0}"),
+        "2:17",
+        "'1//0': it divides 1 by zero",
     ),
     Wrong(
         "a default that divides by a parameter",
         with_key("parameters: {a: 3, b: 1//(a-3)}"),
         "2:23",
-        "'1//(a-3)' divides 1 by zero",
+        "'1//(a-3)': it divides 1 by zero",
     ),
     Wrong(
         "a mapping as a default", with_key("parameters: {a: {b: 1}}"), "2:17", "a value can't be a mapping"
@@ -806,13 +816,13 @@ VARIANTS = [
         "a variant's value that divides by zero",
         family("{a: {b: 1//a, a: 0}}", "{a: 1, b: 1}"),
         "3:19",
-        "'1//a' divides 1 by zero",
+        "'1//a': it divides 1 by zero",
     ),
     Wrong(
         "a default that divides by zero in a variant",
         family("{v: {a: 0}}", "{a: 1, b: 1//a}"),
         "2:23",
-        "'1//a' divides 1 by zero",
+        "'1//a': it divides 1 by zero",
     ),
     Wrong(
         "variants that are a list",
@@ -928,7 +938,7 @@ TIMES = [
         "times divided by 0",
         steps("{ReLU: , times: 1//n}", head="parameters: {n: 0}\n"),
         "4:21",
-        "'1//n' divides 1 by zero",
+        "'1//n': it divides 1 by zero",
     ),
     Wrong(
         "one layer too many",
@@ -1423,7 +1433,7 @@ BLOCKS = [
         ("seq", "seq means something already: give the block another name", None),
         ("times(n)", "times means something already: give the block another name", None),
         ("nin(a, b=c)", "the default 'c': the name 'c' is unknown", "known here: a, channels"),
-        ("nin(a=1//0)", "the default '1//0': '1//0' divides 1 by zero", None),
+        ("nin(a=1//0)", "the default '1//0': '1//0': it divides 1 by zero", None),
         ("nin(a=yes)", "the default 'yes': the name 'yes' is unknown", "a flag is written true or false"),
         ("'nin(a={})'", "the default '{}': a value can't be a mapping", None),
     ]
@@ -1696,8 +1706,8 @@ layers:
     [
         ("b(n): [Linear: n]", "0", "Linear: out_features must be a whole number of at least 1, not 0"),
         ("b(n): [{ReLU: , times: n}]", "-1", "times must be a whole number of at least 0, not -1"),
-        ("'b(n, m=1//n)': [Linear: m]", "0", "b: m: '1//n' divides 1 by zero"),
-        ("b(n): [c: 1//n]", "0", "c: n: '1//n' divides 1 by zero"),
+        ("'b(n, m=1//n)': [Linear: m]", "0", "b: m: '1//n': it divides 1 by zero"),
+        ("b(n): [c: 1//n]", "0", "c: n: '1//n': it divides 1 by zero"),
         ("b(n): [{ReLU: , from: nowhere}]", "0", "no tensor above is named 'nowhere'"),
     ],
 )

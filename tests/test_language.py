@@ -296,7 +296,8 @@ def test_lists_give_their_values_by_index() -> None:
     ("parameters", "message"),
     [
         ({"widht": 3}, "has no parameter 'widht'"),
-        ({"width": "w/2"}, "the parameter width can't be 'w/2': unexpected '/' in 'w/2'"),
+        ({"width": "w/2"}, "the parameter width must be a whole number, not w/2"),
+        ({"width": "w &"}, "the parameter width can't be 'w &': unexpected '&' in 'w &'"),
         ({"rate": "p"}, "the parameter rate must be a number, not p"),
         ({"width": 3.0}, "the parameter width must be a whole number, not 3.0"),
         ({"width": True}, "the parameter width must be a whole number, not true"),

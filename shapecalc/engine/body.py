@@ -78,7 +78,7 @@ class Body:
         nodes: list[Node] = []
         counts: dict[str, int] = {}
         for entry in steps:
-            step, copies = self.resolved(entry, prefix, counts)
+            step, copies = self.resolved(entry, wires[0], prefix, counts)
             first = counts.get(step.label, 0)
             counts[step.label] = first + copies
             self.run.grow(copies, step)
@@ -96,12 +96,17 @@ class Body:
                     copy += leave_out(self.run.rows, nodes, copy, copies)
         return wires, tuple(nodes)
 
-    def resolved(self, entry: Step, prefix: str, counts: Mapping[str, int]) -> tuple[Step, int]:
-        """The step that an entry of a list is, and its copies."""
+    def resolved(
+        self, entry: Step, current: Wire, prefix: str, counts: Mapping[str, int]
+    ) -> tuple[Step, int]:
+        """The step that an entry of a list is, and its copies: none where its `when` is false."""
         step = entry
         try:
+            scope = self.beside(step, current)
+            if not self.walk.there(step, scope):
+                return step, 0
             step = self.walk.itself(entry, self.scope)
-            return step, self.walk.copies(step, self.scope)
+            return step, self.walk.copies(step, scope)
         except ArchitectureError as error:
             raise error.at(None, f"{prefix}{step.label}[{counts.get(step.label, 0)}]") from None
 
@@ -158,7 +163,7 @@ class Body:
                 out, kind = self.named(branch), branch.text
             else:
                 wires, children = self.steps(branch, (current,), f"{path}.{label}.")
-                out, kind = wires[0], "branch" if branch else "input"
+                out, kind = wires[0], "branch" if children else "input"
             outs.append(out)
             rows = len(self.run.rows)
             nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
@@ -197,9 +202,17 @@ class Body:
 
     def channels(self, step: Step, sources: Wires) -> Dim | None:
         """The channels that enter a step which asks for them."""
-        if CHANNELS not in step.uses:
-            return None
-        x = sources[0].tensor
+        return self.channels_of(step, sources[0]) if CHANNELS in step.uses else None
+
+    def beside(self, step: Step, current: Wire) -> Scope:
+        """The values that `when` and `times` see, with the entering channels where they ask for them."""
+        if not step.asks:
+            return self.scope
+        read = self.named(step.sources[0]) if step.sources else current
+        return with_channels(self.scope, self.channels_of(step, read))
+
+    def channels_of(self, step: Step, wire: Wire) -> Dim:
+        x = wire.tensor
         if x.rank > 1:
             return x.shape[1]
         raise self.source.error(f"{step.label}: channels are axis 1, and the input is {x}", step.node)

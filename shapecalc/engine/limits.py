@@ -9,7 +9,8 @@ from shapecalc.engine.walk import Walk
 from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.expressions import Scope
-from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Step, Steps
+from shapecalc.language.operators import UndecidedError
+from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Step, Steps, with_channels
 from shapecalc.symbolic import symbol
 
 MOST_ROWS = 1_000_000
@@ -35,6 +36,8 @@ _SOME = symbol(CHANNELS)
 def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
     """The number of rows, of a network that is not too large or nested too deep to be analysed.
 
+    Steps that are there or not as the channels are count as if they were; of a network with such steps,
+    `refuse_larger` looks at the true number afterwards.
     A step that is wrong in itself ends the counting: the analysis then says on which path it is.
 
     Raises:
@@ -46,14 +49,28 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
         return known[values]
     counter = _Counter(Walk(architecture, scope))
     rows, nodes, _ = counter.of_list(architecture.layers, scope, (), 0)
-    if rows <= MOST_ROWS and nodes <= MOST_NODES:
+    if counter.guessed or (rows <= MOST_ROWS and nodes <= MOST_NODES):
         known[values] = rows
         return rows
+    raise _too_large(architecture, rows, nodes)
+
+
+def refuse_larger(architecture: Architecture, rows: int) -> None:
+    """Refuse a network of more rows than are analysed, once all conditions on channels are decided.
+
+    Raises:
+        ArchitectureError: it has more.
+    """
+    if rows > MOST_ROWS:
+        raise _too_large(architecture, rows, 0)
+
+
+def _too_large(architecture: Architecture, rows: int, nodes: int) -> ArchitectureError:
     many = f"{rows:,}" if rows < 10**15 else "more than 10^15"
     what = "layers" if rows > MOST_ROWS else f"layers in {nodes:,} blocks, groups, branches and layers"
     limit = MOST_ROWS if rows > MOST_ROWS else MOST_NODES
     message = f"the network has {many} {what}; at most {limit:,} are analysed"
-    raise architecture.document.error(message, architecture.layers[0].node)
+    return architecture.document.error(message, architecture.layers[0].node)
 
 
 def refuse_long(
@@ -86,6 +103,8 @@ class _Counter:
         self.steps = 0
         self.failed = False
         """Whether a step is wrong in itself."""
+        self.guessed = False
+        """Whether there may be fewer: some steps are there or not as the channels are."""
 
     def of_list(self, steps: Steps, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
         """The extent of a list of steps; `values` are those of the block's parameters in this use of it."""
@@ -107,8 +126,11 @@ class _Counter:
     def of_step(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
         """The extent of all copies of a step."""
         try:
+            beside = with_channels(scope, _SOME) if step.asks else scope
+            if not self.there(step, beside):
+                return _Extent()
             step = self.walk.itself(step, scope)
-            copies = self.walk.copies(step, scope)
+            copies = self.walk.copies(step, beside)
             if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
                 return _Extent(copies, copies)
             what: Any = id(step)
@@ -124,6 +146,14 @@ class _Counter:
         if one is None:
             one = self.known[what, values] = self.inside(step, scope, values, depth + 1)
         return _Extent(copies * one.rows, copies * (1 + one.nodes), 1 + one.height)
+
+    def there(self, step: Step, scope: Scope) -> bool:
+        """Whether a step is there; where that hangs on channels, it is counted as if it were."""
+        try:
+            return self.walk.there(step, scope)
+        except UndecidedError:
+            self.guessed = True
+            return True
 
     def inside(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
         """The extent of one copy; a join is a row itself, and its branches are a level of their own."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from shapecalc.engine.body import Body, Execution
 from shapecalc.engine.inputs import Given, scope_and_inputs
-from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_long, refuse_too_large
+from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_larger, refuse_long, refuse_too_large
 from shapecalc.engine.results import Analysis, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import frozen_everywhere
@@ -49,7 +49,7 @@ def analyse(
     first = next(iter(wires.values()))
     body = Body(run, scope, ChainMap(wires), ChainMap())
     out, tree = body.steps(architecture.layers, (first,), "")
-    return Analysis(
+    analysis = Analysis(
         architecture=architecture,
         parameters=MappingProxyType(dict(scope)),
         inputs=MappingProxyType(inputs),
@@ -60,6 +60,8 @@ def analyse(
         conditions=tuple(run.conditions),
         brief=run.brief,
     )
+    refuse_larger(architecture, analysis.layers)
+    return analysis
 
 
 def whole(analysis: Analysis, what: str, most: int = MOST_LISTED) -> Analysis:

@@ -9,7 +9,16 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
-from shapecalc.language.tree import BlockStep, ChosenStep, Step, Steps, copies_of, is_frozen, resolve
+from shapecalc.language.tree import (
+    BlockStep,
+    ChosenStep,
+    Step,
+    Steps,
+    copies_of,
+    is_frozen,
+    is_there,
+    resolve,
+)
 from shapecalc.symbolic import Dim
 
 
@@ -34,8 +43,15 @@ class Walk:
         with self.source.placing(step.node):
             return step.chosen(scope)
 
+    def there(self, step: Step, scope: Scope) -> bool:
+        """Whether a step is executed at all: its `when`."""
+        if step.when is None:
+            return True
+        with self.source.placing(step.when.node):
+            return is_there(resolve(step.when.value, scope))
+
     def copies(self, step: Step, scope: Scope) -> int:
-        """How many times a step is executed."""
+        """How many times a step that is there is executed."""
         if step.times is None:
             return 1
         with self.source.placing(step.times.node):

@@ -12,7 +12,7 @@ from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer
 
-BESIDE = ("times", "as", "from", "share", "frozen")
+BESIDE = ("when", "times", "as", "from", "share", "frozen")
 """What may be written beside a step."""
 
 

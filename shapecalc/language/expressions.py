@@ -1,24 +1,30 @@
-"""Whole-number expressions, the arithmetic that a YAML file may write where a number is wanted.
+"""Expressions, the arithmetic and the conditions that a YAML file may write where a value is wanted.
 
-    sum    = term (("+" | "-") term)*
-    term   = factor (("*" | "//") factor)*
-    factor = number | name | name "." number | "-" factor | "(" sum ")"
-           | ("min" | "max") "(" sum ("," sum)* ")"
+    either     = both ("or" both)*
+    both       = negated ("and" negated)*
+    negated    = "not" negated | comparison
+    comparison = sum (("==" | "!=" | "<" | "<=" | ">" | ">=") sum)?
+    sum        = term (("+" | "-") term)*
+    term       = factor (("*" | "/" | "//" | "%") factor)*
+    factor     = number | decimal | "'" text "'" | name ("." (number | name))* | "-" factor
+               | "(" either ")" | function "(" either ("," either)* ")"
+    function   = "min" | "max" | "divisible" | "round" | "ceil" | "floor" | "sqrt"
 
-`widths.0` is the first value of the list `widths`.
+`widths.0` is the first value of the list `widths`, `widths.i` that of the index `i`.
 Parsed by hand into a tree of closures; nothing is ever given to `eval`.
 """
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache, reduce
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from shapecalc.errors import ArchitectureError, quoted, written
-from shapecalc.symbolic import Dim, Expr, least, maximum, minimum
+from shapecalc.language.operators import FUNCTIONS, OPERATORS, Operation, is_true
+from shapecalc.symbolic.rational import Rational, quotient
 from shapecalc.tensors import LARGEST
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -26,19 +32,24 @@ Scope: TypeAlias = Mapping[str, Any]
 
 _Term: TypeAlias = Callable[[Scope], Any]
 
-_TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_]\w*(?:\.[0-9]+)?)|(//|[-+*(),]))")
-_HINT = "whole-number arithmetic knows + - * // ( ) min max, numbers and the names of parameters"
-_HINTS = {"/": "division is //, of whole numbers", "[": "the first value of a list is written widths.0"}
+KEYWORDS = ("and", "or", "not")
+_TOKEN = re.compile(
+    r"\s*(?:[0-9]+(?:\.[0-9]+)?|[A-Za-z_]\w*(?:\.(?:[0-9]+|[A-Za-z_]\w*))*|'[^']*'|//|[=!<>]=|[-+*/%<>(),])"
+)
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_HINT = f"an expression has numbers, names, + - * / // % ( ), {' '.join(_COMPARISONS)}, {' '.join(KEYWORDS)}"
+_HINTS = {
+    "[": "the first value of a list is written widths.0",
+    "=": "a comparison is written ==",
+    "!": "conditions are joined by and, or, not",
+    "&": "conditions are joined by and, or, not",
+    "|": "conditions are joined by and, or, not",
+    '"': "text in an expression stands in single quotes: act == 'ReLU'",
+    "'": "text in an expression stands between two single quotes: act == 'ReLU'",
+}
 _COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
 _LONGEST = 500
 _DEEPEST = 40
-_FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {"min": minimum, "max": maximum}
-_OPERATORS: dict[str, Callable[[Dim, Dim], Dim]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "//": operator.floordiv,
-}
 
 
 class Expression:
@@ -52,8 +63,16 @@ class Expression:
         self._value = value
 
     def __call__(self, scope: Scope) -> Any:
-        """The value in `scope`: a whole number, or, for a bare name, whatever it stands for."""
-        return self._value(scope)
+        """The value in `scope`: a number, true or false, or, for a bare name, whatever it stands for."""
+        value = self._value(scope)
+        if isinstance(value, Rational) and not value.origin:
+            return Rational(value.over, value.by, self._with_values(scope))
+        return value
+
+    def _with_values(self, scope: Scope) -> str:
+        """The text and what its names stand for: `width*33 with width 0.75`."""
+        values = [f"{name} {written(scope[name])}" for name in sorted(self.names)]
+        return f"{self.text} with {', '.join(values)}" if values else self.text
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -69,7 +88,7 @@ def parse_expression(text: str) -> Expression:
     if len(text) > _LONGEST:
         raise ArchitectureError(f"an expression of {len(text):,} characters; {_LONGEST} are allowed")
     parser = _Parser(text)
-    value = parser.sum()
+    value = parser.either()
     if parser.token:
         raise parser.error(f"unexpected {parser.token!r}")
     return Expression(text, frozenset(parser.names), value)
@@ -109,90 +128,144 @@ class _Parser:
             raise self.error(f"{token!r} is missing", _COMMA)
         self.advance()
 
+    def either(self) -> _Term:
+        value = self.both()
+        while self.token == "or":
+            self.advance()
+            value = _joined(value, self.both(), self.text, unless=True)
+        return value
+
+    def both(self) -> _Term:
+        value = self.negated()
+        while self.token == "and":
+            self.advance()
+            value = _joined(value, self.negated(), self.text, unless=False)
+        return value
+
+    def negated(self) -> _Term:
+        if self.token != "not":
+            return self.comparison()
+        self.advance()
+        with self.deeper():
+            return _applied(OPERATORS["not"], [self.negated()], self.text)
+
+    def comparison(self) -> _Term:
+        value = self.sum()
+        if self.token in _COMPARISONS:
+            value = _applied(OPERATORS[self.advance()], [value, self.sum()], self.text)
+            if self.token in _COMPARISONS:
+                raise self.error("comparisons in a row", "write a < b and b < c")
+        return value
+
     def sum(self) -> _Term:
-        return self.chain(("+", "-"), lambda: self.chain(("*", "//"), self.factor))
+        return self.chain(("+", "-"), lambda: self.chain(("*", "/", "//", "%"), self.factor))
 
     def chain(self, operators: tuple[str, ...], operand: Callable[[], _Term]) -> _Term:
         value = operand()
         while self.token in operators:
-            value = _binary(_OPERATORS[self.advance()], value, operand(), self.text)
+            value = _applied(OPERATORS[self.advance()], [value, operand()], self.text)
         return value
 
-    def factor(self) -> _Term:
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """A level of nesting more, inside of the `with`."""
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.error(f"more than {_DEEPEST} levels of nesting")
-        value = self.operand()
+        yield
         self.depth -= 1
-        return value
+
+    def factor(self) -> _Term:
+        with self.deeper():
+            return self.operand()
 
     def operand(self) -> _Term:
         token = self.advance()
         if token == "-":
-            return _binary(operator.sub, lambda _: 0, self.factor(), self.text)
+            return _applied(OPERATORS["-"], [lambda _: 0, self.factor()], self.text)
         if token == "(":
-            value = self.sum()
+            value = self.either()
             self.expect(")")
             return value
-        if token in _FUNCTIONS and self.token == "(":
-            return self.call(_FUNCTIONS[token])
-        if token.isdigit():
+        if token in FUNCTIONS and self.token == "(":
+            return self.call(token)
+        if token[:1].isdigit():
             return self.number(token)
-        name, dot, index = token.partition(".")
-        if name.isidentifier():
+        if token.startswith("'"):
+            return lambda _: token[1:-1]
+        name, *indices = token.split(".")
+        if name.isidentifier() and name not in KEYWORDS:
             self.names.add(name)
-            return self.item(name, index) if dot else lambda scope: scope[name]
+            return self.item(name, indices)
         raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
 
-    def call(self, function: Callable[[Dim, Dim], Dim]) -> _Term:
+    def call(self, name: str) -> _Term:
         self.expect("(")
-        operands = [self.sum()]
+        operands = [self.either()]
         while self.token == ",":
             self.advance()
-            operands.append(self.sum())
+            operands.append(self.either())
         self.expect(")")
-        return reduce(lambda a, b: _binary(function, a, b, self.text), operands)
+        fewest, most, function = FUNCTIONS[name]
+        if not fewest <= len(operands) <= (most or len(operands)):
+            count = f"{fewest}" if fewest == most else f"{fewest} or {most}"
+            hint = f"{name} takes {count} value{'s'[: most != 1]}"
+            raise self.error(f"{name} of {len(operands)} value{'s'[: len(operands) != 1]}", hint)
+        return _applied(function, operands, self.text)
 
-    def item(self, name: str, digits: str) -> _Term:
-        """A value of a list, by its zero-based index, as in paths."""
-        text = self.text
-        index: int = self.number(digits)({})
-
-        def value(scope: Scope) -> Any:
-            values = scope[name]
-            if not isinstance(values, tuple):
-                raise ArchitectureError(f"{quoted(text)}: {name} is no list, but {written(values)}")
-            if index >= len(values):
-                count = f"{len(values)} value{'s'[: len(values) != 1]}"
-                hint = f"the first is {name}.0, the last {name}.{len(values) - 1}" if values else None
-                raise ArchitectureError(f"{quoted(text)}: {name} has {count}", hint=hint)
-            return values[index]
-
+    def item(self, name: str, indices: list[str]) -> _Term:
+        """What a name stands for; with indices, a value of a list: indices begin at 0, as in paths."""
+        value: _Term = lambda scope: scope[name]  # noqa: E731
+        for position, index in enumerate(indices):
+            number = self.number(index) if index.isdigit() else self.item(index, [])
+            self.names.update(() if index.isdigit() else (index,))
+            value = _indexed(value, number, ".".join([name, *indices[:position]]), self.text)
         return value
 
     def number(self, token: str) -> _Term:
-        if len(token) > 1 and token.startswith("0"):
+        whole, _, decimals = token.partition(".")
+        if len(whole) > 1 and whole.startswith("0"):
             raise self.error(f"{token[:20]}: a number has no leading zeros")
-        if len(token) > len(str(LARGEST)) or int(token) > LARGEST:
+        value = None
+        if len(token) <= len(str(LARGEST)):
+            value = quotient(int(whole + decimals), 10 ** len(decimals))
+        if value is None or (isinstance(value, int) and value > LARGEST):
             raise self.error("a number that is too large")
-        value = int(token)
         return lambda _: value
 
 
-def _binary(function: Callable[[Dim, Dim], Dim], left: _Term, right: _Term, text: str) -> _Term:
-    def value(scope: Scope) -> Dim:
-        a, b = left(scope), right(scope)
-        for operand in (a, b):
-            if type(operand) is not int and not isinstance(operand, Expr):
-                raise ArchitectureError(f"{quoted(text)}: {written(operand)} is no whole number")
-        if function is operator.floordiv and isinstance(b, Expr) and (least(b) or 0) < 1:
-            raise ArchitectureError(f"{quoted(text)} may divide by zero: {b} is not always at least 1")
+def _applied(function: Operation, operands: list[_Term], text: str) -> _Term:
+    """The value of an operator or a function of the values of its operands."""
+
+    def value(scope: Scope) -> Any:
+        values = [operand(scope) for operand in operands]
         try:
-            result = function(a, b)
-        except ZeroDivisionError:
-            raise ArchitectureError(f"{quoted(text)} divides {a} by zero") from None
-        if isinstance(result, int) and abs(result) > LARGEST:
-            raise ArchitectureError(f"{quoted(text)} is too large: sizes stay below 2**63")
-        return result
+            return function(*values)
+        except ArchitectureError as error:
+            raise error.about(quoted(text)) from None
+
+    return value
+
+
+def _joined(left: _Term, right: _Term, text: str, *, unless: bool) -> _Term:
+    """`and`, `or`: the condition on the right decides, unless the left one is already false, or true."""
+    first, second = (_applied(is_true, [operand], text) for operand in (left, right))
+    return lambda scope: unless if first(scope) is unless else second(scope)
+
+
+def _indexed(values: _Term, index: _Term, name: str, text: str) -> _Term:
+    """A value of the list that is called `name`."""
+
+    def value(scope: Scope) -> Any:
+        items, number = values(scope), index(scope)
+        if not isinstance(items, tuple):
+            raise ArchitectureError(f"{quoted(text)}: {name} is no list, but {written(items)}")
+        if type(number) is not int:
+            raise ArchitectureError(f"{quoted(text)}: an index is a whole number, not {written(number)}")
+        if not 0 <= number < len(items):
+            count = f"{len(items)} value{'s'[: len(items) != 1]}"
+            hint = f"the first is {name}.0, the last {name}.{len(items) - 1}" if items else None
+            raise ArchitectureError(f"{quoted(text)}: {name} has {count}", hint=hint)
+        return items[number]
 
     return value

@@ -10,6 +10,7 @@ from shapecalc.language.arguments import ArgumentReader
 from shapecalc.language.expressions import Expression
 from shapecalc.language.heads import GROUP, HeadReader, Written, only_read
 from shapecalc.language.tree import (
+    CHANNELS,
     Argument,
     BlockStep,
     Branch,
@@ -21,6 +22,7 @@ from shapecalc.language.tree import (
     Steps,
     copies_of,
     is_frozen,
+    is_there,
     names_in,
 )
 from shapecalc.language.values import Words, identifier, read_value
@@ -76,11 +78,14 @@ class StepReader:
         head, beside = self.heads.word(written.key), written.beside
         common: dict[str, Any] = {
             "node": written.key,
-            "times": self.beside(beside["times"], copies_of) if "times" in beside else None,
+            "when": self.beside(beside["when"], is_there, channels=True) if "when" in beside else None,
+            "times": self.beside(beside["times"], copies_of, channels=True) if "times" in beside else None,
             "sources": self.names(beside["from"], "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
             "frozen": self.beside(beside["frozen"], is_frozen) if "frozen" in beside else None,
         }
+        values = [common[key].value for key in ("when", "times") if common[key]]
+        common["asks"] = CHANNELS in frozenset().union(*map(names_in, values))
         if head in self.scope and not self.heads.is_type(head):
             return self.by_parameter(head, written, self.with_names(common, beside))
         return self.of_type(head, written, common)
@@ -125,9 +130,11 @@ class StepReader:
         """Enter the step's `as` after what is inside of it, since a step can't read its own output."""
         return {**common, "names": self.new_names(beside["as"])} if "as" in beside else common
 
-    def beside(self, node: YamlNode, check: Callable[[object], object]) -> Argument:
+    def beside(
+        self, node: YamlNode, check: Callable[[object], object], *, channels: bool = False
+    ) -> Argument:
         """The value of a key beside a step, checked here unless it depends on parameters."""
-        value = read_value(node, self.source, self.scope)
+        value = read_value(node, self.source, self.arguments.scope if channels else self.scope)
         if not isinstance(value, Expression):
             with self.source.placing(node):
                 check(value)

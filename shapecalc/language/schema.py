@@ -24,6 +24,7 @@ _NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _NATURAL = {"type": "integer", "minimum": 0}
 _BESIDE = {
+    "when": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
     "times": {"anyOf": [_NATURAL, EXPRESSION]},
     "as": _NAMES,
     "from": _NAMES,
@@ -80,8 +81,9 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "expression": {
                 "type": "string",
-                "pattern": r"^[\sA-Za-z0-9_.+\-*/(),]+$",
-                "description": "a parameter, or whole-number arithmetic of them: + - * // ( ) min max",
+                "pattern": r"^([\sA-Za-z0-9_.+\-*/%(),<>=!]|'[^']*')+$",
+                "description": "a parameter, or arithmetic or a condition of them: + - * / // % ( ), "
+                "== != < <= > >=, and or not, min max divisible round ceil floor sqrt",
             },
             "steps": {"type": "array", "items": {"$ref": _REF("step")}},
             "step": {

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
+from shapecalc.language.operators import is_true
 from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
@@ -41,6 +42,14 @@ def is_frozen(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise ArchitectureError(f"frozen must be true or false, not {written(value)}")
+
+
+def is_there(value: Any) -> bool:
+    """The value of `when`; ArchitectureError if it is no condition."""
+    try:
+        return is_true(value)
+    except ArchitectureError as error:
+        raise error.about("when") from None
 
 
 CHANNELS = "channels"
@@ -92,6 +101,8 @@ class Step:
     label: str
     """What a path calls the step, before its index: the layer's type, the block's name, `seq`."""
     node: YamlNode
+    when: Argument | None = None
+    """Whether the step is there; None if it does not say."""
     times: Argument | None = None
     names: tuple[Name, ...] = ()
     sources: tuple[Name, ...] = ()
@@ -99,6 +110,8 @@ class Step:
     """The step whose weights this one uses."""
     frozen: Argument | None = None
     """Whether its weights are not trained; None if it does not say, and is as the step that it is part of."""
+    asks: bool = False
+    """Whether its `when` or its `times` depends on the channels of its input."""
     uses: tuple[str, ...] = ()
     """The parameters that its arguments, and the defaults of its block's parameters, depend on."""
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 from shapecalc.errors import ArchitectureError, nearest, written
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.conditions import at_least
+from shapecalc.symbolic.rational import Rational
 from shapecalc.tensors import LARGEST
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class Field(Generic[T]):
     words: frozenset[str] = frozenset()
     numeric = True
     """Whether text stands for a number, as an expression."""
+    real = False
+    """Whether a rational is a value, as the nearest float."""
     several = False
     """Whether a value can be a list."""
     described = ""
@@ -69,6 +72,8 @@ class Field(Generic[T]):
         """The value as it is kept, for a layer of `axes` spatial axes; refuses what it can't be."""
         if value is None and self.optional:
             return cast("T", None)
+        if self.real:
+            value = as_floats(value)
         parsed = self.accept(value, axes)
         if parsed is None:
             raise self.refusal(value, axes)
@@ -97,11 +102,23 @@ class Field(Generic[T]):
     def refusal(self, value: object, axes: int) -> ArchitectureError:
         wanted = self.describe(axes) + (", or null" if self.optional else "")
         hint = nearest(value, sorted(self.words)) if isinstance(value, str) else None
-        if any(isinstance(item, Expr) for item in (value if isinstance(value, tuple) else (value,))):
+        items = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(item, Expr) for item in items):
             hint = "a symbol can stand for channels, features and the sizes of an input, not for this"
-        return ArchitectureError(
-            f"{self.name} must be {wanted}, not {written(value)}", hint=hint, argument=self.name
-        )
+        found = written(value)
+        for item in items:
+            if isinstance(item, Rational):
+                found += f": {item.origin}"
+                hint = "floor(…), ceil(…) and round(…) make it whole, divisible(…, 8) a multiple of 8"
+                break
+        return ArchitectureError(f"{self.name} must be {wanted}, not {found}", hint=hint, argument=self.name)
+
+
+def as_floats(value: object) -> object:
+    """A value with floats in place of rationals; those with symbols stay, and are no number."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(as_floats, value))
+    return float(value) if isinstance(value, Rational) and isinstance(value.over, int) else value
 
 
 def is_number(value: object, minimum: int) -> bool:

@@ -131,6 +131,8 @@ class Axis(Field[int]):
 class Real(Field[float]):
     """A number that decides values but no size: a probability, an epsilon."""
 
+    real = True
+
     def __init__(
         self,
         default: object = REQUIRED,
@@ -163,7 +165,6 @@ class Flag(Field[bool]):
     """true or false."""
 
     described = "true or false"
-    numeric = False
 
     def accept(self, value: object, axes: int) -> bool | None:
         return value if isinstance(value, bool) else None

@@ -142,6 +142,7 @@ class Scale(ForEach["float | tuple[float, ...] | None"]):
     """A factor above 0 for each spatial axis of the input, however many it has; one stands for all."""
 
     described = "a number above 0, or a list of them"
+    real = True
 
     def fits(self, item: object) -> bool:
         if isinstance(item, bool) or not isinstance(item, (int, float)):

@@ -125,6 +125,8 @@ class PerSideOfSome(PerSide):
 class Ratios(ForEachAxis[float]):
     """A number between 0 and 1, both excluded, for each spatial axis; one number stands for all of them."""
 
+    real = True
+
     def fits(self, item: object, axes: int) -> bool:
         return isinstance(item, float) and 0 < item < 1
 
