@@ -194,3 +194,19 @@ def test_what_is_counted_as_if_it_were_there_is_counted_again() -> None:
     large = MANY.replace("channels != out", "channels != 3")
     with pytest.raises(ArchitectureError, match="the network has 1,800,001 layers; at most 1,000,000"):
         shapecalc.analyse(shapecalc.parse(dedent(large)), brief=True)
+
+
+def test_a_condition_in_the_head_of_a_step() -> None:
+    text = """
+        input: 1x4
+        parameters: {n: 2, act: Tanh}
+        layers:
+          - ReLU when n > 1 and act == 'Tanh' times n
+          - Linear when not n > 1: 8
+    """
+    assert paths(text) == ["ReLU[0]", "ReLU[1]"]
+    assert paths(text, n=1) == ["Linear[0]"]
+    error = refusal(text.replace("n > 1 and", "n and"))
+    assert error.message == "\"n and act == 'Tanh'\": 2 is no condition"
+    assert error.place is not None
+    assert (error.place.line, error.place.column) == (5, 15)
