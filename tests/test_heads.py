@@ -91,7 +91,7 @@ def test_what_a_head_names_is_there_for_later_steps() -> None:
             "times must be a whole number of at least 0, not -2",
             None,
         ),
-        ("plain times m", 6, 17, 1, "the name 'm' is unknown", "known here: n, flag"),
+        ("plain times m", 6, 17, 1, "the name 'm' is unknown", "known here: n, flag, channels"),
         (
             "ReLU as Linear",
             *(6, 13, 6),
