@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from shapecalc.engine.results import Analysis, Row, Totals
     from shapecalc.engine.run import analyse
     from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
-    from shapecalc.language.architecture import Architecture, parse
+    from shapecalc.language.architecture import Architecture
     from shapecalc.operations import Operations, Unknown
     from shapecalc.symbolic import Expr, at, symbol
     from shapecalc.tensors import Tensor
-    from shapecalc.zoo import load
+    from shapecalc.zoo import load, parse
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "language.architecture": ("Architecture", "parse"),
+    "language.architecture": ("Architecture",),
     "engine.run": ("analyse",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
@@ -29,7 +29,7 @@ _HOMES = {
     "engine.results": ("Analysis", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
     "tensors": ("Tensor",),
-    "zoo": ("load",),
+    "zoo": ("load", "parse"),
 }
 """Module → the public names that it has, for those who do not read the imports above: see `__getattr__`."""
 

@@ -100,11 +100,18 @@ class ShapecalcError(Exception):
         self.place = place
         self.path = path
         self.argument = argument
+        self.use: Place | None = None
+        """Where the network uses the library that the place is in."""
 
     def at(self, place: Place | None, path: str | None = None) -> Self:
         """The same error with its place in the file; what is already known stays."""
         self.place = self.place or place
         self.path = path if self.path is None else self.path
+        return self
+
+    def used_at(self, place: Place) -> Self:
+        """The same error of something in a library, with the place that uses it; the last one given stays."""
+        self.use = place
         return self
 
     def about(self, subject: str) -> Self:
@@ -118,6 +125,8 @@ class ShapecalcError(Exception):
         details = [self.place.excerpt()] if self.place else []
         if self.path:
             details.append(f"  at {self.path}")
+        if self.use:
+            details.append(f"  used at {self.use}")
         if self.hint:
             details.append(f"  hint: {self.hint}")
         return "\n".join([head, *details])

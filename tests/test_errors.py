@@ -172,7 +172,7 @@ KEYS = [
         with_key("zzz: 1"),
         "2:1",
         "the key 'zzz' is unknown",
-        "the keys of a file: name, source, notes, input, parameters, variants, expect, blocks, layers",
+        "the keys of a file: name, source, notes, input, parameters, variants, expect, use, blocks, layers",
     ),
     Wrong("no input", "layers: [ReLU]\n", "1:1", "the key 'input' is missing"),
     Wrong("no layers", "input: 1x3\n", "1:1", "the key 'layers' is missing"),

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 import shapecalc
 from shapecalc import ShapecalcError, zoo
+from shapecalc.language import library
 from shapecalc.language.architecture import KEYS
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import FIGURES
@@ -31,7 +32,7 @@ def test_the_schema_is_one() -> None:
 
 def test_its_keys_are_those_that_the_reader_knows() -> None:
     of_file = schema()["properties"]
-    assert of_file.keys() == set(KEYS)
+    assert of_file.keys() == {*KEYS, *library.KEYS}
     assert of_file["variants"]["additionalProperties"]["properties"].keys() == set(OWN)
     assert of_file["expect"]["properties"].keys() == set(FIGURES)
     step = schema()["$defs"]["step"]["anyOf"][-1]

@@ -51,8 +51,8 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
         raise network
     found = _found(network) if isinstance(network, str) else network
     architecture = found if isinstance(found, Architecture) else zoo.load(found)
-    if architecture.hidden:
-        names, file = listed(architecture.hidden), architecture.document.name
+    for file in dict.fromkeys(block.source.name for block in architecture.hidden):
+        names = listed(block.name for block in architecture.hidden if block.source.name == file)
         streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
     return architecture, _given_input(input or []), values

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
 from shapecalc.cli.networks import settings
 from shapecalc.cli.options import Ascii, Form, ReportForm
+from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
 from shapecalc.render import streams
-from shapecalc.zoo import matching
+from shapecalc.zoo import Entry, known_libraries, load_library, matching, matching_libraries
 
 
 def list_(
@@ -25,22 +27,46 @@ def list_(
         Literal["name", "params", "macs"],
         typer.Option(help="By name within each folder, or all by a figure."),
     ] = "name",
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="The libraries of blocks, which a network has by use.")
+    ] = False,
     format: Form = "table",
 ) -> None:
-    """The architectures that there are, with their inputs and totals."""
-    from shapecalc.render.listing import print_list
+    """The architectures that there are, with their inputs and totals; or the libraries of blocks."""
+    from shapecalc.render.listing import print_libraries, print_list
 
-    found, errors = [], {}
-    for name, entry in matching(patterns or []).items():
+    if blocks:
+        libraries = matching_libraries(patterns or [])
+        read, errors = _each(libraries, lambda name: load_library(name, libraries[name]))
+        print_libraries(list(read.values()), format)
+    else:
+        entries = matching(patterns or [])
+        found, errors = _each(entries, lambda name: _analysed(entries[name]))
+        print_list(list(found.items()), format, sort)
+    raise typer.Exit(max((error.exit_code for error in errors), default=0))
+
+
+_Read = TypeVar("_Read")
+
+
+def _each(
+    names: Iterable[str], read: Callable[[str], _Read]
+) -> tuple[dict[str, _Read], list[ShapecalcError]]:
+    """What each name stands for; of those that are wrong, the errors, which are printed."""
+    found, errors = {}, {}
+    for name in names:
         try:
-            architecture, _, _ = settings(entry, None, None)
-            found.append((name, analyse(architecture, brief=True)))
+            found[name] = read(name)
         except ShapecalcError as error:
             errors[str(error)] = error  # once, if all variants of a file have it
     for text in errors:
         streams.complain(f"error: {text}")
-    print_list(found, format, sort)
-    raise typer.Exit(max((error.exit_code for error in errors.values()), default=0))
+    return found, list(errors.values())
+
+
+def _analysed(entry: Entry) -> Analysis:
+    architecture, _, _ = settings(entry, None, None)
+    return analyse(architecture, brief=True)
 
 
 def layers(
@@ -61,4 +87,4 @@ def schema() -> None:
     from shapecalc.language.schema import schema
     from shapecalc.render.grid import print_json
 
-    print_json(schema())
+    print_json(schema(list(known_libraries())))

@@ -14,6 +14,7 @@ from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.expressions import Scope
 from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Name, Step, Steps, with_channels
+from shapecalc.language.yaml_nodes import Source
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, Known
 
@@ -64,11 +65,15 @@ class Body:
     ) -> None:
         self.run = run
         self.walk = run.walk
-        self.source = run.walk.source
         self.scope = scope
         self.names = names
         self.owners = owners
         """By the name of a step, its first row and the one after its last."""
+
+    @property
+    def source(self) -> Source:
+        """The file that the steps stand in."""
+        return self.walk.source
 
     def steps(self, steps: Steps, wires: Wires, prefix: str) -> tuple[Wires, Nodes]:
         """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out.
@@ -175,9 +180,15 @@ class Body:
         body = self
         if isinstance(step, BlockStep):
             scope = self.walk.block_scope(step, self.scope, self.channels(step, source))
-            body = Body(self.run, scope, self.names.new_child(), self.owners.new_child())
+            body = self.body_of(step, scope)
         with self.walk.inside(step) as (steps,):
             return body.steps(steps, source, f"{path}.")
+
+    def body_of(self, step: BlockStep, scope: Scope) -> Body:
+        """A body for a copy of a block, which knows the names here unless it is a library's."""
+        if self.walk.block(step).source is not self.source:
+            return Body(self.run, scope, ChainMap(), ChainMap())
+        return Body(self.run, scope, self.names.new_child(), self.owners.new_child())
 
     def single(self, step: Step, sources: Wires) -> Wire:
         """The one tensor that a block, a group or a join with branches starts from."""

@@ -136,8 +136,8 @@ class _Counter:
             what: Any = id(step)
             if isinstance(step, BlockStep):
                 scope = self.walk.block_scope(step, scope, _SOME if CHANNELS in step.uses else None)
-                own = [scope[name] for name in self.walk.architecture.blocks[step.block].parameters]
-                what, values = step.block, tuple(map(repr, own))
+                what = self.walk.block(step)
+                values = tuple([repr(scope[name]) for name in what.parameters])
         except ArchitectureError:
             self.failed = True
             return _Extent()

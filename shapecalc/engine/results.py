@@ -271,6 +271,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes and counts are integers, or formulas as text."""
+        uses = self.architecture.libraries
         return {
             "name": self.name,
             "inputs": {name: tensor.to_dict() for name, tensor in self.inputs.items()},
@@ -278,4 +279,5 @@ class Analysis:
             "outputs": [for_json(tensor.shape) for tensor in self.outputs],
             "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.decisive_conditions],
             "totals": self.totals.to_dict(),
+            **({"uses": [library.to_dict() for library in uses]} if uses else {}),
         }

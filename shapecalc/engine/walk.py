@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from shapecalc.errors import ArchitectureError
@@ -10,6 +10,7 @@ from shapecalc.language.architecture import Architecture
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
 from shapecalc.language.tree import (
+    Block,
     BlockStep,
     ChosenStep,
     Step,
@@ -19,6 +20,7 @@ from shapecalc.language.tree import (
     is_there,
     resolve,
 )
+from shapecalc.language.yaml_nodes import Source
 from shapecalc.symbolic import Dim
 
 
@@ -31,10 +33,19 @@ class Walk:
     def __init__(self, architecture: Architecture, scope: Scope) -> None:
         """`scope`: the values of the file's parameters."""
         self.architecture = architecture
-        self.source = architecture.document
         self.scope = scope
-        self.open: list[str] = []
+        self.open: list[Block] = []
         """The blocks that the walk is inside of, the outermost first."""
+
+    @property
+    def source(self) -> Source:
+        """The file that the steps stand in which the walk is at: the network's own, or a library."""
+        return self.open[-1].source if self.open else self.architecture.document
+
+    def block(self, step: BlockStep) -> Block:
+        """The block that a step of `source` uses."""
+        known: Mapping[str, Block] = self.open[-1].known if self.open else self.architecture.blocks
+        return known[step.block]
 
     def itself(self, step: Step, scope: Scope) -> Step:
         """The step or, where a parameter names it, the one that is named."""
@@ -65,9 +76,14 @@ class Walk:
             return is_frozen(resolve(step.frozen.value, scope))
 
     def block_scope(self, step: BlockStep, scope: Scope, channels: Dim | None) -> Scope:
-        """The values that the steps of a block see: it is used in `scope`, on a tensor of these channels."""
+        """The values that the steps of a block see: it is used in `scope`, on a tensor of these channels.
+
+        Those of a library see none of the file's parameters.
+        """
+        block = self.block(step)
+        outer = self.scope if block.source is self.architecture.document else {}
         try:
-            return self.architecture.blocks[step.block].scope(self.scope, step, scope, channels)
+            return block.scope(outer, step, scope, channels)
         except ArchitectureError as error:
             culprit = step.arguments.get(error.argument or "")
             place = self.source.place_of(culprit.node if culprit else step.node)
@@ -83,9 +99,14 @@ class Walk:
         if not isinstance(step, BlockStep):
             yield step.inside
             return
-        if step.block in self.open:
-            names = [*self.open[self.open.index(step.block) :], step.block]
-            raise cycle(names).at(self.source.place_of(step.node))
-        self.open.append(step.block)
-        yield (self.architecture.blocks[step.block].steps,)
-        self.open.pop()
+        here, block = self.source, self.block(step)
+        if block in self.open:
+            names = [b.name for b in (*self.open[self.open.index(block) :], block)]
+            raise cycle(names).at(here.place_of(step.node))
+        self.open.append(block)
+        try:
+            yield (block.steps,)
+        except ArchitectureError as error:
+            raise (error if block.source is here else error.used_at(here.place_of(step.node))) from None
+        finally:
+            self.open.pop()

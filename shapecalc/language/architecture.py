@@ -13,6 +13,7 @@ from shapecalc.language import document
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.expectation import Expectation, read_expectation
 from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
+from shapecalc.language.library import Find, Libraries, Library, is_library, nowhere
 from shapecalc.language.parameters import values_of
 from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import Argument, Block, Steps
@@ -22,7 +23,7 @@ from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode,
 from shapecalc.layers import LAYERS
 from shapecalc.pause_gc import without_collecting
 
-KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "blocks", "layers")
+KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "use", "blocks", "layers")
 
 
 class Family(NamedTuple):
@@ -44,10 +45,13 @@ class Architecture:
     input_nodes: Mapping[str, YamlNode]
     parameters: Mapping[str, Argument]
     blocks: Mapping[str, Block]
+    """Those of its file, and of the libraries that the file uses."""
     layers: Steps
     source: str | None = None
     notes: str | None = None
     expect: Expectation | None = None
+    libraries: tuple[Library, ...] = ()
+    """Those that its file uses, directly or not."""
     family: Family | None = None
     """The variants; None of a file without."""
 
@@ -57,9 +61,9 @@ class Architecture:
         return tuple(self.family.variants) if self.family else ()
 
     @property
-    def hidden(self) -> tuple[str, ...]:
-        """The layer types whose names blocks of the file bear: there, the name is the block's."""
-        return tuple(name for name in self.blocks if name in LAYERS)
+    def hidden(self) -> tuple[Block, ...]:
+        """The blocks that bear the names of layer types: in the file, the name is the block's."""
+        return tuple(block for name, block in self.blocks.items() if name in LAYERS)
 
     def variant(self, name: str) -> Architecture:
         """The network of that name of the file.
@@ -105,10 +109,11 @@ class Architecture:
 
 
 @without_collecting
-def parse(text: str, name: str = "<text>") -> Architecture:
+def parse(text: str, name: str = "<text>", find: Find = nowhere) -> Architecture:
     """The architecture that a YAML text describes; `name` is what errors call the text.
 
-    Of a text with variants, it is the first; its `variant` gives the others.
+    Of a text with variants, it is the first; its `variant` gives the others. `find` gives the libraries
+    that it uses.
 
     Raises:
         UsageError: the text is not YAML, or no mapping.
@@ -125,16 +130,19 @@ def parse(text: str, name: str = "<text>") -> Architecture:
             f"an architecture is a mapping with the keys input and layers, not {kind(root)}",
             place=source.place_of(root),
         )
-    return _FileReader(source, root).architecture()
+    return _FileReader(source, root, find).architecture()
 
 
 class _FileReader:
     """Reads the keys of a file; each key's method takes the key's node."""
 
-    def __init__(self, source: Source, root: YamlMapping) -> None:
+    def __init__(self, source: Source, root: YamlMapping, find: Find) -> None:
         self.source = source
         self.root = root
-        self.words = Words(self.read("blocks", block_names, ()))
+        self.check_keys()
+        self.libraries = Libraries(find)
+        self.used: Mapping[str, Block] = self.read("use", self.libraries.used, {})
+        self.words = Words([*self.used, *self.read("blocks", block_names, ())])
 
     def check_keys(self) -> None:
         for key, (node, _) in self.root.entries.items():
@@ -144,14 +152,16 @@ class _FileReader:
         for key in ("input", "layers"):
             if key not in self.root.entries:
                 hint = "input: 1x3x224x224" if key == "input" else "layers: [Flatten, Linear: 10]"
-                raise self.source.error(f"the key {key!r} is missing", self.root, f"for example {hint}")
+                hint = f"for example {hint}"
+                if is_library(self.root.entries):
+                    hint = f"a file of blocks alone is a library: a network has them by the key use; {hint}"
+                raise self.source.error(f"the key {key!r} is missing", self.root, hint)
 
     def architecture(self) -> Architecture:
-        self.check_keys()
         parameters = self.read("parameters", lambda node, _: self.parameters(node), {})
         inputs = read_inputs(self.root.entries["input"][1], self.source)
         figures = self.read("expect", read_expectation, {})
-        blocks = self.read("blocks", partial(read_blocks, parameters=parameters, words=self.words), {})
+        blocks = {**self.used, **self.blocks(parameters)}
         architecture = Architecture(
             name=self.read("name", read_line, PurePath(self.source.name).stem),
             document=self.source,
@@ -163,6 +173,7 @@ class _FileReader:
             source=self.read("source", read_text, None),
             notes=self.read("notes", read_text, None),
             expect=Expectation(**figures) if figures else None,
+            libraries=tuple(self.libraries.known.values()),
         )
         read = partial(read_variants, parameters=parameters, inputs=inputs, words=self.words)
         variants = self.read("variants", read, None)
@@ -170,6 +181,12 @@ class _FileReader:
             return architecture
         family = Family(inputs, parameters, figures, variants)
         return replace(architecture, family=family).variant(next(iter(variants)))
+
+    def blocks(self, parameters: dict[str, Argument]) -> dict[str, Block]:
+        """Those that stand in the file."""
+        read = partial(read_blocks, parameters=parameters, words=self.words, used=self.used)
+        found: dict[str, Block] = self.read("blocks", read, {})
+        return found
 
     def layers(
         self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs

@@ -24,19 +24,30 @@ _LONGEST_HEADER = 10_000  # characters
 _MOST_OF_A_CYCLE = 10  # names that an error shows
 
 
-def read_blocks(node: YamlNode, source: Source, parameters: dict[str, Any], words: Words) -> dict[str, Block]:
-    """All blocks of a file. Their headers are read first, so that blocks may use later ones."""
+def read_blocks(
+    node: YamlNode, source: Source, parameters: dict[str, Any], words: Words, used: Mapping[str, Block]
+) -> dict[str, Block]:
+    """All blocks of a file. Their headers are read first, so that blocks may use later ones.
+
+    They may also use the blocks in `used`, those of libraries.
+    """
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
         name, defaults = _read_header(key, source, parameters, words)
         if name in headers:
             raise source.error(f"the block {name} is there twice", key)
+        if name in used:
+            message = f"the block {name} is also in {used[name].source.name}, which the file uses"
+            raise source.error(message, key, "give the block another name")
         headers[name] = (key, defaults, body)
-    known = {name: defaults for name, (_, defaults, _) in headers.items()}
-    blocks = {}
+    known = {name: block.parameters for name, block in used.items()}
+    known |= {name: defaults for name, (_, defaults, _) in headers.items()}
+    blocks: dict[str, Block] = {}
+    all_known = ChainMap(blocks, used)  # type: ignore[arg-type]  # it is only read
     for name, (key, defaults, body) in headers.items():
         reader = StepReader(source, ChainMap(dict.fromkeys(defaults), parameters), known, words)
-        blocks[name] = Block(name, key, defaults, reader.steps(body, f"the block {name}"))
+        steps = reader.steps(body, f"the block {name}")
+        blocks[name] = Block(name, key, defaults, steps, source, all_known)
     _refuse_cycles(blocks, source)
     return blocks
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from shapecalc.language import library
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import BOUNDS
 from shapecalc.language.heads import GROUP
@@ -32,6 +34,13 @@ _BESIDE = {
     "frozen": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
 }
 _TEXT = {"type": "string"}
+_TEXT_OR_NUMBER = {"type": ["string", "number"]}
+_LIBRARY = {
+    "type": "string",
+    "pattern": f"^{library.NAME}$",
+    "not": {"pattern": r"\.ya?ml$"},
+    "description": "a file of blocks: blocks/conv_bn",
+}
 _SHAPE = {
     "type": ["string", "integer"],
     "description": "sizes joined by x: 1x3x224x224, Nx3xHxW, 1x128:int64",
@@ -60,6 +69,7 @@ _FILE: dict[str, Any] = {
         "additionalProperties": _VARIANT,
     },
     "expect": _EXPECT,
+    "use": {},
     "blocks": {"type": "object", "additionalProperties": _STEPS},
     "layers": _STEPS,
 }
@@ -69,15 +79,28 @@ _AFTER = rf"\s+({'|'.join(BESIDE)})(\s.*)?$"
 """What follows the word in the head of a step."""
 
 
-def schema() -> dict[str, Any]:
-    """The schema of a file."""
+_IS_LIBRARY: dict[str, Any] = {
+    "required": ["blocks"],
+    "not": {"anyOf": [{"required": [key]} for key in library.OF_NETWORKS]},
+}
+_LIBRARY_ALONE = [key for key in library.KEYS if key not in _FILE]
+
+
+def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
+    """The schema of a file, a network or a library; `libraries` are names that `use` is completed with."""
+    use = {"anyOf": [{"enum": list(libraries)}, _LIBRARY]} if libraries else _LIBRARY
+    keys = {**_FILE, **dict.fromkeys(_LIBRARY_ALONE, _TEXT_OR_NUMBER)}
+    keys["use"] = {"anyOf": [use, {"type": "array", "items": use, "uniqueItems": True}]}
     types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
     alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
     headed = {**types, GROUP: _STEPS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc architecture",
-        **_object(_FILE, required=["input", "layers"]),
+        **_object(keys),
+        "if": _IS_LIBRARY,
+        "then": {"propertyNames": {"enum": list(library.KEYS)}},
+        "else": {"required": ["input", "layers"], "propertyNames": {"enum": list(_FILE)}},
         "$defs": {
             "expression": {
                 "type": "string",

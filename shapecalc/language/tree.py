@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
 from shapecalc.language.operators import is_true
-from shapecalc.language.yaml_nodes import YamlNode
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
 
@@ -167,7 +167,7 @@ class LayerStep(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BlockStep(Step):
-    """A use of one of the file's blocks."""
+    """A use of a block: one of the step's file, or of a library that the file uses."""
 
     block: str
     arguments: Mapping[str, Argument]
@@ -217,9 +217,19 @@ class Block:
     """A named list of steps with parameters; a default may use the parameters before it."""
 
     name: str
-    node: YamlNode
+    node: Scalar
+    """Its header."""
     parameters: Mapping[str, Argument | None]
     steps: Steps
+    source: Source
+    """The file that it stands in."""
+    known: Mapping[str, Block] = field(repr=False)
+    """By their names, the blocks that its steps can use: of its file and of the libraries used there."""
+
+    @property
+    def header(self) -> str:
+        """Its name and its parameters as they are written, on one line."""
+        return " ".join(self.node.text.split())
 
     def scope(self, outer: Scope, step: BlockStep, caller: Scope, channels: Dim | None = None) -> Scope:
         """The values that the block's steps see: the file's parameters and the block's own.

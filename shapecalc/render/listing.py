@@ -1,11 +1,12 @@
-"""`list`: the architectures that there are, with their inputs and totals."""
+"""`list`: the architectures that there are, with their inputs and totals, and the libraries of blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby, repeat
 
 from shapecalc.engine.results import Analysis
+from shapecalc.language.library import Library
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape
 
 _COLUMNS = (
@@ -26,6 +27,51 @@ def print_list(analyses: Sequence[tuple[str, Analysis]], form: str, by: str) -> 
     grouped = by == "name" and form == "table"
     lines = list(_grouped(ordered) if grouped else (_line(*pair) for pair in ordered))
     print_grid(Grid(f"{len(ordered)} architecture{'s'[: len(ordered) != 1]}", _COLUMNS, lines), form)
+
+
+_OF_LIBRARIES = (
+    Column("library", "Library"),
+    Column("block", "Block"),
+    Column("version", "Version"),
+    Column("source", "Source"),
+)
+
+
+def print_libraries(libraries: Sequence[Library], form: str) -> None:
+    """Print libraries, each with the blocks that it offers and where they are from."""
+    if form == "json":
+        print_json([library_to_json(library) for library in libraries])
+        return
+    many = f"{len(libraries)} librar{'y' if len(libraries) == 1 else 'ies'} of blocks"
+    if form == "table":
+        lines = [line for library in libraries for line in _of_library(library)]
+        print_grid(Grid(many, _OF_LIBRARIES[:2], lines), form)
+        return
+    rows = [
+        Line((library.name, block.header, library.version, library.source))
+        for library in libraries
+        for block in library.offered.values()
+    ]
+    print_grid(Grid(many, _OF_LIBRARIES, rows), form)
+
+
+def _of_library(library: Library) -> Iterator[Line]:
+    """A library's blocks and, below them, its source: a column more would be wider than a terminal."""
+    names = chain([library.name], repeat(""))
+    for name, block in zip(names, library.offered.values(), strict=False):
+        yield Line((name, block.header))
+    if library.source:
+        yield Line((next(names), f"source: {' '.join(library.source.split())}"))
+
+
+def library_to_json(library: Library) -> dict[str, object]:
+    return {
+        **library.to_dict(),
+        "title": library.title,
+        "source": library.source,
+        "notes": library.notes,
+        "blocks": {name: block.header for name, block in library.offered.items()},
+    }
 
 
 def _weight(pair: tuple[str, Analysis], by: str) -> tuple[bool, int]:

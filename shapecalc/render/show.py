@@ -160,9 +160,16 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),
+        *_uses(analysis),
         *([f"Holds for   {', '.join(conditions)}"] if conditions else []),
         *folded_note(analysis),
     ]
+
+
+def _uses(analysis: Analysis) -> list[str]:
+    """The libraries that the network uses, each with its version, if it says one."""
+    libraries = [" ".join(filter(None, (own.name, own.version))) for own in analysis.architecture.libraries]
+    return [f"Uses        {', '.join(libraries)}"] if libraries else []
 
 
 def trainable(totals: Totals) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +12,15 @@ from typing import NamedTuple
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted
 from shapecalc.language import document
 from shapecalc.language.document import LARGEST_FILE
-from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping
+from shapecalc.language.library import OF_NETWORKS, is_library
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode
 
 SEARCH_PATH = "SHAPECALC_PATH"
 """The environment variable that names further folders."""
 
 _SUFFIX = ".yaml"
 _KEY = r"(?m)^variants[ \t]*:"
+_OF_NETWORKS = re.compile(rf"(?m)^(?:{'|'.join(OF_NETWORKS)})[ \t]*:".encode())
 _NEXT_KEY = r"(?m)^[^\s#]"
 
 
@@ -67,27 +69,50 @@ def entries(folder: Path, name: str | None = None) -> Iterator[Entry]:
     An architecture of a folder in it has that folder's name before its own: `imagenet/resnet18`.
     """
     yield from claims(folder, name)
+    for within in folders_in(folder):
+        own = claims(folder / within, name)
+        yield from (entry._replace(name=f"{within}/{entry.name}") for entry in own)
+
+
+def folders_in(folder: Path) -> Iterator[str]:
+    """The names of the folders in a folder."""
     for within in _listed(folder):
         itself = within.is_symlink() and _is(partial(os.path.samefile, within.path, folder))
         if _is(within.is_dir) and not itself:  # a link back to the folder that it is in
-            own = claims(folder / within.name, name)
-            yield from (entry._replace(name=f"{within.name}/{entry.name}") for entry in own)
+            yield within.name
 
 
 def claims(folder: Path, name: str | None = None) -> list[Entry]:
     """The names that the files of one folder claim, each once; with `name`, that one alone.
 
     A file claims its own name, or those of its variants; asked for by its name, it has that one too.
+    A library is no architecture, and claims none.
     """
     found: dict[str, Entry] = {}
-    for file in _listed(folder):
-        if not file.name.endswith(_SUFFIX) or not _is(file.is_file):  # a pipe would be waited for
-            continue
+    for file in _files(folder):
         for claimed, variant in _claimed_by(file, name):
             first = found.setdefault(claimed, Entry(claimed, folder / file.name, variant))
             if first.path.name != file.name and first.rival is None:
                 found[claimed] = first._replace(rival=folder / file.name)
     return list(found.values())
+
+
+def libraries_in(folder: Path) -> list[str]:
+    """The names of the libraries of one folder."""
+    files = [file for file in _files(folder) if _is_library(_content(file.path))]
+    return [file.name.removesuffix(_SUFFIX) for file in files]
+
+
+def _files(folder: Path) -> list[os.DirEntry[str]]:
+    """The YAML files of a folder: a pipe would be waited for."""
+    return [file for file in _listed(folder) if file.name.endswith(_SUFFIX) and _is(file.is_file)]
+
+
+def _is_library(content: bytes) -> bool:
+    """Whether a file has blocks alone; of one that is wrong, as far as can be seen here."""
+    if b"blocks" not in content or _OF_NETWORKS.search(content):
+        return False
+    return is_library(_entries(Source("", _text(content))))
 
 
 def in_file(path: Path) -> list[Entry]:
@@ -100,6 +125,8 @@ def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str
     """The names that a file claims, each with the variant that it is."""
     own = file.name.removesuffix(_SUFFIX)
     content = _content(file.path)
+    if (name is None or name == own) and _is_library(content):
+        return []
     if name is None:
         return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]
     if name.encode(errors="replace") in content and name in variants_in(_text(content)):
@@ -125,16 +152,19 @@ def variants_in(text: str) -> list[str]:
 
 
 def _keys(source: Source) -> dict[str, Scalar]:
+    _, variants = _entries(source).get("variants", (None, None))
+    if not isinstance(variants, YamlMapping):
+        return {}
+    return {name: key for name, (key, _) in variants.entries.items()}
+
+
+def _entries(source: Source) -> Mapping[str, tuple[Scalar, YamlNode]]:
+    """The keys of a file with their values; of a text that is wrong, none."""
     try:
         root = document.read(source)
     except ShapecalcError:
         return {}
-    _, variants = (
-        root.entries.get("variants", (None, None)) if isinstance(root, YamlMapping) else (None, None)
-    )
-    if not isinstance(variants, YamlMapping):
-        return {}
-    return {name: key for name, (key, _) in variants.entries.items()}
+    return root.entries if isinstance(root, YamlMapping) else {}
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:

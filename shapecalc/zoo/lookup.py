@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from stat import S_ISREG
 
 from shapecalc.errors import UsageError, nearest, quoted
-from shapecalc.language.architecture import Architecture, parse
+from shapecalc.language import architecture as language
+from shapecalc.language.architecture import Architecture
 from shapecalc.language.document import LARGEST_FILE
+from shapecalc.language.yaml_nodes import Source
+from shapecalc.zoo.files import decoded, text_of
 from shapecalc.zoo.index import Entry, claims, entries, exists, folders, in_file, is_readable, shipped
+from shapecalc.zoo.libraries import find_library, known_libraries
 
-_PATIENCE = 1  # seconds in which somebody who is to write to a pipe has opened it
 _SUFFIXES = (".yaml", ".yml")
-_parsed = lru_cache(maxsize=4)(parse)  # the variants of one file are often wanted one after another
 
 
 def names(folder: Path | None = None) -> list[str]:
@@ -128,6 +127,9 @@ def look_up(name: str) -> tuple[Entry, list[str]]:
 def _no_such(name: str) -> UsageError:
     if name and exists(Path(name)):
         return UsageError(f"{name} is a folder; an architecture is a file")
+    if library := _library(name):
+        hint = f"a network has its blocks by `use: {library}`"
+        return UsageError(f"{name} is a library of blocks, no architecture", hint=hint)
     asked = Path(name[:200]).with_suffix("") if name.strip("./") else Path()
     forms = [form for name in known() for form in (name, name.rpartition("/")[2])]
     hint = _nearest(asked.as_posix(), forms)
@@ -136,6 +138,12 @@ def _no_such(name: str) -> UsageError:
         own = ", ".join(str(folder) for folder in folders()[:-1])
         looked = f", and no such name in the working folder, {own} or the zoo"
     return UsageError(f"no architecture {quoted(name)}: no such file{looked}", hint=hint)
+
+
+def _library(name: str) -> str | None:
+    """The library that a name of an architecture is, or is the end of."""
+    own = name.removesuffix(_SUFFIXES[0])
+    return next((known for known in known_libraries() if own in _forms(known)[:2]), None)
 
 
 def _is_path(name: str) -> bool:
@@ -179,11 +187,53 @@ def load(name: str | Path | Entry) -> Architecture:
     if str(name) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed")
-        return parse(_decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
+        return parse(decoded(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
     entry = name if isinstance(name, Entry) else find(str(name))
     entry.check()
-    architecture = _parsed(_decode(_read(entry.path), str(entry.path)), str(entry.path))
+    architecture = _parsed(text_of(entry.path), str(entry.path))
     return architecture.variant(entry.variant) if entry.variant else architecture
+
+
+def parse(text: str, name: str = "<text>") -> Architecture:
+    """The architecture that a YAML text describes; `name` is what errors call the text.
+
+    Of a text with variants, it is the first; its `variant` gives the others.
+
+    Raises:
+        UsageError: the text is not YAML, or no mapping.
+        ArchitectureError: what it describes is wrong.
+    """
+    return language.parse(text, name, find_library)
+
+
+def _parsed(text: str, name: str) -> Architecture:
+    """The same, kept for the next time: the variants of one file are often wanted one after another."""
+    architecture, found = _read(text, name)
+    if all(_is_still(library, *asked) for asked, library in found.items()):
+        return architecture
+    _read.cache_clear()  # a library is another by now
+    return _read(text, name)[0]
+
+
+def _is_still(library: Source, name: str, user: str) -> bool:
+    """Whether a library is what it was when it was read."""
+    try:
+        found = find_library(name, user)
+    except UsageError:
+        return False
+    return (found.name, found.text) == (library.name, library.text)
+
+
+@lru_cache(maxsize=4)
+def _read(text: str, name: str) -> tuple[Architecture, Mapping[tuple[str, str], Source]]:
+    """The architecture, and the libraries that were looked up for it, by their names and users."""
+    found: dict[tuple[str, str], Source] = {}
+
+    def find(library: str, user: str) -> Source:
+        found[library, user] = find_library(library, user)
+        return found[library, user]
+
+    return language.parse(text, name, find), found
 
 
 def members(name: str, entry: Entry | None) -> dict[str, Architecture]:
@@ -200,51 +250,3 @@ def members(name: str, entry: Entry | None) -> dict[str, Architecture]:
         return {name: architecture}
     variants = {member(name, own): architecture.variant(own) for own in architecture.variants}
     return variants or {name: architecture}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            regular = S_ISREG(os.fstat(file.fileno()).st_mode)
-            first = b"" if regular else _begun(file.fileno(), path)
-            return first + file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; of a pipe, at once, whether somebody writes to it or not."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _begun(descriptor: int, path: Path) -> bytes:
-    """The first of what is written to a pipe, or to a terminal, which can then be read to its end.
-
-    It is waited for as long as there is somebody to write.
-
-    Raises:
-        UsageError: there is nobody.
-    """
-    from select import select
-
-    first = b""
-    if not select([descriptor], [], [], _PATIENCE)[0]:
-        with suppress(BlockingIOError):  # somebody is there, and slow
-            first = os.read(descriptor, 1)
-            if not first:
-                hint = "the output of another command is read by -, as in `command | shapecalc show -`"
-                raise UsageError(f"{path} is a pipe that nobody writes to", hint=hint)
-    os.set_blocking(descriptor, True)
-    return first
-
-
-def _decode(content: bytes, name: str) -> str:
-    if len(content) > LARGEST_FILE:
-        hint = "repeated layers are shorter with times and blocks"
-        raise UsageError(f"{name} is larger than {LARGEST_FILE:,} bytes", hint=hint)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is no UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
-        ) from None
