@@ -32,7 +32,7 @@ def list_(
     ] = False,
     format: Form = "table",
 ) -> None:
-    """The architectures that there are, with their inputs and totals; or the libraries of blocks."""
+    """The architectures that there are, with their inputs and totals."""
     from shapecalc.render.listing import print_libraries, print_list
 
     if blocks:
