@@ -19,6 +19,7 @@ from shapecalc.tensors import BYTES, MOST_AXES, Tensor, check_size
 DEFAULT_DTYPE = "float32"
 _LONGEST_SYMBOL = 40
 _MOST_INPUTS = 1_000
+_CONDITION = re.compile(r"[<>=!']|\b(?:and|or|not)\b")
 _RESERVED = ("floor", "ceil", "min", "max")
 
 
@@ -76,8 +77,10 @@ def checked(tensor: Tensor, text: str | None = None) -> Tensor:
         ArchitectureError: it may not.
     """
     for size in tensor.shape:
-        if type(size) not in (int, Expr) or not at_least(size, 1, "a size is at least 1"):
-            found = f"has a size of {written(size)}: sizes are at least 1"
+        whole = type(size) in (int, Expr)
+        if not whole or not at_least(size, 1, "a size is at least 1"):
+            needed = "at least 1" if whole else "whole numbers of at least 1"
+            found = f"has a size of {written(size)}: sizes are {needed}"
             raise ArchitectureError(f"the input {shorten(text or 'x'.join(map(str, tensor.shape)))} {found}")
     if tensor.dtype not in BYTES:
         raise _unknown_dtype(tensor.dtype, str(tensor))
@@ -102,7 +105,7 @@ def parse_input(text: str) -> InputSpec:
         raise _unknown_dtype(dtype, text)
     parts = [part.strip() for part in re.split("[x×]", shape)]
     try:
-        if not all(parts) or len(parts) > MOST_AXES:
+        if not all(parts) or len(parts) > MOST_AXES or _CONDITION.search(shape):
             raise ArchitectureError("")
         sizes = tuple(map(parse_expression, parts))
     except ArchitectureError:

@@ -92,7 +92,7 @@ def _decided(
     if found is not None:
         return found
     letters = letters_of(first, second)
-    hint = "a condition decides which layers there are: it must hold for all sizes, or for none"
+    hint = "a condition decides what the network is: it must hold for all sizes, or for none"
     raise UndecidedError(
         f"whether {first} {sign} {second} holds depends on {', '.join(letters)}: give a number", hint=hint
     )

@@ -12,7 +12,10 @@ from shapecalc.language.inputs import check_symbol
 from shapecalc.language.tree import Argument, resolve
 from shapecalc.language.values import WORDS
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList
-from shapecalc.symbolic import Dim, Expr, symbol
+from shapecalc.symbolic import Expr, symbol
+from shapecalc.symbolic.rational import Rational
+
+_KINDS = {int: "a whole number", float: "a number", Rational: "a number", bool: "true or false"}
 
 
 def values_of(
@@ -34,11 +37,11 @@ def values_of(
 
 def override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
-    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
+    if isinstance(value, (list, tuple)) and all(type(item) in (int, float) for item in value):
         value = tuple(value)
-    elif isinstance(value, str) and type(default) is int and value not in WORDS:
+    elif isinstance(value, str) and _is_number(default) and value not in WORDS:
         value = _formula(name, value)
-    elif type(value) not in (int, float, bool, str, Expr):
+    elif type(value) not in (int, float, bool, str, Expr, Rational):
         raise UsageError(
             f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
         )
@@ -52,29 +55,34 @@ def require_kind(name: str, value: object, default: object) -> None:
     Raises:
         UsageError: it is.
     """
-    if type(value) is type(default) or (isinstance(default, float) and type(value) is int):
+    if type(value) is type(default) or (isinstance(value, Expr) and type(default) is int):
         return
-    if isinstance(value, Expr) and type(default) is int:
+    if isinstance(default, (float, Rational)) and _is_number(value):
         return
     if _judged_by_a_layer(value) and _judged_by_a_layer(default):
         return
-    needed = {int: "a whole number", float: "a number", bool: "true or false"}.get(type(default))
-    needed = needed or f"of the kind of its default, {written(default)}"
-    raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}")
+    needed = _KINDS.get(type(default)) or f"of the kind of its default, {written(default)}"
+    fraction = type(default) is int and isinstance(value, (float, Rational))
+    hint = f"its default is {default}; a default of {default}.0 takes fractions" if fraction else None
+    raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}", hint=hint)
 
 
-def _formula(name: str, text: str) -> Dim:
+def _is_number(value: object) -> bool:
+    """Whether it is a number, and no formula."""
+    return type(value) in (int, float) or (isinstance(value, Rational) and isinstance(value.over, int))
+
+
+def _formula(name: str, text: str) -> Any:
     """The formula, or the number, that a text in place of a number stands for."""
     try:
         expression = parse_expression(text)
         for own in sorted(expression.names):
             check_symbol(own)
-        value: Dim = expression({own: symbol(own) for own in expression.names})
+        return expression({own: symbol(own) for own in expression.names})
     except ArchitectureError as error:
         raise UsageError(
             f"the parameter {name} can't be {quoted(text)}: {error.message}", hint=error.hint
         ) from None
-    return value
 
 
 def _judged_by_a_layer(value: object) -> bool:

@@ -109,7 +109,7 @@ class _Reader:
             value = resolve(argument.value, scope)
             require_kind(name, value, self.defaults[name])
         except UsageError as error:
-            raise self.source.error(error.message, argument.node) from None
+            raise self.source.error(error.message, argument.node, error.hint) from None
         except ShapecalcError as error:
             raise error.at(self.source.place_of(argument.node)) from None
         return value
