@@ -303,6 +303,9 @@ def test_lists_give_their_values_by_index() -> None:
         ({"width": True}, "the parameter width must be a whole number, not true"),
         ({"flag": 1}, "the parameter flag must be true or false, not 1"),
         ({"rate": True}, "the parameter rate must be a number, not true"),
+        ({"width": "8/3"}, "the parameter width must be a whole number, not 8/3"),
+        ({"rate": "p/2"}, "the parameter rate must be a number, not p/2"),
+        ({"flag": "1/2"}, "the parameter flag must be true or false, not 1/2"),
     ],
 )
 def test_overriding_a_parameter_keeps_its_kind(parameters: dict[str, object], message: str) -> None:
@@ -326,6 +329,49 @@ def test_overriding_flags_numbers_and_lists() -> None:
     assert rows[0].output.shape == (1, 1, 9, 8)
     assert set(rows[0].weights) == {"weight"}
     assert rows[1].arguments == {"p": 0}
+
+
+@pytest.mark.parametrize("rate", [0.25, "0.25", "1/4", "2/8"])
+def test_overriding_a_number_by_a_fraction(rate: object) -> None:
+    text = "{input: 1x4, parameters: {rate: 0.5, units: 32*rate}, layers: [Dropout: rate, Linear: units]}"
+    rows = analyse(text, parameters={"rate": rate}).rows
+    assert rows[0].arguments == {"p": 0.25}
+    assert rows[1].arguments["out_features"] == 8
+
+
+def test_a_fraction_as_a_default() -> None:
+    text = "{input: 1x4, parameters: {third: 1/3, width: 1}, layers: [Linear: 96*third, Linear: 8*width]}"
+    assert shapes(text) == ["1×32", "1×8"]
+    assert shapes(text, parameters={"third": 0.5, "width": 2}) == ["1×48", "1×16"]
+    assert shapes(text, parameters={"third": 2}) == ["1×192", "1×8"]
+    error = refusal(text, parameters={"width": 0.75})
+    assert error.hint == "its default is 1; a default of 1.0 takes fractions"
+
+
+def test_a_fraction_in_a_variant() -> None:
+    text = """
+        input: 1x4
+        parameters: {width: 1.0}
+        layers: [{Linear: 24*width}, {Linear: "divisible(33*width, 8)"}]
+        variants: {thin: {width: 3/4}, wide: {width: 1.25}}
+    """
+    networks = [shapecalc.parse(dedent(text)).variant(name) for name in ("thin", "wide")]
+    sizes = [[str(row.output) for row in shapecalc.analyse(network).rows] for network in networks]
+    assert sizes == [["1×18", "1×24"], ["1×30", "1×40"]]
+
+
+def test_a_fraction_of_a_letter() -> None:
+    text = """
+        input: 1x4
+        parameters: {width: 0.75, out: 4}
+        layers: [{Linear: width*out}]
+    """
+    assert shapes(text, parameters={"out": "4*K"}) == ["1×3⋅K"]
+    assert shapes(text.replace("width*out", "floor(width*out)"), parameters={"out": "K"}) == ["1×⌊3⋅K/4⌋"]
+    assert shapes(text.replace("width*out", "ceil(width*out)"), parameters={"out": "K"}) == ["1×⌈3⋅K/4⌉"]
+    error = refusal(text, parameters={"out": "K"})
+    message = "must be a whole number of at least 1, not 3*K/4: width*out with out K, width 0.75"
+    assert error.message == f"Linear: out_features {message}"
 
 
 @pytest.mark.parametrize(
