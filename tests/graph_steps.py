@@ -268,6 +268,9 @@ def part(net: Net) -> Draft | None:
     start = net.rng.randrange(n)
     if net.flag():
         return Draft("select", {"dim": axis, "index": start}, (picked[0],))
+    if net.flag():
+        given = {"dim": axis, "start": start, "step": net.rng.choice((1, 2, 3))}
+        return Draft("slice", given, (picked[0],))
     return Draft(
         "narrow", {"dim": axis, "start": start, "length": net.rng.randint(1, n - start)}, (picked[0],)
     )

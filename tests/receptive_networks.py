@@ -164,6 +164,8 @@ def part(draw: Draw) -> Steps:
             {"Identity": None, "from": names[number]},
         ]
     start = rng.randrange(n)
+    if rng.random() < 0.4:
+        return [{"slice": {"dim": dim, "start": start - rng.choice((0, n)), "step": rng.choice((1, 2, 3))}}]
     return [{"narrow": {"dim": dim, "start": start, "length": rng.randint(1, n - start)}}]
 
 

@@ -110,7 +110,32 @@ def test_places_on_an_axis_are_conditions() -> None:
     assert needed("narrow", start=H - 5, length=3) == ["H ≥ 5"]
     assert needed("select", index=2) == ["H ≥ 3"]
     assert needed("select", index=-2) == ["H ≥ 2"]
+    assert needed("slice", start=2, step=2) == ["H ≥ 3"]
+    assert needed("slice", start=-5, end=-2) == ["H ≥ 3"]
+    assert needed("slice", start=H - 5) == ["H ≥ 5"]
     assert "reach to 5, axis 0 of 4×3 has 4" in message("narrow", (4, 3), dim=0, start=2, length=3)
+    assert message("slice", (4, 3), start=3, end=-1) == "the slice from 3 to 3 has nothing of axis 0 of 4×3"
+    assert message("slice", (4, 3), start=4) == "the slice from 4 to 4 has nothing of axis 0 of 4×3"
+
+
+PLACES = st.one_of(st.none(), st.integers(-9, 9))
+
+
+@given(st.integers(1, 3), st.integers(0, 9), PLACES, PLACES, st.integers(1, 4))
+def test_slices_by_formula_are_those_of_numbers(
+    times: int, more: int, start: int | None, end: int | None, step: int
+) -> None:
+    """As Python slices a list; where it takes nothing, no size of the axis meets the conditions."""
+    given = {"start": start, "end": end, "step": step}
+    lengths = {h: len([*range(times * h + more)][start:end:step]) for h in range(1, 20)}
+    if not any(lengths.values()):
+        assert "has nothing of axis" in message("slice", (times * H + more,), **given)
+        return
+    found = figures("slice", (times * H + more,), **given)
+    for h, expected in lengths.items():
+        works = all(condition.holds({"H": h}) for condition in found.conditions)
+        assert works is (expected > 0)
+        assert not works or sizes_at(found, h) == [(expected,)]
 
 
 # Products.

@@ -127,6 +127,7 @@ ROWS: dict[str, Callable[[Any], Any]] = {
     "BatchNorm1d: {affine: false, track_running_stats: false}": lambda row: standardised(row, 1e-5),
     "Dropout": lambda row: row,
     "narrow: {dim: -1, start: 1, length: 3}": lambda row: row[1:4],
+    "slice: {dim: -1, start: 1, end: -1, step: 2}": lambda row: row[1:-1:2],
 }
 """A layer → what it makes of one row, the last axis; BatchNorm's batch is of one sample."""
 

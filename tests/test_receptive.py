@@ -360,6 +360,8 @@ OTHERS = [
     "ConstantPad1d: {padding: [2, -1], value: 0}",
     "ConstantPad1d: {padding: [-2, 3], value: 0}",
     "narrow: {dim: 2, start: 1, length: 6}",
+    "slice: {dim: 2, start: -7, step: 2}",
+    "slice: {dim: 2, end: -1, step: 3}",
     "Identity",
 ]
 SIMPLE = st.one_of(windowed(), windowed(), transposed(), st.sampled_from(OTHERS))

@@ -42,6 +42,7 @@ TAKEN = [
     (C2F, "narrow: {dim: 1, start: 8, length: 4}", 3),
     (C2F, "narrow: {dim: 1, start: -4, length: 4}", 5),
     (C2F, "narrow: {dim: 1, start: 5, length: 4}", 3),
+    (C2F, "slice: {dim: 1, start: 8, end: -4}", 3),
     (C2F, "select: {dim: 1, index: 7}", 1),
     (C2F, "chunk: {chunks: 4, dim: 1}", 1),
     (GHOST, "split: {split_size_or_sections: [4, 4], dim: 1}", 1),
@@ -130,6 +131,7 @@ def test_what_a_part_sees_of_what_differs_is_not_claimed(step: str) -> None:
 LETTERS = [
     ("narrow: {dim: 1, start: 0, length: C}", 1),
     ("narrow: {dim: 1, start: C, length: C}", 3),
+    ("slice: {dim: 1, start: C}", 3),
     ("chunk: {chunks: 2, dim: 1}", 1),
     ("split: {split_size_or_sections: [C, C], dim: 1}", 1),
     ("narrow: {dim: 1, start: 1, length: 1}\n  - narrow: {dim: 1, start: 0, length: 1}", None),
@@ -164,6 +166,8 @@ def test_pixels_shuffled_by_a_letter_are_not_followed(step: str) -> None:
 CROPPED = [
     ("narrow: {dim: 2, start: 0, length: 5}", 5),
     ("narrow: {dim: 2, start: 3, length: 5}", 5),
+    ("slice: {dim: 2, start: 1, step: 2}", 11),
+    ("slice: {dim: 2, end: -1, step: 3}", 10),
     ("ZeroPad1d: [0, -4]", 8),
 ]
 

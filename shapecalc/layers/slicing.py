@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import in_zeros
@@ -13,7 +13,7 @@ from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
 from shapecalc.layers.reads import AxisReads, Cut, Pattern, Reads, except_along, moved_axes
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim, Expr, least
+from shapecalc.symbolic import Dim, Expr, least, maximum, minimum
 from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
 
 MOST_PARTS = 10_000
@@ -157,6 +157,66 @@ class narrow(Rearranging):
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         backwards = isinstance(self.start, int) and self.start < 0
         return (from_place(x, self.dim, (self.start, x.shape[self.dim]) if backwards else (self.start,)),)
+
+
+class Range(NamedTuple):
+    """Places from `start` on, up to the one before `stop`, as they are written: they may lie off the axis."""
+
+    start: Dim
+    stop: Dim
+
+
+class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by Python's
+    """Every `step`-th element along `dim`, from `start` on and before `end`, as Python's `x[start:end:step]`.
+
+    ⌈(end − start)/step⌉ elements. Negative places count from the end of the axis; those off it are taken for
+    its ends. Source: torch's own aten::slice.
+    """
+
+    function = "ops.aten.slice"
+    dim = Axis(0)
+    start = Position(None)
+    end = Position(None)
+    step = Size(1)
+    example = example((2, 24, 8), dim=1, start=1, end=None, step=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_axis(self.dim, x, "dim")
+        n = x.shape[axis]
+        start, stop = self.places(n)
+        found = f"the slice from {start} to {stop} has nothing of axis {axis} of {x}"
+        check_at_least(stop - start, 1, found, why="the slice holds an element")
+        check_at_least(stop, 1, found, why="the slice holds an element")
+        check_at_least(n - start, 1, found, why="the slice holds an element")
+        length = minimum(stop, n) - maximum(start, 0)
+        return with_size(x, axis, (length - 1) // self.step + 1)
+
+    def places(self, n: Dim) -> Range:
+        """From where to where, counted from the start of an axis of `n` elements."""
+        start = 0 if self.start is None else from_start(self.start, n)
+        return Range(start, n if self.end is None else from_start(self.end, n))
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        axis, strides = self.dim % x.rank, x.all_strides
+        strides = (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
+        return (trace.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        n = x.shape[self.dim]
+        start = maximum(self.places(n).start, 0)
+        if self.step == 1:
+            return (from_place(x, self.dim, (start,)),)
+        if not (isinstance(start, int) and isinstance(self.step, int)):
+            reason = f"where place {start} is, or each {self.step}-th after it, differs from size to size"
+            return (except_along(x, self.dim, reads=Unknown(reason)),)
+        cropped = start > 0 or self.end is not None
+        pattern = Pattern(self.dim % x.rank, (range(start, start + 1),), self.step, cropped=cropped)
+        return (except_along(x, self.dim, reads=pattern),)
+
+
+def from_start(place: Dim, n: Dim) -> Dim:
+    """A place counted from the start of an axis of `n` elements, as it may be from the end."""
+    return n + place if isinstance(place, int) and place < 0 else place
 
 
 class select(Rearranging):

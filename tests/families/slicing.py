@@ -49,6 +49,18 @@ def narrow(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
 
 
 @st.composite
+def sliced(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """From a place on an axis, or off it, to another one, in steps."""
+    shape = inputs[0].shape
+    dim = draw(dims(len(shape)))
+    size = number(shape[dim % len(shape)])
+    place = st.one_of(st.none(), st.integers(-size - 2, size + 2))
+    step = draw(st.sampled_from([1, 2, 2, 3, size, size + 1, 0]))
+    given = {"dim": dim, "start": draw(place), "end": draw(place), "step": step}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@st.composite
 def select(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     """A place on an axis, or just beyond."""
     shape = inputs[0].shape
@@ -57,7 +69,7 @@ def select(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     return {"dim": dim, "index": draw(st.integers(-size - 1, size))}
 
 
-ARGUMENTS = {"split": split, "narrow": narrow, "select": select}
+ARGUMENTS = {"split": split, "narrow": narrow, "slice": sliced, "select": select}
 
 ROW = Tensor((4,))
 
@@ -73,6 +85,12 @@ STRICTER = (
         "length must be a whole number of at least 1, not 0",
         "a size of 0 leaves nothing to compute, and is a mistake in a file",
         drawn("narrow", ROW, dim=0, start=4, length=0),
+    ),
+    Stricter(
+        "slice",
+        "the slice from .* has nothing of axis",
+        "a size of 0 leaves nothing to compute, and is a mistake in a file",
+        drawn("slice", ROW, start=-1, end=3),
     ),
     Stricter(
         "split|chunk",
@@ -94,6 +112,13 @@ RARE = (
     drawn("narrow", ROW, dim=0, start=-5, length=1),
     drawn("narrow", ROW, dim=0, start=-1, length=2),
     drawn("narrow", ROW, dim=0, start=2**63 - 1, length=2**63 - 1),
+    drawn("slice", Tensor(()), start=0),
+    drawn("slice", ROW),
+    drawn("slice", ROW, start=None, end=None, step=2),
+    drawn("slice", ROW, start=-(2**63) + 1, end=2**63 - 1, step=2**62),
+    drawn("slice", ROW, start=1, end=-1),
+    drawn("slice", ROW, start=4),
+    drawn("slice", ROW, end=-4),
     drawn("select", Tensor(()), dim=0, index=0),
     drawn("select", ROW, dim=0, index=-5),
     drawn("select", ROW, dim=0, index=2**63 - 1),
