@@ -291,6 +291,10 @@ def parts(net: Net) -> Draft | None:
 
 def reduction(net: Net) -> Draft | None:
     picked = net.pick()
+    if picked and picked[1].rank and net.rng.random() < 0.1:
+        axis = net.axis(picked[1])
+        size: Any = picked[1].shape[axis]
+        return Draft("topk", {"k": net.rng.randint(1, size), "dim": axis}, (picked[0],))
     kind = net.rng.choice(("mean", "sum", "mean", "sum", "amax", "amin"))
     return picked and Draft(kind, {"dim": net.axis(picked[1]), "keepdim": net.flag()}, (picked[0],))
 

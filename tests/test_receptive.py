@@ -280,7 +280,7 @@ def test_the_first_that_sees_past_the_border() -> None:
 
 # Every layer type, on the example of its reference.
 
-MAXIMA = ("amax", "amin")  # of all elements, the gradient is that of the greatest or the least
+MAXIMA = ("amax", "amin", "topk")  # of all elements, the gradient is that of the greatest or the least
 BORDERS = ("ReflectionPad", "ReplicationPad")  # whose elements show others, and count as lying outside
 
 

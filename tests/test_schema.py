@@ -14,7 +14,7 @@ from shapecalc.language import library
 from shapecalc.language.architecture import KEYS
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import FIGURES
-from shapecalc.language.heads import GROUP
+from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.schema import schema
 from shapecalc.language.variants import OWN
 from shapecalc.layers import LAYERS
@@ -36,7 +36,7 @@ def test_its_keys_are_those_that_the_reader_knows() -> None:
     assert of_file["variants"]["additionalProperties"]["properties"].keys() == set(OWN)
     assert of_file["expect"]["properties"].keys() == set(FIGURES)
     step = schema()["$defs"]["step"]["anyOf"][-1]
-    assert step["properties"].keys() - LAYERS.keys() == {GROUP, *BESIDE}
+    assert step["properties"].keys() - LAYERS.keys() == {GROUP, EXPERTS, *BESIDE}
     assert step["maxProperties"] == 1 + len(BESIDE)
 
 
@@ -57,6 +57,7 @@ def test_shipped_files_are_valid(name: str) -> None:
         "add: [[ReLU], []]",
         "add: [[own], named]",
         "concat: {branches: [[], []], dim: 2}",
+        "experts: {num_experts: 8, top_k: k, expert: [ReLU], router: [Linear: 8], norm_topk_prob: false}",
         "own: 3",
         "own",
         "seq: [ReLU, Linear: 3]",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.engine.brief import leave_out
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
@@ -13,10 +15,25 @@ from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.expressions import Scope
-from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Name, Step, Steps, with_channels
+from shapecalc.language.heads import GROUP
+from shapecalc.language.tree import (
+    CHANNELS,
+    BlockStep,
+    ExpertsStep,
+    LayerStep,
+    Name,
+    Step,
+    Steps,
+    with_channels,
+)
 from shapecalc.language.yaml_nodes import Source
+from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, Known
+from shapecalc.tensors import Tensor
+
+if TYPE_CHECKING:
+    from shapecalc.layers.experts import OfExperts
 
 Wires = tuple[Wire, ...]
 Nodes = tuple[Node, ...]
@@ -34,6 +51,8 @@ class Execution:
         self.nodes = 0
         self.frozen = False
         """Whether the step that is being executed is part of a frozen one."""
+        self.expert: Callable[[Layer], OfExperts] | None = None
+        """What makes a layer one of routed experts, where the step that is being executed is part of one."""
 
     def grow(self, nodes: int, step: Step) -> None:
         """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
@@ -41,6 +60,29 @@ class Execution:
         if self.nodes > MOST_NODES:
             message = f"the network has more than {MOST_NODES:,} layers and blocks"
             raise self.walk.source.error(message, step.node).at(None, "")
+
+    @contextmanager
+    def experts(self, routing: Any, tokens: Tensor) -> Iterator[None]:
+        """Within, layers are those of the experts that `routing` chooses for each of these tokens."""
+        from shapecalc.layers.experts import of_experts  # which few networks need
+
+        chosen = routing.num_experts, routing.top_k, tokens.rank - 1
+        self.expert = lambda layer: of_experts(layer, *chosen)
+        yield
+        self.expert = None
+
+    def made(self, layer: Layer, inputs: tuple[Tensor, ...]) -> Layer:
+        """The layer of a step: inside of an expert that of all experts.
+
+        Raises:
+            ArchitectureError: it does not see each token by itself, as it has to there.
+        """
+        if self.expert is None:
+            return layer
+        layer.figures(inputs)  # what is wrong with it anywhere is said first
+        found = self.expert(layer)
+        found.check_tokens(inputs)
+        return found
 
     def add(self, row: Row, step: Step) -> int:
         """Add a row, and the conditions of its layer; gives its number."""
@@ -142,13 +184,15 @@ class Body:
     def layer(self, step: LayerStep, sources: Wires, path: str) -> tuple[Wires, Nodes]:
         children: Nodes = ()
         scope = with_channels(self.scope, self.channels(step, sources))
-        if step.branches:
+        if isinstance(step, ExpertsStep):
+            sources, children = self.routed(step, self.single(step, sources), path)
+        elif step.branches:
             sources, children = self.branches(step, self.single(step, sources), path)
         elif step.type.inputs_range[1] == 0:
             sources = self.none(step)
         inputs = tuple([wire.tensor for wire in sources])
         try:
-            layer = step.bind(scope)
+            layer = self.run.made(step.bind(scope), inputs)
             figures = layer.figures(inputs)
         except ArchitectureError as error:
             raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
@@ -173,6 +217,30 @@ class Body:
             rows = len(self.run.rows)
             nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
         return tuple(outs), tuple(nodes)
+
+    def routed(self, step: ExpertsStep, x: Wire, path: str) -> tuple[Wires, Nodes]:
+        """Execute the router, and what an expert is once, which stands for all of them.
+
+        It sees the tokens that it is sent and its own names alone: no other tensor comes with them.
+        """
+        if self.run.expert:
+            raise self.source.error("experts can't be inside of an expert", step.node)
+        rows = self.run.rows
+        start = len(rows)
+        (scores, *_), router = self.steps(step.router, (x,), f"{path}.router.")
+        nodes = [Node(f"{path}.router", "router", GROUP, scores.tensor, start, len(rows), router)]
+        route, dispatch = step.routing
+        chosen, _ = self.layer(route, (x, scores), f"{path}.{route.label}")
+        (tokens,), _ = self.layer(dispatch, (x, chosen[1]), f"{path}.{dispatch.label}")
+        first = len(rows)
+        for number, one in enumerate(step.routing, start=first - 2):
+            output = rows[number].output
+            nodes.append(Node(f"{path}.{one.label}", one.label, one.label, output, number, number + 1))
+        alone = Body(self.run, self.scope, ChainMap(), ChainMap())
+        with self.run.experts(rows[-1].layer, tokens.tensor):
+            (y, *_), expert = alone.steps(step.expert, (tokens,), f"{path}.expert.")
+        nodes.append(Node(f"{path}.expert", "expert", GROUP, y.tensor, first, len(rows), expert))
+        return (*chosen, y), tuple(nodes)
 
     def group(self, step: Step, sources: Wires, path: str) -> tuple[Wires, Nodes]:
         """Execute a block, in a body of its own, or a `seq`, in this one."""

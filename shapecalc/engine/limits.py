@@ -131,7 +131,7 @@ class _Counter:
                 return _Extent()
             step = self.walk.itself(step, scope)
             copies = self.walk.copies(step, beside)
-            if copies == 0 or (isinstance(step, LayerStep) and not step.branches):
+            if copies == 0 or (isinstance(step, LayerStep) and not step.inside):
                 return _Extent(copies, copies)
             what: Any = id(step)
             if isinstance(step, BlockStep):

@@ -125,6 +125,11 @@ class Row(NamedTuple):
         return sum([w.elements for name, w in self.own_weights.items() if name in self.frozen])
 
     @property
+    def active_params(self) -> Dim:
+        """Elements of its own parameters that take part in what is made of one token."""
+        return sum([self.layer.active(w) for w in self.own_weights.values() if not w.buffer])
+
+    @property
     def buffers(self) -> Dim:
         """Elements of the layer's own buffers."""
         return sum([w.elements for w in self.own_weights.values() if w.buffer])
@@ -212,6 +217,19 @@ class Analysis:
         return Totals.of(self.rows, self.times)
 
     @cached_property
+    def active_params(self) -> Dim | None:
+        """Parameters that take part for one token, of a network with routed experts; None of any other."""
+        if not any(row.layer.routed for row in self.rows):
+            return None
+        counted = zip(self.rows, self.times, strict=True)
+        return summed([times * row.active_params for row, times in counted])
+
+    @property
+    def active(self) -> dict[str, Any]:
+        """The same beside the totals in JSON; nothing of a network without routed experts."""
+        return {} if self.active_params is None else {"active_params": for_json(self.active_params)}
+
+    @cached_property
     def times(self) -> Sequence[int]:
         """How many layers each row stands for."""
         if not self.brief:
@@ -278,6 +296,6 @@ class Analysis:
             "layers": [row.to_dict() for row in self.rows],
             "outputs": [for_json(tensor.shape) for tensor in self.outputs],
             "conditions": [{"path": c.path, "condition": c.ascii()} for c in self.decisive_conditions],
-            "totals": self.totals.to_dict(),
+            "totals": {**self.totals.to_dict(), **self.active},
             **({"uses": [library.to_dict() for library in uses]} if uses else {}),
         }

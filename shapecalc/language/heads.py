@@ -15,6 +15,7 @@ from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping,
 from shapecalc.layers import LAYERS
 
 GROUP = "seq"
+EXPERTS = "experts"
 _BESIDE = "|".join(BESIDE)
 _HEAD = re.compile(rf"\s*(\w+)\s+(?:{_BESIDE})(?!\S)")
 _PIECE = re.compile(rf"'[^']*'|[\[(]|[\])]|(?<!\S)(?:{_BESIDE})(?!\S)")

@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.arguments import ArgumentReader
 from shapecalc.language.expressions import Expression
-from shapecalc.language.heads import GROUP, HeadReader, Written, only_read
+from shapecalc.language.heads import EXPERTS, GROUP, HeadReader, Written, only_read
 from shapecalc.language.tree import (
     CHANNELS,
     Argument,
@@ -86,7 +86,7 @@ class StepReader:
         }
         values = [common[key].value for key in ("when", "times") if common[key]]
         common["asks"] = CHANNELS in frozenset().union(*map(names_in, values))
-        if head in self.scope and not self.heads.is_type(head):
+        if head in self.scope and not self.heads.is_type(head) and head != EXPERTS:
             return self.by_parameter(head, written, self.with_names(common, beside))
         return self.of_type(head, written, common)
 
@@ -104,6 +104,10 @@ class StepReader:
             return BlockStep(block=head, arguments=arguments, uses=uses, **self.with_names(common, beside))
         if head in LAYERS:
             return self.layer(LAYERS[head], written, common)
+        if head == EXPERTS:
+            from shapecalc.language.experts import experts_step  # which few files need
+
+            return experts_step(self, key, value, self.with_names(common, beside))
         raise self.unknown_step(head, key)
 
     def by_parameter(self, parameter: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
@@ -122,7 +126,7 @@ class StepReader:
 
     def unknown_step(self, head: str, key: Scalar) -> ArchitectureError:
         own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
-        near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP])
+        near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP, EXPERTS])
         hint = near or f"{own}`shapecalc layers` lists the layer types"
         return self.source.error(f"the step {quoted(head)} is unknown", key, hint)
 

@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.language import library
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import BOUNDS
-from shapecalc.language.heads import GROUP
+from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.variants import NAME
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
@@ -93,7 +93,7 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
     keys["use"] = {"anyOf": [use, {"type": "array", "items": use, "uniqueItems": True}]}
     types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
     alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
-    headed = {**types, GROUP: _STEPS}
+    headed = {**types, GROUP: _STEPS, EXPERTS: _experts()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc architecture",
@@ -117,7 +117,7 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
                     {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
                     {
                         "type": "object",
-                        "properties": {**types, GROUP: _STEPS, **_BESIDE},
+                        "properties": {**headed, **_BESIDE},
                         "patternProperties": {rf"^{name}{_AFTER}": what for name, what in headed.items()},
                         "minProperties": 1,
                         "maxProperties": 1 + len(_BESIDE),
@@ -152,6 +152,17 @@ def _of_layer(layer: type[Layer]) -> dict[str, Any]:
     if not required:
         forms.append({"type": "null"})
     return {"description": layer.summary(), "anyOf": forms}
+
+
+def _experts() -> dict[str, Any]:
+    """The step of routed experts: its arguments, and the steps of its router and of one expert."""
+    from shapecalc.layers.experts import experts
+
+    router = {"description": "scores for each token; a Linear and a Softmax unless written", **_STEPS}
+    steps = {"expert": {"description": "what one expert is", **_STEPS}, "router": router}
+    arguments = {name: _argument(experts, name) for name in experts.fields}
+    required = [*experts.required(), "expert"]
+    return {"description": experts.summary(), **_object({**steps, **arguments}, required=required)}
 
 
 def _argument(layer: type[Layer], name: str) -> dict[str, Any]:

@@ -166,6 +166,21 @@ class LayerStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpertsStep(LayerStep):
+    """`experts`: a join of its router's scores with what the experts give."""
+
+    router: Steps
+    routing: tuple[LayerStep, LayerStep]
+    """Chooses experts by the scores; sends the tokens to these."""
+    expert: Steps
+    """What one of them is."""
+
+    @property
+    def inside(self) -> tuple[Steps, ...]:
+        return self.router, self.routing, self.expert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BlockStep(Step):
     """A use of a block: one of the step's file, or of a library that the file uses."""
 

@@ -17,7 +17,7 @@ from shapecalc.operations import KINDS, Operations, Unknown
 from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, share, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import first_column, folded_note, named_nodes, one_by_one
+from shapecalc.render.tree import active_note, first_column, folded_note, named_nodes, one_by_one
 from shapecalc.symbolic import Dim, greatest
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
@@ -73,6 +73,7 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
     whole = Work.of_all(analysis)
     notes = [
         *_work_notes(whole),
+        *active_note(analysis),
         *(_training(CONVENTIONS["torch"], analysis, whole.unknown) if backward else []),
         *folded_note(analysis),
         *_unknown(whole.unknown),
@@ -243,7 +244,7 @@ def to_json(
         **({"backward": {name: for_json(total) for name, total in both.items()}} if backward else {}),
         **({"unknown": unknown} if unknown else {}),
         **_layers(analysis, chosen, depth),
-        **({} if chosen else {"totals": _work_json(work)}),
+        **({} if chosen else {"totals": {**_work_json(work), **analysis.active}}),
     }
 
 

@@ -12,7 +12,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
-from shapecalc.render.tree import folded_note, folding, label, one_by_one, outline, own_row
+from shapecalc.render.tree import active_note, folded_note, folding, label, one_by_one, outline, own_row
 from shapecalc.tensors import for_json
 
 _TREE = (
@@ -98,6 +98,7 @@ def _notes(analysis: Analysis, dtype: str) -> list[str]:
     totals = analysis.totals
     return [
         f"Parameters  {count(totals.params)}, trainable {count(totals.trainable_params)}",
+        *active_note(analysis),
         f"Buffers     {count(totals.buffers)}",
         f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}",
         *folded_note(analysis),
@@ -118,6 +119,7 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
         ],
         "totals": {
             **{what: for_json(getattr(totals, what)) for what in ("params", "trainable_params", "buffers")},
+            **analysis.active,
             "bytes": for_json(analysis.weight_bytes(dtype)),
             "dtype": dtype,
         },

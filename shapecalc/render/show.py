@@ -12,7 +12,15 @@ from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, share, short, size
-from shapecalc.render.tree import arguments_text, folded_note, label, named_nodes, one_by_one, own_row
+from shapecalc.render.tree import (
+    active_note,
+    arguments_text,
+    folded_note,
+    label,
+    named_nodes,
+    one_by_one,
+    own_row,
+)
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
@@ -157,6 +165,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     return [
         f"Output      {outputs}, after {_layers(analysis.layers)}",
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
+        *active_note(analysis),
         f"Weights     {size(analysis.weight_bytes())} in float32",
         f"Compute     {compute(totals)}",
         *([unread] if analysis.unread else []),

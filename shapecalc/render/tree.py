@@ -12,7 +12,7 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
-from shapecalc.render.grid import Column
+from shapecalc.render.grid import Column, count
 
 
 def one_by_one(analysis: Analysis, form: str) -> Analysis:
@@ -31,6 +31,14 @@ def folded_note(analysis: Analysis) -> list[str]:
     """The note under a table in which one line may stand for several layers."""
     text = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
     return [text] if _is_folded(analysis) else []
+
+
+def active_note(analysis: Analysis) -> list[str]:
+    """The note under a table of a network with routed experts, of whose parameters a token meets a part."""
+    if analysis.active_params is None:
+        return []
+    active, total = count(analysis.active_params), count(analysis.totals.params)
+    return [f"Active      {active} of {total} parameters in total take part for a token"]
 
 
 def _is_folded(analysis: Analysis) -> bool:

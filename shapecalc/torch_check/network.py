@@ -15,6 +15,7 @@ from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor, is_floating
+from shapecalc.torch_check.experts import module_of_experts
 
 
 def first_line(error: Exception) -> str:
@@ -118,7 +119,7 @@ def _module(row: Row) -> Any:
     if row.layer.function:
         return _learned(row) if row.weights else torch.nn.Identity()
     try:
-        return module_of(row.layer, row.arguments)
+        return module_of_experts(row, _module, _function) or module_of(row.layer, row.arguments)
     except REFUSALS as error:
         raise BuildError(row, error) from error
 

@@ -21,6 +21,7 @@ from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, liste
 from shapecalc.language.expectation import Bounds
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import describe, find_device, require_memory
+from shapecalc.torch_check.experts import shape_in_torch
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
@@ -208,7 +209,7 @@ class _Findings:
         self.add(row, "number of outputs", len(row.outputs), len(outputs))
         for expected, measured in zip(row.outputs, outputs, strict=False):
             device = f"on {measured.device.type}"
-            self.add(row, f"output shape {device}", list(expected.shape), list(measured.shape))
+            self.add(row, f"output shape {device}", shape_in_torch(row, expected), list(measured.shape))
             self.add(row, f"output dtype {device}", expected.dtype, _dtype(measured))
 
 

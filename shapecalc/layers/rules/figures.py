@@ -9,7 +9,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.fields import Inferred
 from shapecalc.layers.rules.arguments import ArgumentRules
 from shapecalc.layers.rules.kept import kept
-from shapecalc.layers.weights import Weights
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, collecting
 from shapecalc.tensors import Shape, Tensor, check_equal, check_size, product
@@ -36,6 +36,9 @@ class FigureRules(ArgumentRules):
     inputs_range: ClassVar[tuple[int, float]] = (1, 1)
     """The fewest and the most inputs that the rules take."""
 
+    routed: ClassVar[bool] = False
+    """Whether each token meets a part of its weights alone."""
+
     @property
     def window(self) -> tuple[Window, ...]:
         """The window that slides along each of the last axes, of a type that has one."""
@@ -48,6 +51,10 @@ class FigureRules(ArgumentRules):
     def weights(self, *inputs: Any, **_: Any) -> Weights:
         """Name → weight of what the layer owns, named as in torch's `state_dict`; by default nothing."""
         return {}
+
+    def active(self, weight: Weight) -> Dim:
+        """How many elements of a weight take part in what is made of one token; by default all."""
+        return weight.elements
 
     def macs(self, *inputs: Any, **_: Any) -> Dim:
         """Multiply-accumulates, given the inputs and `y`, the first output; by default none.
