@@ -1024,7 +1024,7 @@ NAMES = [
         steps("{ReLU: , as: a}", "{b: , from: [a, input]}", head="blocks: {b: [ReLU]}\n"),
         "5:6",
         "b: it takes one tensor, not 2",
-        "name the tensors outside, and read them by their names inside",
+        "a block of several tensors names them in its header: b(a, b;)",
     ),
 ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.engine.brief import leave_out
+from shapecalc.engine.brief import Exit, leave_out
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Row, Wire
@@ -20,8 +20,10 @@ from shapecalc.language.tree import (
     CHANNELS,
     BlockStep,
     ExpertsStep,
+    GroupStep,
     LayerStep,
     Name,
+    Signature,
     Step,
     Steps,
     with_channels,
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 
 Wires = tuple[Wire, ...]
 Nodes = tuple[Node, ...]
+
+
+class Given(NamedTuple):
+    """The tensors that a step is given, and whether they are named by `from`: then each has to be taken."""
+
+    wires: Wires
+    named: bool
 
 
 class Execution:
@@ -111,6 +120,8 @@ class Body:
         self.names = names
         self.owners = owners
         """By the name of a step, its first row and the one after its last."""
+        self.bound: list[str] = []
+        """The names that were bound, in their order."""
 
     @property
     def source(self) -> Source:
@@ -130,17 +141,20 @@ class Body:
             counts[step.label] = first + copies
             self.run.grow(copies, step)
             sources = step.sources  # of the first copy; the others follow in a row
+            exits: list[Exit] = []
             copy = 0
             while copy < copies:
                 label = f"{step.label}[{first + copy}]"
                 if len(step.names) == 1:
                     label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
-                wires, node = self.step(step, sources, wires[0], label, prefix)
+                bound = len(self.bound)
+                wires, node = self.step(step, sources, wires, label, prefix)
                 sources = ()
                 nodes.append(node)
                 copy += 1
                 if self.run.brief:
-                    copy += leave_out(self.run.rows, nodes, copy, copies)
+                    exits = [*exits[-1:], self.exit(wires, bound)]
+                    copy += leave_out(self.run.rows, nodes, exits, copy, copies)
         return wires, tuple(nodes)
 
     def resolved(
@@ -158,19 +172,25 @@ class Body:
             raise error.at(None, f"{prefix}{step.label}[{counts.get(step.label, 0)}]") from None
 
     def step(
-        self, step: Step, names: tuple[Name, ...], current: Wire, label: str, prefix: str
+        self, step: Step, names: tuple[Name, ...], before: Wires, label: str, prefix: str
     ) -> tuple[Wires, Node]:
-        """Execute one copy of a step on the tensors of these names or, without names, on the current one."""
+        """Execute one copy of a step on the tensors of these names or, without names, on those `before` it.
+
+        Of those, a layer takes the first alone, which is the current tensor.
+        """
         path = prefix + label
         start = len(self.run.rows)
         outer = self.run.frozen
         try:
-            sources = tuple([self.named(name) for name in names]) if names else (current,)
+            sources = tuple([self.named(name) for name in names]) if names else before
+            given = Given(sources, bool(names))
             self.run.frozen = self.walk.frozen(step, self.scope, outer)
             if isinstance(step, LayerStep):
-                wires, children = self.layer(step, sources, path)
+                wires, children = self.layer(step, given, path)
+            elif isinstance(step, BlockStep):
+                wires, children = self.block(step, given, path)
             else:
-                wires, children = self.group(step, sources, path)
+                wires, children = self.group(step, given, path)
             self.run.frozen = outer
             rows = start, len(self.run.rows)
             if step.names:
@@ -181,13 +201,14 @@ class Body:
             raise error.at(None, path) from None
         return wires, Node(path, label, step.label, wires[0].tensor, *rows, children)
 
-    def layer(self, step: LayerStep, sources: Wires, path: str) -> tuple[Wires, Nodes]:
+    def layer(self, step: LayerStep, given: Given, path: str) -> tuple[Wires, Nodes]:
         children: Nodes = ()
+        sources = given.wires if given.named else given.wires[:1]
         scope = with_channels(self.scope, self.channels(step, sources))
         if isinstance(step, ExpertsStep):
-            sources, children = self.routed(step, self.single(step, sources), path)
+            sources, children = self.routed(step, self.single(step, given), path)
         elif step.branches:
-            sources, children = self.branches(step, self.single(step, sources), path)
+            sources, children = self.branches(step, self.into(step, given), path)
         elif step.type.inputs_range[1] == 0:
             sources = self.none(step)
         inputs = tuple([wire.tensor for wire in sources])
@@ -200,8 +221,8 @@ class Body:
         number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
 
-    def branches(self, step: LayerStep, current: Wire, path: str) -> tuple[Wires, Nodes]:
-        """Execute each branch on the current tensor; a name stands for the tensor that bears it."""
+    def branches(self, step: LayerStep, before: Wires, path: str) -> tuple[Wires, Nodes]:
+        """Execute each branch on the tensors before the join; a name stands for the tensor that bears it."""
         outs: list[Wire] = []
         nodes: list[Node] = []
         for number, branch in enumerate(step.branches):
@@ -211,7 +232,7 @@ class Body:
             if isinstance(branch, Name):
                 out, kind = self.named(branch), branch.text
             else:
-                wires, children = self.steps(branch, (current,), f"{path}.{label}.")
+                wires, children = self.steps(branch, before, f"{path}.{label}.")
                 out, kind = wires[0], "branch" if children else "input"
             outs.append(out)
             rows = len(self.run.rows)
@@ -230,8 +251,8 @@ class Body:
         (scores, *_), router = self.steps(step.router, (x,), f"{path}.router.")
         nodes = [Node(f"{path}.router", "router", GROUP, scores.tensor, start, len(rows), router)]
         route, dispatch = step.routing
-        chosen, _ = self.layer(route, (x, scores), f"{path}.{route.label}")
-        (tokens,), _ = self.layer(dispatch, (x, chosen[1]), f"{path}.{dispatch.label}")
+        chosen, _ = self.layer(route, Given((x, scores), named=True), f"{path}.{route.label}")
+        (tokens,), _ = self.layer(dispatch, Given((x, chosen[1]), named=True), f"{path}.{dispatch.label}")
         first = len(rows)
         for number, one in enumerate(step.routing, start=first - 2):
             output = rows[number].output
@@ -242,15 +263,18 @@ class Body:
         nodes.append(Node(f"{path}.expert", "expert", GROUP, y.tensor, first, len(rows), expert))
         return (*chosen, y), tuple(nodes)
 
-    def group(self, step: Step, sources: Wires, path: str) -> tuple[Wires, Nodes]:
-        """Execute a block, in a body of its own, or a `seq`, in this one."""
-        source = (self.single(step, sources),)
-        body = self
-        if isinstance(step, BlockStep):
-            scope = self.walk.block_scope(step, self.scope, self.channels(step, source))
-            body = self.body_of(step, scope)
+    def block(self, step: BlockStep, given: Given, path: str) -> tuple[Wires, Nodes]:
+        """Execute a block in a body of its own, in which its tensors have names."""
+        block = self.walk.block(step)
+        inputs = self.taken(step, block.signature, given)
+        scope = self.walk.block_scope(step, self.scope, self.channels(step, inputs))
+        body = self.body_of(step, scope)
+        for name, wire in zip(block.signature.tensors, inputs, strict=False):
+            body.bind(name, wire, (0, 0))
         with self.walk.inside(step) as (steps,):
-            return body.steps(steps, source, f"{path}.")
+            wires, nodes = body.steps(steps, inputs, f"{path}.")
+            gives = tuple([body.named(name) for name in block.signature.gives])
+        return gives or wires, nodes
 
     def body_of(self, step: BlockStep, scope: Scope) -> Body:
         """A body for a copy of a block, which knows the names here unless it is a library's."""
@@ -258,12 +282,54 @@ class Body:
             return Body(self.run, scope, ChainMap(), ChainMap())
         return Body(self.run, scope, self.names.new_child(), self.owners.new_child())
 
-    def single(self, step: Step, sources: Wires) -> Wire:
+    def group(self, step: Step, given: Given, path: str) -> tuple[Wires, Nodes]:
+        """Execute a `seq` in this body; several tensors go on to the block that it begins with."""
+        with self.walk.inside(step) as (steps,):
+            inputs = given.wires if self.passes(steps) else self.into(step, given)
+            return self.steps(steps, inputs, f"{path}.")
+
+    def into(self, step: Step, given: Given) -> Wires:
+        """The tensors that the steps inside of a group or a join start from: of named ones, one."""
+        return (self.single(step, given),) if given.named else given.wires
+
+    def passes(self, steps: Steps) -> bool:
+        """Whether a list of steps begins with a block of several tensors."""
+        first = self.walk.itself(steps[0], self.scope) if steps else None
+        if isinstance(first, BlockStep):
+            return bool(self.walk.block(first).signature.tensors)
+        return isinstance(first, GroupStep) and self.passes(first.steps)
+
+    def taken(self, step: BlockStep, signature: Signature, given: Given) -> Wires:
+        """The tensors that a block takes: some by name, the others in the order in which they are given."""
+        if not signature.tensors:
+            return (self.single(step, given),)
+        own = {name: self.named(source) for name, source in step.tensors.items()}
+        rest = [tensor.text for tensor in signature.tensors if tensor.text not in own]
+        if len(rest) > len(given.wires):
+            raise self.too_few(step, rest, len(given.wires))
+        if given.named and len(rest) < len(given.wires):
+            message = f"{step.label}: it takes {listed(rest)}, and from gives it {len(given.wires)} tensors"
+            raise self.source.error(message, step.sources[-1].node)
+        own |= zip(rest, given.wires, strict=False)
+        return tuple([own[tensor.text] for tensor in signature.tensors])
+
+    def too_few(self, step: BlockStep, rest: Sequence[str], given: int) -> ArchitectureError:
+        """The error of a block that lacks tensors, which takes those named `rest` from what is before it."""
+        missing = listed(rest[given:])
+        hint = f"name it: {{{step.block}: {{{rest[given]}: name}}}}, or give as many by from"
+        if step.times is not None:
+            hint = "a copy gives its tensors to the next: name them in the block's header, after ->"
+        counts = f"it takes {listed(rest)}, and is given {given}"
+        return self.source.error(f"{step.label}: {missing} is missing: {counts}", step.node, hint)
+
+    def single(self, step: Step, given: Given) -> Wire:
         """The one tensor that a block, a group or a join with branches starts from."""
-        if len(sources) == 1:
-            return sources[0]
+        if not given.named or len(given.wires) == 1:
+            return given.wires[0]
         hint = "name the tensors outside, and read them by their names inside"
-        raise self.source.error(f"{step.label}: it takes one tensor, not {len(sources)}", step.node, hint)
+        if isinstance(step, BlockStep):
+            hint = f"a block of several tensors names them in its header: {step.block}(a, b;)"
+        raise self.source.error(f"{step.label}: it takes one tensor, not {len(given.wires)}", step.node, hint)
 
     def named(self, name: Name) -> Wire:
         wire = self.names.get(name.text)
@@ -315,5 +381,14 @@ class Body:
             names = f"{len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
             raise self.source.error(f"as: {names}", step.names[-1].node)
         for name, wire in zip(step.names, wires, strict=False):
-            self.names[name.text] = wire
-            self.owners[name.text] = rows
+            self.bind(name, wire, rows)
+
+    def bind(self, name: Name, wire: Wire, rows: tuple[int, int]) -> None:
+        """Let a name stand for a tensor, and for the step of these rows that gave it."""
+        self.names[name.text] = wire
+        self.owners[name.text] = rows
+        self.bound.append(name.text)
+
+    def exit(self, wires: Wires, bound: int) -> Exit:
+        """What a copy that is done leaves to the next; before it, so many names were bound."""
+        return Exit(wires, {name: (self.names[name], self.owners[name]) for name in self.bound[bound:]})

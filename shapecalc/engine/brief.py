@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from shapecalc.engine.nodes import Node
-from shapecalc.engine.results import Row
+from shapecalc.engine.results import Row, Wire
 
 _EXECUTED = 5
 """Copies at either end of many that are executed in any case."""
 
 
-def leave_out(rows: Sequence[Row], nodes: list[Node], done: int, copies: int) -> int:
+class Exit(NamedTuple):
+    """What a copy leaves: its tensors and, by the names that it has bound, a tensor and its step's rows."""
+
+    wires: tuple[Wire, ...]
+    names: Mapping[str, tuple[Wire, tuple[int, int]]]
+
+
+def leave_out(rows: Sequence[Row], nodes: list[Node], exits: Sequence[Exit], done: int, copies: int) -> int:
     """How many of the copies that follow are not executed: the last node stands for them too.
 
-    If two copies in a row do the same, all that follow do: nothing but tensors goes from one to the next.
-    The last copies are executed all the same, so that what comes after them reads rows of their own.
+    If two copies in a row do the same and leave the same, all that follow do: nothing but tensors goes from
+    one to the next. The last copies are executed all the same, so that what comes after them reads rows of
+    their own.
     """
     left = copies - done - _EXECUTED
     if done < _EXECUTED or left < _EXECUTED or not _do_the_same(rows, *nodes[-2:]):
+        return 0
+    if not _leave_the_same(exits, nodes[-done].start, nodes[-1]):
         return 0
     nodes[-1] = nodes[-1]._replace(copies=1 + left)
     return left
@@ -38,6 +48,28 @@ def _do_the_same(rows: Sequence[Row], first: Node, second: Node) -> bool:
     read = {wire.edge for row in own for wire in row.sources if before <= wire.row < first.start}
     pairs = zip(own, others, strict=True)
     return len(read) <= 1 and all(_moved(a, before, size) == _moved(b, before, 0) for a, b in pairs)
+
+
+def _leave_the_same(exits: Sequence[Exit], begin: int, last: Node) -> bool:
+    """Whether two copies in a row leave the same: tensors as far apart as they are, or from before them all.
+
+    `begin` is the first row of the first copy. What is left has to be of the last few copies, since those
+    are executed at the end too.
+    """
+    first, second = exits
+    size = last.stop - last.start
+
+    def same(a: int, b: int) -> bool:
+        return b == a + size and b >= last.start - size * (_EXECUTED - 1) if a >= begin else b == a
+
+    def alike(a: Wire, b: Wire) -> bool:
+        return (a.tensor, a.port) == (b.tensor, b.port) and same(a.row, b.row)
+
+    if first.names.keys() != second.names.keys() or len(first.wires) != len(second.wires):
+        return False
+    pairs = [(first.names[name], second.names[name]) for name in first.names]
+    wires = [*zip(first.wires, second.wires, strict=True), *((a[0], b[0]) for a, b in pairs)]
+    return all(alike(a, b) for a, b in wires) and all(same(a[1][0], b[1][0]) for a, b in pairs)
 
 
 def _moved(row: Row, start: int, by: int) -> tuple[Any, ...]:

@@ -191,8 +191,9 @@ class _FileReader:
     def layers(
         self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs
     ) -> Steps:
-        headers = {name: block.parameters for name, block in blocks.items()}
-        reader = StepReader(self.source, parameters, headers, self.words, taken=inputs.specs)
+        headers = {name: block.signature for name, block in blocks.items()}
+        given = dict.fromkeys(inputs.specs, "an input")
+        reader = StepReader(self.source, parameters, headers, self.words, given)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.language.tree import CHANNELS, Argument
+from shapecalc.language.names import read_name
+from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
 from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer
@@ -25,24 +26,34 @@ class ArgumentReader:
         self.words = words
 
     def of_block(
-        self, block: str, parameters: Mapping[str, Argument | None], key: Scalar, value: YamlNode | None
-    ) -> dict[str, Argument]:
-        given = self.given(value, next(iter(parameters), None), key, bool(parameters))
+        self, block: str, signature: Signature, key: Scalar, value: YamlNode | None
+    ) -> tuple[dict[str, Argument], dict[str, Name]]:
+        """The values that a block is given, and the tensors that are named among them."""
+        parameters = signature.parameters
+        given = self.given(value, next(iter(parameters), None), key, bool(signature.takes))
+        tensors = {}
+        for tensor in signature.tensors:
+            if tensor.text in given:
+                _, node = given.pop(tensor.text)
+                tensors[tensor.text] = read_name(node, self.source, f"{block}: {tensor.text}")
         arguments = {}
         for name, (where, node) in given.items():
             if name not in parameters:
-                takes = listed(parameters) or "no arguments"
-                hint = nearest(name, parameters) or f"{block} takes {takes}"
-                if name in BESIDE:
-                    hint = f"write it beside the step: {{{block}: …, {name}: …}}"
-                raise self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
+                raise self.unknown(block, signature, name, where)
             arguments[name] = self.argument(node, f"{block}: {name}", self.words, numeric=True)
         for name, default in parameters.items():
             if default is None and name not in given:
-                raise self.source.error(
-                    f"{block}: {name} is missing", key, f"{block} takes {listed(parameters)}"
-                )
-        return arguments
+                hint = f"{block} takes {listed(signature.takes)}"
+                raise self.source.error(f"{block}: {name} is missing", key, hint)
+        return arguments, tensors
+
+    def unknown(self, block: str, signature: Signature, name: str, where: YamlNode) -> ArchitectureError:
+        """The error of an argument that a block lacks."""
+        takes = listed(signature.takes) or "no arguments"
+        hint = nearest(name, signature.takes) or f"{block} takes {takes}"
+        if name in BESIDE:
+            hint = f"write it beside the step: {{{block}: …, {name}: …}}"
+        return self.source.error(f"{block}: there is no argument {quoted(name)}", where, hint)
 
     def argument(self, node: YamlNode, subject: str, words: Set[str], *, numeric: bool) -> Argument:
         """The value of a node; a name that is a parameter's and a word is the parameter's."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, listed, nearest, shorten
 from shapecalc.language.arguments import BESIDE
+from shapecalc.language.pieces import outside, split
 from shapecalc.language.values import identifier, is_name
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import LAYERS
@@ -18,8 +19,7 @@ GROUP = "seq"
 EXPERTS = "experts"
 _BESIDE = "|".join(BESIDE)
 _HEAD = re.compile(rf"\s*(\w+)\s+(?:{_BESIDE})(?!\S)")
-_PIECE = re.compile(rf"'[^']*'|[\[(]|[\])]|(?<!\S)(?:{_BESIDE})(?!\S)")
-_ITEM = re.compile(r"[^\s,](?:[^,]*[^\s,])?")
+_KEY = rf"(?<!\S)(?:{_BESIDE})(?!\S)"
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 _EXAMPLES = {
     "times": "times 3",
@@ -78,13 +78,13 @@ class HeadReader:
     def after(self, head: Scalar, start: int, beside: Mapping[str, YamlNode]) -> dict[str, YamlNode]:
         """By its key, what a head has from `start` on, and what is beside the step."""
         found = dict(beside)
-        keys = [*_keys(head.text, start), (len(head.text), len(head.text))]
+        keys = [*(match.span() for match in outside(head.text, _KEY, start)), (len(head.text),) * 2]
         for (begin, end), (stop, _) in pairwise(keys):
             key = self.source.part(head, begin, end)
             if key.text in found:
                 where = "and beside the step too" if key.text in beside else "twice"
                 raise self.source.error(f"{key.text} stands in the head {where}", key, "write it once")
-            found[key.text] = self.piece(key, self.source.part(head, *_stripped(head.text, end, stop)))
+            found[key.text] = self.piece(key, self.source.part(head, end, stop))
         return found
 
     def piece(self, key: Scalar, text: Scalar) -> YamlNode:
@@ -93,19 +93,15 @@ class HeadReader:
             if key.text == "frozen":
                 return Scalar("true", True, key.mark)
             raise self.source.error(f"nothing stands after {key.text}", key, f"write {_EXAMPLES[key.text]}")
-        return self.several_names(text) if key.text in _LISTS else text
+        return self.names(text) if key.text in _LISTS else text
 
-    def several_names(self, text: Scalar) -> YamlNode:
+    def names(self, text: Scalar) -> YamlNode:
         """`a`, or `a, b` with or without brackets."""
-        inner, start = text.text, 0
-        bracketed = inner.startswith("[") and inner.endswith("]")
-        if not bracketed and "," not in inner:
+        bracketed = text.text.startswith("[") and text.text.endswith("]")
+        if not bracketed and "," not in text.text:
             return text
-        if bracketed:
-            inner, start = inner[1:-1], 1
         names = YamlList(text.mark)
-        items = [match.span() for match in _ITEM.finditer(inner)]
-        names.items.extend(self.source.part(text, start + begin, start + end) for begin, end in items)
+        names.items.extend(split(text, self.source, ",", bracketed, len(text.text) - bracketed))
         return names
 
     def several(self, heads: list[str], second: Scalar) -> ArchitectureError:
@@ -152,8 +148,8 @@ class HeadReader:
             return near
         if "," in argument or "=" in argument:
             return f"write {name}: {{argument: value, …}}, each argument by its name"
-        keys = _keys(argument, 0)
-        own, beside = (argument[: keys[0][0]], argument[keys[0][0] :]) if keys else (argument, "")
+        start = next((match.start() for match in outside(argument, _KEY)), len(argument))
+        own, beside = argument[:start], argument[start:]
         head = f"{name} {beside}".strip()
         return f"write {head}: {shorten(own.strip(), 20)}, with a colon and a space"
 
@@ -165,20 +161,3 @@ def only_read(node: YamlMapping) -> str | None:
         return None
     name = shorten(source.text)
     return f"a branch is the bare name: [{name}, …]; a step has a layer, a block or a join beside from"
-
-
-def _keys(text: str, start: int) -> list[tuple[int, int]]:
-    """Where the keys of a head stand, outside of brackets and quotes."""
-    found, depth = [], 0
-    for match in _PIECE.finditer(text, start):
-        depth += (match[0] in "[(") - (match[0] in "])")
-        if depth == 0 and match[0] in BESIDE:
-            found.append(match.span())
-    return found
-
-
-def _stripped(text: str, start: int, stop: int) -> tuple[int, int]:
-    """The span without white space at its ends."""
-    inner = text[start:stop]
-    begin = start + len(inner) - len(inner.lstrip())
-    return begin, max(begin, start + len(inner.rstrip()))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.arguments import ArgumentReader
 from shapecalc.language.expressions import Expression
 from shapecalc.language.heads import EXPERTS, GROUP, HeadReader, Written, only_read
+from shapecalc.language.names import Bound, read_name, read_names
 from shapecalc.language.tree import (
     CHANNELS,
     Argument,
@@ -18,6 +19,7 @@ from shapecalc.language.tree import (
     GroupStep,
     LayerStep,
     Name,
+    Signature,
     Step,
     Steps,
     copies_of,
@@ -25,7 +27,7 @@ from shapecalc.language.tree import (
     is_there,
     names_in,
 )
-from shapecalc.language.values import Words, identifier, read_value
+from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
@@ -40,16 +42,17 @@ class StepReader:
         self,
         source: Source,
         scope: Mapping[str, Any],
-        blocks: Mapping[str, Mapping[str, Argument | None]],
+        blocks: Mapping[str, Signature],
         words: Words,
-        taken: Iterable[str] = (),
+        given: Mapping[str, str],
     ) -> None:
+        """`given`: the names of the tensors that are there, and what bears each."""
         self.source = source
         self.scope = scope
         self.arguments = ArgumentReader(source, scope, words)
         self.blocks = blocks
-        self.heads = HeadReader(source, blocks)
-        self.taken: dict[str, YamlNode | None] = dict.fromkeys(taken)
+        self.heads = HeadReader(source, {name: block.takes for name, block in blocks.items()})
+        self.bound = Bound(source, given, self.heads.is_type)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
 
@@ -65,9 +68,9 @@ class StepReader:
     def step(self, node: YamlNode) -> Step:
         known = self.known.get(id(node))
         if known is None:
-            names = len(self.taken)
+            names = len(self.bound)
             known = self.read_step(node)
-            if len(self.taken) == names:  # a step that names tensors may not come twice
+            if len(self.bound) == names:  # a step that names tensors may not come twice
                 self.known[id(node)] = known
         return known
 
@@ -80,7 +83,7 @@ class StepReader:
             "node": written.key,
             "when": self.beside(beside["when"], is_there, channels=True) if "when" in beside else None,
             "times": self.beside(beside["times"], copies_of, channels=True) if "times" in beside else None,
-            "sources": self.names(beside["from"], "from") if "from" in beside else (),
+            "sources": read_names(beside["from"], self.source, "from") if "from" in beside else (),
             "shares": self.shared(beside["share"]) if "share" in beside else None,
             "frozen": self.beside(beside["frozen"], is_frozen) if "frozen" in beside else None,
         }
@@ -98,10 +101,7 @@ class StepReader:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
             return GroupStep(steps=self.steps(value, GROUP), **self.with_names(common, beside))
         if head in self.blocks:
-            arguments = self.arguments.of_block(head, self.blocks[head], key, value)
-            values = [a.value for a in (*arguments.values(), *self.blocks[head].values()) if a]
-            uses = tuple(sorted(frozenset().union(*map(names_in, values))))
-            return BlockStep(block=head, arguments=arguments, uses=uses, **self.with_names(common, beside))
+            return self.block(head, written, common)
         if head in LAYERS:
             return self.layer(LAYERS[head], written, common)
         if head == EXPERTS:
@@ -109,6 +109,18 @@ class StepReader:
 
             return experts_step(self, key, value, self.with_names(common, beside))
         raise self.unknown_step(head, key)
+
+    def block(self, name: str, written: Written, common: Mapping[str, Any]) -> BlockStep:
+        signature = self.blocks[name]
+        arguments, tensors = self.arguments.of_block(name, signature, written.key, written.value)
+        values = [a.value for a in (*arguments.values(), *signature.parameters.values()) if a]
+        return BlockStep(
+            block=name,
+            arguments=arguments,
+            tensors=tensors,
+            uses=tuple(sorted(frozenset().union(*map(names_in, values)))),
+            **self.with_names(common, written.beside),
+        )
 
     def by_parameter(self, parameter: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
         """A step whose type is what a parameter names."""
@@ -144,30 +156,16 @@ class StepReader:
                 check(value)
         return Argument(value, node)
 
-    def names(self, node: YamlNode, what: str) -> tuple[Name, ...]:
-        items = node.items if isinstance(node, YamlList) else [node]
-        if not items:
-            raise self.source.error(f"{what} must be a name or a list of names", node)
-        return tuple(Name(identifier(item, self.source, what), item) for item in items)
-
     def shared(self, node: YamlNode) -> Name:
-        names = self.names(node, "share")
+        names = read_names(node, self.source, "share")
         if len(names) > 1:
             raise self.source.error("share: the weights of one step are shared, not of several", node)
         return names[0]
 
     def new_names(self, node: YamlNode) -> tuple[Name, ...]:
-        names = self.names(node, "as")
+        names = read_names(node, self.source, "as")
         for name in names:
-            if self.heads.is_type(name.text):
-                hint = "a name that is no layer type and no block can be told from them in a branch"
-                raise self.source.error(f"as: {name.text} means something already", name.node, hint)
-            if name.text in self.taken:
-                first = self.taken[name.text]
-                where = f"a step on line {first.mark.line + 1}" if first else "an input"
-                hint = "each tensor of a body has a name of its own"
-                raise self.source.error(f"the name {quoted(name.text)} is taken by {where}", name.node, hint)
-            self.taken[name.text] = name.node
+            self.bound.bind(name)
         return names
 
     def layer(self, layer: type[Layer], written: Written, common: Mapping[str, Any]) -> LayerStep:
@@ -223,7 +221,7 @@ class StepReader:
         if isinstance(node, YamlList):
             return self.steps(node, "a branch")
         if isinstance(node, Scalar) and not self.heads.is_type(node.text):
-            return Name(identifier(node, self.source, "a branch that is no list"), node)
+            return read_name(node, self.source, "a branch that is no list")
         hint = "put the step into a list of its own: [step]"
         if isinstance(node, YamlMapping):
             hint = only_read(node) or hint

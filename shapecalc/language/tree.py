@@ -186,6 +186,8 @@ class BlockStep(Step):
 
     block: str
     arguments: Mapping[str, Argument]
+    tensors: Mapping[str, Name] = field(default_factory=dict)
+    """The tensors that its arguments name, by the block's own names of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -227,14 +229,29 @@ Branch: TypeAlias = "Steps | Name"
 """One branch of a join: steps fed by the current tensor, or the name of an earlier tensor."""
 
 
+class Signature(NamedTuple):
+    """What a block takes and gives, as its header says; a default may use the parameters before it."""
+
+    parameters: Mapping[str, Argument | None]
+    tensors: tuple[Name, ...] = ()
+    """Those that it takes; none of a block that takes the current one."""
+    gives: tuple[Name, ...] = ()
+    """Those that it gives; none of a block that gives its last one."""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The names of all that it takes."""
+        return (*(tensor.text for tensor in self.tensors), *self.parameters)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A named list of steps with parameters; a default may use the parameters before it."""
+    """A named list of steps."""
 
     name: str
     node: Scalar
     """Its header."""
-    parameters: Mapping[str, Argument | None]
+    signature: Signature
     steps: Steps
     source: Source
     """The file that it stands in."""
@@ -245,6 +262,10 @@ class Block:
     def header(self) -> str:
         """Its name and its parameters as they are written, on one line."""
         return " ".join(self.node.text.split())
+
+    @property
+    def parameters(self) -> Mapping[str, Argument | None]:
+        return self.signature.parameters
 
     def scope(self, outer: Scope, step: BlockStep, caller: Scope, channels: Dim | None = None) -> Scope:
         """The values that the block's steps see: the file's parameters and the block's own.

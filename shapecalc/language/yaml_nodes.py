@@ -119,8 +119,9 @@ class Source:
         return Place(self.name, mark.line + 1, mark.column + 1, line, max(width, 1))
 
     def part(self, whole: Scalar, start: int, stop: int) -> Scalar:
-        """A part of a value as one of its own, with its place; of text over several lines, the whole's."""
-        text = whole.text[start:stop]
+        """A part of a value, with no white space around it and its own place; of two lines, the whole's."""
+        text = whole.text[start:stop].strip()
+        start += len(whole.text[start:stop]) - len(whole.text[start:stop].lstrip())
         spot = Spot(whole.mark.line, whole.mark.column + start + (not whole.plain))
         line = self.lines[spot.line] if spot.line < len(self.lines) else ""
         mark: Mark = spot if line.startswith(text, spot.column) else whole.mark

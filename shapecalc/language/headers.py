@@ -1,0 +1,115 @@
+"""The head of a block: `nin(out, kernel, stride=1)` or, with tensors, `cell(a, b; width) -> new, cur`."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from shapecalc.errors import ShapecalcError, quoted, shorten
+from shapecalc.language import document
+from shapecalc.language.arguments import BESIDE
+from shapecalc.language.heads import GROUP
+from shapecalc.language.names import read_name
+from shapecalc.language.pieces import outside, split
+from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
+from shapecalc.language.values import Words, is_name, read_value
+from shapecalc.language.yaml_nodes import Scalar, Source
+from shapecalc.layers import LAYERS
+
+_HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*(?:->(.*))?", re.DOTALL)
+_LONGEST = 10_000  # characters
+
+
+def name_of(header: str) -> str:
+    """The name in a header, which may be wrong otherwise."""
+    return re.split(r"[(\-]", header, maxsplit=1)[0].strip()
+
+
+def read_header(
+    key: Scalar, source: Source, parameters: dict[str, Any], words: Words
+) -> tuple[str, Signature]:
+    """The name in a header, and what the block takes and gives."""
+    match = _HEADER.fullmatch(key.text) if len(key.text) <= _LONGEST else None
+    if not match or not is_name(match[1]):
+        hint = "write it as name(parameter, other=default)"
+        if match:
+            hint = f"{shorten(match[1])} can't be a name: to many readers of YAML it is a constant"
+        raise source.error(f"{quoted(key.text)} is no block header", key, hint)
+    if match[1] in (GROUP, *BESIDE):
+        raise source.error(f"{match[1]} means something already: give the block another name", key)
+    header = _Header(match, key, source, words)
+    tensors, values = header.halves()
+    names = {tensor.text for tensor in tensors}
+    return match[1], Signature(header.parameters(values, names, parameters), tensors, header.gives())
+
+
+class _Header:
+    """Reads the parts of one header: `match` has its name, what it takes and what it gives."""
+
+    def __init__(self, match: re.Match[str], key: Scalar, source: Source, words: Words) -> None:
+        self.match = match
+        self.block = match[1]
+        self.key = key
+        self.source = source
+        self.words = words
+
+    def halves(self) -> tuple[tuple[Name, ...], list[Scalar]]:
+        """The tensors before the semicolon, and the parameters after it."""
+        if self.match[2] is None:
+            return (), []
+        start, stop = self.match.span(2)
+        marks = [mark.start() for mark in outside(self.key.text, ";", start, stop)]
+        if len(marks) > 1:
+            hint = "tensors stand before the one semicolon, values after it: cell(cur, prev; width)"
+            raise self.source.error(f"{quoted(self.key.text)} is no block header", self.key, hint)
+        values = split(self.key, self.source, ",", marks[0] + 1 if marks else start, stop)
+        return tuple(self.tensors(start, marks[0])) if marks else (), values
+
+    def tensors(self, start: int, stop: int) -> Iterator[Name]:
+        """The names of tensors, each new."""
+        seen: set[str] = set()
+        for part in split(self.key, self.source, ",", start, stop):
+            name = read_name(part, self.source, "a tensor")
+            if name.text in seen or name.text in LAYERS or name.text in (*self.words.blocks, GROUP):
+                message = f"the tensor {name.text} of the block {self.block} needs a name of its own"
+                hint = "a name that no other tensor, no layer type and no block has"
+                raise self.source.error(message, name.node, hint)
+            seen.add(name.text)
+            yield name
+
+    def gives(self) -> tuple[Name, ...]:
+        """The names of the tensors after the arrow."""
+        if self.match[3] is None:
+            return ()
+        parts = split(self.key, self.source, ",", *self.match.span(3))
+        if not parts:
+            hint = "write the names of the tensors that the block gives: -> new, cur"
+            raise self.source.error(f"nothing stands after the arrow of {self.block}", self.key, hint)
+        return tuple([read_name(part, self.source, "a tensor that a block gives") for part in parts])
+
+    def parameters(
+        self, parts: list[Scalar], tensors: set[str], known: dict[str, Any]
+    ) -> dict[str, Argument | None]:
+        """By name, the defaults; None of a parameter without."""
+        found: dict[str, Argument | None] = {}
+        for part in parts:
+            name, equals, default = (text.strip() for text in part.text.partition("="))
+            if not is_name(name) or name in found or name in tensors or (equals and not default):
+                message = f"{quoted(part.text)} is no new parameter of the block {self.block}"
+                hint = "each parameter is a name of its own, with a default or without: name(out, stride=1)"
+                raise self.source.error(message, self.key, hint)
+            scope: ChainMap[str, Any] = ChainMap({CHANNELS: None}, found, known)
+            found[name] = self.default(default, scope) if default else None
+        return found
+
+    def default(self, text: str, scope: Collection[str]) -> Argument:
+        try:
+            snippet = Source(self.source.name, text)
+            node = document.read(snippet)
+            value = read_value(node, snippet, scope, self.words) if node else None
+        except ShapecalcError as error:
+            message = f"the default {quoted(text)}: {error.message}"
+            raise self.source.error(message, self.key, error.hint) from None
+        return Argument(value, self.key)
