@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from shapecalc.errors import ArchitectureError, listed, nearest, shorten
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.pieces import outside, split
+from shapecalc.language.tree import Signature
 from shapecalc.language.values import identifier, is_name
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import LAYERS
@@ -41,9 +42,9 @@ class Written(NamedTuple):
 
 
 class HeadReader:
-    """Reads what a step is; `blocks` are those of the file, with their parameters."""
+    """Reads what a step is; `blocks` are those of the file, with what they take."""
 
-    def __init__(self, source: Source, blocks: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, source: Source, blocks: Mapping[str, Signature]) -> None:
         self.source = source
         self.blocks = blocks
 
@@ -108,7 +109,8 @@ class HeadReader:
         """The error of a step that would be of two types."""
         first, other = heads[:2]
         hint = f"give each step a dash or, in [ ], a comma of its own; beside it go {listed(BESIDE)}"
-        if (first in LAYERS and other in LAYERS[first].fields) or other in self.blocks.get(first, ()):
+        takes = self.blocks[first].takes if first in self.blocks else ()
+        if (first in LAYERS and other in LAYERS[first].fields) or other in takes:
             hint = f"{other} belongs to {first}: indent it deeper"
         elif not self.is_type(other):
             hint = nearest(other, BESIDE) or hint

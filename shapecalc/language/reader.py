@@ -51,7 +51,7 @@ class StepReader:
         self.scope = scope
         self.arguments = ArgumentReader(source, scope, words)
         self.blocks = blocks
-        self.heads = HeadReader(source, {name: block.takes for name, block in blocks.items()})
+        self.heads = HeadReader(source, blocks)
         self.bound = Bound(source, given, self.heads.is_type)
         self.known: dict[int, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
