@@ -106,6 +106,15 @@ def result_dtype(*tensors: Tensor) -> str:
     return scalar if _kind(scalar) > _kind(dtype) else dtype
 
 
+def as_scalar(number: float, beside: str) -> Tensor:
+    """The tensor without axes that counts as a number of Python's does beside a tensor of that dtype.
+
+    It is of the tensor's own dtype, unless the number is of a higher kind: then of int64 or float32.
+    """
+    own = "int64" if isinstance(number, int) else "float32"
+    return Tensor((), own if _kind(own) > _kind(beside) else beside)
+
+
 def _kind(dtype: str) -> int:
     return 2 if is_floating(dtype) else int(dtype != "bool")
 

@@ -1029,13 +1029,33 @@ NAMES = [
 ]
 
 JOINS = [
-    Wrong("add alone", steps("add"), "3:5", "add: a list of branches is needed", BRANCHES.format("add")),
+    Wrong(
+        "concat alone",
+        steps("concat"),
+        "3:5",
+        "concat: a list of branches is needed",
+        BRANCHES.format("concat"),
+    ),
+    Wrong(
+        "add alone",
+        steps("add"),
+        "3:5",
+        "add: a list of branches or a number is needed",
+        BRANCHES.format("add"),
+    ),
     Wrong(
         "add of a name",
         steps("add: skip"),
         "3:10",
-        "add: a list of branches is needed",
+        "add: a list of branches or a number is needed",
         BRANCHES.format("add"),
+    ),
+    Wrong(
+        "mul by a name that is close",
+        steps("mul: scal", head="parameters: {scale: 0.5}\n"),
+        "4:10",
+        "mul: a list of branches or a number is needed",
+        "did you mean scale?",
     ),
     Wrong(
         "no branches",
@@ -1073,9 +1093,61 @@ JOINS = [
         OWN_LIST,
     ),
     Wrong(
-        "a number as a branch",
-        steps("add: [[], 3]"),
+        "numbers alone",
+        steps("mul: [1, 2]"),
+        "3:14",
+        "mul: input and other are both numbers: one must be a tensor",
+    ),
+    Wrong(
+        "a number among branches",
+        steps("add: [[], 2, []]"),
         "3:15",
+        "add: a number is the first branch or the last",
+        "put it at the end: the order decides nothing but the memory",
+    ),
+    Wrong(
+        "a number twice",
+        steps("sub: {branches: [1, []], input: 2}"),
+        "3:22",
+        "sub: input is there twice, among the branches too",
+    ),
+    Wrong(
+        "a flag in the place of a number",
+        steps("mul: true"),
+        "3:10",
+        "mul: a list of branches or a number is needed",
+        BRANCHES.format("mul"),
+    ),
+    Wrong(
+        "text in the place of a number",
+        steps("mul: act", head="parameters: {act: ReLU}\n"),
+        "4:10",
+        "mul: other must be a number, in the place of a tensor, or null, not ReLU",
+    ),
+    Wrong(
+        "a number beside two tensors",
+        steps("sub: {branches: [[], []], other: 2}"),
+        "3:5",
+        "sub: one input is needed, not 2",
+    ),
+    Wrong(
+        "a number that no tensor holds",
+        steps("add: 9223372036854775808"),
+        "3:10",
+        "add: other must be a number, in the place of a tensor, or null, not 9223372036854775808",
+    ),
+    Wrong(
+        "whole numbers divided by 0",
+        steps("div: {other: 256, rounding_mode: floor}", head="input: 2:uint8\n").replace(
+            "input: 1x3x8x8\n", ""
+        ),
+        "3:18",
+        "div: other 256 is 0 as uint8, and divides nothing",
+    ),
+    Wrong(
+        "a number as a branch of a join of tensors",
+        steps("concat: [[], 3]"),
+        "3:18",
         "a branch that is no list must be a name, not 3",
     ),
     Wrong(

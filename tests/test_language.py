@@ -657,8 +657,8 @@ def test_joins(join: str, output: str) -> None:
     ("join", "message"),
     [
         ("add: [[]]", "add: at least two branches are needed"),
-        ("add: ", "add: a list of branches is needed"),
-        ("add: 3", "add: a list of branches is needed"),
+        ("add: ", "add: a list of branches or a number is needed"),
+        ("concat: 3", "concat: a list of branches is needed"),
         ("add: [[], ReLU]", "add: a branch is a list of steps or the name of a tensor, not the text 'ReLU'"),
         ("add: [[], [Linear: 5]]", "the branches differ on axis 1: 4 and 5"),
         ("add: {branches: [[], []], dim: 1}", "there is no argument 'dim'"),

@@ -14,7 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import reduce
+from functools import partial, reduce
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -118,8 +118,10 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
         dtype = getattr(torch, dtype, dtype)
         module.weight = function(torch.empty(arguments["shape"], dtype=dtype))
         return module, lambda: module.weight
-    run = from_left_to_right()(lambda *xs: function(*layer.feed(*xs), **layer.keywords()))
-    return torch.nn.Identity(), (lambda *xs: reduce(run, xs)) if layer.folds else run
+    run: Callable[..., Any] = from_left_to_right()(partial(function, **layer.keywords()))
+    if layer.folds:
+        return torch.nn.Identity(), lambda *xs: reduce(run, layer.feed(*xs))
+    return torch.nn.Identity(), lambda *xs: run(*layer.feed(*xs))
 
 
 def measure(drawn: Drawn, arguments: Mapping[str, Any], device: str) -> Measured:

@@ -186,6 +186,7 @@ JOINS: dict[str, Callable[[Any, Any], Any]] = {
     "mul": lambda a, b: a * b,
     "sub": lambda a, b: a - b,
     "div": lambda a, b: a / b,
+    "pow": lambda a, b: a.made("exp", a.value**b.value),
 }
 
 
@@ -195,6 +196,25 @@ def test_joins(name: str) -> None:
     second = case.numbers(case.inputs[1])
     rows = case.numbers(case.inputs[0])
     case.check([[JOINS[name](a, b) for a, b in zip(row, second, strict=True)] for row in rows])
+
+
+BESIDE: dict[str, Callable[[Any], Any]] = {
+    "add: 3": lambda a: a + 3,
+    "mul: 0.5": lambda a: a * 0.5,
+    "sub: 1": lambda a: a - 1,
+    "sub: [1, []]": lambda a: 1 - a,
+    "div: 4": lambda a: a / 4,
+    "div: [2, []]": lambda a: 2 / a,
+    "pow: 2": lambda a: a.of(lambda x: x**2),
+    "pow: [2, []]": lambda a: a.of(lambda x: 2**x),
+}
+"""A number beside a tensor."""
+
+
+@pytest.mark.parametrize("step", BESIDE)
+def test_numbers_beside_tensors(step: str) -> None:
+    case = Case(step, (2, 3), low=0.5, high=1)
+    case.check([[BESIDE[step](a) for a in row] for row in case.numbers(case.inputs[0])])
 
 
 def test_joins_of_several_come_one_after_another() -> None:

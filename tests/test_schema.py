@@ -58,6 +58,11 @@ def test_shipped_files_are_valid(name: str) -> None:
         "add: [[own], named]",
         "concat: {branches: [[], []], dim: 2}",
         "experts: {num_experts: 8, top_k: k, expert: [ReLU], router: [Linear: 8], norm_topk_prob: false}",
+        "mul: 0.5",
+        "mul: k",
+        "sub: [1, []]",
+        "add: [[], named, 2*k]",
+        "sub: {input: 1}",
         "own: 3",
         "own",
         "seq: [ReLU, Linear: 3]",
@@ -132,7 +137,9 @@ WRONG = [
     "{input: 1x2, layers: [{seq times 2: ReLU}]}",
     "{input: 1x2, layers: [{seq: [{Linear times 2: 0}]}]}",
     "{input: 1x2, layers: ReLU}",
-    "{input: 1x2, layers: [add: [[ReLU], 3]]}",
+    "{input: 1x2, layers: [concat: [[ReLU], 3]]}",
+    "{input: 1x2, layers: [add: [[ReLU], true]]}",
+    "{input: 1x2, layers: [add: {input: 1, others: 3}]}",
     "{input: 1x2, layers: [ReLU], expect: {param: 3}}",
 ]
 

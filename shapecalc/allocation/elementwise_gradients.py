@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapecalc.allocation.gradients import Back, Gradients, each, rule
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
+from shapecalc.tensors import Tensor, as_scalar
 
 
 @rule
@@ -34,6 +35,52 @@ def of_power(trace: Trace, grad: Value, x: Look) -> Gradients:
     power = trace.elementwise(x)
     scaled = trace.elementwise(power)
     return [trace.elementwise(grad, scaled)]
+
+
+def of_powers(x: Look, exponent: Look, y: Look) -> Back:
+    """Of a power y = xᵖ of two tensors; where one is a number, `of_power` and `of_exponential` are shorter.
+
+    Source: at::pow_backward_exponent, at::pow_backward_self.
+    """
+
+    def back(trace: Trace, grad: Value) -> Gradients:
+        of_exponent = _of_exponent(trace, grad, x, exponent, y) if exponent.tracked else None
+        return _of_base(trace, grad, x, exponent) if x.tracked else None, of_exponent
+
+    return back
+
+
+def _of_exponent(trace: Trace, grad: Value, x: Look, exponent: Look, y: Look) -> Value:
+    """y · log(x) · g, with 0 where x is 0 and the exponent is not below it."""
+    mask = trace.elementwise(*[trace.elementwise(y, dtype="bool") for y in (exponent, x)])
+    base = x if x.dtype == y.dtype else trace.elementwise(x, dtype=y.dtype)
+    logarithm = trace.elementwise(base)
+    product = trace.elementwise(y, logarithm)
+    zero = trace.new(Tensor((), grad.dtype))
+    chosen = trace.elementwise(mask, zero, product)
+    return trace.elementwise(grad, chosen)
+
+
+def _of_base(trace: Trace, grad: Value, x: Look, exponent: Look) -> Value:
+    """p · xᵖ⁻¹ · g, with 0 where p is."""
+    less = trace.elementwise(exponent, dtype=as_scalar(1, exponent.dtype).dtype)
+    power = trace.elementwise(x, less)
+    factor = trace.elementwise(exponent, power)
+    product = trace.elementwise(grad, factor)
+    zero = trace.new(Tensor((), grad.dtype))
+    is_zero = trace.elementwise(exponent, dtype="bool")
+    return trace.elementwise(is_zero, zero, product)
+
+
+@rule
+def of_exponential(trace: Trace, grad: Value, y: Look, base: float) -> Gradients:
+    """Of a number to the power of a tensor: y · log(base) · g; of 0 with 0 where that power is one."""
+    factor = chosen = trace.elementwise(y)
+    if base == 0:
+        zero = trace.new(Tensor((), grad.dtype))
+        mask = trace.elementwise(y, dtype="bool")
+        chosen = trace.elementwise(mask, zero, factor)
+    return [trace.elementwise(grad, chosen)]
 
 
 @rule

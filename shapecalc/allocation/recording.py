@@ -13,7 +13,7 @@ from shapecalc.allocation.strides import Strides, dense, elementwise_strides, is
 from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Storage, Value
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
-from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
+from shapecalc.tensors import Shape, Tensor, as_scalar, broadcast, is_floating, product, result_dtype
 
 
 class Refusal(NamedTuple):
@@ -105,6 +105,10 @@ class Recording:
     def buffer(self, made: Tensor) -> Value:
         """A tensor that is stored and not learned; its bytes are counted with the weights."""
         return Value(made, Storage(self, 0))
+
+    def scalar(self, number: float, beside: Value) -> Value:
+        """A number beside a tensor, which takes no memory."""
+        return Value(as_scalar(number, beside.dtype), Storage(self, 0))
 
     def new(self, made: Tensor, strides: Strides | None = None) -> Value:
         """A tensor that no gradient flows through: random numbers, indices, zeros; a gradient itself."""

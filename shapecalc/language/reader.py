@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
@@ -27,7 +27,7 @@ from shapecalc.language.tree import (
     is_there,
     names_in,
 )
-from shapecalc.language.values import Words, read_value
+from shapecalc.language.values import Words, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
@@ -172,16 +172,20 @@ class StepReader:
         key, value, beside = written
         joins = layer.branching
         main = "branches" if joins else layer.main_argument()
+        if value and self.is_number(value, layer):
+            main = layer.numbers[-1]  # of the current tensor and a number
         names = layer.listed_arguments()
         if names and isinstance(value, YamlList):
             given = self.arguments.in_order(names, value, key)
         else:
             given = self.arguments.given(value, main, key, bool(layer.fields))
         _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
+        if layer.numbers and isinstance(listed_branches, YamlList):
+            given |= self.numbers_among(listed_branches, layer, given, key)
         arguments = {
             name: self.arguments.of_layer(layer, name, where, node) for name, (where, node) in given.items()
         }
-        fed = joins and listed_branches is None and "from" in beside
+        fed = listed_branches is None and ("from" in beside or not given.keys().isdisjoint(layer.numbers))
         branches = self.branches(listed_branches, key) if joins and not fed else ()
         uses = frozenset().union(*(names_in(argument.value) for argument in arguments.values()))
         step = LayerStep(
@@ -205,7 +209,9 @@ class StepReader:
     def branches(self, node: YamlNode | None, key: Scalar) -> tuple[Branch, ...]:
         form = f"{key.text}: [[first steps], [other steps]]; [] is the current tensor itself"
         if not isinstance(node, YamlList):
-            raise self.source.error(f"{key.text}: a list of branches is needed", node or key, form)
+            needed = "a list of branches or a number" if LAYERS[key.text].numbers else "a list of branches"
+            near = nearest(node.text, self.scope) if isinstance(node, Scalar) else None
+            raise self.source.error(f"{key.text}: {needed} is needed", node or key, near or form)
         fewest, most = LAYERS[key.text].inputs_range
         if len(node.items) < fewest:
             many = {1: "one branch is", 2: "two branches are", 3: "three branches are"}.get(
@@ -215,7 +221,35 @@ class StepReader:
         if len(node.items) > most:
             found = f"at most {most} branches, not {len(node.items)}"
             raise self.source.error(f"{key.text}: it takes {found}", node, form)
-        return tuple(self.branch(item, key) for item in node.items)
+        tensors = [item for item in node.items if not self.is_number(item, LAYERS[key.text])]
+        return tuple(self.branch(item, key) for item in tensors)
+
+    def is_number(self, node: YamlNode, layer: type[Layer]) -> bool:
+        """Whether a branch is a number where there may be one: arithmetic, or a parameter, but no tensor."""
+        if not layer.numbers or not isinstance(node, Scalar):
+            return False
+        name = node.text.partition(".")[0]  # of widths.0, too
+        if not is_name(name, node.plain):
+            return not isinstance(node.value(), (bool, type(None)))
+        return name in self.arguments.scope and name not in self.bound.known
+
+    def numbers_among(
+        self, node: YamlList, layer: type[Layer], given: Collection[str], key: Scalar
+    ) -> dict[str, tuple[YamlNode, YamlNode]]:
+        """The numbers among branches, each as the argument that stands for its place."""
+        found: dict[str, tuple[YamlNode, YamlNode]] = {}
+        last = len(node.items) - 1
+        for place, item in enumerate(node.items):
+            if not self.is_number(item, layer):
+                continue
+            if 0 < place < last:
+                hint = "put it at the end: the order decides nothing but the memory"
+                raise self.source.error(f"{key.text}: a number is the first branch or the last", item, hint)
+            name = layer.numbers[place and -1]
+            if name in given:
+                raise self.source.error(f"{key.text}: {name} is there twice, among the branches too", item)
+            found[name] = (item, item)
+        return found
 
     def branch(self, node: YamlNode, key: Scalar) -> Branch:
         if isinstance(node, YamlList):

@@ -129,6 +129,11 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
                 "items": {"anyOf": [_STEPS, _NAME]},
                 "description": "each a list of steps, [] for the current tensor itself, or a name",
             },
+            "operands": {
+                "type": "array",
+                "items": {"anyOf": [_STEPS, _NAME, {"type": "number"}, EXPRESSION]},
+                "description": "branches, of which the first or the last may be a number",
+            },
             **{name: _of_layer(LAYERS[name]) for name in LAYERS},
         },
     }
@@ -140,10 +145,13 @@ def _of_layer(layer: type[Layer]) -> dict[str, Any]:
     required = layer.required()
     forms: list[dict[str, Any]] = []
     if layer.branching:
-        forms.append({"$ref": _REF("branches")})
-        properties = {"branches": {"$ref": _REF("branches")}, **properties}
+        branches = {"$ref": _REF("operands" if layer.numbers else "branches")}
+        forms.append(branches)
+        properties = {"branches": branches, **properties}
     forms.append({**_object(properties), **({"required": required} if required else {})})
-    main = None if layer.branching else layer.main_argument()
+    main = layer.main_argument()
+    if layer.branching:
+        main = layer.numbers[-1] if layer.numbers else None
     if main is not None and set(required) <= {main}:
         forms.append({"$ref": f"{_REF(layer.__name__)}/anyOf/{len(forms) - 1}/properties/{main}"})
     if listed := layer.listed_arguments():

@@ -1,67 +1,190 @@
-"""Functions of two tensors, element by element, whose order matters; sums and products are joins."""
+"""Arithmetic of tensors, or of a tensor and a number, element by element."""
 
 from __future__ import annotations
 
+from functools import partial, reduce
+from itertools import accumulate
+from typing import Any
+
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.elementwise_gradients import of_quotient
-from shapecalc.allocation.gradients import Back, of_rounded
+from shapecalc.allocation.elementwise_gradients import (
+    of_exponential,
+    of_factors,
+    of_power,
+    of_powers,
+    of_quotient,
+)
+from shapecalc.allocation.gradients import Back, of_difference, of_rounded, passed
+from shapecalc.allocation.strides import elementwise_strides
+from shapecalc.allocation.values import OUTPUT, Look
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.fields import Choice
-from shapecalc.layers.joins import combine, operation
+from shapecalc.layers.fields import Choice, Number
+from shapecalc.layers.joins import combine
+from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
-from shapecalc.tensors import Tensor, is_floating
+from shapecalc.symbolic import summed
+from shapecalc.tensors import BYTES, Tensor, as_scalar, is_floating
 
 
-class InOrder(Layer, abstract=True):
-    """Two branches, element by element, with torch's broadcasting."""
+class Arithmetic(Layer, abstract=True):
+    """Operands with torch's broadcasting: tensors, and a number in the first or the last place.
 
-    elementwise = True
-    branching = True
-    example = example((2, 8, 4), (2, 1, 4))
-
-
-class sub(InOrder):
-    """The first branch minus the second, element by element, with torch's broadcasting.
-
-    Source: torch.sub.
+    Of more than two, the first two and then the result and the next one. A number takes no memory; rules of
+    two operands see it as the scalar that it counts as.
     """
 
+    elementwise = True
+    numbers = ("input", "other")
+    input = Number()
+    example = example((2, 8, 4), (2, 1, 4))
+
+    def check(self) -> None:
+        if self.count_numbers() == 2:
+            first, last = self.numbers
+            message = f"{first} and {last} are both numbers: one must be a tensor"
+            raise ArchitectureError(message, argument=last)
+
+    def operands(self, *xs: Any) -> tuple[Any, ...]:
+        """The inputs, and before or after them the number, if there is one."""
+        first, last = [self.__dict__[name] for name in self.numbers]
+        return (*([] if first is None else [first]), *xs, *([] if last is None else [last]))
+
+    def output(self, *xs: Tensor) -> Tensor:
+        y: Tensor = reduce(self.result, self.operands(*xs))
+        return y
+
+    def result(self, x: Any, other: Any) -> Tensor:
+        """What two operands become."""
+        if not isinstance(x, Tensor):
+            return self.of_two(as_scalar(x, other.dtype), other)
+        return self.of_two(x, other if isinstance(other, Tensor) else as_scalar(other, x.dtype))
+
+    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
+        return combine(x, other)
+
+    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
+        _, *results = accumulate(self.operands(*xs), self.result)
+        each = self.each or Operations()
+        return each * summed([result.elements for result in results])
+
+    def feed(self, *inputs: Any) -> tuple[Any, ...]:
+        return self.operands(*inputs)
+
+    def keywords(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.fields if name not in self.numbers}
+
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        return (reduce(partial(self.kernel, trace), self.operands(*xs)),)
+
+    def kernel(self, trace: Trace, x: Any, other: Any) -> Value:
+        """One operation on two operands."""
+        operands = trace.cast(self.operation_on(), *[y for y in (x, other) if isinstance(y, Value)])
+        if not isinstance(x, Value):
+            operands.insert(0, trace.scalar(x, operands[0]))
+        elif not isinstance(other, Value):
+            operands.append(trace.scalar(other, operands[0]))
+        made = self.of_two(*[y.tensor for y in operands])
+        strides = elementwise_strides(made.shape, *[(y.shape, y.strides) for y in operands])
+        keeps, back = self.saved(*operands), self.back(*operands)
+        return trace.kernel(made, *operands, keeps=keeps or (), back=back, strides=strides)
+
+
+class add(Arithmetic):
+    """The sum of the branches, element by element, with torch's broadcasting; of a branch and a number.
+
+    Source: torch.add.
+    """
+
+    folds = True
+    function = "add"
+    other = Number()
+    each = Operations(add=1)
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        return ()
+
+    def back(self, x: Value, other: Value) -> Back:
+        return passed(x.look, other.look)
+
+
+class mul(Arithmetic):
+    """The product of the branches, element by element, with torch's broadcasting; of a branch and a number.
+
+    Source: torch.mul.
+    """
+
+    folds = True
+    function = "mul"
+    other = Number()
+    each = Operations(mul=1)
+    example = example((2, 8, 4, 4), (2, 8, 4, 4))
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        """Each factor, for the gradient of the other."""
+        return [*([other] if x.tracked else []), *([x] if other.tracked else [])]
+
+    def back(self, x: Value, other: Value) -> Back:
+        return of_factors(x.look, other.look)
+
+
+class sub(Arithmetic):
+    """The first branch minus the second, element by element, with torch's broadcasting.
+
+    One may be a number: `sub: [1, []]` is 1 − x. Source: torch.sub.
+    """
+
+    most_branches = 2
     function = "sub"
+    other = Number()
     each = Operations(add=1)
 
-    def output(self, x: Tensor, other: Tensor) -> Tensor:
+    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         check_numbers(x, other)
         return combine(x, other)
 
-    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
-        return (operation(trace, x, other, negates=True),)
+    def saved(self, x: Value, other: Value) -> Saved:
+        return ()
+
+    def back(self, x: Value, other: Value) -> Back:
+        return of_difference(x.look, other.look)
 
 
-class div(InOrder):
+class div(Arithmetic):
     """The first branch divided by the second, element by element, with torch's broadcasting.
 
-    Whole numbers give float32. Source: torch.div.
+    One may be a number. Whole numbers give float32, unless the quotient is rounded. Source: torch.div.
     """
 
-    aligned = True
+    most_branches = 2
     function = "div"
+    other = Number()
     each = Operations(divide=1)
     rounding_mode = Choice("trunc", "floor", optional=True)
 
-    def output(self, x: Tensor, other: Tensor) -> Tensor:
+    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         y = combine(x, other)
         if is_floating(y.dtype):
             return y
-        if self.rounding_mode:
+        if not self.rounding_mode:
+            return Tensor(y.shape, "float32")
+        self.check_divisor(x, other, y.dtype)
+        return y
+
+    def check_divisor(self, x: Tensor, other: Tensor, dtype: str) -> None:
+        """Refuse to divide whole numbers by what may be 0."""
+        if self.other is None:
             raise ArchitectureError(
                 f"rounding_mode needs floating-point numbers, not {x.dtype} and {other.dtype}: whole ones can"
                 " be divided where no divisor is 0, which no shape tells",
                 argument="rounding_mode",
             )
-        return Tensor(y.shape, "float32")
+        if int(self.other) % 2 ** (8 * BYTES[dtype]) == 0:
+            message = f"other {self.other} is 0 as {dtype}, and divides nothing"
+            raise ArchitectureError(message, argument="other")
 
     def saved(self, x: Value, other: Value) -> Saved:
         """The divisor, for the dividend's gradient; and the dividend where the divisor needs a gradient."""
@@ -71,3 +194,41 @@ class div(InOrder):
         """A rounded quotient is constant between its steps, so its gradients are zeros."""
         sides = x.look, other.look
         return of_rounded(*sides) if self.rounding_mode else of_quotient(*sides)
+
+
+class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers by Python's
+    """The first branch to the power of the second, element by element, with torch's broadcasting.
+
+    One may be a number: `pow: 2` is x². Source: torch.pow.
+    """
+
+    most_branches = 2
+    function = "pow"
+    numbers = ("input", "exponent")
+    exponent = Number()
+    each = Operations(exp=1)
+
+    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
+        y = combine(x, other)
+        if y.dtype == "bool":
+            check_numbers(x, other)
+        if self.exponent is None:
+            return y
+        if not is_floating(y.dtype) and self.exponent < 0:
+            message = f"exponent {self.exponent} is below 0: {x.dtype} holds no such power of whole numbers"
+            raise ArchitectureError(message, argument="exponent")
+        if y.dtype not in ("float32", "float64"):
+            check_fits(self.exponent, y.dtype, "exponent")
+        return y
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        """Base and exponent, and the power itself for the gradient of the exponent."""
+        return (x, other) if self.exponent is not None else (x, other, OUTPUT)
+
+    def back(self, x: Value, other: Value) -> Back:
+        if self.exponent is not None:
+            return of_rounded(x.look) if self.exponent == 0 else of_power(x.look)
+        made = self.of_two(x.tensor, other.tensor)
+        if self.input is not None:
+            return of_exponential(Look(*made), self.input)
+        return of_powers(x.look, other.look, Look(*made))

@@ -66,6 +66,8 @@ class Layer(CostRules, MemoryRules, ReadingRules):
     """What the reference shows the type with; None where any input will do, without an argument."""
     lettered: ClassVar[tuple[str, ...]] = ()
     """A letter for each axis, of each number of axes whose letters are not the usual ones."""
+    most_branches: ClassVar[float] = float("inf")
+    """The most tensors that rules with `*xs` take."""
     examples: ClassVar[tuple[Example, ...]] = ()
     """Of a family, what its types of one, two and three spatial axes are shown with."""
 
@@ -94,7 +96,7 @@ class Layer(CostRules, MemoryRules, ReadingRules):
         joins = bool(code.co_flags & _VARIADIC)
         cls.branching = cls.branching or joins
         fewest = 2 if joins and not most else most - len(cls.output.__defaults__ or ())
-        cls.inputs_range = (fewest, float("inf") if joins else most)
+        cls.inputs_range = (fewest, cls.most_branches if joins else most)
 
     @classmethod
     def summary(cls) -> str:

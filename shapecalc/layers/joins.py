@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from itertools import accumulate
-from typing import Any, ClassVar
+from typing import Any
 
 from shapecalc.allocation import Trace
 from shapecalc.allocation.elementwise_gradients import of_factors
@@ -19,11 +17,10 @@ from shapecalc.allocation.strides import (
 )
 from shapecalc.allocation.values import Value, looks
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer, Rearranging, example
+from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_axis, check_new_axis
 from shapecalc.layers.fields import Axis
 from shapecalc.layers.reads import Joined, Reads, except_along, moved_axes
-from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import equal
 from shapecalc.tensors import Shape, Tensor, broadcast, promote, result_dtype
@@ -67,44 +64,6 @@ def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
     Source: at::cat_compute_output_memory_format.
     """
     return channels_last(shape) if all(seem_channels_last(x.shape, x.strides) for x in xs) else None
-
-
-class Combined(Layer, abstract=True):
-    """The branches, element by element, with torch's broadcasting: the first two, then these and the next."""
-
-    elementwise = True
-    folds = True
-    example = example((2, 8, 4, 4), (2, 8, 4, 4))
-    one: ClassVar[Operations]
-    """The operations for each element of each result."""
-
-    def output(self, *xs: Tensor) -> Tensor:
-        return reduce(combine, xs)
-
-    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
-        """Autograd keeps factors alone."""
-        result, *others = xs
-        for x in others:
-            result = operation(trace, result, x, factors=self.one.mul == 1)
-        return (result,)
-
-    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
-        _, *results = accumulate(xs, combine)
-        return self.one * sum([result.elements for result in results])
-
-
-class add(Combined):
-    """The sum of the branches, element by element, with torch's broadcasting. Source: torch.add."""
-
-    function = "add"
-    one = Operations(add=1)
-
-
-class mul(Combined):
-    """The product of the branches, element by element, with torch's broadcasting. Source: torch.mul."""
-
-    function = "mul"
-    one = Operations(mul=1)
 
 
 class concat(Rearranging):

@@ -2,8 +2,81 @@
 
 from __future__ import annotations
 
-from shapecalc.tensors import Tensor
-from tests.families.base import drawn
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from shapecalc.tensors import Shape, Tensor
+from tests.families.base import DTYPES, SIZES, Stricter, drawn, rarely, tensors_of
+
+PLACES = {**dict.fromkeys(("add", "mul", "sub", "div"), ("input", "other")), "pow": ("input", "exponent")}
+KINDS = ("bool", "int64", "float16", "float64")
+NUMBERS = (0, 1, 2, 3, -1, 300, -256, 2**31, 2**63 - 1, 0.5, -0.5, 0.0, 2.0, 7e4, 1e39, 1e300)
+
+
+@st.composite
+def operands(draw: st.DrawFn, counts: Sequence[int]) -> tuple[Tensor, ...]:
+    """So many tensors, that are mostly broadcast to the first; it may be alone, for a number beside it."""
+    first = draw(tensors_of((2, 4, 3, 1), space=SIZES))
+    count = draw(st.sampled_from(counts))
+    place = draw(st.integers(0, first.rank - 1))
+    return (first, *[draw(relative(first, place)) for _ in range(count - 1)])
+
+
+@st.composite
+def relative(draw: st.DrawFn, tensor: Tensor, place: int) -> Tensor:
+    """The tensor again, or with axis `place` of another size, or without its first axes."""
+    shape: Shape = tensor.shape
+    match draw(st.sampled_from(["same", "same", "one", "other", "shorter"])):
+        case "one":
+            shape = (*shape[:place], 1, *shape[place + 1 :])
+        case "other":
+            shape = (*shape[:place], draw(st.sampled_from(SIZES)), *shape[place + 1 :])
+        case "shorter":
+            shape = shape[draw(st.integers(0, len(shape))) :]
+    return Tensor(shape, draw(st.sampled_from(DTYPES)) if rarely(draw, 3) else tensor.dtype)
+
+
+@st.composite
+def numbers(
+    draw: st.DrawFn, inputs: tuple[Tensor, ...], last: str, modes: tuple[str | None, ...] = ()
+) -> dict[str, Any]:
+    """A number beside a tensor that is alone, seldom beside several, or none."""
+    given: dict[str, Any] = {}
+    if len(inputs) == 1 or rarely(draw, 8):
+        given[draw(st.sampled_from(("input", last)))] = draw(st.sampled_from(NUMBERS))
+    if rarely(draw, 8):
+        given.pop("input", None)
+    if modes and rarely(draw, 2):
+        given["rounding_mode"] = draw(st.sampled_from(modes))
+    return given
+
+
+def several() -> st.SearchStrategy[tuple[Tensor, ...]]:
+    return operands((1, 2, 2, 3, 4))
+
+
+def two() -> st.SearchStrategy[tuple[Tensor, ...]]:
+    return operands((1, 1, 2, 2, 2, 3))
+
+
+INPUTS = {"add": several, "mul": several, "sub": two, "div": two, "pow": two}
+
+ARGUMENTS: dict[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = {
+    **dict.fromkeys(("add", "mul", "sub"), lambda inputs: numbers(inputs, "other")),
+    "div": lambda inputs: numbers(inputs, "other", ("trunc", "floor", None, "nonsense")),
+    "pow": lambda inputs: numbers(inputs, "exponent"),
+}
+
+STRICTER = (
+    Stricter(
+        "add|mul",
+        "input and other are both numbers",
+        "one number is enough",
+        drawn("add", Tensor((2, 3)), input=1, other=2),
+    ),
+)
 
 RARE = (
     drawn("sub", Tensor((2, 3), "bool"), Tensor((2, 3), "int64")),
@@ -12,4 +85,23 @@ RARE = (
     drawn("div", Tensor((2, 3), "int64"), Tensor((3,), "int8"), rounding_mode="trunc"),
     drawn("div", Tensor((2, 3), "int64"), Tensor((3,), "int8"), rounding_mode=None),
     drawn("div", Tensor((2, 3)), Tensor(())),
+    *(
+        drawn(name, x, **{place: number})
+        for name, places in PLACES.items()
+        for place in places
+        for number in (2, 0.5)
+        for x in (*(Tensor((2, 3), dtype) for dtype in DTYPES), *(Tensor((), dtype) for dtype in KINDS))
+    ),
+    # What a dtype can't hold, and what is 0 in it.
+    *(
+        drawn("pow", Tensor((2, 3), dtype), exponent=exponent)
+        for dtype in DTYPES
+        for exponent in NUMBERS
+        if exponent not in (2, 0.5)
+    ),
+    *(
+        drawn("div", Tensor((2, 3), dtype), other=other, rounding_mode="floor")
+        for dtype in ("bool", "uint8", "int16", "int64")
+        for other in (2, 0, -256, 2**31, 0.0)
+    ),
 )

@@ -161,6 +161,26 @@ class Real(Field[float]):
         return {"anyOf": [{"type": "number", **own}, EXPRESSION]}
 
 
+class Number(Field["float | None"]):
+    """A number that stands in the place of a tensor, as in x + 3; null where a tensor stands there.
+
+    A whole one is int64 in torch.
+    """
+
+    described = "a number, in the place of a tensor"
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def accept(self, value: object, axes: int) -> float | None:
+        if type(value) is int:
+            return value if -LARGEST - 1 <= value <= LARGEST else None
+        return value if isinstance(value, float) and math.isfinite(value) else None
+
+    def schema(self, axes: int) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number"}, EXPRESSION]}
+
+
 class Flag(Field[bool]):
     """true or false."""
 

@@ -20,6 +20,8 @@ class ArgumentRules(Keeping):
     """Spatial axes of the type: 2 for Conv2d."""
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
+    numbers: ClassVar[tuple[str, ...]] = ()
+    """The arguments that a number goes to which stands as the first branch, or as the last one."""
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
     """Name → field, in the order of declaration."""
 

@@ -34,7 +34,7 @@ class FigureRules(ArgumentRules):
     """
 
     inputs_range: ClassVar[tuple[int, float]] = (1, 1)
-    """The fewest and the most inputs that the rules take."""
+    """The fewest and the most inputs that the rules take, where no number stands in the place of one."""
 
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
@@ -88,6 +88,10 @@ class FigureRules(ArgumentRules):
             error.argument = name
             raise
 
+    def count_numbers(self) -> int:
+        """How many numbers stand in the place of an input."""
+        return sum(self.__dict__[name] is not None for name in self.numbers)
+
     @kept
     def figures(self, inputs: tuple[Tensor, ...]) -> Figures:
         """Outputs, weights and MACs of these inputs, whose sizes are numbers or formulas.
@@ -95,7 +99,8 @@ class FigureRules(ArgumentRules):
         Raises:
             ArchitectureError: the layer can't take these inputs.
         """
-        fewest, most = self.inputs_range
+        numbers = self.count_numbers()
+        fewest, most = self.inputs_range[0] - numbers, self.inputs_range[1] - numbers
         if not fewest <= len(inputs) <= most:
             raise ArchitectureError(f"{_range_text(fewest, most)} needed, not {len(inputs)}")
         with collecting() as conditions:
