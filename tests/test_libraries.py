@@ -369,7 +369,7 @@ def test_what_is_wrong_is_told_where_it_stands(what: str, write: Write) -> None:
 def test_hints() -> None:
     text = "{{input: 1x3, use: {}, layers: [ReLU]}}"
     for name, hint in {
-        "blocks/conv_bm": "did you mean blocks/conv_bn?",
+        "blocks/conv_bm": "did you mean blocks/conv_bn or ",
         "zzz": "`shapecalc list --blocks` shows what there is",
         "../x": "it is a name as blocks/conv_bn: a file below the folder of this one",
     }.items():
