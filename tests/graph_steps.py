@@ -446,6 +446,7 @@ UNDRAWN = {
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
     "CrossMapLRN2d": "a Python loop over the channels of each image, slow in so many networks",
+    "selective_scan": "what it keeps depends on the kernel that scans",
     "SyncBatchNorm": "torch runs it in training between GPUs only",
 }
 """Layer types that no random network has, and why: `tests/test_saved.py` holds what is known of them."""

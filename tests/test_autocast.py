@@ -105,6 +105,7 @@ NOT_COMPARED = {
     "AdaptiveLogSoftmaxWithLoss": "aten.nonzero",  # the values of the target decide
     "BCELoss": "are unsafe to autocast",
     "CTCLoss": "Torch not compiled with CUDA",
+    "selective_scan": "depends on the kernel that scans",
     **dict.fromkeys(BY_CUDNN, "for cuDNN to say"),
 }
 """Types of which no draw is compared, and a part of the message that says why."""

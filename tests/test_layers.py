@@ -30,6 +30,7 @@ from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
+from shapecalc.torch_check.functions import function_of
 from shapecalc.torch_check.network import from_left_to_right, module_of
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import count
@@ -111,7 +112,7 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
     if layer.function is None:
         module = module_of(layer, arguments).eval()
         return module, lambda *xs: module(*layer.feed(*xs))
-    function: Any = reduce(getattr, layer.function.split("."), torch)
+    function = function_of(layer.function)
     if not drawn.layer_type.inputs_range[1]:
         module = torch.nn.Module()
         dtype = arguments.get("dtype", "float32")

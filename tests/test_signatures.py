@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Flag, Inferred, Trailing
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from shapecalc.torch_check.functions import function_of
 from tests.families.base import shown
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -25,7 +25,7 @@ def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None
     """The parameters of torch's class or function, None where they are not declared in Python."""
     name = layer_type.function or f"nn.{layer_type.__name__}"
     try:
-        declared = dict(inspect.signature(reduce(getattr, name.split("."), torch)).parameters)
+        declared = dict(inspect.signature(function_of(name)).parameters)
     except ValueError:
         return None
     if layer_type.wraps:
@@ -94,7 +94,7 @@ def test_what_is_left_out_of_a_function_is_what_torch_takes(name: str) -> None:
 
 def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any]) -> Any:
     """What torch makes of the inputs: sizes and values, or a refusal."""
-    function: Any = reduce(getattr, str(layer.function).split("."), torch)
+    function = function_of(str(layer.function))
     tensors = [torch.linspace(1, 2, number(x.elements)).reshape(x.shape) for x in inputs]
     try:
         made = function(*layer.feed(*tensors), **keywords)

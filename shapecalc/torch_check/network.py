@@ -16,6 +16,7 @@ from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.experts import module_of_experts
+from shapecalc.torch_check.functions import function_of
 
 
 def first_line(error: Exception) -> str:
@@ -168,8 +169,7 @@ def _function(row: Row, module: Any) -> Callable[..., Any]:
     if row.weights:
         # In inference a parameter may be no module's output: hooks look for where its gradient goes.
         return lambda: owned(module) if torch.is_grad_enabled() else owned(module).detach()
-    function: Any = reduce(getattr, (row.layer.function or "").split("."), torch)
-    call: Callable[..., Any] = partial(function, **row.layer.keywords())
+    call: Callable[..., Any] = partial(function_of(row.layer.function or ""), **row.layer.keywords())
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 

@@ -1,0 +1,55 @@
+"""Functions that torch does not have under one name, written in it after their sources, by the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+import torch
+
+
+def function_of(name: str) -> Any:
+    """The function of a layer type: one of these or, by its path, of torch."""
+    return FUNCTIONS.get(name) or reduce(getattr, name.split("."), torch)
+
+
+def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:
+    """One step after another, in float32, of u, delta, A, B, C and, where they are given, D, z, delta_bias.
+
+    Source: mamba_ssm's selective_scan_ref.
+
+    Raises:
+        ValueError: an input has another shape than the others ask for.
+        TypeError: an input is not floating-point, or there are too few or too many.
+    """
+    u, a = inputs[0], inputs[2]
+    (n, channels, steps), (_, state) = u.shape, a.shape
+    whole, columns = (n, channels, steps), (n, state, steps)
+    needed = whole, whole, (channels, state), columns, columns, (channels,), whole, (channels,)
+    for x, shape in zip(inputs, needed, strict=False):
+        if not x.is_floating_point():
+            raise TypeError(f"{x.dtype} is not floating-point")
+        if x.shape != shape:
+            raise ValueError(f"{list(x.shape)} is not {list(shape)}")
+    return _scanned(delta_softplus, *[x.float() for x in inputs]).to(u.dtype)
+
+
+def _scanned(
+    softplus: bool, u: Any, delta: Any, a: Any, b: Any, c: Any, d: Any = None, z: Any = None, bias: Any = None
+) -> Any:
+    delta = delta if bias is None else delta + bias[:, None]
+    delta = torch.nn.functional.softplus(delta) if softplus else delta
+    decay = torch.exp(delta[..., None] * a[:, None])
+    added = (delta[..., None] * b.transpose(1, 2)[:, None]) * u[..., None]
+    h = torch.zeros_like(decay[:, :, 0])
+    ys = []
+    for step in range(u.shape[2]):
+        h = decay[:, :, step] * h + added[:, :, step]
+        ys.append(torch.bmm(h, c[:, :, step, None]).squeeze(-1))
+    y = torch.stack(ys, dim=2)
+    y = y if d is None else y + u * d[:, None]
+    return y if z is None else y * torch.nn.functional.silu(z)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {"selective_scan": selective_scan}
