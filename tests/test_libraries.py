@@ -150,6 +150,17 @@ def test_arguments_are_the_users_and_defaults_the_librarys(write: Write) -> None
     assert [row.output.shape[1] for row in rows] == [6, 6, 7, 14, 14, 7]
 
 
+def test_a_block_of_several_tensors_takes_and_gives_them(write: Write) -> None:
+    write("own", "blocks:\n  swap(a, b;) -> c, d:\n    - Linear from b as c: 2\n    - ReLU from a as d\n")
+    write(
+        "net", "input: {x: 1x3, y: 1x4}\nuse: own\nlayers: [{swap: , from: [x, y], times: 2, as: [p, q]}]\n"
+    )
+    analysis = shapecalc.analyse(shapecalc.load("net"))
+    assert [tensor.shape for tensor in analysis.outputs] == [(1, 2), (1, 2)]
+    write("net", "input: {x: 1x3}\nuse: own\nlayers:\n  - swap\n")
+    assert str(refusal("net").place) == "net.yaml:4:5"
+
+
 def test_a_library_that_changes_is_read_anew(write: Write) -> None:
     write("own/conv", CONV)
     write("net", NET)

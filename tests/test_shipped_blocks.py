@@ -16,6 +16,7 @@ from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 
 IMAGE, SEQUENCE = "2x8x9x12", "2x5x8"
+TURNED = "{{x: {}, cos: 5x2, sin: 5x2}}".format
 
 
 class Case(NamedTuple):
@@ -86,6 +87,56 @@ class Encoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any) -> Any:
         return self.layer[0].eval()(x)
+
+
+def turned(x: Any, cos: Any, sin: Any) -> Any:
+    """apply_rotary_pos_emb of Hugging Face transformers, whose cos and sin are there twice."""
+    cos, sin = torch.cat((cos, cos), dim=-1), torch.cat((sin, sin), dim=-1)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Rotary(nn.Module):  # type: ignore[misc]
+    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+        return turned(x, cos, sin)
+
+
+class Attention(nn.Module):  # type: ignore[misc]
+    """LlamaAttention of Hugging Face transformers, with a causal mask."""
+
+    def __init__(self, width: int, heads: int, shared: int, bias: bool = False) -> None:
+        super().__init__()
+        self.size, self.groups = width // heads, heads // shared
+        self.q_proj = nn.Linear(width, width, bias=bias)
+        self.k_proj, self.v_proj = (nn.Linear(width, shared * self.size, bias=bias) for _ in range(2))
+        self.o_proj = nn.Linear(width, width, bias=bias)
+
+    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+        q, k, v = (
+            project(x).view(*x.shape[:2], -1, self.size).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        q, k = turned(q, cos, sin), turned(k, cos, sin)
+        k, v = (each.repeat_interleave(self.groups, dim=1) for each in (k, v))
+        scores = q @ k.transpose(2, 3) / self.size**0.5
+        later = torch.ones_like(scores, dtype=torch.bool).triu(1)
+        weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+        return self.o_proj((weights @ v).transpose(1, 2).flatten(2))
+
+
+class Decoder(nn.Module):  # type: ignore[misc]
+    """LlamaDecoderLayer of Hugging Face transformers."""
+
+    def __init__(self, width: int, hidden: int, heads: int, shared: int) -> None:
+        super().__init__()
+        self.input_layernorm = nn.RMSNorm(width, eps=1e-5)
+        self.self_attn = Attention(width, heads, shared)
+        self.post_attention_layernorm = nn.RMSNorm(width, eps=1e-5)
+        self.mlp = gated(width, hidden, nn.SiLU())
+
+    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        return x + self.mlp(self.post_attention_layernorm(x))
 
 
 def squeeze_excite(channels: int, squeezed: int, act: Any = nn.ReLU, scale: Any = nn.Sigmoid) -> Any:
@@ -258,6 +309,20 @@ CASES = [
         IMAGE,
         lambda: Patches(8, 10, 3, 13),
     ),
+    Case("rotary from x, cos, sin: 4", "rotary", TURNED("2x3x5x4"), Rotary),
+    Case(
+        "grouped_query_attention from x, cos, sin: {hidden_size: 16, num_heads: 4, bias: true}",
+        "rotary",
+        TURNED("2x5x16"),
+        lambda: Attention(16, 4, 4, bias=True),
+    ),
+    Case(
+        "rotary_decoder from x, cos, sin:"
+        " {hidden_size: 24, intermediate_size: 10, num_heads: 6, num_key_value_heads: 2}",
+        "rotary",
+        TURNED("2x5x24"),
+        lambda: Decoder(24, 10, 6, 2),
+    ),
 ]
 
 
@@ -306,17 +371,16 @@ def test_a_block_is_what_torch_makes_of_its_layers(case: Case) -> None:
 def test_a_block_is_the_module_that_its_source_names(case: Case) -> None:
     """With the module's weights, which are as many and as large, it gives what the module gives."""
     analysis, module = analysed(case), case.module().eval().double()
-    (tensor,) = analysis.inputs.values()
-    x = torch.rand(tensor.shape, dtype=torch.float64)
+    inputs = [torch.rand(tensor.shape, dtype=torch.float64) for tensor in analysis.inputs.values()]
     network = build(analysis).to_empty(device="cpu").double()
     with torch.no_grad():
         for own, other in zip(in_order(network), in_order(module), strict=True):
             assert own.shape == other.shape
             own.copy_(other.uniform_(0.5, 1.5))  # none 0 or 1, as norms begin with
-        (out,) = network(x, observe=lambda *_: None)
-        expected = module(x)
+        out, *_ = network(*inputs, observe=lambda *_: None)
+        expected = module(*inputs)
         with FlopCounterMode(display=False) as counter:
-            module.to("meta")(x.to("meta"))
+            module.to("meta")(*(x.to("meta") for x in inputs))
     assert analysis.totals.params == sum(p.numel() for p in module.parameters())
     assert 2 * analysis.totals.macs == counter.get_total_flops()
     torch.testing.assert_close(out, expected)
