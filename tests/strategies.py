@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
@@ -18,7 +19,7 @@ from shapecalc.layers import fields as f
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
-from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely
+from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely, shown
 
 Values: TypeAlias = st.SearchStrategy[Any]
 
@@ -271,3 +272,19 @@ def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
     chosen = draw(own_arguments(given) if own_arguments else arguments(layer_type, given))
     fitted = families.FITTED.get(name)
     return Drawn(layer_type, {**chosen, **draw(fitted(given))} if fitted else chosen, given)
+
+
+def by_hand(layer_type: type[Layer]) -> list[Drawn]:
+    """The cases of a type that are not drawn: its example, and those of `RARE` in `tests/families`."""
+    return [shown(layer_type), *[case for case in families.RARE if case.layer_type is layer_type]]
+
+
+def each_layer(layer_type: type[Layer]) -> Callable[[Callable[[Drawn], None]], Callable[[], None]]:
+    """Makes a check of one layer a test of those by hand and of drawn ones."""
+
+    def of_each(check: Callable[[Drawn], None]) -> Callable[[], None]:
+        for case in reversed(by_hand(layer_type)):
+            check = example(case)(check)
+        return given(draws(layer_type))(check)
+
+    return of_each

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import settings
 
 import shapecalc
 from shapecalc import ArchitectureError
@@ -34,9 +34,9 @@ from shapecalc.torch_check.network import Network, build, tie
 from tests.autocast import casting, pretended, put
 from tests.command import Command
 from tests.dice import count
-from tests.families.base import Drawn, shown
+from tests.families.base import Drawn
 from tests.networks import OWN
-from tests.strategies import draws
+from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call
 from tests.test_saved import computed
 from tests.test_saved import in_torch as trained_in_torch
@@ -166,8 +166,7 @@ def test_a_layer_is_cast_as_in_torch(name: str) -> None:
     found: Counter[str] = Counter()
 
     @settings(max_examples=count(10, 60))  # each is run four times, and fake tensors are slow
-    @example(shown(LAYERS[name]))
-    @given(draws(LAYERS[name]))
+    @each_layer(LAYERS[name])
     def check(drawn: Drawn) -> None:
         try:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
 
 import pytest
 import torch
@@ -29,8 +31,8 @@ from shapecalc.torch_check.memory import run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import count
-from tests.families.base import Drawn, shown
-from tests.strategies import draws
+from tests.families.base import Drawn
+from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
 
 MODES = (Mode(grad=True, training=True), Mode(grad=True), Mode())
@@ -113,8 +115,15 @@ def flops(analysis: Analysis) -> tuple[bool, int]:
     return bool(tracked), int(counter.get_total_flops())
 
 
+def trained(name: str) -> Iterator[Analysis]:
+    """The cases by hand that are accepted, where all is trained."""
+    for case in by_hand(LAYERS[name]):
+        with suppress(ArchitectureError):
+            yield network_of(case, [True] * len(case.inputs), frozenset())
+
+
 def each_drawn(name: str, draws: int, check: Callable[[Analysis], None]) -> None:
-    """Check so many networks of a layer type, and that of its example, where all is trained."""
+    """Check so many networks of a layer type, and those of its cases by hand, where all is trained."""
 
     @settings(max_examples=draws)
     @given(st.data())
@@ -125,34 +134,56 @@ def each_drawn(name: str, draws: int, check: Callable[[Analysis], None]) -> None
             return
         check(analysis)
 
-    case = shown(LAYERS[name])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        check(network_of(case, [True] * len(case.inputs), frozenset()))
+        for analysis in trained(name):
+            check(analysis)
         draw()
 
 
 PRODUCTS = [name for name in CONCERNED if LAYERS[name].macs is not Layer.macs]
 
 
+def check_products(analysis: Analysis, found: Counter[str]) -> None:
+    expected = training(CONVENTIONS["torch"], analysis)
+    try:
+        goes_back, measured = flops(analysis)
+    except (*REFUSALS, BuildError):
+        return
+    if not isinstance(expected, Unknown):
+        found["known"] += 1
+        assert expected == measured
+    if "no output depends on a trainable parameter" in str(expected):
+        assert not goes_back
+
+
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_torch_counts_as_many_products(name: str) -> None:
     found: Counter[str] = Counter()
-
-    def check(analysis: Analysis) -> None:
-        expected = training(CONVENTIONS["torch"], analysis)
-        try:
-            goes_back, measured = flops(analysis)
-        except (*REFUSALS, BuildError):
-            return
-        if not isinstance(expected, Unknown):
-            found["known"] += 1
-            assert expected == measured
-        if "no output depends on a trainable parameter" in str(expected):
-            assert not goes_back
-
-    each_drawn(name, count(20, 120), check)
+    each_drawn(name, count(20, 120), lambda analysis: check_products(analysis, found))
     assert found["known"]
+
+
+def ways(case: Drawn) -> Iterator[Analysis]:
+    """The case with and without a gradient for each of its inputs, and with its weights trained or frozen."""
+    weights = case.layer_type(**case.arguments).figures(case.inputs).weights
+    learned = frozenset([name for name, weight in weights.items() if not weight.buffer])
+    for tracked in product((True, False), repeat=len(case.inputs)):
+        yield network_of(case, list(tracked), frozenset())
+        if learned:
+            yield network_of(case, list(tracked), learned)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_gradients_are_counted_where_torch_makes_them(name: str) -> None:
+    """A product has a gradient for each of its factors, unless none is wanted of that one."""
+    found: Counter[str] = Counter()
+    for case in by_hand(LAYERS[name]):
+        with suppress(ArchitectureError):
+            for analysis in ways(case):
+                check_products(analysis, found)
+    assert found["known"] > 1
 
 
 @pytest.mark.parametrize("name", [name for name in CONCERNED if LAYERS[name].allocation_declared()])

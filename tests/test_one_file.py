@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import settings
 from jsonschema import Draft202012Validator
 
 import shapecalc
@@ -32,7 +32,7 @@ from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.verify import verify
 from tests.command import Command
 from tests.families.base import Drawn
-from tests.strategies import draws
+from tests.strategies import each_layer
 from tests.test_frozen_layers import flops
 from tests.test_layers import agree
 from tests.test_saved import computed, in_torch
@@ -217,7 +217,7 @@ def test_torch_agrees_on_drawn_arguments(declared: type[Layer]) -> None:
     found = []
 
     @settings(max_examples=60)
-    @given(draws(declared))
+    @each_layer(declared)
     def check(drawn: Drawn) -> None:
         found.append(agree(drawn))
 

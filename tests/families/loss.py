@@ -273,6 +273,7 @@ RARE = (
         drawn("LinearCrossEntropyLoss", ROWS, target, num_classes=5, ignore_index=0)
         for target in (CLASSES, Tensor((3, 5)))
     ),
+    drawn("LinearCrossEntropyLoss", ROWS, Tensor((3, 5)), num_classes=5),
     # The target's dtype counts, as its probabilities are multiplied with the scores.
     drawn("CrossEntropyLoss", HALF, ROWS, reduction="none"),
     drawn("CrossEntropyLoss", WHOLE, ROWS),
