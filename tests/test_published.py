@@ -99,7 +99,7 @@ def test_the_zoo_has_these_networks_and_no_others() -> None:
 def test_the_weights_of_an_auxiliary_classifier_are_those_of_the_one_that_runs() -> None:
     prediction, training = (
         shapecalc.analyse(shapecalc.load("imagenet/inception_v3"), parameters={"training": training})
-        for training in (0, 1)
+        for training in (False, True)
     )
     assert prediction.totals.params == training.totals.params
     assert number(training.totals.macs) > number(prediction.totals.macs)

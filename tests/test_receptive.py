@@ -51,7 +51,7 @@ CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
 PUBLISHED: dict[str, tuple[str, dict[str, object]]] = {
     "imagenet/alexnet": ("1x3x127x63", {"classes": 2}),
     "imagenet/densenet121": ("1x3x128x29", {"depths": (2, 2, 2, 2), "growth": 4, "stem": 8, "classes": 2}),
-    "imagenet/mnasnet1_0": ("1x3x200x1", {"widths": (8, 4, 4, 4, 4, 4, 4, 4), "classes": 2}),
+    "imagenet/mnasnet1_0": ("1x3x200x1", {"width": "1/8", "classes": 2}),
     "imagenet/resnet50": ("1x3x200x1", {"units": (1, 2, 1, 1), "width": 8, "classes": 2}),
     "imagenet/squeezenet1_1": ("1x3x96x17", {"classes": 2}),
 }

@@ -62,7 +62,7 @@ def require_kind(name: str, value: object, default: object) -> None:
     if _judged_by_a_layer(value) and _judged_by_a_layer(default):
         return
     needed = _KINDS.get(type(default)) or f"of the kind of its default, {written(default)}"
-    fraction = type(default) is int and isinstance(value, (float, Rational))
+    fraction = type(default) is int and _is_number(value)
     hint = f"its default is {default}; a default of {default}.0 takes fractions" if fraction else None
     raise UsageError(f"the parameter {name} must be {needed}, not {written(value)}", hint=hint)
 
