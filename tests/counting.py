@@ -151,6 +151,22 @@ def gelu_by_tanh(x: Number) -> Number:
 
 SELU = (1.0507009873554804934193349852946, 1.6732632423543772848170429916717)
 
+FUNCTIONS: dict[str, Callable[[Number], Any]] = {
+    "neg": lambda x: -x,
+    "abs": abs,
+    "exp": exp,
+    "log": log,
+    "sqrt": root,
+    "rsqrt": lambda x: 1 / root(x),
+    "reciprocal": lambda x: 1 / x,
+    "sin": lambda x: x.of(math.sin),
+    "cos": lambda x: x.of(math.cos),
+    "square": lambda x: x * x,
+    "clamp: {min: 0.7, max: 0.9}": lambda x: lesser(greater(x, 0.7), 0.9),
+    "clamp: {max: 0.9}": lambda x: lesser(x, 0.9),
+}
+"""Of numbers above 0."""
+
 ACTIVATIONS: dict[str, Callable[[Number], Any]] = {
     "ReLU": lambda x: greater(x, 0),
     "ReLU6": lambda x: lesser(greater(x, 0), 6),

@@ -19,7 +19,7 @@ from shapecalc.layers import fields as f
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
-from tests.families.base import DTYPES, LONGEST, SIZES, Drawn, rarely, shown
+from tests.families.base import DTYPES, LONGEST, NUMBERS, SIZES, Drawn, rarely, shown
 
 Values: TypeAlias = st.SearchStrategy[Any]
 
@@ -79,6 +79,10 @@ def real(field: f.Real, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     low, high = max(field.low, -2.0), min(field.high, 2.0)
     beyond = [low - 0.5] * (field.low > -math.inf) + [high + 0.5] * (field.high < math.inf)
     return st.one_of(st.floats(low, high), st.sampled_from([low, high, *beyond]))
+
+
+def scalar(_: f.Number, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from(NUMBERS)
 
 
 def axis(_: f.Axis, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:
@@ -184,6 +188,7 @@ STRATEGIES: Mapping[type[f.Field[Any]], Callable[[Any, type[Layer], tuple[Tensor
     f.Flag: flag,
     f.Choice: choice,
     f.Real: real,
+    f.Number: scalar,
     f.Axis: axis,
     f.Axes: axes,
     f.Sizes: sizes,

@@ -29,6 +29,7 @@ from shapecalc.torch_check.network import build
 from tests import counting
 from tests.counting import (
     ACTIVATIONS,
+    FUNCTIONS,
     Number,
     dot,
     greatest,
@@ -97,6 +98,12 @@ def _values(made: Any) -> Any:
 def test_activations(step: str) -> None:
     case = Case(step if ":" in step else f"{step}: {{}}", (2, 7), low=-2, high=-0.6)
     case.check([[ACTIVATIONS[step](x) for x in row] for row in case.numbers(case.inputs[0])])
+
+
+@pytest.mark.parametrize("step", FUNCTIONS)
+def test_functions(step: str) -> None:
+    case = Case(step if ":" in step else f"{step}: {{}}", (2, 7), low=0.5, high=1)
+    case.check([[FUNCTIONS[step](x) for x in row] for row in case.numbers(case.inputs[0])])
 
 
 def windows(row: Sequence[Any], size: int, stride: int) -> list[Sequence[Any]]:

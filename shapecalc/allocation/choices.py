@@ -28,6 +28,14 @@ def of_threshold(trace: Trace, grad: Value, x: Look) -> Gradients:
     return [trace.elementwise(mask, grad, zero)]
 
 
+@rule
+def of_bounds(trace: Trace, grad: Value, x: Look, bounds: int) -> Gradients:
+    """The gradient where x is between one or two bounds, and a zero elsewhere. Source: at::clamp_backward."""
+    zero = trace.new(Tensor((), grad.dtype))
+    masks = [trace.elementwise(x, dtype="bool") for _ in range(bounds)]
+    return [trace.elementwise(masks[0], grad, zero)]
+
+
 def chosen_by(trace: Trace, target: Value, x: Value, zeros: Value) -> Value:
     """x where the target has a value, and zeros elsewhere. Source: at::where."""
     mask = trace.elementwise(target, dtype="bool")

@@ -30,11 +30,17 @@ def of_quotient(trace: Trace, grad: Value, x: Look, other: Look) -> Gradients:
 
 
 @rule
-def of_power(trace: Trace, grad: Value, x: Look) -> Gradients:
+def of_factor(trace: Trace, grad: Value, x: Look, kernels: int) -> Gradients:
+    """The gradient times a factor that so many kernels make of what autograd keeps, one of the other."""
+    made: list[Value | Look] = [x]
+    for _ in range(kernels):
+        made.append(trace.elementwise(made[-1]))
+    return [trace.elementwise(grad, made[-1])]
+
+
+def of_power(x: Look) -> Back:
     """Of xᵖ: g · (p · xᵖ⁻¹); and as well of 1/√x, whose result autograd keeps."""
-    power = trace.elementwise(x)
-    scaled = trace.elementwise(power)
-    return [trace.elementwise(grad, scaled)]
+    return of_factor(x, 2)
 
 
 def of_powers(x: Look, exponent: Look, y: Look) -> Back:
@@ -83,11 +89,9 @@ def of_exponential(trace: Trace, grad: Value, y: Look, base: float) -> Gradients
     return [trace.elementwise(grad, chosen)]
 
 
-@rule
-def of_absolute(trace: Trace, grad: Value, x: Look) -> Gradients:
+def of_absolute(x: Look) -> Back:
     """Of |x|: the gradient times the sign."""
-    sign = trace.elementwise(x)
-    return [trace.elementwise(grad, sign)]
+    return of_factor(x, 1)
 
 
 @rule

@@ -19,6 +19,9 @@ LONGEST = 14
 
 DTYPES = sorted(BYTES)
 
+NUMBERS = (0, 1, 2, 3, -1, 300, -256, 2**31, 2**63 - 1, 0.5, -0.5, 0.0, 2.0, 7e4, 1e39, 1e300)
+"""Numbers beside tensors, some of which not every dtype holds."""
+
 
 class Drawn(NamedTuple):
     """A layer as a file may write it, and the tensors that come to it."""

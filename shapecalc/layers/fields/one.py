@@ -162,15 +162,11 @@ class Real(Field[float]):
 
 
 class Number(Field["float | None"]):
-    """A number that stands in the place of a tensor, as in x + 3; null where a tensor stands there.
+    """A number that torch takes for a scalar, as the 3 of x + 3: a whole one is int64; null for none."""
 
-    A whole one is int64 in torch.
-    """
-
-    described = "a number, in the place of a tensor"
-
-    def __init__(self) -> None:
+    def __init__(self, described: str = "a number, in the place of a tensor") -> None:
         super().__init__(None)
+        self.described = described
 
     def accept(self, value: object, axes: int) -> float | None:
         if type(value) is int:

@@ -1,0 +1,163 @@
+"""Functions of one number, element by element, beside the activations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shapecalc.allocation import Value
+from shapecalc.allocation.choices import of_bounds
+from shapecalc.allocation.elementwise_gradients import of_factor
+from shapecalc.allocation.gradients import Back, like
+from shapecalc.errors import ArchitectureError
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_numbers
+from shapecalc.layers.fields import Number
+from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.rules import Keeps
+from shapecalc.operations import NOTHING, Operations
+from shapecalc.tensors import Tensor, as_scalar, is_floating
+
+
+class Function(Layer, abstract=True):
+    """One kernel, which makes floating-point numbers of all numbers."""
+
+    elementwise = True
+    aligned = True
+    keeps = Keeps.INPUTS
+    kernels: ClassVar[int] = 0
+    """How many kernels make the derivative of what autograd keeps; 0 where that is a factor of it itself."""
+
+    def output(self, x: Tensor) -> Tensor:
+        return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
+
+    def back(self, x: Value) -> Back:
+        return of_factor(x.look, self.kernels)
+
+
+class exp(Function):
+    """eˣ. Source: torch.exp."""
+
+    function = "exp"
+    keeps = Keeps.OUTPUT
+    each = Operations(exp=1)
+
+
+class log(Function):
+    """The natural logarithm. Source: torch.log."""
+
+    function = "log"
+    each = Operations(exp=1)
+
+
+class sqrt(Function):
+    """√x. Source: torch.sqrt."""
+
+    function = "sqrt"
+    keeps = Keeps.OUTPUT
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class rsqrt(Function):
+    """1 / √x. Source: torch.rsqrt."""
+
+    function = "rsqrt"
+    keeps = Keeps.OUTPUT
+    kernels = 2
+    each = Operations(divide=1, exp=1)
+
+
+class reciprocal(Function):
+    """1 / x. Source: torch.reciprocal."""
+
+    function = "reciprocal"
+    keeps = Keeps.OUTPUT
+    kernels = 2
+    each = Operations(divide=1)
+
+
+class sin(Function):
+    """The sine. Source: torch.sin."""
+
+    function = "sin"
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class cos(Function):
+    """The cosine. Source: torch.cos."""
+
+    function = "cos"
+    kernels = 2
+    each = Operations(exp=1)
+
+
+class neg(Function):
+    """−x. Source: torch.neg."""
+
+    function = "neg"
+    keeps = Keeps.NOTHING
+    each = NOTHING
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return x
+
+    def back(self, x: Value) -> Back:
+        return like()
+
+
+class abs(Function):  # noqa: A001  # torch's name
+    """|x|. Source: torch.abs."""
+
+    function = "abs"
+    kernels = 1
+    each = NOTHING
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return x
+
+
+class square(Function):
+    """x². Source: torch.square."""
+
+    function = "square"
+    operation = "pow"
+    kernels = 2
+    each = Operations(mul=1)
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(x.shape, as_scalar(2, x.dtype).dtype)
+
+
+class clamp(Function):
+    """min(max(x, min), max); one of the bounds may be left out. Source: torch.clamp."""
+
+    function = "clamp"
+    min = Number("a number")
+    max = Number("a number")
+    example = example((2, 8, 4), min=0, max=6)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Those that are there, by name."""
+        return {name: value for name in ("min", "max") if (value := self.__dict__[name]) is not None}
+
+    def check(self) -> None:
+        if not self.bounds:
+            raise ArchitectureError("min or max is needed, or both", hint=self.synopsis())
+
+    def output(self, x: Tensor) -> Tensor:
+        dtype = x.dtype
+        for bound in self.bounds.values():
+            dtype = as_scalar(bound, dtype).dtype
+        for name, bound in self.bounds.items():
+            check_fits(bound, dtype, name)
+        return Tensor(x.shape, dtype)
+
+    def back(self, x: Value) -> Back:
+        return of_bounds(x.look, len(self.bounds))
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=len(self.bounds)) * y.elements
