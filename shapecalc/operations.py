@@ -13,7 +13,7 @@ A layer type declares them by the formula that its documentation writes, in eval
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shapecalc.symbolic import Dim, summed
@@ -36,7 +36,11 @@ class Operations:
 
     def __mul__(self, times: Dim) -> Operations:
         """As many operations, `times` over."""
-        return Operations(*[times * getattr(self, kind) for kind in KINDS])
+        return self.each(lambda number: times * number)
+
+    def each(self, change: Callable[[Dim], Dim]) -> Operations:
+        """The same with each number changed."""
+        return Operations(*[change(getattr(self, kind)) for kind in KINDS])
 
     @classmethod
     def of_all(cls, each: Iterable[Operations]) -> Operations:

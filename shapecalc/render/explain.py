@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.domain.domain import solved_each
+from shapecalc.analysis.domain.domain import needed_of, solved_each
 from shapecalc.analysis.explain.derivation import Derivation, WindowCount
 from shapecalc.analysis.explain.explain import Explanation
 from shapecalc.engine.results import Analysis
@@ -15,8 +15,9 @@ from shapecalc.render.show import heading
 from shapecalc.render.streams import writable
 from shapecalc.render.tree import arguments_text
 from shapecalc.render.wrapping import hung, screen
-from shapecalc.symbolic import Dim, at
+from shapecalc.symbolic import Dim, at, lone_symbol
 from shapecalc.symbolic.conditions import EQUAL, Condition
+from shapecalc.symbolic.implied import decisive
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, Notation, shape_text, text
 from shapecalc.tensors import for_json
 from shapecalc.window import Window
@@ -81,12 +82,15 @@ def _fits(one: Explanation, notation: Notation) -> list[str]:
     """Why the inputs fit: the conditions that hold, sizes that are equal in one line."""
     written: list[str] = []
     equal: dict[Dim, list[str]] = {}
+    first: dict[str, Dim] = {}
     for condition, values in one.fits:
         left, right = text(condition.left, notation), text(condition.right, notation)
         if condition.relation == EQUAL:
-            equal.setdefault(condition.left, [left, text(at(condition.left, values), notation)]).insert(
-                -1, right
-            )
+            size = at(condition.left, first)  # max(H₀, H₁), where both are the same, is H₀
+            number = text(at(size, values), notation)
+            equal.setdefault(size, [text(size, notation), number]).insert(-1, right)
+            if name := lone_symbol(condition.right):
+                first[name] = size
         else:
             numbers = (text(at(size, values), notation) for size in (condition.left, condition.right))
             relation = r"\text{ divisible by }" if notation.by == LATEX.by else "divisible by"
@@ -161,11 +165,13 @@ def _in_general(one: Explanation, notation: Notation) -> Iterator[Item]:
 
 
 def _conditions(conditions: Sequence[Condition], notation: Notation) -> list[str]:
-    """Conditions in the words of `domain`; as formulas where they are typeset."""
-    if notation.by == LATEX.by:
-        relations = {"≥": r"\geq", "=": "=", "divisible by": r"\text{divisible by}"}
-        return [f"{text(c.left, LATEX)} {relations[c.relation]} {text(c.right, LATEX)}" for c in conditions]
-    return grouped([str(solved) for solved in solved_each([condition.strict for condition in conditions])])
+    """Those that decide, in the words of `domain`; as formulas where they are typeset."""
+    needed = needed_of(solved_each(decisive([condition.strict for condition in conditions])))
+    if notation.by != LATEX.by:
+        return grouped([*map(str, needed)])
+    relations = {"≥": r"\geq", "=": "=", "divisible by": r"\text{divisible by}"}
+    sides = ((text(c.left, LATEX), relations[c.relation], text(c.right, LATEX)) for c, _ in needed)
+    return [*map(" ".join, sides)]
 
 
 def _title(one: Explanation) -> str:

@@ -14,6 +14,7 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
+from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, share, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
@@ -24,6 +25,7 @@ from shapecalc.tensors import for_json
 
 _TRAINING = "forward and backward"
 _LONGEST = 38  # of what is written on one line beside the other columns
+_LONGEST_FORMULA = 400  # of a note
 _MARGIN = 12  # of the titles of notes
 _MOST_NAMED = 5  # unknown figures in the notes
 _WORK = (
@@ -70,11 +72,12 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
     for title, node in named_nodes(analysis, form, depth):
         work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
-    whole = Work.of_all(analysis)
+    whole, formulas = Work.of_all(analysis), Formulas.of(analysis, analysis.conditions)
     notes = [
-        *_work_notes(whole),
+        *_work_notes(whole, formulas),
         *active_note(analysis),
-        *(_training(CONVENTIONS["torch"], analysis, whole.unknown) if backward else []),
+        *(_training(CONVENTIONS["torch"], analysis, formulas, whole.unknown) if backward else []),
+        *formulas.holds(_MARGIN),
         *folded_note(analysis),
         *_unknown(whole.unknown),
     ]
@@ -86,13 +89,13 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
     return tuple(ops if isinstance(ops, Unknown) else getattr(ops, kind) for kind in KINDS)
 
 
-def _work_notes(work: Work) -> list[str]:
-    less = work.macs_without_padding
-    apart = [] if less == work.macs else [_note("", f"{_within(less)} without the zeros of padding")]
-    kinds = zip(KINDS, _kinds(work.ops), strict=True)
+def _work_notes(work: Work, formulas: Formulas) -> list[str]:
+    macs, less = formulas.total(work.macs), formulas.known(work.macs_without_padding)
+    apart = [] if less == macs else [_note("", f"{_within(less)} without the zeros of padding")]
+    kinds = zip(KINDS, _kinds(formulas.operations(work.ops)), strict=True)
     found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
     listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"
-    return [_note("Products", _amount(work.macs, "MACs")), *apart, _note("Operations", listed)]
+    return [_note("Products", _amount(macs, "MACs")), *apart, _note("Operations", listed)]
 
 
 def _note(title: str, line: str) -> str:
@@ -101,8 +104,12 @@ def _note(title: str, line: str) -> str:
 
 
 def _within(number: Dim | Unknown) -> str:
-    """A number before its unit."""
-    return text(number) if isinstance(number, (int, Unknown)) else within_product(number, GROUPED)
+    """A number before its unit, or what a formula is that fills a screen."""
+    if isinstance(number, (int, Unknown)):
+        return text(number)
+    written = within_product(number, GROUPED)
+    long = len(written) > _LONGEST_FORMULA
+    return f"a sum of {len(number.terms)} terms (JSON has it)" if long else written
 
 
 def _amount(number: Dim | Unknown, unit: str) -> str:
@@ -113,16 +120,19 @@ def _amount(number: Dim | Unknown, unit: str) -> str:
     return f"{whole} = {short(number, unit)}" if isinstance(number, int) and number >= 1000 else whole
 
 
-def _training(convention: Convention, analysis: Analysis, unknown: Sequence[tuple[str, str]]) -> list[str]:
+def _training(
+    convention: Convention, analysis: Analysis, formulas: Formulas, unknown: Sequence[tuple[str, str]]
+) -> list[str]:
     """What is counted of a training step; a reason that stands among the `unknown` is not said again."""
     found = training(convention, analysis)
     if found is None:
         return [_note("Training", f"{convention.name} counts no backward pass")]
     if isinstance(found, Unknown):
-        said = found.reason in {f"{path}: {reason}" for path, reason in unknown}
-        return [_note("Training", UNKNOWN if said else f"{UNKNOWN}: {found.reason}")]
-    counts = f"{_amount(found, convention.unit)} forward and backward, as {convention.name} counts"
-    return [_note("Training", counts), *_faults([convention], analysis)]
+        again = found.reason in {f"{path}: {reason}" for path, reason in unknown}
+        return [_note("Training", UNKNOWN if again else f"{UNKNOWN}: {found.reason}")]
+    counts = _amount(formulas.total(found), convention.unit)
+    said = f"{counts} forward and backward, as {convention.name} counts"
+    return [_note("Training", said), *_faults([convention], analysis)]
 
 
 def _faults(conventions: Sequence[Convention], analysis: Analysis) -> list[str]:
@@ -149,7 +159,7 @@ def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
 def _of_convention(
     analysis: Analysis, convention: Convention, form: str, depth: int | None, backward: bool
 ) -> Grid:
-    whole = count(convention, analysis)
+    whole, formulas = count(convention, analysis), Formulas.of(analysis, analysis.conditions)
     columns = (
         first_column(form),
         Column("macs", "MACs", text, spare=1),
@@ -164,12 +174,13 @@ def _of_convention(
         macs = Work.under(analysis, node).macs
         lines.append(Line((title, macs, found, share(found, whole.total)), strong=bool(node.children)))
     notes = [
-        _note("Total", _amount(whole.total, convention.unit)),
-        *_listed("Counted", _terms(whole)),
+        _note("Total", _amount(formulas.known(whole.total), convention.unit)),
+        *_listed("Counted", _terms(whole, formulas)),
         _note("Convention", convention.about),
         *([_note("Source", convention.source)] if convention.source else []),
         *_listed("Faults", convention.faults),
-        *(_training(convention, analysis, whole.unknown) if backward else []),
+        *(_training(convention, analysis, formulas, whole.unknown) if backward else []),
+        *formulas.holds(_MARGIN),
         *folded_note(analysis),
         *_unknown(whole.unknown),
     ]
@@ -180,10 +191,11 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
     return [_note("" if number else title, line) for number, line in enumerate(lines)]
 
 
-def _terms(found: Count) -> list[str]:
+def _terms(found: Count, formulas: Formulas) -> list[str]:
     """What a count is made of: the MACs, and what comes to them or is taken off."""
     terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
-    for what, number in found.beside.items():
+    for what, more in found.beside.items():
+        number = formulas.total(more)
         most = greatest(number)
         less = most is not None and most <= 0
         terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")
@@ -200,21 +212,23 @@ def _side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, b
         Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
         Column("counted", "What is counted"),
     )
+    formulas = Formulas.of(analysis, analysis.conditions if form != "csv" else ())
     lines: list[Line] = []
     unknown: list[tuple[str, str]] = []
     for convention in chosen:
         found = count(convention, analysis)
-        lines += _lines(convention.name, found.total, convention.unit, _terms(found), form)
+        total, terms = formulas.known(found.total), _terms(found, formulas)
+        lines += _lines(convention.name, total, convention.unit, terms, form)
         both = training(convention, analysis) if backward else None
         if both is not None:
             name = "+ backward" if form == "table" else f"{convention.name} backward"
-            lines += _lines(name, both, convention.unit, [_TRAINING], form)
+            lines += _lines(name, formulas.known(both), convention.unit, [_TRAINING], form)
         reasons = (figure for figure in (found.total, both) if isinstance(figure, Unknown))
         unknown += [(convention.name, figure.reason) for figure in reasons]
     without = ", ".join(convention.name for convention in chosen if convention.training is None)
     notes = [_note("Training", f"{without} count no backward pass")] if backward else []
     notes += _faults(chosen, analysis) if backward else []
-    return Grid(heading(analysis), columns, lines, [*notes, *_unknown(unknown)])
+    return Grid(heading(analysis), columns, lines, [*notes, *formulas.holds(_MARGIN), *_unknown(unknown)])
 
 
 def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], form: str) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.engine.nodes import Node
 from shapecalc.errors import listed
+from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
     Column,
@@ -21,7 +22,7 @@ from shapecalc.render.grid import (
     shape,
     size,
 )
-from shapecalc.render.show import compute, heading, trainable, where_it_holds
+from shapecalc.render.show import compute, heading, trainable
 from shapecalc.render.tree import first_column, folded_note, named_nodes
 from shapecalc.symbolic import Dim
 
@@ -43,9 +44,7 @@ def print_memory(
     nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else None)
     columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
     lines = [_line(found, title, node, step, form == "csv") for title, node in nodes]
-    conditions = where_it_holds(analysis, found.all_conditions)
-    holds = [f"Holds for    {', '.join(conditions)}"] if conditions else []
-    notes = [*_facts(found), *holds, "", *_prediction(found), *(["", *_training(step)] if step else [])]
+    notes = list(_notes(found, step, Formulas.of(analysis, found.all_conditions)))
     if folded := folded_note(analysis):
         notes += ["", *folded]
     if fit:
@@ -61,21 +60,33 @@ def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: 
     return Line(tuple(values), strong=bool(node.children))
 
 
-def _facts(found: Prediction) -> Iterator[str]:
+def _notes(found: Prediction, step: Memory | None, formulas: Formulas) -> Iterator[str]:
+    yield from _facts(found, formulas)
+    yield from formulas.holds(13)
+    yield ""
+    yield from _prediction(found, formulas)
+    if step:
+        yield ""
+        yield from _training(step, formulas)
+
+
+def _facts(found: Prediction, formulas: Formulas) -> Iterator[str]:
     totals = found.analysis.totals
     part = f", {trainable(totals)}" if totals.frozen_params != 0 else ""
     yield f"Parameters   {count(totals.params)}{part}"
-    yield f"Computation  {compute(totals)}, forward"
+    yield f"Computation  {compute(formulas.total(totals.macs))}, forward"
 
 
-def _prediction(found: Prediction) -> Iterator[str]:
+def _prediction(found: Prediction, formulas: Formulas) -> Iterator[str]:
     casts = ", and weights as cast" if found.dtype == AMP else ""
-    yield from _most("Prediction  ", found.prediction, bound="at least" if found.bounded else "at most")
+    most = formulas.most(found.prediction)
+    yield from _most("Prediction  ", most, bound="at least" if found.bounded else "at most")
     yield _weights(found)
     for layer, why in found.bounded.items():
         yield f"  and what {layer} makes on the way, which {why}"
-    if len(found.activations.alternatives) == 1:
-        yield f"  {size(found.activations.bytes)} of activations alive at once, the input among them{casts}"
+    if len(most.alternatives) == 1:
+        activations = most.bytes - found.parameters - found.buffers
+        yield f"  {size(activations)} of activations alive at once, the input among them{casts}"
 
 
 def _weights(found: Prediction) -> str:
@@ -83,14 +94,15 @@ def _weights(found: Prediction) -> str:
     return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
 
-def _training(found: Memory) -> Iterator[str]:
+def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
+    most = formulas.most(found.training)
     step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
-    yield from _most("Training    ", found.training, step, "at least" if found.vague else "at most")
+    yield from _most("Training    ", most, step, "at least" if found.vague else "at most")
     yield "  as these come and go, and gradients of activations:"
     yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
-    yield f"  {size(found.saved)} kept for the backward pass"
+    yield f"  {size(formulas.total(found.saved))} kept for the backward pass"
     if found.vague:
         yield f"  and what the way back through {listed(found.vague)} makes besides, which is not known"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -11,6 +11,7 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
+from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, share, short, size
 from shapecalc.render.tree import (
     active_note,
@@ -21,7 +22,7 @@ from shapecalc.render.tree import (
     one_by_one,
     own_row,
 )
-from shapecalc.symbolic.conditions import Condition
+from shapecalc.symbolic import Dim
 from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.tensors import Shape, Tensor, for_json
 
@@ -160,17 +161,17 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
-    conditions = where_it_holds(analysis, analysis.conditions)
+    formulas = Formulas.of(analysis, analysis.conditions)
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {_layers(analysis.layers)}",
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         *active_note(analysis),
         f"Weights     {size(analysis.weight_bytes())} in float32",
-        f"Compute     {compute(totals)}",
+        f"Compute     {compute(formulas.total(totals.macs))}",
         *([unread] if analysis.unread else []),
         *_uses(analysis),
-        *([f"Holds for   {', '.join(conditions)}"] if conditions else []),
+        *formulas.holds(12),
         *folded_note(analysis),
     ]
 
@@ -188,20 +189,10 @@ def trainable(totals: Totals) -> str:
     return f"{count(totals.trainable_params) if totals.trainable_params != 0 else 'none'} trainable"
 
 
-def where_it_holds(analysis: Analysis, conditions: Sequence[Condition]) -> list[str]:
-    """The conditions of formulas in few words."""
-    if not conditions:
-        return []
-    from shapecalc.analysis.domain.domain import where_formulas_hold  # which no network with numbers needs
-    from shapecalc.render.domain import limits
-
-    return limits(where_formulas_hold(analysis, conditions))
-
-
-def compute(totals: Totals) -> str:
-    if isinstance(totals.macs, int):
-        return f"{count(totals.macs)} MACs = {short(totals.flops, 'FLOPs')} (2 per MAC)"
-    return f"{within_product(totals.macs, GROUPED)} MACs, 2 FLOPs each"
+def compute(macs: Dim) -> str:
+    if isinstance(macs, int):
+        return f"{count(macs)} MACs = {short(2 * macs, 'FLOPs')} (2 per MAC)"
+    return f"{within_product(macs, GROUPED)} MACs, 2 FLOPs each"
 
 
 def _layers(number: int) -> str:

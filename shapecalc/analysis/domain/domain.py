@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from shapecalc.analysis.domain.boxes import Box, both, smallest_first, within
+from shapecalc.analysis.domain.fewer_terms import fewer_terms, in_multiples
 from shapecalc.analysis.domain.own_weights import keeping
 from shapecalc.analysis.domain.residues import MOST_BANDS, Unwieldy, residues
 from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
@@ -98,21 +99,29 @@ class Domain:
     @cached_property
     def decisive(self) -> tuple[Solved, ...]:
         """The conditions that do not follow from others; of several that say the same, the last."""
-        needed = set(map(id, _needed(self._single)))
-        return tuple([one for one in self._plain if one not in self._single or id(one) in needed])
-
-    @cached_property
-    def _single(self) -> list[Solved]:
-        """The conditions whose solution is one box."""
-        return [one for one in self._plain if one.boxes is not None and len(one.boxes) == 1]
+        return needed_of(self._plain)
 
     @cached_property
     def apart(self) -> tuple[Box, tuple[Solved, ...]]:
         """The limits of each symbol by itself, and the decisive conditions on several symbols together."""
-        boxes, _ = narrowed([{}], self._single)
+        single = _single(self._plain)
+        boxes, _ = narrowed([{}], single)
         if len(boxes) != 1:
             return {}, self.decisive
-        return boxes[0], tuple([one for one in self._plain if one not in self._single])
+        return boxes[0], tuple([one for one in self._plain if one not in single])
+
+    def fewer_terms(self, size: Dim) -> Dim:
+        """A formula that is equal to `size` for all inputs of the domain, in fewer terms if it has such."""
+        return fewer_terms(size, *self._met)
+
+    def in_multiples(self, size: Dim) -> Dim:
+        """A formula in other symbols, to compare it with others of these for inputs of the domain alone."""
+        return in_multiples(size, *self._met)
+
+    @property
+    def _met(self) -> tuple[Box, list[Condition]]:
+        box, others = self.apart
+        return box, [one.condition for one in others]
 
     @cached_property
     def smallest(self) -> Mapping[str, int] | None:
@@ -171,6 +180,18 @@ class Domain:
 
 def _has(box: Box, sizes: Mapping[str, int]) -> bool:
     return all(n in box.get(name, EVERY) for name, n in sizes.items())
+
+
+def needed_of(solved: Sequence[Solved]) -> tuple[Solved, ...]:
+    """The conditions that do not follow from the others; of several that say the same, the last."""
+    single = _single(solved)
+    needed = set(map(id, _needed(single)))
+    return tuple([one for one in solved if one not in single or id(one) in needed])
+
+
+def _single(solved: Sequence[Solved]) -> list[Solved]:
+    """The conditions whose solution is one box."""
+    return [one for one in solved if one.boxes is not None and len(one.boxes) == 1]
 
 
 def _needed(solved: Sequence[Solved]) -> Iterator[Solved]:

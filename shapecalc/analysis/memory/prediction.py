@@ -49,6 +49,14 @@ class Moment:
     def bytes(self) -> Dim:
         return greatest_of(self.sizes)
 
+    def rewritten(self, form: Callable[[Dim], Dim], compared: Callable[[Dim], Dim]) -> Moment:
+        """The same, each formula as `form` gives it; left out what is not the greatest as `compared`."""
+        peak = Peak()
+        for place, size in enumerate(self.sizes):
+            peak.meet(compared(size), place)
+        left = [self.alternatives[place] for _, place in peak.met()] or self.alternatives
+        return Moment(tuple([(form(size), path) for size, path in left]))
+
     def above(self, base: Dim) -> Moment:
         """The same, on top of bytes that are there all the time."""
         return Moment(tuple([(base + size, path) for size, path in self.alternatives]))
