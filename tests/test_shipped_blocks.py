@@ -16,7 +16,7 @@ from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 
 IMAGE, SEQUENCE = "2x8x9x12", "2x5x8"
-TURNED = "{{x: {}, cos: 5x2, sin: 5x2}}".format
+TURNED = "{{x: {}, c: 5x2, s: 5x2}}".format
 
 
 class Case(NamedTuple):
@@ -94,6 +94,18 @@ def turned(x: Any, cos: Any, sin: Any) -> Any:
     cos, sin = torch.cat((cos, cos), dim=-1), torch.cat((sin, sin), dim=-1)
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Angles(nn.Module):  # type: ignore[misc]
+    """LlamaRotaryEmbedding of Hugging Face transformers, up to the repetition of what it gives."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.inv_freq = nn.Buffer(10000 ** (-torch.arange(0, size, 2) / size))
+
+    def forward(self, positions: Any) -> Any:
+        angles = torch.outer(positions[:, 0], self.inv_freq)
+        return torch.stack([angles.cos(), angles.sin()])
 
 
 class Rotary(nn.Module):  # type: ignore[misc]
@@ -309,15 +321,21 @@ CASES = [
         IMAGE,
         lambda: Patches(8, 10, 3, 13),
     ),
-    Case("rotary from x, cos, sin: 4", "rotary", TURNED("2x3x5x4"), Rotary),
     Case(
-        "grouped_query_attention from x, cos, sin: {hidden_size: 16, num_heads: 4, bias: true}",
+        "seq: [{rotary_angles: 6, as: [c, s]}, stack: {branches: [c, s], dim: 0}]",
+        "rotary",
+        "7x1",
+        lambda: Angles(6),
+    ),
+    Case("rotary from x, c, s: 4", "rotary", TURNED("2x3x5x4"), Rotary),
+    Case(
+        "grouped_query_attention from x, c, s: {hidden_size: 16, num_heads: 4, bias: true}",
         "rotary",
         TURNED("2x5x16"),
         lambda: Attention(16, 4, 4, bias=True),
     ),
     Case(
-        "rotary_decoder from x, cos, sin:"
+        "rotary_decoder from x, c, s:"
         " {hidden_size: 24, intermediate_size: 10, num_heads: 6, num_key_value_heads: 2}",
         "rotary",
         TURNED("2x5x24"),
