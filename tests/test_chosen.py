@@ -154,7 +154,7 @@ def test_channels_where_there_are_none() -> None:
 
 def test_a_number_of_copies_that_hangs_on_channels_is_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "input: 1x{}x2\nblocks: {{'many(n)': [{{ReLU: , times: n}}]}}\nlayers: [many: 10*channels]\n"
-    monkeypatch.setattr("shapecalc.engine.body.MOST_NODES", 1000)
+    monkeypatch.setattr("shapecalc.engine.execution.MOST_NODES", 1000)
     assert len(analyse(text.format(9)).rows) == 90
     with pytest.raises(ArchitectureError, match="more than 1,000"):
         analyse(text.format(200))

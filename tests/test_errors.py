@@ -42,7 +42,8 @@ class Wrong(NamedTuple):
 
 
 BESIDE_A_STEP = (
-    "give each step a dash or, in [ ], a comma of its own; beside it go when, times, as, from, share, frozen"
+    "give each step a dash or, in [ ], a comma of its own; "
+    "beside it go when, times, as, from, share, frozen, for"
 )
 ARITHMETIC = "an expression has numbers, names, + - * / // % ( ), == != < <= > >=, and or not"
 NAME = "a name is letters, digits and _, and begins with no digit"

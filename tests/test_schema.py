@@ -78,6 +78,11 @@ def test_shipped_files_are_valid(name: str) -> None:
         "Linear as y times k: 10",
         "own as y: {width: 3}",
         "seq as y: [ReLU as z]",
+        "'own as y.i from x.0, x.j for i, j in [[1, 2]]'",
+        "Linear: w, for: w in widths, as: y.i",
+        "add: [x.i, x.0]",
+        "add: [x.i for i in range(3) when i != 2, {seq: [ReLU], from: x.i, for: i in range(n)}]",
+        "add: [{own from x: {out: 3}}, {ReLU: , when: n > 2}, ReLU from x.i for i in range(2)]",
         "add as y: [[ReLU], []]",
     ],
 )
@@ -140,6 +145,11 @@ WRONG = [
     "{input: 1x2, layers: [concat: [[ReLU], 3]]}",
     "{input: 1x2, layers: [add: [[ReLU], true]]}",
     "{input: 1x2, layers: [add: {input: 1, others: 3}]}",
+    "{input: 1x2, layers: [add: [[ReLU], {Linear: 3}]]}",
+    "{input: 1x2, layers: [add: [[ReLU], {Linear: 3, as: x}]]}",
+    "{input: 1x2, layers: [{Linear: 3, for: [a, b]}]}",
+    "{input: 1x2, layers: [{Linear: 3, for: a}]}",
+    "{input: 1x2, layers: [{ReLU: , as: x.}]}",
     "{input: 1x2, layers: [ReLU], expect: {param: 3}}",
 ]
 

@@ -352,8 +352,8 @@ def in_use(use: str, header: str = "cell(cur, prev; width=4) -> new, cur") -> st
         ),
         (
             in_use("ReLU", "cell(cur, prev;) -> a.b"),
-            "3:23",
-            "a tensor that a block gives must be a name, not the text 'a.b'",
+            "3:25",
+            "the name 'b' is unknown",
             None,
         ),
         (

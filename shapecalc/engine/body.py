@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from shapecalc.engine.brief import Exit, leave_out
-from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
+from shapecalc.engine.execution import Execution
+from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Row, Wire
-from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import sharing
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.errors import ArchitectureError, listed
 from shapecalc.language.expressions import Scope
 from shapecalc.language.heads import GROUP
 from shapecalc.language.tree import (
     CHANNELS,
     BlockStep,
     ExpertsStep,
+    Fan,
     GroupStep,
     LayerStep,
     Name,
@@ -29,13 +28,7 @@ from shapecalc.language.tree import (
     with_channels,
 )
 from shapecalc.language.yaml_nodes import Source
-from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
-from shapecalc.symbolic.conditions import Condition, Known
-from shapecalc.tensors import Tensor
-
-if TYPE_CHECKING:
-    from shapecalc.layers.experts import OfExperts
 
 Wires = tuple[Wire, ...]
 Nodes = tuple[Node, ...]
@@ -48,80 +41,50 @@ class Given(NamedTuple):
     named: bool
 
 
-class Execution:
-    """The rows of one execution as they come, and the conditions that their sizes must meet."""
+class Line:
+    """A list of steps as it is executed: the nodes so far, and what their labels are.
 
-    def __init__(self, walk: Walk, conditions: Sequence[Condition], brief: bool) -> None:
-        self.walk = walk
-        self.brief = brief
-        self.conditions = list(conditions)
-        self.known = Known(conditions)
-        self.rows: list[Row] = []
-        self.nodes = 0
-        self.frozen = False
-        """Whether the step that is being executed is part of a frozen one."""
-        self.expert: Callable[[Layer], OfExperts] | None = None
-        """What makes a layer one of routed experts, where the step that is being executed is part of one."""
+    A label is a step's own part of a path: its name, or its type and its index among that type.
+    """
 
-    def grow(self, nodes: int, step: Step) -> None:
-        """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
-        self.nodes += nodes
-        if self.nodes > MOST_NODES:
-            message = f"the network has more than {MOST_NODES:,} layers and blocks"
-            raise self.walk.source.error(message, step.node).at(None, "")
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.nodes: list[Node] = []
+        self.counts: dict[str, int] = {}
+        self.elements: set[str] = set()
+        """The labels of elements, `x[2]`, that are taken."""
 
-    @contextmanager
-    def experts(self, routing: Any, tokens: Tensor) -> Iterator[None]:
-        """Within, layers are those of the experts that `routing` chooses for each of these tokens."""
-        from shapecalc.layers.experts import of_experts  # which few networks need
+    def path(self, step: Step, copy: int = 0) -> str:
+        return f"{self.prefix}{self.typed(step, copy)}"
 
-        chosen = routing.num_experts, routing.top_k, tokens.rank - 1
-        self.expert = lambda layer: of_experts(layer, *chosen)
-        yield
-        self.expert = None
+    def typed(self, step: Step, copy: int) -> str:
+        return f"{step.label}[{self.counts.get(step.label, 0) + copy}]"
 
-    def made(self, layer: Layer, inputs: tuple[Tensor, ...]) -> Layer:
-        """The layer of a step: inside of an expert that of all experts.
+    def count(self, step: Step, copies: int) -> None:
+        self.counts[step.label] = self.counts.get(step.label, 0) + copies
 
-        Raises:
-            ArchitectureError: it does not see each token by itself, as it has to there.
-        """
-        if self.expert is None:
-            return layer
-        layer.figures(inputs)  # what is wrong with it anywhere is said first
-        found = self.expert(layer)
-        found.check_tokens(inputs)
-        return found
-
-    def add(self, row: Row, step: Step) -> int:
-        """Add a row, and the conditions of its layer; gives its number."""
-        self.conditions += [c._replace(path=row.path) for c in self.known.news(row.figures.conditions)]
-        if self.brief and len(self.rows) >= MOST_DISTINCT:
-            message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
-            hint = "copies that do the same, written with times, are a million at most"
-            raise self.walk.source.error(message, step.node, hint)
-        self.rows.append(row)
-        return len(self.rows) - 1
+    def label(self, step: Step, copy: int, which: int | None, scope: Scope) -> str:
+        """The label of a copy of a step; `which` of several it is, where its name is to say that."""
+        if len(step.names) != 1:
+            return self.typed(step, copy)
+        name = step.names[0]
+        if name.index is None:
+            return name.text if which is None else f"{name.text}[{which}]"
+        label = name.label(scope)
+        if label in self.elements:
+            return self.typed(step, copy)
+        self.elements.add(label)
+        return label
 
 
 class Body:
     """The execution of one body: the file's layers or one copy of a block, with its values and names."""
 
-    def __init__(
-        self,
-        run: Execution,
-        scope: Scope,
-        names: ChainMap[str, Wire],
-        owners: ChainMap[str, tuple[int, int]],
-    ) -> None:
+    def __init__(self, run: Execution, scope: Scope, names: Names) -> None:
         self.run = run
         self.walk = run.walk
         self.scope = scope
         self.names = names
-        self.owners = owners
-        """By the name of a step, its first row and the one after its last."""
-        self.bound: list[str] = []
-        """The names that were bound, in their order."""
 
     @property
     def source(self) -> Source:
@@ -129,37 +92,47 @@ class Body:
         return self.walk.source
 
     def steps(self, steps: Steps, wires: Wires, prefix: str) -> tuple[Wires, Nodes]:
-        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out.
-
-        A step's label, its own part of a path, is its name, or its type and its index among that type.
-        """
-        nodes: list[Node] = []
-        counts: dict[str, int] = {}
+        """Execute a list of steps on the current tensor, the first of `wires`; gives the wires out."""
+        line = Line(prefix)
         for entry in steps:
-            step, copies = self.resolved(entry, wires[0], prefix, counts)
-            first = counts.get(step.label, 0)
-            counts[step.label] = first + copies
-            self.run.grow(copies, step)
-            sources = step.sources  # of the first copy; the others follow in a row
-            exits: list[Exit] = []
-            copy = 0
-            while copy < copies:
-                label = f"{step.label}[{first + copy}]"
-                if len(step.names) == 1:
-                    label = step.names[0].text if copies == 1 else f"{step.names[0].text}[{copy}]"
-                bound = len(self.bound)
-                wires, node = self.step(step, sources, wires, label, prefix)
-                sources = ()
-                nodes.append(node)
-                copy += 1
-                if self.run.brief:
-                    exits = [*exits[-1:], self.exit(wires, bound)]
-                    copy += leave_out(self.run.rows, nodes, exits, copy, copies)
-        return wires, tuple(nodes)
+            if entry.loop is None:
+                wires = self.copies(entry, wires, line)
+                continue
+            for turn, body in enumerate(self.turns(entry, line)):
+                wires = body.copies(entry, wires, line, turn)
+        return wires, tuple(line.nodes)
 
-    def resolved(
-        self, entry: Step, current: Wire, prefix: str, counts: Mapping[str, int]
-    ) -> tuple[Step, int]:
+    def turns(self, entry: Step, line: Line) -> Iterator[Body]:
+        """A body for each copy of a step with `for`: this one, with the values of the copy's variables."""
+        try:
+            scopes = self.walk.turns(entry, self.scope)
+        except ArchitectureError as error:
+            raise error.at(None, line.path(entry)) from None
+        for scope in scopes:
+            yield Body(self.run, scope, self.names)
+
+    def copies(self, entry: Step, wires: Wires, line: Line, turn: int | None = None) -> Wires:
+        """Execute an entry of a list as often as its `times` says, as this turn of a loop if it is in one."""
+        step, copies = self.resolved(entry, wires[0], line)
+        self.run.grow(copies, step)
+        sources = step.sources if not turn or step.reads_anew else ()  # of the first copy: others follow
+        exits: list[Exit] = []
+        copy = 0
+        while copy < copies:
+            which = turn if turn is not None else copy if copies > 1 else None
+            label = line.label(step, copy, which, self.scope)
+            bound = len(self.names.bound)
+            wires, node = self.step(step, sources, wires, label, line.prefix)
+            sources = ()
+            line.nodes.append(node)
+            copy += 1
+            if self.run.brief:
+                exits = [*exits[-1:], self.names.exit(wires, bound)]
+                copy += leave_out(self.run.rows, line.nodes, exits, copy, copies)
+        line.count(step, copies)
+        return wires
+
+    def resolved(self, entry: Step, current: Wire, line: Line) -> tuple[Step, int]:
         """The step that an entry of a list is, and its copies: none where its `when` is false."""
         step = entry
         try:
@@ -169,7 +142,7 @@ class Body:
             step = self.walk.itself(entry, self.scope)
             return step, self.walk.copies(step, scope)
         except ArchitectureError as error:
-            raise error.at(None, f"{prefix}{step.label}[{counts.get(step.label, 0)}]") from None
+            raise error.at(None, line.path(step)) from None
 
     def step(
         self, step: Step, names: tuple[Name, ...], before: Wires, label: str, prefix: str
@@ -225,19 +198,44 @@ class Body:
         """Execute each branch on the tensors before the join; a name stands for the tensor that bears it."""
         outs: list[Wire] = []
         nodes: list[Node] = []
-        for number, branch in enumerate(step.branches):
+        for body, branch in self.all_branches(step, before[0], path):
             start = len(self.run.rows)
-            label = str(number)
+            label = str(len(nodes))
             children: Nodes = ()
             if isinstance(branch, Name):
-                out, kind = self.named(branch), branch.text
+                out, kind = body.named(branch), branch.text
             else:
-                wires, children = self.steps(branch, before, f"{path}.{label}.")
+                wires, children = body.steps(branch, before, f"{path}.{label}.")
                 out, kind = wires[0], "branch" if children else "input"
             outs.append(out)
             rows = len(self.run.rows)
             nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
+        if any(isinstance(branch, Fan) for branch in step.branches):
+            self.check_count(step, len(outs) + len(step.arguments.keys() & set(step.type.numbers)))
         return tuple(outs), tuple(nodes)
+
+    def all_branches(self, step: LayerStep, current: Wire, path: str) -> Iterator[tuple[Body, Steps | Name]]:
+        """The branches of a join, each with the body that it is executed in: of a loop, one for each turn."""
+        for branch in step.branches:
+            if not isinstance(branch, Fan):
+                yield self, branch
+                continue
+            line = Line(f"{path}.")
+            for body in self.turns(branch.step, line) if branch.step.loop else (self,):
+                try:
+                    there = self.walk.there(branch.step, body.beside(branch.step, current))
+                except ArchitectureError as error:
+                    raise error.at(None, path) from None
+                if there:
+                    yield body, branch.each
+
+    def check_count(self, step: LayerStep, count: int) -> None:
+        """Refuse a join of too few or too many branches, once it is known how many there are."""
+        fewest, most = step.type.inputs_range
+        if not fewest <= count <= most:
+            needed = f"at least {fewest}" if count < fewest else f"at most {most}"
+            message = f"{step.label}: {needed} branches are needed, and here are {count}"
+            raise self.source.error(message, step.node)
 
     def routed(self, step: ExpertsStep, x: Wire, path: str) -> tuple[Wires, Nodes]:
         """Execute the router, and what an expert is once, which stands for all of them.
@@ -257,7 +255,7 @@ class Body:
         for number, one in enumerate(step.routing, start=first - 2):
             output = rows[number].output
             nodes.append(Node(f"{path}.{one.label}", one.label, one.label, output, number, number + 1))
-        alone = Body(self.run, self.scope, ChainMap(), ChainMap())
+        alone = Body(self.run, self.scope, Names(self.walk))
         with self.run.experts(rows[-1].layer, tokens.tensor):
             (y, *_), expert = alone.steps(step.expert, (tokens,), f"{path}.expert.")
         nodes.append(Node(f"{path}.expert", "expert", GROUP, y.tensor, first, len(rows), expert))
@@ -270,7 +268,7 @@ class Body:
         scope = self.walk.block_scope(step, self.scope, self.channels(step, inputs))
         body = self.body_of(step, scope)
         for name, wire in zip(block.signature.tensors, inputs, strict=False):
-            body.bind(name, wire, (0, 0))
+            body.names.bind(name, scope, wire, (0, 0))
         with self.walk.inside(step) as (steps,):
             wires, nodes = body.steps(steps, inputs, f"{path}.")
             gives = tuple([body.named(name) for name in block.signature.gives])
@@ -279,8 +277,8 @@ class Body:
     def body_of(self, step: BlockStep, scope: Scope) -> Body:
         """A body for a copy of a block, which knows the names here unless it is a library's."""
         if self.walk.block(step).source is not self.source:
-            return Body(self.run, scope, ChainMap(), ChainMap())
-        return Body(self.run, scope, self.names.new_child(), self.owners.new_child())
+            return Body(self.run, scope, Names(self.walk))
+        return Body(self.run, scope, self.names.inner())
 
     def group(self, step: Step, given: Given, path: str) -> tuple[Wires, Nodes]:
         """Execute a `seq` in this body; several tensors go on to the block that it begins with."""
@@ -294,7 +292,10 @@ class Body:
 
     def passes(self, steps: Steps) -> bool:
         """Whether a list of steps begins with a block of several tensors."""
-        first = self.walk.itself(steps[0], self.scope) if steps else None
+        if not steps:
+            return False
+        scopes = self.walk.turns(steps[0], self.scope) if steps[0].loop else [self.scope]
+        first = self.walk.itself(steps[0], scopes[0]) if scopes else None
         if isinstance(first, BlockStep):
             return bool(self.walk.block(first).signature.tensors)
         return isinstance(first, GroupStep) and self.passes(first.steps)
@@ -317,7 +318,7 @@ class Body:
         """The error of a block that lacks tensors, which takes those named `rest` from what is before it."""
         missing = listed(rest[given:])
         hint = f"name it: {{{step.block}: {{{rest[given]}: name}}}}, or give as many by from"
-        if step.times is not None:
+        if step.times is not None or step.loop is not None:
             hint = "a copy gives its tensors to the next: name them in the block's header, after ->"
         counts = f"it takes {listed(rest)}, and is given {given}"
         return self.source.error(f"{step.label}: {missing} is missing: {counts}", step.node, hint)
@@ -332,11 +333,7 @@ class Body:
         raise self.source.error(f"{step.label}: it takes one tensor, not {len(given.wires)}", step.node, hint)
 
     def named(self, name: Name) -> Wire:
-        wire = self.names.get(name.text)
-        if wire is None:
-            hint = nearest(name.text, self.names) or f"named here: {listed(self.names)}"
-            raise self.source.error(f"no tensor above is named {quoted(name.text)}", name.node, hint)
-        return wire
+        return self.names.wire(name, self.scope)
 
     def none(self, step: Step) -> Wires:
         """The tensors of a step that takes none; the current one is left aside."""
@@ -362,13 +359,9 @@ class Body:
             return x.shape[1]
         raise self.source.error(f"{step.label}: channels are axis 1, and the input is {x}", step.node)
 
-    def share(self, name: Name, rows: tuple[int, int]) -> None:
+    def share(self, name: Name, rows: Rows) -> None:
         """Let rows use the weights of those of an earlier step, which has to be made in the same way."""
-        owners = self.owners.get(name.text)
-        if owners is None or owners[1] > rows[0]:
-            named = [known for known, (_, stop) in self.owners.items() if stop <= rows[0]]
-            hint = nearest(name.text, named) or f"steps with a name: {listed(named) or 'none'}"
-            raise self.source.error(f"share: no step above is named {quoted(name.text)}", name.node, hint)
+        owners = self.names.owner(name, self.scope, rows[0])
         if owners[1] - owners[0] != rows[1] - rows[0]:
             counts = f"it has {owners[1] - owners[0]} layers, this one {rows[1] - rows[0]}"
             raise self.source.error(f"share: {name.text} is another: {counts}", name.node)
@@ -376,19 +369,9 @@ class Body:
             for owner, row in zip(range(*owners), range(*rows), strict=True):
                 self.run.rows[row] = sharing(self.run.rows, row, owner)
 
-    def name(self, step: Step, wires: Wires, rows: tuple[int, int]) -> None:
+    def name(self, step: Step, wires: Wires, rows: Rows) -> None:
         if len(step.names) > len(wires):
             names = f"{len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
             raise self.source.error(f"as: {names}", step.names[-1].node)
         for name, wire in zip(step.names, wires, strict=False):
-            self.bind(name, wire, rows)
-
-    def bind(self, name: Name, wire: Wire, rows: tuple[int, int]) -> None:
-        """Let a name stand for a tensor, and for the step of these rows that gave it."""
-        self.names[name.text] = wire
-        self.owners[name.text] = rows
-        self.bound.append(name.text)
-
-    def exit(self, wires: Wires, bound: int) -> Exit:
-        """What a copy that is done leaves to the next; before it, so many names were bound."""
-        return Exit(wires, {name: (self.names[name], self.owners[name]) for name in self.bound[bound:]})
+            self.names.bind(name, self.scope, wire, rows)

@@ -107,11 +107,11 @@ class _Counter:
         """Whether there may be fewer: some steps are there or not as the channels are."""
 
     def of_list(self, steps: Steps, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
-        """The extent of a list of steps; `values` are those of the block's parameters in this use of it."""
+        """The extent of a list of steps; `values` are those of the block's parameters, and of loops, here."""
         self.steps += len(steps)
         rows = nodes = height = 0
         for step in steps:
-            one = self.of_step(step, scope, values, depth)
+            one = self.of_turns(step, scope, values, depth)
             rows, nodes, height = rows + one.rows, nodes + one.nodes, max(height, one.height)
             self.refuse_deeper(step, depth + height)
             if self.failed:
@@ -122,6 +122,26 @@ class _Counter:
         if depth > _DEEPEST or self.steps > _MOST_STEPS:
             limit = f"{_DEEPEST} levels of nesting" if depth > _DEEPEST else f"{_MOST_STEPS:,} steps"
             raise self.walk.source.error(f"the network has more than {limit}", step.node)
+
+    def of_turns(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
+        """The extent of a step in all turns of its loop."""
+        if step.loop is None:
+            return self.of_step(step, scope, values, depth)
+        try:
+            scopes = self.walk.turns(step, scope)
+        except ArchitectureError:
+            self.failed = True
+            return _Extent()
+        rows = nodes = height = 0
+        for one in scopes:
+            self.steps += 1
+            own = tuple([repr(one[name]) for name in step.loop.names])
+            turn = self.of_step(step, one, (*values, *own), depth)
+            rows, nodes, height = rows + turn.rows, nodes + turn.nodes, max(height, turn.height)
+            self.refuse_deeper(step, depth + height)
+            if self.failed:
+                break
+        return _Extent(rows, nodes, height)
 
     def of_step(self, step: Step, scope: Scope, values: tuple[Any, ...], depth: int) -> _Extent:
         """The extent of all copies of a step."""

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from shapecalc.engine.body import Body, Execution
+from shapecalc.engine.body import Body
+from shapecalc.engine.execution import Execution
 from shapecalc.engine.inputs import Given, scope_and_inputs
 from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_larger, refuse_long, refuse_too_large
+from shapecalc.engine.names import Names
 from shapecalc.engine.results import Analysis, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import frozen_everywhere
@@ -47,7 +49,7 @@ def analyse(
     run = Execution(Walk(architecture, scope), conditions, brief and rows > MOST_WHOLE)
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
-    body = Body(run, scope, ChainMap(wires), ChainMap())
+    body = Body(run, scope, Names(run.walk, ChainMap(wires)))
     out, tree = body.steps(architecture.layers, (first,), "")
     analysis = Analysis(
         architecture=architecture,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from shapecalc.errors import ArchitectureError
@@ -60,6 +60,13 @@ class Walk:
             return True
         with self.source.placing(step.when.node):
             return is_there(resolve(step.when.value, scope))
+
+    def turns(self, step: Step, scope: Scope) -> Sequence[Scope]:
+        """Of a step with `for`, the values that each of its copies sees."""
+        if step.loop is None:
+            return (scope,)
+        with self.source.placing(step.loop.node):
+            return step.loop.scopes(scope)
 
     def copies(self, step: Step, scope: Scope) -> int:
         """How many times a step that is there is executed."""

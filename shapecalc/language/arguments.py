@@ -13,7 +13,7 @@ from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer
 
-BESIDE = ("when", "times", "as", "from", "share", "frozen")
+BESIDE = ("when", "times", "as", "from", "share", "frozen", "for")
 """What may be written beside a step."""
 
 
@@ -35,7 +35,9 @@ class ArgumentReader:
         for tensor in signature.tensors:
             if tensor.text in given:
                 _, node = given.pop(tensor.text)
-                tensors[tensor.text] = read_name(node, self.source, f"{block}: {tensor.text}")
+                tensors[tensor.text] = read_name(
+                    node, self.source, self.scope.parents, f"{block}: {tensor.text}"
+                )
         arguments = {}
         for name, (where, node) in given.items():
             if name not in parameters:

@@ -14,7 +14,7 @@ from shapecalc.language.heads import GROUP
 from shapecalc.language.names import read_name
 from shapecalc.language.pieces import outside, split
 from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
-from shapecalc.language.values import Words, is_name, read_value
+from shapecalc.language.values import Words, identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source
 from shapecalc.layers import LAYERS
 
@@ -42,7 +42,8 @@ def read_header(
     header = _Header(match, key, source, words)
     tensors, values = header.halves()
     names = {tensor.text for tensor in tensors}
-    return match[1], Signature(header.parameters(values, names, parameters), tensors, header.gives())
+    own = header.parameters(values, names, parameters)
+    return match[1], Signature(own, tensors, header.gives(ChainMap(own, parameters)))
 
 
 class _Header:
@@ -71,7 +72,7 @@ class _Header:
         """The names of tensors, each new."""
         seen: set[str] = set()
         for part in split(self.key, self.source, ",", start, stop):
-            name = read_name(part, self.source, "a tensor")
+            name = Name(identifier(part, self.source, "a tensor"), part)
             if name.text in seen or name.text in LAYERS or name.text in (*self.words.blocks, GROUP):
                 message = f"the tensor {name.text} of the block {self.block} needs a name of its own"
                 hint = "a name that no other tensor, no layer type and no block has"
@@ -79,7 +80,7 @@ class _Header:
             seen.add(name.text)
             yield name
 
-    def gives(self) -> tuple[Name, ...]:
+    def gives(self, scope: Collection[str]) -> tuple[Name, ...]:
         """The names of the tensors after the arrow."""
         if self.match[3] is None:
             return ()
@@ -87,7 +88,8 @@ class _Header:
         if not parts:
             hint = "write the names of the tensors that the block gives: -> new, cur"
             raise self.source.error(f"nothing stands after the arrow of {self.block}", self.key, hint)
-        return tuple([read_name(part, self.source, "a tensor that a block gives") for part in parts])
+        what = "a tensor that a block gives"
+        return tuple([read_name(part, self.source, scope, what) for part in parts])
 
     def parameters(
         self, parts: list[Scalar], tensors: set[str], known: dict[str, Any]

@@ -19,7 +19,7 @@ from shapecalc.layers import LAYERS
 GROUP = "seq"
 EXPERTS = "experts"
 _BESIDE = "|".join(BESIDE)
-_HEAD = re.compile(rf"\s*(\w+)\s+(?:{_BESIDE})(?!\S)")
+_HEAD = re.compile(rf"\s*([\w.]+)\s+(?:{_BESIDE})(?!\S)")
 _KEY = rf"(?<!\S)(?:{_BESIDE})(?!\S)"
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 _EXAMPLES = {
@@ -67,6 +67,10 @@ class HeadReader:
         if len(heads) > 1:
             raise self.several([key.text for key, _ in heads], heads[1][0])
         return self.apart(*heads[0], beside)
+
+    def is_one(self, node: YamlMapping) -> bool:
+        """Whether a mapping has one head, as a step has."""
+        return sum(key not in BESIDE for key in node.entries) == 1
 
     def apart(self, head: Scalar, value: YamlNode | None, beside: Mapping[str, YamlNode]) -> Written:
         """The word of a head, and what follows it beside the step's own keys."""

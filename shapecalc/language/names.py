@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 
 from shapecalc.errors import nearest, quoted
+from shapecalc.language.expressions import Expression
 from shapecalc.language.tree import Name
-from shapecalc.language.values import identifier
-from shapecalc.language.yaml_nodes import Source, YamlList, YamlNode
+from shapecalc.language.values import identifier, is_name, read_value
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode
+
+_ELEMENT = re.compile(r"\s*([A-Za-z_]\w*)\.(\w+)\s*")
 
 
-def read_name(node: YamlNode, source: Source, what: str) -> Name:
-    """A tensor's name; `what` says in an error what it is for."""
-    return Name(identifier(node, source, what), node)
+def read_name(node: YamlNode, source: Source, scope: Collection[str], what: str) -> Name:
+    """A tensor's name, or an element's, `skip.i`, whose index is a number or a name in `scope`.
+
+    `what` says in an error what the name is for.
+    """
+    element = _ELEMENT.fullmatch(node.text) if isinstance(node, Scalar) else None
+    if element is None or not is_name(element[1]) or not isinstance(node, Scalar):
+        return Name(identifier(node, source, what), node)
+    index = source.part(node, *element.span(2))
+    value = read_value(index, source, scope)
+    if not isinstance(value, (int, Expression)) or isinstance(value, bool):
+        raise source.error(f"{what}: {quoted(node.text)} has no index", index, "write skip.0 or skip.i")
+    return Name(element[1], node, value)
 
 
-def read_names(node: YamlNode, source: Source, what: str) -> tuple[Name, ...]:
+def read_names(node: YamlNode, source: Source, scope: Collection[str], what: str) -> tuple[Name, ...]:
     """A name, or a list of them."""
     items = node.items if isinstance(node, YamlList) else [node]
     if not items:
         raise source.error(f"{what} must be a name or a list of names", node)
-    return tuple([read_name(item, source, what) for item in items])
+    return tuple([read_name(item, source, scope, what) for item in items])
 
 
 class Bound:
@@ -31,23 +45,38 @@ class Bound:
         self.source = source
         self.is_type = is_type
         self.known = dict(given)
+        self.families: dict[str, str] = {}
+        """The names with elements, each of which may be bound again and again."""
 
     def __len__(self) -> int:
         return len(self.known)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.known or name in self.families
+
     def bind(self, name: Name) -> None:
+        """Note a name that a step gives to a tensor."""
         if self.is_type(name.text):
             hint = "a name that is no layer type and no block can be told from them in a branch"
             raise self.source.error(f"as: {name.text} means something already", name.node, hint)
-        if name.text in self.known:
+        step = f"a step on line {name.node.mark.line + 1}"
+        if name.index is None:
+            self.refuse_taken(name, {**self.families, **self.known})
+            self.known[name.text] = step
+        else:
+            self.refuse_taken(name, self.known)
+            self.families.setdefault(name.text, f"the elements of {step}")
+
+    def refuse_taken(self, name: Name, known: Mapping[str, str]) -> None:
+        if name.text in known:
             hint = "each tensor of a body has a name of its own"
-            message = f"the name {quoted(name.text)} is taken by {self.known[name.text]}"
+            message = f"the name {quoted(name.text)} is taken by {known[name.text]}"
             raise self.source.error(message, name.node, hint)
-        self.known[name.text] = f"a step on line {name.node.mark.line + 1}"
 
     def require(self, name: Name, block: str) -> None:
         """Refuse a tensor that a block would give, and does not bind."""
-        if name.text not in self.known:
-            hint = nearest(name.text, self.known) or "it gives its tensors, and those that as names in it"
+        known = self.known if name.index is None else self.families
+        if name.text not in known:
+            hint = nearest(name.text, known) or "it gives its tensors, and those that as names in it"
             message = f"the block {block} gives {name.text}, and no tensor in it is named so"
             raise self.source.error(message, name.node, hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, UsageError, quoted, written
@@ -11,7 +11,7 @@ from shapecalc.language.expressions import parse_expression
 from shapecalc.language.inputs import check_symbol
 from shapecalc.language.tree import Argument, resolve
 from shapecalc.language.values import WORDS
-from shapecalc.language.yaml_nodes import Scalar, Source, YamlList
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping
 from shapecalc.symbolic import Expr, symbol
 from shapecalc.symbolic.rational import Rational
 
@@ -37,13 +37,13 @@ def values_of(
 
 def override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
-    if isinstance(value, (list, tuple)) and all(type(item) in (int, float) for item in value):
-        value = tuple(value)
+    if isinstance(value, (list, tuple)) and _is_table(value):
+        value = _frozen(value)
     elif isinstance(value, str) and _is_number(default) and value not in WORDS:
         value = _formula(name, value)
     elif type(value) not in (int, float, bool, str, Expr, Rational):
         raise UsageError(
-            f"the parameter {name} can't be {written(value)}: a value is one, or a list of sizes"
+            f"the parameter {name} can't be {written(value)}: a value is one, or a list of these"
         )
     require_kind(name, value, default)
     return value
@@ -90,6 +90,18 @@ def _judged_by_a_layer(value: object) -> bool:
     return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
 
 
+def _is_table(values: Sequence[object]) -> bool:
+    """Whether it is a list of numbers, flags and words, or of such lists."""
+    return all(
+        _is_table(item) if isinstance(item, (list, tuple)) else type(item) in (int, float, bool, str)
+        for item in values
+    )
+
+
+def _frozen(values: Sequence[object]) -> tuple[object, ...]:
+    return tuple([_frozen(item) if isinstance(item, (list, tuple)) else item for item in values])
+
+
 def given_value(text: str) -> object:
     """What the text of a value for a parameter stands for, as in a file: a constant, a word or a list.
 
@@ -97,8 +109,14 @@ def given_value(text: str) -> object:
         UsageError: it is none of these.
     """
     node = document.read(Source("the value", text))
-    if isinstance(node, YamlList) and all(isinstance(item, Scalar) for item in node.items):
-        return tuple(item.value() for item in node.items if isinstance(item, Scalar))
-    if not isinstance(node, Scalar):
+    if node is None:
         raise UsageError(f"{quoted(text)} is no value for a parameter")
-    return node.value()
+    return _constants(node, text)
+
+
+def _constants(node: Scalar | YamlList | YamlMapping, text: str) -> object:
+    if isinstance(node, Scalar):
+        return node.value()
+    if isinstance(node, YamlMapping):
+        raise UsageError(f"{quoted(text)} is no value for a parameter")
+    return tuple([_constants(item, text) for item in node.items])

@@ -22,7 +22,8 @@ def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 _STEPS = {"$ref": _REF("steps")}
-_NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+_NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.\w+)?$"}
+_FANNED = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.\w+)?\s+(when|for)\s.*$"}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _NATURAL = {"type": "integer", "minimum": 0}
 _BESIDE = {
@@ -32,6 +33,11 @@ _BESIDE = {
     "from": _NAMES,
     "share": _NAME,
     "frozen": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
+    "for": {
+        "type": "string",
+        "pattern": r"^\s*\w+\s*(,\s*\w+\s*)*\sin\s.+$",
+        "description": "width in widths, i in range(4), i, width in enumerate(widths), w in [64, 128]",
+    },
 }
 _TEXT = {"type": "string"}
 _TEXT_OR_NUMBER = {"type": ["string", "number"]}
@@ -75,6 +81,16 @@ _FILE: dict[str, Any] = {
 }
 
 
+_FANS = r"(^|\s)(for|when|from)(\s|$)"
+_FAN = {
+    "allOf": [{"$ref": _REF("step")}],
+    "anyOf": [
+        {"type": "string", "pattern": _FANS},
+        {"type": "object", "not": {"propertyNames": {"not": {"pattern": _FANS}}}},
+    ],
+}
+"""A step as a branch: a key says how many it makes, beside it or in its head."""
+_BRANCH = [_STEPS, _NAME, _FANNED, _FAN]
 _AFTER = rf"\s+({'|'.join(BESIDE)})(\s.*)?$"
 """What follows the word in the head of a step."""
 
@@ -126,12 +142,13 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
             },
             "branches": {
                 "type": "array",
-                "items": {"anyOf": [_STEPS, _NAME]},
-                "description": "each a list of steps, [] for the current tensor itself, or a name",
+                "items": {"anyOf": _BRANCH},
+                "description": "each a list of steps, [] for the current tensor itself, a name, or one step "
+                "with for, when or from: a branch for each turn of the loop",
             },
             "operands": {
                 "type": "array",
-                "items": {"anyOf": [_STEPS, _NAME, {"type": "number"}, EXPRESSION]},
+                "items": {"anyOf": [*_BRANCH, {"type": "number"}, EXPRESSION]},
                 "description": "branches, of which the first or the last may be a number",
             },
             **{name: _of_layer(LAYERS[name]) for name in LAYERS},

@@ -6,7 +6,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Expression, Scope
@@ -14,6 +14,9 @@ from shapecalc.language.operators import is_true
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
+
+if TYPE_CHECKING:
+    from shapecalc.language.loops import Loop
 
 Value: TypeAlias = "int | float | bool | str | None | Expression | tuple[Value, ...]"
 """A value as a file gives it: a constant, a word, an expression, or a list of these."""
@@ -88,10 +91,30 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """The name of a tensor, and where it stands."""
+    """The name of a tensor, and where it stands; `skip.i` is an element of the family `skip`."""
 
     text: str
     node: YamlNode
+    index: Value = None
+    """Of an element, which it is."""
+
+    def key(self, scope: Scope) -> str:
+        """The name with the value of its index.
+
+        Raises:
+            ArchitectureError: that is no index.
+        """
+        if self.index is None:
+            return self.text
+        index = resolve(self.index, scope)
+        if type(index) is not int or index < 0:
+            message = f"the index of {self.text} must be a whole number of at least 0, not {written(index)}"
+            raise ArchitectureError(message)
+        return f"{self.text}.{index}"
+
+    def label(self, scope: Scope) -> str:
+        """What a path calls the element: `skip[2]`."""
+        return f"{self.text}[{written(resolve(self.index, scope))}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,8 +135,16 @@ class Step:
     """Whether its weights are not trained; None if it does not say, and is as the step that it is part of."""
     asks: bool = False
     """Whether its `when` or its `times` depends on the channels of its input."""
+    loop: Loop | None = None
+    """What its copies are for, each with values of its own."""
     uses: tuple[str, ...] = ()
     """The parameters that its arguments, and the defaults of its block's parameters, depend on."""
+
+    @property
+    def reads_anew(self) -> bool:
+        """Whether each turn of its loop reads tensors of its own by `from`, as in `from: x.i`."""
+        variables = self.loop.names if self.loop else ()
+        return any(not names_in(name.index).isdisjoint(variables) for name in self.sources)
 
     @property
     def inside(self) -> tuple[Steps, ...]:
@@ -133,7 +164,7 @@ class LayerStep(Step):
     @property
     def inside(self) -> tuple[Steps, ...]:
         """Its branches, a name being an empty one."""
-        return tuple([() if isinstance(branch, Name) else branch for branch in self.branches])
+        return tuple([_steps_of(branch) for branch in self.branches])
 
     def bind(self, scope: Scope) -> Layer:
         """The layer with its arguments evaluated; equal values of what it uses give the same object.
@@ -225,8 +256,23 @@ class ChosenStep(Step):
 
 
 Steps: TypeAlias = tuple[Step, ...]
-Branch: TypeAlias = "Steps | Name"
-"""One branch of a join: steps fed by the current tensor, or the name of an earlier tensor."""
+Branch: TypeAlias = "Steps | Name | Fan"
+"""A branch of a join: steps fed by the current tensor, the name of an earlier tensor, or a fan of these."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fan:
+    """What stands for one branch for each turn of a loop, or for none where its `when` is false."""
+
+    step: Step
+    """What is written beside it: its loop, and its `when`."""
+    each: Steps | Name
+
+
+def _steps_of(branch: Branch) -> Steps:
+    if isinstance(branch, tuple):
+        return branch
+    return (branch.step,) if isinstance(branch, Fan) else ()
 
 
 class Signature(NamedTuple):
