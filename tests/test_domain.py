@@ -98,7 +98,7 @@ def square(n: int) -> Sizes:
 SMALLEST: Mapping[str, Sizes] = {
     **dict.fromkeys(["alexnet", "alexnet-slim", "nin"], square(67)),
     **dict.fromkeys(["vgg11", "vgg11-small"], square(32)),
-    **dict.fromkeys(["resnet18", "imagenet/resnet18", "googlenet", "dcgan"], square(1)),
+    **dict.fromkeys(["resnet18", "imagenet/resnet18", "googlenet", "dcgan", "mobilenet-v1"], square(1)),
     **dict.fromkeys(["lenet-maxpool", "lenet-batchnorm", "unet"], square(16)),
     "densenet": square(29),
     "lenet": square(28),

@@ -39,6 +39,7 @@ CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
     "lenet": (None, {}),
     "lenet-batchnorm": (None, {}),
     "lenet-maxpool": (None, {}),
+    "mobilenet-v1": ("1x3x315x1", {"width": "1/16", "classes": 2}),
     "nin": ("1x1x224x67", {}),
     "resnet18": ("1x1x480x1", {}),
     "unet": ("1x3x256x16", {"width": 2}),
