@@ -99,7 +99,12 @@ PATCHES_OF_32 = [(32 * i + j, 1568 // i + j) for i in (1, 7) for j in (0, 31)] +
 
 WINDOWS = [(224, 224), (227, 225), (228, 224)]
 
+LEVELS = [(32 * i - a, 32 * j - b) for i in (1, 2, 5) for j in (1, 3) for a, b in ((0, 0), (1, 0), (0, 1))]
+LEVELS.append((24, 32))
+"""What is halved five times and doubled again; one less is rounded up by strides, and refused by few."""
+
 IMAGES = {
+    **dict.fromkeys(["dla34", "detection/retinanet", "detection/yolov8n"], LEVELS),
     **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
     **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
     **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
