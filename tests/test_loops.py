@@ -114,6 +114,19 @@ def test_elements_are_read_by_their_index() -> None:
     )
 
 
+def test_an_index_may_be_an_expression() -> None:
+    alike(
+        layers(
+            "Linear as x.i for i in range(2): 4", "add as x.(i + 2) for i in range(2): [x.(i + 1), x.(i)]"
+        ),
+        layers("Linear as a: 4", "Linear as b: 4", "add as c: [b, a]", "add: [c, b]"),
+    )
+    alike(
+        layers("Linear as x.i for i in range(4): 4", "add: [x.(3 - i) for i in range(3)]"),
+        layers(*(f"Linear as {name}: 4" for name in "abcd"), "add: [d, c, b]"),
+    )
+
+
 def test_a_path_shows_elements_by_their_index() -> None:
     analysis = analyse(layers("Linear as x.i for i in [2, 0]: 4", "seq: [Linear as x.5: 4]", "ReLU as x.0"))
     assert [row.path for row in analysis.rows] == ["x[2]", "x[0]", "seq[0].x[5]", "ReLU[0]"]
@@ -321,6 +334,9 @@ def test_the_branches_of_a_fan_are_numbered_on() -> None:
             "the index of x must be a whole number of at least 0, not [3, true]",
             None,
         ),
+        ("ReLU from x.(n", "5:15", "from must be a name, not the text 'x.(n'", None),
+        ("ReLU from t.(n - 4)", "5:15", "the index of t must be a whole number of at least 0, not -1", None),
+        ("ReLU from t.(m)", "5:17", "the name 'm' is unknown", None),
         ("ReLU from x.0", "5:15", "no tensor above is named 'x.0'", None),
         ("ReLU from t.4", "5:15", "no tensor above is named 't.4'", "did you mean t.0?"),
         ("ReLU from t", "5:15", "no tensor above is named 't'", "it has elements: t.0"),

@@ -81,6 +81,7 @@ def test_shipped_files_are_valid(name: str) -> None:
         "'own as y.i from x.0, x.j for i, j in [[1, 2]]'",
         "Linear: w, for: w in widths, as: y.i",
         "add: [x.i, x.0]",
+        "'add from x.(i - 1), x.0 as x.(i + 1)'",
         "add: [x.i for i in range(3) when i != 2, {seq: [ReLU], from: x.i, for: i in range(n)}]",
         "add: [{own from x: {out: 3}}, {ReLU: , when: n > 2}, ReLU from x.i for i in range(2)]",
         "add as y: [[ReLU], []]",

@@ -19,7 +19,7 @@ from shapecalc.layers import LAYERS
 GROUP = "seq"
 EXPERTS = "experts"
 _BESIDE = "|".join(BESIDE)
-_HEAD = re.compile(rf"\s*([\w.]+)\s+(?:{_BESIDE})(?!\S)")
+_HEAD = re.compile(rf"\s*([\w.]+(?:\([^()]*\))?)\s+(?:{_BESIDE})(?!\S)")
 _KEY = rf"(?<!\S)(?:{_BESIDE})(?!\S)"
 _CALL = re.compile(r"((?:torch\.)?(?:nn\.)?)(\w+)(\s*[:( ]\s*[\w\[{)].*)?", re.DOTALL)
 _EXAMPLES = {

@@ -11,11 +11,11 @@ from shapecalc.language.tree import Name
 from shapecalc.language.values import identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode
 
-_ELEMENT = re.compile(r"\s*([A-Za-z_]\w*)\.(\w+)\s*")
+_ELEMENT = re.compile(r"\s*([A-Za-z_]\w*)\.(\w+|\(.*\))\s*")
 
 
 def read_name(node: YamlNode, source: Source, scope: Collection[str], what: str) -> Name:
-    """A tensor's name, or an element's, `skip.i`, whose index is a number or a name in `scope`.
+    """A tensor's name, or an element's, `skip.i` or `skip.(i - 1)`, whose index is of the names in `scope`.
 
     `what` says in an error what the name is for.
     """

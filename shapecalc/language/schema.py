@@ -22,8 +22,8 @@ def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 _STEPS = {"$ref": _REF("steps")}
-_NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.\w+)?$"}
-_FANNED = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.\w+)?\s+(when|for)\s.*$"}
+_NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.(\w+|\(.*\)))?$"}
+_FANNED = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.(\w+|\(.*\)))?\s+(when|for)\s.*$"}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _NATURAL = {"type": "integer", "minimum": 0}
 _BESIDE = {
@@ -109,6 +109,7 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
     keys["use"] = {"anyOf": [use, {"type": "array", "items": use, "uniqueItems": True}]}
     types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
     alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
+    joins = sorted(name for name, t in LAYERS.items() if t.branching)
     headed = {**types, GROUP: _STEPS, EXPERTS: _experts()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -130,6 +131,7 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
                 "anyOf": [
                     {"enum": alone},
                     {"type": "string", "pattern": rf"^({'|'.join(alone)}){_AFTER}"},
+                    {"type": "string", "pattern": rf"^({'|'.join(joins)})\s(.*\s)?from\s"},
                     {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
                     {
                         "type": "object",
