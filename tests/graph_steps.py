@@ -256,6 +256,8 @@ def repeat(net: Net) -> Draft | None:
 
 def roll(net: Net) -> Draft | None:
     picked = net.pick(1, 2, 3)
+    if picked and net.flag():
+        return Draft("flip", {"dims": net.axis(picked[1])}, (picked[0],))
     return picked and Draft("roll", {"shifts": 1, "dims": net.axis(picked[1])}, (picked[0],))
 
 
@@ -274,6 +276,40 @@ def part(net: Net) -> Draft | None:
     return Draft(
         "narrow", {"dim": axis, "start": start, "length": net.rng.randint(1, n - start)}, (picked[0],)
     )
+
+
+def lookup(net: Net) -> Draft | None:
+    """Elements by the numbers that another tensor holds."""
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    name, x = picked
+    dim = net.axis(x)
+    if net.flag():
+        rank = 1 if net.flag() else 2
+        chosen = net.like(lambda y: y.rank == rank and y.dtype == "int64", integers=True)
+        numbers = chosen or net.whole(tuple(net.size() for _ in range(rank)))
+        kind = "index_select" if rank == 1 else "index"
+        return Draft(kind, {"dim": dim}, (name, numbers)) if numbers else None
+    sizes = list(x.shape)
+    sizes[dim] = net.size()
+    if net.flag():
+        sizes = [n if axis == dim % x.rank else 1 for axis, n in enumerate(sizes)]
+    numbers = net.whole(tuple(sizes))
+    kind = "take_along_dim" if sizes.count(1) or net.flag() else "gather"
+    return Draft(kind, {"dim": dim}, (name, numbers)) if numbers else None
+
+
+def order(net: Net) -> Draft | None:
+    picked = net.pick()
+    kind = net.rng.choice(("sort", "sort", "argsort", "argmax", "argmin"))
+    return picked and Draft(kind, {"dim": net.axis(picked[1])}, (picked[0],))
+
+
+def classes(net: Net) -> Draft | None:
+    """Of numbers of int64 below 5."""
+    picked = net.pick(1, 2, integers=True)
+    return picked and Draft("one_hot", {"num_classes": 5}, (picked[0],))
 
 
 def parts(net: Net) -> Draft | None:
@@ -427,6 +463,7 @@ KINDS: Mapping[str, Kind] = {
     "views": Kind(4, (reshape, reshape, unflatten, permute, flatten, squeeze, expand, expand_as, part)),
     "copies": Kind(0.5, (repeat, roll)),
     "parts": Kind(1.5, (parts,)),
+    "lookups": Kind(0.6, (lookup, lookup, order, classes)),
     "reductions": Kind(0.8, (reduction,)),
     "joins": Kind(4, (join, join, side_by_side), images=True),
     "products": Kind(1, (matmul, matmul, einsum, bilinear)),

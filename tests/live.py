@@ -11,6 +11,17 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+OUT_OF_PLACE = ("index_add", "index_put", "scatter", "scatter_add")
+"""What the way back adds to zeros by while a mode looks on; else, by the same in place."""
+
+
+def unwatched(function: Any) -> Any:
+    """The kernel that torch has on the way back where no mode looks on."""
+    name, _, overload = function.__name__.partition(".")
+    if torch._C._current_autograd_node() is None or name not in OUT_OF_PLACE:
+        return function
+    return getattr(getattr(torch.ops.aten, f"{name}_"), overload)
+
 
 class Living(TorchDispatchMode):
     """After every kernel counts the bytes of the storages that are still there, of all that it has seen."""
@@ -33,7 +44,7 @@ class Living(TorchDispatchMode):
         return sum([size for _, size in self.seen.values()])
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = function(*args, **(kwargs or {}))
+        made = unwatched(function)(*args, **(kwargs or {}))
         self.see(made)
         self.peak = max(self.peak, self.now())
         return made

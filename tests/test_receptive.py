@@ -282,7 +282,8 @@ def test_the_first_that_sees_past_the_border() -> None:
 # Every layer type, on the example of its reference.
 
 MAXIMA = (
-    *("amax", "amin", "topk"),  # of all elements, the gradient is that of the greatest or the least
+    *("amax", "amin", "topk", "sort"),  # of all elements, the gradient is that of one of them
+    *("argsort", "argmax", "argmin"),  # which have no gradient
     "selective_scan",  # whose first step has no state yet that could decay: tests/test_selective_scan.py
 )
 BORDERS = ("ReflectionPad", "ReplicationPad")  # whose elements show others, and count as lying outside

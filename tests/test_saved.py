@@ -25,7 +25,7 @@ from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.memory import Alive, Told, attributes, kept
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import DRAWS, count
-from tests.families.base import Drawn
+from tests.families.base import Drawn, drawn
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call, flat
 
@@ -186,6 +186,32 @@ def test_a_batch_mean_of_one_number_is_not_divided(
     case = Drawn(LAYERS["KLDivLoss"], arguments, tuple(map(Tensor, shapes)))
     for mode, turned in product(MODES, (False, True)):
         assert computed(case, mode, turned) == in_torch(case, mode, turned), (mode, turned)
+
+
+NUMBERS = Tensor((3,), "int64")
+LOOKED_UP = (
+    drawn("index_select", Tensor((9, 40)), NUMBERS, dim=0),
+    drawn("index", Tensor((9, 40)), NUMBERS),
+    drawn("gather", Tensor((9, 40)), Tensor((3, 3), "int64"), dim=0),
+    drawn("topk", Tensor((9, 40)), k=3),
+    drawn("sort", Tensor((9, 40))),
+)
+
+
+@pytest.mark.parametrize("case", LOOKED_UP, ids=repr)
+def test_gradients_of_what_is_looked_up_are_written_into_zeros(case: Drawn) -> None:
+    """All that the way back allocates where no mode looks on, by torch's own profiler on the CPU."""
+    _, run = call(case, case.layer_type(**case.arguments).arguments(case.inputs))
+    x, *numbers = (torch.zeros(x.shape, dtype=getattr(torch, x.dtype)) for x in case.inputs)
+    made = next(flat(run(x.requires_grad_(), *numbers)))
+    gradient = torch.ones_like(made)
+    with torch.autograd.profiler.profile(profile_memory=True) as profiled:
+        torch.autograd.backward([made], [gradient])
+    steps = [event.self_cpu_memory_usage for event in profiled.function_events]
+    zeros = x.numel() * x.element_size()
+    assert [size for size in steps if size >= zeros] == [zeros]
+    saved, _, peak = computed(case, TRAINING)
+    assert saved <= peak == in_torch(case, TRAINING)[2]
 
 
 @pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])

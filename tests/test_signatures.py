@@ -98,7 +98,7 @@ def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any])
     tensors = [torch.linspace(1, 2, number(x.elements)).reshape(x.shape) for x in inputs]
     try:
         made = function(*layer.feed(*tensors), **keywords)
-    except (RuntimeError, ValueError) as error:
+    except (IndexError, RuntimeError, ValueError) as error:
         return type(error)
     return [y.tolist() for y in (made if isinstance(made, tuple) else (made,))]
 

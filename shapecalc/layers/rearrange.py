@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import passed
+from shapecalc.allocation.gradients import Back, like, passed
 from shapecalc.allocation.strides import strides_as
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Rearranging, example
@@ -297,3 +297,25 @@ class roll(Rearranging):
 
     def keywords(self) -> dict[str, Any]:
         return {"shifts": self.shifts, "dims": self.dims or ()}
+
+
+class flip(Rearranging):
+    """The elements along `dims` in the opposite order. Source: torch.flip."""
+
+    keeps = Keeps.NOTHING
+    aligned = True
+    function = "flip"
+    dims = Axes()
+    example = example((2, 8, 4, 4), dims=-1)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_axes(self.dims, x, "dims")
+        return x
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        moved = {axis % x.rank for axis in self.dims} if x.rank else set()
+        reason = "its places lie in the opposite order"
+        return (tuple(Merged(i, reason) if i in moved else Pattern(i) for i in range(x.rank)),)
+
+    def back(self, x: Value) -> Back:
+        return like()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import Gradients, rule
-from shapecalc.allocation.values import Look
+from shapecalc.allocation.gradients import in_zeros
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis, check_numbers
 from shapecalc.layers.fields import Axis, Flag, Size
@@ -20,17 +19,6 @@ from shapecalc.tensors import Tensor, check_at_least
 def selections(size: Dim, k: Dim) -> Dim:
     """Comparisons to find the k greatest of n numbers: n − 1 for the first, n − 2 for the next, and so on."""
     return size * k - k * (k + 1) // 2
-
-
-@rule
-def put_back(trace: Trace, _: Value, x: Look) -> Gradients:
-    """The gradient at the places that were chosen, zeros elsewhere: a copy of zeros, as `scatter` makes it.
-
-    Source: torch::autograd::generated::details::value_selecting_reduction_backward, as it is on `meta` where
-    Python looks on; where nothing does, torch writes into the zeros.
-    """
-    _zeros = trace.new(x.tensor)
-    return [trace.new(x.tensor)]
 
 
 class topk(Layer):
@@ -65,4 +53,4 @@ class topk(Layer):
         """Autograd keeps the places."""
         made, places = self.output(x.tensor)
         indices = trace.new(places)
-        return trace.kernel(made, x, keeps=(indices,), back=put_back(x.look)), indices
+        return trace.kernel(made, x, keeps=(indices,), back=in_zeros(x.look)), indices

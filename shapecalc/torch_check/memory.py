@@ -19,6 +19,18 @@ from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.network import Network, build, sample
 
+WRITING_OVER = {
+    torch.ops.aten.index_add.default: torch.ops.aten.index_add_.default,
+    torch.ops.aten.index_put.default: torch.ops.aten.index_put_.default,
+    torch.ops.aten.scatter.src: torch.ops.aten.scatter_.src,
+    torch.ops.aten.scatter_add.default: torch.ops.aten.scatter_add_.default,
+}
+"""Kernels that torch's way back has under a dispatch mode alone → those in their place without one.
+
+They add a gradient to zeros, which are written over. Source: isTensorSubclassLike in torch's C++ code, by
+which its FunctionsManual.cpp decides.
+"""
+
 
 class Alive(TorchDispatchMode):
     """Follows the storages that kernels allocate: the `bytes` alive now, and the most at once, `peak`."""
@@ -48,6 +60,8 @@ class Alive(TorchDispatchMode):
         self.bytes -= self.known.pop(storage)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch._C._current_autograd_node() is not None:
+            function = WRITING_OVER.get(function, function)
         made = function(*args, **(kwargs or {}))
         for tensor in tree_iter(made):
             if isinstance(tensor, torch.Tensor):

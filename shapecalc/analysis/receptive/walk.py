@@ -81,7 +81,8 @@ def _side_by_side(reads: tuple[Reads | None, ...], inputs: tuple[Tensor, ...], y
     for own in first or ():
         if isinstance(own, Joined):
             return own.onto
-    if others and first is not None and all(x.rank == y.rank - 1 for x in inputs):
+    alike = bool(others) and all(own == first for own in others)
+    if alike and first is not None and all(x.rank == y.rank - 1 for x in inputs):
         (new,) = set(range(y.rank)) - {own.axis for own in first if isinstance(own, Pattern)}
         return new
     return None
