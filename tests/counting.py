@@ -164,6 +164,9 @@ FUNCTIONS: dict[str, Callable[[Number], Any]] = {
     "square": lambda x: x * x,
     "clamp: {min: 0.7, max: 0.9}": lambda x: lesser(greater(x, 0.7), 0.9),
     "clamp: {max: 0.9}": lambda x: lesser(x, 0.9),
+    "gt: 0.75": lambda x: x > 0.75,
+    "masked_fill: {branches: [[], [gt: 0.75]], value: 0.5}": lambda x: 0.5 if x.value > 0.75 else x,
+    "where: [[gt: 0.75], [], 0]": lambda x: x if x.value > 0.75 else 0.0,
 }
 """Of numbers above 0."""
 

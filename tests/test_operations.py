@@ -83,7 +83,7 @@ class Case:
     def check(self, made: Any) -> None:
         """Same values as torch's, and as many operations as declared, multiply-accumulates too."""
         values = torch.tensor(_values(made), dtype=torch.float32)
-        assert torch.allclose(values.flatten(), self.expected.flatten(), rtol=1e-4, atol=1e-5)
+        assert torch.allclose(values.flatten(), self.expected.flatten().float(), rtol=1e-4, atol=1e-5)
         assert Operations(**{kind: self.counts[kind] for kind in KINDS}) == self.row.ops
         assert self.counts["macs"] == self.row.macs
 

@@ -38,6 +38,15 @@ def test_rounded_quotients(mode: str) -> None:
     assert False in found
 
 
+def test_numbers_that_a_mask_chooses() -> None:
+    mask = Tensor((2,), "bool")
+    for dtype, number in product(DTYPES, NUMBERS):
+        agree(drawn("where", mask, Tensor((2,), dtype), other=number))
+        agree(drawn("where", mask, input=number, other=1))
+        agree(drawn("masked_fill", Tensor((2,), dtype), mask, value=number))
+        agree(drawn("addcmul", *[Tensor((2,), dtype)] * 3, value=number))
+
+
 def test_bounds_promote_as_torch() -> None:
     for dtype, number in product(DTYPES, NUMBERS):
         agree(drawn("clamp", Tensor((2,), dtype), min=number))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapecalc.allocation.gradients import Gradients, each, rule
+from shapecalc.allocation.gradients import Back, Gradients, each, rule
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
@@ -49,6 +49,17 @@ def of_choice(trace: Trace, grad: Value, mask: Look) -> Gradients:
     """The gradient where the mask says so, and a zero elsewhere."""
     zero = trace.new(Tensor((), grad.dtype))
     return [trace.elementwise(mask, grad, zero)]
+
+
+@rule
+def of_either(trace: Trace, grad: Value, mask: Look, x: Look, other: Look) -> Gradients:
+    """Of x where a mask is true, else the other: the gradient there, zeros elsewhere. Source: at::where."""
+    return each([x, other], lambda _: trace.elementwise(mask, grad, trace.new(Tensor((), grad.dtype))))
+
+
+def of_filled(mask: Look) -> Back:
+    """The gradient with zeros where a mask is true. Source: at::masked_fill."""
+    return lambda trace, grad: [trace.elementwise(grad, mask, dtype=grad.dtype)]
 
 
 def lesser(trace: Trace, x: Value, other: Value) -> Value:

@@ -16,6 +16,20 @@ def of_factors(trace: Trace, grad: Value, first: Look, second: Look) -> Gradient
 
 
 @rule
+def of_added_product(
+    trace: Trace, grad: Value, x: Look, first: Look, second: Look, value: float
+) -> Gradients:
+    """Of x + v · a · b: the gradient itself, and for each factor the other times v times the gradient."""
+
+    def times_other(other: Look) -> Value:
+        return trace.elementwise(grad, trace.elementwise(other, dtype=as_scalar(value, other.dtype).dtype))
+
+    of_first = times_other(second) if first.tracked else None
+    of_second = times_other(first) if second.tracked else None
+    return grad if x.tracked else None, of_first, of_second
+
+
+@rule
 def of_quotient(trace: Trace, grad: Value, x: Look, other: Look) -> Gradients:
     """Of a quotient x / y: −g · ((x / y) / y) for y, and g / y for x."""
 

@@ -37,7 +37,7 @@ class Trace(Recording):
         elif operation in RAISED:
             dtype = "float32"
         elif operation in WIDEST:
-            dtype = result_dtype(*[Tensor((), x.dtype) for x in values])
+            dtype = "float32" if any(x.dtype == "float32" for x in values) else LOWER  # float64 aside
         else:
             return list(values)
         return [self.in_dtype(x, dtype) for x in reversed(values)][::-1]

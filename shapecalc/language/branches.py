@@ -61,14 +61,16 @@ class BranchReader:
     ) -> dict[str, tuple[YamlNode, YamlNode]]:
         """The numbers among branches, each as the argument that stands for its place."""
         found: dict[str, tuple[YamlNode, YamlNode]] = {}
-        last = len(node.items) - 1
-        for place, item in enumerate(node.items):
+        names = layer.numbers
+        if layer.most_branches > len(names):
+            names = (names[0], *[""] * (len(node.items) - 2), names[-1])
+        for place, (name, item) in enumerate(zip(names, node.items, strict=False)):
             if not self.is_number(item, layer):
                 continue
-            if 0 < place < last:
+            if not name:
+                message = f"{key.text}: branch {place} must be a tensor, not a number"
                 hint = "put it at the end: the order decides nothing but the memory"
-                raise self.source.error(f"{key.text}: a number is the first branch or the last", item, hint)
-            name = layer.numbers[place and -1]
+                raise self.source.error(message, item, hint if layer.folds else None)
             if name in given:
                 raise self.source.error(f"{key.text}: {name} is there twice, among the branches too", item)
             found[name] = (item, item)

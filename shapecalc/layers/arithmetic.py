@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
-from itertools import accumulate
-from typing import Any
-
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import (
+    of_added_product,
     of_exponential,
     of_factors,
     of_power,
@@ -20,76 +17,21 @@ from shapecalc.allocation.values import OUTPUT, Look
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.fields import Choice, Number
+from shapecalc.layers.fields import Choice, Number, Real
 from shapecalc.layers.joins import combine
-from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.operands import Operation
+from shapecalc.layers.ranges import check_fits, computed_in
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
-from shapecalc.symbolic import summed
-from shapecalc.tensors import BYTES, Tensor, as_scalar, is_floating
+from shapecalc.tensors import BYTES, Tensor, broadcast, is_floating, result_dtype
 
 
-class Arithmetic(Layer, abstract=True):
-    """Operands with torch's broadcasting: tensors, and a number in the first or the last place.
+class Arithmetic(Operation, abstract=True):
+    """An operation on two numbers, either of which may be a number of the file's."""
 
-    Of more than two, the first two and then the result and the next one. A number takes no memory; rules of
-    two operands see it as the scalar that it counts as.
-    """
-
-    elementwise = True
     numbers = ("input", "other")
     input = Number()
     example = example((2, 8, 4), (2, 1, 4))
-
-    def check(self) -> None:
-        if self.count_numbers() == 2:
-            first, last = self.numbers
-            message = f"{first} and {last} are both numbers: one must be a tensor"
-            raise ArchitectureError(message, argument=last)
-
-    def operands(self, *xs: Any) -> tuple[Any, ...]:
-        """The inputs, and before or after them the number, if there is one."""
-        first, last = [self.__dict__[name] for name in self.numbers]
-        return (*([] if first is None else [first]), *xs, *([] if last is None else [last]))
-
-    def output(self, *xs: Tensor) -> Tensor:
-        y: Tensor = reduce(self.result, self.operands(*xs))
-        return y
-
-    def result(self, x: Any, other: Any) -> Tensor:
-        """What two operands become."""
-        if not isinstance(x, Tensor):
-            return self.of_two(as_scalar(x, other.dtype), other)
-        return self.of_two(x, other if isinstance(other, Tensor) else as_scalar(other, x.dtype))
-
-    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
-        return combine(x, other)
-
-    def ops(self, *xs: Tensor, y: Tensor) -> Operations:
-        _, *results = accumulate(self.operands(*xs), self.result)
-        each = self.each or Operations()
-        return each * summed([result.elements for result in results])
-
-    def feed(self, *inputs: Any) -> tuple[Any, ...]:
-        return self.operands(*inputs)
-
-    def keywords(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.fields if name not in self.numbers}
-
-    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
-        return (reduce(partial(self.kernel, trace), self.operands(*xs)),)
-
-    def kernel(self, trace: Trace, x: Any, other: Any) -> Value:
-        """One operation on two operands."""
-        operands = trace.cast(self.operation_on(), *[y for y in (x, other) if isinstance(y, Value)])
-        if not isinstance(x, Value):
-            operands.insert(0, trace.scalar(x, operands[0]))
-        elif not isinstance(other, Value):
-            operands.append(trace.scalar(other, operands[0]))
-        made = self.of_two(*[y.tensor for y in operands])
-        strides = elementwise_strides(made.shape, *[(y.shape, y.strides) for y in operands])
-        keeps, back = self.saved(*operands), self.back(*operands)
-        return trace.kernel(made, *operands, keeps=keeps or (), back=back, strides=strides)
 
 
 class add(Arithmetic):
@@ -232,3 +174,35 @@ class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers 
         if self.input is not None:
             return of_exponential(Look(*made), self.input)
         return of_powers(x.look, other.look, Look(*made))
+
+
+class addcmul(Layer):
+    """The first branch plus `value` times the product of the other two, with torch's broadcasting.
+
+    Source: torch.addcmul.
+    """
+
+    elementwise = True
+    branching = True
+    function = "addcmul"
+    value = Real(1)
+    example = example((2, 8, 4), (2, 8, 4), (2, 1, 4))
+
+    def output(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        shape = broadcast(broadcast(x.shape, first.shape), second.shape)
+        y = Tensor(shape, result_dtype(x, first, second))
+        check_numbers(y)
+        check_fits(self.value, computed_in(y.dtype), "value")
+        return y
+
+    def ops(self, x: Tensor, first: Tensor, second: Tensor, y: Tensor) -> Operations:
+        return Operations(add=1, mul=1 if self.value == 1 else 2) * y.elements
+
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        x, first, second = trace.cast("addcmul", *xs)
+        shape = broadcast(broadcast(x.shape, first.shape), second.shape)
+        made = Tensor(shape, result_dtype(x.tensor, first.tensor, second.tensor))
+        keeps = [*([second] if first.tracked else []), *([first] if second.tracked else [])]
+        strides = elementwise_strides(made.shape, *[(y.shape, y.strides) for y in (x, first, second)])
+        back = of_added_product(x.look, first.look, second.look, self.value)
+        return (trace.kernel(made, x, first, second, keeps=keeps, back=back, strides=strides),)

@@ -66,8 +66,9 @@ class Layer(CostRules, MemoryRules, ReadingRules):
     """What the reference shows the type with; None where any input will do, without an argument."""
     lettered: ClassVar[tuple[str, ...]] = ()
     """A letter for each axis, of each number of axes whose letters are not the usual ones."""
+    fewest_branches: ClassVar[int] = 2
     most_branches: ClassVar[float] = float("inf")
-    """The most tensors that rules with `*xs` take."""
+    """How many tensors rules with `*xs` take."""
     examples: ClassVar[tuple[Example, ...]] = ()
     """Of a family, what its types of one, two and three spatial axes are shown with."""
 
@@ -95,7 +96,7 @@ class Layer(CostRules, MemoryRules, ReadingRules):
         most = code.co_argcount - 1
         joins = bool(code.co_flags & _VARIADIC)
         cls.branching = cls.branching or joins
-        fewest = 2 if joins and not most else most - len(cls.output.__defaults__ or ())
+        fewest = cls.fewest_branches if joins and not most else most - len(cls.output.__defaults__ or ())
         cls.inputs_range = (fewest, cls.most_branches if joins else most)
 
     @classmethod

@@ -21,7 +21,10 @@ class ArgumentRules(Keeping):
     branching: ClassVar[bool] = False
     """Whether the inputs are written as branches; a type whose rules take any number always does."""
     numbers: ClassVar[tuple[str, ...]] = ()
-    """The arguments that a number goes to which stands as the first branch, or as the last one."""
+    """For each branch the argument that a number in its place goes to, '' for a tensor alone.
+
+    Of a type that takes any number of branches, for the first and the last one.
+    """
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
     """Name → field, in the order of declaration."""
 

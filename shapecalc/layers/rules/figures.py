@@ -90,7 +90,7 @@ class FigureRules(ArgumentRules):
 
     def count_numbers(self) -> int:
         """How many numbers stand in the place of an input."""
-        return sum(self.__dict__[name] is not None for name in self.numbers)
+        return sum(self.__dict__[name] is not None for name in self.numbers if name)
 
     @kept
     def figures(self, inputs: tuple[Tensor, ...]) -> Figures:
