@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -9,6 +10,12 @@ import pytest
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
+from tests.command import Command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
 
 
 def analyse(text: str, **parameters: Any) -> Analysis:
@@ -118,6 +125,11 @@ def test_a_flag_takes_a_condition() -> None:
         ("list.n == 1", "'list.n == 1': list has 2 values", "the first is list.0, the last list.1"),
         ("list.flag == 1", "'list.flag == 1': an index is a whole number, not true", None),
         ("wrong == 1", "the name 'wrong' is unknown", None),
+        (
+            "flag == true",
+            "the name 'true' is unknown",
+            "true and false stand alone; in an expression a flag is a condition itself: norm, not norm",
+        ),
     ],
 )
 def test_what_is_no_condition(condition: str, message: str | None, hint: str | None) -> None:
@@ -210,3 +222,48 @@ def test_a_condition_in_the_head_of_a_step() -> None:
     assert error.message == "\"n and act == 'Tanh'\": 2 is no condition"
     assert error.place is not None
     assert (error.place.line, error.place.column) == (5, 15)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{input: 1x4, parameters: {not: 1}, layers: [ReLU]}", "a parameter"),
+        ("{input: 1x4, layers: [ReLU as or]}", "as"),
+        ("{input: {and: 1x4}, layers: [ReLU]}", "an input"),
+    ],
+)
+def test_a_word_of_conditions_is_no_name(text: str, what: str) -> None:
+    error = refusal(text)
+    assert error.message.startswith(f"{what} must be a name, not the text")
+    assert error.hint == "and, or, not join conditions: choose another name"
+
+
+LARGE = """
+    input: 1x3xHxW
+    parameters: {H: 64, W: 64}
+    layers:
+      - Conv2d: {out_channels: 4, kernel_size: 3}
+      - MaxPool2d when H > 32: 2
+"""
+
+
+@pytest.mark.parametrize("command", [["domain"], ["solve", "--output", "1x4x8x8"]])
+def test_inputs_of_a_network_that_hangs_on_its_input_are_refused(
+    command: list[str], tmp_path: Path, run: Command
+) -> None:
+    """Which layers there are hangs on the height, so no one formula is that of all inputs."""
+    file = tmp_path / "large.yaml"
+    file.write_text(dedent(LARGE))
+    done = run(command[0], str(file), *command[1:])
+    assert (done.code, done.out) == (1, "")
+    assert "'H > 32': whether H > 32 holds depends on H: give a number" in done.err
+
+
+def test_its_layers_are_explained_at_the_given_input(tmp_path: Path, run: Command) -> None:
+    file = tmp_path / "large.yaml"
+    file.write_text(dedent(LARGE))
+    done = run("explain", str(file), "MaxPool2d[0]")
+    assert done.code == 0
+    assert "No formula for every input: 'H > 32': whether H > 32 holds depends on H" in done.out
+    small = run("show", str(file), "--input", "1x3x32x64", "--format", "csv")
+    assert "MaxPool2d" not in small.out

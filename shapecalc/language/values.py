@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.language.expressions import parse_expression
+from shapecalc.language.expressions import KEYWORDS, parse_expression
 from shapecalc.language.tree import Value
 from shapecalc.language.yaml_nodes import (
     Scalar,
@@ -52,9 +52,13 @@ WORDS = Words()
 
 
 def is_name(text: str, plain: bool = True) -> bool:
-    """Whether a text can be the name of a block, a parameter, a tensor; in quotes, `on` and `true` can."""
+    """Whether a text can be the name of a block, a parameter, a tensor; in quotes, `on` and `true` can.
+
+    Words of expressions can't: `not`.
+    """
     constant = plain and (is_ambiguous(text) or not isinstance(constant_of(text), str))
-    return bool(_IDENTIFIER.fullmatch(text)) and len(text) <= _LONGEST_NAME and not constant
+    taken = constant or text in KEYWORDS
+    return bool(_IDENTIFIER.fullmatch(text)) and len(text) <= _LONGEST_NAME and not taken
 
 
 def identifier(node: YamlNode, source: Source, what: str) -> str:
@@ -66,6 +70,8 @@ def identifier(node: YamlNode, source: Source, what: str) -> str:
         hint = f"a name has at most {_LONGEST_NAME} characters"
     if isinstance(node, Scalar) and node.plain and is_ambiguous(node.text):
         hint = f"{node.text} is a boolean to many readers of YAML: choose another name"
+    if isinstance(node, Scalar) and node.text in KEYWORDS:
+        hint = f"{', '.join(KEYWORDS)} join conditions: choose another name"
     raise source.error(f"{what} must be a name, not {kind(node)}", node, hint)
 
 
@@ -118,6 +124,8 @@ def _unknown_name(name: str, scope: Collection[str], words: Set[str]) -> Archite
     hint = nearest(name, [*scope, *sorted(words)])
     if is_ambiguous(name):
         hint = "a flag is written true or false"
+    elif isinstance(constant_of(name), bool):
+        hint = "true and false stand alone; in an expression a flag is a condition itself: norm, not norm"
     elif hint is None:
         hint = f"known here: {listed(scope)}" if scope else "no parameter is known here"
     return ArchitectureError(f"the name {quoted(name)} is unknown", hint=hint)
