@@ -104,6 +104,7 @@ SMALLEST: Mapping[str, Sizes] = {
     "densenet": square(29),
     "detection/yolov8n": square(25),
     "dla34": square(31),
+    "hrnet-w18": square(29),
     "nasnet-a-mobile": square(3),
     "lenet": square(28),
     "vit-b-16": square(224),

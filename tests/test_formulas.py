@@ -104,7 +104,7 @@ LEVELS.append((24, 32))
 """What is halved five times and doubled again; one less is rounded up by strides, and refused by few."""
 
 IMAGES = {
-    **dict.fromkeys(["dla34", "detection/retinanet", "detection/yolov8n"], LEVELS),
+    **dict.fromkeys(["dla34", "hrnet-w18", "detection/retinanet", "detection/yolov8n"], LEVELS),
     **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
     **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
     **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
