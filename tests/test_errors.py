@@ -936,6 +936,13 @@ TIMES = [
         "times must be a whole number of at least 0, not 1.5",
     ),
     Wrong(
+        "times as a fraction by arithmetic",
+        steps("{ReLU: , times: 2*n}", head="parameters: {n: 1.2}\n"),
+        "4:21",
+        "times must be a whole number of at least 0, not 2.4: 2*n with n 1.2",
+        "ceil(…), floor(…) and round(…) make it whole",
+    ),
+    Wrong(
         "times divided by 0",
         steps("{ReLU: , times: 1//n}", head="parameters: {n: 0}\n"),
         "4:21",

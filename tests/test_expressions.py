@@ -292,6 +292,83 @@ def test_with_letters_it_is_what_it_is_with_numbers(printed: tuple[Tree, str], k
         assert Fraction(number_at(over, given), by) == expected
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(0.1)
+@example(1e-12)
+@example(2.5e3)
+@example(-0.0)
+def test_a_float_is_the_decimal_that_it_is_written_as(x: float) -> None:
+    written = Fraction(repr(x))
+    if max(abs(written.numerator), written.denominator) > LARGEST:
+        with pytest.raises(ArchitectureError, match=r"too large|too fine"):
+            parse_expression("x + 0")({"x": x})
+    else:
+        assert as_fraction(parse_expression("x + 0")({"x": x})) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x + 0", "'x + 0': {0} is no number"),
+        ("x == 1", "'x == 1': {0} is no number"),
+        ("floor(x)", "'floor(x)': {0} is no number"),
+    ],
+)
+@pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
+def test_what_is_no_decimal_is_no_number(text: str, message: str, x: float) -> None:
+    with pytest.raises(ArchitectureError) as caught:
+        parse_expression(text)({"x": x})
+    assert caught.value.message == message.format(x)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("divisible(20, 0)", "channels are made divisible by a whole number of at least 1, not by 0"),
+        ("divisible(20, 0.5)", "channels are made divisible by a whole number of at least 1, not by 0.5"),
+        ("divisible(20, K)", "channels are made divisible by a whole number of at least 1, not by K"),
+        ("divisible(20, 8, 0.5)", "the least number of channels is a whole number, not 0.5"),
+        ("sqrt(2)", "2 is no square, so that its root is no fraction"),
+        ("sqrt(1/2)", "0.5 is no square, so that its root is no fraction"),
+        ("sqrt(-4)", "-4 is no square, so that its root is no fraction"),
+        ("sqrt(K)", "K is no square, so that its root is no fraction"),
+        ("sqrt((K - 5)*(K - 5))", "(K − 5)² is no square, so that its root is no fraction"),
+        ("round(K/2)", "which way K/2 is rounded depends on K"),
+        ("1/K", "1 can't be divided exactly by K, which is no number"),
+        ("1/(K - 1)", "it may divide by zero: K − 1 is not always at least 1"),
+        ("K % (K - 1)", "it may divide by zero: K − 1 is not always at least 1"),
+        ("1/3/9223372036854775807", "it is too fine a fraction: its parts stay below 2**63"),
+    ],
+)
+def test_what_has_no_exact_value(text: str, message: str) -> None:
+    with pytest.raises(ArchitectureError) as caught:
+        parse_expression(text)({"K": symbol("K")})
+    assert caught.value.message == f"{text!r}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("3*K/4*4", "3⋅K"),
+        ("4*K/2 + 1", "2⋅K + 1"),
+        ("6*K*M/(2*K)", "3⋅M"),
+        ("floor(3*K/4)", "⌊3⋅K/4⌋"),
+        ("ceil(K/2) + floor(K/2)", "⌈K/2⌉ + ⌊K/2⌋"),
+        ("round(K/3)", "⌊(K + 1)/3⌋"),
+        ("sqrt(K*K/4)", "K/2"),
+        ("sqrt(9*K*K)", "3⋅K"),
+        ("divisible(8*K, 8)", "8⋅K"),
+        ("divisible(10*(K + 1), 4)", "8⋅K + 4⋅⌊K/2⌋ + 12"),
+        ("divisible(K, 2)", "2⋅⌈K/2⌉ + 2⋅min(1, max(0, 9⋅K − 20⋅⌈K/2⌉))"),
+        ("K % 4 - K", "−4⋅⌊K/4⌋"),
+        ("max(K/2, K)", "K"),
+        ("min(3/4, K)", "0.75"),
+    ],
+)
+def test_with_letters(text: str, result: str) -> None:
+    assert str(parse_expression(text)({letter: symbol(letter) for letter in LETTERS})) == result
+
+
 def number_at(size: int | Expr, sizes: dict[str, int]) -> int:
     found = at(size, sizes)
     assert type(found) is int

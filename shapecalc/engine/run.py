@@ -35,7 +35,7 @@ def analyse(
         input: the shape in place of the file's own, as text (`"1x3x224x224"`, `"Nx3xHxW"`), sizes or a
             `Tensor`; by name where the network has several inputs.
         parameters: values in place of the defaults of the file's parameters; a text in place of a number
-            is a formula (`{"classes": "K"}`).
+            is a formula (`{"classes": "K"}`) or a fraction (`{"width": "3/4"}`).
         brief: of a large network, execute only the first and the last of many copies that do the same; a
             node of the tree then stands for those between.
 

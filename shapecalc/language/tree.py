@@ -14,6 +14,7 @@ from shapecalc.language.operators import is_true
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
+from shapecalc.symbolic.rational import Rational
 
 if TYPE_CHECKING:
     from shapecalc.language.loops import Loop
@@ -35,9 +36,12 @@ def copies_of(value: Any) -> int:
     """The value of `times`; ArchitectureError if it is no number of copies."""
     if type(value) is int and value >= 0:
         return value
-    hint = "the number of copies decides which layers there are: give a number"
-    message = f"times must be a whole number of at least 0, not {written(value)}"
-    raise ArchitectureError(message, hint=hint if isinstance(value, Expr) else None)
+    hint, found = None, written(value)
+    if isinstance(value, Expr):
+        hint = "the number of copies decides which layers there are: give a number"
+    elif isinstance(value, Rational):
+        hint, found = "ceil(…), floor(…) and round(…) make it whole", f"{value}: {value.origin}"
+    raise ArchitectureError(f"times must be a whole number of at least 0, not {found}", hint=hint)
 
 
 def is_frozen(value: Any) -> bool:

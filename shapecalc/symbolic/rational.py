@@ -6,7 +6,6 @@ Arithmetic on it gives a size again wherever the result is whole for all values 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import gcd, isqrt
 from typing import TypeAlias
 
@@ -93,7 +92,10 @@ def quotient(over: Dim, by: int) -> Number:
 
 def exactly(value: float) -> Number:
     """The decimal that a float is written as: 0.1 is 1/10, not the nearest binary fraction."""
-    return quotient(*Fraction(repr(value)).as_integer_ratio())
+    digits, _, exponent = repr(value).partition("e")
+    whole, _, decimals = digits.partition(".")
+    power = int(exponent or 0) - len(decimals)
+    return quotient(int(whole + decimals) * 10 ** max(power, 0), 10 ** max(-power, 0))
 
 
 def parts(value: Number) -> tuple[Dim, int]:
@@ -162,17 +164,18 @@ def rounded(value: Number) -> Dim:
         ArchitectureError: it depends on symbols which of two is the even one.
     """
     over, by = parts(value)
-    if isinstance(over, int):
-        return round(Fraction(over, by))
+    nearest = (2 * over + by) // (2 * by)  # of two, the upper one
+    if isinstance(nearest, int):
+        return nearest - (nearest % 2 if 2 * nearest * by == 2 * over + by else 0)
     if by % 2 == 0:
         raise ArchitectureError(
             f"which way {value} is rounded depends on {', '.join(sorted(symbols_in(over)))}",
             hint="floor(…) and ceil(…) round a formula; or give numbers",
         )
-    return (2 * over + by) // (2 * by)
+    return nearest
 
 
-def divisible(value: Number, by: Dim, lowest: Dim | None = None) -> Dim:
+def divisible(value: Number, by: Number, lowest: Number | None = None) -> Dim:
     """The multiple of `by` that is nearest, the upper one of two; at least `lowest`, and `by` without it.
 
     It is never below 9/10 of `value`: there the next multiple is taken. This is how MobileNet rounds channels
@@ -181,8 +184,12 @@ def divisible(value: Number, by: Dim, lowest: Dim | None = None) -> Dim:
     if not isinstance(by, int) or by < 1:
         raise ArchitectureError(f"channels are made divisible by a whole number of at least 1, not by {by}")
     lowest = by if lowest is None else lowest
+    if isinstance(lowest, Rational):
+        raise ArchitectureError(f"the least number of channels is a whole number, not {lowest}")
     found = maximum(lowest, floored(value + quotient(by, 2), by) * by)
     over, divisor = parts(value)
+    if reaches(over, 5 * by * divisor):  # at most by/2 is left off, which is no more than a tenth
+        return found
     missing = 9 * over - 10 * divisor * found  # above 0 where found < 9/10 of value
     return found + by * minimum(1, maximum(0, missing))
 
