@@ -940,7 +940,7 @@ TIMES = [
         steps("{ReLU: , times: 2*n}", head="parameters: {n: 1.2}\n"),
         "4:21",
         "times must be a whole number of at least 0, not 2.4: 2*n with n 1.2",
-        "ceil(…), floor(…) and round(…) make it whole",
+        "floor(…), ceil(…) and round(…) make it whole",
     ),
     Wrong(
         "times divided by 0",

@@ -260,6 +260,12 @@ def test_the_branches_of_a_fan_are_numbered_on() -> None:
             None,
         ),
         (
+            "Linear for w in range(widths.0/2): w",
+            "5:21",
+            "for: range(widths.0/2): 1.5 is no whole number",
+            "floor(…), ceil(…) and round(…) make it whole",
+        ),
+        (
             "Linear for w in range(1, 2, 3): w",
             "5:21",
             "for: range(1, 2, 3) has 3 arguments",

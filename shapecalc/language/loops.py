@@ -20,6 +20,7 @@ from shapecalc.language.pieces import outside, split
 from shapecalc.language.tree import Value, resolve
 from shapecalc.language.values import Words, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode, kind
+from shapecalc.symbolic.rational import MADE_WHOLE, Rational
 
 MOST_TURNS = 40_000
 """Copies of one loop: each is executed by itself, where those of `times` may be alike."""
@@ -143,6 +144,7 @@ def _range(call: Call, bounds: list[Any]) -> range:
     for bound in bounds:
         if type(bound) is not int:
             hint = "the number of copies decides which layers there are: give a number"
+            hint = MADE_WHOLE if isinstance(bound, Rational) else hint
             raise ArchitectureError(f"for: {call.text}: {written(bound)} is no whole number", hint=hint)
     found = range(*bounds)
     _refuse_long(max(bounds[-1] - (bounds[0] if len(bounds) > 1 else 0), 0))

@@ -14,7 +14,7 @@ from shapecalc.language.operators import is_true
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.symbolic.rational import Rational
+from shapecalc.symbolic.rational import MADE_WHOLE, Rational
 
 if TYPE_CHECKING:
     from shapecalc.language.loops import Loop
@@ -40,7 +40,7 @@ def copies_of(value: Any) -> int:
     if isinstance(value, Expr):
         hint = "the number of copies decides which layers there are: give a number"
     elif isinstance(value, Rational):
-        hint, found = "ceil(…), floor(…) and round(…) make it whole", f"{value}: {value.origin}"
+        hint, found = MADE_WHOLE, value.explained
     raise ArchitectureError(f"times must be a whole number of at least 0, not {found}", hint=hint)
 
 

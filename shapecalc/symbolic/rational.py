@@ -15,6 +15,8 @@ from shapecalc.symbolic.facts import maximum, minimum, reaches, symbols_in
 from shapecalc.symbolic.notation import PLAIN, within_product
 from shapecalc.symbolic.ordering import never_below
 
+MADE_WHOLE = "floor(…), ceil(…) and round(…) make it whole"
+"""What to do about a rational where a whole number is needed."""
 _LONGEST_DECIMAL = 12
 
 
@@ -43,6 +45,11 @@ class Rational:
         if isinstance(self.over, int):
             return _decimal(self.over, self.by) or f"{self.over}/{self.by}"
         return f"{within_product(self.over, PLAIN)}/{self.by}"
+
+    @property
+    def explained(self) -> str:
+        """Itself and what it came of, for errors: `24.75: width*33 with width 0.75`."""
+        return f"{self}: {self.origin}"
 
     def __float__(self) -> float:
         """The nearest float of a number; TypeError of a formula."""

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 from shapecalc.errors import ArchitectureError, nearest, written
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.conditions import at_least
-from shapecalc.symbolic.rational import Rational
+from shapecalc.symbolic.rational import MADE_WHOLE, Rational
 from shapecalc.tensors import LARGEST
 
 T = TypeVar("T")
@@ -105,12 +105,11 @@ class Field(Generic[T]):
         items = value if isinstance(value, tuple) else (value,)
         if any(isinstance(item, Expr) for item in items):
             hint = "a symbol can stand for channels, features and the sizes of an input, not for this"
+        fraction = next((item for item in items if isinstance(item, Rational)), None)
         found = written(value)
-        for item in items:
-            if isinstance(item, Rational):
-                found += f": {item.origin}"
-                hint = "floor(…), ceil(…) and round(…) make it whole, divisible(…, 8) a multiple of 8"
-                break
+        if fraction:
+            found = f"{found}: {fraction.origin}"
+            hint = f"{MADE_WHOLE}, divisible(…, 8) a multiple of 8"
         return ArchitectureError(f"{self.name} must be {wanted}, not {found}", hint=hint, argument=self.name)
 
 
