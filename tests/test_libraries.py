@@ -161,6 +161,59 @@ def test_a_block_of_several_tensors_takes_and_gives_them(write: Write) -> None:
     assert str(refusal("net").place) == "net.yaml:4:5"
 
 
+STACK = "blocks:\n  stack(unit, out): [unit: out, {unit: {out: out}, times: 2}]\n"
+
+
+def test_a_block_of_the_file_may_be_given_to_a_library(write: Write) -> None:
+    """It sees the parameters of its own file, and the blocks there, also through a second library."""
+    write("stack", STACK)
+    write("twice", "use: stack\nblocks:\n  twice(unit): [{stack: {unit: unit, out: 4}}, unit: 5]\n")
+    write(
+        "net",
+        """\
+        input: 1x3
+        parameters: {bias: false}
+        use: [stack, twice]
+        blocks: {mine(out): [Linear: {out_features: out, bias: bias}, act], act: [SiLU]}
+        layers: [{stack: {unit: mine, out: 2}}, twice: mine, {stack: {unit: mine, out: 3}}]
+        """,
+    )
+    analysis = shapecalc.analyse(shapecalc.load("net"))
+    assert [row.type for row in analysis.rows] == ["Linear", "SiLU"] * 10
+    assert [row.output.shape[1] for row in analysis.rows[::2]] == [2] * 3 + [4] * 3 + [5] + [3] * 3
+    assert analysis.rows[0].path == "stack[0].mine[0].Linear[0]"
+    assert analysis.totals.params == 3 * 2 + 2 * 4 + 2 * 4 + 2 * 16 + 4 * 5 + 5 * 3 + 2 * 9
+
+
+def test_blocks_of_one_name_that_two_files_give_are_two(write: Write) -> None:
+    write("stack", STACK)
+    write("own", "use: stack\nblocks:\n  own: [{stack: {unit: _unit, out: 4}}]\n  _unit(out): [ReLU]\n")
+    write(
+        "net",
+        """\
+        input: 1x3
+        use: [stack, own]
+        blocks: {_unit(out): [Linear: out]}
+        layers: [{stack: {unit: _unit, out: 2}}, own, {stack: {unit: _unit, out: 2}}]
+        """,
+    )
+    types = [row.type for row in shapecalc.analyse(shapecalc.load("net")).rows]
+    assert types == ["Linear"] * 3 + ["ReLU"] * 3 + ["Linear"] * 3
+
+
+def test_a_given_block_that_does_not_fit(write: Write) -> None:
+    write("stack", STACK)
+    net = "input: 1x3\nuse: stack\nblocks: {mine(size): [Linear: size]}\nlayers:\n"
+    net += "  - {stack: {unit: mine, out: 2}}\n"
+    write("net", net)
+    error = refusal("net")
+    assert str(error.place) == "stack.yaml:2:41"
+    assert error.message == "unit: mine: there is no argument 'out'"
+    assert str(error.use) == "net.yaml:5:6"
+    write("net", net.replace("[Linear: size]", "[{stack: {unit: mine, out: 1}}]").replace("size", "out"))
+    assert refusal("net").message == "a block can't use itself: stack → mine → stack"
+
+
 def test_a_library_that_changes_is_read_anew(write: Write) -> None:
     write("own/conv", CONV)
     write("net", NET)

@@ -13,6 +13,7 @@ from shapecalc.language.tree import (
     Block,
     BlockStep,
     ChosenStep,
+    GivenBlock,
     Step,
     Steps,
     copies_of,
@@ -42,10 +43,14 @@ class Walk:
         """The file that the steps stand in which the walk is at: the network's own, or a library."""
         return self.open[-1].source if self.open else self.architecture.document
 
+    @property
+    def known(self) -> Mapping[str, Block]:
+        """The blocks that the steps of `source` can use."""
+        return self.open[-1].known if self.open else self.architecture.blocks
+
     def block(self, step: BlockStep) -> Block:
         """The block that a step of `source` uses."""
-        known: Mapping[str, Block] = self.open[-1].known if self.open else self.architecture.blocks
-        return known[step.block]
+        return step.block.block if isinstance(step.block, GivenBlock) else self.known[step.block]
 
     def itself(self, step: Step, scope: Scope) -> Step:
         """The step or, where a parameter names it, the one that is named."""
@@ -85,16 +90,26 @@ class Walk:
     def block_scope(self, step: BlockStep, scope: Scope, channels: Dim | None) -> Scope:
         """The values that the steps of a block see: it is used in `scope`, on a tensor of these channels.
 
-        Those of a library see none of the file's parameters.
+        Those of a library see none of the file's parameters; a block that it is given stays its file's.
         """
         block = self.block(step)
         outer = self.scope if block.source is self.architecture.document else {}
         try:
-            return block.scope(outer, step, scope, channels)
+            inner = block.scope(outer, step, scope, channels)
         except ArchitectureError as error:
             culprit = step.arguments.get(error.argument or "")
             place = self.source.place_of(culprit.node if culprit else step.node)
             raise error.about(step.block).at(place) from None
+        return inner if block.source is self.source else {**inner, **self.given(step, inner)}
+
+    def given(self, step: BlockStep, scope: Scope) -> dict[str, GivenBlock]:
+        """The blocks of `source` that are among the arguments of a step; `scope` has their names."""
+        names = {name: scope[name] for name in step.arguments}
+        return {
+            name: GivenBlock.of(self.known[value])
+            for name, value in names.items()
+            if isinstance(value, str) and not isinstance(value, GivenBlock) and value in self.known
+        }
 
     @contextmanager
     def inside(self, step: Step) -> Iterator[tuple[Steps, ...]]:

@@ -17,6 +17,7 @@ from shapecalc.language.names import Bound
 from shapecalc.language.tree import (
     BlockStep,
     ChosenStep,
+    GivenBlock,
     GroupStep,
     LayerStep,
     Signature,
@@ -122,7 +123,7 @@ class StepReader:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)
             return GroupStep(steps=self.steps(value, GROUP), **self.beside.with_names(common, beside))
         if head in self.blocks:
-            return self.block(head, written, common)
+            return self.block(head, self.blocks[head], written, common)
         if head in LAYERS:
             return self.layer(LAYERS[head], written, common)
         if head == EXPERTS:
@@ -131,8 +132,9 @@ class StepReader:
             return experts_step(self, key, value, self.beside.with_names(common, beside))
         raise self.unknown_step(head, key)
 
-    def block(self, name: str, written: Written, common: Mapping[str, Any]) -> BlockStep:
-        signature = self.blocks[name]
+    def block(
+        self, name: str, signature: Signature, written: Written, common: Mapping[str, Any]
+    ) -> BlockStep:
         arguments, tensors = self.arguments.of_block(name, signature, written.key, written.value)
         values = [a.value for a in (*arguments.values(), *signature.parameters.values()) if a]
         return BlockStep(
@@ -149,11 +151,14 @@ class StepReader:
 
         def read(head: str) -> Step:
             self.see(scope)
+            alone = Written(written.key, written.value)
             try:
+                if isinstance(head, GivenBlock):
+                    return self.block(head, head.block.signature, alone, {**common, "label": head})
                 joins = head in LAYERS and head not in self.blocks and LAYERS[head].branching
                 if head == GROUP or joins:
                     raise self.source.error("a join or a group can't be chosen", written.key)
-                return self.of_type(head, Written(written.key, written.value), common)
+                return self.of_type(head, alone, common)
             except ArchitectureError as error:
                 raise error.about(parameter) from None
 

@@ -254,9 +254,10 @@ class ChosenStep(Step):
         if not isinstance(value, str):
             message = f"{self.label} is {written(value)}, which is no layer type and no block"
             raise ArchitectureError(message)
-        if value not in self.known:
-            self.known[value] = self.read(value)
-        return self.known[value]
+        key = repr(value)  # blocks of one name that two files give are two
+        if key not in self.known:
+            self.known[key] = self.read(value)
+        return self.known[key]
 
 
 Steps: TypeAlias = tuple[Step, ...]
@@ -339,3 +340,18 @@ class Block:
                 error.argument = name
                 raise error.about(name) from None
         return {**outer, **own} if len(outer) <= _FEW else ChainMap(own, outer)  # type: ignore[arg-type]
+
+
+class GivenBlock(str):
+    """The name of a block that one file gives to a block of another, with the block, unknown there."""
+
+    block: Block
+
+    @classmethod
+    def of(cls, block: Block) -> GivenBlock:
+        given = cls(block.name)
+        given.block = block
+        return given
+
+    def __repr__(self) -> str:
+        return f"{str(self)!r} of {self.block.source.name}"
