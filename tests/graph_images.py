@@ -106,6 +106,31 @@ def fold(net: Net) -> Draft | None:
     return Draft("Fold", arguments, (picked[0],))
 
 
+def sampled(net: Net) -> Draft | None:
+    """An image at the places that another tensor holds, or that are made of one by a Linear before."""
+    picked = net.pick(4, 5)
+    if picked is None:
+        return None
+    name, x = picked
+    grid = net.like(lambda y: y.rank == x.rank and y.shape[0] == x.shape[0] and y.shape[-1] == x.rank - 2)
+    if grid is None:
+        return Draft("Linear", {"out_features": x.rank - 2}, (name,))
+    mode = net.rng.choice(("bilinear", "nearest", "bicubic"))
+    return Draft("grid_sample", {"mode": mode}, (name, grid))
+
+
 PADDING = (padding, padding, pad)
 RESIZING = (resizing, resizing, enlarging)
-PLACES = (unpooling, unpooling, power, fractional, neighbours, shuffle, pixels, unfold, fold)
+PLACES = (
+    sampled,
+    sampled,
+    unpooling,
+    unpooling,
+    power,
+    fractional,
+    neighbours,
+    shuffle,
+    pixels,
+    unfold,
+    fold,
+)

@@ -61,6 +61,25 @@ def test_torch_agrees(text: str, shape: tuple[int, ...]) -> None:
     assert verify(analysis, torch.device("cpu"), "looked up", memory=True).mismatches == ()
 
 
+WARPED = """
+    name: a spatial transformer
+    input: {x: 2x3x8x8, grid: 2x4x6x2}
+    layers:
+      - {Conv2d: {out_channels: 4, kernel_size: 3}, from: x, as: image}
+      - {Linear: 2, from: grid, as: places}
+      - grid_sample: {branches: [image, places], padding_mode: border, align_corners: true}
+"""
+
+
+def test_an_image_is_read_where_a_grid_says() -> None:
+    analysis = shapecalc.analyse(shapecalc.parse(WARPED))
+    assert analysis.outputs[0].shape == (2, 4, 4, 6)
+    assert verify(analysis, torch.device("cpu"), "warped", memory=True).mismatches == ()
+    (field,) = receptive(analysis, "x").outputs
+    assert field.status == "undefined"
+    assert "for the values of the grid to say" in str(field.reason)
+
+
 def test_letters() -> None:
     numbers = Tensor((K,), "int64")
     selected = LAYERS["index_select"](dim=1).figures((Tensor((2, L, 8)), numbers))
@@ -96,7 +115,7 @@ def test_what_is_seen(step: str, status: str, reason: str) -> None:
     assert reason in str(field.reason)
 
 
-X, PLACES = Tensor((4, 5)), Tensor((3,), "int64")
+X, PLACES, IMAGE = Tensor((4, 5)), Tensor((3,), "int64"), Tensor((2, 3, 5, 5))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +154,18 @@ X, PLACES = Tensor((4, 5)), Tensor((3,), "int64")
             "the branches differ on axis 0: 4 and 3 (4×1 and 3×1)",
         ),
         ("topk", (X,), {"k": 6}, "k is 6, but the input 4×5 has 5 elements along axis 1"),
+        (
+            "grid_sample",
+            (IMAGE, Tensor((2, 4, 4, 3))),
+            {},
+            "the last axis of the grid 2×4×4×3 has 3 numbers, a place in 2×3×5×5 has 2",
+        ),
+        (
+            "grid_sample",
+            (IMAGE, Tensor((1, 4, 4, 2))),
+            {},
+            "the grid 1×4×4×2 and the input 2×3×5×5 differ on axis 0: 1 and 2",
+        ),
         ("one_hot", (X,), {"num_classes": 3}, "an input of int64 is needed, not float32"),
         ("flip", (X,), {"dims": [0, -2]}, "dims has axis 0 of 4×5 twice"),
     ],
