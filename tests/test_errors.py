@@ -11,6 +11,7 @@ import pytest
 
 import shapecalc
 from shapecalc import ArchitectureError, ShapecalcError, UsageError
+from shapecalc.tensors import BYTES
 
 
 def error_of(text: str, parameters: dict[str, str] | None = None) -> ShapecalcError:
@@ -1143,6 +1144,32 @@ JOINS = [
         steps("masked_fill: [[], [gt: 0]]"),
         "3:5",
         "masked_fill: value is missing: a number",
+    ),
+    Wrong(
+        "full of nothing",
+        steps("full: {size: [2, 3]}"),
+        "3:5",
+        "full: fill_value is missing: a number",
+        "full takes size, fill_value?, dtype?",
+    ),
+    Wrong(
+        "full of what its dtype can't hold",
+        steps("full: {size: [2, 3], fill_value: 300, dtype: int8}"),
+        "3:38",
+        "full: fill_value 300 is beyond int8: -128 to 127",
+    ),
+    Wrong(
+        "no numbers in order",
+        steps("arange: {start: 3, end: 3}"),
+        "3:5",
+        "arange: end is 3, and start 3: there is no number between them",
+    ),
+    Wrong(
+        "a dtype that is none",
+        steps("zeros: {size: 2, dtype: float31}"),
+        "3:29",
+        f"zeros: dtype must be one of {', '.join(BYTES)}, or null, not float31",
+        "did you mean float32, float16 or float64?",
     ),
     Wrong(
         "a clamp without bounds",

@@ -30,7 +30,7 @@ from shapecalc.layers.fields import REQUIRED, Inferred, Trailing
 from shapecalc.layers.weights import Weights
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import BYTES, Tensor
-from shapecalc.torch_check.functions import function_of
+from shapecalc.torch_check.functions import function_of, keywords_of
 from shapecalc.torch_check.network import from_left_to_right, module_of
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import count
@@ -39,6 +39,8 @@ from tests.families.base import Drawn, Stricter, drawn, shown
 from tests.strategies import draws
 
 NAMES = sorted(LAYERS)
+OWNED = ("parameter", "buffer")
+"""Types whose shape is that of the tensor that torch's class is given."""
 ONE_SHAPE = {"stack"}
 """Joins whose branches have all the same shape."""
 JOINS = [name for name in NAMES if LAYERS[name].inputs_range == (2, float("inf"))]
@@ -113,13 +115,13 @@ def call(drawn: Drawn, arguments: Mapping[str, Any]) -> tuple[Any, Callable[...,
         module = module_of(layer, arguments).eval()
         return module, lambda *xs: module(*layer.feed(*xs))
     function = function_of(layer.function)
-    if not drawn.layer_type.inputs_range[1]:
+    if layer.type in OWNED:
         module = torch.nn.Module()
         dtype = arguments.get("dtype", "float32")
         dtype = getattr(torch, dtype, dtype)
         module.weight = function(torch.empty(arguments["shape"], dtype=dtype))
         return module, lambda: module.weight
-    run: Callable[..., Any] = from_left_to_right()(partial(function, **layer.keywords()))
+    run: Callable[..., Any] = from_left_to_right()(partial(function, **keywords_of(layer)))
     if layer.folds:
         return torch.nn.Identity(), lambda *xs: reduce(run, layer.feed(*xs))
     return torch.nn.Identity(), lambda *xs: run(*layer.feed(*xs))

@@ -8,10 +8,20 @@ from typing import Any
 
 import torch
 
+from shapecalc.layers import Layer
+from shapecalc.layers.fields import Dtype
+
 
 def function_of(name: str) -> Any:
     """The function of a layer type: one of these or, by its path, of torch."""
     return FUNCTIONS.get(name) or reduce(getattr, name.split("."), torch)
+
+
+def keywords_of(layer: Layer) -> dict[str, Any]:
+    """The arguments with a name of a layer's function; the names of dtypes become torch's."""
+    given = layer.keywords()
+    dtypes = [name for name in given if isinstance(layer.fields[name], Dtype) and given[name]]
+    return {**given, **{name: getattr(torch, given[name]) for name in dtypes}}
 
 
 def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial, reduce
 from itertools import chain
 from typing import Any
@@ -16,7 +16,7 @@ from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.experts import module_of_experts
-from shapecalc.torch_check.functions import function_of
+from shapecalc.torch_check.functions import function_of, keywords_of
 
 
 def first_line(error: Exception) -> str:
@@ -75,7 +75,9 @@ class Network(torch.nn.Module):
         tensors = {Edge(-1, port): tensor for port, tensor in enumerate(inputs)}
         for number, row in enumerate(self.analysis.rows):
             arguments = [tensors[edge] for edge in row.edges]
-            outputs = self.run(row, self.layers[number], arguments)
+            # What is made of no tensor lies where the inputs do.
+            with nullcontext() if arguments or not inputs else inputs[0].device:
+                outputs = self.run(row, self.layers[number], arguments)
             observe(row, outputs)
             tensors.update({Edge(number, port): tensor for port, tensor in enumerate(outputs)})
             for edge in self.releases[number]:
@@ -169,7 +171,7 @@ def _function(row: Row, module: Any) -> Callable[..., Any]:
     if row.weights:
         # In inference a parameter may be no module's output: hooks look for where its gradient goes.
         return lambda: owned(module) if torch.is_grad_enabled() else owned(module).detach()
-    call: Callable[..., Any] = partial(function_of(row.layer.function or ""), **row.layer.keywords())
+    call: Callable[..., Any] = partial(function_of(row.layer.function or ""), **keywords_of(row.layer))
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, is_number, is_size
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.tensors import LARGEST, Tensor
+from shapecalc.tensors import BYTES, LARGEST, Tensor
 
 
 class Inferred(Field["Dim | None"]):
@@ -214,6 +214,13 @@ class Choice(Field[str]):
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"enum": list(self.listed)}, EXPRESSION]}
+
+
+class Dtype(Choice):
+    """The name of a dtype, or null for the one that torch takes by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(*BYTES, optional=True)
 
 
 class Text(Field[str]):

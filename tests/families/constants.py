@@ -1,0 +1,37 @@
+"""Draws for `shapecalc/layers/constants.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.families.base import DTYPES, NUMBERS, Stricter, drawn
+
+
+@st.composite
+def numbers_in_order(draw: st.DrawFn, _: object) -> dict[str, Any]:
+    """Mostly some numbers; seldom none."""
+    start = draw(st.integers(0, 5))
+    given: dict[str, Any] = {"end": max(1, start + draw(st.integers(-1, 20))), "start": start}
+    if draw(st.booleans()):
+        given["step"] = draw(st.integers(0, 4))
+    return given
+
+
+FITTED = {"arange": numbers_in_order}
+
+STRICTER = (
+    Stricter(
+        "arange",
+        "there is no number between them",
+        "a size of 0 is refused everywhere",
+        drawn("arange", end=3, start=3),
+    ),
+)
+
+RARE = (
+    *(drawn("full", size=[2], fill_value=value, dtype=dtype) for value in (300, 7e4) for dtype in DTYPES),
+    *(drawn("full", size=[2], fill_value=value) for value in NUMBERS),
+    *(drawn("arange", end=3, dtype=dtype) for dtype in DTYPES),
+)
