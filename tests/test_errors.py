@@ -1169,7 +1169,7 @@ JOINS = [
         steps("zeros: {size: 2, dtype: float31}"),
         "3:29",
         f"zeros: dtype must be one of {', '.join(BYTES)}, or null, not float31",
-        "did you mean float32, float16 or float64?",
+        "did you mean float32 or float16 or bfloat16?",
     ),
     Wrong(
         "a clamp without bounds",
