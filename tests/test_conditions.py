@@ -202,10 +202,14 @@ def test_a_large_network_may_have_few_layers_that_are_there() -> None:
     assert analysis.totals.params == 5 * (4 + 1)
 
 
-def test_what_is_counted_as_if_it_were_there_is_counted_again() -> None:
+@pytest.mark.parametrize("brief", [True, False])
+def test_what_is_counted_as_if_it_were_there_is_counted_again(brief: bool) -> None:
     large = MANY.replace("channels != out", "channels != 3")
     with pytest.raises(ArchitectureError, match="the network has 1,800,001 layers; at most 1,000,000"):
-        shapecalc.analyse(shapecalc.parse(dedent(large)), brief=True)
+        shapecalc.analyse(shapecalc.parse(dedent(large)), brief=brief)
+    larger = large.replace("many(out): [", "many(out): [{unit: 3, times: 2000}, ")
+    with pytest.raises(ArchitectureError, match=r"the network has .* layers"):
+        shapecalc.analyse(shapecalc.parse(dedent(larger)), parameters={"n": 900_000}, brief=brief)
 
 
 def test_a_condition_in_the_head_of_a_step() -> None:

@@ -10,7 +10,14 @@ from typing import Any
 from shapecalc.engine.body import Body
 from shapecalc.engine.execution import Execution
 from shapecalc.engine.inputs import Given, scope_and_inputs
-from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_larger, refuse_long, refuse_too_large
+from shapecalc.engine.limits import (
+    MOST_LISTED,
+    MOST_ROWS,
+    MOST_WHOLE,
+    refuse_larger,
+    refuse_long,
+    refuse_too_large,
+)
 from shapecalc.engine.names import Names
 from shapecalc.engine.results import Analysis, Wire
 from shapecalc.engine.walk import Walk
@@ -46,6 +53,8 @@ def analyse(
     with collecting() as conditions:
         scope, inputs = scope_and_inputs(architecture, input, parameters)
     rows = refuse_too_large(architecture, scope)
+    if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
+        analyse(architecture, input, parameters, brief=True)
     run = Execution(Walk(architecture, scope), conditions, brief and rows > MOST_WHOLE)
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
