@@ -37,7 +37,8 @@ def values_of(
 
 def override(name: str, value: object, default: object) -> object:
     """The value for a parameter, which must be of its default's kind."""
-    if isinstance(value, (list, tuple)) and _is_table(value):
+    is_list = _is_table if isinstance(default, tuple) else _is_sizes
+    if isinstance(value, (list, tuple)) and is_list(value):
         value = _frozen(value)
     elif isinstance(value, str) and _is_number(default) and value not in WORDS:
         value = _formula(name, value)
@@ -88,6 +89,11 @@ def _formula(name: str, text: str) -> Any:
 def _judged_by_a_layer(value: object) -> bool:
     """Whether it is for a layer to take or refuse: a kernel may be 3 or [3, 5], a padding 2 or same."""
     return type(value) is int or isinstance(value, tuple) or (isinstance(value, str) and value in WORDS)
+
+
+def _is_sizes(values: Sequence[object]) -> bool:
+    """Whether it is a list that may stand for one size: [3, 5] for a kernel of 3."""
+    return all(type(item) is int for item in values)
 
 
 def _is_table(values: Sequence[object]) -> bool:
