@@ -8,6 +8,8 @@ A layer type declares them by the formula that its documentation writes, in eval
   comparison that decides a choice is counted. Of a formula with cases, every element has the dearest one.
 - To add n numbers is n − 1 additions, to find the greatest n − 1 comparisons, a mean is a division more.
   What a window reads of the padding counts as its other elements do.
+- Of complex numbers the operations are those of their parts: a sum is two, a product four and two sums; a
+  product that is summed stays one multiply-accumulate, as torch counts it.
 - To move, copy, repeat or look up elements is no operation.
 """
 
@@ -88,3 +90,10 @@ def standardised(elements: Dim, groups: Dim) -> Operations:
 def scaled_down(elements: Dim, groups: Dim) -> Operations:
     """x / √(v + ε) of `elements`, with one v for each of the groups."""
     return Operations(add=groups, divide=elements, exp=groups)
+
+
+def of_complex(ops: Operations) -> Operations | Unknown:
+    """Operations of complex numbers as those of their parts; quotients are by real numbers."""
+    if ops.compare != 0 or ops.exp != 0:
+        return Unknown("what a function of a complex number costs is not known")
+    return Operations(add=2 * ops.add + 2 * ops.mul, mul=4 * ops.mul, divide=2 * ops.divide)

@@ -28,6 +28,8 @@ BYTES = {
     "bfloat16": 2,
     "float32": 4,
     "float64": 8,
+    "complex64": 8,
+    "complex128": 16,
 }
 """Bytes of one element, by the name of its dtype in torch."""
 
@@ -79,11 +81,38 @@ def is_floating(dtype: str) -> bool:
     return "float" in dtype
 
 
+def is_complex(dtype: str) -> bool:
+    return "complex" in dtype
+
+
+def is_differentiable(dtype: str) -> bool:
+    """Whether a gradient may flow back to tensors of a dtype."""
+    return is_floating(dtype) or is_complex(dtype)
+
+
+def complex_of(dtype: str) -> str:
+    """The dtype of complex numbers whose parts are of a floating-point dtype (torch's to_complex).
+
+    Raises:
+        ArchitectureError: torch has complex numbers of half precision, and little that takes them.
+    """
+    if dtype == "float16":
+        raise ArchitectureError("float16 would make complex32, complex numbers that are not known here")
+    return "complex128" if dtype == "float64" else "complex64"
+
+
+def real_of(dtype: str) -> str:
+    """The dtype of the parts of complex numbers; a real one itself."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
 def promote(first: str, second: str) -> str:
     """The dtype of an operation on two tensors (torch.promote_types)."""
     pair = {first, second}
     if len(pair) == 1:
         return first
+    if any(map(is_complex, pair)):  # as precise as the wider parts, of which whole numbers have none
+        return "complex128" if pair & {"complex128", "float64"} else "complex64"
     if pair == {"float16", "bfloat16"}:
         return "float32"
     if pair == {"uint8", "int8"}:
@@ -96,13 +125,15 @@ def result_dtype(*tensors: Tensor) -> str:
     """The dtype of an operation on tensors (torch.result_type).
 
     A tensor without axes counts only where it is of a higher kind than those with axes: a float32 scalar
-    leaves float16 as it is, and makes float32 of int64.
+    leaves float16 as it is, and makes float32 of int64. A complex one leaves floats as precise as they are.
     """
     dtypes = [x.dtype for x in tensors if x.rank]
     scalars = [x.dtype for x in tensors if not x.rank]
     if not dtypes or not scalars:
         return reduce(promote, dtypes or scalars)
     dtype, scalar = reduce(promote, dtypes), reduce(promote, scalars)
+    if is_complex(scalar) and is_floating(dtype):
+        return complex_of(dtype)
     return scalar if _kind(scalar) > _kind(dtype) else dtype
 
 
@@ -116,7 +147,7 @@ def as_scalar(number: float, beside: str) -> Tensor:
 
 
 def _kind(dtype: str) -> int:
-    return 2 if is_floating(dtype) else int(dtype != "bool")
+    return 3 if is_complex(dtype) else 2 if is_floating(dtype) else int(dtype != "bool")
 
 
 def broadcast(first: Shape, second: Shape) -> Shape:

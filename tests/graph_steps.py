@@ -483,6 +483,14 @@ UNDRAWN = {
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
     "CrossMapLRN2d": "a Python loop over the channels of each image, slow in so many networks",
+    **dict.fromkeys(
+        ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "rfft2", "irfft2"),
+        "how their output lies depends on the library that transforms",
+    ),
+    **dict.fromkeys(
+        ("view_as_real", "view_as_complex", "real", "imag"),
+        "what is kept of complex numbers is not known",
+    ),
     "selective_scan": "what it keeps depends on the kernel that scans",
     "SyncBatchNorm": "torch runs it in training between GPUs only",
 }

@@ -101,10 +101,12 @@ def test_nothing_else_is_cast_on_a_gpu() -> None:
 
 
 BY_CUDNN = ("GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell")
+TRANSFORMS = ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "rfft2", "irfft2")
 NOT_COMPARED = {
     "AdaptiveLogSoftmaxWithLoss": "aten.nonzero",  # the values of the target decide
     "BCELoss": "are unsafe to autocast",
     "CTCLoss": "Torch not compiled with CUDA",
+    **dict.fromkeys(TRANSFORMS, "depends on the library that transforms"),
     "selective_scan": "depends on the kernel that scans",
     **dict.fromkeys(BY_CUDNN, "for cuDNN to say"),
 }

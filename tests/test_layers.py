@@ -357,7 +357,7 @@ def test_draws_of_joins_are_varied(name: str) -> None:
     """Among the accepted ones, that is; the refused ones are counted with those of all types."""
     found: Counter[str] = Counter()
 
-    @settings(max_examples=200, derandomize=True)  # of the draws themselves, which no seed is to decide
+    @settings(max_examples=300, derandomize=True)  # of the draws themselves, which no seed is to decide
     @given(draws(LAYERS[name]))
     def look(drawn: Drawn) -> None:
         try:

@@ -90,12 +90,12 @@ class Recording:
     def storage(self, made: Tensor) -> Storage:
         return Storage(self, size_of(made, self.mode))
 
-    def parameter(self, name: str, shape: Shape) -> Parameter:
+    def parameter(self, name: str, shape: Shape, dtype: str = "float32") -> Parameter:
         """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
         name = self.place + name
         known = self.parameters_by_name.get(name)
         if known is None:
-            known = Parameter(Tensor(shape), Storage(self, 0), name in self.frozen)
+            known = Parameter(Tensor(shape, dtype), Storage(self, 0), name in self.frozen)
             self.parameters_by_name[name] = known
         return known
 

@@ -18,7 +18,7 @@ from shapecalc.layers.reads import Merged, Reads, except_along
 from shapecalc.layers.rules import Keeps
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
-from shapecalc.tensors import Tensor, check_equal, check_multiple, is_floating
+from shapecalc.tensors import Tensor, check_equal, check_multiple, is_differentiable, is_floating
 
 
 class Activation(Layer, abstract=True):
@@ -121,12 +121,13 @@ class ToFloating(Activation, abstract=True):
     """An activation that makes floating-point numbers of integers."""
 
     def output(self, x: Tensor) -> Tensor:
-        return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
+        return x if is_differentiable(x.dtype) else Tensor(x.shape, "float32")
 
 
 class Sigmoid(ToFloating):
     """1 / (1 + exp(−x)). Source: torch.nn.Sigmoid."""
 
+    takes_complex = True
     keeps = Keeps.OUTPUT
     each = Operations(add=1, divide=1, exp=1)
 
@@ -134,6 +135,7 @@ class Sigmoid(ToFloating):
 class Tanh(ToFloating):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.nn.Tanh."""
 
+    takes_complex = True
     keeps = Keeps.OUTPUT
     each = Operations(exp=1)
 

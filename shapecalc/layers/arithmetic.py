@@ -42,6 +42,7 @@ class add(Arithmetic):
 
     folds = True
     function = "add"
+    takes_complex = True
     other = Number()
     each = Operations(add=1)
     example = example((2, 8, 4, 4), (2, 8, 4, 4))
@@ -61,6 +62,7 @@ class mul(Arithmetic):
 
     folds = True
     function = "mul"
+    takes_complex = True
     other = Number()
     each = Operations(mul=1)
     example = example((2, 8, 4, 4), (2, 8, 4, 4))
@@ -81,6 +83,7 @@ class sub(Arithmetic):
 
     most_branches = 2
     function = "sub"
+    takes_complex = True
     other = Number()
     each = Operations(add=1)
 

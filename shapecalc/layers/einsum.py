@@ -20,7 +20,7 @@ from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, joined
 from shapecalc.symbolic.conditions import equal, not_one
-from shapecalc.tensors import Shape, Tensor, product, promote
+from shapecalc.tensors import Shape, Tensor, is_complex, product, promote
 
 Label: TypeAlias = "str | int"
 """What an axis is called: its letter, or its negative place among those that `...` stands for."""
@@ -190,6 +190,7 @@ class einsum(Layer):
     """
 
     function = "einsum"
+    takes_complex = True
     equation = Text()
     example = example((2, 16, 8), (2, 24, 8), equation="bqd,bkd->bqk")
 
@@ -205,7 +206,8 @@ class einsum(Layer):
         if operands != len(xs):
             raise _wrong(f"equation has {operands} operands, and there are {len(xs)} branches")
         for operand in xs:
-            check_floating(operand)
+            if not is_complex(operand.dtype):
+                check_floating(operand)
         planned = self.plan(xs)
         check_dtypes(planned, [operand.dtype for operand in xs])
         return Tensor(planned.shape, reduce(promote, [operand.dtype for operand in xs]))

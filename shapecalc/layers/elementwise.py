@@ -15,7 +15,7 @@ from shapecalc.layers.fields import Number
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Operations
-from shapecalc.tensors import Tensor, as_scalar, is_floating
+from shapecalc.tensors import Tensor, as_scalar, is_complex, is_floating, real_of
 
 
 class Function(Layer, abstract=True):
@@ -108,15 +108,19 @@ class neg(Function):
 
 
 class abs(Function):  # noqa: A001  # torch's name
-    """|x|. Source: torch.abs."""
+    """|x|; of a complex number the root of the sum of its parts' squares. Source: torch.abs."""
 
+    takes_complex = True
     function = "abs"
     kernels = 1
-    each = NOTHING
 
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
-        return x
+        return Tensor(x.shape, real_of(x.dtype))
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        each = Operations(add=1, mul=2, exp=1) if is_complex(x.dtype) else NOTHING
+        return each * y.elements
 
 
 class square(Function):

@@ -70,6 +70,7 @@ class concat(Rearranging):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
     function = "concat"
+    takes_complex = True
     dim = Axis(1)
     example = example((2, 8, 4, 4), (2, 16, 4, 4))
 
@@ -102,6 +103,7 @@ class stack(Rearranging):
     """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
 
     function = "stack"
+    takes_complex = True
     dim = Axis(0)
     example = example((2, 8, 4), (2, 8, 4))
 

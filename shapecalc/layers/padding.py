@@ -124,6 +124,7 @@ class pad(Padded):
     """
 
     function = "nn.functional.pad"
+    takes_complex = True
     argument = "pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")

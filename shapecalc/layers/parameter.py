@@ -6,7 +6,7 @@ from shapecalc.allocation import Trace, Value
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Choice, Sizes
 from shapecalc.layers.weights import Weight, Weights
-from shapecalc.tensors import BYTES, Tensor
+from shapecalc.tensors import BYTES, Tensor, is_differentiable
 
 
 class parameter(Rearranging):
@@ -14,16 +14,17 @@ class parameter(Rearranging):
 
     function = "nn.Parameter"
     shape = Sizes()
+    dtype = Choice(*sorted(filter(is_differentiable, BYTES), key=lambda name: name != "float32"))
     example = example(shape=(1, 16, 8))
 
     def output(self) -> Tensor:
-        return Tensor(self.shape)
+        return Tensor(self.shape, self.dtype)
 
     def weights(self) -> Weights:
-        return {"weight": Weight(self.shape)}
+        return {"weight": Weight(self.shape, self.dtype)}
 
     def run(self, trace: Trace) -> tuple[Value, ...]:
-        return (trace.parameter("weight", self.shape),)
+        return (trace.parameter("weight", self.shape, self.dtype),)
 
 
 class buffer(Rearranging):

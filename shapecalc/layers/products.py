@@ -31,6 +31,7 @@ class matmul(Layer):
     """
 
     function = "matmul"
+    takes_complex = True
     each = NOTHING
     branching = True
     example = example((2, 4, 16, 8), (2, 4, 8, 16))
@@ -82,6 +83,7 @@ class bmm(Layer):
     """
 
     function = "bmm"
+    takes_complex = True
     each = NOTHING
     branching = True
     example = example((8, 16, 4), (8, 4, 16))

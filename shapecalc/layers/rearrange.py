@@ -21,6 +21,8 @@ from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, produc
 class Identity(Elementwise):
     """The input itself. Source: torch.nn.Identity."""
 
+    takes_complex = True
+
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (x,)
 
@@ -29,6 +31,8 @@ class Identity(Elementwise):
 
 class Reshaping(Rearranging, abstract=True):
     """All elements in their order, in another shape."""
+
+    takes_complex = True
 
     def output(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -154,6 +158,7 @@ class permute(Rearranging):
     """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
 
     function = "permute"
+    takes_complex = True
     dims = Axes()
     example = example((2, 8, 4, 4), dims=(0, 2, 3, 1))
 
@@ -179,6 +184,7 @@ class transpose(Rearranging):
     """Two axes change places. Source: torch.transpose."""
 
     function = "transpose"
+    takes_complex = True
     dim0 = Axis()
     dim1 = Axis()
     example = example((2, 8, 16), dim0=1, dim1=2)
@@ -204,6 +210,7 @@ class squeeze(Rearranging):
     """Axes of 1 go: those of `dim`, or all of them. An axis of another size stays. Source: torch.squeeze."""
 
     function = "squeeze"
+    takes_complex = True
     dim = Axes(None)
     example = example((2, 8, 1, 1), dim=(2, 3))
 
@@ -246,6 +253,7 @@ class unsqueeze(Rearranging):
     """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
 
     function = "unsqueeze"
+    takes_complex = True
     dim = Axis()
     example = example((2, 8), dim=1)
 
@@ -270,6 +278,7 @@ class roll(Rearranging):
 
     keeps = Keeps.NOTHING
     function = "roll"
+    takes_complex = True
     shifts = Shifts()
     dims = Axes(None)
     example = example((2, 56, 56, 96), shifts=(-3, -3), dims=(1, 2))

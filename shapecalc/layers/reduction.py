@@ -13,7 +13,7 @@ from shapecalc.layers.fields import Axes, Flag
 from shapecalc.layers.reads import Reads, reduced
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Operations, additions, averaged
-from shapecalc.tensors import Shape, Tensor, is_floating
+from shapecalc.tensors import Shape, Tensor, is_differentiable
 
 
 class Reducing(Layer, abstract=True):
@@ -61,9 +61,10 @@ class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python'
     """
 
     function = "sum"
+    takes_complex = True
 
     def output(self, x: Tensor) -> Tensor:
-        return Tensor(self.reduced(x), x.dtype if is_floating(x.dtype) else "int64")
+        return Tensor(self.reduced(x), x.dtype if is_differentiable(x.dtype) else "int64")
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         made = trace.made_by("sum", self.output(x.tensor), x)

@@ -55,6 +55,7 @@ class expand(Rearranging):
     """
 
     function = "Tensor.expand"
+    takes_complex = True
     positional = ("sizes",)
     sizes = Sizes(rest=float("inf"))
     example = example((2, 1, 8), sizes=(-1, 4, -1))
@@ -73,6 +74,7 @@ class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
     function = "Tensor.expand_as"
+    takes_complex = True
     branching = True
     example = example((1, 1, 8), (2, 4, 8))
 
@@ -94,6 +96,7 @@ class repeat(Rearranging):
 
     keeps = Keeps.NOTHING
     function = "Tensor.repeat"
+    takes_complex = True
     positional = ("repeats",)
     repeats = Sizes()
     example = example((1, 1, 8), repeats=(2, 4, 1))

@@ -62,6 +62,7 @@ class split(Rearranging):
     """
 
     function = "split"
+    takes_complex = True
     split_size_or_sections = SizeOrSizes()
     dim = Axis(0)
     example = example((2, 24, 8), split_size_or_sections=(8, 8, 8), dim=1)
@@ -101,6 +102,7 @@ class chunk(Rearranging):
     """
 
     function = "chunk"
+    takes_complex = True
     chunks = Size()
     dim = Axis(0)
     example = example((2, 24, 8), chunks=3, dim=1)
@@ -132,6 +134,7 @@ class narrow(Rearranging):
     """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
 
     function = "narrow"
+    takes_complex = True
     dim = Axis()
     start = Position()
     length = Size()
@@ -174,6 +177,7 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
     """
 
     function = "ops.aten.slice"
+    takes_complex = True
     dim = Axis(0)
     start = Position(None)
     end = Position(None)
@@ -223,6 +227,7 @@ class select(Rearranging):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
 
     function = "select"
+    takes_complex = True
     dim = Axis()
     index = Position()
     example = example((2, 24, 8), dim=1, index=0)

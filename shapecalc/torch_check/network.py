@@ -14,7 +14,7 @@ from shapecalc.analysis.memory.liveness import releases
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
-from shapecalc.tensors import Tensor, is_floating
+from shapecalc.tensors import Tensor, is_differentiable
 from shapecalc.torch_check.experts import module_of_experts
 from shapecalc.torch_check.functions import function_of, keywords_of
 
@@ -181,5 +181,5 @@ def sample(tensor: Tensor, device: Any, float32: str = "float32") -> Any:
     `float32` is the dtype in its place, of a network that was converted.
     """
     dtype = getattr(torch, float32 if tensor.dtype == "float32" else tensor.dtype)
-    make = torch.rand if is_floating(tensor.dtype) else torch.zeros
+    make = torch.rand if is_differentiable(tensor.dtype) else torch.zeros
     return make(tensor.shape, dtype=dtype, device=device)

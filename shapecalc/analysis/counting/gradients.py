@@ -17,7 +17,7 @@ from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import is_floating
+from shapecalc.tensors import is_differentiable
 
 OfRow: TypeAlias = Callable[[Row, Wanted], Dim]
 """The MACs of the gradients that are wanted of a row."""
@@ -45,7 +45,7 @@ def gradient_macs(analysis: Analysis, of_row: OfRow = of_row) -> Dim | Unknown:
         wanted = Wanted(inputs, frozenset(row.learned) - row.frozen, tuple([edge in read for edge in made]))
         if not any(inputs) and not wanted.weights:
             continue
-        differentiable |= {edge for edge, tensor in made.items() if is_floating(tensor.dtype)}
+        differentiable |= {edge for edge, tensor in made.items() if is_differentiable(tensor.dtype)}
         if number in live:
             try:
                 found.append(analysis.times[number] * of_row(row, wanted))

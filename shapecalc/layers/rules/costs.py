@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.rules.figures import FigureRules
 from shapecalc.layers.rules.kept import kept
-from shapecalc.operations import NOTHING, Operations, Unknown
+from shapecalc.operations import NOTHING, Operations, Unknown, of_complex
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, is_complex
 
 if TYPE_CHECKING:
     from shapecalc.layers.base import Layer
@@ -97,6 +97,8 @@ class CostRules(FigureRules):
                 macs_without_padding: Dim | Unknown = self.macs_without_padding(*inputs, y=y)
             except ArchitectureError as error:
                 macs_without_padding = Unknown(error.message)
+        if isinstance(ops, Operations) and is_complex(y.dtype):
+            ops = of_complex(ops)
         return Costs(
             ops or Unknown(f"no count of the operations of {self.type} is declared"), macs_without_padding
         )

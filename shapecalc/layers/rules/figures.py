@@ -12,7 +12,7 @@ from shapecalc.layers.rules.kept import kept
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition, collecting
-from shapecalc.tensors import Shape, Tensor, check_equal, check_size, product
+from shapecalc.tensors import Shape, Tensor, check_equal, check_size, is_complex, product
 from shapecalc.window import Window
 
 
@@ -36,6 +36,8 @@ class FigureRules(ArgumentRules):
     inputs_range: ClassVar[tuple[int, float]] = (1, 1)
     """The fewest and the most inputs that the rules take, where no number stands in the place of one."""
 
+    takes_complex: ClassVar[bool] = False
+    """Whether its inputs may be complex numbers."""
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
 
@@ -103,6 +105,8 @@ class FigureRules(ArgumentRules):
         fewest, most = self.inputs_range[0] - numbers, self.inputs_range[1] - numbers
         if not fewest <= len(inputs) <= most:
             raise ArchitectureError(f"{_range_text(fewest, most)} needed, not {len(inputs)}")
+        if not self.takes_complex:
+            refuse_complex(inputs)
         with collecting() as conditions:
             self.inferred(inputs)
             y = self.output(*inputs)
@@ -114,6 +118,14 @@ class FigureRules(ArgumentRules):
                 check_size(Tensor(weight.shape, weight.dtype))
             macs = self.macs(*inputs, y=outputs[0])
         return Figures(outputs, weights, macs, (*self._conditions, *conditions))
+
+
+def refuse_complex(inputs: tuple[Tensor, ...]) -> None:
+    """Refuse complex numbers, of a type that does not say what it makes of them."""
+    for x in inputs:
+        if is_complex(x.dtype):
+            hint = "view_as_real, real and imag make real numbers of them"
+            raise ArchitectureError(f"real numbers are needed, not {x.dtype}", hint=hint)
 
 
 def _range_text(fewest: int, most: float) -> str:

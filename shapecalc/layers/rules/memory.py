@@ -17,7 +17,7 @@ from shapecalc.layers.rules.calling import CallRules
 from shapecalc.layers.rules.kept import kept
 from shapecalc.layers.weights import owned
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, is_complex
 
 
 class Keeps(Enum):
@@ -125,4 +125,7 @@ class MemoryRules(CallRules):
         """
         with collecting() as conditions:
             found = record(self.run, inputs, mode, frozen)
+        tensors = [*[x.tensor for x in inputs], *[y.given.tensor for y in found.outputs]]
+        if mode.grad and any(is_complex(x.dtype) for x in tensors):  # torch conjugates on the way back
+            raise UnknownError(f"{self.type}: what it keeps of complex numbers for the way back is not known")
         return found._replace(retraced=self.retraced, conditions=tuple(conditions))

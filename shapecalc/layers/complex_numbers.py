@@ -1,0 +1,112 @@
+"""Complex numbers and their parts, as other views of the same memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.strides import unless_in_a_row
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.layers.base import Rearranging, example
+from shapecalc.layers.checks import check_floating, check_least_rank
+from shapecalc.layers.reads import ALL, Reads, same_place
+from shapecalc.tensors import Tensor, check_equal, complex_of, is_complex, real_of
+
+COMPLEX = Tensor((2, 8, 4), "complex64")
+
+
+def check_complex(x: Tensor) -> None:
+    """Refuse real numbers."""
+    if not is_complex(x.dtype):
+        raise ArchitectureError(
+            f"complex numbers are needed, not {x.dtype}", hint="view_as_complex makes them of pairs"
+        )
+
+
+class Parts(Rearranging, abstract=True):
+    """A view of complex numbers, or of their parts."""
+
+    takes_complex = True
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (same_place(x.rank),)
+
+
+class view_as_real(Parts):
+    """Complex numbers as pairs of real ones along a new last axis: (*) → (*, 2).
+
+    Source: torch.view_as_real.
+    """
+
+    function = "view_as_real"
+    example = example(COMPLEX)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_complex(x)
+        return Tensor((*x.shape, 2), real_of(x.dtype))
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        made = self.output(x.tensor)
+        strides = (*[2 * step for step in x.all_strides], 1)
+        return (Value(made, x.storage, unless_in_a_row(made.shape, strides)),)
+
+
+class view_as_complex(Parts):
+    """Pairs of real numbers along the last axis as complex ones: (*, 2) → (*).
+
+    Source: torch.view_as_complex.
+    """
+
+    function = "view_as_complex"
+    example = example((2, 8, 4, 2))
+
+    def output(self, x: Tensor) -> Tensor:
+        check_least_rank(x, 1)
+        check_floating(x)
+        if x.dtype == "bfloat16":
+            raise ArchitectureError("there are no complex numbers of bfloat16")
+        message = f"the last axis of the input {x} has {{0}} elements, and {{1}} make a complex number"
+        check_equal(x.shape[-1], 2, message, why="pairs become complex numbers")
+        return Tensor(x.shape[:-1], complex_of(x.dtype))
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return ((*same_place(x.rank - 1), ALL),)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        if x.dtype == "float16":  # under autocast
+            raise UnknownError(f"{self.type}: what becomes of float16 is not known")
+        made = self.output(x.tensor)
+        strides = tuple([step // 2 for step in x.all_strides[:-1]])
+        return (Value(made, x.storage, unless_in_a_row(made.shape, strides)),)
+
+
+class real(Parts):
+    """The real parts; real numbers are their own. Source: torch.real."""
+
+    function = "real"
+    example = example(COMPLEX)
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(x.shape, real_of(x.dtype))
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (parts_of(x, self.output(x.tensor)) if is_complex(x.dtype) else x,)
+
+
+class imag(Parts):
+    """The imaginary parts. Source: torch.imag."""
+
+    function = "imag"
+    example = example(COMPLEX)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_complex(x)
+        return Tensor(x.shape, real_of(x.dtype))
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        return (parts_of(x, self.output(x.tensor)),)
+
+
+def parts_of(x: Value, made: Tensor) -> Value:
+    """A view of every second number."""
+    return Value(made, x.storage, tuple([2 * step for step in x.all_strides]))
