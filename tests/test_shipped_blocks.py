@@ -192,6 +192,23 @@ def inverted_residual(channels: int, out: int, ratio: float, stride: int = 1, sq
     return Sum(unit, nn.Identity()) if stride == 1 and channels == out else unit
 
 
+def bneck(
+    channels: int, out: int, wide: int, stride: int = 1, dilation: int = 1, squeezed: int = 0, act: Any = None
+) -> Any:
+    """torchvision.models.mobilenetv3.InvertedResidual with its partial norm."""
+    act = act or nn.Hardswish
+    unit = nn.Sequential(
+        *([conv_bn(channels, wide, 1, act)] if wide != channels else []),
+        conv_bn(wide, wide, 5, act, stride=stride, groups=wide, dilation=dilation),
+        *([squeeze_excite(wide, squeezed, scale=nn.Hardsigmoid)] if squeezed else []),
+        conv_bn(wide, out, 1),
+    )
+    for module in unit.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 0.001
+    return Sum(unit, nn.Identity()) if stride == 1 and channels == out else unit
+
+
 def fused_mbconv(channels: int, out: int, ratio: int, stride: int = 1) -> Any:
     """torchvision.models.efficientnet.FusedMBConv."""
     wide = ratio * channels
@@ -277,6 +294,24 @@ CASES = [
         "mbconv",
         IMAGE,
         lambda: inverted_residual(8, 8, 1, 2, squeezed=2),
+    ),
+    Case(
+        "bneck: {out_channels: 8, expanded_channels: 24, kernel_size: 5, dilation: 2}",
+        "bneck",
+        IMAGE,
+        lambda: bneck(8, 8, 24, dilation=2),
+    ),
+    Case(
+        "bneck: {out_channels: 8, expanded_channels: 36, kernel_size: 5, use_se: true, activation: ReLU}",
+        "bneck",
+        IMAGE,
+        lambda: bneck(8, 8, 36, squeezed=16, act=nn.ReLU),
+    ),
+    Case(
+        "bneck: {out_channels: 8, expanded_channels: 8, kernel_size: 5, stride: 2}",
+        "bneck",
+        IMAGE,
+        lambda: bneck(8, 8, 8, 2),
     ),
     Case("fused_mbconv: {out_channels: 8, expand_ratio: 4}", "mbconv", IMAGE, lambda: fused_mbconv(8, 8, 4)),
     Case(
