@@ -110,7 +110,7 @@ MNASNET = {
 @pytest.mark.parametrize("width", MNASNET)
 def test_channels_of_mnasnet(width: str) -> None:
     analysis = analyse("mnasnet1_0", width=width)
-    second = channels(analysis, "conv")[3]
+    second = channels(analysis, "conv_bn")[1]
     assert [*channels(analysis, "stage")[:1], second, *channels(analysis, "stage")[1:]] == MNASNET[width]
 
 
