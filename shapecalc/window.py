@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError
@@ -71,16 +72,7 @@ class Window(NamedTuple):
         i = ⌈(before − j·d)/s⌉ up to ⌊(n − 1 + before − j·d)/s⌋, of all windows.
         """
         check_counted(self.kernel)
-        windows = self.windows_on(n)
-        total: Dim = 0
-        for offset in range(0, self.extent, self.dilation):
-            first = max(0, -((offset - self.before) // self.stride))
-            # Both ends are floors by the stride: the lesser numerator decides, and they differ by a number.
-            last = (n + min(self.before - 1 - offset, self._reach)) // self.stride
-            reading = last - first + 1
-            # Where all windows read it, they are at least one; else padding may be all that there is.
-            total = total + (reading if reading == windows else maximum(0, reading))
-        return total
+        return _elements_read(self, n)
 
     def unread(self, n: int) -> int:
         """How many elements at the end of an axis of `n` no window reads.
@@ -110,6 +102,21 @@ class Window(NamedTuple):
         padding = self.before + self.after
         padded = f" + {padding} of padding" if padding else ""
         return f"{kernel} does not fit on an input of {n}{padded}"
+
+
+@lru_cache(maxsize=10_000)
+def _elements_read(window: Window, n: Dim) -> Dim:
+    """Kept, since many layers have the same windows on the same sizes."""
+    windows, reach = window.windows_on(n), window._reach
+    total: Dim = 0
+    for offset in range(0, window.extent, window.dilation):
+        first = max(0, -((offset - window.before) // window.stride))
+        # Both ends are floors by the stride: the lesser numerator decides, and they differ by a number.
+        last = (n + min(window.before - 1 - offset, reach)) // window.stride
+        reading = last - first + 1
+        # Where all windows read it, they are at least one; else padding may be all that there is.
+        total = total + (reading if reading == windows else maximum(0, reading))
+    return total
 
 
 def check_counted(kernel: int) -> None:

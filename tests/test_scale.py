@@ -2,8 +2,7 @@
 
 Two seconds of a processor and 500 MB are what each may take. Three times the seconds are allowed: a machine
 that runs other tests beside is as slow as that, and what grows with the square of a file's length takes
-minutes. The memory of training alone takes longer: of as many layers as are followed, no two of them equal,
-two and a half seconds.
+minutes.
 """
 
 from __future__ import annotations
@@ -134,10 +133,33 @@ def test_memory_of_ten_thousand_written_layers(tmp_path: Path, options: tuple[st
     assert run(tmp_path, written(10_000, "1x8x32x32"), "memory", "FILE", *options).code == 0
 
 
-@pytest.mark.parametrize("options", [(), ("--train",)])
-def test_memory_of_ten_thousand_different_layers(tmp_path: Path, options: tuple[str, ...]) -> None:
-    text = "input: 8x32\nlayers:\n" + "".join(f"  - Linear: {width}\n" for width in range(8, 10_008))
-    assert run(tmp_path, text, "memory", "FILE", *options).code == 0
+def different(layers: int, sizes: str) -> str:
+    return f"input: {sizes}\nlayers:\n" + "".join(f"  - Linear: {8 + number}\n" for number in range(layers))
+
+
+@pytest.mark.parametrize(
+    ("layers", "sizes", "options"),
+    [
+        (10_000, "8x32", ()),
+        (8_000, "8x32", ("--train",)),
+        (8_000, "NxC", ()),
+        (5_333, "8x32", ("--fit", "1TB")),
+        (2_666, "8x32", ("--train", "--fit", "1TB")),
+    ],
+)
+def test_memory_of_different_layers(
+    tmp_path: Path, layers: int, sizes: str, options: tuple[str, ...]
+) -> None:
+    most = run(tmp_path, different(layers, sizes), "memory", "FILE", *options)
+    assert most.code == 0 or "the greatest of more than 200 formulas" in most.error
+    more = run(tmp_path, different(layers + 1, sizes), "memory", "FILE", *options)
+    assert more.code == 2
+    assert f"{layers:,}: there are {layers + 1:,}" in more.error
+
+
+def test_letters_beside_a_budget_are_refused_at_once(tmp_path: Path) -> None:
+    outcome = run(tmp_path, different(10_000, "NxC"), "memory", "FILE", "--fit", "1TB")
+    assert outcome.error.startswith("error: --fit needs numbers for all sizes but the batch, not C")
 
 
 SUM = "*".join(["(a+b+c+d)"] * 12)

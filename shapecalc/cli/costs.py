@@ -76,9 +76,9 @@ def memory(
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
     from shapecalc.analysis.memory.batch import budget_of, with_batch
-    from shapecalc.analysis.memory.fitting import fitting
-    from shapecalc.analysis.memory.memory import memory
-    from shapecalc.analysis.memory.prediction import predicted
+    from shapecalc.analysis.memory.fitting import check_fits, fitting
+    from shapecalc.analysis.memory.memory import Memory, memory
+    from shapecalc.analysis.memory.prediction import Prediction, predicted
     from shapecalc.render.memory import print_memory
     from shapecalc.render.tree import one_by_one
 
@@ -89,10 +89,12 @@ def memory(
     if batch is not None:
         analysis = with_batch(analysis, batch)
     analysis = one_by_one(analysis, format)
-    update = optimizer or "sgd"
-    step = memory(analysis, dtype, update) if train or format == "json" else None
+    budget = None if fit is None else budget_of(fit)
+    if budget is not None:
+        check_fits(analysis, Memory.runs if train else Prediction.runs)
+    step = memory(analysis, dtype, optimizer or "sgd") if train or format == "json" else None
     if train and step and step.refusal:
         raise step.refusal
     found = step or predicted(analysis, dtype)
-    best = None if fit is None else fitting(found if train else predicted(analysis, dtype), budget_of(fit))
+    best = None if budget is None else fitting(found if train else predicted(analysis, dtype), budget)
     print_memory(found, format, depth, step, best)

@@ -122,10 +122,13 @@ class Body:
             which = turn if turn is not None else copy if copies > 1 else None
             label = line.label(step, copy, which, self.scope)
             bound = len(self.names.bound)
+            before, nodes = [wire.tensor for wire in wires], self.run.nodes
             wires, node = self.step(step, sources, wires, label, line.prefix)
             sources = ()
             line.nodes.append(node)
             copy += 1
+            if before == [wire.tensor for wire in wires]:  # then so do the copies that follow
+                self.run.check_room((copies - copy) * (self.run.nodes - nodes), step)
             if self.run.brief:
                 exits = [*exits[-1:], self.names.exit(wires, bound)]
                 copy += leave_out(self.run.rows, line.nodes, exits, copy, copies)

@@ -36,7 +36,11 @@ class Execution:
     def grow(self, nodes: int, step: Step) -> None:
         """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""
         self.nodes += nodes
-        if self.nodes > MOST_NODES:
+        self.check_room(0, step)
+
+    def check_room(self, nodes: int, step: Step) -> None:
+        """Refuse a network that would be too large with so many more layers and blocks."""
+        if self.nodes + nodes > MOST_NODES:
             message = f"the network has more than {MOST_NODES:,} layers and blocks"
             raise self.walk.source.error(message, step.node).at(None, "")
 

@@ -20,6 +20,8 @@ MOST_DISTINCT = 40_000
 """Rows that are executed in a network from which copies are left out."""
 MOST_FOLLOWED = 10_000
 """Rows through which bytes, or a receptive field, are followed one by one."""
+MOST_DIFFERENT = 16_000
+"""Rows that differ, each counted once for each time that its kernels are run to find its memory."""
 MOST_LISTED = 20_000
 """Rows that are printed, or looked at, one by one."""
 MOST_NODES = 4 * MOST_ROWS  # of the tree: rows, and the blocks, groups and branches above them

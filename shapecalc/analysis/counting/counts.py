@@ -57,19 +57,24 @@ def count_rows(
     unknown: list[tuple[str, str]] = []
     for number, times in zip(chosen, each, strict=False):
         row = analysis.rows[number]
-        weighed = times * convention.per_mac * row.macs
-        products.append(weighed)
+        macs = row.macs if times == 1 else times * row.macs
+        products.append(macs)
         if number in live:
             found = beside_products(convention, row, times)
         else:
-            found = {"rows that no output needs": -weighed}
+            found = {"rows that no output needs": -convention.per_mac * macs}
         if isinstance(found, Unknown):
             unknown.append((row.path, found.reason))
             continue
         for what, more in found.items():
             beside.setdefault(what, []).append(more)
     sums = {what: summed(parts) for what, parts in beside.items()}
-    return Count(convention, summed(products), {w: n for w, n in sums.items() if n != 0}, tuple(unknown))
+    return Count(
+        convention,
+        convention.per_mac * summed(products),
+        {w: n for w, n in sums.items() if n != 0},
+        tuple(unknown),
+    )
 
 
 def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None:

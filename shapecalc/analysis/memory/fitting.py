@@ -10,9 +10,10 @@ from shapecalc.analysis.domain.domain import where_formulas_hold
 from shapecalc.analysis.domain.segments import Progression
 from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
 from shapecalc.analysis.memory.batch import free_name, with_batch
-from shapecalc.analysis.memory.prediction import Prediction
+from shapecalc.analysis.memory.prediction import Prediction, refuse_different
+from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, listed
-from shapecalc.symbolic import Dim, at, difference, number, symbol
+from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
 
 _MOST_TRIED = 64
 _MOST_PROGRESSIONS = 1_000
@@ -66,20 +67,36 @@ def fitting(found: Prediction, budget: int) -> Fit:
         UsageError: not even the smallest batch fits, or another size is a symbol.
         ArchitectureError: the memory is no such formula.
     """
+    check_fits(found.analysis, found.runs)
     name = free_name(found.analysis)
+    weights = found.parameters + found.buffers
+    if isinstance(weights, int) and budget < weights:
+        raise UsageError(
+            f"--fit: the weights of {found.analysis.name} alone are {weights:,} B, more than {budget:,} B"
+        )
     general = found.again(with_batch(found.analysis, symbol(name)))
-    network = general.analysis.name
-    if others := set(general.analysis.symbols) - {name}:
-        raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
-    weights = number(general.parameters + general.buffers)
-    if budget < weights:
-        raise UsageError(f"--fit: the weights of {network} alone are {weights:,} B, more than {budget:,} B")
     batches = _held(general, name)
     sizes = general.peak.sizes
     if all(isinstance(size, int) for size in sizes):
-        raise ArchitectureError(f"the memory of {network} does not depend on the batch")
+        raise ArchitectureError(f"the memory of {general.analysis.name} does not depend on the batch")
     best = _largest(sizes, name, budget, batches) or _tried(found, budget, next(iter(batches), 1))
     return best._replace(at_most=bool(general.partly_known))
+
+
+def check_fits(analysis: Analysis, runs: int) -> None:
+    """Refuse, before its memory is looked at, a network for which no largest batch can be found.
+
+    `runs`: those of a `Prediction`, or of a `Memory`.
+
+    Raises:
+        UsageError: another size than the batch is a symbol, or there are too many layers that differ.
+    """
+    sizes = [size for tensor in analysis.inputs.values() for size in tensor.shape[1:]]
+    decided = analysis.architecture.decided
+    given = [value for name, value in analysis.parameters.items() if name not in decided]
+    if others := symbols_in(*sizes, *(value for value in given if isinstance(value, Expr))):
+        raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
+    refuse_different(analysis, "--fit", 3 * runs)  # with a number, then twice as long with a symbol
 
 
 def _held(general: Prediction, name: str) -> SizeSet:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import Peak
 from shapecalc.analysis.memory.backward import Backward
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
-from shapecalc.analysis.memory.prediction import Moment, Prediction, mode_of, prediction_of, settled
+from shapecalc.analysis.memory.prediction import (
+    Moment,
+    Prediction,
+    mode_of,
+    prediction_of,
+    refuse_different,
+    settled,
+)
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UnknownError
@@ -47,6 +54,7 @@ UPDATE = "the optimizer's update"
 class Memory(Prediction):
     """Bytes that a network needs in prediction, and in a step of training."""
 
+    runs: ClassVar[int] = 2
     optimizer_name: str
     saved_by_row: tuple[Dim, ...]
     """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
@@ -156,8 +164,9 @@ def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
-        UsageError: copies have to be looked at one by one, and there are too many.
+        UsageError: copies have to be looked at one by one, and there are too many, or too many that differ.
     """
+    refuse_different(analysis, "the memory of training", Memory.runs)
     return settled(lambda rows: _memory(rows, dtype, optimizer), analysis)
 
 

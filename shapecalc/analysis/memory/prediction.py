@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from shapecalc.allocation.mode import Mode, bytes_of
 from shapecalc.allocation.peak import Peak, greatest_of
 from shapecalc.analysis.memory.copies import UnsettledError
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
-from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
+from shapecalc.engine.limits import MOST_DIFFERENT, MOST_FOLLOWED, refuse_long
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor
@@ -69,6 +69,8 @@ class Prediction:
     Activations are all that is neither parameter nor buffer; the caller's inputs are among them throughout.
     """
 
+    runs: ClassVar[int] = 1
+    """How often the kernels of each layer are run to find it."""
     analysis: Analysis
     dtype: str
     """What float32 is, or `AMP`."""
@@ -118,6 +120,24 @@ class Prediction:
         return predicted(analysis, self.dtype)
 
 
+def refuse_different(analysis: Analysis, what: str, times: int) -> None:
+    """Refuse a network with too many layers of different arguments or inputs, each of which is run so often.
+
+    With symbols in its sizes, a layer takes twice as long.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    most = MOST_DIFFERENT // (times * (1 + bool(analysis.symbols)))
+    if len(analysis.rows) <= most:
+        return
+    different = len({(id(row.layer), row.inputs) for row in analysis.rows})
+    if different > most:
+        message = f"{what} looks at layers that differ one by one, at most {most:,}: there are {different:,}"
+        numbers = "of numbers in place of letters twice as many are looked at"
+        raise UsageError(message, hint=numbers if analysis.symbols else "memory without it takes more")
+
+
 T = TypeVar("T")
 
 
@@ -141,8 +161,9 @@ def predicted(analysis: Analysis, dtype: str = "float32") -> Prediction:
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
-        UsageError: copies have to be looked at one by one, and there are too many.
+        UsageError: copies have to be looked at one by one, and there are too many, or too many that differ.
     """
+    refuse_different(analysis, "memory", Prediction.runs)
     return settled(lambda rows: prediction_of(rows, dtype, releases(rows)), analysis)
 
 
