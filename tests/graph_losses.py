@@ -8,11 +8,14 @@ from tests.graph_drafts import Draft, Net
 
 ALIKE = (
     *("L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "BCEWithLogitsLoss", "KLDivLoss", "PoissonNLLLoss"),
-    *("HingeEmbeddingLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss", "CrossEntropyLoss"),
+    *("HingeEmbeddingLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss", "CrossEntropyLoss", "BCELoss"),
 )
 """Losses of an input and a target of one shape."""
 
-OF_THREE = ("MarginRankingLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss", "CosineEmbeddingLoss")
+OF_THREE = (
+    *("MarginRankingLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss", "CosineEmbeddingLoss"),
+    "GaussianNLLLoss",
+)
 
 
 def reduced(net: Net) -> dict[str, Any]:

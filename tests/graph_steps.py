@@ -19,10 +19,14 @@ rarer = plain(
     *("PReLU", "Threshold", "dropout"),
     Threshold={"threshold": 0.5, "value": 0},
 )
+functions = plain(
+    *("abs", "clamp", "cos", "exp", "log", "neg", "reciprocal", "rsqrt", "sin", "sqrt", "square"),
+    clamp={"min": 0},
+)
 norms = plain("LayerNorm", "RMSNorm", "LayerNorm")
 images = plain("BatchNorm2d", "InstanceNorm2d", "Dropout2d", "Softmax2d", ranks=(3, 4))
 volumes = plain("BatchNorm3d", "InstanceNorm3d", "Dropout3d", ranks=(4, 5))
-batches = plain("BatchNorm1d", "InstanceNorm1d", ranks=(2, 3))
+batches = plain("BatchNorm1d", "InstanceNorm1d", "SyncBatchNorm", ranks=(2, 3))
 
 
 def dropout(net: Net) -> Draft | None:
@@ -357,6 +361,49 @@ def join(net: Net) -> Draft | None:
     return Draft(kind, {}, tuple(sources))
 
 
+def number_beside(net: Net) -> Draft | None:
+    """Of a tensor and a number, in either order."""
+    picked, kind = net.pick(), net.rng.choice(("add", "sub", "mul", "div", "pow"))
+    other = "exponent" if kind == "pow" else "other"
+    return picked and Draft(kind, {net.rng.choice(("input", other)): net.rng.choice((2, 0.5))}, (picked[0],))
+
+
+def mask(net: Net) -> Draft | None:
+    """Of a tensor and another one or a number, or of a mask that is there."""
+    picked = net.pick()
+    known = net.like(lambda y: y.dtype == "bool", integers=True)
+    if known and net.rng.random() < 0.2:
+        return Draft("logical_not", {}, (known,))
+    if picked is None:
+        return None
+    name, x = picked
+    kind = net.rng.choice(("eq", "ne", "lt", "le", "gt", "ge"))
+    other = net.like(lambda y: repeats(x.shape, y.shape)) if net.flag() else None
+    return Draft(kind, {}, (name, other)) if other else Draft(kind, {"other": 0}, (name,))
+
+
+def masked(net: Net) -> Draft | None:
+    """Of a mask and the tensors that it chooses from; `addcmul`, of three tensors."""
+    picked = net.pick()
+    if picked is None:
+        return None
+    name, x = picked
+    other = net.like(lambda y: repeats(x.shape, y.shape)) or name
+    if net.rng.random() < 0.3:
+        third = net.like(lambda y: repeats(x.shape, y.shape)) or name
+        return Draft("addcmul", {}, (name, other, third))
+    chosen = net.like(lambda y: y.dtype == "bool" and repeats(x.shape, y.shape), integers=True)
+    if not chosen:
+        return None
+    if net.flag():
+        return Draft("masked_fill", {"value": 0}, (name, chosen))
+    return (
+        Draft("where", {}, (chosen, name, other))
+        if net.flag()
+        else Draft("where", {"other": 0}, (chosen, name))
+    )
+
+
 def side_by_side(net: Net) -> Draft | None:
     picked = net.pick(*((4,) if net.images else ()))
     if picked is None or not picked[1].rank:
@@ -423,6 +470,17 @@ def learned(net: Net) -> Draft | None:
     return Draft("parameter" if net.rng.random() < 0.8 else "buffer", {"shape": list(shape)}, ())
 
 
+def constant(net: Net) -> Draft | None:
+    """A tensor of one value, of the last axes of another tensor, or a row of whole numbers."""
+    picked, kind = net.pick(), net.rng.choice(("zeros", "ones", "full", "arange"))
+    if picked is None or not picked[1].rank:
+        return None
+    size = list(picked[1].shape[net.rng.randrange(picked[1].rank) :])
+    if kind == "arange":
+        return Draft(kind, {"end": size[-1]}, ())
+    return Draft(kind, {"size": size, **({"fill_value": 0.5} if kind == "full" else {})}, ())
+
+
 def sharing(net: Net) -> Draft | None:
     """The weights of an earlier step, for another tensor or the same."""
     owners = [(name, d) for name, d in net.drafts if d.type in ("Linear", "Conv2d", "LayerNorm", "Embedding")]
@@ -434,7 +492,8 @@ def sharing(net: Net) -> Draft | None:
     channels = -3 if draft.type == "Conv2d" else -1
 
     def fits(y: Tensor) -> bool:
-        return y.rank == x.rank and y.shape[channels] == x.shape[channels] and y.dtype == x.dtype
+        alike = y.rank == x.rank and y.dtype == x.dtype
+        return alike and (not x.rank or y.shape[channels] == x.shape[channels])
 
     return draft._replace(sources=(net.like(fits) or draft.sources[0],), share=name)
 
@@ -448,7 +507,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "elementwise": Kind(4, (elementwise, elementwise, others, rarer, dropout), images=True),
+    "elementwise": Kind(4, (elementwise, elementwise, others, rarer, functions, dropout), images=True),
     "in place": Kind(1.5, (written_over,), images=True),
     "softmax": Kind(0.7, (soft, slopes)),
     "linear": Kind(3, (linear,)),
@@ -466,8 +525,10 @@ KINDS: Mapping[str, Kind] = {
     "lookups": Kind(0.6, (lookup, lookup, order, classes)),
     "reductions": Kind(0.8, (reduction,)),
     "joins": Kind(4, (join, join, side_by_side), images=True),
+    "numbers": Kind(0.5, (number_beside,), images=True),
+    "masks": Kind(1, (mask, masked)),
     "products": Kind(1, (matmul, matmul, einsum, bilinear)),
-    "weights": Kind(1, (learned,)),
+    "weights": Kind(1, (learned, learned, constant)),
     "sharing": Kind(1, (sharing,)),
     "losses": Kind(1, graph_losses.DRAWS),
     "distances": Kind(0.3, graph_losses.DISTANCES),
@@ -478,7 +539,7 @@ KINDS: Mapping[str, Kind] = {
 
 UNDRAWN = {
     **dict.fromkeys(
-        ("BCELoss", "GaussianNLLLoss", "CTCLoss", "AdaptiveLogSoftmaxWithLoss"),
+        ("CTCLoss", "AdaptiveLogSoftmaxWithLoss"),
         "torch looks at the values, which tensors on `meta` have none of",
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
@@ -492,6 +553,5 @@ UNDRAWN = {
         "what is kept of complex numbers is not known",
     ),
     "selective_scan": "what it keeps depends on the kernel that scans",
-    "SyncBatchNorm": "torch runs it in training between GPUs only",
 }
 """Layer types that no random network has, and why: `tests/test_saved.py` holds what is known of them."""

@@ -137,6 +137,9 @@ def _step(step: Step) -> dict[str, Any]:
     sources: dict[str, Any] = {"from": list(draft.sources)} if draft.sources else {}
     if LAYERS[draft.type].branching:
         arguments, sources = {"branches": list(draft.sources), **draft.arguments}, {}
+        for place, number in enumerate(LAYERS[draft.type].numbers):  # written where a branch would be
+            if number in draft.arguments:
+                arguments["branches"].insert(place, arguments.pop(number))
     named = list(step.names) if len(step.names) > 1 else step.names[0]
     beside = {"share": draft.share} if draft.share else {}
     return {draft.type: arguments, **sources, "as": named, **beside} | (

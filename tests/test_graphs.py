@@ -20,6 +20,7 @@ from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Edge
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import number
+from shapecalc.torch_check.memory import Told
 from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import SEED, count
@@ -62,7 +63,7 @@ def in_torch(analysis: Analysis, mode: Mode) -> Measured | str:
         network.train(mode.training)
         inputs = [sample(x, "meta") for x in analysis.inputs.values()]
         weights = [*network.parameters(), *network.buffers()]
-        with torch.set_grad_enabled(mode.grad):
+        with torch.device("meta"), torch.set_grad_enabled(mode.grad), Told():
             return measure(lambda *xs: executed(network, xs), inputs, weights)
     except NotImplementedError as error:
         raise UnknownError(f"{error}") from None

@@ -20,7 +20,7 @@ def function_of(name: str) -> Any:
 def keywords_of(layer: Layer) -> dict[str, Any]:
     """The arguments with a name of a layer's function; the names of dtypes become torch's."""
     given = layer.keywords()
-    dtypes = [name for name in given if isinstance(layer.fields[name], Dtype) and given[name]]
+    dtypes = [name for name in given if isinstance(layer.fields.get(name), Dtype) and given[name]]
     return {**given, **{name: getattr(torch, given[name]) for name in dtypes}}
 
 
