@@ -552,6 +552,7 @@ UNDRAWN = {
         ("view_as_real", "view_as_complex", "real", "imag"),
         "what is kept of complex numbers is not known",
     ),
+    "DeformConv2d": "what it keeps depends on torchvision's kernel",
     "selective_scan": "what it keeps depends on the kernel that scans",
 }
 """Layer types that no random network has, and why: `tests/test_saved.py` holds what is known of them."""

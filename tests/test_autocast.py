@@ -107,6 +107,7 @@ NOT_COMPARED = {
     "BCELoss": "are unsafe to autocast",
     "CTCLoss": "Torch not compiled with CUDA",
     **dict.fromkeys(TRANSFORMS, "depends on the library that transforms"),
+    "DeformConv2d": "depends on torchvision's kernel",
     "selective_scan": "depends on the kernel that scans",
     **dict.fromkeys(BY_CUDNN, "for cuDNN to say"),
 }

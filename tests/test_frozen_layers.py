@@ -141,7 +141,9 @@ def each_drawn(name: str, draws: int, check: Callable[[Analysis], None]) -> None
         draw()
 
 
-PRODUCTS = [name for name in CONCERNED if LAYERS[name].macs is not Layer.macs]
+UNSEEN = {"DeformConv2d"}
+"""Of torchvision, whose operation the counter does not know: tests/test_deformable_convolution.py."""
+PRODUCTS = [name for name in CONCERNED if LAYERS[name].macs is not Layer.macs and name not in UNSEEN]
 
 
 def check_products(analysis: Analysis, found: Counter[str]) -> None:

@@ -446,7 +446,7 @@ def test_a_kernel_too_large_to_look_at() -> None:
 NO_COUNT = {
     *(name for name in LAYERS if "Loss" in name),
     *("Fold", "AdaptiveLogSoftmaxWithLoss", "NLLLoss2d"),
-    "grid_sample",  # which reads between elements, as the values of the grid say
+    *("grid_sample", "DeformConv2d"),  # which read between elements, as values say
     *("sort", "argsort"),  # how many comparisons it takes is for the values and the algorithm to say
 }
 """The types of which no operations are declared."""

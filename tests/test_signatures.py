@@ -17,6 +17,7 @@ from shapecalc.layers.fields import Flag, Inferred, Trailing
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.functions import function_of
+from shapecalc.torch_check.modules import module_class
 from tests.families.base import shown
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -24,9 +25,10 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def signature(layer_type: type[Layer]) -> Mapping[str, inspect.Parameter] | None:
     """The parameters of torch's class or function, None where they are not declared in Python."""
-    name = layer_type.function or f"nn.{layer_type.__name__}"
+    name = layer_type.function
     try:
-        declared = dict(inspect.signature(function_of(name)).parameters)
+        called = function_of(name) if name else module_class(layer_type.__name__)
+        declared = dict(inspect.signature(called).parameters)
     except ValueError:
         return None
     if layer_type.wraps:

@@ -17,6 +17,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor, is_differentiable
 from shapecalc.torch_check.experts import module_of_experts
 from shapecalc.torch_check.functions import function_of, keywords_of
+from shapecalc.torch_check.modules import module_class
 
 
 def first_line(error: Exception) -> str:
@@ -159,7 +160,7 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
     """torch's module of a layer's type, made of torch's arguments."""
     arguments = {key: value for key, value in arguments.items() if key not in layer.called_with}
     if not layer.wraps:
-        return getattr(torch.nn, layer.type)(**arguments)
+        return module_class(layer.type)(**arguments)
     name, inner = layer.wraps
     inside = {key: value for key, value in arguments.items() if key in LAYERS[inner].fields}
     own = {key: value for key, value in arguments.items() if key not in inside}

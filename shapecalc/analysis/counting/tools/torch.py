@@ -11,6 +11,7 @@ from shapecalc.analysis.counting.rules import Beside, Convention, undecided, uns
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.linear import Bilinear
 from shapecalc.layers.products import matmul
 from shapecalc.layers.rules import Wanted
@@ -45,7 +46,9 @@ def too_many(analysis: Analysis) -> Dim:
 
 def _seen(row: Row, wanted: Wanted) -> Dim:
     """What is not seen forward has gradients that are not seen: they are operations of the same kind."""
-    unseen = isinstance(row.layer, Bilinear) or (isinstance(row.layer, matmul) and row.inputs[1].rank == 1)
+    unseen = isinstance(row.layer, (Bilinear, DeformConv2d)) or (
+        isinstance(row.layer, matmul) and row.inputs[1].rank == 1
+    )
     return 0 if unseen else of_row(row, wanted)
 
 
@@ -62,7 +65,12 @@ CONVENTION = Convention(
     unit="FLOPs",
     about="2 for each MAC, nothing else",
     source="torch.utils.flop_counter.FlopCounterMode, on meta or CUDA",
-    table={Bilinear: unseen, matmul: _unseen_vectors, AdaptiveLogSoftmaxWithLoss: undecided},
+    table={
+        Bilinear: unseen,
+        DeformConv2d: unseen,
+        matmul: _unseen_vectors,
+        AdaptiveLogSoftmaxWithLoss: undecided,
+    },
     faults=(
         "on the CPU, LSTM and fused attention are not seen",
         "a matrix times a vector, and Bilinear, are not seen anywhere",

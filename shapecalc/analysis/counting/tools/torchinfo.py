@@ -11,6 +11,7 @@ from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import product
@@ -37,7 +38,8 @@ def _places(row: Row, name: str) -> Dim:
 
 
 def _is_convolution(row: Row) -> bool:
-    return isinstance(row.layer, (Convolution, TransposedConvolution))
+    """Whether the class has Conv in its name, among those that have products."""
+    return isinstance(row.layer, (Convolution, DeformConv2d, TransposedConvolution))
 
 
 CONVENTION = Convention(
