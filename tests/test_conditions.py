@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
 from tests.command import Command
+from tests.test_expressions import SCOPE, conditions, larger, leaves, printed_trees, value
 
 
 @pytest.fixture
@@ -271,3 +275,26 @@ def test_its_layers_are_explained_at_the_given_input(tmp_path: Path, run: Comman
     assert "No formula for every input: 'H > 32': whether H > 32 holds depends on H" in done.out
     small = run("show", str(file), "--input", "1x3x32x64", "--format", "csv")
     assert "MaxPool2d" not in small.out
+
+
+STEPS = ("ReLU", "Tanh", "Linear: 4", "add: [[], [Linear: 4, ReLU]]", "seq: [Tanh, Linear: 4]")
+CONDITIONS = printed_trees(conditions(st.recursive(leaves, larger, max_leaves=3)))
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), CONDITIONS), max_size=4))
+def test_a_network_with_conditions_is_the_one_without_what_is_false(drawn: list[tuple[str, Any]]) -> None:
+    """Each condition is decided by Python's fractions, and the steps that remain are written out."""
+    head = f"input: 1x4\nparameters: {json.dumps(SCOPE)}\nlayers:\n- ReLU\n"
+    lines, kept, refused = "", "", False
+    for step, (tree, condition) in drawn:
+        key, _, argument = step.partition(": ")
+        lines += f"- {{{key}: {argument}, when: {json.dumps(condition)}}}\n"
+        try:
+            refused = refused or len(condition) > 500
+            kept += f"- {step}\n" if value(tree) else ""
+        except ArithmeticError:
+            refused = True
+    if refused:
+        refusal(head + lines)
+        return
+    assert analyse(head + lines).to_dict() == analyse(head + kept).to_dict()
