@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 Counts: TypeAlias = "Counter[str]"
@@ -79,6 +80,15 @@ def lesser(a: Number, b: Number | float) -> Number:
 
 def total(row: Row) -> Number:
     return reduce(lambda a, b: a + b, row)
+
+
+def running_sums(row: Row) -> list[Number]:
+    return list(accumulate(row, lambda a, b: a + b))
+
+
+def normalized(row: Row) -> list[Number]:
+    length = greater(root(total([x * x for x in row])), 1e-12)
+    return [x / length for x in row]
 
 
 def mean(row: Row) -> Number:

@@ -118,6 +118,8 @@ ROWS: dict[str, Callable[[Any], Any]] = {
     "mean: {dim: -1}": mean,
     "sum: {dim: -1}": total,
     "amax: {dim: -1}": greatest,
+    "cumsum: {dim: -1}": counting.running_sums,
+    "normalize: {dim: -1}": counting.normalized,
     "LayerNorm: {elementwise_affine: false}": lambda row: standardised(row, 1e-5),
     "MaxPool1d: {kernel_size: 3, stride: 2}": lambda row: [greatest(w) for w in windows(row, 3, 2)],
     "AvgPool1d: {kernel_size: 3, stride: 2}": lambda row: [mean(w) for w in windows(row, 3, 2)],

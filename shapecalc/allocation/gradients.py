@@ -156,6 +156,19 @@ def of_mean(x: Look, gone: Collection[int]) -> Back:
     return lambda trace, grad: [trace.elementwise(along(trace, grad, x, gone))]
 
 
+@rule
+def of_running_sum(trace: Trace, grad: Value, length: Dim) -> Gradients:
+    """Of sums carried along an axis: turned round, summed in the same way, and turned back.
+
+    Source: torch::autograd::generated::details::cumsum_backward.
+    """
+    if not not_one(length, "a sum of one element is that element"):
+        return [grad]
+    turned = trace.elementwise(grad)
+    sums = trace.elementwise(turned)
+    return [trace.elementwise(sums)]
+
+
 def along(trace: Trace, grad: Value, x: Look, gone: Collection[int]) -> Value:
     """A view, in the shape of x, of a gradient that has lost axes or has 1 in their place."""
     axes = range(len(x.shape))

@@ -1,10 +1,12 @@
-"""How far two tensors are from each other (torch.nn, "Distance Functions")."""
+"""How far two tensors are from each other (torch.nn, "Distance Functions"), and a tensor by its length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from shapecalc.allocation import Trace
+from shapecalc.allocation.choices import at_least_zero
 from shapecalc.allocation.elementwise_gradients import of_absolute_sum, of_length, of_quotient
 from shapecalc.allocation.gradients import Back, nothing, of_sum, passed
 from shapecalc.allocation.kernels import converted, product_of_two
@@ -12,12 +14,14 @@ from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import OUTPUT, Look, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
-from shapecalc.layers.checks import check_axis
+from shapecalc.layers.checks import check_axis, check_floating
 from shapecalc.layers.fields import Axis, Flag, Real
 from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import broadcast_together, floating
+from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.reads import Reads, except_along
 from shapecalc.operations import Operations, additions
-from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
+from shapecalc.tensors import Tensor, broadcast, is_floating, product, promote, result_dtype
 
 
 def length(trace: Trace, x: Value, axis: int) -> Value:
@@ -177,3 +181,39 @@ class PairwiseDistance(Layer):
         """(the sum of |x₁ − x₂ + eps|^p)^(1/p)."""
         elements = combine(first, second).elements
         return Operations(add=2 * elements, exp=elements + y.elements) + additions(elements, y.elements)
+
+
+class normalize(Layer):
+    """x / max(‖x‖ₚ, eps), with the p-norm along `dim`. Source: torch.nn.functional.normalize."""
+
+    function = "nn.functional.normalize"
+    p = Real(2.0)
+    dim = Axis(1)
+    eps = Real(1e-12)
+    example = example((2, 8, 4), dim=-1)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_floating(x)
+        check_axis(self.dim, x, "dim", scalars=True)
+        check_fits(self.eps, x.dtype, "eps")
+        return x
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        """Squares, or other powers, their sums and roots; a comparison for each, and the quotients."""
+        axis = self.dim % x.rank if x.rank else 0
+        norms = product((*x.shape[:axis], *x.shape[axis + 1 :]))
+        powers = Operations(mul=x.elements) if self.p == 2 else Operations(exp=x.elements)
+        rest = Operations(compare=norms, divide=x.elements, exp=norms)
+        return powers + additions(x.elements, norms) + rest
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """The norms, a copy of them that is clamped, and the quotient by that."""
+        axis = self.dim % x.rank if x.rank else 0
+        kept = tuple([1 if i == axis else n for i, n in enumerate(x.shape)])
+        made = trace.made_by("linalg_vector_norm", Tensor(kept, x.dtype), x)
+        back = of_norm(self.p, x.look, Look(*made))
+        norms = at_least_zero(trace, trace.kernel(made, x, keeps=(x, OUTPUT), back=back))
+        return (quotient(trace, x, trace.expand(norms, x.shape)),)
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (except_along(x, self.dim),)

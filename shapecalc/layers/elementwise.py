@@ -15,7 +15,7 @@ from shapecalc.layers.fields import Number
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Operations
-from shapecalc.tensors import Tensor, as_scalar, is_complex, is_floating, real_of
+from shapecalc.tensors import Tensor, as_scalar, is_complex, is_differentiable, real_of
 
 
 class Function(Layer, abstract=True):
@@ -23,12 +23,13 @@ class Function(Layer, abstract=True):
 
     elementwise = True
     aligned = True
+    takes_complex = True
     keeps = Keeps.INPUTS
     kernels: ClassVar[int] = 0
     """How many kernels make the derivative of what autograd keeps; 0 where that is a factor of it itself."""
 
     def output(self, x: Tensor) -> Tensor:
-        return x if is_floating(x.dtype) else Tensor(x.shape, "float32")
+        return x if is_differentiable(x.dtype) else Tensor(x.shape, "float32")
 
     def back(self, x: Value) -> Back:
         return of_factor(x.look, self.kernels)
@@ -110,7 +111,6 @@ class neg(Function):
 class abs(Function):  # noqa: A001  # torch's name
     """|x|; of a complex number the root of the sum of its parts' squares. Source: torch.abs."""
 
-    takes_complex = True
     function = "abs"
     kernels = 1
 
@@ -138,6 +138,7 @@ class square(Function):
 class clamp(Function):
     """min(max(x, min), max); one of the bounds may be left out. Source: torch.clamp."""
 
+    takes_complex = False
     function = "clamp"
     min = Number("a number")
     max = Number("a number")

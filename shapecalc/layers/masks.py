@@ -63,12 +63,14 @@ class le(Comparison):
 class eq(Comparison):
     """Whether the first branch equals the second, or a number: `eq: 0`. Source: torch.eq."""
 
+    takes_complex = True
     function = "eq"
 
 
 class ne(Comparison):
     """Whether the first branch differs from the second, or from a number: `ne: 0`. Source: torch.ne."""
 
+    takes_complex = True
     function = "ne"
 
 
@@ -77,6 +79,7 @@ class logical_not(Layer):
 
     elementwise = True
     aligned = True
+    takes_complex = True
     function = "logical_not"
     keeps = Keeps.NOTHING
     each = NOTHING

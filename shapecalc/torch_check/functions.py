@@ -21,7 +21,7 @@ def keywords_of(layer: Layer) -> dict[str, Any]:
     """The arguments with a name of a layer's function; the names of dtypes become torch's."""
     given = layer.keywords()
     dtypes = [name for name in given if isinstance(layer.fields.get(name), Dtype) and given[name]]
-    return {**given, **{name: getattr(torch, given[name]) for name in dtypes}}
+    return {**given, **{name: getattr(torch, given[name], given[name]) for name in dtypes}}
 
 
 def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:

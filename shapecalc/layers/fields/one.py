@@ -8,7 +8,7 @@ from typing import Any, cast
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, is_number, is_size
 from shapecalc.symbolic import Dim, Expr
-from shapecalc.tensors import BYTES, LARGEST, Tensor
+from shapecalc.tensors import BYTES, LARGEST, Tensor, is_complex
 
 
 class Inferred(Field["Dim | None"]):
@@ -217,10 +217,10 @@ class Choice(Field[str]):
 
 
 class Dtype(Choice):
-    """The name of a dtype, or null for the one that torch takes by itself."""
+    """The name of a dtype of real numbers, or null for the one that torch takes by itself."""
 
     def __init__(self) -> None:
-        super().__init__(*BYTES, optional=True)
+        super().__init__(*[dtype for dtype in BYTES if not is_complex(dtype)], optional=True)
 
 
 class Text(Field[str]):

@@ -1,0 +1,14 @@
+"""Draws for `shapecalc/layers/cumulative.py`."""
+
+from __future__ import annotations
+
+from shapecalc.tensors import Tensor
+from tests.families.base import drawn
+
+RARE = (
+    drawn("cumsum", Tensor(()), dim=0),
+    drawn("cumsum", Tensor((3, 1)), dim=1),
+    drawn("cumsum", Tensor((3, 1)), dim=0),
+    drawn("cumsum", Tensor((2, 3), "bool"), dim=-1),
+    drawn("cumsum", Tensor((2, 3), "int8"), dim=-1),
+)
