@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shapecalc.engine.results import Analysis, Row, Totals
     from shapecalc.engine.run import analyse
     from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
+    from shapecalc.importing.network import from_torch
     from shapecalc.language.architecture import Architecture
     from shapecalc.operations import Operations, Unknown
     from shapecalc.symbolic import Expr, at, symbol
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "language.architecture": ("Architecture",),
     "engine.run": ("analyse",),
+    "importing.network": ("from_torch",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
     "engine.nodes": ("Node",),
@@ -49,6 +51,7 @@ __all__ = [
     "UsageError",
     "analyse",
     "at",
+    "from_torch",
     "load",
     "parse",
     "symbol",

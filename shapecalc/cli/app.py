@@ -31,6 +31,7 @@ _COMMANDS = {
     "verify": "proof.verify",
     "check": "proof.check",
     "diff": "proof.diff",
+    "import": "importing.import_",
 }
 """Each command, in the order of the help, with its file in this folder and its function there."""
 

@@ -55,7 +55,7 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
         names = listed(block.name for block in architecture.hidden if block.source.name == file)
         streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
-    return architecture, _given_input(input or []), values
+    return architecture, given_input(input or []), values
 
 
 def all_of(archs: list[str] | None) -> Mapping[str, Network]:
@@ -84,7 +84,7 @@ def _found(name: str) -> str | Entry:
     return entry
 
 
-def _given_input(texts: list[str]) -> str | dict[str, str] | None:
+def given_input(texts: list[str]) -> str | dict[str, str] | None:
     """What `--input` gave: one shape, or shapes by name."""
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]

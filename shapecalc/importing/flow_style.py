@@ -1,0 +1,112 @@
+"""How a file is written: each step on a line of its own in flow style, as long as it fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapecalc.errors import written
+
+WIDTH = 112
+"""Columns of a line."""
+
+
+@dataclass
+class Line:
+    """One step to be written: its head, what comes after the colon, how often in a row."""
+
+    head: str
+    beside: str = ""
+    value: Any = None
+    times: int = 1
+
+    def same(self, other: Line) -> bool:
+        alone = not self.beside and not other.beside
+        return alone and self.head == other.head and repr(self.value) == repr(other.value)
+
+    @property
+    def key(self) -> str:
+        return f"{self.head}{self.beside}" + (f" times {self.times}" if self.times > 1 else "")
+
+
+def flow(value: Any) -> str:
+    """A value in flow style."""
+    if isinstance(value, Line):
+        return value.key if value.value is None else f"{value.key}: {flow(value.value)}"
+    if value is None or isinstance(value, (bool, float)):
+        return _real(value) if isinstance(value, float) else written(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(flow(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+    text = str(value)
+    return f'"{text}"' if re.search(r"[,\[\]{}:#]|^$", text) else text
+
+
+def _real(value: float) -> str:
+    text = repr(value)
+    mantissa, e, exponent = text.partition("e")
+    return text if not e else f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
+
+
+def listed(lines: Sequence[Line], indent: int) -> list[str]:
+    """Steps as the lines of a list; each in flow style if it fits."""
+    return [text for line in lines for text in _listed(line, indent)]
+
+
+def _listed(line: Line, indent: int) -> list[str]:
+    short = f"- {flow(line)}"
+    if len(short) + indent <= WIDTH and not _deep(line.value):
+        return [short]
+    if isinstance(line.value, dict) and "branches" in line.value:
+        rest = {k: v for k, v in line.value.items() if k != "branches"}
+        more = [f"    {key}: {flow(value)}" for key, value in rest.items()]
+        inner = _branches(line.value["branches"], indent + 6)
+        return [f"- {line.key}:", "    branches:", *(f"    {text}" for text in inner), *more]
+    if isinstance(line.value, list) and line.value and isinstance(line.value[0], Line):
+        return [f"- {line.key}:", *(f"    {text}" for text in listed(line.value, indent + 4))]
+    if isinstance(line.value, list) and any(isinstance(item, list) for item in line.value):
+        return [f"- {line.key}:", *(f"  {text}" for text in _branches(line.value, indent + 4))]
+    if isinstance(line.value, dict):
+        return [f"- {line.key}:", f"    {flow(line.value)}"]
+    return [short]
+
+
+def _deep(value: Any) -> bool:
+    """Whether a value is easier to read in block style: many steps, or joins within joins."""
+    if isinstance(value, dict):
+        return _deep(value.get("branches"))
+    if isinstance(value, Line):
+        return "," in value.beside or _deep(value.value)
+    if not isinstance(value, list):
+        return False
+    if any(_commas(item) for item in value):
+        return True
+    steps = [line for item in value for line in (item if isinstance(item, list) else [item])]
+    return sum(isinstance(step, Line) for step in steps) > 6
+
+
+def _commas(item: Any) -> bool:
+    """Whether a step within has several names in its head, whose commas would end it in flow style."""
+    if isinstance(item, Line):
+        return "," in item.beside or _commas(item.value)
+    if isinstance(item, dict):
+        return _commas(item.get("branches"))
+    return isinstance(item, list) and any(map(_commas, item))
+
+
+def _branches(branches: Sequence[Any], indent: int) -> list[str]:
+    found = []
+    for branch in branches:
+        if not isinstance(branch, list):
+            found.append(f"- {branch}")
+            continue
+        short = f"- {flow(branch)}"
+        if (len(short) + indent <= WIDTH and not _commas(branch)) or not branch:
+            found.append(short)
+            continue
+        lines = listed(branch, indent + 2)
+        found += [f"- {lines[0]}", *(f"  {line}" for line in lines[1:])]
+    return found

@@ -1,0 +1,227 @@
+"""Structured bodies → blocks with parameters: what is made alike is written once.
+
+Regions of one class whose steps differ in numbers alone are one block. A number that is the same in all of
+them stands in the block; of the others, those that always change together are one parameter, and one that is
+always a small multiple of another, for at least three values, is written so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapecalc.importing.program import Call, Region, Value
+from shapecalc.importing.structure import Body, Step
+from shapecalc.layers import LAYERS
+
+CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
+_FACTORS = (2, 3, 4, 8)
+_FEWEST = 3
+"""Distinct values for which a multiple can't be chance."""
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """Regions that are one block, and once solved, the arguments of its steps and its parameters."""
+
+    type: str
+    instances: list[Step] = field(default_factory=list)
+    slots: list[tuple[int, str]] = field(default_factory=list)
+    """Which arguments of which steps it has, the steps by their number in the body."""
+    texts: dict[tuple[int, str], Any] = field(default_factory=dict)
+    """What is written for an argument: a value, or an expression over the parameters."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """Parameters in their order, with their default or `REQUIRED`."""
+    given: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By the identity of an instance, the values of the parameters."""
+    name: str = ""
+
+    @property
+    def is_block(self) -> bool:
+        return len(self.instances) > 1 and not inlined(self.instances[0])
+
+
+REQUIRED: Any = object()
+
+
+class Folding:
+    """The groups of all regions of a network, each after those that it uses."""
+
+    def __init__(self, body: Body) -> None:
+        self.groups: dict[Any, Group] = {}
+        self.of: dict[int, Group] = {}
+        """By the identity of a step, the group of the region that it calls."""
+        self.root = Step(Region("", ""), body=body)
+        self.skeleton_of(body)
+        for group in self.groups.values():
+            if group.is_block:
+                self.solve(group)
+
+    def skeleton_of(self, body: Body) -> Any:
+        """All of a body but its numbers; regions within are put into their groups."""
+        numbers: dict[Value, int] = {}
+        for x in body.inputs:
+            numbers.setdefault(x, len(numbers))
+        steps = tuple([self.skeleton(step, numbers) for step in body.steps])
+        return steps, tuple(numbers[x] for x in body.outputs), len(body.inputs)
+
+    def skeleton(self, step: Step, numbers: dict[Value, int]) -> Any:
+        branches = None
+        if step.branches is not None:
+            branches = tuple(
+                numbers.setdefault(branch, len(numbers))
+                if isinstance(branch, Value)
+                else tuple([self.skeleton(inner, numbers) for inner in branch])
+                for branch in step.branches
+            )
+        sources = tuple([numbers.setdefault(x, len(numbers)) for x in step.sources])
+        node = step.node
+        if isinstance(node, Call):
+            kind: Any = (node.type, len(node.inputs), len(node.weights), node.reason and id(node))
+            outputs = node.outputs
+        else:
+            assert step.body is not None
+            kind = self.region(step, node, step.body)
+            outputs = step.body.outputs
+        for y in outputs:
+            numbers.setdefault(y, len(numbers))
+        return kind, branches, sources
+
+    def region(self, step: Step, node: Region, body: Body) -> Any:
+        key = node.type, self.skeleton_of(body)
+        group = self.groups.setdefault(key, Group(node.type))
+        group.instances.append(step)
+        self.of[id(step)] = group
+        return id(group)
+
+    def solve(self, group: Group) -> None:
+        """Find the parameters of a block: what differs between its instances."""
+        rows = [self.arguments(instance) for instance in group.instances]
+        slots = list(dict.fromkeys(slot for row in rows for slot in row))
+        bodies = [[*walk(instance.body)] for instance in group.instances if instance.body]
+        vectors: dict[str, tuple[Any, ...]] = {}
+        for slot in slots:
+            number, argument = slot
+            values = tuple(
+                row[slot] if slot in row else self.default(steps[number], argument)
+                for row, steps in zip(rows, bodies, strict=True)
+            )
+            group.slots.append(slot)
+            group.texts[slot] = self.text(vectors, bodies[0][number], argument, values)
+        for parameter, vector in vectors.items():
+            common, count = Counter(map(_key, vector)).most_common(1)[0]
+            usual = next(v for v in vector if _key(v) == common)
+            group.defaults[parameter] = usual if count > len(vector) / 2 else REQUIRED
+            for instance, value in zip(group.instances, vector, strict=True):
+                group.given.setdefault(id(instance), {})[parameter] = value
+        ordered = sorted(group.defaults.items(), key=lambda item: item[1] is not REQUIRED)
+        group.defaults = dict(ordered)
+
+    def arguments(self, instance: Step) -> dict[tuple[int, str], Any]:
+        """By step and name, the arguments of all steps of an instance, blocks' among them."""
+        assert instance.body is not None
+        found = {}
+        for number, step in enumerate(walk(instance.body)):
+            for name, value in self.given(step).items():
+                found[number, name] = value
+        return found
+
+    def given(self, step: Step) -> Mapping[str, Any]:
+        """The arguments of a step: of a layer, or of a block those that are not the defaults."""
+        if isinstance(step.node, Call):
+            return step.node.arguments
+        group = self.of[id(step)]
+        values = group.given.get(id(step), {}) if group.is_block else {}
+        return {name: v for name, v in values.items() if _key(v) != _key(group.defaults[name])}
+
+    def default(self, step: Step, argument: str) -> Any:
+        """What an argument is where it is left out."""
+        if isinstance(step.node, Call):
+            return LAYERS[step.node.type].fields[argument].default if step.node.type in LAYERS else None
+        return self.of[id(step)].defaults[argument]
+
+    def text(
+        self, vectors: dict[str, tuple[Any, ...]], step: Step, argument: str, values: tuple[Any, ...]
+    ) -> Any:
+        """What is written for an argument that has these values in the instances."""
+        keys = [_key(value) for value in values]
+        if len(set(keys)) == 1:
+            return values[0]
+        if all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
+            return [self.text(vectors, step, argument, items) for items in zip(*values, strict=True)]
+        several = all(type(value) is int for value in values) and len(set(values)) >= _FEWEST
+        for name, vector in vectors.items():
+            if [_key(v) for v in vector] == keys:
+                return Text(name)
+            if several and (form := _multiple(name, vector, values)):
+                return Text(form)
+        name = self.parameter(vectors, step, argument)
+        vectors[name] = values
+        return Text(name)
+
+    def parameter(self, taken: Mapping[str, Any], step: Step, argument: str) -> str:
+        """A name for a new parameter: that of the argument, with the layer's own if it is taken."""
+        short = _SHORT.get(argument, argument)
+        own = re.sub(r"\W+", "_", step.node.path.rpartition(".")[2]) if isinstance(step.node, Call) else ""
+        options = [short, f"{own}_{short}" if own.isidentifier() else short]
+        options += [f"{short}{number}" for number in range(2, 1000)]
+        return next(option for option in options if option not in taken and option not in LAYERS)
+
+
+class Text(str):
+    """An expression, beside words that are values."""
+
+    __slots__ = ()
+
+
+_SHORT = {
+    "out_channels": "out",
+    "out_features": "out",
+    "kernel_size": "kernel",
+    "num_heads": "heads",
+    "output_size": "size",
+    "scale_factor": "scale",
+    "split_size_or_sections": "sections",
+    "shape": "size",
+    "num_embeddings": "rows",
+}
+
+
+def _multiple(name: str, vector: tuple[Any, ...], values: tuple[Any, ...]) -> str | None:
+    if not all(type(v) is int for v in vector):
+        return None
+    pairs = [*zip(vector, values, strict=True)]
+    for factor in _FACTORS:
+        if all(value == factor * base for base, value in pairs):
+            return f"{factor}*{name}"
+        if all(base == factor * value for base, value in pairs):
+            return f"{name}//{factor}"
+    return None
+
+
+def _key(value: Any) -> str:
+    return "required" if value is REQUIRED else repr(value)
+
+
+def inlined(step: Step) -> bool:
+    """Whether a region's steps stand where it is called: a container's, and a single call's."""
+    if not isinstance(step.node, Region) or step.body is None:
+        return False
+    steps = step.body.steps
+    single = len(steps) == 1 and isinstance(steps[0].node, Call) and not steps[0].branches
+    return step.node.type in CONTAINERS or single
+
+
+def walk(body: Body | None) -> Iterator[Step]:
+    """All steps of a body in the order of their execution, those of branches and of containers too."""
+    for step in body.steps if body else ():
+        for branch in step.branches or ():
+            if not isinstance(branch, Value):
+                yield from walk(Body(branch, [], [], set()))
+        if inlined(step):
+            yield from walk(step.body)
+        else:
+            yield step

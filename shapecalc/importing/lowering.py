@@ -1,0 +1,181 @@
+"""Functions of torch → layers and functions here: one small function for each, with torch's own signature.
+
+Each takes values where torch takes tensors, and gives the values of the outputs. The same rows serve
+functions, methods, operators and their forms in place: `x + y`, `torch.add(x, y)` and `x.add_(y)` are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shapecalc.importing.leaves import plain
+from shapecalc.importing.program import Call, Value
+from shapecalc.layers import LAYERS
+from shapecalc.tensors import Tensor
+
+Row = Callable[..., Any]
+ROWS: dict[str, Row] = {}
+
+_WORDS = {
+    "true_divide": "div",
+    "truediv": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+    "negative": "neg",
+    "concat": "cat",
+    "concatenate": "cat",
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "clip": "clamp",
+    "view_as": "reshape_as",
+}
+
+
+def row(*names: str) -> Callable[[Row], Row]:
+    """Declares what torch's functions of these names become."""
+
+    def declare(function: Row) -> Row:
+        ROWS.update(dict.fromkeys(names, function))
+        return function
+
+    return declare
+
+
+def word(name: str) -> tuple[str, bool]:
+    """The name of the row for a function of torch, and whether its operands come in the opposite order."""
+    last = name.removesuffix(".__get__").rpartition(".")[2]
+    dunder = last.startswith("__") and last.endswith("__")
+    plain = last.strip("_")
+    backwards = dunder and plain not in ROWS and plain.startswith("r") and _known(plain[1:])
+    if backwards or (dunder and plain.startswith("i") and _known(plain[1:])):
+        plain = plain[1:]
+    return _WORDS.get(plain, plain), backwards
+
+
+def _known(name: str) -> bool:
+    return _WORDS.get(name, name) in ROWS
+
+
+class Lowering:
+    """One call of torch's: its outputs' shapes, and the calls here that it becomes."""
+
+    def __init__(self, record: Callable[[Call], None], weight: Callable[[Value], str | None]) -> None:
+        self._record = record
+        self.weight = weight
+        self.last = Call("", {}, [], [])
+        self.shapes: list[Tensor] = []
+
+    def lower(
+        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], shapes: list[Tensor]
+    ) -> list[Value]:
+        """Record what a function becomes; gives the values of its outputs."""
+        self.shapes = shapes
+        found, backwards = word(name)
+        make = ROWS.get(found) or _same_here(found)
+        if make is None:
+            return self.opaque(name, args, kwargs, "it has no counterpart here")
+        args = [*args[1::-1], *args[2:]] if backwards else args
+        try:
+            made = make(self, *args, **kwargs)
+        except (TypeError, UnsayableError) as error:
+            return self.opaque(name, args, kwargs, str(error))
+        return [made] if isinstance(made, Value) else list(made)
+
+    def record(self, call: Call) -> None:
+        self.last = call
+        self._record(call)
+
+    def opaque(self, name: str, args: Any, kwargs: Any, reason: str) -> list[Value]:
+        """A step whose outputs are measured, as nothing here does the same."""
+        from torch.utils._pytree import tree_leaves
+
+        inputs = [x for x in tree_leaves((list(args), kwargs)) if isinstance(x, Value)]
+        outputs = [Value(shape) for shape in self.shapes]
+        self.record(Call(name, {}, inputs, outputs, reason=reason))
+        return outputs
+
+    def step(self, type_: str, *inputs: Value, many: int = 0, **arguments: Any) -> Any:
+        """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
+        if type_ not in LAYERS:
+            raise UnsayableError(f"{type_} is no layer type here")
+        fields = LAYERS[type_].fields
+        given = {k: v for k, v in arguments.items() if fields[k].required or not _default(fields[k], v)}
+        outputs = [Value() for _ in range(many or 1)]
+        self.record(Call(type_, given, [*inputs], outputs))
+        return outputs if many else outputs[0]
+
+
+class UnsayableError(Exception):
+    """A call that has no form here."""
+
+
+def _default(field: Any, value: Any) -> bool:
+    if value is None or field.default is None:
+        return value is None and field.default is None
+    return type(value) is type(field.default) and bool(value == field.default)
+
+
+def rank(x: Value) -> int:
+    assert x.tensor is not None
+    return x.tensor.rank
+
+
+def axis_of(x: Value, dim: int) -> int:
+    return dim % rank(x) if rank(x) else 0
+
+
+def listed(first: Any, rest: Sequence[Any]) -> list[Any]:
+    """Sizes or axes that are given one by one or as one list."""
+    return [first, *rest] if rest or not isinstance(first, (list, tuple)) else list(first)
+
+
+def shape_of(x: Value) -> list[Any]:
+    assert x.tensor is not None
+    return [*x.tensor.shape]
+
+
+def one(value: Any) -> Any:
+    """Of equal numbers one."""
+    if isinstance(value, (list, tuple)):
+        return value[0] if len(set(value)) == 1 else list(value)
+    return value
+
+
+def whole(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return one([whole(item) for item in value])
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _same_here(name: str) -> Row | None:
+    """A function that is here under its name: its tensors first, then its arguments in the same order."""
+    if name not in LAYERS or not LAYERS[name].function:
+        return None
+    fields = list(LAYERS[name].fields)
+
+    def make(to: Lowering, *args: Any, **kwargs: Any) -> Any:
+        inputs = [x for x in args if isinstance(x, Value)]
+        rest = [plain(x) for x in args if not isinstance(x, Value)]
+        own = [field for field in fields if field not in ("input", "other")] if inputs else fields
+        given = {
+            **dict(zip(own, rest, strict=False)),
+            **{k: plain(v) for k, v in kwargs.items() if k in fields},
+        }
+        inputs += [v for v in kwargs.values() if isinstance(v, Value)]
+        several = len(to.shapes) if len(to.shapes) > 1 else 0
+        return to.step(name, *inputs, many=several, **given)
+
+    return make
+
+
+def of_two(to: Lowering, type_: str, input: Any, other: Any) -> Any:
+    """Two tensors, or a tensor and a number on either side."""
+    if isinstance(input, Value) and isinstance(other, Value):
+        return to.step(type_, input, other)
+    number, tensor = (other, input) if isinstance(input, Value) else (input, other)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise UnsayableError(f"{type_} with {number!r}")
+    first, last = LAYERS[type_].numbers
+    return to.step(type_, tensor, **{first if input is number else last: whole(number)})

@@ -1,0 +1,81 @@
+"""A torch module → an architecture, and the proof that both are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shapecalc.engine.results import Totals
+from shapecalc.engine.run import analyse
+from shapecalc.errors import ArchitectureError
+from shapecalc.importing.cleaning import cleaned
+from shapecalc.importing.folding import Folding
+from shapecalc.importing.program import Call, Program, calls
+from shapecalc.importing.proof import Difference, differences, names
+from shapecalc.importing.structure import structure
+from shapecalc.importing.writer import Writer
+from shapecalc.language.architecture import Architecture, parse
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network that was read from elsewhere."""
+
+    text: str
+    """The file."""
+    architecture: Architecture
+    differences: tuple[Difference, ...]
+    """In what the file differs from what was read; empty if they are equal."""
+    names: dict[str, str]
+    """By a row's path and its weight, the module's name of the weight."""
+    totals: Totals
+
+
+def imported(program: Program) -> Imported:
+    """The file of a program, compared with it: every layer's outputs and weights, and the products."""
+    refuse_unsayable(program)
+    body = structure(cleaned(program.body))
+    text = Writer(program, body, Folding(body)).text()
+    architecture = parse(text, f"{program.name}.yaml")
+    analysis = analyse(architecture)
+    return Imported(
+        text,
+        architecture,
+        tuple(differences(program, body, analysis)),
+        names(program, body, analysis),
+        analysis.totals,
+    )
+
+
+def refuse_unsayable(program: Program) -> None:
+    """Refuse a program with calls that nothing here does.
+
+    Raises:
+        ArchitectureError: there are some; it names each function, with how often and where it is called.
+    """
+    missing: dict[str, list[Call]] = {}
+    for call in calls(program.body):
+        if call.reason:
+            missing.setdefault(call.type, []).append(call)
+    if missing:
+        told = "; ".join(_told(name, found) for name, found in missing.items())
+        hint = "what computes it can be left out of the module, and written by hand"
+        raise ArchitectureError(f"{program.name} calls what has no name here: {told}", hint=hint)
+
+
+def _told(name: str, found: list[Call]) -> str:
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    return f"{name} ({often}, {found[0].place}): {found[0].reason}"
+
+
+def from_torch(module: Any, *inputs: Any, **keywords: Any) -> Architecture:
+    """The architecture of a torch module, which is run once on fake tensors and stays as it was.
+
+    It is called with `inputs` and `keywords`: tensors, of which shape and dtype alone are read.
+
+    Raises:
+        ArchitectureError: the module does what no layer here does, or what depends on values.
+    """
+    from shapecalc.importing.torch_module import read_module
+
+    return imported(read_module(module, inputs, keywords, type(module).__name__)).architecture

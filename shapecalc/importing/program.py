@@ -1,0 +1,77 @@
+"""A network as it was run: a tree of calls, each of a layer, a function or a module of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from shapecalc.tensors import Tensor
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """A tensor that a call gives; None as long as nobody has seen it."""
+
+    tensor: Tensor | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One layer or function by its name here, on values."""
+
+    type: str
+    arguments: Mapping[str, Any]
+    inputs: list[Value]
+    outputs: list[Value]
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """The layer's name of a weight → the module's."""
+    path: str = ""
+    """The module that is called, by its path in the whole; of a function, the module that calls it."""
+    place: str = ""
+    """File and line of the user's code."""
+    reason: str = ""
+    """Why nothing here does the same, of an opaque call: its outputs and parameters are measured."""
+
+
+@dataclass(eq=False, slots=True)
+class Region:
+    """The call of a module that is made of others."""
+
+    type: str
+    """The name of its class."""
+    path: str
+    calls: list[Node] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+
+
+Node: TypeAlias = "Call | Region"
+
+
+@dataclass(eq=False, slots=True)
+class Program:
+    """A whole network: its inputs by name, what it calls, and its weights."""
+
+    name: str
+    inputs: dict[str, Value]
+    body: Region
+    weights: dict[str, Tensor]
+    """Parameters by the module's name."""
+    buffers: dict[str, Tensor]
+    macs: int | None = None
+    """Multiply-accumulates of the run, by torch's counter."""
+
+    def unused(self) -> list[str]:
+        """The parameters that no call uses."""
+        used = {name for call in calls(self.body) for name in call.weights.values()}
+        return [name for name in self.weights if name not in used]
+
+
+def calls(region: Region) -> Iterator[Call]:
+    """All calls of a region and of those within, in the order of their execution."""
+    for node in region.calls:
+        if isinstance(node, Call):
+            yield node
+        else:
+            yield from calls(node)

@@ -1,0 +1,75 @@
+"""A file against the program that it was made of: every layer's output and weights, and the products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.importing.program import Call, Program, Value
+from shapecalc.importing.structure import Body
+from shapecalc.tensors import Tensor
+
+
+class Difference(NamedTuple):
+    """What a file says otherwise than the program, and where: in the file, and in the user's code."""
+
+    path: str
+    what: str
+    here: str
+    there: str
+    place: str
+
+
+def ordered(body: Body) -> Iterator[Call]:
+    """The calls of a structured program as a file executes them: a join after its branches."""
+    for step in body.steps:
+        for branch in step.branches or ():
+            if not isinstance(branch, Value):
+                yield from ordered(Body(branch, [], [], set()))
+        if step.body is not None:
+            yield from ordered(step.body)
+        elif isinstance(step.node, Call):
+            yield step.node
+
+
+def differences(program: Program, body: Body, analysis: Analysis) -> Iterator[Difference]:
+    """Everything in which a file's analysis differs from the program that it was made of."""
+    calls = [*ordered(body)]
+    rows = analysis.rows[len(program.unused()) :]
+    if len(rows) != len(calls):
+        yield Difference("", "layers", str(len(rows)), str(len(calls)), "")
+        return
+    for row, call in zip(rows, calls, strict=True):
+        yield from _of_row(program, row, call)
+    params = sum(weight.elements for weight in program.weights.values())
+    if analysis.totals.params != params:
+        yield Difference("", "parameters", str(analysis.totals.params), str(params), "")
+    if program.macs is not None and analysis.totals.macs != program.macs:
+        yield Difference("", "MACs", str(analysis.totals.macs), str(program.macs), "")
+
+
+def _of_row(program: Program, row: Row, call: Call) -> Iterator[Difference]:
+    if row.type != call.type:
+        yield Difference(row.path, "type", row.type, call.type, call.place)
+    for port, (y, value) in enumerate(zip(row.outputs, call.outputs, strict=False)):
+        if value.tensor is not None and y != value.tensor:
+            yield Difference(row.path, f"output {port}", str(y), str(value.tensor), call.place)
+    for name, theirs in call.weights.items():
+        expected = program.weights.get(theirs) or program.buffers.get(theirs)
+        found = row.weights.get(name)
+        here = str(found and Tensor(found.shape, found.dtype))
+        if str(expected) != here:
+            yield Difference(row.path, f"weight {name}", here, f"{theirs} {expected}", call.place)
+
+
+def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:
+    """By the path of a row and a weight's name here, the module's name of the weight."""
+    found = {}
+    rows = iter(analysis.rows)
+    for name in program.unused():
+        row = next(rows)
+        found[f"{row.path}.{next(iter(row.weights))}"] = name
+    for row, call in zip(rows, ordered(body), strict=True):
+        found |= {f"{row.path}.{own}": theirs for own, theirs in call.weights.items()}
+    return found

@@ -1,0 +1,72 @@
+"""Activations, arithmetic and other functions of elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, of_two, row
+from shapecalc.importing.program import Value
+from shapecalc.layers import LAYERS
+
+_MODULES = {
+    "celu": "CELU",
+    "elu": "ELU",
+    "gelu": "gelu",
+    "glu": "GLU",
+    "hardsigmoid": "Hardsigmoid",
+    "hardswish": "Hardswish",
+    "hardtanh": "Hardtanh",
+    "leaky_relu": "LeakyReLU",
+    "logsigmoid": "LogSigmoid",
+    "mish": "Mish",
+    "relu": "relu",
+    "relu6": "ReLU6",
+    "selu": "SELU",
+    "sigmoid": "sigmoid",
+    "silu": "silu",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
+    "tanh": "tanh",
+}
+
+
+def _activation(name: str, type_: str) -> Row:
+    def make(to: Lowering, input: Value, *args: Any, inplace: bool = False, **kwargs: Any) -> Any:
+        fields = [key for key in LAYERS[type_].fields if key != "inplace"]
+        given = {**dict(zip(fields, args, strict=False)), **kwargs}
+        if "inplace" in LAYERS[type_].fields:
+            given["inplace"] = inplace
+        return to.step(type_, input, **given)
+
+    make.__name__ = name
+    return make
+
+
+ROWS.update({name: _activation(name, type_) for name, type_ in _MODULES.items()})
+
+
+def _join(type_: str) -> Row:
+    def make(to: Lowering, input: Any, other: Any, *, alpha: Any = 1, rounding_mode: Any = None) -> Any:
+        if alpha != 1 or rounding_mode is not None:
+            raise UnsayableError(f"{type_} with alpha or rounding_mode")
+        return of_two(to, type_, input, other)
+
+    return make
+
+
+ROWS.update({name: _join(name) for name in ("add", "sub", "mul", "div", "pow")})
+
+
+@row("softmax")
+def _softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    return to.step("softmax", input, dim=dim)
+
+
+@row("log_softmax")
+def _log_softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    return to.step("log_softmax", input, dim=dim)
+
+
+@row("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout")
+def _dropout(to: Lowering, input: Value, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    return input

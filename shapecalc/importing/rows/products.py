@@ -1,0 +1,181 @@
+"""Products of matrices, and layers whose weights a module hands to a function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.importing.lowering import (
+    ROWS,
+    Lowering,
+    Row,
+    UnsayableError,
+    listed,
+    of_two,
+    one,
+    row,
+    shape_of,
+)
+from shapecalc.importing.program import Value
+from shapecalc.layers import LAYERS
+
+
+@row("matmul", "mm", "mv")
+def _matmul(to: Lowering, input: Value, other: Value) -> Any:
+    return to.step("matmul", input, other)
+
+
+@row("rmatmul")
+def _rmatmul(to: Lowering, input: Value, other: Value) -> Any:
+    return to.step("matmul", other, input)
+
+
+@row("bmm")
+def _bmm(to: Lowering, input: Value, mat2: Value) -> Any:
+    return to.step("bmm", input, mat2)
+
+
+@row("baddbmm", "addmm")
+def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    product = to.step("matmul", first, second)
+    product.tensor = to.shapes[0]
+    if alpha != 1:
+        product = of_two(to, "mul", product, alpha)
+    scaled = input if beta == 1 else of_two(to, "mul", input, beta)
+    return to.step("add", scaled, product)
+
+
+@row("einsum")
+def _einsum(to: Lowering, equation: str, *operands: Any) -> Any:
+    xs = listed(operands[0], operands[1:])
+    return to.step("einsum", *xs, equation=equation.replace(" ", ""))
+
+
+@row("scaled_dot_product_attention")
+def _attention(
+    to: Lowering,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: Any = None,
+    enable_gqa: bool = False,
+) -> Any:
+    inputs = [query, key, value, *([attn_mask] if attn_mask is not None else [])]
+    more = {"is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
+    return to.step("scaled_dot_product_attention", *inputs, **more)
+
+
+def _weighted(to: Lowering, type_: str, x: Value, weights: dict[str, Any], **arguments: Any) -> Any:
+    """A layer made of parameters that are read nowhere else; else there is no such layer."""
+    owned = {}
+    for name, value in weights.items():
+        owner = to.weight(value) if isinstance(value, Value) else None
+        if value is not None and owner is None:
+            raise UnsayableError(f"{type_} with a weight that is computed")
+        if owner is not None:
+            owned[name] = owner
+    if "bias" in LAYERS[type_].fields:
+        arguments["bias"] = weights.get("bias") is not None
+    y = to.step(type_, x, **arguments)
+    to.last.weights = owned
+    return y
+
+
+@row("linear")
+def _linear(to: Lowering, input: Value, weight: Value, bias: Any = None) -> Any:
+    try:
+        return _weighted(
+            to, "Linear", input, {"weight": weight, "bias": bias}, out_features=shape_of(weight)[0]
+        )
+    except UnsayableError:
+        turned = to.step("transpose", weight, dim0=0, dim1=1)
+        product = to.step("matmul", input, turned)
+        return product if bias is None else to.step("add", product, bias)
+
+
+def _convolution(axes: int) -> Row:
+    def make(
+        to: Lowering,
+        input: Value,
+        weight: Value,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Any:
+        out, _, *kernel = shape_of(weight)
+        more = {
+            "stride": one(stride),
+            "padding": one(padding),
+            "dilation": one(dilation),
+            "groups": groups,
+        }
+        return _weighted(
+            to,
+            f"Conv{axes}d",
+            input,
+            {"weight": weight, "bias": bias},
+            out_channels=out,
+            kernel_size=one(kernel),
+            **more,
+        )
+
+    return make
+
+
+ROWS.update({f"conv{axes}d": _convolution(axes) for axes in (1, 2, 3)})
+
+
+@row("batch_norm")
+def _batch_norm(
+    to: Lowering,
+    input: Value,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    raise UnsayableError("batch_norm as a function")
+
+
+@row("layer_norm")
+def _layer_norm(
+    to: Lowering, input: Value, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    shape = list(normalized_shape)
+    more: dict[str, Any] = {"elementwise_affine": weight is not None, "eps": eps}
+    if len(shape) > 1:
+        more["normalized_shape"] = shape
+    return _weighted(to, "LayerNorm", input, {"weight": weight, "bias": bias}, **more)
+
+
+@row("rms_norm")
+def _rms_norm(to: Lowering, input: Value, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Any:
+    return _weighted(to, "RMSNorm", input, {"weight": weight}, elementwise_affine=weight is not None, eps=eps)
+
+
+@row("group_norm")
+def _group_norm(
+    to: Lowering, input: Value, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    more = {"num_groups": num_groups, "eps": eps, "affine": weight is not None}
+    return _weighted(to, "GroupNorm", input, {"weight": weight, "bias": bias}, **more)
+
+
+@row("embedding")
+def _embedding(
+    to: Lowering, input: Value, weight: Value, padding_idx: Any = None, *rest: Any, **_: Any
+) -> Any:
+    return _weighted(to, "Embedding", input, {"weight": weight}, **_table(weight), padding_idx=padding_idx)
+
+
+def _table(weight: Value) -> dict[str, int]:
+    rows, width = shape_of(weight)
+    return {"num_embeddings": rows, "embedding_dim": width}

@@ -1,0 +1,149 @@
+"""What rearranges elements and computes nothing."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, listed, rank, row, shape_of
+from shapecalc.importing.program import Value
+from shapecalc.tensors import Tensor
+
+
+@row("reshape", "view", "reshape_as", "_unsafe_view")
+def _reshape(to: Lowering, input: Value, *shape: Any, **_: Any) -> Any:
+    return reshaped(to, input, to.shapes[0])
+
+
+@row("flatten")
+def _flatten(to: Lowering, input: Value, start_dim: int = 0, end_dim: int = -1) -> Any:
+    start, end = axis_of(input, start_dim), axis_of(input, end_dim)
+    return to.step("flatten", input, start_dim=start, end_dim=-1 if end == rank(input) - 1 else end)
+
+
+@row("unflatten")
+def _unflatten(to: Lowering, input: Value, dim: int, sizes: Any) -> Any:
+    return to.step("unflatten", input, dim=axis_of(input, dim), sizes=list(sizes))
+
+
+def reshaped(to: Lowering, x: Value, y: Tensor) -> Any:
+    """A reshape as flattening where axes become one, else with -1 for the batch."""
+    before, after = shape_of(x), [*y.shape]
+    if before == after:
+        return x
+    for start in range(len(before) if 1 not in before[1:] else 0):  # an axis of 1 may go anywhere
+        for end in range(start + 1, len(before)):
+            if [*before[:start], prod(before[start : end + 1]), *before[end + 1 :]] == after:
+                return to.step("flatten", x, start_dim=start, end_dim=-1 if end == len(before) - 1 else end)
+    return to.step("reshape", x, shape=[-1, *after[1:]])
+
+
+@row("transpose")
+def _transpose(to: Lowering, input: Value, dim0: int, dim1: int) -> Any:
+    first, second = sorted((axis_of(input, dim0), axis_of(input, dim1)))
+    return to.step("transpose", input, dim0=first, dim1=second)
+
+
+@row("t", "T", "mT")
+def _turned(to: Lowering, input: Value) -> Any:
+    last = rank(input) - 1
+    return to.step("transpose", input, dim0=last - 1, dim1=last) if last > 0 else input
+
+
+@row("permute")
+def _permute(to: Lowering, input: Value, dims: Any, *rest: int) -> Any:
+    axes = [axis_of(input, dim) for dim in listed(dims, rest)]
+    return input if axes == sorted(axes) else to.step("permute", input, dims=axes)
+
+
+@row("movedim", "moveaxis")
+def _movedim(to: Lowering, input: Value, source: Any, destination: Any) -> Any:
+    where = {
+        axis_of(input, d): axis_of(input, s)
+        for s, d in zip(listed(source, ()), listed(destination, ()), strict=True)
+    }
+    rest = iter(axis for axis in range(rank(input)) if axis not in where.values())
+    return _permute(to, input, [where[i] if i in where else next(rest) for i in range(rank(input))])
+
+
+@row("squeeze")
+def _squeeze(to: Lowering, input: Value, dim: Any = None) -> Any:
+    if to.shapes[0].rank == rank(input):
+        return input
+    return to.step("squeeze", input, dim=dim)
+
+
+@row("unsqueeze")
+def _unsqueeze(to: Lowering, input: Value, dim: int) -> Any:
+    return to.step("unsqueeze", input, dim=dim % (rank(input) + 1))
+
+
+@row("expand", "broadcast_to")
+def _expand(to: Lowering, input: Value, *sizes: Any, **_: Any) -> Any:
+    after = to.shapes[0].shape
+    if list(after) == shape_of(input):
+        return input
+    kept = [1] * (len(after) - rank(input)) + shape_of(input)
+    new = len(after) - rank(input)
+    return to.step(
+        "expand", input, sizes=[-1 if i >= new and kept[i] == n else n for i, n in enumerate(after)]
+    )
+
+
+@row("expand_as")
+def _expand_as(to: Lowering, input: Value, other: Value) -> Any:
+    return to.step("expand_as", input, other)
+
+
+@row("repeat")
+def _repeat(to: Lowering, input: Value, repeats: Any, *rest: int) -> Any:
+    return to.step("repeat", input, repeats=listed(repeats, rest))
+
+
+@row("roll")
+def _roll(to: Lowering, input: Value, shifts: Any, dims: Any = None) -> Any:
+    return to.step("roll", input, shifts=listed(shifts, ()), dims=listed(dims, ()))
+
+
+@row("flip")
+def _flip(to: Lowering, input: Value, dims: Any, *rest: int) -> Any:
+    return to.step("flip", input, dims=listed(dims, rest))
+
+
+@row("pad")
+def _pad(to: Lowering, input: Value, pad: Any, mode: str = "constant", value: Any = None) -> Any:
+    if not any(pad):
+        return input
+    return to.step("pad", input, pad=list(pad), mode=mode, value=value or None)
+
+
+@row(
+    "contiguous",
+    "clone",
+    "detach",
+    "to",
+    "float",
+    "type_as",
+    "requires_grad",
+    "half",
+    "bfloat16",
+    "alias",
+    "positive",
+    "cpu",
+    "cuda",
+)
+def _same(to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
+    assert input.tensor is not None
+    if to.shapes[0].dtype != input.tensor.dtype:
+        raise UnsayableError(f"a change of dtype from {input.tensor.dtype} to {to.shapes[0].dtype}")
+    return input
+
+
+@row("pixel_shuffle")
+def _pixel_shuffle(to: Lowering, input: Value, upscale_factor: int) -> Any:
+    return to.step("PixelShuffle", input, upscale_factor=upscale_factor)
+
+
+@row("pixel_unshuffle")
+def _pixel_unshuffle(to: Lowering, input: Value, downscale_factor: int) -> Any:
+    return to.step("PixelUnshuffle", input, downscale_factor=downscale_factor)

@@ -1,0 +1,80 @@
+"""Reductions, pooling, resizing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.importing.lowering import (
+    ROWS,
+    Lowering,
+    Row,
+    UnsayableError,
+    axis_of,
+    listed,
+    one,
+    row,
+    shape_of,
+    whole,
+)
+from shapecalc.importing.program import Value
+from shapecalc.layers import LAYERS
+
+
+def _reduction(type_: str) -> Row:
+    def make(to: Lowering, input: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
+        axes = None if dim is None else [axis_of(input, d) for d in listed(dim, ())]
+        return to.step(type_, input, dim=axes, keepdim=keepdim)
+
+    return make
+
+
+ROWS.update({name: _reduction(name) for name in ("mean", "sum", "amax", "amin")})
+
+
+def _pooling(type_: str, defaults: dict[str, Any]) -> Row:
+    def make(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
+        given = {**defaults, **dict(zip(defaults, args, strict=False)), **kwargs}
+        given = {key: one(value) for key, value in given.items() if key in LAYERS[type_].fields}
+        if given.get("stride") in (None, [], given.get("kernel_size")):
+            given.pop("stride", None)
+        return to.step(type_, input, **given)
+
+    return make
+
+
+_MAX = {
+    "kernel_size": None,
+    "stride": None,
+    "padding": 0,
+    "dilation": 1,
+    "ceil_mode": False,
+    "return_indices": False,
+}
+_AVG = {"kernel_size": None, "stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True}
+for _axes in (1, 2, 3):
+    ROWS[f"max_pool{_axes}d"] = _pooling(f"MaxPool{_axes}d", _MAX)
+    ROWS[f"avg_pool{_axes}d"] = _pooling(f"AvgPool{_axes}d", _AVG)
+    ROWS[f"adaptive_avg_pool{_axes}d"] = _pooling(f"AdaptiveAvgPool{_axes}d", {"output_size": None})
+    ROWS[f"adaptive_max_pool{_axes}d"] = _pooling(f"AdaptiveMaxPool{_axes}d", {"output_size": None})
+
+
+@row("interpolate", "upsample")
+def _interpolate(
+    to: Lowering,
+    input: Value,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: Any = None,
+    recompute_scale_factor: Any = None,
+    antialias: bool = False,
+) -> Any:
+    before, after = shape_of(input)[2:], to.shapes[0].shape[2:]
+    if antialias or recompute_scale_factor:
+        raise UnsayableError("interpolate with antialias or recompute_scale_factor")
+    given: dict[str, Any] = (
+        {"size": list(after)} if size is not None else {"scale_factor": whole(scale_factor)}
+    )
+    if size is not None and all(b and a % b == 0 for a, b in zip(after, before, strict=True)):
+        given = {"scale_factor": one([a // b for a, b in zip(after, before, strict=True)])}
+    return to.step("interpolate", input, **given, mode=mode, align_corners=align_corners)

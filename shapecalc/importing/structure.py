@@ -1,0 +1,255 @@
+"""The calls of a region → steps: chains, joins with branches, and names only where a connection jumps.
+
+Two reductions are repeated until neither applies: a call that alone reads what another gives follows it in a
+chain; a join whose branches begin at one tensor, and are read nowhere else, is one step on that tensor. What
+is left is read by name, the join that comes first at first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shapecalc.importing.program import Call, Node, Region, Value
+from shapecalc.layers import LAYERS
+
+Branch: TypeAlias = "list[Step] | Value"
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One step of a file to be."""
+
+    node: Node
+    branches: list[Branch] | None = None
+    body: Body | None = None
+    """What a region is made of."""
+    sources: list[Value] = field(default_factory=list)
+    """The tensors that it reads by name; none if it reads what the step before it gives."""
+
+
+@dataclass(eq=False, slots=True)
+class Body:
+    """The steps of a region, the tensors that they read from outside, and those that they give."""
+
+    steps: list[Step]
+    inputs: list[Value]
+    outputs: list[Value]
+    named: set[Value]
+    """The values that are read by name."""
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    """Some steps in a row: what they read, and what the last of them gives."""
+
+    steps: list[Step]
+    inputs: list[Value]
+    outputs: list[Value]
+
+
+def structure(region: Region, wanted: list[Value] | None = None) -> Body:
+    """The steps of a region; `wanted` are the values that it gives, where not all are read."""
+    return _Structure(region, region.outputs if wanted is None else wanted).body()
+
+
+def free(region: Region) -> list[Value]:
+    """The values that a region reads and does not make: those it is called with first."""
+    made = {y for node in region.calls for y in node.outputs}
+    read = dict.fromkeys(x for node in region.calls for x in _read(node))
+    inner = [x for x in read if x not in made]
+    passed = [x for x in region.outputs if x not in made]
+    return [*dict.fromkeys([x for x in region.inputs if x in inner or x in passed] + inner + passed)]
+
+
+def _read(node: Node) -> list[Value]:
+    """What a node reads; nothing if it only hands on what it is given."""
+    if isinstance(node, Call):
+        return node.inputs
+    made = {y for inner in node.calls for y in inner.outputs}
+    return free(node) if any(y in made for y in node.outputs) else []
+
+
+class _Structure:
+    def __init__(self, region: Region, wanted: list[Value]) -> None:
+        self.region = region
+        self.wanted = wanted
+        self.inputs = free(region)
+        self.named: set[Value] = set()
+        self.uses: Counter[Value] = Counter(wanted)
+        for node in region.calls:
+            self.uses.update(_read(node))
+        self.items: dict[int, _Item] = {
+            n: item for n, node in enumerate(region.calls) if (item := self.item(node))
+        }
+        self.maker: dict[Value, int] = {y: n for n, item in self.items.items() for y in item.outputs}
+
+    def item(self, node: Node) -> _Item | None:
+        """A call by itself; of a region that makes nothing, nothing."""
+        if isinstance(node, Call):
+            return _Item([Step(node)], self.read(node), [*node.outputs])
+        made = {y for inner in node.calls for y in inner.outputs}
+        wanted = [y for y in dict.fromkeys(node.outputs) if y in made and self.uses[y]]
+        if not wanted:
+            return None
+        body = structure(node, wanted)
+        return _Item([Step(node, body=body)], body.inputs, wanted)
+
+    def read(self, call: Call) -> list[Value]:
+        """What a call reads: one tensor where a layer of several takes the same (self-attention)."""
+        layer = LAYERS.get(call.type)
+        alone = layer is not None and not layer.branching and layer.inputs_range[0] == 1
+        if alone and len(set(call.inputs)) == 1 < len(call.inputs):
+            self.uses[call.inputs[0]] -= len(call.inputs) - 1
+            return call.inputs[:1]
+        return [*call.inputs]
+
+    def body(self) -> Body:
+        while self.reduce() or self.name_one():
+            pass
+        steps = [*self.in_order()]
+        return Body(steps, self.inputs, self.wanted, self.named)
+
+    def reduce(self) -> bool:
+        """Apply the reductions where they apply; whether any did."""
+        changed = False
+        for number in [*self.items]:
+            if number in self.items:
+                changed |= self.join(number) or self.follow(number)
+        return changed
+
+    def made(self, x: Value) -> int | None:
+        """The item that makes a value; none of a value from outside, or from within a branch."""
+        number = self.maker.get(x)
+        return number if number in self.items else None
+
+    def follow(self, number: int) -> bool:
+        """Let an item follow the one that makes what it alone reads."""
+        item = self.items[number]
+        if len(item.inputs) != 1:
+            return False
+        (x,) = item.inputs
+        before = self.made(x)
+        if before is None or self.uses[x] != 1 or self.items[before].outputs[0] is not x:
+            return False
+        first = self.items.pop(before)
+        self.replace(number, _Item([*first.steps, *item.steps], first.inputs, item.outputs))
+        self.named.update(first.outputs[1:])
+        return True
+
+    def join(self, number: int) -> bool:
+        """Make branches of what a join reads, if they begin at one tensor."""
+        item = self.items[number]
+        if len(item.inputs) < 2 or not _branching(item.steps[0].node) or item.steps[0].branches:
+            return False
+        needed = {x for x in item.inputs if self.start(x) is not None}
+        starts = needed if len(needed) == 1 else {self.start(x) for x in needed}
+        if len(starts) > 1:
+            return False
+        self.branch(number, starts.pop() if starts else None)
+        return True
+
+    def start(self, x: Value) -> Value | None:
+        """The tensor that a branch to `x` begins at; None if it needs none."""
+        before = self.chain(x)
+        return x if before is None else next(iter(self.items[before].inputs), None)
+
+    def chain(self, x: Value) -> int | None:
+        """The item that makes `x` and nothing else that is read, if `x` is read once and needs one tensor."""
+        before = self.made(x)
+        if before is None or self.uses[x] != 1:
+            return None
+        made = self.items[before]
+        alone = made.outputs[0] is x and not any(self.uses[y] for y in made.outputs[1:])
+        return before if alone and len(made.inputs) < 2 else None
+
+    def branch(self, number: int, common: Value | None) -> None:
+        """Put the chains that lead to a join into its branches; what begins elsewhere is read by name."""
+        item = self.items[number]
+        branches = [self.one_branch(x, common) for x in item.inputs]
+        item.steps[0].branches = branches
+        follows = common is not None and any(map(_follows, branches))
+        if common is not None:
+            self.uses[common] += follows
+        self.replace(number, _Item(item.steps, [common] if follows and common else [], item.outputs))
+
+    def one_branch(self, x: Value, common: Value | None) -> Branch:
+        before = self.chain(x)
+        self.uses[x] -= 1
+        if x is common:
+            return []
+        if before is None:
+            self.named.add(x)
+            return x
+        made = self.items.pop(before)
+        for start in made.inputs:
+            self.uses[start] -= 1
+            if start is not common:
+                self.named.add(start)
+                made.steps[0].sources = [start]
+        return made.steps
+
+    def name_one(self) -> bool:
+        """Read by name what the first call that can't be reduced reads; whether there is one."""
+        for number, item in self.items.items():
+            if len(item.inputs) < 2:
+                continue
+            if _branching(item.steps[0].node) and not item.steps[0].branches:
+                self.branch(number, self.nearest(item))
+            else:
+                self.by_name(number)
+            return True
+        return False
+
+    def nearest(self, item: _Item) -> Value:
+        """The tensor that most branches begin at, and of these the one that is made last."""
+        counts = Counter(start for x in item.inputs if (start := self.start(x)) is not None)
+        return max(counts, key=lambda x: (counts[x], self.maker.get(x, -1)))
+
+    def by_name(self, number: int) -> None:
+        """Let a layer of several tensors read each by its name."""
+        item = self.items[number]
+        distinct = [*dict.fromkeys(item.inputs)]
+        item.steps[0].sources = item.inputs
+        self.named.update(distinct)
+        for x in item.inputs:
+            self.uses[x] -= 1
+        self.replace(number, _Item(item.steps, [], item.outputs))
+
+    def replace(self, number: int, item: _Item) -> None:
+        self.items[number] = item
+        self.maker.update(dict.fromkeys(item.outputs, number))
+
+    def in_order(self) -> Iterator[Step]:
+        """The items one after the other; one that does not read what the last gave reads by name."""
+        current = self.inputs[0] if self.inputs else None
+        for item in self.items.values():
+            x = item.inputs[0] if item.inputs else current
+            if x is not current and x is not None:
+                item.steps[0].sources = [x]
+                self.named.add(x)
+            yield from item.steps
+            current = item.outputs[0] if item.outputs else None
+        if [current] != self.wanted:
+            self.named.update(self.wanted)
+
+
+def _follows(branch: Branch) -> bool:
+    """Whether a branch reads the tensor that comes to the join."""
+    if isinstance(branch, Value):
+        return False
+    return not branch or _reads(branch[0])
+
+
+def _reads(step: Step) -> bool:
+    if step.sources:
+        return False
+    if step.branches is not None:
+        return any(map(_follows, step.branches))
+    return bool(step.node.inputs) if isinstance(step.node, Call) else bool(step.body and step.body.inputs)
+
+
+def _branching(node: Node) -> bool:
+    return isinstance(node, Call) and node.type in LAYERS and LAYERS[node.type].branching

@@ -1,0 +1,146 @@
+"""Python targets, `package.module:function` or `path/model.py:Net` → the module that they make.
+
+Building one runs the user's own code. Only the command `import` does so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from shapecalc.errors import ArchitectureError, UsageError, nearest, quoted, shorten
+
+_FORM = "write package.module:name or path/model.py:name, the name a class, a function or a module"
+
+
+def build(target: str, arguments: Mapping[str, Any]) -> Any:
+    """The torch module that a target is, or makes when it is called with `arguments`; no weight is allocated.
+
+    Raises:
+        UsageError: there is no such target, or what it makes is no module.
+        ArchitectureError: the user's code fails.
+    """
+    maker = _find(target)
+    if isinstance(maker, torch.nn.Module):
+        return maker
+    made = _built(target, lambda: maker(**arguments))
+    if not isinstance(made, torch.nn.Module):
+        message = f"{target} gives {type(made).__name__}, where a torch.nn.Module is needed"
+        raise UsageError(message, hint=_FORM)
+    return made
+
+
+def _find(target: str) -> Any:
+    where, colon, name = target.rpartition(":")
+    if not colon or not where or not name:
+        raise UsageError(f"{quoted(target)} is no Python target", hint=_FORM)
+    with users_code(f"importing {where}"):
+        found: Any = _file(where) if where.endswith(".py") else _module(where)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            hint = nearest(part, [known for known in dir(found) if not known.startswith("_")])
+            raise UsageError(f"{where} has no {quoted(part)}", hint=hint or _FORM)
+        found = getattr(found, part)
+    if not callable(found):
+        raise UsageError(f"{target} is {type(found).__name__}, which can't be called", hint=_FORM)
+    return found
+
+
+def _file(where: str) -> Any:
+    path = Path(where)
+    if not path.is_file():
+        raise UsageError(f"there is no file {quoted(where)}", hint=_FORM)
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))  # as `python path/model.py` does
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module(where: str) -> Any:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name and where.startswith(error.name):
+            raise UsageError(f"there is no module {quoted(error.name)}", hint=_FORM) from None
+        raise
+
+
+@contextmanager
+def users_code(doing: str) -> Iterator[None]:
+    """What the user's code raises becomes an error with its line; what it prints is no output."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (UsageError, ArchitectureError):
+        raise
+    except SystemExit:
+        raise UsageError(f"{doing} ended the program", hint="guard it by if __name__ == '__main__'") from None
+    except Exception as error:
+        reason = shorten(str(error).strip().splitlines()[0] if str(error).strip() else "", 200)
+        message = f"{doing} failed{_where(error)}: {type(error).__name__}: {reason}"
+        raise ArchitectureError(message.rstrip(": "), hint=_advice(error)) from None
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the last frame that is the user's."""
+    found, frame = "", error.__traceback__
+    torch_home, own = str(Path(torch.__file__).parent), str(Path(__file__).parent.parent)
+    while frame is not None:
+        name = frame.tb_frame.f_code.co_filename
+        if not name.startswith((torch_home, own, "<")) and Path(name).suffix == ".py":
+            found = f" at {name}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return found
+
+
+def _advice(error: BaseException) -> str | None:
+    name = type(error).__name__
+    if name in ("DataDependentOutputException", "GuardOnDataDependentSymNode"):
+        return "the flow of control depends on values, which no formula knows"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return "arguments of the target are given as --args '{name: value}'"
+    if "CUDA" in str(error) or "cuda" in str(error):
+        return "the module asks for a GPU while it is built: build it on the CPU"
+    return None
+
+
+def _built(target: str, make: Callable[[], Any]) -> Any:
+    """What a maker makes on fake tensors or, where it looks at values, with its weights on `meta`."""
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), redirect_stdout(sys.stderr):
+            return make()
+    except (Exception, SystemExit):
+        with users_code(f"building {target}"), _weights_on_meta():
+            return make()
+
+
+@contextmanager
+def _weights_on_meta() -> Iterator[None]:
+    """Parameters go to `meta` as soon as a module has them: none is filled, other tensors are real."""
+    register = torch.nn.Module.register_parameter
+
+    def on_meta(module: Any, name: str, parameter: Any) -> None:
+        if parameter is not None and parameter.device.type != "meta":
+            parameter = torch.nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+        register(module, name, parameter)
+
+    torch.nn.Module.register_parameter = on_meta
+    try:
+        yield
+    finally:
+        torch.nn.Module.register_parameter = register

@@ -1,0 +1,256 @@
+"""Steps and blocks → the text of a file, in the style of the zoo: flow style as long as it fits on a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapecalc.importing.flow_style import Line, flow, listed
+from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, walk
+from shapecalc.importing.program import Call, Program, Region, Value
+from shapecalc.importing.structure import Body, Step
+from shapecalc.language.values import is_name
+from shapecalc.layers import LAYERS
+
+_RESERVED = {"seq", "times", "as", "from", "share", "frozen", "when", "for", "channels", "input"}
+
+
+@dataclass
+class Scope:
+    """The names of one body's tensors."""
+
+    taken: set[str]
+    names: dict[Value, str] = field(default_factory=dict)
+
+    def name(self, value: Value, wanted: str) -> str:
+        """The name of a value, made of what is wanted at its first use."""
+        if value not in self.names:
+            stem = re.sub(r"\W+", "_", wanted).strip("_").lower() or "x"
+            stem = f"x{stem}" if not stem[0].isalpha() else stem
+            joint = "_" if stem[-1].isdigit() else ""
+            options = [stem, *(f"{stem}{joint}{number}" for number in range(2, 100_000))]
+            self.names[value] = next(
+                o for o in options if is_name(o) and o not in self.taken and o not in LAYERS
+            )
+            self.taken.add(self.names[value])
+        return self.names[value]
+
+
+class Writer:
+    """Writes the file of a program."""
+
+    def __init__(self, program: Program, body: Body, folding: Folding) -> None:
+        self.program = program
+        self.body = body
+        self.folding = folding
+        self.blocks: dict[str, list[str]] = {}
+        self.taken = {*_RESERVED, *LAYERS}
+        self.named: set[Value] = set()
+
+    def text(self) -> str:
+        scope = Scope({*_RESERVED, *LAYERS})
+        for name, value in self.program.inputs.items():
+            scope.names[value] = "input" if len(self.program.inputs) == 1 else name
+            scope.taken.add(scope.names[value])
+        for group in self.folding.groups.values():
+            if group.is_block:
+                group.name = self.block_name(group.type)
+                scope.taken.add(group.name)
+        for group in self.folding.groups.values():
+            if group.is_block:
+                self.write_block(group)
+        layers = self.steps(self.body, scope, None, top=True)
+        if unused := [*self.unused()]:
+            if " from " not in layers[0].beside:  # what comes to it otherwise is a weight
+                layers[0].beside = f" from {scope.names[self.body.inputs[0]]}{layers[0].beside}"
+            layers = [*unused, *layers]
+        parts = [f"name: {self.program.name}", f"input: {self.inputs()}"]
+        if self.blocks:
+            parts.append("blocks:")
+            for header, lines in self.blocks.items():
+                parts += [f"  {header}:", *(f"    {line}" for line in lines)]
+        parts += ["layers:", *(f"  {line}" for line in listed(layers, 2))]
+        return "\n".join(parts) + "\n"
+
+    def inputs(self) -> str:
+        specs = {}
+        for name, value in self.program.inputs.items():
+            assert value.tensor is not None
+            shape = "x".join(map(str, value.tensor.shape))
+            specs[name] = shape + ("" if value.tensor.dtype == "float32" else f":{value.tensor.dtype}")
+        if len(specs) == 1:
+            return next(iter(specs.values()))
+        return "{" + ", ".join(f"{name}: {spec}" for name, spec in specs.items()) + "}"
+
+    def unused(self) -> Iterator[Line]:
+        """Weights that nothing reads, which the module has all the same."""
+        for name in self.program.unused():
+            yield Line("parameter", "", {"shape": list(self.program.weights[name].shape)})
+
+    def block_name(self, type_: str) -> str:
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type_.strip("_")).lower()
+        options = [words, *(f"{words}_{number}" for number in range(2, 1000))]
+        found = next(o for o in options if o not in self.taken and is_name(o))
+        self.taken.add(found)
+        return found
+
+    def write_block(self, group: Group) -> None:
+        body = group.instances[0].body
+        assert body is not None
+        scope = Scope({*self.taken, *group.defaults})
+        header = ", ".join(
+            name if default is REQUIRED else f"{name}={flow(default)}"
+            for name, default in group.defaults.items()
+        )
+        tensors = self.tensors(body, scope)
+        if tensors:
+            header = f"{tensors}; {header}" if header else f"{tensors};"
+        lines = [*self.steps(body, scope, group)]
+        gives = self.gives(body, scope)
+        self.blocks[f"{group.name}({header}){gives}" if header or gives else group.name] = listed(lines, 4)
+
+    def tensors(self, body: Body, scope: Scope) -> str:
+        """The tensors of a block's header, where it takes several or reads its own again."""
+        if len(body.inputs) < 2 and not any(x in body.named for x in body.inputs):
+            return ""
+        names = [scope.name(x, "x" if number == 0 else f"x{number}") for number, x in enumerate(body.inputs)]
+        return ", ".join(names)
+
+    def gives(self, body: Body, scope: Scope) -> str:
+        if len(body.outputs) < 2:
+            return ""
+        return " -> " + ", ".join(scope.name(y, "y") for y in body.outputs)
+
+    def steps(self, body: Body, scope: Scope, group: Group | None, top: bool = False) -> list[Line]:
+        numbers = {id(step): number for number, step in enumerate(walk(body))} if group else {}
+        self.named = self.closure(body)
+        return self.lines(body.steps, scope, group, numbers, top)
+
+    def closure(self, body: Body) -> set[Value]:
+        """The values that are read by name in a body, and in those that are written out within it."""
+        found = {*body.named}
+        for step in _within(body.steps):
+            if step.body is not None and not self.folding.of[id(step)].is_block:
+                found |= self.closure(step.body)
+        return found
+
+    def lines(
+        self,
+        steps: Sequence[Step],
+        scope: Scope,
+        group: Group | None,
+        numbers: Mapping[int, int],
+        top: bool = False,
+    ) -> list[Line]:
+        found: list[Line] = []
+        for step in steps:
+            for line in self.line(step, scope, group, numbers, top):
+                if found and found[-1].same(line):
+                    found[-1].times += 1
+                else:
+                    found.append(line)
+        return found
+
+    def line(
+        self, step: Step, scope: Scope, group: Group | None, numbers: Mapping[int, int], top: bool
+    ) -> list[Line]:
+        node = step.node
+        sources = [scope.name(x, "x") for x in step.sources]
+        beside = f" from {', '.join(sources)}" if sources else ""
+        outputs = node.outputs if isinstance(node, Call) else step.body.outputs if step.body else []
+        if isinstance(node, Call):
+            arguments = self.arguments(step, group, numbers)
+            branches = None
+            if step.branches is not None:
+                branches = [
+                    scope.name(b, "x") if isinstance(b, Value) else self.lines(b, scope, group, numbers)
+                    for b in step.branches
+                ]
+            value = self.value(node, arguments, branches)
+            beside += self.names(node.path if node.weights else "x", outputs, scope, self.named)
+            return [Line(node.type, beside, value)]
+        inner = self.folding.of[id(step)]
+        if inner.is_block:
+            beside += self.names(node.path, outputs, scope, self.named)
+            arguments = self.arguments(step, group, numbers)
+            return [Line(inner.name, beside, _single(arguments, next(iter(inner.defaults), None)))]
+        return self.inline(step, node, scope, beside, top, group, numbers)
+
+    def inline(
+        self,
+        step: Step,
+        node: Region,
+        scope: Scope,
+        beside: str,
+        top: bool,
+        group: Group | None,
+        numbers: Mapping[int, int],
+    ) -> list[Line]:
+        """The steps of a region that is no block: among the others or, with a name of its own, as a group."""
+        assert step.body is not None
+        outputs = step.body.outputs
+        named = [y for y in outputs if y in self.named]
+        if len(outputs) == 1:
+            self.named -= {*named}  # the group bears the name, not its last step
+        lines = self.lines(step.body.steps, scope, group, numbers)
+        self.named |= {*named}
+        label = node.path.rpartition(".")[2]
+        plain = is_name(label) and label not in LAYERS and label not in scope.taken
+        if len(outputs) == 1 and (named or (top and plain and (len(lines) > 1 or lines[0].times > 1))):
+            name = scope.name(outputs[0], label)
+            if len(lines) == 1 and not lines[0].beside:
+                lines[0].beside = f"{beside} as {name}"
+                return lines
+            return [Line("seq", f"{beside} as {name}", lines)]
+        if beside and len(lines) == 1 and not lines[0].beside:
+            lines[0].beside = beside
+            return lines
+        return [Line("seq", beside, lines)] if beside else lines
+
+    def names(self, path: str, outputs: Sequence[Value], scope: Scope, named: set[Value]) -> str:
+        """The names of a step's outputs, as far as the last that is read by name."""
+        last = max((n for n, y in enumerate(outputs) if y in named), default=-1)
+        names = [scope.name(y, path.rpartition(".")[2] or "x") for y in outputs[: last + 1]]
+        return f" as {', '.join(names)}" if names else ""
+
+    def arguments(self, step: Step, group: Group | None, numbers: Mapping[int, int]) -> dict[str, Any]:
+        """What is written for a step's arguments: in a block, as the block's parameters say."""
+        if group is None:
+            return dict(self.folding.given(step))
+        number = numbers[id(step)]
+        texts = {name: text for (n, name), text in group.texts.items() if n == number}
+        return {name: text for name, text in texts.items() if not self.is_default(step, name, text)}
+
+    def is_default(self, step: Step, name: str, text: Any) -> bool:
+        default = self.folding.default(step, name)
+        return default is not REQUIRED and not isinstance(text, Text) and repr(default) == repr(text)
+
+    def value(self, node: Call, arguments: dict[str, Any], branches: list[Any] | None) -> Any:
+        layer = LAYERS.get(node.type)
+        if branches is not None:
+            return {"branches": branches, **arguments} if arguments else branches
+        if layer is None:
+            return arguments or None
+        listed_ = layer.listed_arguments()
+        if listed_ and arguments.keys() == set(listed_):
+            return [arguments[name] for name in listed_]
+        beside = layer.numbers  # of arithmetic, where a number alone is the second operand
+        return _single(arguments, beside[1] if beside else layer.main_argument())
+
+
+def _within(steps: Sequence[Step]) -> Iterator[Step]:
+    """Steps and those of their branches."""
+    for step in steps:
+        yield step
+        for branch in step.branches or ():
+            if not isinstance(branch, Value):
+                yield from _within(branch)
+
+
+def _single(arguments: dict[str, Any], main: str | None) -> Any:
+    if not arguments:
+        return None
+    alone = arguments.get(main) if main and arguments.keys() == {main} else None
+    return arguments if alone is None or isinstance(alone, bool) else alone

@@ -1,0 +1,210 @@
+"""Modules as people write them, none of them with shapecalc in mind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inside: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = None
+        if stride != 1 or inside != width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inside, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(self, x: Any) -> Any:
+        identity = x
+        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        if self.downsample is not None:
+            identity = self.downsample(x)
+        out += identity
+        return self.relu(out)
+
+
+class Residual(nn.Module):
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.layer1 = nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 8), BasicBlock(8, 8))
+        self.layer2 = nn.Sequential(BasicBlock(8, 16, 2), BasicBlock(16, 16))
+        self.layer3 = nn.Sequential(BasicBlock(16, 32, 2), BasicBlock(32, 32))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(32, classes)
+
+    def forward(self, x: Any) -> Any:
+        x = self.layer3(self.layer2(self.layer1(self.stem(x))))
+        return self.fc(torch.flatten(self.pool(x), 1))
+
+
+class Dense(nn.Module):
+    """Each layer joins all that came before it anew."""
+
+    def __init__(self, depth: int = 4) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(4 + 4 * n, 4, 3, padding=1) for n in range(depth)])
+
+    def forward(self, x: Any) -> Any:
+        features = [x]
+        for layer in self.layers:
+            features.append(F.relu(layer(torch.cat(features, 1))))
+        return torch.cat(features, 1)
+
+
+class Double(nn.Module):
+    def __init__(self, inside: int, out: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, out, 3, padding=1), nn.ReLU(), nn.Conv2d(out, out, 3, padding=1), nn.ReLU()
+        )
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x)
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.down1, self.down2 = Double(3, 8), Double(8, 16)
+        self.bottom = Double(16, 32)
+        self.up2, self.up1 = nn.ConvTranspose2d(32, 16, 2, 2), nn.ConvTranspose2d(16, 8, 2, 2)
+        self.double2, self.double1 = Double(32, 16), Double(16, 8)
+        self.out = nn.Conv2d(8, 1, 1)
+
+    def forward(self, image: Any) -> Any:
+        first = self.down1(image)
+        second = self.down2(F.max_pool2d(first, 2))
+        x = self.bottom(F.max_pool2d(second, 2))
+        x = self.double2(torch.cat([second, self.up2(x)], 1))
+        return self.out(self.double1(torch.cat([first, self.up1(x)], 1)))
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Any) -> Any:
+        b, n, c = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        attention = (q * (c // self.heads) ** -0.5) @ k.transpose(-2, -1)
+        return self.proj((attention.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, c))
+
+
+class Layer(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(0.1), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class VisionTransformer(nn.Module):
+    def __init__(self, width: int = 24, depth: int = 3) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 8, 8)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, 17, width))
+        self.blocks = nn.ModuleList([Layer(width, 4) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x: Any) -> Any:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x)[:, 0])
+
+
+class Gated(nn.Module):
+    """Squeeze and excite, functions of weights, numbers beside tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.squeeze, self.excite = nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.weight = nn.Parameter(torch.ones(5, 8))
+        self.bias = nn.Parameter(torch.zeros(5))
+
+    def forward(self, x: Any) -> Any:
+        x = F.silu(self.conv(x))
+        gate = self.excite(F.relu(self.squeeze(x.mean((2, 3), keepdim=True)))).sigmoid()
+        x = x * gate * 0.5 + 1
+        return 1 - F.linear(x.mean([2, 3]), self.weight, self.bias) / 3
+
+
+class TwoInputs(nn.Module):
+    """Tokens and weights of another dtype, by keyword; a layer that nothing calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(50, 16)
+        self.mixer = nn.Bilinear(16, 16, 16)
+        self.unused = nn.Linear(3, 2)
+
+    def forward(self, tokens: Any, weights: Any) -> Any:
+        x = self.table(tokens)
+        return self.mixer(x, x * weights[..., None])
+
+
+class Pooled(nn.Module):
+    """What a person writes without thinking of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 6, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid()
+        )
+        self.fc1, self.fc2 = nn.Linear(256, 120), nn.Linear(120, 10)
+
+    def forward(self, x: Any) -> Any:
+        x = F.avg_pool2d(self.features(x), 2)
+        x = x.view(x.size(0), -1)
+        return F.log_softmax(self.fc2(torch.tanh(self.fc1(x))), dim=1)
+
+
+class Jump(nn.Module):
+    """Connections that no nesting of branches has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = (nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        first = self.a(x)
+        second = self.b(first + x)
+        third = self.c(second * first)
+        return third - x + torch.cat([second, first], -1).sum(-1, keepdim=True)
+
+
+IMAGE = (2, 3, 32, 32)
+MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
+    "Residual": (Residual, {"x": (IMAGE, "float32")}),
+    "Dense": (Dense, {"x": ((2, 4, 8, 8), "float32")}),
+    "UNet": (UNet, {"image": (IMAGE, "float32")}),
+    "VisionTransformer": (VisionTransformer, {"x": (IMAGE, "float32")}),
+    "Gated": (Gated, {"x": (IMAGE, "float32")}),
+    "TwoInputs": (TwoInputs, {"tokens": ((2, 7), "int64"), "weights": ((2, 7), "float32")}),
+    "Pooled": (Pooled, {"x": ((2, 1, 28, 28), "float32")}),
+    "Jump": (Jump, {"x": ((2, 8), "float32")}),
+}
+"""By name, the class and its inputs: by the name of each, shape and dtype."""

@@ -1,0 +1,143 @@
+"""The command `import`: its output, and what it says of targets that can't be read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shapecalc
+
+MODEL = """\
+import sys
+import torch
+from torch import nn
+
+print("made to be seen")
+number = 3
+
+class Net(nn.Module):
+    def __init__(self, classes=10, width=4):
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 5)
+        self.head = nn.Linear(width * 24 * 24, classes)
+    def forward(self, x):
+        return self.head(torch.flatten(torch.relu(self.conv(x)), 1))
+
+class Needs(Net):
+    def __init__(self, classes):
+        super().__init__(classes)
+
+class Broken(Net):
+    def __init__(self):
+        raise ValueError("no such width")
+
+class Deciding(Net):
+    def forward(self, x):
+        if x.sum() > 0:
+            return super().forward(x)
+        return x
+
+class Strange(Net):
+    def forward(self, x):
+        return torch.special.bessel_j0(torch.special.bessel_j0(super().forward(x)))
+
+class Writing(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        y[:, :2] = 0
+        return y
+
+class Leaving(Net):
+    def __init__(self):
+        sys.exit(3)
+
+class OnGPU(Net):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.ones(3, device="cuda")
+
+def words():
+    return "no module"
+"""
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shapecalc", "import", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "model.py").write_text(MODEL)
+    return tmp_path
+
+
+def test_the_file_is_on_the_screen_and_nothing_else(folder: Path) -> None:
+    found = run(folder, "model.py:Net", "--input", "1x1x28x28", "--args", "{classes: 7}")
+    assert found.returncode == 0, found.stderr
+    analysis = shapecalc.analyse(shapecalc.parse(found.stdout))
+    assert str(analysis.outputs[0]) == "1×7"
+    assert "made to be seen" in found.stderr
+
+
+def test_the_file_and_the_names_are_written_whole(folder: Path) -> None:
+    found = run(folder, "model.py:Net", "-i", "1x1x28x28", "-o", "net.yaml", "--names", "names.yaml")
+    assert (found.returncode, found.stdout) == (0, ""), found.stderr
+    assert shapecalc.analyse(shapecalc.load(folder / "net.yaml")).totals.params == 4 * 26 + 2304 * 10 + 10
+    names = (folder / "names.yaml").read_text().splitlines()
+    assert names == [
+        *("Conv2d[0].weight: conv.weight", "Conv2d[0].bias: conv.bias"),
+        *("Linear[0].weight: head.weight", "Linear[0].bias: head.bias"),
+    ]
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".py" and path.is_file()) == [
+        "names.yaml",
+        "net.yaml",
+    ]
+
+
+REFUSED = [
+    ("model", 2, "'model' is no Python target"),
+    ("nowhere.py:Net", 2, "there is no file 'nowhere.py'"),
+    ("no.such.module:Net", 2, "there is no module 'no'"),
+    ("model.py:Nett", 2, "model.py has no 'Nett'", "did you mean Net?"),
+    ("model.py:number", 2, "model.py:number is int, which can't be called"),
+    ("model.py:words", 2, "model.py:words gives str, where a torch.nn.Module is needed"),
+    ("model.py:Needs", 1, "missing 1 required positional argument: 'classes'", "--args"),
+    ("model.py:Broken", 1, "model.py:22: ValueError: no such width"),
+    ("model.py:Leaving", 2, "building model.py:Leaving ended the program"),
+    ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
+    ("model.py:Strange", 1, "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
+    ("model.py:Writing", 1, "model.py:37: a part of a tensor is written in place"),
+]
+
+
+@pytest.mark.parametrize(("target", "code", "told"), [(row[0], row[1], row[2:]) for row in REFUSED])
+def test_what_can_not_be_read_is_named(folder: Path, target: str, code: int, told: tuple[str, ...]) -> None:
+    found = run(folder, target, "--input", "1x1x28x28", "-o", "net.yaml")
+    assert found.returncode == code, found.stderr
+    assert not (folder / "net.yaml").exists()
+    for text in told:
+        assert text in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+OPTIONS = [
+    ([], 2, "the shapes of the inputs are needed"),
+    (["-i", "1x1xHxW"], 1, "the input 1x1xHxW has letters"),
+    (["-i", "1x1x28x28", "--args", "[1]"], 2, "--args must be a mapping"),
+    (["-i", "1x1x28x28", "--args", "{"], 2, "--args is not YAML"),
+    (["-i", "1x1x28x28", "--args", "{depth: 3}"], 1, "unexpected keyword argument 'depth'"),
+    (["-i", "1x3x28x28"], 1, "running model.py:Net failed"),
+    (["-i", "1x1x28x28", "-o", "nowhere/net.yaml"], 2, "nowhere/net.yaml can't be written"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), OPTIONS)
+def test_options_that_can_not_be_are_named(folder: Path, words: list[str], code: int, told: str) -> None:
+    found = run(folder, "model.py:Net", *words)
+    assert (found.returncode, found.stdout) == (code, "")
+    assert told in found.stderr
+    assert "Traceback" not in found.stderr

@@ -1,0 +1,105 @@
+"""Torch modules become files: equal layer by layer, equal in what they compute, and short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import shapecalc
+from shapecalc.importing.network import Imported, imported
+from shapecalc.importing.torch_module import read_module
+from shapecalc.torch_check.network import build
+from tests.importing.modules import MODULES
+
+
+def sample(shape: tuple[int, ...], dtype: str) -> Any:
+    return torch.randn(shape, dtype=torch.float64) if dtype == "float32" else torch.randint(7, shape)
+
+
+def inputs_of(name: str) -> dict[str, Any]:
+    return {
+        key: torch.empty(shape, dtype=getattr(torch, dtype))
+        for key, (shape, dtype) in MODULES[name][1].items()
+    }
+
+
+def read(name: str) -> Imported:
+    make, _ = MODULES[name]
+    return imported(read_module(make(), [], inputs_of(name), name))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_file_is_equal_layer_by_layer(name: str) -> None:
+    found = read(name)
+    assert found.differences == ()
+    own = dict(MODULES[name][0]().named_parameters())
+    assert sorted(set(found.names.values()) & own.keys()) == sorted(own)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_file_computes_the_same(name: str) -> None:
+    """With the module's weights, put where the names say, the outputs are equal to the last bit."""
+    torch.manual_seed(0)
+    module = MODULES[name][0]().double().eval()
+    for weight in module.parameters():
+        torch.nn.init.normal_(weight)
+    found = read(name)
+    analysis = shapecalc.analyse(found.architecture)
+    network = build(analysis).to_empty(device="cpu").double()
+    paths = [row.path for row in analysis.rows]
+    state = module.state_dict()
+    for ours, theirs in found.names.items():
+        path, _, weight = ours.rpartition(".")
+        with torch.no_grad():
+            network.layers[paths.index(path)].get_parameter(weight).copy_(state[theirs])
+    for row, layer in zip(analysis.rows, network.layers, strict=True):
+        if row.type.startswith("BatchNorm"):
+            layer.reset_running_stats()
+    given = {key: sample(*spec) for key, spec in MODULES[name][1].items()}
+    with torch.no_grad():
+        (output,) = network(*given.values(), observe=lambda *_: None)
+        assert torch.equal(output, module(**given))
+
+
+LINES = {"Residual": 34, "Dense": 10, "UNet": 27, "VisionTransformer": 36, "Jump": 12}
+"""Lines that a person would need, about."""
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_file_is_short(name: str) -> None:
+    text = read(name).text
+    assert len(text.splitlines()) <= LINES[name], text
+    assert max(map(len, text.splitlines())) <= 120, text
+
+
+def test_repetition_and_names_are_the_modules_own() -> None:
+    text = read("Residual").text
+    assert "basic_block as layer1 times 3" in text
+    assert "seq as layer2: [basic_block_2: 16, basic_block: 16]" in text
+
+
+def test_the_same_module_gives_the_same_text() -> None:
+    assert read("VisionTransformer").text == read("VisionTransformer").text
+
+
+def test_the_module_stays_as_it_was() -> None:
+    module: Any = MODULES["Residual"][0]()
+    module.layer2.eval()
+    state, modes = torch.get_rng_state(), [part.training for part in module.modules()]
+    weights = {key: (id(weight), weight.clone()) for key, weight in module.state_dict(keep_vars=True).items()}
+    call = torch.nn.Module.__call__
+    architecture = shapecalc.from_torch(module, torch.zeros(2, 3, 32, 32))
+    assert shapecalc.analyse(architecture).totals.params == sum(p.numel() for p in module.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [part.training for part in module.modules()] == modes
+    assert torch.nn.Module.__call__ is call
+    for key, weight in module.state_dict(keep_vars=True).items():
+        assert id(weight) == weights[key][0]
+        assert torch.equal(weight, weights[key][1])
+
+
+def test_a_weight_that_nothing_uses_is_counted() -> None:
+    found = read("TwoInputs")
+    assert {"unused.weight", "unused.bias"} <= set(found.names.values())
