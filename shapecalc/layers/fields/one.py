@@ -164,6 +164,8 @@ class Real(Field[float]):
 class Number(Field["float | None"]):
     """A number that torch takes for a scalar, as the 3 of x + 3: a whole one is int64; null for none."""
 
+    real = True
+
     def __init__(self, described: str = "a number, in the place of a tensor") -> None:
         super().__init__(None)
         self.described = described
