@@ -28,6 +28,7 @@ from shapecalc.language.tree import (
     with_channels,
 )
 from shapecalc.language.yaml_nodes import Source
+from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
 
 Wires = tuple[Wire, ...]
@@ -189,13 +190,25 @@ class Body:
             sources = self.none(step)
         inputs = tuple([wire.tensor for wire in sources])
         try:
-            layer = self.run.made(step.bind(scope), inputs)
+            layer = self.run.made(self.parametrized(step, scope), inputs)
             figures = layer.figures(inputs)
         except ArchitectureError as error:
             raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
         row = Row(path, layer, sources, figures)
         number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
+
+    def parametrized(self, step: LayerStep, scope: Scope) -> Layer:
+        """The layer of a step, with what makes its weights."""
+        layer = step.bind(scope)
+        for by in step.parametrizations:
+            from shapecalc.layers.parametrized import parametrized  # which few networks need
+
+            try:
+                layer = parametrized(layer, by.bind(scope))
+            except ArchitectureError as error:
+                raise error.about(by.label).at(self.source.place_of(by.blame(error))) from None
+        return layer
 
     def branches(self, step: LayerStep, before: Wires, path: str) -> tuple[Wires, Nodes]:
         """Execute each branch on the tensors before the join; a name stands for the tensor that bears it."""

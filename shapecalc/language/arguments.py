@@ -13,7 +13,8 @@ from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer
 
-BESIDE = ("when", "times", "as", "from", "share", "frozen", "for")
+PARAMETRIZATIONS = ("weight_norm", "spectral_norm")
+BESIDE = ("when", "times", "as", "from", "share", "frozen", "for", *PARAMETRIZATIONS)
 """What may be written beside a step."""
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, listed, nearest, shorten
-from shapecalc.language.arguments import BESIDE
+from shapecalc.language.arguments import BESIDE, PARAMETRIZATIONS
 from shapecalc.language.pieces import outside, split
 from shapecalc.language.tree import Signature
 from shapecalc.language.values import identifier, is_name
@@ -95,7 +95,7 @@ class HeadReader:
     def piece(self, key: Scalar, text: Scalar) -> YamlNode:
         """What is written after a key in a head, as it would be beside the step."""
         if not text.text:
-            if key.text == "frozen":
+            if key.text in ("frozen", *PARAMETRIZATIONS):
                 return Scalar("true", True, key.mark)
             raise self.source.error(f"nothing stands after {key.text}", key, f"write {_EXAMPLES[key.text]}")
         return self.names(text) if key.text in _LISTS else text

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
-from shapecalc.language.arguments import ArgumentReader
+from shapecalc.language.arguments import PARAMETRIZATIONS, ArgumentReader
 from shapecalc.language.beside import BesideReader
 from shapecalc.language.branches import BranchReader
 from shapecalc.language.heads import EXPERTS, GROUP, HeadReader, Written
@@ -82,7 +82,16 @@ class StepReader:
         """The step; all of it but the list of its loop sees the loop's variables."""
         loop = self.loop(written.beside)
         with self.within(loop.names if loop else ()):
-            return self.of_head(written, {**self.beside.read(written.beside), "loop": loop})
+            made_by = self.parametrizations(written.beside)
+            return self.of_head(written, {**self.beside.read(written.beside), **made_by, "loop": loop})
+
+    def parametrizations(self, beside: Mapping[str, YamlNode]) -> dict[str, Any]:
+        """What makes the weights of a step, where there is anything."""
+        if not any(key in beside for key in PARAMETRIZATIONS):
+            return {}
+        from shapecalc.language.parametrizations import parametrizations  # which few files need
+
+        return {"parametrizations": parametrizations(self, beside)}
 
     def loop(self, beside: Mapping[str, YamlNode]) -> Loop | None:
         if "for" not in beside:
@@ -118,6 +127,12 @@ class StepReader:
     def of_type(self, head: str, written: Written, common: Mapping[str, Any]) -> Step:
         key, value, beside = written
         common = {**common, "label": head}
+        if "parametrizations" in common and (head in self.blocks or head not in LAYERS):
+            (first, *_) = common["parametrizations"]
+            hint = "write it beside the layers inside"
+            raise self.source.error(
+                f"{first.label} stands beside a layer, and {head} is none", first.node, hint
+            )
         if head == GROUP:
             if value is None:
                 raise self.source.error("seq needs a list of steps: seq: [first, second]", key)

@@ -135,10 +135,10 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
                     {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
                     {
                         "type": "object",
-                        "properties": {**headed, **_BESIDE},
+                        "properties": {**headed, **_BESIDE, **_parametrizations()},
                         "patternProperties": {rf"^{name}{_AFTER}": what for name, what in headed.items()},
                         "minProperties": 1,
-                        "maxProperties": 1 + len(_BESIDE),
+                        "maxProperties": 1 + len(BESIDE),
                     },
                 ]
             },
@@ -190,6 +190,23 @@ def _experts() -> dict[str, Any]:
     arguments = {name: _argument(experts, name) for name in experts.fields}
     required = [*experts.required(), "expert"]
     return {"description": experts.summary(), **_object({**steps, **arguments}, required=required)}
+
+
+def _parametrizations() -> dict[str, Any]:
+    """What may stand after `weight_norm` and `spectral_norm` beside a layer: true, or their arguments."""
+    from shapecalc.layers.parametrized import PARAMETRIZED
+
+    return {
+        name: {
+            "description": kind.summary(),
+            "anyOf": [
+                {"type": "boolean"},
+                EXPRESSION,
+                _object({argument: _argument(kind, argument) for argument in kind.fields}),
+            ],
+        }
+        for name, kind in PARAMETRIZED.items()
+    }
 
 
 def _argument(layer: type[Layer], name: str) -> dict[str, Any]:

@@ -137,6 +137,8 @@ class Step:
     """The step whose weights this one uses."""
     frozen: Argument | None = None
     """Whether its weights are not trained; None if it does not say, and is as the step that it is part of."""
+    parametrizations: tuple[LayerStep, ...] = ()
+    """What makes its weights, if that is a layer: `weight_norm` and `spectral_norm` beside it."""
     asks: bool = False
     """Whether its `when` or its `times` depends on the channels of its input."""
     loop: Loop | None = None

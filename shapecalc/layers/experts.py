@@ -7,15 +7,15 @@ all experts together is exact, and what a single one holds in memory is not know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Layer, Rearranging
 from shapecalc.layers.checks import check_floating, check_least_rank
-from shapecalc.layers.fields import Field, Flag, Size
+from shapecalc.layers.fields import Flag, Size
+from shapecalc.layers.inner import Inner
 from shapecalc.layers.reads import POINT, Pattern, Reads, except_along, same_place
 from shapecalc.layers.rules.costs import Part, Wanted
 from shapecalc.layers.slicing import with_size
@@ -153,7 +153,7 @@ class experts(Routing, abstract=True):
         return self.at_least(trace, given.tensor)
 
 
-class OfExperts(Routed, abstract=True):
+class OfExperts(Inner, Routed, abstract=True):
     """A layer that each of `num_experts` experts has for itself, and that `top_k` of them run for a token.
 
     It is the `inner` layer in all that is said of one token; its weights are those of all experts, stacked.
@@ -163,32 +163,11 @@ class OfExperts(Routed, abstract=True):
 
     def __init__(self, inner: Layer, num_experts: int, top_k: int, lead: int) -> None:
         """`lead`: how many axes, the first ones, hold the tokens."""
-        super().__init__()
-        own: dict[str, Any] = {"num_experts": num_experts, "top_k": top_k}
-        fields: Mapping[str, Field[Any]] = {**inner.fields, "num_experts": Size(), "top_k": Size()}
-        answers = self._answers
-        vars(self).update(vars(inner), **own, _answers=answers, fields=fields, axes=inner.axes)
-        vars(self).update(elementwise=inner.elementwise, inputs_range=inner.inputs_range)
-        self.given = (*inner.given, *own)
-        self.inner, self.lead = inner, lead
+        own = {"num_experts": num_experts, "top_k": top_k}
+        super().__init__(inner, own, num_experts=Size(), top_k=Size())
+        self.lead = lead
         self.num_experts: int = num_experts
         self.top_k: int = top_k
-
-    def replaced(self, values: Mapping[str, object]) -> Self:
-        other = super().replaced(values)
-        own = ("num_experts", "top_k")
-        other.inner = self.inner.replaced({n: value for n, value in values.items() if n not in own})
-        return other
-
-    @property
-    def type(self) -> str:
-        return self.inner.type
-
-    def letters(self, x: Tensor, made: bool) -> str | None:
-        return self.inner.letters(x, made)
-
-    def output(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        return self.inner.output(*inputs)
 
     def weights(self, *inputs: Tensor) -> Weights:
         """Those of the experts, one after another along a new first axis."""
@@ -200,19 +179,16 @@ class OfExperts(Routed, abstract=True):
 
     def macs(self, *inputs: Tensor, y: Tensor) -> Dim:
         """Those of the experts that run for each token."""
-        return self.top_k * self.inner.macs(*inputs, y=y)
+        return self.top_k * super().macs(*inputs, y=y)
 
     def macs_without_padding(self, *inputs: Tensor, y: Tensor) -> Dim:
-        return self.top_k * self.inner.macs_without_padding(*inputs, y=y)
+        return self.top_k * super().macs_without_padding(*inputs, y=y)
 
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
-        return self.top_k * self.inner.gradient_macs(*inputs, wanted=wanted)
+        return self.top_k * super().gradient_macs(*inputs, wanted=wanted)
 
     def parts(self, *inputs: Tensor) -> tuple[Part, ...]:
         return (Part(self.inner, inputs, self.top_k),)
-
-    def reads(self, *inputs: Tensor, **output: Any) -> tuple[Reads | None, ...] | None:
-        return self.inner.reads(*inputs, **output)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         made = self.figures(tuple([x.tensor for x in inputs])).outputs

@@ -13,8 +13,7 @@ import torch
 from torch.func import functional_call
 
 from shapecalc.engine.results import Row
-from shapecalc.layers import Layer
-from shapecalc.layers.experts import OfExperts, dispatch, experts, route
+from shapecalc.layers.experts import OfExperts, dispatch
 from shapecalc.tensors import Tensor, product
 
 
@@ -144,12 +143,3 @@ class Stacked(torch.nn.Module):
         fed = layer.feed(*tensors)
         y = call(*fed) if call else functional_call(module, weights, fed)
         return y if isinstance(y, (tuple, list)) else (y,)
-
-
-def module_of_experts(row: Row, build: Callable[[Row], Any], call: Callable[[Row, Any], Any]) -> Any:
-    """The module of a part of routed experts, None of any other layer."""
-    if isinstance(row.layer, OfExperts):
-        return Stacked(row, build, call)
-    kinds: dict[type[Layer], Callable[[Row], Any]] = {route: Route, dispatch: Dispatch, experts: Gather}
-    made = kinds.get(type(row.layer))
-    return made(row) if made else None

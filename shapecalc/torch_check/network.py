@@ -15,7 +15,7 @@ from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor, is_differentiable
-from shapecalc.torch_check.experts import module_of_experts
+from shapecalc.torch_check.around import module_around
 from shapecalc.torch_check.functions import function_of, keywords_of
 from shapecalc.torch_check.modules import module_class
 
@@ -123,7 +123,7 @@ def _module(row: Row) -> Any:
     if row.layer.function:
         return _learned(row) if row.weights else torch.nn.Identity()
     try:
-        return module_of_experts(row, _module, _function) or module_of(row.layer, row.arguments)
+        return module_around(row, _module, _function) or module_of(row.layer, row.arguments)
     except REFUSALS as error:
         raise BuildError(row, error) from error
 

@@ -27,5 +27,6 @@ UNCOUNTED = {
     torch.ops.aten.mv: _each_once,
     torch.ops.aten.addmv: lambda _, *operands, **__: _each_once(*operands),
     torch.ops.aten.dot: _each_once,
+    torch.ops.aten.vdot: _each_once,
 }
 """torch's operation → its FLOPs, two for each product, of the shapes of its arguments."""

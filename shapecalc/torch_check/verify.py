@@ -78,6 +78,7 @@ def verify(
         with warnings.catch_warnings(action="ignore"), torch.inference_mode():
             network = build(analysis)
             found.compare_weights(network)
+            network.requires_grad_(False)  # the counter's hooks look for where a parameter's gradient goes
             found.run_on_meta(network)
             if device.type != "meta":
                 found.run_on(network, device)

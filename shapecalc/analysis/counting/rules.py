@@ -40,6 +40,8 @@ class Convention:
     """The rule of all other types."""
     of_modules: bool = False
     """Whether it sees modules alone, and no function that a network calls."""
+    by_products: bool = False
+    """Whether it counts the products that there are, whatever module they are of."""
     traced: bool = False
     """Whether rows that no output of the network depends on are not seen."""
     faults: tuple[str, ...] = ()
@@ -55,6 +57,8 @@ class Convention:
 
     def rule(self, layer: Layer) -> Rule | None:
         """The rule of the layer's type, or of the nearest family that it belongs to."""
+        if layer.unmeasured and not self.by_products:
+            return unmeasured_at_all
         if self.of_modules and layer.function:
             return unseen
         return next((self.table[cls] for cls in type(layer).__mro__ if cls in self.table), None)
@@ -75,6 +79,10 @@ def undecided(row: Row, products: Dim) -> Beside:
 def unseen(row: Row, products: Dim) -> Beside:
     """A type that the tool has no rule for, or whose products it overlooks."""
     return {f"{row.layer.family}, not seen": -products}
+
+
+def unmeasured_at_all(row: Row, products: Dim) -> Beside:
+    return Unknown(f"what it counts of {row.type} with {row.layer.given[-1]} has not been measured")
 
 
 def unmeasured(row: Row, products: Dim) -> Beside:

@@ -49,6 +49,8 @@ class Costs(NamedTuple):
 class CostRules(FigureRules):
     """The rules of operations; those of multiply-accumulates are among the figures."""
 
+    unmeasured: ClassVar[bool] = False
+    """Whether what counting tools make of it has not been measured."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
 

@@ -3,5 +3,8 @@
 from shapecalc.analysis.counting.rules import Convention
 
 CONVENTION = Convention(
-    name="macs", unit="MACs", about="multiply-accumulates of convolutions and matrix products"
+    name="macs",
+    unit="MACs",
+    about="multiply-accumulates of convolutions and matrix products",
+    by_products=True,
 )

@@ -6,13 +6,17 @@ fused attention; `conv_backward_flop` counts the gradients of a convolution.
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.analysis.counting.gradients import gradient_macs, of_row
 from shapecalc.analysis.counting.rules import Beside, Convention, undecided, unseen
 from shapecalc.engine.results import Analysis, Row
+from shapecalc.errors import UnknownError
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.linear import Bilinear
+from shapecalc.layers.parametrized import Parametrized
 from shapecalc.layers.products import matmul
 from shapecalc.layers.rules import Wanted
 from shapecalc.layers.transposed_convolution import TransposedConvolution
@@ -30,6 +34,14 @@ def _unseen_vectors(row: Row, products: Dim) -> Beside:
     return unseen(row, products) if second.rank == 1 else {}
 
 
+def _unseen_norm(row: Row, products: Dim) -> Beside:
+    """The vectors of a spectral norm, and what is not seen of the layer itself."""
+    layer: Any = row.layer
+    own = 2 * layer.products(*row.inputs)
+    inner = products if isinstance(layer.inner, (Bilinear, DeformConv2d)) else own
+    return {f"{layer.by.type}, not seen": -inner} if inner != 0 else {}
+
+
 def forward_and_backward(analysis: Analysis, forward: Dim) -> Dim | Unknown:
     """FLOPs of a training step, of which `forward` are those of its forward pass."""
     gradients = gradient_macs(analysis, _counted)
@@ -45,7 +57,16 @@ def too_many(analysis: Analysis) -> Dim:
 
 
 def _seen(row: Row, wanted: Wanted) -> Dim:
-    """What is not seen forward has gradients that are not seen: they are operations of the same kind."""
+    """What is not seen forward has gradients that are not seen: they are operations of the same kind.
+
+    Raises:
+        UnknownError: a layer within another one is counted by a rule of its own.
+    """
+    inner: Any = getattr(row.layer, "inner", None)
+    grouped = isinstance(inner, Convolution) and vars(inner)["groups"] != 1
+    if grouped or isinstance(inner, (Bilinear, DeformConv2d)):
+        reason = "what is counted of its gradients within another layer is not known"
+        raise UnknownError(f"{row.type}: {reason}")
     unseen = isinstance(row.layer, (Bilinear, DeformConv2d)) or (
         isinstance(row.layer, matmul) and row.inputs[1].rank == 1
     )
@@ -65,7 +86,9 @@ CONVENTION = Convention(
     unit="FLOPs",
     about="2 for each MAC, nothing else",
     source="torch.utils.flop_counter.FlopCounterMode, on meta or CUDA",
+    by_products=True,
     table={
+        Parametrized: _unseen_norm,
         Bilinear: unseen,
         DeformConv2d: unseen,
         matmul: _unseen_vectors,

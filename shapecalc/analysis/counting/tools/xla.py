@@ -23,4 +23,5 @@ CONVENTION = Convention(
     about="MACs without the products that meet zeros of the padding",
     source="jax.jit(…).lower(…).cost_analysis() of each convolution and product, half of its flops",
     rest=_padding_left_out,
+    by_products=True,
 )

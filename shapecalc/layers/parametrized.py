@@ -1,0 +1,198 @@
+"""Layers whose weight is made of other tensors each time (torch.nn.utils.parametrizations)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from shapecalc.allocation import Trace, Value
+from shapecalc.errors import ArchitectureError, UnknownError, listed
+from shapecalc.layers.base import Layer
+from shapecalc.layers.fields import Axis, Flag, Real, Size, Text
+from shapecalc.layers.inner import Inner
+from shapecalc.layers.rules.costs import Wanted
+from shapecalc.layers.transposed_convolution import TransposedConvolution
+from shapecalc.layers.weights import Weight, Weights
+from shapecalc.operations import Operations, Unknown
+from shapecalc.symbolic import Dim
+from shapecalc.tensors import Shape, Tensor, product
+
+
+class Parametrization(Layer, abstract=True):
+    """What makes a layer's weight of other tensors, written beside the layer."""
+
+    name = Text("weight")
+    use = Flag(True)
+
+    def tensors(self, weight: Weight) -> Weights:
+        """What is owned in place of the weight, by their names below `parametrizations.<name>`."""
+        raise NotImplementedError
+
+    def made_by(self, weight: Weight) -> Operations:
+        """The operations that make the weight."""
+        raise NotImplementedError
+
+    def products(self, weight: Weight) -> Dim:
+        """The multiply-accumulates of vectors that make it."""
+        return 0
+
+    def of(self, inner: Layer) -> Parametrization:
+        """The same for a layer that decides what it leaves out."""
+        return self
+
+    def axis(self, weight: Weight, dim: int) -> int:
+        """The axis of the weight, counted from the first one; refuses one that it lacks."""
+        rank = len(weight.shape)
+        if not -rank <= dim < rank:
+            message = f"{self.type}: dim is {dim}, but {self.name} {Tensor(weight.shape)} has {rank} axes"
+            raise ArchitectureError(message)
+        return dim % rank
+
+
+class weight_norm(Parametrization, abstract=True):
+    """A weight as a magnitude and a direction: w = g·v/‖v‖, with a norm for each place along `dim`.
+
+    Of a `dim` of null or −1 there is one norm. Source: Salimans & Kingma 2016, arXiv:1602.07868;
+    torch.nn.utils.parametrizations.weight_norm.
+    """
+
+    dim = Axis(0, optional=True)
+
+    def tensors(self, weight: Weight) -> Weights:
+        return {"original0": weight._replace(shape=self.norms(weight)), "original1": weight}
+
+    def check(self) -> None:
+        if self.dim is not None and self.dim < -1:
+            message = f"dim must be at least 0, or -1 for one norm of all, not {self.dim}"
+            raise ArchitectureError(message, argument="dim")
+
+    def norms(self, weight: Weight) -> Shape:
+        if self.dim in (None, -1):  # as torch reads it
+            return ()
+        axis = self.axis(weight, self.dim)
+        return tuple([n if i == axis else 1 for i, n in enumerate(weight.shape)])
+
+    def made_by(self, weight: Weight) -> Operations:
+        """Of each norm the root of a sum of squares, and its share of g; a product for each element."""
+        norms = product(self.norms(weight))
+        squares = Operations(mul=weight.elements, add=weight.elements - norms, exp=norms)
+        return squares + Operations(divide=norms, mul=weight.elements)
+
+
+class spectral_norm(Parametrization, abstract=True):
+    """A weight divided by its greatest singular value, which two vectors, its buffers, approximate.
+
+    The weight is taken for a matrix of what is along `dim`, 0 unless written, of transposed convolutions 1;
+    one of one axis is divided by its norm. In evaluation: in training the vectors take `n_power_iterations`
+    steps before. Source: Miyato et al. 2018, arXiv:1802.05957; torch.nn.utils.parametrizations.spectral_norm.
+    """
+
+    n_power_iterations = Size(1)
+    eps = Real(1e-12)
+    dim: Any = Axis(None)
+
+    def of(self, inner: Layer) -> Parametrization:
+        if self.dim is None and isinstance(inner, TransposedConvolution):
+            return self.replaced({"dim": 1})
+        return self
+
+    def sides(self, weight: Weight) -> tuple[Dim, Dim]:
+        """The rows of the matrix, and its columns."""
+        axis = self.axis(weight, self.dim or 0)
+        shape = weight.shape
+        return shape[axis], product((*shape[:axis], *shape[axis + 1 :]))
+
+    def tensors(self, weight: Weight) -> Weights:
+        if len(weight.shape) < 2:
+            return {"original": weight}
+        rows, columns = self.sides(weight)
+        vectors = {"0._u": (rows,), "0._v": (columns,)}
+        kept = {name: Weight(shape, weight.dtype, buffer=True) for name, shape in vectors.items()}
+        return {"original": weight, **kept}
+
+    def products(self, weight: Weight) -> Dim:
+        """Those of uᵀ·W·v: a row each with v, and u with these."""
+        return weight.elements + self.sides(weight)[0] if len(weight.shape) > 1 else 0
+
+    def made_by(self, weight: Weight) -> Operations:
+        """A division for each element; of a vector the root of a sum of squares before."""
+        norm = Operations(mul=weight.elements, add=weight.elements - 1, exp=1)
+        return Operations(divide=weight.elements) + (norm if len(weight.shape) < 2 else Operations())
+
+
+PARAMETRIZED: Mapping[str, type[Parametrization]] = {
+    kind.__name__: kind for kind in (weight_norm, spectral_norm)
+}
+
+
+class Parametrized(Inner, abstract=True):
+    """The `inner` layer, one of whose weights a parametrization makes."""
+
+    unmeasured = True
+
+    def __init__(self, inner: Layer, by: Parametrization) -> None:
+        own: dict[str, object] = {by.type: by.name}
+        super().__init__(inner, own, **{by.type: Text("weight")})
+        vars(self)["undecided"] = f"is not known with {by.type}"
+        self.by: Any = by.of(inner)
+
+    def parametrized(self, *inputs: Tensor) -> Weight:
+        """The weight that is made.
+
+        Raises:
+            ArchitectureError: the layer has none of that name.
+        """
+        weights = self.inner.weights(*inputs)
+        found = weights.get(self.by.name)
+        if found is None or found.buffer:
+            has = listed(name for name, weight in weights.items() if not weight.buffer)
+            message = f"{self.by.type}: {self.type} has no parameter {self.by.name!r}"
+            raise ArchitectureError(message, hint=f"it has {has}" if has else None)
+        return found
+
+    def products(self, *inputs: Tensor) -> Dim:
+        """The multiply-accumulates that make the weight."""
+        found: Dim = self.by.products(self.parametrized(*inputs))
+        return found
+
+    def weights(self, *inputs: Tensor) -> Weights:
+        """Those of the layer, and in place of one those that make it."""
+        made = self.parametrized(*inputs)
+        others = {name: w for name, w in self.inner.weights(*inputs).items() if name != self.by.name}
+        path = f"parametrizations.{self.by.name}"
+        return {**others, **{f"{path}.{name}": w for name, w in self.by.tensors(made).items()}}
+
+    def macs(self, *inputs: Tensor, y: Tensor) -> Dim:
+        """Those of the layer, and those that make the weight."""
+        return super().macs(*inputs, y=y) + self.products(*inputs)
+
+    def macs_without_padding(self, *inputs: Tensor, y: Tensor) -> Dim:
+        return super().macs_without_padding(*inputs, y=y) + self.products(*inputs)
+
+    def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
+        """Those of the layer: the way back through a norm sums no products."""
+        path = f"parametrizations.{self.by.name}."
+        names = {self.by.name if name.startswith(path) else name for name in wanted.weights}
+        return super().gradient_macs(*inputs, wanted=wanted._replace(weights=names))
+
+    def ops(self, *inputs: Tensor, y: Tensor) -> Operations | None:
+        ops = self.inner.costs(inputs).ops
+        return None if isinstance(ops, Unknown) else ops + self.by.made_by(self.parametrized(*inputs))
+
+    def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        """The layer's own kernels, a lower bound in prediction: those that make the weight come before.
+
+        Raises:
+            UnknownError: autograd watches.
+        """
+        if trace.grad:
+            raise UnknownError(f"{self.type}: what {self.by.type} keeps for the way back is not known")
+        trace.complete = False
+        return self.inner.run(trace, *inputs)
+
+
+@lru_cache(maxsize=10_000)
+def parametrized(inner: Layer, by: Parametrization) -> Layer:
+    """The layer with its parametrization; equal ones are one object."""
+    return Parametrized(inner, by) if by.use else inner
