@@ -17,6 +17,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor, is_floating
 from tests.graph_drafts import Draft, Net
+from tests.graph_forms import reworded
 from tests.graph_steps import KINDS
 
 SIZES = (1, 2, 3, 4, 6, 8)
@@ -42,6 +43,7 @@ def random_network(
     integers: bool = True,
     sharing: bool = True,
     frozen: float = 0,
+    forms: float = 0,
     only: Callable[[str], bool] | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> str:
@@ -55,6 +57,7 @@ def random_network(
         integers: whether inputs may be of int64, and a step may bring one that it needs: a target.
         sharing: whether steps may use the weights of earlier ones.
         frozen: the share of steps that are frozen; the graph is the same as without.
+        forms: the share of steps in other words, in loops and blocks of several tensors; the graph is the same.
         only: whether a layer type may be drawn, by its name; all may, unless written.
         weights: how often a kind of step is drawn, in the place of its own weight in `KINDS`: `{"joins": 0}`
             leaves one out, `{"views": 9}` makes it frequent.
@@ -77,7 +80,10 @@ def random_network(
             taken += _take(net, draft)
     if frozen:
         taken = [step._replace(frozen=rng.random() < frozen) for step in taken]
-    return _text({**given, **net.added}, taken or _take(net, Draft("Identity", {}, (next(iter(given)),))))
+    taken = taken or _take(net, Draft("Identity", {}, (next(iter(given)),)))
+    joins = {name: layer for name, layer in LAYERS.items() if layer.branching}
+    written, blocks = reworded(rng, [_step(step) for step in taken], forms, joins)
+    return _text({**given, **net.added}, written, blocks)
 
 
 def random_networks(seed: int | str, count: int, **knobs: Any) -> dict[str, str]:
@@ -121,14 +127,17 @@ def _take(net: Net, draft: Draft) -> list[Step]:
     return [Step(draft, names)]
 
 
-def _text(inputs: Mapping[str, Tensor], steps: Sequence[Step]) -> str:
+def _text(
+    inputs: Mapping[str, Tensor], steps: Sequence[dict[str, Any]], blocks: Mapping[str, Sequence[Any]]
+) -> str:
     """A file: JSON is YAML in one line."""
     shapes = {
         name: "x".join(map(str, x.shape)) + ("" if is_floating(x.dtype) else f":{x.dtype}")
         for name, x in inputs.items()
     }
-    lines = "".join(f"  - {json.dumps(_step(step))}\n" for step in steps)
-    return f"input: {json.dumps(shapes)}\nlayers:\n{lines}"
+    lines = "".join(f"  - {json.dumps(step)}\n" for step in steps)
+    own = f"blocks: {json.dumps(blocks)}\n" if blocks else ""
+    return f"input: {json.dumps(shapes)}\n{own}layers:\n{lines}"
 
 
 def _step(step: Step) -> dict[str, Any]:
