@@ -391,6 +391,13 @@ def test_the_longest_loop_is_executed_and_one_more_refused() -> None:
         analyse(text, parameters={"n": MOST_TURNS + 1})
 
 
+@pytest.mark.parametrize("around", [("[", "]"), ("reversed(", ")")])
+def test_a_list_is_not_nested_too_deep(around: tuple[str, str]) -> None:
+    text = layers(f"seq for i in {around[0] * 3000}1{around[1] * 3000}: []")
+    with pytest.raises(ArchitectureError, match="more than 20 levels of lists"):
+        analyse(text)
+
+
 def test_loops_within_loops_are_counted_before_they_are_executed() -> None:
     nested = "seq for i in range(900): [seq for j in range(900): [ReLU times 2]]"
     with pytest.raises(ArchitectureError, match="the network has more than 300,000 steps"):

@@ -28,6 +28,7 @@ MOST_TURNS = 40_000
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 _FORM = "write for: width in widths, for: i in range(4) or for: width in [64, 128]"
 _FEW = 20
+_DEEPEST = 20  # lists and functions within each other
 
 
 class Call(NamedTuple):
@@ -101,21 +102,25 @@ class _ListReader:
         self.scope = scope
         self.words = words
 
-    def read(self, node: Scalar) -> Listed:
+    def read(self, node: Scalar, depth: int = 0) -> Listed:
         text = node.text
+        if depth > _DEEPEST:
+            raise self.source.error(f"for: more than {_DEEPEST} levels of lists", node)
         if text.count("(") > text.count(")") or text.count("[") > text.count("]"):
             hint = "in { } and [ ], where a comma ends a value, the loop is quoted, or the head that it is in"
             raise self.source.error(f"for: a bracket of {text} is not closed", node, hint)
         call = _CALL.fullmatch(text)
         if text.startswith("[") and text.endswith("]"):
-            return tuple([self.read(item) for item in split(node, self.source, ",", 1, len(text) - 1)])
+            return tuple(
+                [self.read(item, depth + 1) for item in split(node, self.source, ",", 1, len(text) - 1)]
+            )
         if call and call[1] in _FUNCTIONS:
             arguments = split(node, self.source, ",", *call.span(2))
             fewest, most = _COUNTS[call[1]]
             if not fewest <= len(arguments) <= most:
                 hint = f"{call[1]} takes {_TAKES[call[1]]}"
                 raise self.source.error(f"for: {text} has {len(arguments)} arguments", node, hint)
-            return Call(call[1], tuple([self.read(argument) for argument in arguments]), text)
+            return Call(call[1], tuple([self.read(argument, depth + 1) for argument in arguments]), text)
         return read_value(node, self.source, self.scope, self.words)
 
 
