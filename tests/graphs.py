@@ -57,7 +57,7 @@ def random_network(
         integers: whether inputs may be of int64, and a step may bring one that it needs: a target.
         sharing: whether steps may use the weights of earlier ones.
         frozen: the share of steps that are frozen; the graph is the same as without.
-        forms: the share of steps in other words, as loops or blocks of several tensors; the graph is the same.
+        forms: the share of steps in other words, as loops or blocks of several tensors, of the same graph.
         only: whether a layer type may be drawn, by its name; all may, unless written.
         weights: how often a kind of step is drawn, in the place of its own weight in `KINDS`: `{"joins": 0}`
             leaves one out, `{"views": 9}` makes it frequent.

@@ -393,7 +393,7 @@ def test_the_longest_loop_is_executed_and_one_more_refused() -> None:
 
 @pytest.mark.parametrize("around", [("[", "]"), ("reversed(", ")")])
 def test_a_list_is_not_nested_too_deep(around: tuple[str, str]) -> None:
-    text = layers(f"seq for i in {around[0] * 3000}1{around[1] * 3000}: []")
+    text = layers(f"ReLU for i in {around[0] * 3000}1{around[1] * 3000}")
     with pytest.raises(ArchitectureError, match="more than 20 levels of lists"):
         analyse(text)
 
