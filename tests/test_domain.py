@@ -108,6 +108,7 @@ SMALLEST: Mapping[str, Sizes] = {
     "nasnet-a-mobile": square(3),
     "lenet": square(28),
     "vit-b-16": square(224),
+    **dict.fromkeys([f"swin_v2_{size}" for size in "tsb"], square(256)),
     "cnn3d": {"D": 4, "H": 8, "W": 8},
     "wavenet": {"L": 1},
 }

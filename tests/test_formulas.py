@@ -108,6 +108,7 @@ IMAGES = {
     **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
     **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
     **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
+    **dict.fromkeys([f"swin_v2_{size}" for size in "tsb"], [(256, 256), (257, 259), (260, 256)]),
     "lenet": [(28, 28), (28, 56), (56, 28), (84, 56), (1, 784), (49, 16), (14, 56), (28, 27)],
     "unet": [(16 * i, 16 * j) for i in range(1, 9) for j in range(1, 9)] + [(16, 24), (31, 32)],
 }
