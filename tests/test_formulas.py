@@ -98,6 +98,7 @@ PATCHES_OF_16 = [(16 * i + j, 3136 // i + j) for i in (1, 2, 4, 7, 14) for j in 
 PATCHES_OF_32 = [(32 * i + j, 1568 // i + j) for i in (1, 7) for j in (0, 31)] + [(224, 223)]
 
 WINDOWS = [(224, 224), (227, 225), (228, 224)]
+LARGER_WINDOWS = [(256, 256), (257, 259), (260, 256)]
 
 LEVELS = [(32 * i - a, 32 * j - b) for i in (1, 2, 5) for j in (1, 3) for a, b in ((0, 0), (1, 0), (0, 1))]
 LEVELS.append((24, 32))
@@ -108,7 +109,7 @@ IMAGES = {
     **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
     **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
     **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
-    **dict.fromkeys([f"swin_v2_{size}" for size in "tsb"], [(256, 256), (257, 259), (260, 256)]),
+    **dict.fromkeys([f"swin_v2_{size}" for size in "tsb"], LARGER_WINDOWS),
     "lenet": [(28, 28), (28, 56), (56, 28), (84, 56), (1, 784), (49, 16), (14, 56), (28, 27)],
     "unet": [(16 * i, 16 * j) for i in range(1, 9) for j in range(1, 9)] + [(16, 24), (31, 32)],
 }

@@ -77,6 +77,7 @@ class Bound:
         """Refuse a tensor that a block would give, and does not bind."""
         known = self.known if name.index is None else self.families
         if name.text not in known:
-            hint = nearest(name.text, known) or "it gives tensors: those before a semicolon in its head, and those that as names"
+            gives = "it gives tensors: those before a semicolon in its head, and those that as names"
+            hint = nearest(name.text, known) or gives
             message = f"the block {block} gives {name.text}, and no tensor in it is named so"
             raise self.source.error(message, name.node, hint)
