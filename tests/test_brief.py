@@ -112,7 +112,7 @@ def check_memory(whole: Analysis, brief: Analysis) -> None:
                 memory(brief, dtype)
             continue
         found = memory(brief, dtype)
-        for what in ("parameters", "buffers", "saved", "vague", "activations", "passes", "training"):
+        for what in ("parameters", "buffers", "saved", "activations", "passes", "training"):
             assert getattr(found, what) == getattr(expected, what), what
         assert str(found.refusal) == str(expected.refusal)
         rows = {row.path: saved for row, saved in zip(whole.rows, expected.saved_by_row, strict=True)}

@@ -93,7 +93,7 @@ def computed(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int | Non
     tracked = [forward.flows[edge].given.tracked for edge in analysis.output_edges]
     saved = sum(map(number, forward.ledger.saved().values()))
     Backward(forward)
-    return tracked, saved, None if forward.vague or forward.bounded else number(forward.ledger.peak.size())
+    return tracked, saved, None if forward.bounded else number(forward.ledger.peak.size())
 
 
 def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:

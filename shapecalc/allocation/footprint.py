@@ -66,8 +66,6 @@ class Footprint(NamedTuple):
     lowered: Mapping[str, int]
     """The storages of copies of weights in a lower dtype, which stay until autocast is left, by name."""
     outputs: tuple[Output, ...]
-    retraced: bool = True
-    """Whether all that the way back allocates is known."""
     complete: bool = True
     """Whether all that is allocated on the way forward is."""
     written: tuple[int, ...] = ()

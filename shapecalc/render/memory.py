@@ -9,7 +9,6 @@ from shapecalc.analysis.memory.fitting import Fit, Formula
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.engine.nodes import Node
-from shapecalc.errors import listed
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import (
     DEFAULT_WIDTH,
@@ -97,14 +96,12 @@ def _weights(found: Prediction) -> str:
 def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
     most = formulas.most(found.training)
     step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
-    yield from _most("Training    ", most, step, "at least" if found.vague else "at most")
+    yield from _most("Training    ", most, step)
     yield "  as these come and go, and gradients of activations:"
     yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(formulas.total(found.saved))} kept for the backward pass"
-    if found.vague:
-        yield f"  and what the way back through {listed(found.vague)} makes besides, which is not known"
 
 
 def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:

@@ -128,7 +128,7 @@ class Compared(NamedTuple):
     expected: Dim
     measured: int
     at_least: bool = False
-    """Whether `expected` is a lower bound: not all is known that the way back allocates."""
+    """Whether `expected` is a lower bound: not all is known that a layer allocates."""
 
     @property
     def agrees(self) -> bool:
@@ -160,8 +160,8 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
             raise refusal
         theirs = run(network, mode)
         yield Compared(f"bytes kept for the backward pass in {name}", expected, theirs.saved)
-        peak, vague = ours.ledger.peak.size(), bool(ours.vague)
-        yield Compared(f"peak of activations and gradients in {name}", peak, theirs.peak, vague)
+        peak = ours.ledger.peak.size()
+        yield Compared(f"peak of activations and gradients in {name}", peak, theirs.peak)
 
 
 class Measured(NamedTuple):

@@ -65,23 +65,11 @@ def verify(
         UnavailableError: the device can't hold the network.
     """
     start = time.perf_counter()
-    if analysis.symbols:
-        hint = "give numbers in their place: --input 1x3x224x224, --set classes=10"
-        raise UsageError(
-            f"{name} is run with numbers, and {listed(analysis.symbols)} stand for many", hint=hint
-        )
-    if device.type != "meta":
-        require_memory(analysis, device)
+    _check_runnable(analysis, device, name)
     found = _Findings(analysis)
     usages: tuple[Usage, ...] = ()
     try:
-        with warnings.catch_warnings(action="ignore"), torch.inference_mode():
-            network = build(analysis)
-            found.compare_weights(network)
-            network.requires_grad_(False)  # the counter's hooks look for where a parameter's gradient goes
-            found.run_on_meta(network)
-            if device.type != "meta":
-                found.run_on(network, device)
+        found.run(device)
         if memory:
             found.compare_memory()
             usages = found.measure(device) if device.type == "cuda" else ()
@@ -104,6 +92,16 @@ def verify(
     )
 
 
+def _check_runnable(analysis: Analysis, device: Any, name: str) -> None:
+    if analysis.symbols:
+        hint = "give numbers in their place: --input 1x3x224x224, --set classes=10"
+        raise UsageError(
+            f"{name} is run with numbers, and {listed(analysis.symbols)} stand for many", hint=hint
+        )
+    if device.type != "meta":
+        require_memory(analysis, device)
+
+
 def _unavailable(analysis: Analysis, device: Any, error: Exception) -> UnavailableError:
     return UnavailableError(f"{analysis.name} can't be run on {device}: {first_line(error)}")
 
@@ -118,6 +116,16 @@ class _Findings:
     def add(self, row: Row, what: str, expected: Any, measured: Any) -> None:
         if expected != measured:
             self.mismatches.append(Mismatch(row.path, what, expected, measured))
+
+    def run(self, device: Any) -> None:
+        """Build the network, run it on `meta` and on the device, and compare what comes."""
+        with warnings.catch_warnings(action="ignore"), torch.inference_mode():
+            network = build(self.analysis)
+            self.compare_weights(network)
+            network.requires_grad_(False)  # the counter's hooks look for where a parameter's gradient goes
+            self.run_on_meta(network)
+            if device.type != "meta":
+                self.run_on(network, device)
 
     def compare_weights(self, network: Network) -> None:
         """Every named parameter and buffer, by name, kind, shape, dtype and whether it is trained; totals."""

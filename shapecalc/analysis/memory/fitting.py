@@ -80,7 +80,7 @@ def fitting(found: Prediction, budget: int) -> Fit:
     if all(isinstance(size, int) for size in sizes):
         raise ArchitectureError(f"the memory of {general.analysis.name} does not depend on the batch")
     best = _largest(sizes, name, budget, batches) or _tried(found, budget, next(iter(batches), 1))
-    return best._replace(at_most=bool(general.partly_known))
+    return best._replace(at_most=bool(general.bounded))
 
 
 def check_fits(analysis: Analysis, runs: int) -> None:

@@ -54,8 +54,6 @@ class Forward:
         """By the row and the port that a tensor comes from."""
         self.bounded: dict[str, str] = {}
         """The types of which not all is known that they allocate on the way forward, and why."""
-        self.vague: list[str] = []
-        """The types of which not all is known that they allocate on the way back."""
         self.conditions: list[Condition] = []
         """What symbols must satisfy for the bytes, beside what they must for the shapes."""
         self.known = Known(analysis.conditions)
@@ -115,8 +113,6 @@ class Forward:
             raise error.at(None, row.path) from None
         if not footprint.complete:
             self.bounded[row.type] = row.layer.undecided
-        if not footprint.retraced and footprint.kernels and row.type not in self.vague:
-            self.vague.append(row.type)
         self.note(footprint.conditions, row.path)
         self.made.append(footprint.outputs[0].given.tensor)
         storages = self.ledger.play(footprint, [flow.storage for flow in flows], number)

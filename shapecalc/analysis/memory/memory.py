@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
@@ -60,8 +60,6 @@ class Memory(Prediction):
     """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
     training_conditions: tuple[Condition, ...]
     """What symbols must satisfy for the formulas of training, beside those of prediction."""
-    vague: tuple[str, ...]
-    """The types of whose way back not all is known: with them the training peak is at least what it says."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
     refusal: ArchitectureError | None
@@ -74,10 +72,6 @@ class Memory(Prediction):
     @property
     def peak(self) -> Moment:
         return self.training
-
-    @property
-    def partly_known(self) -> Collection[str]:
-        return self.vague
 
     def again(self, analysis: Analysis) -> Memory:
         found = memory(analysis, self.dtype, self.optimizer_name)
@@ -123,7 +117,7 @@ class Memory(Prediction):
         return found.above(self.parameters + self.buffers + self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        """The bytes for programs; `training_peak` is a lower bound where the way back is partly unknown."""
+        """The bytes for programs; those of training are null where it has none."""
         figures = {
             "parameters": self.parameters,
             "buffers": self.buffers,
@@ -135,8 +129,8 @@ class Memory(Prediction):
             "training_peak": self.training.bytes,
         }
         known: dict[str, Any] = {name: for_json(size) for name, size in figures.items()}
-        known["inference_peak_status"] = _status(self.bounded)
-        known["training_peak_status"] = _status(self.vague)
+        known["inference_peak_status"] = "at least" if self.bounded else "exact"
+        known["training_peak_status"] = "exact"
         if self.refusal:
             known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
         if self.saving_unknown:
@@ -180,7 +174,6 @@ def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
         optimizer_name=optimizer,
         saved_by_row=tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         training_conditions=tuple([c for c in step.conditions if not known.imply(c)]),
-        vague=step.vague,
         passes=step.peak,
         refusal=step.refusal,
     )
@@ -191,7 +184,6 @@ class Step(NamedTuple):
 
     saved: Mapping[int, Dim]
     conditions: Sequence[Condition]
-    vague: tuple[str, ...]
     peak: Moment
     refusal: ArchitectureError | None
 
@@ -203,15 +195,10 @@ def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
         saved = forward.ledger.saved()
         backward = Backward(forward)
     except UnknownError as error:
-        return Step({}, (), (), Moment.of(Peak(), analysis), error)
+        return Step({}, (), Moment.of(Peak(), analysis), error)
     peak = Moment.of(forward.ledger.peak, analysis)
     refusal = backward.refusal or untrainable(forward)
-    return Step(saved, forward.conditions, tuple(forward.vague), peak, refusal)
-
-
-def _status(types: Collection[str]) -> str:
-    """Of a figure to which these types add what is not known."""
-    return "at least" if types else "exact"
+    return Step(saved, forward.conditions, peak, refusal)
 
 
 def untrainable(forward: Forward) -> ArchitectureError | None:

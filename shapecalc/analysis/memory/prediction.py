@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -100,11 +100,6 @@ class Prediction:
     def peak(self) -> Moment:
         """The most at once in what is asked for: here in prediction, of a `Memory` in training."""
         return self.prediction
-
-    @property
-    def partly_known(self) -> Collection[str]:
-        """The types of which not all is known: with them the peak is at least what it says."""
-        return self.bounded
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:

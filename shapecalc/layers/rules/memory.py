@@ -40,8 +40,6 @@ class MemoryRules(CallRules):
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
     keeps: ClassVar[Keeps | None] = None
     """What autograd keeps of a layer that is one kernel; None where it depends, or is not known."""
-    retraced: ClassVar[bool] = True
-    """Whether the gradients are all that the way back through it allocates."""
     undecided: ClassVar[str] = "is not known"
     """Why it can't be said what it allocates, of a type for which nothing says so."""
     operation: ClassVar[str] = ""
@@ -128,4 +126,4 @@ class MemoryRules(CallRules):
         tensors = [*[x.tensor for x in inputs], *[y.given.tensor for y in found.outputs]]
         if mode.grad and any(is_complex(x.dtype) for x in tensors):  # torch conjugates on the way back
             raise UnknownError(f"{self.type}: what it keeps of complex numbers for the way back is not known")
-        return found._replace(retraced=self.retraced, conditions=tuple(conditions))
+        return found._replace(conditions=tuple(conditions))
