@@ -155,6 +155,20 @@ def test_each_copy_reads_an_element_of_its_own_or_what_is_before_it() -> None:
     )
 
 
+def test_the_first_copy_that_is_there_reads_what_from_names() -> None:
+    alike(
+        layers("Linear as a: 4", "ReLU", "Linear from a for i in range(3) when i > 0: 5"),
+        layers("Linear as a: 4", "ReLU", "Linear from a: 5", "Linear: 5"),
+    )
+
+
+def test_a_step_that_an_anchor_repeats_sees_the_loop_that_it_stands_in() -> None:
+    alike(
+        layers("&unit {Linear: n}", "Linear for n in [5, 6]: n", "seq for n in [7, 8]: [*unit]", "*unit"),
+        layers("Linear: 3", "Linear: 5", "Linear: 6", "Linear: 7", "Linear: 8", "Linear: 3"),
+    )
+
+
 def test_the_weights_of_an_element_are_shared() -> None:
     alike(
         layers("Linear as x.i for i in range(2): 4", "Linear share x.i for i in reversed(range(2)): 4"),

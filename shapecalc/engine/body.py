@@ -99,8 +99,10 @@ class Body:
             if entry.loop is None:
                 wires = self.copies(entry, wires, line)
                 continue
+            done = len(line.nodes)
             for turn, body in enumerate(self.turns(entry, line)):
-                wires = body.copies(entry, wires, line, turn)
+                again = len(line.nodes) > done
+                wires = body.copies(entry, wires, line, turn, again)
         return wires, tuple(line.nodes)
 
     def turns(self, entry: Step, line: Line) -> Iterator[Body]:
@@ -112,11 +114,16 @@ class Body:
         for scope in scopes:
             yield Body(self.run, scope, self.names)
 
-    def copies(self, entry: Step, wires: Wires, line: Line, turn: int | None = None) -> Wires:
-        """Execute an entry of a list as often as its `times` says, as this turn of a loop if it is in one."""
+    def copies(
+        self, entry: Step, wires: Wires, line: Line, turn: int | None = None, again: bool = False
+    ) -> Wires:
+        """Execute an entry of a list as often as its `times` says, as this turn of a loop if it is in one.
+
+        `again`: whether an earlier turn was executed.
+        """
         step, copies = self.resolved(entry, wires[0], line)
         self.run.grow(copies, step)
-        sources = step.sources if not turn or step.reads_anew else ()  # of the first copy: others follow
+        sources = step.sources if not again or step.reads_anew else ()  # of the first copy: others follow
         exits: list[Exit] = []
         copy = 0
         while copy < copies:
