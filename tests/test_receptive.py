@@ -22,9 +22,9 @@ from shapecalc.layers import LAYERS
 from shapecalc.layers.reads import Pattern
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor, is_floating
-from shapecalc.torch_check.receptive import measured, prove, run
 from tests.dice import count
 from tests.networks import ONE_OF_EACH
+from tests.receptive_gradients import measured, prove, run
 
 # Along one axis each image is as large as the fields of most rows, along the other as small as the network
 # allows, and it has few channels where the file has a parameter for that: this takes less time.

@@ -6,7 +6,7 @@ import pytest
 
 import shapecalc
 from shapecalc.analysis.receptive.field import Field, receptive
-from shapecalc.torch_check.receptive import prove
+from tests.receptive_gradients import prove
 
 C2F = """
 input: 1x3x32x32

@@ -18,8 +18,8 @@ from shapecalc.analysis.receptive.field import Field, Receptive, receptive
 from shapecalc.engine.results import Row
 from shapecalc.layers.reads import Pattern, Reads
 from shapecalc.symbolic import number
-from shapecalc.torch_check.receptive import run
 from tests.dice import SEED, count
+from tests.receptive_gradients import run
 from tests.receptive_networks import analysed, random_images
 
 CLEAN, ZEROS, IMAGE = range(3)
