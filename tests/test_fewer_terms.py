@@ -117,6 +117,19 @@ def test_a_peak_keeps_its_greatest_formula(name: str) -> None:
             assert at(short.bytes, sizes) == at(peak.bytes, sizes)
 
 
+@pytest.mark.parametrize(
+    ("name", "most"), [("unet", 30), ("dla34", 80), ("hrnet-w18", 80), ("nasnet-a-mobile", 240)]
+)
+def test_totals_of_networks_with_joins_are_short(name: str, most: int) -> None:
+    architecture = shapecalc.load(name)
+    analysis = shapecalc.analyse(architecture, "Nx3xHxW")
+    total = Formulas.of(analysis, analysis.conditions).total(analysis.totals.macs)
+    assert len(text(total, GROUPED)) <= most
+    own = shapecalc.analyse(architecture)
+    n, _, h, w = own.inputs["input"].shape
+    assert at(total, {"N": n, "H": h, "W": w}) == own.totals.macs
+
+
 def test_what_commands_print(run: Command) -> None:
     total = 48_167_387_136 // 256**2  # that of 1×3×256×256, which the zoo's file has from its source
     for command in ("show", "memory", "flops"):
