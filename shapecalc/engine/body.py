@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from shapecalc.engine.brief import Exit, leave_out
 from shapecalc.engine.execution import Execution
+from shapecalc.engine.given import Given, Wires, into, single, taken
+from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.weights import sharing
-from shapecalc.errors import ArchitectureError, listed
+from shapecalc.errors import ArchitectureError
 from shapecalc.language.expressions import Scope
 from shapecalc.language.heads import GROUP
 from shapecalc.language.tree import (
@@ -22,7 +23,6 @@ from shapecalc.language.tree import (
     GroupStep,
     LayerStep,
     Name,
-    Signature,
     Step,
     Steps,
     with_channels,
@@ -31,51 +31,7 @@ from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
 
-Wires = tuple[Wire, ...]
 Nodes = tuple[Node, ...]
-
-
-class Given(NamedTuple):
-    """The tensors that a step is given, and whether they are named by `from`: then each has to be taken."""
-
-    wires: Wires
-    named: bool
-
-
-class Line:
-    """A list of steps as it is executed: the nodes so far, and what their labels are.
-
-    A label is a step's own part of a path: its name, or its type and its index among that type.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.nodes: list[Node] = []
-        self.counts: dict[str, int] = {}
-        self.elements: set[str] = set()
-        """The labels of elements, `x[2]`, that are taken."""
-
-    def path(self, step: Step, copy: int = 0) -> str:
-        return f"{self.prefix}{self.typed(step, copy)}"
-
-    def typed(self, step: Step, copy: int) -> str:
-        return f"{step.label}[{self.counts.get(step.label, 0) + copy}]"
-
-    def count(self, step: Step, copies: int) -> None:
-        self.counts[step.label] = self.counts.get(step.label, 0) + copies
-
-    def label(self, step: Step, copy: int, which: int | None, scope: Scope) -> str:
-        """The label of a copy of a step; `which` of several it is, where its name is to say that."""
-        if len(step.names) != 1:
-            return self.typed(step, copy)
-        name = step.names[0]
-        if name.index is None:
-            return name.text if which is None else f"{name.text}[{which}]"
-        label = name.label(scope)
-        if label in self.elements:
-            return self.typed(step, copy)
-        self.elements.add(label)
-        return label
 
 
 class Body:
@@ -190,9 +146,9 @@ class Body:
         sources = given.wires if given.named else given.wires[:1]
         scope = with_channels(self.scope, self.channels(step, sources))
         if isinstance(step, ExpertsStep):
-            sources, children = self.routed(step, self.single(step, given), path)
+            sources, children = self.routed(step, single(step, given, self.source), path)
         elif step.branches:
-            sources, children = self.branches(step, self.into(step, given), path)
+            sources, children = self.branches(step, into(step, given, self.source), path)
         elif step.type.inputs_range[1] == 0:
             sources = self.none(step)
         inputs = tuple([wire.tensor for wire in sources])
@@ -287,7 +243,7 @@ class Body:
     def block(self, step: BlockStep, given: Given, path: str) -> tuple[Wires, Nodes]:
         """Execute a block in a body of its own, in which its tensors have names."""
         block = self.walk.block(step)
-        inputs = self.taken(step, block.signature, given)
+        inputs = taken(step, block.signature, given, self.named, self.source)
         scope = self.walk.block_scope(step, self.scope, self.channels(step, inputs))
         body = self.body_of(step, scope)
         for name, wire in zip(block.signature.tensors, inputs, strict=False):
@@ -306,12 +262,8 @@ class Body:
     def group(self, step: Step, given: Given, path: str) -> tuple[Wires, Nodes]:
         """Execute a `seq` in this body; several tensors go on to the block that it begins with."""
         with self.walk.inside(step) as (steps,):
-            inputs = given.wires if self.passes(steps) else self.into(step, given)
+            inputs = given.wires if self.passes(steps) else into(step, given, self.source)
             return self.steps(steps, inputs, f"{path}.")
-
-    def into(self, step: Step, given: Given) -> Wires:
-        """The tensors that the steps inside of a group or a join start from: of named ones, one."""
-        return (self.single(step, given),) if given.named else given.wires
 
     def passes(self, steps: Steps) -> bool:
         """Whether a list of steps begins with a block of several tensors."""
@@ -322,38 +274,6 @@ class Body:
         if isinstance(first, BlockStep):
             return bool(self.walk.block(first).signature.tensors)
         return isinstance(first, GroupStep) and self.passes(first.steps)
-
-    def taken(self, step: BlockStep, signature: Signature, given: Given) -> Wires:
-        """The tensors that a block takes: some by name, the others in the order in which they are given."""
-        if not signature.tensors:
-            return (self.single(step, given),)
-        own = {name: self.named(source) for name, source in step.tensors.items()}
-        rest = [tensor.text for tensor in signature.tensors if tensor.text not in own]
-        if len(rest) > len(given.wires):
-            raise self.too_few(step, rest, len(given.wires))
-        if given.named and len(rest) < len(given.wires):
-            message = f"{step.label}: it takes {listed(rest)}, and from gives it {len(given.wires)} tensors"
-            raise self.source.error(message, step.sources[-1].node)
-        own |= zip(rest, given.wires, strict=False)
-        return tuple([own[tensor.text] for tensor in signature.tensors])
-
-    def too_few(self, step: BlockStep, rest: Sequence[str], given: int) -> ArchitectureError:
-        """The error of a block that lacks tensors, which takes those named `rest` from what is before it."""
-        missing = listed(rest[given:])
-        hint = f"name it: {{{step.block}: {{{rest[given]}: name}}}}, or give as many by from"
-        if step.times is not None or step.loop is not None:
-            hint = "a copy gives its tensors to the next: name them in the block's header, after ->"
-        counts = f"it takes {listed(rest)}, and is given {given}"
-        return self.source.error(f"{step.label}: {missing} is missing: {counts}", step.node, hint)
-
-    def single(self, step: Step, given: Given) -> Wire:
-        """The one tensor that a block, a group or a join with branches starts from."""
-        if not given.named or len(given.wires) == 1:
-            return given.wires[0]
-        hint = "name the tensors outside, and read them by their names inside"
-        if isinstance(step, BlockStep):
-            hint = f"a block of several tensors names them in its header: {step.block}(a, b;)"
-        raise self.source.error(f"{step.label}: it takes one tensor, not {len(given.wires)}", step.node, hint)
 
     def named(self, name: Name) -> Wire:
         return self.names.wire(name, self.scope)
