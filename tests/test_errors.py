@@ -43,7 +43,7 @@ class Wrong(NamedTuple):
 
 BESIDE_A_STEP = (
     "give each step a dash or, in [ ], a comma of its own; "
-    "beside it go when, times, as, from, share, frozen, for"
+    "beside it go when, times, as, from, share, frozen, for, weight_norm, spectral_norm"
 )
 ARITHMETIC = "an expression has numbers, names, + - * / // % ( ), == != < <= > >=, and or not"
 NAME = "a name is letters, digits and _, and begins with no digit"
