@@ -139,7 +139,7 @@ def on_device(device: str, drawn: Drawn, mode: Mode, turned: bool) -> tuple[int,
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(20, 60))
+    @settings(max_examples=count(10, 60))
     @each_layer(LAYERS[name])
     def check(drawn: Drawn) -> None:
         try:
