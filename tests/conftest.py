@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, Phase, core, settings
@@ -40,9 +41,18 @@ UNTRACED |= {"published", "readme", "saved", "scale"}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 
 
+ALIKE = {"domain", "formulas", "memory"}
+TRACED = 5
+"""Files of which so many cases of a test are traced: the others, of other networks, go the same ways."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests out of the measuring of coverage, under which they take two or three times as long."""
+    cases = Counter[str]()
     for item in items:
-        if item.path.stem.removeprefix("test_") in UNTRACED:
+        test, file = item.nodeid.partition("[")[0], item.path.stem.removeprefix("test_")
+        cases[test] += 1
+        if file in UNTRACED or (file in ALIKE and cases[test] > TRACED):
             item.add_marker("no_cover")
 
 
