@@ -134,9 +134,10 @@ class _Structure:
         before = self.made(x)
         if before is None or self.uses[x] != 1 or self.items[before].outputs[0] is not x:
             return False
+        if any(self.uses[y] for y in self.items[before].outputs[1:]):  # what else it gives is read elsewhere
+            return False
         first = self.items.pop(before)
         self.replace(number, _Item([*first.steps, *item.steps], first.inputs, item.outputs))
-        self.named.update(first.outputs[1:])
         return True
 
     def join(self, number: int) -> bool:

@@ -218,7 +218,7 @@ class Recorder(TorchFunctionMode):
     def source(self, tensor: Any) -> Value:
         """The value of a tensor that is made of nothing, its call not yet among the region's."""
         found, name = described(tensor), self.names.get(id(tensor))
-        arguments: dict[str, Any] = {"shape": list(found.shape)}
+        arguments: dict[str, Any] = {"shape" if name else "size": list(found.shape)}
         if found.dtype != "float32":
             arguments["dtype"] = found.dtype
         made = "buffer" if id(tensor) in self.buffers else "parameter"

@@ -196,6 +196,23 @@ class Jump(nn.Module):
         return third - x + torch.cat([second, first], -1).sum(-1, keepdim=True)
 
 
+class Chunked(nn.Module):
+    """Parts of one tensor that go different ways; a mask that hangs on nothing; an index that is a buffer."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+        self.table = nn.Parameter(torch.zeros(9, 2))
+        self.register_buffer("places", torch.arange(25).reshape(5, 5) % 9)
+
+    def forward(self, x: Any) -> Any:
+        b, n, c = x.shape
+        q, k, v = (y.reshape(b, n, 2, c // 2).transpose(1, 2) for y in self.qkv(x).chunk(3, dim=-1))
+        scores = torch.einsum("bhid,bhjd->bhij", q, k) + self.table[self.places].permute(2, 0, 1)
+        scores = scores + x.new_zeros(n, n)
+        return torch.einsum("bhij,bhjd->bhid", scores.softmax(-1), v).transpose(1, 2).flatten(2)
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -205,6 +222,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Gated": (Gated, {"x": (IMAGE, "float32")}),
     "TwoInputs": (TwoInputs, {"tokens": ((2, 7), "int64"), "weights": ((2, 7), "float32")}),
     "Pooled": (Pooled, {"x": ((2, 1, 28, 28), "float32")}),
+    "Chunked": (Chunked, {"x": ((2, 5, 12), "float32")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""

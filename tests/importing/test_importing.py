@@ -53,7 +53,7 @@ def test_the_file_computes_the_same(name: str) -> None:
     for ours, theirs in found.names.items():
         path, _, weight = ours.rpartition(".")
         with torch.no_grad():
-            network.layers[paths.index(path)].get_parameter(weight).copy_(state[theirs])
+            network.layers[paths.index(path)].state_dict()[weight].copy_(state[theirs])
     for row, layer in zip(analysis.rows, network.layers, strict=True):
         if row.type.startswith("BatchNorm"):
             layer.reset_running_stats()
