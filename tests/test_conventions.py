@@ -29,7 +29,9 @@ from tests.tools.xla import xla
 
 TOOLS = [name for name in COUNTERS if find_spec(name.partition(",")[0])]
 FORWARD = [name for name in TOOLS if name != "torch, backward"]
-SLOW = covering(ONE_OF_EACH)
+TOO_LARGE = {"llm/mixtral-8x7b"}
+"""Networks that no tool is run on: their weights, which tools want to have, are more than a machine holds."""
+SLOW = [name for name in covering(ONE_OF_EACH) if name not in TOO_LARGE]
 
 
 def test_every_tool_is_here() -> None:

@@ -103,6 +103,12 @@ def _matmul(_: Any, rows: Any, columns: Any) -> Any:
     return _matrices(prod(rows.shape[:-1]) * columns.shape[-1], columns.shape[-2])
 
 
+def _scan(_: Any, *inputs: Any) -> Any:
+    """At each step the states of all channels with a column of C."""
+    u, _, decay, *_ = inputs
+    return prod(u.shape) * _matrices(1, decay.shape[1])
+
+
 def _recurrent(module: Any, x: Tensor, _: Any = None) -> Any:
     """A matrix product of the input and one of the state for each step, layer and direction."""
     weights = [weight for name, weight in module.named_parameters() if name.startswith("weight")]
@@ -141,6 +147,7 @@ PRODUCTS: Mapping[str, Callable[..., Any]] = {
     **{f"Conv{kind}{n}d": _convolution for kind in ("", "Transpose") for n in (1, 2, 3)},
     "Linear": _linear,
     "matmul": _matmul,
+    "selective_scan": _scan,
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     "MultiheadAttention": _attention,
     **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _transformer_layer),

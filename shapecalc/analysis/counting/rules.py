@@ -184,7 +184,17 @@ def shares_of_heads(row: Row, products: Dim) -> dict[str, Dim]:
     return {"softmax of attention": _scores(row)}
 
 
-# Recurrent layers.
+# Scans and recurrent layers.
+
+
+def silu_of_scan(row: Row, products: Dim) -> dict[str, Dim]:
+    """The activation of z at the end of a selective scan, 1 for each element, where there is one."""
+    _, _, _, _, _, *more = row.inputs
+    return {"silu of selective_scan": row.output.elements} if len(more) > 1 else {}
+
+
+def unseen_scan(row: Row, products: Dim) -> Beside:
+    return {**silu_of_scan(row, products), "selective_scan, not seen": -products}
 
 
 def by_weights(axes: int, of_matrix: Callable[[Dim, Dim], Dim]) -> Rule:

@@ -28,6 +28,7 @@ from shapecalc.layers.pooling import AvgPool, MaxPool
 from shapecalc.layers.power_pooling import LPPool
 from shapecalc.layers.products import bmm, matmul
 from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.softmax import Softmax, Softmax2d
 from shapecalc.layers.transformer import InnerAttention, kept_gelu
 from shapecalc.layers.transposed_convolution import TransposedConvolution
@@ -138,6 +139,7 @@ TABLE: Mapping[type[Layer], Rule] = {
     Resize: resized(by_scale=False),
     MultiheadAttention: _attention,
     InnerAttention: rules.unseen_scores,
+    selective_scan: rules.unseen_scan,
 }
 
 CONVENTION = Convention(

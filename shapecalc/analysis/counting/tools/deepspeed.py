@@ -12,6 +12,7 @@ from shapecalc.analysis.counting.tools.calflops import TABLE, resized
 from shapecalc.engine.results import Row
 from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
 from shapecalc.layers.products import bmm
+from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.upsampling import Resize
@@ -38,6 +39,7 @@ CONVENTION = Convention(
         MultiheadAttention: rules.shares_of_heads,
         **dict.fromkeys((InnerAttention, bmm), rules.nothing),
         scaled_dot_product_attention: _by_query,
+        selective_scan: rules.silu_of_scan,
     },
     rest=rules.unmeasured,
     faults=("convolutions with padding: same that is odd are taken for smaller ones",),

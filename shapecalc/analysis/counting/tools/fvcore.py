@@ -19,6 +19,7 @@ from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.products import bmm, matmul
 from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.unpooling import MaxUnpool
@@ -47,7 +48,8 @@ CONVENTION = Convention(
         Convolution: rules.with_batch(_unless_named_padding),
         TransposedConvolution: rules.with_batch(rules.nothing),
         **dict.fromkeys(
-            (Linear, LinearCrossEntropyLoss, bmm, MultiheadAttention, RecurrentCell), rules.nothing
+            (Linear, LinearCrossEntropyLoss, bmm, MultiheadAttention, RecurrentCell, selective_scan),
+            rules.nothing,
         ),
         **dict.fromkeys((Bilinear, scaled_dot_product_attention, Recurrent), rules.unseen),
         InnerAttention: rules.unseen_scores,
