@@ -140,3 +140,11 @@ def test_what_is_wrong_in_a_head_is_shown_there(
     assert (error.place.line, error.place.column, error.place.width) == (line, column, width)
     if hint is not None:
         assert error.hint == hint
+
+
+def test_more_heads_than_are_read_are_refused() -> None:
+    text = "input: 2x4\nlayers:\n" + "  - ReLU as x.0 when 1 < 2\n" * 60_000
+    with pytest.raises(ArchitectureError) as caught:
+        shapecalc.parse(text)
+    assert caught.value.message == "more than 200,000 words are written in heads and lists"
+    assert caught.value.hint == "repeated layers are shorter with times and blocks"

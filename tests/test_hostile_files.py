@@ -324,6 +324,12 @@ MUCH = {
     "parameters beside copies of a block": "input: 1x3\nparameters:\n"
     + "".join(f"  p{i}: 1\n" for i in range(5_000))
     + "blocks: {b: [ReLU]}\nlayers:\n  - {b: , times: 100000}\n",
+    "turns of a loop": "input: 1x3\nlayers: [ReLU as x.i for i in range(40000), ReLU from x.39999]\n",
+    "turns of many loops": "input: 1x3\nlayers:\n" + "  - seq for i in range(40000): []\n" * 7,
+    "branches of a fan": "input: 1x3\nlayers: [ReLU as x.0, concat: [ReLU from x.0 for i in range(40000)]]\n",
+    "heads": "input: 1x3\nlayers:\n" + "  - ReLU as x.0 from x.0 when 1 < 2\n" * 60_000,
+    "short heads": "input: 1x3\nlayers:\n" + "  - ReLU times 1\n" * 199_000,
+    "items of a loop": f"input: 1x3\nlayers:\n  - ReLU for i in [{'1, ' * 39_999}1]\n",
     "names beside copies of a block": "input: 1x3\nblocks: {b: [ReLU]}\nlayers:\n"
     + "".join(f"  - {{ReLU: , as: n{i}}}\n" for i in range(5_000))
     + "  - {b: , times: 100000}\n",

@@ -18,7 +18,7 @@ from shapecalc.language.values import Words, identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source
 from shapecalc.layers import LAYERS
 
-_HEADER = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*(?:->(.*))?", re.DOTALL)
+_HEADER = re.compile(r"\s*([A-Za-z_]\w*)(?:\s*\((.*)\))?(?:\s*->(.*))?\s*", re.DOTALL)
 _LONGEST = 10_000  # characters
 
 

@@ -103,12 +103,18 @@ class YamlMapping(Collection):
 YamlNode: TypeAlias = "Scalar | YamlList | YamlMapping"
 
 
+MOST_PARTS = 200_000
+"""Parts of values, as of heads of steps, in one file: like the limits of a file, for two seconds."""
+
+
 class Source:
     """A file's name and text: what turns a mark into a place."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self.parts = 0
+        """The parts of values that were made so far."""
 
     @cached_property
     def lines(self) -> list[str]:
@@ -120,6 +126,10 @@ class Source:
 
     def part(self, whole: Scalar, start: int, stop: int) -> Scalar:
         """A part of a value, with no white space around it and its own place; of two lines, the whole's."""
+        self.parts += 1
+        if self.parts > MOST_PARTS:
+            hint = "repeated layers are shorter with times and blocks"
+            raise self.error(f"more than {MOST_PARTS:,} words are written in heads and lists", whole, hint)
         text = whole.text[start:stop].strip()
         start += len(whole.text[start:stop]) - len(whole.text[start:stop].lstrip())
         spot = Spot(whole.mark.line, whole.mark.column + start + (not whole.plain))
