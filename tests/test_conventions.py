@@ -90,6 +90,14 @@ def test_the_zoo(tool: str, name: str) -> None:
     agree(tool, analysed(name))
 
 
+@pytest.mark.parametrize("tool", FORWARD)
+def test_experts_are_modules_that_are_called(tool: str) -> None:
+    """Each on the tokens that go to it; so counted, their layers are those of a dense network."""
+    expert = "[{mul: [[{Linear: {out_features: 6, bias: false}}, SiLU], [Linear: 6]]}, {Linear: 8}]"
+    analysis = of(f"Linear: 8, experts: {{num_experts: 4, top_k: 2, expert: {expert}}}", "3x8")
+    assert counted(tool, analysis) == COUNTERS[tool](analysis).total
+
+
 @pytest.mark.parametrize("name", SLOW)
 def test_the_zoo_in_xla(name: str) -> None:
     pytest.importorskip("jax")

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 import torch
 
-from shapecalc.engine.results import Analysis, Edge
-from shapecalc.torch_check.network import build, owned, sample
+from shapecalc.engine.results import Analysis, Edge, Row
+from shapecalc.layers.experts import OfExperts
+from shapecalc.torch_check.experts import Parts
+from shapecalc.torch_check.network import build, module_of, owned, sample
 
 OPERATORS = {"add": operator.add, "mul": operator.mul}
 """Joins as people write them; calflops, DeepSpeed and ptflops see `torch.add(x, y)`, but not `x + y`."""
+
+
+def of_operator(name: str) -> Callable[..., Any]:
+    return lambda *xs: reduce(OPERATORS[name], xs)
+
+
+def experts_of(row: Row) -> torch.nn.ModuleList:
+    """A module for each expert, as people write them."""
+    layer: Any = row.layer
+    arguments = layer.inner.arguments(row.inputs)
+    with torch.device("meta"):
+        return torch.nn.ModuleList([module_of(layer.inner, arguments) for _ in range(layer.num_experts)])
 
 
 class Model(torch.nn.Module):
@@ -25,14 +40,17 @@ class Model(torch.nn.Module):
         super().__init__()
         network = build(analysis)
         self.rows = analysis.rows
-        self.numbers = tuple(n for n, row in enumerate(analysis.rows) if not row.layer.function)
         self.names = tuple(analysis.inputs)
         self.output_edges = analysis.output_edges
         for number, (row, module) in enumerate(zip(analysis.rows, network.layers, strict=True)):
-            if not row.layer.function:
+            if isinstance(row.layer, OfExperts):
+                if not row.layer.inner.function:
+                    self.add_module(str(number), experts_of(row))
+            elif not row.layer.function:
                 self.add_module(str(number), module)
             elif row.weights:
                 setattr(self, f"learned{number}", owned(module))
+        self.numbers = tuple(n for n in range(len(analysis.rows)) if str(n) in self._modules)
         self.run = network.run
         self.eval()
 
@@ -43,6 +61,11 @@ class Model(torch.nn.Module):
             arguments = [tensors[edge] for edge in row.edges]
             if row.layer.function and row.weights:
                 outputs = (getattr(self, f"learned{number}"),)
+            elif isinstance(row.layer, OfExperts) and (not row.layer.inner.function or row.type in OPERATORS):
+                calls: Any = [of_operator(row.type)] * len(arguments[0])
+                if not row.layer.inner.function:
+                    calls = self._modules[str(number)]
+                outputs = (Parts(call(*xs) for call, *xs in zip(calls, *arguments, strict=True)),)
             elif row.type in OPERATORS:
                 outputs = (reduce(OPERATORS[row.type], arguments),)
             else:
