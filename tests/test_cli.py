@@ -88,7 +88,7 @@ def test_printed(command: str, run: Command, snapshot: SnapshotAssertion) -> Non
 
 def test_csv_has_fields_that_differ_as_the_table_has(run: Command) -> None:
     rows = csv.DictReader(io.StringIO(run("receptive", "unet", "--depth", "1", "--format", "csv").out))
-    assert {row["path"]: row["receptive"] for row in rows}["double[8]"] == "188-204x188-204"
+    assert {row["path"]: row["receptive"] for row in rows}["up[3]"] == "188-204x188-204"
 
 
 def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssertion) -> None:
@@ -262,7 +262,7 @@ def test_receptive_json_has_the_fields_of_every_layer(run: Command) -> None:
         row.path for row in shapecalc.analyse(shapecalc.load("unet")).rows
     ]
     assert printed["layers"][0] == {
-        "path": "skip1.Conv2d[0]",
+        "path": "seq[0].skip[0].seq[0].Conv2d[0]",
         "size": [3, 3],
         "stride": [1, 1],
         "start": [-1, -1],
