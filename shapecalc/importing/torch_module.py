@@ -151,6 +151,8 @@ class Recorder(TorchFunctionMode):
         self.values: dict[int, Value] = {}
         self.owned: dict[tuple[int, int], Value] = {}
         """By region and tensor, the value of a weight or a constant."""
+        self.stale: set[int] = set()
+        """Tensors that were written over by way of a view."""
         self.pending: dict[Value, Call] = {}
         """Calls that make weights and constants, until another reads them."""
         self.root = Region(type(module).__name__, "")
@@ -207,6 +209,8 @@ class Recorder(TorchFunctionMode):
 
     def value(self, tensor: Any) -> Value:
         """The value that a tensor is; a weight or a constant is one by a step of its own, once it is read."""
+        if id(tensor) in self.stale:
+            raise self.unsayable("a tensor is read that was written over by way of a view")
         if id(tensor) in self.values:
             return self.values[id(tensor)]
         where = id(self.open[-1]), id(tensor)
@@ -291,12 +295,23 @@ class Recorder(TorchFunctionMode):
         given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         if _writes(func) and any(map(self.known, given)):
             raise self.unsayable("a part of a tensor is written in place")
+        if _in_place(func) and self.followed(args[0]):
+            self.overwrite(args[0])
         if not outputs or not any(map(self.known, given)) or func.__name__ in _OF_A_SHAPE:
             return result
         if len(outputs) == 1 and any(outputs[0] is x for x in given) and not _in_place(func):
             return result
         self.function(func, args, kwargs, outputs)
         return result
+
+    def overwrite(self, tensor: Any) -> None:
+        """Take note that a tensor is written over: what it is a view of is not what it was."""
+        base = tensor._base
+        if base is None or not self.known(base):
+            return
+        if base.numel() > tensor.numel():
+            raise self.unsayable("a part of a tensor is written in place")
+        self.stale.add(id(base))
 
     def function(self, func: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
         lowering = Lowering(self.record, self.weight)

@@ -50,6 +50,18 @@ class Writing(Net):
         y[:, :2] = 0
         return y
 
+class Slipping(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        y[:, :2].mul_(2)
+        return y
+
+class Viewing(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        y.view(-1).mul_(2)
+        return y
+
 class Leaving(Net):
     def __init__(self):
         sys.exit(3)
@@ -111,6 +123,8 @@ REFUSED = [
     ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
     ("model.py:Strange", 1, "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
     ("model.py:Writing", 1, "model.py:37: a part of a tensor is written in place"),
+    ("model.py:Slipping", 1, "model.py:43: a part of a tensor is written in place"),
+    ("model.py:Viewing", 1, "a tensor is read that was written over by way of a view"),
 ]
 
 
