@@ -248,16 +248,18 @@ def moved_axes(axes: Iterable[int | None]) -> Reads:
     return tuple(Pattern(None, POINT, 0) if axis is None else Pattern(axis) for axis in axes)
 
 
-def reshaped(old: Shape, new: Shape) -> Reads:
+def reshaped(old: Shape, new: Shape, before: int = 0, after: int = 0) -> Reads:
     """What is read of a tensor whose elements, in their order, get another shape.
 
-    Of both shapes without their 1s, the equal sizes at the front and at the back are the same axes.
+    So many axes `before` and `after` stay, at whatever size. Of both shapes between them without their 1s,
+    the equal sizes at the front and at the back are the same axes.
     """
     if old == new:
         return same_place(len(old))
-    left = [axis for axis, n in enumerate(old) if n != 1]
-    made = [axis for axis, n in enumerate(new) if n != 1]
-    found: dict[int, AxisReads] = {}
+    found: dict[int, AxisReads] = {axis: Pattern(axis) for axis in range(before)}
+    found |= {len(old) - i: Pattern(len(new) - i) for i in range(1, after + 1)}
+    left = [axis for axis in range(before, len(old) - after) if old[axis] != 1]
+    made = [axis for axis in range(before, len(new) - after) if new[axis] != 1]
     for end in (0, -1):
         while left and made and old[left[end]] == new[made[end]]:
             found[left.pop(end)] = Pattern(made.pop(end))

@@ -61,6 +61,12 @@ class Flatten(Reshaping):
             )
         return Tensor((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]), x.dtype)
 
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        if not x.rank:
+            return super().reads(x, y)
+        start, end = self.start_dim % x.rank, self.end_dim % x.rank
+        return (reshaped(x.shape, y.shape, before=start, after=x.rank - 1 - end),)
+
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The input itself where a single axis is made one."""
         shape = self.output(x.tensor).shape
@@ -96,6 +102,12 @@ def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
     return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
 
 
+def unflattening(x: Tensor, y: Tensor, dim: int) -> Reads:
+    """What is read of a tensor of which one axis becomes several."""
+    axis = dim % x.rank
+    return reshaped(x.shape, y.shape, before=axis, after=x.rank - 1 - axis)
+
+
 class Unflatten(Reshaping):
     """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
 
@@ -105,6 +117,9 @@ class Unflatten(Reshaping):
 
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.unflattened_size)
+
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (unflattening(x, y, self.dim),)
 
 
 class unflatten(Reshaping):
@@ -117,6 +132,9 @@ class unflatten(Reshaping):
 
     def output(self, x: Tensor) -> Tensor:
         return unflattened(x, self.dim, self.sizes)
+
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        return (unflattening(x, y, self.dim),)
 
 
 class reshape(Reshaping):
