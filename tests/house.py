@@ -26,7 +26,7 @@ def contract() -> list[list[str]]:
 
 
 def libraries() -> dict[str, str]:
-    """Room → the library that it alone may import, by the contracts' exceptions."""
+    """Room → the library that few rooms may import, it among them, by the contracts' exceptions."""
     allowed = [line for contract in _contracts() for line in contract.get("ignore_imports", [])]
     found = (re.match(r"shapecalc\.(\w+)\S* -> (\w+)", line) for line in allowed)
     return {match[1]: match[2] for match in found if match}
@@ -75,8 +75,10 @@ def _head(height: float) -> Iterator[str]:
 
 def _lines(room: str, width: float) -> list[str]:
     """The room's name, and what it says of itself in lines that its box is wide enough for."""
-    alone = libraries().get(room)
-    name = f"{room}, which alone imports {alone}" if alone else room
+    allowed: list[str | None] = [*libraries().values()]
+    library = libraries().get(room)
+    alone = "alone " if allowed.count(library) == 1 else ""
+    name = f"{room}, which {alone}imports {library}" if library else room
     said = textwrap.wrap(first_sentence(room), int((width - 2 * _INSET) / _LETTER))
     inside = inner_rooms(room)
     return [name, *said, *([f"[{']  ['.join(inside)}]"] if inside else [])]
