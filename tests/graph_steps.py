@@ -62,7 +62,8 @@ def slopes(net: Net) -> Draft | None:
 
 def soft(net: Net) -> Draft | None:
     picked = net.pick()
-    kind = net.rng.choice(("Softmax", "LogSoftmax", "Softmin", "softmax", "log_softmax", "GLU"))
+    kinds = "Softmax", "LogSoftmax", "Softmin", "softmax", "log_softmax", "GLU", "normalize", "cumsum"
+    kind = net.rng.choice(kinds)
     return picked and Draft(kind, {"dim": net.axis(picked[1])}, (picked[0],))
 
 

@@ -20,6 +20,7 @@ from shapecalc.analysis.memory.fitting import fitting
 from shapecalc.analysis.memory.ledger import Ledger
 from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory, memory
 from shapecalc.analysis.memory.prediction import predicted
+from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS
 from shapecalc.layers.rules import Keeps
 from shapecalc.symbolic import Dim, at, number, symbol
@@ -61,15 +62,33 @@ def figures(found: Memory) -> dict[str, Dim]:
     )
 
 
+UNKNOWN = {
+    "llm/mamba-130m": "depends on the kernel that scans",
+    "llm/mixtral-8x7b": "depends on how many tokens go to each expert",
+}
+"""Networks of which nothing is said in training → why."""
+
 HALF = [(name, "bfloat16") for name in covering(ONE_OF_EACH)]
+BOTH = [*((name, "float32") for name in ONE_OF_EACH), *HALF]
 
 
-@pytest.mark.parametrize(("name", "dtype"), [*((name, "float32") for name in ONE_OF_EACH), *HALF])
+@pytest.mark.parametrize(("name", "dtype"), [each for each in BOTH if each[0] not in UNKNOWN])
 def test_torch_agrees(name: str, dtype: str) -> None:
     found = list(compare(of_two(name), dtype))
     assert len(found) == 5
     for what, expected, measured, _ in found:
         assert expected == measured > 0, what
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_of_an_unknown_way_back_torch_takes_as_much_as_is_said(name: str, dtype: str) -> None:
+    found = compare(of_two(name), dtype)
+    prediction = next(found)
+    assert prediction.at_least
+    assert 0 < number(prediction.expected) <= prediction.measured
+    with pytest.raises(UnknownError, match=UNKNOWN[name]):
+        next(found)
 
 
 @pytest.mark.parametrize("loss", ["BCELoss", "GaussianNLLLoss"])

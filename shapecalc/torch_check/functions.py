@@ -17,11 +17,15 @@ def function_of(name: str) -> Any:
     return FUNCTIONS.get(name) or reduce(getattr, name.split("."), torch)
 
 
-def keywords_of(layer: Layer) -> dict[str, Any]:
-    """The arguments with a name of a layer's function; the names of dtypes become torch's."""
+def keywords_of(layer: Layer, float32: str = "float32") -> dict[str, Any]:
+    """The arguments with a name of a layer's function; the names of dtypes become torch's.
+
+    `float32` is the dtype in its place, of a network that was converted.
+    """
     given = layer.keywords()
     dtypes = [name for name in given if isinstance(layer.fields.get(name), Dtype) and given[name]]
-    return {**given, **{name: getattr(torch, given[name], given[name]) for name in dtypes}}
+    named = {name: float32 if given[name] == "float32" else given[name] for name in dtypes}
+    return {**given, **{name: getattr(torch, dtype, dtype) for name, dtype in named.items()}}
 
 
 def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:

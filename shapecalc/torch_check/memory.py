@@ -145,7 +145,7 @@ def compare(analysis: Analysis, dtype: str = "float32") -> Iterator[Compared]:
         ArchitectureError: torch can't train the network.
         BuildError: torch refuses a row.
     """
-    network = build(analysis).to(getattr(torch, dtype))
+    network = build(analysis).converted(dtype)
     mode = Mode(dtype=dtype)
     prediction = Forward(analysis, mode)
     peak = prediction.ledger.peak.size()

@@ -60,12 +60,19 @@ class Network(torch.nn.Module):
     def __init__(self, analysis: Analysis) -> None:
         super().__init__()
         self.analysis = analysis
+        self.float32 = "float32"
         self.releases = releases(analysis)
         self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
         tie(self)
         for row, module in zip(analysis.rows, self.layers, strict=True):
             for name in row.frozen:
                 module.get_parameter(name).requires_grad_(False)
+
+    def converted(self, dtype: str) -> Network:
+        """The same with this dtype in place of float32: of its weights, and where a step names it."""
+        self.float32 = dtype
+        self.to(getattr(torch, dtype))
+        return self
 
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
@@ -88,7 +95,7 @@ class Network(torch.nn.Module):
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
         """The outputs of a row; made up if torch refuses on `meta` to look at values."""
-        call = _function(row, module) if row.layer.function else module
+        call = _function(row, module, self.float32) if row.layer.function else module
         try:
             outputs = call(*row.layer.feed(*arguments))
         except REFUSALS as error:
@@ -167,12 +174,13 @@ def module_of(layer: Layer, arguments: Mapping[str, Any]) -> Any:
     return getattr(torch.nn, layer.type)(**{name: getattr(torch.nn, inner)(**inside)}, **own)
 
 
-def _function(row: Row, module: Any) -> Callable[..., Any]:
+def _function(row: Row, module: Any, float32: str = "float32") -> Callable[..., Any]:
     """torch's function of the row's type, with the layer's arguments."""
     if row.weights:
         # In inference a parameter may be no module's output: hooks look for where its gradient goes.
         return lambda: owned(module) if torch.is_grad_enabled() else owned(module).detach()
-    call: Callable[..., Any] = partial(function_of(row.layer.function or ""), **keywords_of(row.layer))
+    named = keywords_of(row.layer, float32)
+    call: Callable[..., Any] = partial(function_of(row.layer.function or ""), **named)
     return (lambda *xs: reduce(call, xs)) if row.layer.folds else call
 
 
