@@ -8,7 +8,7 @@ import typer
 
 from shapecalc.cli.networks import analysed
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UsageError
 
 
 def show(
@@ -71,10 +71,27 @@ def params(
         Literal["float16", "bfloat16", "float32", "float64"],
         typer.Option(help="The dtype that bytes are given for."),
     ] = "float32",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DTYPE[:GROUP][+zeros]",
+            help="What matrices of Linear layers are, int8 or int4; a scale for each GROUP of inputs.",
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="With --weights, what stays as it is; repeatable."),
+    ] = None,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
+    from shapecalc.analysis.quantized import quantized, scheme_of
     from shapecalc.render.params import print_params
 
-    print_params(analysed(arch, input, set), format, depth, dtype)
+    if keep and weights is None:
+        raise UsageError("--keep is for what --weights would convert")
+    scheme = scheme_of(weights) if weights is not None else None
+    analysis = analysed(arch, input, set)
+    stored = None if scheme is None else quantized(analysis, scheme, keep or (), dtype)
+    print_params(analysis, format, depth, dtype, stored)

@@ -33,6 +33,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
     cutoffs = Sizes()
     div_value = Real(4.0)
     head_bias = Flag(False)
+    quantized = ("weight",)
     example = example((8, 64), Tensor((8,), "int64"), n_classes=1000, cutoffs=(100, 500))
 
     def check(self) -> None:

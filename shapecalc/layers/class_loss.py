@@ -182,6 +182,7 @@ class LinearCrossEntropyLoss(Loss):
     reduction = Reduction()
     ignore_index = Whole(None)
     label_smoothing = Real(0.0, low=0, high=1)
+    quantized = ("weight",)
     example = example((8, 16), Tensor((8,), "int64"), num_classes=10)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:

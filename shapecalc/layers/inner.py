@@ -24,6 +24,7 @@ class Inner(Layer, abstract=True):
         answers = self._answers
         vars(self).update(vars(inner), **own, _answers=answers, fields={**inner.fields, **fields})
         vars(self).update(axes=inner.axes, elementwise=inner.elementwise, inputs_range=inner.inputs_range)
+        vars(self).update(quantized=inner.quantized)
         self.given = (*inner.given, *own)
         self.own = frozenset(own)
         self.inner = inner

@@ -23,6 +23,7 @@ class Linear(Layer):
     in_features = Inferred(axis=-1)
     out_features = Size()
     bias = Flag(True)
+    quantized = ("weight",)
     example = example((2, 16), out_features=10)
 
     def output(self, x: Tensor) -> Tensor:

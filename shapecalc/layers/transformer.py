@@ -42,6 +42,7 @@ class TransformerParts(Layer, abstract=True):
     batch_first = Flag(False)
     norm_first = Flag(False)
     bias = Flag(True)
+    quantized = ("linear1.weight", "linear2.weight")
 
     @property
     def attention(self) -> MultiheadAttention:

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from shapecalc.analysis.quantized import SCALE, Quantized
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
@@ -35,17 +36,23 @@ _FLAT = (
 _KEYS = ("name", "kind", "shape", "count", "trainable")
 
 
-def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -> None:
+def print_params(
+    analysis: Analysis, form: str, depth: int | None, dtype: str, stored: Quantized | None = None
+) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 
+    `stored`: the bytes where matrices are stored as integers.
+
     Raises:
-        UsageError: a depth is given for a form that has every weight.
+        UsageError: a depth is given for a form that has every weight, or a scheme for one without bytes.
     """
+    if form == "csv" and stored:
+        raise UsageError("--weights is for bytes, which CSV does not have", hint="--format json has them")
     if form in ("json", "csv") and depth is not None:
         raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
     analysis = one_by_one(analysis, form)
     if form == "json":
-        print_json(to_json(analysis, dtype))
+        print_json(to_json(analysis, dtype, stored))
     elif form == "csv":
         lines = [Line((row.path, *values[:-1], str(values[-1]).lower())) for row, values in _flat(analysis)]
         print_grid(Grid(analysis.name, _FLAT, lines), form)
@@ -53,7 +60,7 @@ def print_params(analysis: Analysis, form: str, depth: int | None, dtype: str) -
         all_trainable = analysis.totals.frozen_params == 0  # then the column says nothing
         shown = itemgetter(0, 1, 2, 4) if all_trainable else tuple
         lines = [replace(line, values=shown(line.values)) for line in _tree(analysis, depth)]
-        print_grid(Grid(analysis.name, shown(_TREE), lines, _notes(analysis, dtype)), form)
+        print_grid(Grid(analysis.name, shown(_TREE), lines, _notes(analysis, dtype, stored)), form)
 
 
 def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
@@ -94,18 +101,39 @@ def _flat(analysis: Analysis) -> Iterator[tuple[Row, tuple[Any, ...]]]:
             yield row, (name, weight.kind, weight.shape, weight.elements, name in trained)
 
 
-def _notes(analysis: Analysis, dtype: str) -> list[str]:
+def _notes(analysis: Analysis, dtype: str, stored: Quantized | None) -> list[str]:
     totals = analysis.totals
     return [
         f"Parameters  {count(totals.params)}, trainable {count(totals.trainable_params)}",
         *active_note(analysis),
         f"Buffers     {count(totals.buffers)}",
-        f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}",
+        *(
+            _stored(stored, dtype)
+            if stored
+            else [f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}"]
+        ),
         *folded_note(analysis),
     ]
 
 
-def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
+def _stored(found: Quantized, dtype: str) -> Iterator[str]:
+    """What is stored as integers, and the bytes as a sum."""
+    scheme, scales = found.scheme, count(found.scales)
+    each = "an output feature" if scheme.group is None else f"{scheme.group:,} inputs"
+    yield f"Quantized   {count(found.params)} parameters in {scheme.dtype}, {scales} scales: one for {each}"
+    terms = " + ".join(_terms(found, dtype))
+    yield f"Weights     {size(found.bytes)}: {terms} = {count(found.bytes)} B"
+
+
+def _terms(found: Quantized, dtype: str) -> Iterator[str]:
+    yield f"{count(found.weight_bytes)} in {found.scheme.dtype}"
+    yield f"{count(found.scale_bytes)} of scales in {SCALE}"
+    if found.scheme.zeros:
+        yield f"{count(found.zero_bytes)} of zero points in {found.scheme.dtype}"
+    yield f"{count(found.other_bytes)} of others in {dtype}"
+
+
+def to_json(analysis: Analysis, dtype: str, stored: Quantized | None) -> dict[str, Any]:
     totals = analysis.totals
     return {
         "name": analysis.name,
@@ -120,7 +148,8 @@ def to_json(analysis: Analysis, dtype: str) -> dict[str, Any]:
         "totals": {
             **{what: for_json(getattr(totals, what)) for what in ("params", "trainable_params", "buffers")},
             **analysis.active,
-            "bytes": for_json(analysis.weight_bytes(dtype)),
+            "bytes": for_json(stored.bytes if stored else analysis.weight_bytes(dtype)),
             "dtype": dtype,
+            **({"quantized": stored.to_dict()} if stored else {}),
         },
     }

@@ -41,6 +41,12 @@ class FigureRules(ArgumentRules):
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
 
+    quantized: ClassVar[tuple[str, ...]] = ()
+    """The ends of names of its weights (*, out, in) that tools store as int8 or int4; by default none.
+
+    Those of torch.nn.Linear, as torchao, bitsandbytes, GPTQ and AWQ convert its modules alone.
+    """
+
     @property
     def window(self) -> tuple[Window, ...]:
         """The window that slides along each of the last axes, of a type that has one."""
