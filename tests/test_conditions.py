@@ -16,6 +16,9 @@ from shapecalc import Analysis, ArchitectureError
 from tests.command import Command
 from tests.test_expressions import SCOPE, conditions, larger, leaves, printed_trees, value
 
+TEXT = "text is compared with text, in single quotes: act == 'ReLU'"
+FLAG = "a flag is a condition itself: norm, not norm"
+
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
@@ -119,16 +122,38 @@ def test_a_flag_takes_a_condition() -> None:
         ("n and flag", "'n and flag': 3 is no condition", "write x != 0"),
         ("flag or act", None, None),
         ("not n", "'not n': 3 is no condition", "write x != 0"),
-        ("act == n", "'act == n': it compares text, 'ReLU', with a number, 3", None),
-        ("n != 'ReLU'", "\"n != 'ReLU'\": it compares a number, 3, with text, 'ReLU'", None),
-        ("act < n", "'act < n': it compares text, 'ReLU', with a number, 3", None),
+        (
+            "act == n",
+            "'act == n': it compares text, 'ReLU', with a number, 3",
+            TEXT,
+        ),
+        (
+            "n != 'ReLU'",
+            "\"n != 'ReLU'\": it compares a number, 3, with text, 'ReLU'",
+            TEXT,
+        ),
+        (
+            "act < n",
+            "'act < n': it compares text, 'ReLU', with a number, 3",
+            TEXT,
+        ),
         ("act < 'Tanh'", "\"act < 'Tanh'\": text has no order", "text is compared by == and != alone"),
-        ("flag == n", "'flag == n': it compares true or false, true, with a number, 3", None),
+        ("flag == n", "'flag == n': it compares true or false, true, with a number, 3", FLAG),
         ("flag < flag", "'flag < flag': true is no number", None),
         ("list == list", "'list == list': lists are not compared", "compare their values: widths.0 == 64"),
         ("list.n == 1", "'list.n == 1': list has 2 values", "the first is list.0, the last list.1"),
         ("list.flag == 1", "'list.flag == 1': an index is a whole number, not true", None),
-        ("wrong == 1", "the name 'wrong' is unknown", None),
+        ("wrong > 1", "the name 'wrong' is unknown", "known here: n, act, flag, list, channels"),
+        (
+            "act != Tanh",
+            "the name 'Tanh' is unknown",
+            "text in an expression stands in single quotes: 'Tanh'; known here: n, act, flag, list, channels",
+        ),
+        (
+            "list == 1",
+            "'list == 1': it compares a list, [1, 2], with a number, 1",
+            "compare one value of the list: widths.0 == 64",
+        ),
         (
             "flag == true",
             "the name 'true' is unknown",

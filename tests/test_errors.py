@@ -492,6 +492,8 @@ TYPES = [
     ),
 ]
 
+POWER = "there are no powers: write k*k, or give the values as a list: scales.i"
+
 EXPRESSIONS = [
     Wrong(
         f"expression: {written}",
@@ -506,7 +508,7 @@ EXPRESSIONS = [
         ("7<8<9", "comparisons in a row in '7<8<9'", "write a < b and b < c"),
         ("max(1)+ceil(1, 2)", "ceil of 2 values in 'max(1)+ceil(1, 2)'", "ceil takes 1 value"),
         ("divisible(7)", "divisible of 1 value in 'divisible(7)'", "divisible takes 2 or 3 values"),
-        ("2**3", "a number or a name is missing before '*' in '2**3'", ARITHMETIC),
+        ("2**3", "a number or a name is missing before '*' in '2**3'", POWER),
         ("3;4", "unexpected ';' in '3;4'", ARITHMETIC),
         ("3 4", "unexpected '4' in '3 4'", ARITHMETIC),
         ("3+", "a number or a name is missing in '3+'", ARITHMETIC),

@@ -249,6 +249,39 @@ def in_use(use: str, header: str = "cell(cur, prev; width=4) -> new, cur") -> st
             "a copy gives its tensors to the next: name them in the block's header, after ->",
         ),
         (
+            in_use("cell times 2"),
+            "6:5",
+            "cell: prev is missing: it takes cur, prev, and is given 1",
+            "name it: {cell: {prev: name}}, or give as many by from",
+        ),
+        (
+            in_use("cell from a, a", "cell(cur, prev, width=4)"),
+            "6:5",
+            "cell: cur is missing",
+            "cell takes cur, prev, width, all of them values; "
+            "tensors stand before a semicolon in its header: cell(cur, prev; width)",
+        ),
+        (
+            in_use("cell: {from: [a, a]}", "cell(cur, prev)").replace("cell: {from", "{cell: , from"),
+            "6:6",
+            "cell: cur is missing",
+            "cell takes cur, prev, all of them values; "
+            "tensors stand before a semicolon in its header: cell(cur, prev;)",
+        ),
+        (
+            in_use("cell: {cur: 4}", "cell(cur) -> new, cur"),
+            "3:21",
+            "the block cell gives cur, and no tensor in it is named so",
+            "cur is a value: tensors stand before a semicolon in the head: cell(cur;)",
+        ),
+        (
+            in_use("ReLU as a when 1 < 2"),
+            "6:13",
+            "the name 'a' is taken by a step on line 5",
+            "each tensor of a body has a name of its own; "
+            "of one or the other: seq as a: [first when norm, second when not norm]",
+        ),
+        (
             in_use("cell from a, a, a"),
             "6:21",
             "cell: it takes cur, prev, and from gives it 3 tensors",
@@ -294,7 +327,7 @@ def in_use(use: str, header: str = "cell(cur, prev; width=4) -> new, cur") -> st
             in_use("cell from a, a as x, y", "cell(cur, prev;)"),
             "6:26",
             "as: 2 names for 1 output",
-            None,
+            "the header of cell names what it gives after an arrow: cell(x) -> new, old",
         ),
         (
             in_use("seq from a, a: [ReLU]"),

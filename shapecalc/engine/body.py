@@ -315,6 +315,9 @@ class Body:
     def name(self, step: Step, wires: Wires, rows: Rows) -> None:
         if len(step.names) > len(wires):
             names = f"{len(step.names)} names for {len(wires)} output{'s'[: len(wires) != 1]}"
-            raise self.source.error(f"as: {names}", step.names[-1].node)
+            hint = None
+            if isinstance(step, BlockStep):
+                hint = f"the header of {step.block} names what it gives after an arrow: cell(x) -> new, old"
+            raise self.source.error(f"as: {names}", step.names[-1].node, hint)
         for name, wire in zip(step.names, wires, strict=False):
             self.names.bind(name, self.scope, wire, rows)

@@ -44,7 +44,7 @@ def taken(
     own = {name: named(tensor) for name, tensor in step.tensors.items()}
     rest = [tensor.text for tensor in signature.tensors if tensor.text not in own]
     if len(rest) > len(given.wires):
-        raise _too_few(step, rest, len(given.wires), source)
+        raise _too_few(step, signature, rest, len(given.wires), source)
     if given.named and len(rest) < len(given.wires):
         message = f"{step.label}: it takes {listed(rest)}, and from gives it {len(given.wires)} tensors"
         raise source.error(message, step.sources[-1].node)
@@ -52,11 +52,13 @@ def taken(
     return tuple([own[tensor.text] for tensor in signature.tensors])
 
 
-def _too_few(step: BlockStep, rest: Sequence[str], given: int, source: Source) -> ArchitectureError:
+def _too_few(
+    step: BlockStep, signature: Signature, rest: Sequence[str], given: int, source: Source
+) -> ArchitectureError:
     """The error of a block that lacks tensors, which takes those named `rest` from what is before it."""
     missing = listed(rest[given:])
     hint = f"name it: {{{step.block}: {{{rest[given]}: name}}}}, or give as many by from"
-    if step.times is not None or step.loop is not None:
+    if (step.times is not None or step.loop is not None) and len(signature.gives) < len(rest):
         hint = "a copy gives its tensors to the next: name them in the block's header, after ->"
     counts = f"it takes {listed(rest)}, and is given {given}"
     return source.error(f"{step.label}: {missing} is missing: {counts}", step.node, hint)

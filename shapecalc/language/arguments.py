@@ -27,9 +27,12 @@ class ArgumentReader:
         self.words = words
 
     def of_block(
-        self, block: str, signature: Signature, key: Scalar, value: YamlNode | None
+        self, block: str, signature: Signature, key: Scalar, value: YamlNode | None, read: int = 1
     ) -> tuple[dict[str, Argument], dict[str, Name]]:
-        """The values that a block is given, and the tensors that are named among them."""
+        """The values that a block is given, and the tensors that are named among them.
+
+        `read`: how many tensors the step reads.
+        """
         parameters = signature.parameters
         given = self.given(value, next(iter(parameters), None), key, bool(signature.takes))
         tensors = {}
@@ -46,9 +49,19 @@ class ArgumentReader:
             arguments[name] = self.argument(node, f"{block}: {name}", self.words, numeric=True)
         for name, default in parameters.items():
             if default is None and name not in given:
-                hint = f"{block} takes {listed(signature.takes)}"
-                raise self.source.error(f"{block}: {name} is missing", key, hint)
+                raise self.missing(block, signature, name, key, read)
         return arguments, tensors
+
+    def missing(
+        self, block: str, signature: Signature, name: str, key: Scalar, read: int
+    ) -> ArchitectureError:
+        """The error of a value that a block needs; tensors without a semicolon in its header are values."""
+        takes = list(signature.takes)
+        hint = f"{block} takes {listed(takes)}"
+        if read > 1 and not signature.tensors:
+            header = f"{block}({listed(takes[:read])}; {listed(takes[read:])}".rstrip() + ")"
+            hint += f", all of them values; tensors stand before a semicolon in its header: {header}"
+        return self.source.error(f"{block}: {name} is missing", key, hint)
 
     def unknown(self, block: str, signature: Signature, name: str, where: YamlNode) -> ArchitectureError:
         """The error of an argument that a block lacks."""

@@ -59,5 +59,5 @@ class BesideReader:
             return common
         names = read_names(beside["as"], self.source, self.steps.scope, "as")
         for name in names:
-            self.steps.bound.bind(name)
+            self.steps.bound.bind(name, perhaps="when" in beside)
         return {**common, "names": names}

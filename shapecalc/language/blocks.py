@@ -46,7 +46,7 @@ def read_blocks(
         steps = reader.steps(body, f"the block {name}")
         blocks[name] = Block(name, key, signature, steps, source, all_known)
         for given_name in signature.gives:
-            reader.bound.require(given_name, name)
+            reader.bound.require(given_name, name, signature)
     _refuse_cycles(blocks, source)
     return blocks
 

@@ -48,6 +48,7 @@ _HINTS = {
     "'": "text in an expression stands between two single quotes: act == 'ReLU'",
 }
 _COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
+_POWER = "there are no powers: write k*k, or give the values as a list: scales.i"
 _LONGEST = 500
 _DEEPEST = 40
 
@@ -197,7 +198,8 @@ class _Parser:
         if name.isidentifier() and name not in KEYWORDS:
             self.names.add(name)
             return self.item(name, indices)
-        raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
+        hint = _POWER if "**" in self.text else _HINT
+        raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}", hint)
 
     def call(self, name: str) -> _Term:
         self.expect("(")

@@ -40,6 +40,12 @@ class Written(NamedTuple):
     value: YamlNode | None = None
     beside: Mapping[str, YamlNode] = MappingProxyType({})
 
+    @property
+    def read(self) -> int:
+        """How many tensors it reads by `from`, or else one."""
+        names = self.beside.get("from")
+        return len(names.items) if isinstance(names, YamlList) else 1
+
 
 class HeadReader:
     """Reads what a step is; `blocks` are those of the file, with what they take."""

@@ -27,6 +27,7 @@ MOST_TURNS = 40_000
 
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 _FORM = "write for: width in widths, for: i in range(4) or for: width in [64, 128]"
+_QUOTED = "in { } and [ ], where a comma ends a value, the loop is quoted, or the head that it is in"
 _FEW = 20
 _DEEPEST = 20  # lists and functions within each other
 
@@ -84,7 +85,10 @@ def read_loop(node: YamlNode, source: Source, scope: Mapping[str, Any], words: W
         raise source.error(f"for must be names in a list, not {kind(node)}", node, _FORM)
     found = next(outside(node.text, r"(?<!\S)in(?!\S)"), None)
     if found is None:
-        raise source.error(f"for must be names in a list, not {kind(node)}", node, _FORM)
+        place = source.place_of(node)
+        cut = place.text[place.column - 1 :].removeprefix(node.text).lstrip().startswith(",")
+        hint = f"{_FORM}; {_QUOTED}" if cut else _FORM
+        raise source.error(f"for must be names in a list, not {kind(node)}", node, hint)
     names = split(node, source, ",", 0, found.start())
     for number, name in enumerate(names):
         if not is_name(name.text) or name.text in [other.text for other in names[:number]]:
@@ -107,8 +111,7 @@ class _ListReader:
         if depth > _DEEPEST:
             raise self.source.error(f"for: more than {_DEEPEST} levels of lists", node)
         if text.count("(") > text.count(")") or text.count("[") > text.count("]"):
-            hint = "in { } and [ ], where a comma ends a value, the loop is quoted, or the head that it is in"
-            raise self.source.error(f"for: a bracket of {text} is not closed", node, hint)
+            raise self.source.error(f"for: a bracket of {text} is not closed", node, _QUOTED)
         call = _CALL.fullmatch(text)
         if text.startswith("[") and text.endswith("]"):
             return tuple(

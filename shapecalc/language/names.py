@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.language.expressions import Expression
-from shapecalc.language.tree import Name
+from shapecalc.language.tree import Name, Signature
 from shapecalc.language.values import identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode
 
@@ -54,30 +54,35 @@ class Bound:
     def __contains__(self, name: object) -> bool:
         return name in self.known or name in self.families
 
-    def bind(self, name: Name) -> None:
-        """Note a name that a step gives to a tensor."""
+    def bind(self, name: Name, *, perhaps: bool = False) -> None:
+        """Note a name that a step gives to a tensor; `perhaps`: it has a condition."""
         if self.is_type(name.text):
             hint = "a name that is no layer type and no block can be told from them in a branch"
             raise self.source.error(f"as: {name.text} means something already", name.node, hint)
         step = f"a step on line {name.node.mark.line + 1}"
         if name.index is None:
-            self.refuse_taken(name, {**self.families, **self.known})
+            self.refuse_taken(name, {**self.families, **self.known}, perhaps)
             self.known[name.text] = step
         else:
-            self.refuse_taken(name, self.known)
+            self.refuse_taken(name, self.known, perhaps)
             self.families.setdefault(name.text, f"the elements of {step}")
 
-    def refuse_taken(self, name: Name, known: Mapping[str, str]) -> None:
+    def refuse_taken(self, name: Name, known: Mapping[str, str], perhaps: bool) -> None:
         if name.text in known:
             hint = "each tensor of a body has a name of its own"
+            if perhaps:
+                hint += f"; of one or the other: seq as {name.text}: [first when norm, second when not norm]"
             message = f"the name {quoted(name.text)} is taken by {known[name.text]}"
             raise self.source.error(message, name.node, hint)
 
-    def require(self, name: Name, block: str) -> None:
+    def require(self, name: Name, block: str, signature: Signature) -> None:
         """Refuse a tensor that a block would give, and does not bind."""
         known = self.known if name.index is None else self.families
         if name.text not in known:
             gives = "it gives tensors: those before a semicolon in its head, and those that as names"
+            if name.text in signature.parameters:
+                head = f"{block}({name.text};)"
+                gives = f"{name.text} is a value: tensors stand before a semicolon in the head: {head}"
             hint = nearest(name.text, known) or gives
             message = f"the block {block} gives {name.text}, and no tensor in it is named so"
             raise self.source.error(message, name.node, hint)

@@ -103,7 +103,15 @@ def _refuse_mixed(first: Any, second: Any) -> None:
     kinds = _kind(first), _kind(second)
     if kinds[0] != kinds[1]:
         both = f"{kinds[0]}, {_shown(first)}, with {kinds[1]}, {_shown(second)}"
-        raise ArchitectureError(f"it compares {both}")
+        raise ArchitectureError(f"it compares {both}", hint=_hint_of(kinds))
+
+
+def _hint_of(kinds: tuple[str, str]) -> str | None:
+    if "true or false" in kinds:
+        return "a flag is a condition itself: norm, not norm"
+    if "text" in kinds:
+        return "text is compared with text, in single quotes: act == 'ReLU'"
+    return "compare one value of the list: widths.0 == 64" if "a list" in kinds else None
 
 
 def _kind(value: Any) -> str:

@@ -150,7 +150,9 @@ class StepReader:
     def block(
         self, name: str, signature: Signature, written: Written, common: Mapping[str, Any]
     ) -> BlockStep:
-        arguments, tensors = self.arguments.of_block(name, signature, written.key, written.value)
+        arguments, tensors = self.arguments.of_block(
+            name, signature, written.key, written.value, written.read
+        )
         values = [a.value for a in (*arguments.values(), *signature.parameters.values()) if a]
         return BlockStep(
             block=name,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
 from shapecalc.language.expressions import KEYWORDS, parse_expression
 from shapecalc.language.tree import Value
 from shapecalc.language.yaml_nodes import (
@@ -114,18 +114,22 @@ def read_value(
         expression = parse_expression(constant)
         unknown = sorted([name for name in expression.names if name not in scope])
         if unknown:
-            raise _unknown_name(unknown[0], scope, words)
+            raise _unknown_name(unknown[0], scope, words, constant)
         return expression if expression.names else expression({})
     except ArchitectureError as error:
         raise error.at(source.place_of(node)) from None
 
 
-def _unknown_name(name: str, scope: Collection[str], words: Set[str]) -> ArchitectureError:
+def _unknown_name(name: str, scope: Collection[str], words: Set[str], text: str) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
     if is_ambiguous(name):
         hint = "a flag is written true or false"
     elif isinstance(constant_of(name), bool):
         hint = "true and false stand alone; in an expression a flag is a condition itself: norm, not norm"
+    elif hint is None and any(sign in text for sign in ("==", "!=")):
+        hint = (
+            f"text in an expression stands in single quotes: '{shorten(name)}'; known here: {listed(scope)}"
+        )
     elif hint is None:
         hint = f"known here: {listed(scope)}" if scope else "no parameter is known here"
     return ArchitectureError(f"the name {quoted(name)} is unknown", hint=hint)
