@@ -34,14 +34,21 @@ CONVOLUTIONAL: dict[str, tuple[str | None, dict[str, object]]] = {
     "cnn3d": ("1x3x8x48x8", {"width": 4}),
     "dcgan": ("1x100x3x2", {"width": 2}),
     "densenet": ("1x1x128x32", {"growth": 4}),
+    "dla34": ("1x3x32x32", {"classes": 2}),
+    "dpn68": ("1x3x33x1", {"classes": 2}),
     "googlenet": ("1x1x112x1", {}),
+    "hrnet-w18": ("1x3x32x32", {"widths": (1, 1, 1, 1), "heads": (1, 1, 1, 1), "classes": 2}),
     "imagenet/resnet18": ("1x3x160x1", {"width": 8, "classes": 2}),
     "lenet": (None, {}),
     "lenet-batchnorm": (None, {}),
     "lenet-maxpool": (None, {}),
     "mobilenet-v1": ("1x3x315x1", {"width": "1/16", "classes": 2}),
+    "nasnet-a-mobile": ("1x3x67x67", {"filters": 24, "repeats": 1, "stem": 1, "classes": 2}),
     "nin": ("1x1x224x67", {}),
     "resnet18": ("1x1x480x1", {}),
+    **dict.fromkeys(
+        ("swin_v2_t", "swin_v2_s", "swin_v2_b"), (None, {"width": 6, "heads": 1, "depth": 2, "classes": 2})
+    ),
     "unet": ("1x3x256x16", {"width": 2}),
     "vgg11": ("1x1x160x32", {"width": 8, "hidden": 8}),
     "vgg11-small": ("1x1x32x192", {"width": 2, "hidden": 8}),
@@ -57,6 +64,9 @@ PUBLISHED: dict[str, tuple[str, dict[str, object]]] = {
     "imagenet/squeezenet1_1": ("1x3x96x17", {"classes": 2}),
 }
 """Some of the published networks, as small as their kinds of layers allow."""
+
+WITHOUT_THE_LAST = {"nasnet-a-mobile": ("first", "centre")}
+"""Where the last element is of padding alone and reads nothing: NASNet's shifted image ends in a zero."""
 
 
 def analysed(text: str) -> Analysis:
@@ -79,7 +89,7 @@ def test_every_network_of_images_is_proved() -> None:
 @pytest.mark.parametrize("name", [*CONVOLUTIONAL, *PUBLISHED])
 def test_gradients_have_the_claimed_support(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.load(name), *{**CONVOLUTIONAL, **PUBLISHED}[name])
-    assert prove(receptive(analysis)) == ()
+    assert prove(receptive(analysis), WITHOUT_THE_LAST.get(name, ("first", "centre", "last"))) == ()
 
 
 def larger(axis_field: Exact) -> Exact:
