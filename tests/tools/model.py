@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,7 +11,9 @@ import torch
 
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers.experts import OfExperts
+from shapecalc.symbolic import number
 from shapecalc.torch_check.experts import Parts
+from shapecalc.torch_check.modules import MODULES
 from shapecalc.torch_check.network import build, module_of, owned, sample
 
 OPERATORS = {"add": operator.add, "mul": operator.mul}
@@ -30,6 +32,46 @@ def experts_of(row: Row) -> torch.nn.ModuleList:
         return torch.nn.ModuleList([module_of(layer.inner, arguments) for _ in range(layer.num_experts)])
 
 
+def _made(tensors: Sequence[torch.Tensor], shape: Sequence[int]) -> torch.Tensor:
+    return tensors[0].new_zeros(shape)
+
+
+def _keep(ctx: Any, inputs: Any, output: torch.Tensor) -> None:  # noqa: ARG001 - torch passes it by name
+    ctx.save_for_backward(*inputs[0])
+
+
+def _gradients(ctx: Any, _: torch.Tensor) -> tuple[list[torch.Tensor], None]:
+    return [torch.zeros_like(x) for x in ctx.saved_tensors], None
+
+
+one_kernel: Any = torch.library.custom_op("shapecalc_tests::one_kernel", _made, mutates_args=())
+"""An operation that no tool has heard of."""
+one_kernel.register_fake(_made)
+one_kernel.register_autograd(_gradients, setup_context=_keep)
+
+
+class OfOneKernel(torch.nn.Module):
+    """A module whose users have it from elsewhere, where it calls one kernel of its own, forward and back.
+
+    What shapecalc builds in its place calls kernels of torch, which tools would count.
+    """
+
+    def __init__(self, own: torch.nn.Module, row: Row) -> None:
+        super().__init__()
+        for name, parameter in own.named_parameters():
+            self.register_parameter(name, torch.nn.Parameter(parameter))
+        self.shape = [number(size) for size in row.output.shape]
+
+    def forward(self, *inputs: Any) -> Any:
+        return one_kernel([*inputs, *self.parameters()], self.shape)
+
+
+def from_elsewhere(own: torch.nn.Module, row: Row) -> torch.nn.Module:
+    """Such a module, of a class of the type's name, which torchinfo goes by."""
+    module: torch.nn.Module = type(row.type, (OfOneKernel,), {})(own, row)
+    return module
+
+
 class Model(torch.nn.Module):
     """Row number i is the child named `i` where it is a module, else a call of torch's function.
 
@@ -42,14 +84,14 @@ class Model(torch.nn.Module):
         self.rows = analysis.rows
         self.names = tuple(analysis.inputs)
         self.output_edges = analysis.output_edges
-        for number, (row, module) in enumerate(zip(analysis.rows, network.layers, strict=True)):
+        for index, (row, module) in enumerate(zip(analysis.rows, network.layers, strict=True)):
             if isinstance(row.layer, OfExperts):
                 if not row.layer.inner.function:
-                    self.add_module(str(number), experts_of(row))
+                    self.add_module(str(index), experts_of(row))
             elif not row.layer.function:
-                self.add_module(str(number), module)
+                self.add_module(str(index), from_elsewhere(module, row) if row.type in MODULES else module)
             elif row.weights:
-                setattr(self, f"learned{number}", owned(module))
+                setattr(self, f"learned{index}", owned(module))
         self.numbers = tuple(n for n in range(len(analysis.rows)) if str(n) in self._modules)
         self.run = network.run
         self.eval()
@@ -57,20 +99,20 @@ class Model(torch.nn.Module):
     def forward(self, *inputs: Any, **named: Any) -> Any:
         inputs = inputs or tuple(named[name] for name in self.names)
         tensors = {Edge(-1, port): tensor for port, tensor in enumerate(inputs)}
-        for number, row in enumerate(self.rows):
+        for index, row in enumerate(self.rows):
             arguments = [tensors[edge] for edge in row.edges]
             if row.layer.function and row.weights:
-                outputs = (getattr(self, f"learned{number}"),)
+                outputs = (getattr(self, f"learned{index}"),)
             elif isinstance(row.layer, OfExperts) and (not row.layer.inner.function or row.type in OPERATORS):
                 calls: Any = [of_operator(row.type)] * len(arguments[0])
                 if not row.layer.inner.function:
-                    calls = self._modules[str(number)]
+                    calls = self._modules[str(index)]
                 outputs = (Parts(call(*xs) for call, *xs in zip(calls, *arguments, strict=True)),)
             elif row.type in OPERATORS:
                 outputs = (reduce(OPERATORS[row.type], arguments),)
             else:
-                outputs = self.run(row, self._modules.get(str(number)), arguments)
-            tensors.update({Edge(number, port): tensor for port, tensor in enumerate(outputs)})
+                outputs = self.run(row, self._modules.get(str(index)), arguments)
+            tensors.update({Edge(index, port): tensor for port, tensor in enumerate(outputs)})
         given = tuple(tensors[edge] for edge in self.output_edges)
         return given[0] if len(given) == 1 else given
 

@@ -20,6 +20,7 @@ from shapecalc.layers.adaptive_pooling import AdaptivePool
 from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.einsum import einsum
 from shapecalc.layers.linear import Bilinear, Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
@@ -123,7 +124,7 @@ TABLE: Mapping[type[Layer], Rule] = {
     Convolution: rules.with_batch(_convolution),
     TransposedConvolution: rules.with_batch(_transposed),
     **dict.fromkeys((Linear, LinearCrossEntropyLoss), rules.nothing),
-    **dict.fromkeys((Bilinear, bmm, scaled_dot_product_attention), rules.unseen),
+    **dict.fromkeys((Bilinear, DeformConv2d, bmm, scaled_dot_product_attention), rules.unseen),
     matmul: rules.by_first_factor,
     einsum: rules.rounded,
     AdaptiveLogSoftmaxWithLoss: rules.undecided,

@@ -13,12 +13,14 @@ from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.einsum import einsum
 from shapecalc.layers.linear import Bilinear, Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.products import bmm, matmul
 from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.sampling import grid_sample
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution
@@ -51,7 +53,7 @@ CONVENTION = Convention(
             (Linear, LinearCrossEntropyLoss, bmm, MultiheadAttention, RecurrentCell, selective_scan),
             rules.nothing,
         ),
-        **dict.fromkeys((Bilinear, scaled_dot_product_attention, Recurrent), rules.unseen),
+        **dict.fromkeys((Bilinear, DeformConv2d, scaled_dot_product_attention, Recurrent), rules.unseen),
         InnerAttention: rules.unseen_scores,
         matmul: rules.by_first_factor,
         einsum: rules.rounded,
@@ -60,6 +62,7 @@ CONVENTION = Convention(
         BatchNorm: rules.by_training(2, 1),
         **dict.fromkeys((LayerNorm, GroupNorm, InstanceNorm), rules.by_affine(5, 4)),
         LAYERS["AdaptiveAvgPool2d"]: rules.per_input(1),
+        grid_sample: rules.per_output(4),
         Resize: rules.upsampled({"nearest2": 1, "bilinear2": 4}),
     },
     rest=rules.unmeasured,
