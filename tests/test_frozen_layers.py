@@ -27,7 +27,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from shapecalc.torch_check.memory import run
+from shapecalc.torch_check.memory import Told, run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import count
@@ -108,7 +108,7 @@ def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:
 def flops(analysis: Analysis) -> tuple[bool, int]:
     """Whether there is a way back, and the FLOPs there and back from all outputs, by torch's own counter."""
     network = build(analysis)
-    with FlopCounterMode(display=False) as counter:
+    with Told(), FlopCounterMode(display=False) as counter:
         outputs = network(*[sample(x, "meta") for x in analysis.inputs.values()], observe=lambda *_: None)
         tracked = [y for y in outputs if y.requires_grad]
         torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
