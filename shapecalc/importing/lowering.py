@@ -7,6 +7,7 @@ functions, methods, operators and their forms in place: `x + y`, `torch.add(x, y
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 from shapecalc.importing.leaves import plain
@@ -100,6 +101,8 @@ class Lowering:
         """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
         if type_ not in LAYERS:
             raise UnsayableError(f"{type_} is no layer type here")
+        if any(isinstance(v, float) and not isfinite(v) for v in arguments.values()):
+            raise UnsayableError("a file has no infinite numbers")
         fields = LAYERS[type_].fields
         given = {k: v for k, v in arguments.items() if fields[k].required or not _default(fields[k], v)}
         outputs = [Value() for _ in range(many or 1)]

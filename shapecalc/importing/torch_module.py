@@ -290,16 +290,19 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.silent:
             return func(*args, **kwargs)
+        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        versions = [x._version for x in given]
         result = func(*args, **kwargs)
         outputs = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
-        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         if _writes(func) and any(map(self.known, given)):
             raise self.unsayable("a part of a tensor is written in place")
-        if _in_place(func) and self.followed(args[0]):
-            self.overwrite(args[0])
+        same = [n for n, x in enumerate(given) if len(outputs) == 1 and x is outputs[0]]
+        in_place = _in_place(func) or any(given[n]._version != versions[n] for n in same)
+        if in_place and given and self.known(given[0]):
+            self.overwrite(given[0])
         if not outputs or not any(map(self.known, given)) or func.__name__ in _OF_A_SHAPE:
             return result
-        if len(outputs) == 1 and any(outputs[0] is x for x in given) and not _in_place(func):
+        if same and not in_place:
             return result
         self.function(func, args, kwargs, outputs)
         return result

@@ -213,6 +213,35 @@ class Chunked(nn.Module):
         return torch.einsum("bhij,bhjd->bhid", scores.softmax(-1), v).transpose(1, 2).flatten(2)
 
 
+class Masked(nn.Module):
+    """Comparisons with numbers and with tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x: Any) -> Any:
+        x = self.a(x).masked_fill(x > 0.5, -1e9)
+        y = self.b(x).masked_fill(x == 0, 2.5)
+        return y.masked_fill(y <= x, 1.0).masked_fill(y < 0, 3.0)
+
+
+class InPlace(nn.Module):
+    """Functions that are told to write over their input: by name, by position, with unused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(6, 6) for _ in range(4)])
+
+    def forward(self, x: Any) -> Any:
+        first, second, third, last = self.layers
+        x = F.relu(first(x), inplace=True)
+        x = F.leaky_relu(second(x), 0.1, True)
+        x = third(x)
+        F.hardswish(input=x, inplace=True)
+        return F.dropout(last(x), 0.5, self.training, inplace=True)
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -223,6 +252,8 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "TwoInputs": (TwoInputs, {"tokens": ((2, 7), "int64"), "weights": ((2, 7), "float32")}),
     "Pooled": (Pooled, {"x": ((2, 1, 28, 28), "float32")}),
     "Chunked": (Chunked, {"x": ((2, 5, 12), "float32")}),
+    "Masked": (Masked, {"x": ((2, 6), "float32")}),
+    "InPlace": (InPlace, {"x": ((2, 6), "float32")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""

@@ -50,6 +50,11 @@ class Writing(Net):
         y[:, :2] = 0
         return y
 
+class Masking(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        return y.masked_fill(y > 0, float("-inf"))
+
 class Slipping(Net):
     def forward(self, x):
         y = super().forward(x)
@@ -123,7 +128,13 @@ REFUSED = [
     ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
     ("model.py:Strange", 1, "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
     ("model.py:Writing", 1, "model.py:37: a part of a tensor is written in place"),
-    ("model.py:Slipping", 1, "model.py:43: a part of a tensor is written in place"),
+    (
+        "model.py:Masking",
+        1,
+        "torch.Tensor.masked_fill (once, ",
+        "model.py:43): a file has no infinite numbers",
+    ),
+    ("model.py:Slipping", 1, "model.py:48: a part of a tensor is written in place"),
     ("model.py:Viewing", 1, "a tensor is read that was written over by way of a view"),
 ]
 

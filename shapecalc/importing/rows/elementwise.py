@@ -57,6 +57,16 @@ def _join(type_: str) -> Row:
 ROWS.update({name: _join(name) for name in ("add", "sub", "mul", "div", "pow")})
 
 
+def _comparison(type_: str) -> Row:
+    def make(to: Lowering, input: Any, other: Any) -> Any:
+        return of_two(to, type_, input, other)
+
+    return make
+
+
+ROWS.update({name: _comparison(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")})
+
+
 @row("softmax")
 def _softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     return to.step("softmax", input, dim=dim)
