@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
@@ -111,7 +112,9 @@ class Model(torch.nn.Module):
             elif row.type in OPERATORS:
                 outputs = (reduce(OPERATORS[row.type], arguments),)
             else:
-                outputs = self.run(row, self._modules.get(str(index)), arguments)
+                # What is made of no tensor lies where the inputs do.
+                with nullcontext() if arguments or not inputs else inputs[0].device:
+                    outputs = self.run(row, self._modules.get(str(index)), arguments)
             tensors.update({Edge(index, port): tensor for port, tensor in enumerate(outputs)})
         given = tuple(tensors[edge] for edge in self.output_edges)
         return given[0] if len(given) == 1 else given

@@ -109,6 +109,12 @@ def _scan(_: Any, *inputs: Any) -> Any:
     return prod(u.shape) * _matrices(1, decay.shape[1])
 
 
+def _fused_attention(_: Any, query: Any, key: Any, value: Any) -> Any:
+    """Each query with all keys, and its weights of these with all values."""
+    (keys, width), values = key.shape[-2:], value.shape[-1]
+    return prod(query.shape[:-1]) * (_matrices(keys, width) + _matrices(values, keys))
+
+
 def _recurrent(module: Any, x: Tensor, _: Any = None) -> Any:
     """A matrix product of the input and one of the state for each step, layer and direction."""
     weights = [weight for name, weight in module.named_parameters() if name.startswith("weight")]
@@ -147,6 +153,7 @@ PRODUCTS: Mapping[str, Callable[..., Any]] = {
     **{f"Conv{kind}{n}d": _convolution for kind in ("", "Transpose") for n in (1, 2, 3)},
     "Linear": _linear,
     "matmul": _matmul,
+    "scaled_dot_product_attention": _fused_attention,
     "selective_scan": _scan,
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     "MultiheadAttention": _attention,
