@@ -29,6 +29,15 @@ def refused(text: str) -> ShapecalcError:
     return found.value
 
 
+def test_a_block_of_a_library_that_is_not_used_is_led_to_it() -> None:
+    error = refused("input: 1x8\nlayers: [swi_glu: 4]\n")
+    assert (error.message, str(error.place)) == ("the step 'swi_glu' is unknown", "net.yaml:2:10")
+    assert error.hint is not None
+    assert error.hint.endswith(
+        "; blocks of a library come by the key use, and `shapecalc list --blocks` shows them"
+    )
+
+
 # A colon.
 
 

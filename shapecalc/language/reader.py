@@ -185,6 +185,8 @@ class StepReader:
         own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
         near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP, EXPERTS])
         hint = near or f"{own}`shapecalc layers` lists the layer types"
+        if head.islower() and "_" in head:
+            hint += "; blocks of a library come by the key use, and `shapecalc list --blocks` shows them"
         return self.source.error(f"the step {quoted(head)} is unknown", key, hint)
 
     def layer(self, layer: type[Layer], written: Written, common: Mapping[str, Any]) -> LayerStep:
