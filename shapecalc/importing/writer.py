@@ -9,7 +9,7 @@ from typing import Any
 
 from shapecalc.importing.flow_style import Line, flow, listed
 from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, walk
-from shapecalc.importing.program import Call, Program, Region, Value
+from shapecalc.importing.program import Call, Program, Region, Value, calls
 from shapecalc.importing.structure import Body, Step
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
@@ -48,6 +48,7 @@ class Writer:
         self.blocks: dict[str, list[str]] = {}
         self.taken = {*_RESERVED, *LAYERS}
         self.named: set[Value] = set()
+        self.owners = owners(program)
 
     def text(self) -> str:
         scope = Scope({*_RESERVED, *LAYERS})
@@ -134,6 +135,8 @@ class Writer:
         for step in _within(body.steps):
             if step.body is not None and not self.folding.of[id(step)].is_block:
                 found |= self.closure(step.body)
+            elif isinstance(step.node, Call):
+                found |= {*step.node.outputs[:1]} & {*self.owners.values()}
         return found
 
     def lines(
@@ -170,6 +173,7 @@ class Writer:
                 ]
             value = self.value(node, arguments, branches)
             beside += self.names(node.path if node.weights else "x", outputs, scope, self.named)
+            beside += self.share(node, scope)
             return [Line(node.type, beside, value)]
         inner = self.folding.of[id(step)]
         if inner.is_block:
@@ -177,6 +181,13 @@ class Writer:
             arguments = self.arguments(step, group, numbers)
             return [Line(inner.name, beside, _single(arguments, next(iter(inner.defaults), None)))]
         return self.inline(step, node, scope, beside, top, group, numbers)
+
+    def share(self, node: Call, scope: Scope) -> str:
+        """The step whose weights a call uses again, if it does and that step is written here."""
+        owners = [self.owners[name] for name in node.weights.values() if name in self.owners]
+        if not owners or owners[0] in node.outputs or owners[0] not in scope.names:
+            return ""
+        return f" share {scope.names[owners[0]]}"
 
     def inline(
         self,
@@ -238,6 +249,17 @@ class Writer:
             return [arguments[name] for name in listed_]
         beside = layer.numbers  # of arithmetic, where a number alone is the second operand
         return _single(arguments, beside[1] if beside else layer.main_argument())
+
+
+def owners(program: Program) -> dict[str, Value]:
+    """By the name of a weight that several calls use, what the first of them gives."""
+    first: dict[str, Call] = {}
+    found = {}
+    for call in calls(program.body):
+        for name in call.weights.values():
+            if first.setdefault(name, call) is not call:
+                found[name] = first[name].outputs[0]
+    return found
 
 
 def _within(steps: Sequence[Step]) -> Iterator[Step]:

@@ -196,6 +196,20 @@ class Jump(nn.Module):
         return third - x + torch.cat([second, first], -1).sum(-1, keepdim=True)
 
 
+class Tied(nn.Module):
+    """The table of the words is the matrix of the scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(50, 16)
+        self.layer = Layer(16, 2)
+        self.scores = nn.Linear(16, 50, bias=False)
+        self.scores.weight = self.table.weight
+
+    def forward(self, words: Any) -> Any:
+        return self.scores(self.layer(self.table(words)))
+
+
 class Chunked(nn.Module):
     """Parts of one tensor that go different ways; a mask that hangs on nothing; an index that is a buffer."""
 
@@ -254,6 +268,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Chunked": (Chunked, {"x": ((2, 5, 12), "float32")}),
     "Masked": (Masked, {"x": ((2, 6), "float32")}),
     "InPlace": (InPlace, {"x": ((2, 6), "float32")}),
+    "Tied": (Tied, {"words": ((2, 7), "int64")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""
