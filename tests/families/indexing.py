@@ -97,12 +97,6 @@ STRICTER = (
         "how many elements a mask takes is for its values to say",
         drawn("index", ROW, Tensor((4,), "bool")),
     ),
-    Stricter(
-        "one_hot",
-        "num_classes must be a whole number of at least 1, not 0",
-        "a vector for no class says nothing",
-        drawn("one_hot", Tensor((0,), "int64"), num_classes=0),
-    ),
 )
 
 RARE = (
