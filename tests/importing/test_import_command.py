@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import shapecalc
+from tests.command import Command
 
 MODEL = """\
 import sys
@@ -81,28 +81,31 @@ def words():
 """
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shapecalc", "import", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
 
 
-def test_the_file_is_on_the_screen_and_nothing_else(folder: Path) -> None:
-    found = run(folder, "model.py:Net", "--input", "1x1x28x28", "--args", "{classes: 7}")
-    assert found.returncode == 0, found.stderr
-    analysis = shapecalc.analyse(shapecalc.parse(found.stdout))
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    assert Path.cwd() == folder
+    return Command(monkeypatch, capsys)
+
+
+def test_the_file_is_on_the_screen_and_nothing_else(run: Command) -> None:
+    found = run("import", "model.py:Net", "--input", "1x1x28x28", "--args", "{classes: 7}")
+    assert found.code == 0, found.err
+    analysis = shapecalc.analyse(shapecalc.parse(found.out))
     assert str(analysis.outputs[0]) == "1×7"
-    assert "made to be seen" in found.stderr
+    assert "made to be seen" in found.err
 
 
-def test_the_file_and_the_names_are_written_whole(folder: Path) -> None:
-    found = run(folder, "model.py:Net", "-i", "1x1x28x28", "-o", "net.yaml", "--names", "names.yaml")
-    assert (found.returncode, found.stdout) == (0, ""), found.stderr
+def test_the_file_and_the_names_are_written_whole(folder: Path, run: Command) -> None:
+    found = run("import", "model.py:Net", "-i", "1x1x28x28", "-o", "net.yaml", "--names", "names.yaml")
+    assert (found.code, found.out) == (0, ""), found.err
     assert shapecalc.analyse(shapecalc.load(folder / "net.yaml")).totals.params == 4 * 26 + 2304 * 10 + 10
     names = (folder / "names.yaml").read_text().splitlines()
     assert names == [
@@ -140,13 +143,15 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("target", "code", "told"), [(row[0], row[1], row[2:]) for row in REFUSED])
-def test_what_can_not_be_read_is_named(folder: Path, target: str, code: int, told: tuple[str, ...]) -> None:
-    found = run(folder, target, "--input", "1x1x28x28", "-o", "net.yaml")
-    assert found.returncode == code, found.stderr
+def test_what_can_not_be_read_is_named(
+    folder: Path, run: Command, target: str, code: int, told: tuple[str, ...]
+) -> None:
+    found = run("import", target, "--input", "1x1x28x28", "-o", "net.yaml")
+    assert found.code == code, found.err
     assert not (folder / "net.yaml").exists()
     for text in told:
-        assert text in found.stderr
-    assert "Traceback" not in found.stderr
+        assert text in found.err
+    assert "Traceback" not in found.err
 
 
 OPTIONS = [
@@ -161,8 +166,8 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("words", "code", "told"), OPTIONS)
-def test_options_that_can_not_be_are_named(folder: Path, words: list[str], code: int, told: str) -> None:
-    found = run(folder, "model.py:Net", *words)
-    assert (found.returncode, found.stdout) == (code, "")
-    assert told in found.stderr
-    assert "Traceback" not in found.stderr
+def test_options_that_can_not_be_are_named(run: Command, words: list[str], code: int, told: str) -> None:
+    found = run("import", "model.py:Net", *words)
+    assert (found.code, found.out) == (code, "")
+    assert told in found.err
+    assert "Traceback" not in found.err
