@@ -139,19 +139,6 @@ def shape_of(x: Value) -> list[Any]:
     return [*x.tensor.shape]
 
 
-def one(value: Any) -> Any:
-    """Of equal numbers one."""
-    if isinstance(value, (list, tuple)):
-        return value[0] if len(set(value)) == 1 else list(value)
-    return value
-
-
-def whole(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return one([whole(item) for item in value])
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _same_here(name: str) -> Row | None:
     """A function that is here under its name: its tensors first, then its arguments in the same order."""
     if name not in LAYERS or not LAYERS[name].function:
@@ -181,4 +168,4 @@ def of_two(to: Lowering, type_: str, input: Any, other: Any) -> Any:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise UnsayableError(f"{type_} with {number!r}")
     first, last = LAYERS[type_].numbers
-    return to.step(type_, tensor, **{first if input is number else last: whole(number)})
+    return to.step(type_, tensor, **{first if input is number else last: plain(number)})

@@ -273,6 +273,9 @@ class Recorder(TorchFunctionMode):
         self.silent = True
         try:
             result = original(module, *args, **kwargs)
+            for x in tree_leaves(result):
+                if id(x) in self.values:  # written over, as by ReLU(inplace=True)
+                    self.overwrite(x)
         finally:
             self.silent = False
         type_ = type(module).__name__

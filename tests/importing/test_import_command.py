@@ -61,6 +61,15 @@ class Slipping(Net):
         y[:, :2].mul_(2)
         return y
 
+class Inplace(Net):
+    def __init__(self):
+        super().__init__()
+        self.act = nn.ReLU(inplace=True)
+    def forward(self, x):
+        y = super().forward(x)
+        self.act(y[:, :2])
+        return y
+
 class Viewing(Net):
     def forward(self, x):
         y = super().forward(x)
@@ -138,6 +147,7 @@ REFUSED = [
         "model.py:43): a file has no infinite numbers",
     ),
     ("model.py:Slipping", 1, "model.py:48: a part of a tensor is written in place"),
+    ("model.py:Inplace", 1, "a part of a tensor is written in place"),
     ("model.py:Viewing", 1, "a tensor is read that was written over by way of a view"),
 ]
 

@@ -79,7 +79,7 @@ def _getitem(to: Lowering, input: Value, index: Any) -> Any:
         elif isinstance(part, slice):
             x = _part(to, x, axis, part, shape)
             axis += 1
-        elif isinstance(part, Value) and sum(isinstance(p, Value) for p in parts) == 1 and _iswhole(part):
+        elif isinstance(part, Value) and sum(isinstance(p, Value) for p in parts) == 1 and _is_whole(part):
             x = to.step("index", x, part, dim=axis)
             shape[axis : axis + 1] = shape_of(part)
             axis += rank(part)
@@ -89,7 +89,7 @@ def _getitem(to: Lowering, input: Value, index: Any) -> Any:
     return x
 
 
-def _iswhole(x: Value) -> bool:
+def _is_whole(x: Value) -> bool:
     return x.tensor is not None and x.tensor.dtype.startswith("int")
 
 

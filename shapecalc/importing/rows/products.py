@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.importing.lowering import (
-    ROWS,
-    Lowering,
-    Row,
-    UnsayableError,
-    listed,
-    of_two,
-    one,
-    row,
-    shape_of,
-)
+from shapecalc.importing.leaves import plain
+from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, listed, of_two, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 
@@ -109,9 +100,9 @@ def _convolution(axes: int) -> Row:
     ) -> Any:
         out, _, *kernel = shape_of(weight)
         more = {
-            "stride": one(stride),
-            "padding": one(padding),
-            "dilation": one(dilation),
+            "stride": plain(stride),
+            "padding": plain(padding),
+            "dilation": plain(dilation),
             "groups": groups,
         }
         return _weighted(
@@ -120,7 +111,7 @@ def _convolution(axes: int) -> Row:
             input,
             {"weight": weight, "bias": bias},
             out_channels=out,
-            kernel_size=one(kernel),
+            kernel_size=plain(kernel),
             **more,
         )
 

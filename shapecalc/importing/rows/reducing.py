@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.importing.lowering import (
-    ROWS,
-    Lowering,
-    Row,
-    UnsayableError,
-    axis_of,
-    listed,
-    one,
-    row,
-    shape_of,
-    whole,
-)
+from shapecalc.importing.leaves import plain
+from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, axis_of, listed, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 
@@ -34,7 +24,7 @@ ROWS.update({name: _reduction(name) for name in ("mean", "sum", "amax", "amin")}
 def _pooling(type_: str, defaults: dict[str, Any]) -> Row:
     def make(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
         given = {**defaults, **dict(zip(defaults, args, strict=False)), **kwargs}
-        given = {key: one(value) for key, value in given.items() if key in LAYERS[type_].fields}
+        given = {key: plain(value) for key, value in given.items() if key in LAYERS[type_].fields}
         if given.get("stride") in (None, [], given.get("kernel_size")):
             given.pop("stride", None)
         return to.step(type_, input, **given)
@@ -50,7 +40,14 @@ _MAX = {
     "ceil_mode": False,
     "return_indices": False,
 }
-_AVG = {"kernel_size": None, "stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True}
+_AVG = {
+    "kernel_size": None,
+    "stride": None,
+    "padding": 0,
+    "ceil_mode": False,
+    "count_include_pad": True,
+    "divisor_override": None,
+}
 for _axes in (1, 2, 3):
     ROWS[f"max_pool{_axes}d"] = _pooling(f"MaxPool{_axes}d", _MAX)
     ROWS[f"avg_pool{_axes}d"] = _pooling(f"AvgPool{_axes}d", _AVG)
@@ -73,8 +70,8 @@ def _interpolate(
     if antialias or recompute_scale_factor:
         raise UnsayableError("interpolate with antialias or recompute_scale_factor")
     given: dict[str, Any] = (
-        {"size": list(after)} if size is not None else {"scale_factor": whole(scale_factor)}
+        {"size": list(after)} if size is not None else {"scale_factor": plain(scale_factor)}
     )
     if size is not None and all(b and a % b == 0 for a, b in zip(after, before, strict=True)):
-        given = {"scale_factor": one([a // b for a, b in zip(after, before, strict=True)])}
+        given = {"scale_factor": plain([a // b for a, b in zip(after, before, strict=True)])}
     return to.step("interpolate", input, **given, mode=mode, align_corners=align_corners)
