@@ -94,6 +94,27 @@ _BRANCH = [_STEPS, _NAME, _FANNED, _FAN]
 _AFTER = rf"\s+({'|'.join(BESIDE)})(\s.*)?$"
 """What follows the word in the head of a step."""
 
+_VALUES: dict[str, Any] = {
+    "expression": {
+        "type": "string",
+        "pattern": r"^([\sA-Za-z0-9_.+\-*/%(),<>=!]|'[^']*')+$",
+        "description": "a parameter, or arithmetic or a condition of them: + - * / // % ( ), "
+        "== != < <= > >=, and or not, min max divisible round ceil floor sqrt",
+    },
+    "branches": {
+        "type": "array",
+        "items": {"anyOf": _BRANCH},
+        "description": "each a list of steps, [] for the current tensor itself, a name, or one step "
+        "with for, when or from: a branch for each turn of the loop",
+    },
+    "operands": {
+        "type": "array",
+        "items": {"anyOf": [*_BRANCH, {"type": "number"}, EXPRESSION]},
+        "description": "branches, of which the first or the last may be a number",
+    },
+}
+"""What layers' arguments refer to."""
+
 
 _IS_LIBRARY: dict[str, Any] = {
     "required": ["blocks"],
@@ -107,10 +128,6 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
     use = {"anyOf": [{"enum": list(libraries)}, _LIBRARY]} if libraries else _LIBRARY
     keys = {**_FILE, **dict.fromkeys(_LIBRARY_ALONE, _TEXT_OR_NUMBER)}
     keys["use"] = {"anyOf": [use, {"type": "array", "items": use, "uniqueItems": True}]}
-    types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
-    alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
-    joins = sorted(name for name, t in LAYERS.items() if t.branching)
-    headed = {**types, GROUP: _STEPS, EXPERTS: _experts()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc architecture",
@@ -119,42 +136,37 @@ def schema(libraries: Sequence[str] = ()) -> dict[str, Any]:
         "then": {"propertyNames": {"enum": list(library.KEYS)}},
         "else": {"required": ["input", "layers"], "propertyNames": {"enum": list(_FILE)}},
         "$defs": {
-            "expression": {
-                "type": "string",
-                "pattern": r"^([\sA-Za-z0-9_.+\-*/%(),<>=!]|'[^']*')+$",
-                "description": "a parameter, or arithmetic or a condition of them: + - * / // % ( ), "
-                "== != < <= > >=, and or not, min max divisible round ceil floor sqrt",
-            },
+            **_VALUES,
             "steps": {"type": "array", "items": {"$ref": _REF("step")}},
-            "step": {
-                # A block of the file has a name of the user's: what is no layer type is taken for one.
-                "anyOf": [
-                    {"enum": alone},
-                    {"type": "string", "pattern": rf"^({'|'.join(alone)}){_AFTER}"},
-                    {"type": "string", "pattern": rf"^({'|'.join(joins)})\s(.*\s)?from\s"},
-                    {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
-                    {
-                        "type": "object",
-                        "properties": {**headed, **_BESIDE, **_parametrizations()},
-                        "patternProperties": {rf"^{name}{_AFTER}": what for name, what in headed.items()},
-                        "minProperties": 1,
-                        "maxProperties": 1 + len(BESIDE),
-                    },
-                ]
-            },
-            "branches": {
-                "type": "array",
-                "items": {"anyOf": _BRANCH},
-                "description": "each a list of steps, [] for the current tensor itself, a name, or one step "
-                "with for, when or from: a branch for each turn of the loop",
-            },
-            "operands": {
-                "type": "array",
-                "items": {"anyOf": [*_BRANCH, {"type": "number"}, EXPRESSION]},
-                "description": "branches, of which the first or the last may be a number",
-            },
+            "step": {"anyOf": [*_bare_steps(), _step_with_arguments()]},
             **{name: _of_layer(LAYERS[name]) for name in LAYERS},
         },
+    }
+
+
+def _bare_steps() -> list[dict[str, Any]]:
+    """A step that is its head alone: a layer type without arguments, a join `from` names, a block."""
+    alone = sorted(name for name, t in LAYERS.items() if not t.required() and not t.branching)
+    joins = sorted(name for name, t in LAYERS.items() if t.branching)
+    return [
+        {"enum": alone},
+        {"type": "string", "pattern": rf"^({'|'.join(alone)}){_AFTER}"},
+        {"type": "string", "pattern": rf"^({'|'.join(joins)})\s(.*\s)?from\s"},
+        # A block of the file has a name of the user's: what is no layer type is taken for one.
+        {"type": "string", "not": {"pattern": rf"^({'|'.join(sorted(LAYERS))})(\s|$)"}},
+    ]
+
+
+def _step_with_arguments() -> dict[str, Any]:
+    """A step that is a mapping: its head, and what stands beside it."""
+    types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
+    headed = {**types, GROUP: _STEPS, EXPERTS: _experts()}
+    return {
+        "type": "object",
+        "properties": {**headed, **_BESIDE, **_parametrizations()},
+        "patternProperties": {rf"^{name}{_AFTER}": what for name, what in headed.items()},
+        "minProperties": 1,
+        "maxProperties": 1 + len(BESIDE),
     }
 
 
