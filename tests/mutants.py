@@ -26,9 +26,8 @@ import shapecalc
 from shapecalc import Architecture, ShapecalcError, zoo
 from shapecalc.layers import LAYERS
 from tests.everything import COMMANDS, answer
+from tests.stopwatch import LONGEST, timed
 
-LONGEST = 2.0
-"""Seconds of the processor that an answer may take."""
 _HANGS = 20.0  # after which it is not waited for any more
 _ASKED = 16  # one in so many mutants is put to a command beside the analysis
 _TOKEN = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
@@ -182,11 +181,11 @@ def settings(rng: random.Random, network: Architecture) -> tuple[list[str] | Non
 def questions(made: Mutant) -> Iterator[tuple[str, Callable[[], object]]]:
     """What is asked of a mutant, by what it is called; each may be refused."""
     rng = random.Random(f"{made.key}?")
-    found: list[Architecture] = []
-    yield "parse", lambda: found.append(shapecalc.parse(made.text, "mutant.yaml"))
+    found: dict[str, Architecture] = {}
+    yield "parse", lambda: found.update(network=shapecalc.parse(made.text, "mutant.yaml"))
     if not found:
         return
-    (network,) = found
+    network = found["network"]
     yield "analyse", lambda: shapecalc.analyse(network)
     if rng.randrange(_ASKED) == 0:
         command = rng.choice(list(COMMANDS))
@@ -198,27 +197,21 @@ def examine(made: Mutant) -> list[Fault]:
     """What goes wrong with a mutant."""
     faults = []
     for name, ask in questions(made):
-        where = _wrong(ask)
-        if where.endswith(" s"):
-            # Once more: what a process has kept by then may have been swept out during the first answer.
-            where = _wrong(ask)
-        if where:
+        if where := _wrong(ask):
             faults.append(Fault(made.key, name, where, made.text))
     return faults
 
 
 def _wrong(ask: Callable[[], object]) -> str:
     """The error that a question ends with, if none of shapecalc's, or its seconds, if too many."""
-    start = time.process_time()
     signal.setitimer(signal.ITIMER_VIRTUAL, _HANGS)
     try:
-        _refused(ask)
+        _, seconds = timed(partial(_refused, ask), LONGEST)
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    seconds = time.process_time() - start
     return f"{seconds:.1f} s" if seconds > LONGEST else ""
 
 
