@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache, reduce
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim, Expr, joined
+from shapecalc.symbolic import Dim, Expr, joined, least
 from shapecalc.symbolic.conditions import at_least, equal, multiple
 from shapecalc.symbolic.notation import shape_text
 
@@ -184,14 +185,23 @@ def _differing(first: Shape, second: Shape, from_last: int, axis: int) -> Archit
 
 
 def check_size(tensor: Tensor) -> None:
-    """Refuse a tensor that torch can't describe, on any device."""
+    """Refuse a tensor that torch can't describe, on any device, whatever the sizes that are formulas."""
     if tensor.rank > MOST_AXES:
         raise ArchitectureError(f"a tensor of {tensor.rank} axes; torch has at most {MOST_AXES}")
-    size = tensor.bytes
-    if isinstance(size, int) and size > LARGEST:
+    if _fewest_elements(tensor.shape) * BYTES[tensor.dtype] > LARGEST:
         raise ArchitectureError(
             f"a tensor {tensor} of {tensor.dtype} has more than 2**63 - 1 bytes, which torch can't count"
         )
+
+
+@lru_cache(maxsize=10_000)
+def _fewest_elements(shape: Shape) -> int:
+    """The elements that a tensor has at least, whatever its formulas are.
+
+    Where one of them may be 0, those along its longest axis, which torch counts too.
+    """
+    lows = [max(0, least(size) or 0) for size in shape]
+    return max(prod(lows), *lows) if lows else 1
 
 
 # The checks of sizes. `{0}` and `{1}` in their texts are the two sizes; `why` is what a condition on formulas

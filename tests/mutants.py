@@ -197,12 +197,12 @@ def examine(made: Mutant) -> list[Fault]:
     """What goes wrong with a mutant."""
     faults = []
     for name, ask in questions(made):
-        if where := _wrong(ask):
+        if where := wrong(ask):
             faults.append(Fault(made.key, name, where, made.text))
     return faults
 
 
-def _wrong(ask: Callable[[], object]) -> str:
+def wrong(ask: Callable[[], object]) -> str:
     """The error that a question ends with, if none of shapecalc's, or its seconds, if too many."""
     signal.setitimer(signal.ITIMER_VIRTUAL, _HANGS)
     try:
@@ -224,13 +224,18 @@ def _refused(ask: Callable[[], object]) -> str | None:
     return None
 
 
+def stop_hangs() -> None:
+    """Have what takes too long end with an error, from here on."""
+    signal.signal(signal.SIGVTALRM, _stop)
+
+
 def _stop(*_: object) -> None:
     raise TimeoutError(f"more than {_HANGS:.0f} s")
 
 
 def examined(seed: str, numbers: range) -> list[Fault]:
     """What goes wrong with these mutants."""
-    signal.signal(signal.SIGVTALRM, _stop)
+    stop_hangs()
     return [fault for number in numbers for fault in examine(mutant(seed, number))]
 
 

@@ -79,7 +79,7 @@ def test_torch_agrees_on_a_network(name: str) -> None:
 
 REFUSED = {
     "LSTM: {hidden_size: 4, proj_size: 4}": "LSTM: proj_size 4 has to be smaller than hidden_size 4",
-    "LSTM: {hidden_size: 4, num_layers: n}": "LSTM: num_layers must be a whole number from 1 to 10000, not n",
+    "LSTM: {hidden_size: 4, num_layers: n}": "LSTM: num_layers must be a whole number from 1 to 100, not n",
     "LSTM: 4, from: [x, x]": "LSTM: 2 inputs: the states h and c are given together, or both left out",
     "GRU: 4, from: [x, m]": "GRU: the state h is 2×5×6, and 1×9×4 is needed",
     "MultiheadAttention: 3": "MultiheadAttention: embed_dim 8 is not divisible by num_heads 3",

@@ -6,7 +6,7 @@ from shapecalc.allocation.gradients import Back, Gradients, each, rule
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import Look, Value
-from shapecalc.tensors import Tensor, broadcast
+from shapecalc.tensors import Tensor, broadcast, result_dtype
 
 
 def at_least_zero(trace: Trace, x: Value) -> Value:
@@ -66,7 +66,8 @@ def lesser(trace: Trace, x: Value, other: Value) -> Value:
     """The lesser of two. Source: at::minimum."""
     shape = broadcast(x.shape, other.shape)
     back = of_lesser(x.look, other.look)
-    return trace.kernel(Tensor(shape, x.dtype), x, other, keeps=(x, other), back=back)
+    made = Tensor(shape, result_dtype(x.tensor, other.tensor))
+    return trace.kernel(made, x, other, keeps=(x, other), back=back)
 
 
 @rule

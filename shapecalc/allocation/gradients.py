@@ -107,8 +107,11 @@ def of_difference(x: Look, other: Look) -> Back:
 
 
 def of_rounded(*inputs: Look) -> Back:
-    """Of what is rounded after it is made: zeros for each."""
-    return lambda trace, grad: each(inputs, lambda _: trace.elementwise(grad))
+    """Of what is rounded after it is made: zeros for each, like the gradient, of the input's own dtype.
+
+    Source: torch::autograd::generated::details::div_tensor_self_backward.
+    """
+    return lambda trace, grad: each(inputs, lambda x: trace.elementwise(grad, dtype=x.dtype))
 
 
 def of_matrices(*inputs: Look) -> Back:

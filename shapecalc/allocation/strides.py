@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from shapecalc.errors import ArchitectureError
@@ -15,6 +16,7 @@ Strides: TypeAlias = tuple[Dim, ...]
 _WHY = "views and copies are those of sizes above 1"
 
 
+@lru_cache(maxsize=10_000)
 def in_a_row(shape: Shape) -> Strides:
     """The strides of a tensor whose elements lie in a row, axis by axis."""
     strides: list[Dim] = []

@@ -69,13 +69,17 @@ def _read(n: Dim, m: Dim) -> Dim:
 
 
 def _spans(n: Dim, m: int) -> str:
-    """The elements that each of m windows on an axis of n reads."""
+    """The elements that each of m windows on an axis of n reads.
+
+    Window i reaches from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉. The first has ⌈n/m⌉ elements, the fewest; one that has a
+    whole number within it, not at an end, has one more: the first whole number does, unless it is an end.
+    """
     if m == 1:
         return f"all {n}"
     if not isinstance(n, int):
         return f"⌈{n}/{m}⌉ or one more"
-    sizes = sorted({-(-(i + 1) * n // m) - i * n // m for i in range(m)})
-    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    fewest, rest = -(-n // m), n % m
+    return str(fewest) if rest == 0 or m % rest == 0 else f"{fewest} to {fewest + 1}"
 
 
 def strides_of_averaged(made: Tensor, x: Value, axes: int) -> Strides | None:

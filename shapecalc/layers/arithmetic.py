@@ -11,7 +11,7 @@ from shapecalc.allocation.elementwise_gradients import (
     of_powers,
     of_quotient,
 )
-from shapecalc.allocation.gradients import Back, of_difference, of_rounded, passed
+from shapecalc.allocation.gradients import Back, anew, of_difference, of_rounded, passed
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.allocation.values import OUTPUT, Look
 from shapecalc.errors import ArchitectureError
@@ -172,7 +172,7 @@ class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers 
 
     def back(self, x: Value, other: Value) -> Back:
         if self.exponent is not None:
-            return of_rounded(x.look) if self.exponent == 0 else of_power(x.look)
+            return anew(x.look) if self.exponent == 0 else of_power(x.look)
         made = self.of_two(x.tensor, other.tensor)
         if self.input is not None:
             return of_exponential(Look(*made), self.input)

@@ -11,7 +11,7 @@ from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, Tensor, check_equal, product
 
-MOST_LAYERS = 10_000  # of one stack: each has weights of its own, which are listed
+MOST_LAYERS = 100  # of one stack: each has weights of its own and kernels, looked at one by one
 
 
 def layer_count(default: int | None = None) -> FixedSize:

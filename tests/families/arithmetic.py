@@ -84,6 +84,8 @@ RARE = (
     drawn("div", Tensor((2, 3), "int64"), Tensor((3,), "int8"), rounding_mode="trunc"),
     drawn("div", Tensor((2, 3), "int64"), Tensor((3,), "int8"), rounding_mode=None),
     drawn("div", Tensor((2, 3)), Tensor(())),
+    drawn("div", Tensor((4, 4)), Tensor((4, 4), "bfloat16"), rounding_mode="trunc"),
+    drawn("div", Tensor((4, 1), "float16"), Tensor((1, 4), "float64"), rounding_mode="floor"),
     *(drawn(name, Tensor((2, 3)), input=0) for name in PLACES),
     *(drawn("pow", Tensor((2, 3)), exponent=exponent) for exponent in (0, 1, 0.5)),
     drawn("mul", Tensor((), "float16"), other=0.5),

@@ -286,6 +286,11 @@ RARE = (
         drawn("TripletMarginLoss", Tensor((2, 1)), Tensor((2, 3)), Tensor((2, 4)), swap=swap)
         for swap in (True, False)
     ),
+    # The lesser of two distances is of the dtype of both together.
+    *(
+        drawn("TripletMarginLoss", *[Tensor((), dtype) for dtype in dtypes], swap=True)
+        for dtypes in (("float32", "float64", "float32"), ("float16", "float32", "int64"))
+    ),
     drawn("CosineEmbeddingLoss", *[Tensor((2, 3, 4))] * 2, Tensor((2, 3))),
     # Targets one after another, whose lengths add up.
     drawn("CTCLoss", Tensor((5, 2, 3)), Tensor((4,), "int64"), *[Tensor((2,), "int64")] * 2),
