@@ -36,7 +36,7 @@ settings.load_profile("drawn")
 providers._get_local_constants = Constants
 
 
-UNTRACED = {"autocast", "conventions", "counters", "frozen_layers", "layers", "mutants", "neighbours"}
+UNTRACED = {"autocast", "conventions", "counters", "frozen_layers", "huge", "layers", "mutants", "neighbours"}
 UNTRACED |= {"published", "readme", "saved", "scale"}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 

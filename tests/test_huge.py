@@ -62,7 +62,7 @@ def huge(draw: st.DrawFn, layer_type: type[Layer]) -> Huge:
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_every_type_with_huge_numbers(name: str) -> None:
-    @settings(max_examples=count(10, 200))
+    @settings(max_examples=count(4, 200))
     @given(huge(LAYERS[name]))
     def check(drawn: Huge) -> None:
         try:
