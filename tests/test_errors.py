@@ -43,7 +43,7 @@ class Wrong(NamedTuple):
 
 BESIDE_A_STEP = (
     "give each step a dash or, in [ ], a comma of its own; "
-    "beside it go when, times, as, from, share, frozen, for, weight_norm, spectral_norm"
+    "beside it go when, times, as, from, share, frozen, weights, for, weight_norm, spectral_norm"
 )
 ARITHMETIC = "an expression has numbers, names, + - * / // % ( ), == != < <= > >=, and or not"
 NAME = "a name is letters, digits and _, and begins with no digit"
@@ -173,7 +173,8 @@ KEYS = [
         with_key("zzz: 1"),
         "2:1",
         "the key 'zzz' is unknown",
-        "the keys of a file: name, source, notes, input, parameters, variants, expect, use, blocks, layers",
+        "the keys of a file: name, source, notes, input, parameters, variants, expect, "
+        "weights, use, blocks, layers",
     ),
     Wrong("no input", "layers: [ReLU]\n", "1:1", "the key 'input' is missing"),
     Wrong("no layers", "input: 1x3\n", "1:1", "the key 'layers' is missing"),

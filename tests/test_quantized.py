@@ -10,7 +10,7 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis
-from shapecalc.analysis.quantized import Quantized, quantized, scheme_of
+from shapecalc.analysis.quantized import Quantized, quantized, scheme_of, stored_as
 from shapecalc.engine import run as engine
 from shapecalc.layers import LAYERS
 from shapecalc.torch_check.network import build, module_of
@@ -46,7 +46,7 @@ def analyse(text: str) -> Analysis:
 
 
 def stored(text: str, scheme: str, *keep: str, dtype: str = "float32") -> Quantized:
-    return quantized(analyse(text), scheme_of(scheme), keep, dtype)
+    return quantized(stored_as(analyse(text), scheme_of(scheme), keep), dtype)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_tensors_that_torch_would_store(name: str) -> None:
     matrices = [torch.randint(0, 16, module.weight.shape, dtype=torch.uint8).flatten() for module in modules]
     packed = [matrix[::2] | matrix[1::2] << 4 for matrix in matrices]
     scales = [matrix.view(-1, 4).amax(-1).half() for matrix in matrices]
-    found = quantized(analysis, scheme_of("int4:4"))
+    found = quantized(stored_as(analysis, scheme_of("int4:4")))
     assert found.params == sum(matrix.numel() for matrix in matrices) > 0
     assert found.weight_bytes == sum(tensor.nbytes for tensor in packed)
     assert found.scale_bytes == sum(tensor.nbytes for tensor in scales)
@@ -133,7 +133,7 @@ def test_what_is_kept() -> None:
 def test_mixtral_without_its_routers_and_its_head() -> None:
     """Of 46,702,792,704 parameters (published) the matrices of 32 layers; the rest has two bytes each."""
     analysis = shapecalc.analyse(shapecalc.load("mixtral-8x7b"))
-    found = quantized(analysis, scheme_of("int4:128"), ["router", "Linear[0]"], "bfloat16")
+    found = quantized(stored_as(analysis, scheme_of("int4:128"), ["router", "Linear[0]"]), "bfloat16")
     matrices = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 8 * 3 * 4096 * 14336)
     assert (found.params, found.scales) == (matrices, matrices // 128)
     assert found.other_bytes == 2 * (46_702_792_704 - matrices + analysis.totals.buffers)
@@ -144,8 +144,8 @@ def test_copies_that_are_not_listed_count_and_one_of_them_can_be_kept() -> None:
     brief = engine.analyse(shapecalc.parse(text), brief=True)
     assert brief.brief
     scheme = scheme_of("int4:8")
-    assert quantized(brief, scheme).bytes == 15_000 * (32 + 8 * 2 + 8 * 4)
-    assert quantized(brief, scheme, ["s[7].a"]).params == 14_999 * 64
+    assert quantized(stored_as(brief, scheme)).bytes == 15_000 * (32 + 8 * 2 + 8 * 4)
+    assert quantized(stored_as(brief, scheme, ["s[7].a"])).params == 14_999 * 64
 
 
 def test_letters_give_formulas() -> None:

@@ -85,6 +85,9 @@ def test_shipped_files_are_valid(name: str) -> None:
         "add: [x.i for i in range(3) when i != 2, {seq: [ReLU], from: x.i, for: i in range(n)}]",
         "add: [{own from x: {out: 3}}, {ReLU: , when: n > 2}, ReLU from x.i for i in range(2)]",
         "add as y: [[ReLU], []]",
+        "Linear weights int4:128+zeros: 4",
+        "Linear: {out_features: 4, dtype: int8}",
+        "own: 3, weights: quant",
     ],
 )
 def test_steps_that_are_valid(step: str) -> None:
@@ -152,6 +155,9 @@ WRONG = [
     "{input: 1x2, layers: [{Linear: 3, for: a}]}",
     "{input: 1x2, layers: [{ReLU: , as: x.}]}",
     "{input: 1x2, layers: [ReLU], expect: {param: 3}}",
+    "{input: 1x2, weights: int4:0, layers: [Linear: 3]}",
+    "{input: 1x2, layers: [{Linear: 3, weights: 4}]}",
+    "{input: 1x2, layers: [{Linear: {out_features: 3, dtype: int4:x}}]}",
 ]
 
 

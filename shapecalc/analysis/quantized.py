@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from shapecalc.engine.nodes import all_nodes
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
-from shapecalc.errors import ArchitectureError, UsageError, quoted
-from shapecalc.layers.weights import Weight
+from shapecalc.engine.weights import stored_alike
+from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.layers.schemes import Scheme, matrices, read_scheme, size_in_bytes
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import BYTES, check_multiple, for_json
-
-BITS = {"int8": 8, "int4": 4}
-SCALE = "float16"
-"""The dtype of scales, as in the files of GPTQ, AWQ and llama.cpp (Q4_0, Q8_0)."""
-_SCHEME = re.compile(r"(int8|int4)(?::([1-9][0-9]{0,8}))?(\+zeros)?", re.ASCII)
-
-
-class Scheme(NamedTuple):
-    """A dtype of weights, and what shares a scale: so many inputs of an output feature, or all of them."""
-
-    dtype: str
-    group: int | None = None
-    zeros: bool = False
-    """Whether each scale has a zero point beside it, of the dtype of the weights."""
-
-    def __str__(self) -> str:
-        group = "" if self.group is None else f":{self.group}"
-        return f"{self.dtype}{group}{'+zeros' if self.zeros else ''}"
-
-    def packed(self, elements: Dim) -> Dim:
-        """Bytes of so many elements of one tensor; where two share a byte, the last one may have its own."""
-        return elements if BITS[self.dtype] == 8 else (elements + 1) // 2
-
-    def scales(self, weight: Weight, path: str) -> Dim:
-        """How many scales a matrix (*, out_features, in_features) has.
-
-        Raises:
-            ArchitectureError: groups do not divide the input features, or may not where they are a formula.
-        """
-        inputs = weight.shape[-1]
-        if self.group is None:
-            return weight.elements // inputs
-        message = f"groups of {self.group} do not divide the {{0}} input features of the weight"
-        hint = f"another group, or --keep '{path}' for what stays as it is"
-        try:
-            with collecting() as conditions:
-                check_multiple(inputs, self.group, message, hint)
-        except ArchitectureError as error:
-            raise error.at(None, path) from None
-        if conditions:
-            message = f"whether groups of {self.group} divide {inputs} input features depends on letters"
-            raise ArchitectureError(message, hint="give numbers for them", path=path)
-        return weight.elements // self.group
+from shapecalc.tensors import BYTES, for_json
 
 
 @dataclass(frozen=True, slots=True)
-class Quantized:
-    """Counts and bytes of the weights under a scheme; parameters stay as many as they are."""
+class Part:
+    """Counts and bytes of the weights under one scheme."""
 
     scheme: Scheme
     params: Dim
@@ -71,36 +28,49 @@ class Quantized:
     weight_bytes: Dim
     scale_bytes: Dim
     zero_bytes: Dim
+
+
+_SUMMED = ("params", "scales", "weight_bytes", "scale_bytes", "zero_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """Counts and bytes of the weights of a network; parameters stay as many as they are."""
+
+    parts: tuple[Part, ...]
+    """One for each scheme, in the order in which they come."""
     other_bytes: Dim
     """Of all parameters and buffers that stay as they are."""
+
+    def __getattr__(self, what: str) -> Dim:
+        """The sum of a figure of the parts, by its name there."""
+        if what not in _SUMMED:
+            raise AttributeError(what)
+        return summed([getattr(part, what) for part in self.parts])
 
     @property
     def bytes(self) -> Dim:
         return self.weight_bytes + self.scale_bytes + self.zero_bytes + self.other_bytes
 
     def to_dict(self) -> dict[str, Any]:
-        sizes = ("params", "scales", "weight_bytes", "scale_bytes", "zero_bytes", "other_bytes")
-        return {"scheme": str(self.scheme), **{name: for_json(getattr(self, name)) for name in sizes}}
+        figures = {name: for_json(getattr(self, name)) for name in (*_SUMMED, "other_bytes")}
+        return {"scheme": ", ".join(str(part.scheme) for part in self.parts), **figures}
 
 
-def scheme_of(text: str) -> Scheme:
-    """The scheme that `int4`, `int4:128` or `int4:128+zeros` names.
+def scheme_of(text: str) -> Scheme | None:
+    """The scheme that `int4`, `int4:128` or `int4:128+zeros` names; None for `float32`.
 
     Raises:
         UsageError: it names none.
     """
-    match = _SCHEME.fullmatch(text)
-    if not match:
-        hint = "int8 or int4, by groups as in int4:128, with zero points as in int4:128+zeros"
-        raise UsageError(f"--weights {quoted(text)} is no dtype of weights", hint=hint)
-    dtype, group, zeros = match.groups()
-    return Scheme(dtype, None if group is None else int(group), zeros is not None)
+    try:
+        return read_scheme(text)
+    except ArchitectureError as error:
+        raise UsageError(f"--weights {error.message}", hint=error.hint) from None
 
 
-def quantized(
-    analysis: Analysis, scheme: Scheme, keep: Iterable[str] = (), dtype: str = "float32"
-) -> Quantized:
-    """The weights of a network under a scheme; all others are float32 in `dtype`.
+def stored_as(analysis: Analysis, scheme: Scheme | None, keep: Iterable[str] = ()) -> Analysis:
+    """The network with all its matrices under a scheme, whatever its file says; under None as they are.
 
     `keep`: paths, or ends of paths, of what stays as it is. A weight that several steps share is converted
     where each of them converts it: an embedding's table stays, though a Linear reads it too.
@@ -112,40 +82,33 @@ def quantized(
     keep = tuple(keep)
     if keep:  # may name one of several copies
         analysis = whole(analysis, "--keep")
-    staying = _staying(analysis, keep)
-    found: list[tuple[Dim, ...]] = []
-    for number, (row, times) in enumerate(zip(analysis.rows, analysis.times, strict=True)):
-        for name, weight in row.own_weights.items():
-            stays = (number, name) in staying
-            sizes = _kept(weight, dtype) if stays else _converted(weight, scheme, row.path)
-            found.append(tuple([times * size for size in sizes]))
-    return Quantized(scheme, *[summed(sizes) for sizes in zip(*found, strict=True)] or [0] * 6)
-
-
-def _converted(weight: Weight, scheme: Scheme, path: str) -> tuple[Dim, ...]:
-    """Of a matrix: its elements, its scales, the bytes of both and of zero points, and no others."""
-    scales = scheme.scales(weight, path)
-    zeros = scheme.packed(scales) if scheme.zeros else 0
-    return weight.elements, scales, scheme.packed(weight.elements), scales * BYTES[SCALE], zeros, 0
-
-
-def _kept(weight: Weight, dtype: str) -> tuple[Dim, ...]:
-    return 0, 0, 0, 0, 0, weight.elements * BYTES[dtype if weight.dtype == "float32" else weight.dtype]
-
-
-def _staying(analysis: Analysis, keep: tuple[str, ...]) -> set[tuple[int, str]]:
-    """The weights, each as the row that owns it and its name, that some step does not convert."""
     kept = {number for name in keep for number in _named(analysis, name)}
-    return {
-        (row.shares if row.shares is not None and name in row.shared else number, name)
-        for number, row in enumerate(analysis.rows)
-        for name in _unconverted(row, number in kept)
-    }
+    rows = [_stored(row, None if n in kept else scheme) for n, row in enumerate(analysis.rows)]
+    found = replace(analysis, rows=tuple(stored_alike(rows)))
+    for row in found.rows:
+        _check(row)
+    return found
 
 
-def _unconverted(row: Row, kept: bool) -> Iterator[str]:
-    ends = tuple([f".{end}" for end in row.layer.quantized])
-    return (name for name in row.weights if kept or not f".{name}".endswith(ends))
+def _stored(row: Row, scheme: Scheme | None) -> Row:
+    if scheme is None:
+        return row._replace(stored={})
+    return row._replace(stored=dict.fromkeys(matrices(row.layer.quantized, row.weights), scheme))
+
+
+def _check(row: Row) -> None:
+    """Refuse groups that do not divide input features, or may not where these are a formula."""
+    for name in row.stored.keys() - row.shared:
+        scheme, weight = row.stored[name], row.weights[name]
+        try:
+            with collecting() as conditions:
+                scheme.check(weight, f"another group, or --keep '{row.path}' for what stays as it is")
+        except ArchitectureError as error:
+            raise error.at(None, row.path) from None
+        if conditions:
+            inputs = weight.shape[-1]
+            message = f"whether groups of {scheme.group} divide {inputs} input features depends on letters"
+            raise ArchitectureError(message, hint="give numbers for them", path=row.path)
 
 
 def _named(analysis: Analysis, name: str) -> Iterator[int]:
@@ -154,3 +117,20 @@ def _named(analysis: Analysis, name: str) -> Iterator[int]:
     ends = [node for path, node in nodes.items() if path.endswith(f".{name}")]
     for node in ends if ends and name not in nodes else [analysis.find(name)]:  # which says what there is
         yield from range(node.start, node.stop)
+
+
+def quantized(analysis: Analysis, dtype: str = "float32") -> Quantized:
+    """What is stored under which scheme, and the bytes; all other weights of float32 are in `dtype`."""
+    sizes = {**BYTES, "float32": BYTES[dtype]}
+    found: dict[Scheme, list[tuple[Dim, ...]]] = {}
+    others: list[Dim] = []
+    for row, times in zip(analysis.rows, analysis.times, strict=True):
+        for name, weight in row.own_weights.items():
+            scheme = row.stored.get(name)
+            if scheme is None:
+                others.append(times * size_in_bytes(weight, None, sizes))
+                continue
+            figures = weight.elements, scheme.scales(weight), *scheme.sizes(weight)
+            found.setdefault(scheme, []).append(tuple([times * figure for figure in figures]))
+    sums = {scheme: [summed(part) for part in zip(*parts, strict=True)] for scheme, parts in found.items()}
+    return Quantized(tuple([Part(scheme, *own) for scheme, own in sums.items()]), summed(others))

@@ -86,12 +86,16 @@ def params(
     ascii: Ascii = False,
 ) -> None:
     """The named weights of a network, with shape and count, per layer and in total."""
-    from shapecalc.analysis.quantized import quantized, scheme_of
+    from shapecalc.analysis.quantized import quantized, scheme_of, stored_as
     from shapecalc.render.params import print_params
 
     if keep and weights is None:
         raise UsageError("--keep is for what --weights would convert")
     scheme = scheme_of(weights) if weights is not None else None
+    if format == "csv" and weights is not None:
+        raise UsageError("--weights is for bytes, which CSV does not have", hint="--format json has them")
     analysis = analysed(arch, input, set)
-    stored = None if scheme is None else quantized(analysis, scheme, keep or (), dtype)
+    if weights is not None:
+        analysis = stored_as(analysis, scheme, keep or ())
+    stored = quantized(analysis, dtype) if analysis.schemes or weights is not None else None
     print_params(analysis, format, depth, dtype, stored)

@@ -120,19 +120,22 @@ class Body:
         """
         path = prefix + label
         start = len(self.run.rows)
-        outer = self.run.frozen
+        outer = self.run.frozen, self.run.scheme
         try:
             sources = tuple([self.named(name) for name in names]) if names else before
             given = Given(sources, bool(names))
-            self.run.frozen = self.walk.frozen(step, self.scope, outer)
+            self.run.frozen = self.walk.frozen(step, self.scope, outer[0])
+            self.run.scheme = scheme = self.walk.scheme(step, self.scope, outer[1])
             if isinstance(step, LayerStep):
                 wires, children = self.layer(step, given, path)
             elif isinstance(step, BlockStep):
                 wires, children = self.block(step, given, path)
             else:
                 wires, children = self.group(step, given, path)
-            self.run.frozen = outer
+            self.run.frozen, self.run.scheme = outer
             rows = start, len(self.run.rows)
+            if step.weights and scheme:
+                self.run.check_stored(step.weights.node, step.label, start)
             if step.names:
                 self.name(step, wires, rows)
             if step.shares:
@@ -155,9 +158,9 @@ class Body:
         try:
             layer = self.run.made(self.parametrized(step, scope), inputs)
             figures = layer.figures(inputs)
+            row = self.run.stored(Row(path, layer, sources, figures))
         except ArchitectureError as error:
             raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
-        row = Row(path, layer, sources, figures)
         number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
 

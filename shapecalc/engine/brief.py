@@ -80,4 +80,4 @@ def _moved(row: Row, start: int, by: int) -> tuple[Any, ...]:
 
     wires = [(wire.tensor, other(wire.row), wire.port) for wire in row.sources]
     shares = row.shares if row.shares is None else other(row.shares)
-    return row.layer, row.figures.outputs, wires, shares, row.shared, row.frozen
+    return row.layer, row.figures.outputs, wires, shares, row.shared, row.frozen, row.stored

@@ -10,8 +10,10 @@ from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
 from shapecalc.engine.results import Row
 from shapecalc.engine.walk import Walk
 from shapecalc.language.tree import Step
+from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
-from shapecalc.symbolic.conditions import Condition, Known
+from shapecalc.layers.schemes import Scheme, matrices
+from shapecalc.symbolic.conditions import Condition, Known, collecting
 from shapecalc.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Execution:
         self.nodes = 0
         self.frozen = False
         """Whether the step that is being executed is part of a frozen one."""
+        self.scheme: Scheme | None = None
+        """What matrices of the step that is being executed are stored as, where they are not as they are."""
         self.expert: Callable[[Layer], OfExperts] | None = None
         """What makes a layer one of routed experts, where the step that is being executed is part of one."""
 
@@ -67,9 +71,35 @@ class Execution:
         found.check_tokens(inputs)
         return found
 
+    def note(self, conditions: Sequence[Condition], path: str) -> None:
+        """Add conditions, but for those that follow from what is known already."""
+        self.conditions += [condition._replace(path=path) for condition in self.known.news(conditions)]
+
+    def stored(self, row: Row) -> Row:
+        """The row with its matrices under the scheme that holds here.
+
+        Raises:
+            ArchitectureError: groups do not divide the input features of one.
+        """
+        if self.scheme is None or row.layer.quantized == ():
+            return row
+        names = matrices(row.layer.quantized, row.weights)
+        with collecting() as conditions:
+            for name in names:
+                self.scheme.check(row.weights[name], "another group, or weights: float32 beside what stays")
+        self.note(conditions, row.path)
+        return row._replace(stored=dict.fromkeys(names, self.scheme))
+
+    def check_stored(self, node: YamlNode, what: str, start: int) -> None:
+        """Refuse `weights` that no matrix of the rows from `start` on is stored by, if there are rows."""
+        if start < len(self.rows) and not any(row.stored for row in self.rows[start:]):
+            message = f"weights: nothing in {what} is stored so: only matrices of Linear layers are"
+            hint = "leave it out here; docs/commands/params.md says what is stored"
+            raise self.walk.source.error(message, node, hint)
+
     def add(self, row: Row, step: Step) -> int:
         """Add a row, and the conditions of its layer; gives its number."""
-        self.conditions += [c._replace(path=row.path) for c in self.known.news(row.figures.conditions)]
+        self.note(row.figures.conditions, row.path)
         if self.brief and len(self.rows) >= MOST_DISTINCT:
             message = f"the network has more than {MOST_DISTINCT:,} layers that are no copies by times"
             hint = "copies that do the same, written with times, are a million at most"

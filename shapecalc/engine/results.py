@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shapecalc.engine.nodes import Node, all_nodes, copy_of
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language.architecture import Architecture
 from shapecalc.layers import Figures, Layer
+from shapecalc.layers.schemes import Scheme, size_in_bytes
 from shapecalc.layers.weights import Weights
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, Expr, summed, symbols_in
@@ -52,6 +54,8 @@ class Row(NamedTuple):
     """The names of the weights that belong to that row."""
     frozen: frozenset[str] = frozenset()
     """The names of the parameters that are not trained, shared ones too."""
+    stored: Mapping[str, Scheme] = MappingProxyType({})
+    """By their names, the weights that are stored as whole numbers with scales, shared ones too."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -129,6 +133,11 @@ class Row(NamedTuple):
         """Elements of its own parameters that take part in what is made of one token."""
         return sum([self.layer.active(w) for w in self.own_weights.values() if not w.buffer])
 
+    def weight_bytes(self, sizes: Mapping[str, int] = BYTES) -> dict[str, Dim]:
+        """By the name of each of its own weights, its bytes; `sizes` are those of dtypes."""
+        own = self.own_weights.items()
+        return {name: size_in_bytes(weight, self.stored.get(name), sizes) for name, weight in own}
+
     @property
     def buffers(self) -> Dim:
         """Elements of the layer's own buffers."""
@@ -146,6 +155,9 @@ class Row(NamedTuple):
             "weights": {name: for_json(weight.shape) for name, weight in self.weights.items()},
             **({"shared": sorted(self.shared)} if self.shared else {}),
             **({"frozen": sorted(self.frozen)} if self.frozen else {}),
+            **(
+                {"stored": {name: str(scheme) for name, scheme in self.stored.items()}} if self.stored else {}
+            ),
             **{what: for_json(getattr(self, what)) for what in ("params", "buffers", "macs")},
         }
 
@@ -282,10 +294,15 @@ class Analysis:
         return Totals.of(self.rows[node.start : node.stop], self.under(node)[1])
 
     def weight_bytes(self, dtype: str = "float32") -> Dim:
-        """Bytes of all parameters and buffers, those of float32 in `dtype`."""
+        """Bytes of all parameters and buffers, those of float32 in `dtype` unless stored as whole numbers."""
+        sizes = {**BYTES, "float32": BYTES[dtype]}
         counted = zip(self.rows, self.times, strict=True)
-        weights = [(weight, times) for row, times in counted for weight in row.own_weights.values()]
-        return sum([n * w.elements * BYTES[dtype if w.dtype == "float32" else w.dtype] for w, n in weights])
+        return sum([n * size for row, n in counted for size in row.weight_bytes(sizes).values()])
+
+    @cached_property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """Those under which weights are stored, each once."""
+        return tuple(dict.fromkeys([scheme for row in self.rows for scheme in row.stored.values()]))
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes and counts are integers, or formulas as text."""

@@ -21,7 +21,7 @@ from shapecalc.engine.limits import (
 from shapecalc.engine.names import Names
 from shapecalc.engine.results import Analysis, Wire
 from shapecalc.engine.walk import Walk
-from shapecalc.engine.weights import frozen_everywhere
+from shapecalc.engine.weights import frozen_everywhere, stored_alike, without_training
 from shapecalc.language.architecture import Architecture
 from shapecalc.pause_gc import without_collecting
 from shapecalc.symbolic.conditions import collecting
@@ -58,13 +58,16 @@ def analyse(
     run = Execution(Walk(architecture, scope), conditions, brief and rows > MOST_WHOLE)
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
+    run.scheme = run.walk.scheme(architecture, scope, None)
     body = Body(run, scope, Names(run.walk, ChainMap(wires)))
     out, tree = body.steps(architecture.layers, (first,), "")
+    if architecture.weights and run.scheme:
+        run.check_stored(architecture.weights.node, "the file", 0)
     analysis = Analysis(
         architecture=architecture,
         parameters=MappingProxyType(dict(scope)),
         inputs=MappingProxyType(inputs),
-        rows=tuple(frozen_everywhere(run.rows)),
+        rows=tuple(frozen_everywhere(without_training(stored_alike(run.rows)))),
         tree=tree,
         outputs=tuple(wire.tensor for wire in out),
         output_edges=tuple(wire.edge for wire in out),

@@ -20,8 +20,10 @@ from shapecalc.language.tree import (
     is_frozen,
     is_there,
     resolve,
+    stored_as,
 )
 from shapecalc.language.yaml_nodes import Source
+from shapecalc.layers.schemes import Scheme
 from shapecalc.symbolic import Dim
 
 
@@ -86,6 +88,13 @@ class Walk:
             return outer
         with self.source.placing(step.frozen.node):
             return is_frozen(resolve(step.frozen.value, scope))
+
+    def scheme(self, step: Step | Architecture, scope: Scope, outer: Scheme | None) -> Scheme | None:
+        """What a step's matrices are stored as: if it does not say, as `outer`, what it is part of."""
+        if step.weights is None:
+            return outer
+        with self.source.placing(step.weights.node):
+            return stored_as(resolve(step.weights.value, scope))
 
     def block_scope(self, step: BlockStep, scope: Scope, channels: Dim | None) -> Scope:
         """The values that the steps of a block see: it is used in `scope`, on a tensor of these channels.

@@ -1,6 +1,8 @@
-"""Which weights rows have in common, and which are not trained: `share` and `frozen` beside a step."""
+"""Which weights rows have in common, which are not trained: `share`, `frozen`, `weights` beside a step."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
@@ -25,6 +27,31 @@ def sharing(rows: list[Row], index: int, owner: int) -> Row:
         message = f"share: {first.path} has no weight that this one has too"
         raise ArchitectureError(message, path=row.path)
     return row._replace(shares=owner if first.shares is None else first.shares, shared=frozenset(common))
+
+
+def stored_alike(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with a weight under a scheme where all that share it have it under that one.
+
+    So an embedding's table stays as it is, though a Linear reads it too.
+    """
+    found = [dict(row.stored) for row in rows]
+    for number, row in enumerate(rows):
+        if row.shares is None:
+            continue
+        for name in row.shared:
+            if found[number].get(name) != found[row.shares].get(name):
+                found[row.shares].pop(name, None)
+    for number, row in enumerate(rows):
+        if row.shares is not None:
+            own = {name: scheme for name, scheme in found[number].items() if name not in row.shared}
+            owners = {name: found[row.shares][name] for name in row.shared if name in found[row.shares]}
+            found[number] = {**own, **owners}
+    return [row._replace(stored=own) if row.stored else row for row, own in zip(rows, found, strict=True)]
+
+
+def without_training(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with what is stored as whole numbers frozen: torch has gradients of real numbers alone."""
+    return [row._replace(frozen=row.frozen.union(row.stored)) if row.stored else row for row in rows]
 
 
 def frozen_everywhere(rows: list[Row]) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language import document
+from shapecalc.language.beside import read_weights
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.expectation import Expectation, read_expectation
 from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
@@ -23,7 +24,10 @@ from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode,
 from shapecalc.layers import LAYERS
 from shapecalc.pause_gc import without_collecting
 
-KEYS = ("name", "source", "notes", "input", "parameters", "variants", "expect", "use", "blocks", "layers")
+KEYS = (
+    *("name", "source", "notes", "input", "parameters", "variants", "expect"),
+    *("weights", "use", "blocks", "layers"),
+)
 
 
 class Family(NamedTuple):
@@ -50,6 +54,8 @@ class Architecture:
     source: str | None = None
     notes: str | None = None
     expect: Expectation | None = None
+    weights: Argument | None = None
+    """What the matrices of the network are stored as; None if the file does not say."""
     libraries: tuple[Library, ...] = ()
     """Those that its file uses, directly or not."""
     family: Family | None = None
@@ -161,6 +167,7 @@ class _FileReader:
         parameters = self.read("parameters", lambda node, _: self.parameters(node), {})
         inputs = read_inputs(self.root.entries["input"][1], self.source)
         figures = self.read("expect", read_expectation, {})
+        weights = self.read("weights", partial(read_weights, scope=parameters), None)
         blocks = {**self.used, **self.blocks(parameters)}
         architecture = Architecture(
             name=self.read("name", read_line, PurePath(self.source.name).stem),
@@ -173,6 +180,7 @@ class _FileReader:
             source=self.read("source", read_text, None),
             notes=self.read("notes", read_text, None),
             expect=Expectation(**figures) if figures else None,
+            weights=weights,
             libraries=tuple(self.libraries.known.values()),
         )
         read = partial(read_variants, parameters=parameters, inputs=inputs, words=self.words)

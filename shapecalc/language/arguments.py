@@ -14,7 +14,7 @@ from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping,
 from shapecalc.layers import Layer
 
 PARAMETRIZATIONS = ("weight_norm", "spectral_norm")
-BESIDE = ("when", "times", "as", "from", "share", "frozen", "for", *PARAMETRIZATIONS)
+BESIDE = ("when", "times", "as", "from", "share", "frozen", "weights", "for", *PARAMETRIZATIONS)
 """What may be written beside a step."""
 
 
@@ -112,4 +112,6 @@ class ArgumentReader:
         error = layer.unknown_argument(name).about(layer.__name__)
         if name in BESIDE:
             error.hint = f"write it beside the step: {{{layer.__name__}: …, {name}: …}}"
+        if name == "dtype":
+            error.hint = "memory --dtype says what float32 is; weights: int4 stores matrices of Linear layers"
         raise error.at(self.source.place_of(where))

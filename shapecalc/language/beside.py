@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.expressions import Expression
 from shapecalc.language.names import read_names
-from shapecalc.language.tree import CHANNELS, Argument, Name, copies_of, is_frozen, is_there, names_in
+from shapecalc.language.tree import (
+    CHANNELS,
+    Argument,
+    Name,
+    copies_of,
+    is_frozen,
+    is_there,
+    names_in,
+    stored_as,
+)
 from shapecalc.language.values import read_value
-from shapecalc.language.yaml_nodes import YamlNode
+from shapecalc.language.yaml_nodes import Source, YamlNode
 
 if TYPE_CHECKING:
     from shapecalc.language.reader import StepReader
@@ -36,6 +45,8 @@ class BesideReader:
             found["shares"] = self.shared(beside["share"])
         if "frozen" in beside:
             found["frozen"] = self.value(beside["frozen"], is_frozen)
+        if "weights" in beside:
+            found["weights"] = read_weights(beside["weights"], self.source, self.steps.scope)
         return {**found, "asks": any(CHANNELS in names_in(value) for value in values)}
 
     def value(self, node: YamlNode, check: Callable[[object], object], *, channels: bool = False) -> Argument:
@@ -61,3 +72,12 @@ class BesideReader:
         for name in names:
             self.steps.bound.bind(name, perhaps="when" in beside)
         return {**common, "names": names}
+
+
+def read_weights(node: YamlNode, source: Source, scope: Collection[str]) -> Argument:
+    """What matrices are stored as: a scheme's own text, or a parameter that is one."""
+    value = read_value(node, source, scope, numeric=False)
+    if not isinstance(value, Expression):
+        with source.placing(node):
+            stored_as(value)
+    return Argument(value, node)

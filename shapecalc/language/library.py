@@ -17,7 +17,7 @@ from shapecalc.language.values import Words, read_line, read_text
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 
 KEYS = ("name", "version", "source", "notes", "use", "blocks")
-OF_NETWORKS = ("input", "layers", "parameters", "variants", "expect")
+OF_NETWORKS = ("input", "layers", "parameters", "variants", "expect", "weights")
 """The keys that a network has and a library has not."""
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*"
 _LONGEST_NAME = 200

@@ -9,12 +9,13 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.arguments import PARAMETRIZATIONS, ArgumentReader
-from shapecalc.language.beside import BesideReader
+from shapecalc.language.beside import BesideReader, read_weights
 from shapecalc.language.branches import BranchReader
 from shapecalc.language.heads import EXPERTS, GROUP, HeadReader, Written
 from shapecalc.language.loops import Loop, read_loop
 from shapecalc.language.names import Bound
 from shapecalc.language.tree import (
+    Argument,
     BlockStep,
     ChosenStep,
     GivenBlock,
@@ -203,6 +204,7 @@ class StepReader:
         _, listed_branches = given.pop("branches", (key, None)) if joins else (key, None)
         if layer.numbers and isinstance(listed_branches, YamlList):
             given |= self.branches.numbers_among(listed_branches, layer, given, key)
+        stored = self.own_dtype(layer, given, beside)
         arguments = {
             name: self.arguments.of_layer(layer, name, where, node) for name, (where, node) in given.items()
         }
@@ -214,11 +216,22 @@ class StepReader:
             arguments=arguments,
             branches=branches,
             uses=tuple(sorted(uses)),
-            **self.beside.with_names(common, beside),
+            **self.beside.with_names({**common, **stored}, beside),
         )
         if not uses:
             self.check(step)
         return step
+
+    def own_dtype(
+        self, layer: type[Layer], given: dict[str, Any], beside: Mapping[str, YamlNode]
+    ) -> dict[str, Argument]:
+        """torch's `dtype` among the arguments of a layer with matrices: `weights` beside the layer."""
+        if "dtype" not in given or "dtype" in layer.fields or not layer.quantized:
+            return {}
+        where, node = given.pop("dtype")
+        if "weights" in beside:
+            raise self.source.error("dtype says what weights beside the step says", where, "write it once")
+        return {"weights": read_weights(node, self.source, self.scope)}
 
     def check(self, step: LayerStep) -> None:
         """Find wrong constants now, in blocks that are never used too."""

@@ -12,6 +12,7 @@ from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.variants import NAME
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
+from shapecalc.layers.schemes import AS_THEY_ARE, PATTERN
 
 _REF = "#/$defs/{}".format
 
@@ -26,6 +27,11 @@ _NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.(\w+|\(.*\)))?
 _FANNED = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.(\w+|\(.*\)))?\s+(when|for)\s.*$"}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _NATURAL = {"type": "integer", "minimum": 0}
+_STORED = {
+    "type": "string",
+    "pattern": rf"^({PATTERN}|{AS_THEY_ARE}|[A-Za-z_]\w*(\.\w+)?)$",
+    "description": "what matrices of Linear layers are stored as: int8, int4:128, int4:128+zeros, float32",
+}
 _BESIDE = {
     "when": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
     "times": {"anyOf": [_NATURAL, EXPRESSION]},
@@ -33,6 +39,7 @@ _BESIDE = {
     "from": _NAMES,
     "share": _NAME,
     "frozen": {"anyOf": [{"type": "boolean"}, EXPRESSION]},
+    "weights": _STORED,
     "for": {
         "type": "string",
         "pattern": r"^\s*\w+\s*(,\s*\w+\s*)*\sin\s.+$",
@@ -75,6 +82,7 @@ _FILE: dict[str, Any] = {
         "additionalProperties": _VARIANT,
     },
     "expect": _EXPECT,
+    "weights": _STORED,
     "use": {},
     "blocks": {"type": "object", "additionalProperties": _STEPS},
     "layers": _STEPS,
@@ -173,6 +181,8 @@ def _step_with_arguments() -> dict[str, Any]:
 def _of_layer(layer: type[Layer]) -> dict[str, Any]:
     """What may stand after a layer type: its arguments by name, or a single value for the main one."""
     properties = {name: _argument(layer, name) for name in layer.fields}
+    if layer.quantized:
+        properties.setdefault("dtype", _STORED)
     required = layer.required()
     forms: list[dict[str, Any]] = []
     if layer.branching:

@@ -13,6 +13,7 @@ from shapecalc.language.expressions import Expression, Scope
 from shapecalc.language.operators import is_true
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
+from shapecalc.layers.schemes import Scheme, read_scheme
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.symbolic.rational import MADE_WHOLE, Rational
 
@@ -57,6 +58,14 @@ def is_there(value: Any) -> bool:
         return is_true(value)
     except ArchitectureError as error:
         raise error.about("when") from None
+
+
+def stored_as(value: Any) -> Scheme | None:
+    """The value of `weights`: int4 or int8 with their scales, or None; ArchitectureError if it is neither."""
+    try:
+        return read_scheme(value)
+    except ArchitectureError as error:
+        raise error.about("weights") from None
 
 
 CHANNELS = "channels"
@@ -137,6 +146,8 @@ class Step:
     """The step whose weights this one uses."""
     frozen: Argument | None = None
     """Whether its weights are not trained; None if it does not say, and is as the step that it is part of."""
+    weights: Argument | None = None
+    """What its matrices are stored as; None if it does not say, and is as the step that it is part of."""
     parametrizations: tuple[LayerStep, ...] = ()
     """What makes its weights, if that is a layer: `weight_norm` and `spectral_norm` beside it."""
     asks: bool = False

@@ -20,13 +20,14 @@ from shapecalc.language.yaml_nodes import (
     kind,
 )
 from shapecalc.layers import LAYERS
+from shapecalc.layers.schemes import is_scheme
 
 _LONGEST_NAME = 100
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Words(Set[str]):
-    """The words that may be a value: those of layers' arguments, and the names of layer types and blocks."""
+    """The words that may be a value: of arguments, of `weights`, the names of layer types and blocks."""
 
     def __init__(self, blocks: Iterable[str] = ()) -> None:
         self.blocks = frozenset(blocks)
@@ -36,9 +37,11 @@ class Words(Set[str]):
         return self.blocks.union(LAYERS, *(f.words for t in LAYERS.values() for f in t.fields.values()))
 
     def __contains__(self, text: object) -> bool:
-        if not isinstance(text, str) or not text.isidentifier():
+        if not isinstance(text, str):
             return False
-        return text in LAYERS or text in self.blocks or text in self.all
+        if not text.isidentifier():
+            return is_scheme(text)
+        return text in LAYERS or text in self.blocks or text in self.all or is_scheme(text)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.all)

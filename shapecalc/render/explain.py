@@ -141,6 +141,8 @@ def _counted(one: Explanation) -> str:
     if one.row.frozen:
         part = len(one.row.frozen) < len(one.row.learned)
         words += f", {', '.join(sorted(one.row.frozen))} frozen" if part else ", frozen"
+    for name, scheme in one.row.stored.items():
+        words += f"; {name} is stored as {scheme} with scales"
     if one.row.shared:
         words += f"; {', '.join(sorted(one.row.shared))} shared with an earlier layer, and counted there"
     if one.positions:

@@ -21,7 +21,7 @@ from shapecalc.render.grid import (
     shape,
     size,
 )
-from shapecalc.render.show import compute, heading, trainable
+from shapecalc.render.show import compute, dtypes, heading, trainable
 from shapecalc.render.tree import first_column, folded_note, named_nodes
 from shapecalc.symbolic import Dim
 
@@ -90,6 +90,7 @@ def _prediction(found: Prediction, formulas: Formulas) -> Iterator[str]:
 
 def _weights(found: Prediction) -> str:
     dtype = "float32, under autocast in float16 on CUDA" if found.dtype == AMP else found.dtype
+    dtype = dtypes(found.analysis, dtype)
     return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
 

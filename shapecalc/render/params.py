@@ -8,10 +8,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from shapecalc.analysis.quantized import SCALE, Quantized
+from shapecalc.analysis.quantized import Quantized
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
+from shapecalc.layers.schemes import SCALE
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
 from shapecalc.render.tree import active_note, folded_note, folding, label, one_by_one, outline, own_row
 from shapecalc.tensors import for_json
@@ -44,10 +45,8 @@ def print_params(
     `stored`: the bytes where matrices are stored as integers.
 
     Raises:
-        UsageError: a depth is given for a form that has every weight, or a scheme for one without bytes.
+        UsageError: a depth is given for a form that has every weight.
     """
-    if form == "csv" and stored:
-        raise UsageError("--weights is for bytes, which CSV does not have", hint="--format json has them")
     if form in ("json", "csv") and depth is not None:
         raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
     analysis = one_by_one(analysis, form)
@@ -118,18 +117,23 @@ def _notes(analysis: Analysis, dtype: str, stored: Quantized | None) -> list[str
 
 def _stored(found: Quantized, dtype: str) -> Iterator[str]:
     """What is stored as integers, and the bytes as a sum."""
-    scheme, scales = found.scheme, count(found.scales)
-    each = "an output feature" if scheme.group is None else f"{scheme.group:,} inputs"
-    yield f"Quantized   {count(found.params)} parameters in {scheme.dtype}, {scales} scales: one for {each}"
+    if not found.parts:
+        yield "Quantized   nothing: only matrices of Linear layers are"
+    for part in found.parts:
+        scheme, scales = part.scheme, count(part.scales)
+        each = "an output feature" if scheme.group is None else f"{scheme.group:,} inputs"
+        stored = f"{count(part.params)} parameters in {scheme.dtype}"
+        yield f"Quantized   {stored}, {scales} scales: one for {each}"
     terms = " + ".join(_terms(found, dtype))
     yield f"Weights     {size(found.bytes)}: {terms} = {count(found.bytes)} B"
 
 
 def _terms(found: Quantized, dtype: str) -> Iterator[str]:
-    yield f"{count(found.weight_bytes)} in {found.scheme.dtype}"
-    yield f"{count(found.scale_bytes)} of scales in {SCALE}"
-    if found.scheme.zeros:
-        yield f"{count(found.zero_bytes)} of zero points in {found.scheme.dtype}"
+    for part in found.parts:
+        yield f"{count(part.weight_bytes)} in {part.scheme.dtype}"
+        yield f"{count(part.scale_bytes)} of scales in {SCALE}"
+        if part.scheme.zeros:
+            yield f"{count(part.zero_bytes)} of zero points in {part.scheme.dtype}"
     yield f"{count(found.other_bytes)} of others in {dtype}"
 
 

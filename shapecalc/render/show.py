@@ -167,7 +167,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Output      {outputs}, after {_layers(analysis.layers)}",
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         *active_note(analysis),
-        f"Weights     {size(analysis.weight_bytes())} in float32",
+        f"Weights     {size(analysis.weight_bytes())} in {dtypes(analysis, 'float32')}",
         f"Compute     {compute(formulas.total(totals.macs))}",
         *([unread] if analysis.unread else []),
         *_uses(analysis),
@@ -187,6 +187,12 @@ def trainable(totals: Totals) -> str:
     if totals.frozen_params == 0:
         return "all trainable"
     return f"{count(totals.trainable_params) if totals.trainable_params != 0 else 'none'} trainable"
+
+
+def dtypes(analysis: Analysis, dtype: str) -> str:
+    """What the weights are in: float32 in `dtype`, and those that are stored as whole numbers."""
+    stored = [str(scheme) for scheme in analysis.schemes]
+    return f"{', '.join(stored)} with scales, others in {dtype}" if stored else dtype
 
 
 def compute(macs: Dim) -> str:

@@ -75,7 +75,16 @@ def _work(analysis: Analysis, alike: Alike | None, node: Node) -> tuple[object, 
     if not bracket:
         return (node.path,)
     rows = [
-        (row.layer, row.inputs, row.outputs, row.shared, row.frozen, alike and alike(number), times)
+        (
+            row.layer,
+            row.inputs,
+            row.outputs,
+            row.shared,
+            row.frozen,
+            row.stored,
+            alike and alike(number),
+            times,
+        )
         for (number, times), row in zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
     ]
     return name, node.type, node.output, rows

@@ -42,6 +42,7 @@ def _verification(report: Report) -> Grid:
         Line((v.name, v.status, v.layers_checked, len(v.mismatches), f"{v.seconds:.2f} s")) for v in verdicts
     ]
     notes = [f"{v.name}: {_in_one_line(mismatch)}" for v in verdicts for mismatch in v.mismatches]
+    notes += [_stored(v.name, v.schemes) for v in verdicts if v.schemes]
     notes += [_usage(v.name, usage) for v in verdicts for usage in v.usages]
     checked = count(sum(verdict.layers_checked for verdict in verdicts))
     total = f"{_good(report)} agree with torch in every figure; {checked} layers checked"
@@ -60,6 +61,12 @@ def _check(report: Report) -> Grid:
 def _good(report: Report) -> str:
     good = sum(verdict.status == "ok" for verdict in report.verdicts)
     return f"{good} of {len(report.verdicts)} architectures"
+
+
+def _stored(name: str, schemes: Sequence[str]) -> str:
+    """What was done with matrices that are stored as whole numbers."""
+    packed = f"matrices in {', '.join(schemes)} are packed in torch for their bytes"
+    return f"{name}: {packed}, and run as float32"
 
 
 def _usage(name: str, usage: Usage) -> str:

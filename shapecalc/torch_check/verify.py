@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from shapecalc.analysis.compare.expected import broken
 from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verified
 from shapecalc.analysis.memory.batch import with_batch
+from shapecalc.analysis.quantized import stored_as
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
@@ -25,6 +26,7 @@ from shapecalc.torch_check.experts import shape_in_torch
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
 from shapecalc.torch_check.startup import without_compiler
+from shapecalc.torch_check.stored import compare_stored
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from shapecalc.torch_check.usage import BATCH, usage
 
@@ -58,15 +60,19 @@ def verify(
     MACs are counted by FlopCounterMode on `meta`: it knows the kernels there, but not the fused ones of a
     real device. Layers that look at values, which `meta` does not have, are run and counted on `device`
     alone. `expectations` includes the published figures of the file,
-    `memory` the bytes that are alive at once and those that autograd keeps.
+    `memory` the bytes that are alive at once and those that autograd keeps. Matrices that are stored as
+    whole numbers are packed on `meta` for their bytes, and run as real numbers.
 
     Raises:
         UsageError: a size is a formula.
         UnavailableError: the device can't hold the network.
     """
     start = time.perf_counter()
+    schemes, packed = analysis.schemes, list(compare_stored(analysis)) if not analysis.symbols else []
+    analysis = stored_as(analysis, None)  # torch multiplies by real numbers
     _check_runnable(analysis, device, name)
     found = _Findings(analysis)
+    found.mismatches += packed
     usages: tuple[Usage, ...] = ()
     try:
         found.run(device)
@@ -89,6 +95,7 @@ def verify(
         layers_checked=len(analysis.rows),
         seconds=time.perf_counter() - start,
         usages=usages,
+        schemes=tuple(map(str, schemes)),
     )
 
 
@@ -161,7 +168,7 @@ class _Findings:
     def of_batch(self, batch: int) -> Analysis:
         """The network with a batch of that size, or as it is if its inputs can't have one."""
         try:
-            return with_batch(self.analysis, batch)
+            return stored_as(with_batch(self.analysis, batch), None)
         except ShapecalcError:
             return self.analysis
 

@@ -12,6 +12,7 @@ from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.engine.limits import refuse_long
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Edge, Row, Totals
+from shapecalc.layers.schemes import AS_THEY_ARE
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
 
@@ -163,7 +164,7 @@ class _Comparison:
             changes["reads"] = _sources(self.a, a), _sources(self.b, b)
         if (a.shares is None) != (b.shares is None):
             changes["share"] = _owner(self.a, a), _owner(self.b, b)
-        changes |= _differing({"frozen": (_frozen(a), _frozen(b))})
+        changes |= _differing({"frozen": (_frozen(a), _frozen(b)), "weights": (_stored(a), _stored(b))})
         return changes
 
     def is_rewired(self, i: int, j: int) -> bool:
@@ -204,5 +205,11 @@ def _frozen(row: Row) -> bool | tuple[str, ...]:
     return bool(frozen) if len(frozen) in (0, len(row.learned)) else frozen
 
 
+def _stored(row: Row) -> str:
+    """What the weights of a row are stored as."""
+    return ", ".join(sorted({str(scheme) for scheme in row.stored.values()})) or AS_THEY_ARE
+
+
 def _all_of(row: Row) -> tuple[Any, ...]:
-    return row.type, repr(_values(row)), row.inputs, row.outputs, row.edges, row.shares, row.frozen
+    beside = row.shares, row.frozen, row.stored
+    return row.type, repr(_values(row)), row.inputs, row.outputs, row.edges, *beside

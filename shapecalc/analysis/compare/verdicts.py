@@ -108,12 +108,15 @@ class Verified(Verdict):
     seconds: float = 0.0
     usages: tuple[Usage, ...] = ()
     """Of a device that counts its bytes."""
+    schemes: tuple[str, ...] = ()
+    """Under which matrices are stored; they are run as float32."""
 
     def figures(self) -> dict[str, Any]:
         return {
             "layers_checked": self.layers_checked,
             "mismatches": [_mismatch(mismatch) for mismatch in self.mismatches],
             "seconds": round(self.seconds, 3),
+            **({"stored": list(self.schemes)} if self.schemes else {}),
             **({"memory": [usage.to_dict() for usage in self.usages]} if self.usages else {}),
         }
 

@@ -113,6 +113,8 @@ class Forward:
             raise error.at(None, row.path) from None
         if not footprint.complete:
             self.bounded[row.type] = row.layer.undecided
+        if row.stored:
+            self.unpack(row)
         self.note(footprint.conditions, row.path)
         self.made.append(footprint.outputs[0].given.tensor)
         storages = self.ledger.play(footprint, [flow.storage for flow in flows], number)
@@ -132,6 +134,18 @@ class Forward:
             self.hold(flow)
             self.flows[number, port] = flow
         self.graph.sweep(first)
+
+    def unpack(self, row: Row) -> None:
+        """Note that how a kernel reads a matrix stored as whole numbers is its tool's own.
+
+        Raises:
+            UnknownError: autograd watches.
+        """
+        schemes = ", ".join(map(str, self.analysis.schemes))
+        why = f"depends on the tool that reads weights in {schemes}"
+        if self.mode.grad:
+            raise UnknownError(f"{row.type}: what it keeps for the way back {why}", path=row.path)
+        self.bounded[row.type] = why
 
     def note(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions, but for those that follow from what is known already."""

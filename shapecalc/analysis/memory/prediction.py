@@ -174,9 +174,9 @@ def prediction_of(analysis: Analysis, dtype: str, freed: Releases) -> Prediction
     forward = Forward(analysis, mode, freed)
     sizes = bytes_of(mode.dtype)
     weights = [
-        (w.kind, times * w.elements * sizes[w.dtype], name in row.frozen)
+        (row.weights[name].kind, times * own, name in row.frozen)
         for row, times in zip(analysis.rows, analysis.times, strict=True)
-        for name, w in row.own_weights.items()
+        for name, own in row.weight_bytes(sizes).items()
     ]
     parameters, buffers = (
         sum([size for of, size, _ in weights if of == kind]) for kind in ("parameter", "buffer")
