@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import shapecalc
-from shapecalc import zoo
+from shapecalc import Analysis, zoo
 from tests.dice import DRAWS
 
 OWN = [name for name in zoo.names() if not name.startswith("imagenet/")]
 """The networks that are taught, and those of other kinds."""
 
-ONE_OF_EACH = sorted({entry.path: name for name, entry in reversed(zoo.known().items())}.values())
-"""Of the variants of one file, the first."""
+_SHORT = ["swin_v2_t", "imagenet/convnext_tiny", "imagenet/efficientnet_v2_s", "imagenet/swin_t"]
+_FIRST = {entry.path: name for name, entry in reversed(zoo.known().items())}
+ONE_OF_EACH = sorted((_FIRST | {zoo.find(name).path: name for name in _SHORT}).values())
+"""Of the variants of one file, the first, or one that has as many kinds of layers and far fewer of them."""
+
+_SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
+    "detection/retinanet": ("1x3x128x128", {}),
+    "detection/yolov8n": ("1x3x64x64", {}),
+    "llm/llama-3.2-1b": (
+        None,
+        {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "intermediate_size": 512},
+    ),
+    "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100}),
+    "llm/mixtral-8x7b": (
+        None,
+        {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
+    ),
+    "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
+    "nasnet-a-mobile": (None, {"repeats": 1}),
+    "swin_v2_t": (None, {"depth": 2}),
+}
+"""Network → an input that is smaller, and parameters with which it has fewer copies of its blocks."""
+
+
+def _settings(name: str) -> tuple[str | None, Mapping[str, int]]:
+    return _SMALLER[name] if name in _SMALLER and DRAWS != "long" else (None, {})
+
+
+def short(name: str) -> Analysis:
+    """A network of fewer copies of its blocks, on a smaller input, where it is large; at length, as it is."""
+    return shapecalc.analyse(shapecalc.load(name), *_settings(name))
+
+
+def typed(name: str) -> list[str]:
+    """The same network, as a command is asked for it."""
+    shape, parameters = _settings(name)
+    values = [word for parameter, n in parameters.items() for word in ("--set", f"{parameter}={n}")]
+    return [name, *(["--input", shape] if shape else []), *values]
 
 
 def covering(names: Sequence[str]) -> list[str]:
@@ -21,7 +57,7 @@ def covering(names: Sequence[str]) -> list[str]:
 
 
 def _covering(names: Sequence[str]) -> Iterator[str]:
-    rows = {name: [row.type for row in shapecalc.analyse(shapecalc.load(name)).rows] for name in names}
+    rows = {name: [row.type for row in short(name).rows] for name in names}
     missing = {kind for kinds in rows.values() for kind in kinds}
     while missing:
         name = max(rows, key=lambda name: len(missing & {*rows[name]}) ** 2 / len(rows[name]))

@@ -18,7 +18,7 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.language.expectation import Bounds
 from tests.command import Command
-from tests.networks import ONE_OF_EACH
+from tests.networks import ONE_OF_EACH, short, typed
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssert
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
     for command in ("show", "params", "flops", "receptive", "memory"):
-        lines = run(command, name).out.splitlines()
+        lines = run(command, *typed(name)).out.splitlines()
         assert max(len(line) for line in lines if " " in line.strip()) <= 80  # a path is never cut
         assert not any("…" in line or line.endswith(" ") for line in lines)
 
@@ -108,8 +108,8 @@ def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_numbers_are_never_cut(name: str, run: Command) -> None:
     """On a terminal that is far too narrow, each number still stands whole."""
-    narrow = run("show", name, columns=20).out
-    totals = shapecalc.analyse(shapecalc.load(name)).totals
+    narrow = run("show", *typed(name), columns=20).out
+    totals = short(name).totals
     assert f"{totals.params:,}" in narrow
     assert f"{totals.macs:,} MACs" in narrow
 

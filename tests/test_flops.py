@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
-from tests.networks import ONE_OF_EACH
+from tests.networks import ONE_OF_EACH, typed
 from tests.test_conventions import PUBLISHED
 
 
@@ -39,8 +39,9 @@ def test_json(run: Command) -> None:
 def test_columns_add_up(name: str, run: Command) -> None:
     """The printed lines of the layers, added up again, are the printed totals."""
     for words in ("", "--convention torchinfo", "--convention calflops"):
-        rows = list(csv.DictReader(io.StringIO(run("flops", name, *words.split(), "--format", "csv").out)))
-        notes = " ".join(run("flops", name, *words.split()).out.split())
+        own = [*typed(name), *words.split()]
+        rows = list(csv.DictReader(io.StringIO(run("flops", *own, "--format", "csv").out)))
+        notes = " ".join(run("flops", *own).out.split())
         for column in rows[0].keys() - {"path", "share", "macs" if words else ""}:
             total = sum(int(row[column]) for row in rows)
             assert total == 0 or f"{total:,} {UNITS.get(column, column)}" in notes
@@ -52,7 +53,7 @@ UNITS = {"macs": "MACs", "torchinfo": "MACs", "calflops": "FLOPs"}
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
     for words in ("", "--convention all", "--convention all --backward", "--convention thop"):
-        lines = run("flops", name, *words.split()).out.splitlines()
+        lines = run("flops", *typed(name), *words.split()).out.splitlines()
         assert max(map(len, lines)) <= 80
         assert not any(line.endswith(" ") for line in lines)
 
