@@ -1,4 +1,4 @@
-"""Networks from elsewhere: a Python target becomes a file, which is proved equal to it."""
+"""Networks from elsewhere: a Python target or an ONNX file becomes a file, which is proved equal to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:i
 
 def import_(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="As in torchvision.models:resnet18 or path/model.py:Net.")
+        str,
+        typer.Argument(
+            metavar="TARGET", help="As in torchvision.models:resnet18, path/model.py:Net or model.onnx."
+        ),
     ],
     input: Input = None,
     args: Annotated[
@@ -38,10 +41,11 @@ def import_(
         ),
     ] = None,
 ) -> None:
-    """A torch module as a file, proved equal to it. This command alone runs the target's own Python code."""
-    if not input:
-        raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
-    found = _imported(target, given_input(input), _arguments(args))
+    """A torch module or an ONNX model as a file, proved equal to it.
+
+    This command alone runs a Python target's own code; ONNX is read as data.
+    """
+    found = _read(target, given_input(input or []), _arguments(args))
     if found.differences:
         raise _different(found)
     _write(output, found.text)
@@ -49,7 +53,8 @@ def import_(
         lines = [f"{path}: {name}\n" for path, name in found.names.items()]
         _write(names, "".join(lines))
     totals = found.totals
-    streams.note(f"{target}: {totals.params:,} parameters, {totals.macs:,} MACs, layer by layer as in torch")
+    figures = f"{totals.params:,} parameters, {totals.macs:,} MACs"
+    streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -65,6 +70,28 @@ def _arguments(text: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise UsageError("--args must be a mapping, as in --args '{num_classes: 10}'")
     return found
+
+
+def _read(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
+    if Path(target).suffix == ".onnx":
+        if arguments:
+            raise UsageError("--args is what a Python target is called with; an ONNX file takes none")
+        return _of_onnx(Path(target), shapes)
+    if not shapes:
+        raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
+    return _imported(target, shapes, arguments)
+
+
+def _of_onnx(path: Path, shapes: Any) -> Imported:
+    from shapecalc.importing.network import imported
+
+    try:
+        from shapecalc.importing.onnx_file.reader import read_onnx
+    except ImportError as error:
+        hint = "pip install 'shapecalc[onnx]'"
+        raise UnavailableError(f"onnx can't be imported: {error}", hint=hint) from None
+    collect_again()
+    return imported(read_onnx(path, shapes))
 
 
 def _imported(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
@@ -86,7 +113,7 @@ def _different(found: Imported) -> ShapecalcError:
     first = found.differences[0]
     for difference in found.differences[:20]:
         streams.complain(
-            f"{difference.path}: {difference.what}: {difference.here}, in torch {difference.there}"
+            f"{difference.path}: {difference.what}: {difference.here}, in {found.origin} {difference.there}"
         )
     where = f", {first.place}" if first.place else ""
     return ArchitectureError(f"the file differs from the module in {len(found.differences)} figures{where}")

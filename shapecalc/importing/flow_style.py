@@ -101,7 +101,7 @@ def _branches(branches: Sequence[Any], indent: int) -> list[str]:
     found = []
     for branch in branches:
         if not isinstance(branch, list):
-            found.append(f"- {branch}")
+            found.append(f"- {flow(branch)}")
             continue
         short = f"- {flow(branch)}"
         if (len(short) + indent <= WIDTH and not _commas(branch)) or not branch:

@@ -91,7 +91,7 @@ class Folding:
         return kind, branches, sources
 
     def region(self, step: Step, node: Region, body: Body) -> Any:
-        key = node.type, self.skeleton_of(body)
+        key = node.guessed or node.type, self.skeleton_of(body)
         group = self.groups.setdefault(key, Group(node.type))
         group.instances.append(step)
         self.of[id(step)] = group

@@ -1,4 +1,4 @@
-"""A torch module → an architecture, and the proof that both are the same."""
+"""A network from elsewhere → an architecture, and the proof that both are the same."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Imported:
     names: dict[str, str]
     """By a row's path and its weight, the module's name of the weight."""
     totals: Totals
+    origin: str
+    """Whose figures they are compared with, in words."""
 
 
 def imported(program: Program) -> Imported:
@@ -37,13 +39,15 @@ def imported(program: Program) -> Imported:
     body = structure(cleaned(program.body))
     text = Writer(program, body, Folding(body)).text()
     architecture = parse(text, f"{program.name}.yaml")
-    analysis = analyse(architecture)
+    at = program.at
+    analysis = analyse(architecture, next(iter(at.values())) if at and len(at) == 1 else at)
     return Imported(
         text,
         architecture,
         tuple(differences(program, body, analysis)),
         names(program, body, analysis),
         analysis.totals,
+        program.origin,
     )
 
 

@@ -44,6 +44,8 @@ class Region:
     calls: list[Node] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
+    guessed: bool = False
+    """Whether the class is not known, and `type` a name that would do."""
 
 
 Node: TypeAlias = "Call | Region"
@@ -61,6 +63,16 @@ class Program:
     buffers: dict[str, Tensor]
     macs: int | None = None
     """Multiply-accumulates of the run, by torch's counter."""
+    params: int | None = None
+    """Elements of all parameters by another count than that of `weights`, if there is one."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """Inputs as a file has them, by name, where their sizes have letters."""
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    """Letters of sizes that arguments have, with their values by default."""
+    at: Mapping[str, Tensor] | None = None
+    """The inputs at which the shapes are those of the values, where a file's own have letters."""
+    origin: str = "torch"
+    """What the shapes are by, in words."""
 
     def unused(self) -> list[str]:
         """The parameters that no call uses."""

@@ -42,7 +42,8 @@ def differences(program: Program, body: Body, analysis: Analysis) -> Iterator[Di
         return
     for row, call in zip(rows, calls, strict=True):
         yield from _of_row(program, row, call)
-    params = sum(weight.elements for weight in program.weights.values())
+    counted = sum(weight.elements for weight in program.weights.values())
+    params = counted if program.params is None else program.params
     if analysis.totals.params != params:
         yield Difference("", "parameters", str(analysis.totals.params), str(params), "")
     if program.macs is not None and analysis.totals.macs != program.macs:

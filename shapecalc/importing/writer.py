@@ -46,12 +46,12 @@ class Writer:
         self.body = body
         self.folding = folding
         self.blocks: dict[str, list[str]] = {}
-        self.taken = {*_RESERVED, *LAYERS}
+        self.taken = {*_RESERVED, *LAYERS, *program.parameters}
         self.named: set[Value] = set()
         self.owners = owners(program)
 
     def text(self) -> str:
-        scope = Scope({*_RESERVED, *LAYERS})
+        scope = Scope({*_RESERVED, *LAYERS, *self.program.parameters})
         for name, value in self.program.inputs.items():
             scope.names[value] = "input" if len(self.program.inputs) == 1 else name
             scope.taken.add(scope.names[value])
@@ -67,7 +67,9 @@ class Writer:
             if " from " not in layers[0].beside:  # what comes to it otherwise is a weight
                 layers[0].beside = f" from {scope.names[self.body.inputs[0]]}{layers[0].beside}"
             layers = [*unused, *layers]
-        parts = [f"name: {self.program.name}", f"input: {self.inputs()}"]
+        parts = [f"name: {flow(self.program.name)}", f"input: {self.inputs()}"]
+        if self.program.parameters:
+            parts.append(f"parameters: {flow(dict(self.program.parameters))}")
         if self.blocks:
             parts.append("blocks:")
             for header, lines in self.blocks.items():
@@ -80,7 +82,8 @@ class Writer:
         for name, value in self.program.inputs.items():
             assert value.tensor is not None
             shape = "x".join(map(str, value.tensor.shape))
-            specs[name] = shape + ("" if value.tensor.dtype == "float32" else f":{value.tensor.dtype}")
+            dtype = "" if value.tensor.dtype == "float32" else f":{value.tensor.dtype}"
+            specs[name] = self.program.spelled.get(name, shape + dtype)
         if len(specs) == 1:
             return next(iter(specs.values()))
         return "{" + ", ".join(f"{name}: {spec}" for name, spec in specs.items()) + "}"
@@ -240,6 +243,8 @@ class Writer:
 
     def value(self, node: Call, arguments: dict[str, Any], branches: list[Any] | None) -> Any:
         layer = LAYERS.get(node.type)
+        if branches is not None and layer is not None:
+            branches, arguments = _with_numbers(layer.numbers, branches, arguments)
         if branches is not None:
             return {"branches": branches, **arguments} if arguments else branches
         if layer is None:
@@ -260,6 +265,17 @@ def owners(program: Program) -> dict[str, Value]:
             if first.setdefault(name, call) is not call:
                 found[name] = first[name].outputs[0]
     return found
+
+
+def _with_numbers(
+    numbers: Sequence[str], branches: list[Any], arguments: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The branches with the numbers in their places, and the other arguments."""
+    if not arguments.keys() & {*numbers}:
+        return branches, arguments
+    rest = iter(branches)
+    placed = [arguments[name] if name in arguments else next(rest) for name in numbers]
+    return [*placed, *rest], {name: value for name, value in arguments.items() if name not in numbers}
 
 
 def _within(steps: Sequence[Step]) -> Iterator[Step]:

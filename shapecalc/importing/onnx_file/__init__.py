@@ -1,0 +1,1 @@
+"""ONNX files as programs: read as data, the weights by their shapes alone."""

@@ -1,0 +1,385 @@
+"""The nodes of a graph → calls of layers and functions here; a row of `rows` says what an operator becomes.
+
+Every tensor has its shape at the given inputs, by ONNX, and its shape in letters, by the rules of the layers:
+so what a graph computes of sizes is known as the formula that it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from shapecalc.errors import ArchitectureError, quoted
+from shapecalc.importing.folding import Text
+from shapecalc.importing.onnx_file import sizes
+from shapecalc.importing.onnx_file.graph import Graph, Node
+from shapecalc.importing.onnx_file.inference import Inferred
+from shapecalc.importing.onnx_file.scopes import Scopes
+from shapecalc.importing.program import Call, Value
+from shapecalc.layers import LAYERS
+from shapecalc.symbolic import Dim, Expr
+from shapecalc.tensors import Shape, Tensor, is_floating, product
+
+Row = Callable[["Lowering", Node], Any]
+ROWS: dict[str, Row] = {}
+
+
+def row(*operators: str) -> Callable[[Row], Row]:
+    """Declares what the operators of these names become."""
+
+    def declare(function: Row) -> Row:
+        ROWS.update(dict.fromkeys(operators, function))
+        return function
+
+    return declare
+
+
+class UnsayableError(Exception):
+    """A node that has no form here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A learned tensor of the file, or one made of it: `fc.weight.T` is turned, `W[0]` a part."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    of: str = ""
+    """The tensor of the file that it is made of, if it is not that one itself."""
+
+    @property
+    def origin(self) -> str:
+        return self.of or self.name
+
+    def turned(self) -> Weight:
+        name = self.of if self.name == f"{self.of}.T" else f"{self.name}.T"
+        return Weight(name, self.shape[::-1], self.dtype, self.origin)
+
+    def part(self, index: str, *shape: int) -> Weight:
+        return Weight(f"{self.name}[{index}]", shape, self.dtype, self.origin)
+
+
+class Lowering:
+    """Lowers the nodes of a graph one by one."""
+
+    def __init__(self, graph: Graph, inferred: Inferred, inputs: Mapping[str, Tensor]) -> None:
+        self.graph = graph
+        self.inferred = inferred
+        self.values: dict[str, Value] = {}
+        self.shapes: dict[Value, Tensor] = {}
+        """By value, its shape in letters."""
+        self.known: dict[str, Any] = {}
+        """Sizes that hang on letters, by the name of the tensor that holds them."""
+        self.lettered: set[str] = set()
+        """Constants that hang on letters."""
+        self.fills: dict[str, tuple[list[Any], Any]] = {}
+        """By name, the size and the number of a constant of equal elements."""
+        self.weights: dict[str, Weight] = {name: self.whole(name) for name in graph.learned}
+        self.by_value: set[str] = set()
+        """Stored tensors that are read as numbers, and are no weights."""
+        self.copies: set[str] = set()
+        """Weights beside the initializers: constants, and equal ones that are stored once."""
+        self.pinned = False
+        """Whether sizes that hang on letters were read as the numbers that they are here."""
+        self.made: dict[tuple[Scopes, str], Value] = {}
+        """Weights and constants as tensors, by scope and name."""
+        self.calls: list[Call] = []
+        self.scopes: list[Scopes] = []
+        """Of each call, the modules that it belongs to."""
+        self.used: dict[str, Weight] = {}
+        """By name, the weights that calls have."""
+        self.buffers: dict[str, Tensor] = {}
+        self.node = Node("", "", [], [], {})
+        for name, tensor in inputs.items():
+            self.values[name] = Value(inferred.tensors[name])
+            self.shapes[self.values[name]] = tensor
+
+    # A node after the other
+
+    def lower(self, node: Node) -> None:
+        """Record what a node becomes.
+
+        Raises:
+            ArchitectureError: a layer can't take what comes to it, or nothing here does the same.
+        """
+        self.node = node
+        if self.folds(node):
+            return
+        make = ROWS.get(node.type)
+        try:
+            if make is None:
+                raise UnsayableError("it has no counterpart here")
+            made = make(self, node)
+        except UnsayableError as error:
+            made = self.opaque(node, str(error))
+        except ArchitectureError as error:
+            raise error.about(str(node)) from None
+        outputs = [y for y in node.outputs if y]
+        for name, value in zip(outputs, made if isinstance(made, list) else [made], strict=False):
+            if isinstance(value, Value):
+                self.name(name, value)
+
+    def name(self, name: str, value: Value) -> None:
+        """Let a value be the tensor of a name."""
+        if value.tensor is None:
+            value.tensor = self.inferred.tensors.get(name)
+        self.values[name] = value
+
+    def folds(self, node: Node) -> bool:
+        """Whether a node computes what hangs on shapes alone: then it is no step."""
+        if node.type in ("Shape", "Size"):
+            if node.input(0) in self.values:
+                self.keep_shape(node, self.shape(self.values[node.input(0)]))
+            return True
+        if any(self.hangs(x) for x in node.inputs):
+            return False
+        if self.fill(node):
+            return True
+        if any(x in self.lettered for x in node.inputs):
+            given = [self.known.get(x, self.inferred.values.get(x)) for x in node.inputs]
+            self.know(node, sizes.computed(node, given))
+        return True
+
+    def fill(self, node: Node) -> bool:
+        """Whether a node makes a constant of equal elements, whose size has letters."""
+        name = node.input(0 if node.type == "ConstantOfShape" else 1)
+        if node.type not in ("ConstantOfShape", "Expand") or name not in self.known:
+            return False
+        stored = node.attributes.get("value")
+        if node.type == "Expand":
+            number = self.number(node.input(0))
+        else:
+            number = plain(stored.elements.flat[0]) if stored else 0.0
+        if number is not None and isfinite(number):
+            self.fills[node.outputs[0]] = [*self.known[name]], number
+        self.lettered.update(node.outputs)
+        return True
+
+    def know(self, node: Node, found: Any) -> None:
+        """Keep what is computed of letters: sizes with formulas, or None if nobody knows them."""
+        if found is None or len(node.outputs) > 1:
+            self.lettered.update(node.outputs)
+        elif sizes.has_formulas(found):
+            self.lettered.add(node.outputs[0])
+            self.known[node.outputs[0]] = found
+
+    def hangs(self, name: str) -> bool:
+        """Whether a tensor follows from an input or a weight."""
+        return name in self.values or name in self.weights
+
+    def keep_shape(self, node: Node, shape: Shape) -> None:
+        if node.type == "Size":
+            found = sizes.objects([product(shape)]).reshape(())
+        else:
+            found = sizes.objects(shape[node.attributes.get("start", 0) : node.attributes.get("end")])
+        self.know(node, found)
+
+    def opaque(self, node: Node, reason: str) -> list[Value]:
+        """What nothing here does the same as; its outputs are those that ONNX says."""
+        outputs = [Value(self.inferred.tensor(node, y)) for y in node.outputs if y]
+        inputs = [self.tensor(x) for x in node.inputs if x and self.hangs(x)]
+        self.record(Call(node.type, {}, inputs, outputs, reason=reason))
+        for y in outputs:
+            assert y.tensor is not None
+            self.shapes[y] = y.tensor
+        return outputs
+
+    # What a row asks for
+
+    def tensor(self, name: str) -> Value:
+        """A tensor that a node reads, as a value."""
+        if name in self.values:
+            return self.values[name]
+        where = self.node.scopes, name
+        if where not in self.made:
+            self.made[where] = self.source(name)
+        return self.made[where]
+
+    def source(self, name: str) -> Value:
+        """A weight or a constant as a tensor."""
+        if name in self.weights:
+            weight = self.weights[name]
+            return self.stored("parameter", weight)
+        found = self.inferred.tensor(self.node, name)
+        if name in self.fills or self.number(name, alone=False) is not None:
+            return self.full(name, found)
+        if name in self.lettered:
+            raise UnsayableError(f"the constant {quoted(name)} hangs on the sizes of the input")
+        self.buffers[name] = found
+        return self.stored("buffer", self.whole(name))
+
+    def full(self, name: str, found: Tensor) -> Value:
+        """A constant whose elements are all equal."""
+        size, number = self.fills.get(name) or ([*found.shape], self.number(name, alone=False))
+        usual = "int64" if type(number) is int else "float32"
+        dtype = {} if found.dtype == usual else {"dtype": found.dtype}
+        made: Value = self.step("full", size=size, fill_value=number, **dtype)
+        return made
+
+    def whole(self, name: str) -> Weight:
+        """A tensor of the file, or one that is computed of none but such."""
+        found = self.graph.stored.get(name)
+        if found:
+            return Weight(name, found.shape, found.dtype)
+        shape, dtype = self.inferred.tensor(self.node, name)
+        return Weight(name, tuple(size for size in shape if isinstance(size, int)), dtype)
+
+    def stored(self, type_: str, weight: Weight) -> Value:
+        dtype = {} if weight.dtype == "float32" else {"dtype": weight.dtype}
+        made: Value = self.step(type_, weights={"weight": weight}, shape=list(weight.shape), **dtype)
+        return made
+
+    def input(self, node: Node, number: int) -> Value:
+        return self.tensor(node.input(number))
+
+    def shape(self, x: Value) -> Shape:
+        return self.shapes[x].shape
+
+    def rank(self, x: Value) -> int:
+        return self.shapes[x].rank
+
+    def array(self, name: str) -> Any:
+        """The elements of a constant, None if they are not known, or if it is a weight."""
+        if not name or self.hangs(name):
+            return None
+        if name in self.lettered and name not in self.known:
+            self.pinned = True
+        return self.known.get(name, self.inferred.values.get(name))
+
+    def elements(self, name: str) -> Any:
+        """The elements of a stored tensor that is no weight, though it may look like one."""
+        if name in self.graph.learned and name in self.inferred.values:
+            self.by_value.add(name)
+            return self.inferred.values[name]
+        return self.array(name)
+
+    def number(self, name: str, alone: bool = True) -> Any:
+        """The number that a constant is: one element or, unless `alone`, equal ones."""
+        if name in self.fills:
+            return None if alone else self.fills[name][1]
+        array = self.array(name)
+        if array is None or not array.size or (alone and array.size > 1) or array.dtype == object:
+            return None
+        first = array.flat[0]
+        if array.size > 1 and not (array == first).all():
+            return None
+        return plain(first)
+
+    def ints(self, node: Node, attribute: str, number: int) -> list[Any] | None:
+        """Whole numbers of an attribute or, in newer opsets, of an input; formulas among them.
+
+        Raises:
+            UnsayableError: they hang on values.
+        """
+        if attribute in node.attributes:
+            found = node.attributes[attribute]
+            return list(found) if isinstance(found, (list, tuple)) else [found]
+        name = node.input(number)
+        if not name:
+            return None
+        array = self.elements(name)
+        if array is None:
+            raise UnsayableError(f"its {attribute} hangs on values, which no formula knows")
+        return [x if isinstance(x, Expr) else int(x) for x in array.flat]
+
+    def unused(self) -> set[str]:
+        """The initializers that look like weights, and that nothing reads."""
+        read = {x for node in self.graph.nodes for x in node.inputs}
+        return {name for name in self.graph.learned if name not in read}
+
+    def weight(self, name: str) -> Weight | None:
+        return self.weights.get(name)
+
+    def learned(self, node: Node, number: int) -> Weight | None:
+        """The weight that a node reads; a constant of real numbers in the place of one is one."""
+        name = node.input(number)
+        found = self.graph.stored.get(name)
+        if name not in self.weights and found and is_floating(found.dtype):
+            self.weights[name] = Weight(name, found.shape, found.dtype)
+            self.copies.add(name)
+        return self.weights.get(name)
+
+    def stored_beside(self, weight: Weight | None) -> None:
+        """Take note that a tensor is a statistic, which is no parameter."""
+        if weight is not None:
+            self.buffers[weight.name] = Tensor(weight.shape, weight.dtype)
+
+    def out(self, node: Node, number: int = 0) -> Tensor:
+        """The shape of what a node gives, at the given inputs."""
+        return self.inferred.tensor(node, node.outputs[number])
+
+    # What a row records
+
+    def step(
+        self,
+        type_: str,
+        *inputs: Value,
+        many: Any = 0,
+        weights: Any = None,
+        **arguments: Any,
+    ) -> Any:
+        """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
+        if type_ not in LAYERS:
+            raise UnsayableError(f"{type_} is no layer type here")
+        if any(isinstance(v, float) and not isfinite(v) for v in arguments.values()):
+            raise UnsayableError("a file has no infinite numbers")
+        fields = LAYERS[type_].fields
+        given = {k: v for k, v in arguments.items() if fields[k].required or not _is_default(fields[k], v)}
+        figures = LAYERS[type_](**{k: _sized(v) for k, v in given.items()}).figures(
+            tuple(self.shapes[x] for x in inputs)
+        )
+        outputs = [Value() for _ in figures.outputs[: max(1, many)]]
+        self.shapes |= dict(zip(outputs, figures.outputs, strict=False))
+        owned = {key: w.name for key, w in (weights or {}).items()}
+        self.used |= {w.name: w for w in (weights or {}).values()}
+        self.record(Call(type_, {k: _text(v) for k, v in given.items()}, [*inputs], outputs, owned))
+        return outputs if many else outputs[0]
+
+    def record(self, call: Call) -> None:
+        call.place = f"node {quoted(self.node.name or (self.node.outputs or ['?'])[0])}"
+        call.path = self.node.scopes[-1].path if self.node.scopes else ""
+        self.calls.append(call)
+        self.scopes.append(self.node.scopes)
+
+
+def plain(number: Any) -> Any:
+    """A number of numpy's as a file has it: the shortest that is the same in its dtype."""
+    if number.dtype.kind == "f":
+        return float(str(number))
+    return number.item() if number.dtype.kind in "iub" else None
+
+
+def of_dtype(number: Any, dtype: str) -> Any:
+    """A number beside a tensor: beside real ones a whole float is written as a whole number."""
+    if isinstance(number, float) and number.is_integer() and is_floating(dtype) and abs(number) < 2**53:
+        return int(number)
+    return number
+
+
+def alike(values: Sequence[Any]) -> Any:
+    """Of equal numbers one, else the list of them."""
+    items = list(values)
+    return items[0] if items and all(type(x) is int and x == items[0] for x in items) else items
+
+
+def _sized(value: Any) -> Any:
+    return tuple(map(_sized, value)) if isinstance(value, list) else value
+
+
+def _text(value: Any) -> Any:
+    """An argument as a file has it: of a formula its text."""
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return Text(value.ascii()) if isinstance(value, Expr) else value
+
+
+def _is_default(field: Any, value: Any) -> bool:
+    if value is None or field.default is None:
+        return value is None and field.default is None
+    return type(value) is type(field.default) and bool(value == field.default)
+
+
+__all__ = ["ROWS", "Dim", "Lowering", "UnsayableError", "Weight", "alike", "of_dtype", "plain", "row"]

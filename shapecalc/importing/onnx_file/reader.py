@@ -1,0 +1,126 @@
+"""An ONNX file → the program that it is, at given inputs, with the sizes that are free as letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.importing.onnx_file import rows as _rows  # noqa: F401  # which declares what operators become
+from shapecalc.importing.onnx_file.graph import Graph, Node, read_graph
+from shapecalc.importing.onnx_file.inference import Inferred
+from shapecalc.importing.onnx_file.input_sizes import InputSizes, at_numbers
+from shapecalc.importing.onnx_file.lowering import Lowering
+from shapecalc.importing.onnx_file.patterns import joined
+from shapecalc.importing.onnx_file.scopes import Scopes, regions
+from shapecalc.importing.program import Call, Program, Value
+from shapecalc.tensors import Tensor
+
+_GIVE = "give the sizes at which it runs by --input, as in --input 1x3x224x224"
+
+
+def read_onnx(path: Path, shapes: str | Mapping[str, str] | None) -> Program:
+    """The program of a file; `shapes` are of the one input, or of inputs by their names.
+
+    Raises:
+        UsageError: there is no such file, or no such input.
+        ArchitectureError: it is no ONNX file, its sizes are not known, or a shape does not fit it.
+    """
+    graph = read_graph(path)
+    inputs = InputSizes(graph, shapes)
+    errors: list[ArchitectureError] = []
+    for numbers in inputs.choices():
+        try:
+            return _read(path, graph, inputs, numbers)
+        except ArchitectureError as error:
+            errors.append(error)
+    if len(errors) > 1:
+        errors[0].hint = errors[0].hint or _GIVE
+    raise errors[0]
+
+
+def _read(path: Path, graph: Graph, sizes: InputSizes, numbers: Mapping[str, int]) -> Program:
+    """The program at these numbers; with letters, unless it has none with them and all numbers are given."""
+    at = {name: at_numbers(tensor, numbers) for name, tensor in sizes.tensors.items()}
+    inferred = Inferred(graph, at)
+    try:
+        lowering = _lowered(graph, inferred, sizes.tensors)
+    except ArchitectureError:
+        if not sizes.all_given:
+            raise
+        lowering = None
+    if lowering is not None and not lowering.pinned:
+        return _program(path, graph, lowering, sizes, numbers)
+    if not sizes.all_given:
+        raise ArchitectureError("sizes hang on the input in a way that no formula here says", hint=_GIVE)
+    return _program(path, graph, _lowered(graph, inferred, at), sizes.fixed(at), {})
+
+
+def _lowered(graph: Graph, inferred: Inferred, inputs: Mapping[str, Tensor]) -> Lowering:
+    lowering = Lowering(graph, inferred, inputs)
+    for node in joined(graph, inferred):
+        lowering.lower(node)
+    return lowering
+
+
+def _program(
+    path: Path, graph: Graph, lowering: Lowering, sizes: InputSizes, numbers: Mapping[str, int]
+) -> Program:
+    lowering.node = Node("", "", [], [], {})
+    outputs = [lowering.tensor(name) for name in graph.outputs]
+    calls, scopes = _alive(lowering, outputs)
+    body = regions(calls, scopes, outputs)
+    inputs = {sizes.names[name]: lowering.values[name] for name in graph.inputs}
+    body.inputs = [*inputs.values()]
+    used = _in_arguments(calls)
+    parameters = {letter: n for letter, n in sizes.defaults(numbers).items() if letter in used}
+    weights, buffers = _weights(lowering, calls)
+    return Program(
+        path.stem,
+        inputs,
+        body,
+        weights,
+        buffers,
+        params=_params(graph, lowering, weights),
+        spelled={sizes.names[name]: sizes.spelled(name, parameters) for name in graph.inputs},
+        parameters=parameters,
+        at={sizes.names[name]: at_numbers(sizes.tensors[name], numbers) for name in graph.inputs},
+        origin="the ONNX file",
+    )
+
+
+def _weights(lowering: Lowering, calls: list[Call]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters by name, those that nothing reads too; and the buffers."""
+    used = dict.fromkeys(name for call in calls for name in call.weights.values())
+    found = {name: lowering.used[name] for name in used}
+    weights = {n: Tensor(w.shape, w.dtype) for n, w in found.items() if n not in lowering.buffers}
+    for name in lowering.graph.stored:
+        if name in lowering.unused():
+            weights[name] = Tensor(lowering.graph.stored[name].shape, lowering.graph.stored[name].dtype)
+    return weights, {name: lowering.buffers[name] for name in used if name in lowering.buffers}
+
+
+def _params(graph: Graph, lowering: Lowering, weights: Mapping[str, Tensor]) -> int:
+    """The elements of all that the file stores as weights: all of real numbers but what is read by value."""
+    stored = graph.learned - lowering.by_value - lowering.buffers.keys()
+    copies = {w.origin for w in lowering.used.values() if w.name in weights} & lowering.copies
+    return sum(prod(lowering.whole(name).shape) for name in stored | copies)
+
+
+def _alive(lowering: Lowering, outputs: list[Value]) -> tuple[list[Call], list[Scopes]]:
+    """The calls that an output hangs on, and the modules of each."""
+    wanted = set(outputs)
+    alive = []
+    for call, scopes in zip(reversed(lowering.calls), reversed(lowering.scopes), strict=True):
+        if wanted.intersection(call.outputs):
+            wanted.update(call.inputs)
+            alive.append((call, scopes))
+    return [call for call, _ in reversed(alive)], [scopes for _, scopes in reversed(alive)]
+
+
+def _in_arguments(calls: list[Call]) -> set[str]:
+    """The letters that stand in arguments."""
+    text = " ".join(repr(value) for call in calls for value in call.arguments.values())
+    return set(re.findall(r"[A-Za-z_]\w*", text))
