@@ -54,10 +54,11 @@ def _listed(text: str) -> list[str]:
 
 
 def _type(part: str) -> str:
-    """What stands for a class: a name without its number, of a numbered child that of its parent."""
+    """What stands for a class: a name without its number; layers.0 and layer1.0 are a layer, body.0 a block."""
     *before, last = part.split(".")
     if last.isdigit() and before:
-        return re.sub(r"(?<=[a-z]{2})s$", "", re.sub(r"[\d_]+$", "", before[-1])) or "block"
+        one = re.sub(r"(?<=[a-z]{2})s$", "", re.sub(r"[\d_]+$", "", before[-1]))
+        return one if one and one != before[-1] else "block"
     return re.sub(r"[\d_]+$", "", last) or "block"
 
 
