@@ -54,7 +54,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _type(part: str) -> str:
-    """What stands for a class: a name without its number; layers.0 and layer1.0 are a layer, body.0 a block."""
+    """What stands for a class: a name without its number: of layer1.0 layer, of body.0 block."""
     *before, last = part.split(".")
     if last.isdigit() and before:
         one = re.sub(r"(?<=[a-z]{2})s$", "", re.sub(r"[\d_]+$", "", before[-1]))
