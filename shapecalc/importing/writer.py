@@ -11,10 +11,11 @@ from shapecalc.importing.flow_style import Line, flow, listed
 from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, walk
 from shapecalc.importing.program import Call, Program, Region, Value, calls
 from shapecalc.importing.structure import Body, Step
+from shapecalc.language.arguments import BESIDE
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
 
-_RESERVED = {"seq", "times", "as", "from", "share", "frozen", "when", "for", "channels", "input"}
+_RESERVED = {"seq", "channels", "input", *BESIDE}
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Writer:
     def text(self) -> str:
         scope = Scope({*_RESERVED, *LAYERS, *self.program.parameters})
         for name, value in self.program.inputs.items():
-            scope.names[value] = "input" if len(self.program.inputs) == 1 else name
+            scope.names[value] = "input" if len(self.program.inputs) == 1 else input_name(name)
             scope.taken.add(scope.names[value])
         for group in self.folding.groups.values():
             if group.is_block:
@@ -83,7 +84,7 @@ class Writer:
             assert value.tensor is not None
             shape = "x".join(map(str, value.tensor.shape))
             dtype = "" if value.tensor.dtype == "float32" else f":{value.tensor.dtype}"
-            specs[name] = self.program.spelled.get(name, shape + dtype)
+            specs[input_name(name)] = self.program.spelled.get(name, shape + dtype)
         if len(specs) == 1:
             return next(iter(specs.values()))
         return "{" + ", ".join(f"{name}: {spec}" for name, spec in specs.items()) + "}"
@@ -254,6 +255,11 @@ class Writer:
             return [arguments[name] for name in listed_]
         beside = layer.numbers  # of arithmetic, where a number alone is the second operand
         return _single(arguments, beside[1] if beside else layer.main_argument())
+
+
+def input_name(name: str) -> str:
+    """The name of an input in a file: the module's own, unless that is a word that stands beside steps."""
+    return f"{name}_" if name in BESIDE else name
 
 
 def owners(program: Program) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError, UsageError, nearest, quoted
 from shapecalc.importing.onnx_file.graph import Graph
+from shapecalc.language.arguments import BESIDE
 from shapecalc.language.inputs import check_symbol, parse_input
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
@@ -168,5 +169,6 @@ def _names(inputs: Mapping[str, Any]) -> dict[str, str]:
     for number, name in enumerate(inputs):
         word = re.sub(r"\W+", "_", name).strip("_")
         options = [word, f"input{number}", *(f"{word}_{n}" for n in range(2, 1000))]
-        found[name] = next(o for o in options if is_name(o) and o not in LAYERS and o not in found.values())
+        taken = {*LAYERS, *BESIDE, *found.values()}
+        found[name] = next(o for o in options if is_name(o) and o not in taken)
     return found
