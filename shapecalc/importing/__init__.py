@@ -1,1 +1,1 @@
-"""Networks from elsewhere, as architectures: the calls of a torch module, or of an ONNX graph, become a file."""
+"""Networks from elsewhere as architectures: the calls of a torch module or of an ONNX graph become a file."""
