@@ -93,10 +93,10 @@ def test_what_a_head_names_is_there_for_later_steps() -> None:
         ),
         ("plain times m", 6, 17, 1, "the name 'm' is unknown", "known here: n, flag, channels"),
         (
-            "ReLU as Linear",
-            *(6, 13, 6),
-            "as: Linear means something already",
-            "a name that is no layer type and no block can be told from them in a branch",
+            "ReLU as experts",
+            *(6, 13, 7),
+            "as: experts means something already",
+            "another name",
         ),
         (
             "ReLU as first",

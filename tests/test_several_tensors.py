@@ -360,9 +360,9 @@ def in_use(use: str, header: str = "cell(cur, prev; width=4) -> new, cur") -> st
             None,
         ),
         (
-            in_use("ReLU", "cell(cur, ReLU;)"),
+            in_use("ReLU", "cell(cur, seq;)"),
             "3:13",
-            "the tensor ReLU of the block cell needs a name of its own",
+            "the tensor seq of the block cell needs a name of its own",
             None,
         ),
         (

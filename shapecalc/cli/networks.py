@@ -46,14 +46,13 @@ def analysed_at(
 
 
 def settings(network: Network, input: list[str] | None, set: list[str] | None) -> Settings:
-    """What `analyse` takes; one line on standard error says if blocks of the file hide layer types."""
+    """What `analyse` takes; lines on standard error say which names of the file hide layer types."""
     if isinstance(network, ShapecalcError):
         raise network
     found = _found(network) if isinstance(network, str) else network
     architecture = found if isinstance(found, Architecture) else zoo.load(found)
-    for file in dict.fromkeys(block.source.name for block in architecture.hidden):
-        names = listed(block.name for block in architecture.hidden if block.source.name == file)
-        streams.note(f"in {file}, {names}: a block of the file's own, not the layer type of that name")
+    for (file, what), names in architecture.hidden.items():
+        streams.note(f"in {file}, {listed(names)}: {what}, not the layer type of that name")
     values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
     return architecture, given_input(input or []), values
 

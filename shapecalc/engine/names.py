@@ -10,6 +10,7 @@ from shapecalc.engine.walk import Walk
 from shapecalc.errors import listed, nearest, quoted
 from shapecalc.language.expressions import Scope
 from shapecalc.language.tree import Name
+from shapecalc.layers import LAYERS
 
 Rows = tuple[int, int]
 """The first row of a step, and the one after its last."""
@@ -45,6 +46,8 @@ class Names:
             hint = nearest(key, family or self.wires) or f"named here: {listed(family or self.wires)}"
             if family and name.index is None:
                 hint = f"it has elements: {listed(family)}"
+            if name.text in LAYERS or name.text in self.walk.known:
+                hint = f"a step is a branch in a list of its own: [{name.text}]"
             raise self.walk.source.error(f"no tensor above is named {quoted(key)}", name.node, hint)
         return wire
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -56,6 +56,8 @@ class Architecture:
     expect: Expectation | None = None
     weights: Argument | None = None
     """What the matrices of the network are stored as; None if the file does not say."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """In its `layers`, the names of types that mean what the file has by them, and what that is."""
     libraries: tuple[Library, ...] = ()
     """Those that its file uses, directly or not."""
     family: Family | None = None
@@ -67,9 +69,21 @@ class Architecture:
         return tuple(self.family.variants) if self.family else ()
 
     @property
-    def hidden(self) -> tuple[Block, ...]:
-        """The blocks that bear the names of layer types: in the file, the name is the block's."""
-        return tuple(block for name, block in self.blocks.items() if name in LAYERS)
+    def hidden(self) -> dict[tuple[str, str], list[str]]:
+        """The names of layer types that mean what a file has by them: by the file and what that is.
+
+        Of the file's own blocks, and of those of libraries that it uses.
+        """
+        found: dict[tuple[str, str], list[str]] = {}
+        for name, block in self.blocks.items():
+            if name in LAYERS:
+                found.setdefault((block.source.name, "a block of the file's own"), []).append(name)
+        bodies = [(block.source.name, block.own) for block in self.blocks.values()]
+        for file, own in [(self.document.name, self.own), *bodies]:
+            for name, what in own.items():
+                names = found.setdefault((file, what), [])
+                names.extend([name] if name not in names else [])
+        return found
 
     def variant(self, name: str) -> Architecture:
         """The network of that name of the file.
@@ -169,6 +183,7 @@ class _FileReader:
         figures = self.read("expect", read_expectation, {})
         weights = self.read("weights", partial(read_weights, scope=parameters), None)
         blocks = {**self.used, **self.blocks(parameters)}
+        layers, own = self.layers(parameters, blocks, inputs)
         architecture = Architecture(
             name=self.read("name", read_line, PurePath(self.source.name).stem),
             document=self.source,
@@ -176,7 +191,8 @@ class _FileReader:
             input_nodes=inputs.nodes,
             parameters=parameters,
             blocks=blocks,
-            layers=self.layers(parameters, blocks, inputs),
+            layers=layers,
+            own=own,
             source=self.read("source", read_text, None),
             notes=self.read("notes", read_text, None),
             expect=Expectation(**figures) if figures else None,
@@ -198,14 +214,15 @@ class _FileReader:
 
     def layers(
         self, parameters: Mapping[str, Argument], blocks: Mapping[str, Block], inputs: Inputs
-    ) -> Steps:
+    ) -> tuple[Steps, Mapping[str, str]]:
+        """The steps, and the names of types that mean what the file has by them."""
         headers = {name: block.signature for name, block in blocks.items()}
         given = dict.fromkeys(inputs.specs, "an input")
         reader = StepReader(self.source, parameters, headers, self.words, given)
         layers = reader.steps(self.root.entries["layers"][1], "layers")
         if not layers:
             raise self.source.error("layers is empty", self.root.entries["layers"][1])
-        return layers
+        return layers, reader.own
 
     def read(self, key: str, read: Callable[[YamlNode, Source], Any], default: Any) -> Any:
         entry = self.root.entries.get(key)

@@ -20,11 +20,18 @@ _MOST_OF_A_CYCLE = 10  # names that an error shows
 
 
 def read_blocks(
-    node: YamlNode, source: Source, parameters: dict[str, Any], words: Words, used: Mapping[str, Block]
+    node: YamlNode,
+    source: Source,
+    parameters: dict[str, Any],
+    words: Words,
+    used: Mapping[str, Block],
+    *,
+    alone: bool = False,
 ) -> dict[str, Block]:
     """All blocks of a file. Their headers are read first, so that blocks may use later ones.
 
-    They may also use the blocks in `used`, those of libraries.
+    They may also use the blocks in `used`, those of libraries. Blocks that are `alone`, as those of a
+    library, see no names of tensors outside.
     """
     headers = {}
     for key, body in require_mapping(node, source, "blocks").entries.values():
@@ -40,11 +47,11 @@ def read_blocks(
     blocks: dict[str, Block] = {}
     all_known = ChainMap(blocks, used)  # type: ignore[arg-type]  # it is only read
     for name, (key, signature, body) in headers.items():
-        scope = ChainMap(dict.fromkeys(signature.parameters), parameters)
+        scope: Mapping[str, Any] = ChainMap({**signature.parameters}, parameters)
         given = {tensor.text: "a tensor of the block" for tensor in signature.tensors}
-        reader = StepReader(source, scope, known, words, given)
+        reader = StepReader(source, scope, known, words, given, outside=not alone)
         steps = reader.steps(body, f"the block {name}")
-        blocks[name] = Block(name, key, signature, steps, source, all_known)
+        blocks[name] = Block(name, key, signature, steps, source, reader.own, all_known)
         for given_name in signature.gives:
             reader.bound.require(given_name, name, signature)
     _refuse_cycles(blocks, source)

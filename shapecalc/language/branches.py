@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import nearest
-from shapecalc.language.heads import Written, only_read
+from shapecalc.language.heads import RESERVED, Written, only_read
 from shapecalc.language.names import read_name
 from shapecalc.language.tree import Branch, Fan, GroupStep
 from shapecalc.language.values import is_name
@@ -80,8 +80,7 @@ class BranchReader:
         if isinstance(node, YamlList):
             return self.steps.steps(node, "a branch")
         written = self.parts(node)
-        is_type = written is not None and self.steps.heads.is_type(written.key.text)
-        if written is not None and not is_type and written.value is None and "from" not in written.beside:
+        if written is not None and self.is_name(written):
             return self.name(written)
         if written is not None and written.beside.keys() & {"from", *_FANNED}:
             step = self.steps.step(node)
@@ -91,6 +90,19 @@ class BranchReader:
             hint = only_read(node) or hint
         message = f"{key.text}: a branch is a list of steps or the name of a tensor, not {kind(node)}"
         raise self.source.error(message, node, hint)
+
+    def is_name(self, written: Written) -> bool:
+        """Whether a branch is a tensor's name: of a word that is also a type's, where a tensor bears it."""
+        word = written.key.text
+        if written.value is not None or "from" in written.beside:
+            return False
+        if not self.steps.heads.is_type(word):
+            return True
+        known = word in self.steps.bound or (self.steps.outside and not written.beside)
+        if word in RESERVED or not known:
+            return False
+        self.steps.own[word] = "a tensor, in a branch"
+        return True
 
     def parts(self, node: YamlNode) -> Written | None:
         """Its head, and what stands beside it; None of a mapping that is no step."""

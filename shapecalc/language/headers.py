@@ -10,13 +10,12 @@ from typing import Any
 from shapecalc.errors import ShapecalcError, quoted, shorten
 from shapecalc.language import document
 from shapecalc.language.arguments import BESIDE
-from shapecalc.language.heads import GROUP
+from shapecalc.language.heads import GROUP, RESERVED
 from shapecalc.language.names import read_name
 from shapecalc.language.pieces import outside, split
 from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
 from shapecalc.language.values import Words, identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source
-from shapecalc.layers import LAYERS
 
 _HEADER = re.compile(r"\s*([A-Za-z_]\w*)(?:\s*\((.*)\))?(?:\s*->(.*))?\s*", re.DOTALL)
 _LONGEST = 10_000  # characters
@@ -73,9 +72,9 @@ class _Header:
         seen: set[str] = set()
         for part in split(self.key, self.source, ",", start, stop):
             name = Name(identifier(part, self.source, "a tensor"), part)
-            if name.text in seen or name.text in LAYERS or name.text in (*self.words.blocks, GROUP):
+            if name.text in seen or name.text in RESERVED:
                 message = f"the tensor {name.text} of the block {self.block} needs a name of its own"
-                hint = "a name that no other tensor, no layer type and no block has"
+                hint = f"a name that no other tensor has, and not {' or '.join(RESERVED)}"
                 raise self.source.error(message, name.node, hint)
             seen.add(name.text)
             yield name

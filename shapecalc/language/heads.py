@@ -18,6 +18,8 @@ from shapecalc.layers import LAYERS
 
 GROUP = "seq"
 EXPERTS = "experts"
+RESERVED = (GROUP, EXPERTS)
+"""What is a step in every file: no block, tensor or parameter can stand for another one."""
 _BESIDE = "|".join(BESIDE)
 _HEAD = re.compile(rf"\s*([\w.]+(?:\([^()]*\))?)\s+(?:{_BESIDE})(?!\S)")
 _KEY = rf"(?<!\S)(?:{_BESIDE})(?!\S)"

@@ -123,7 +123,7 @@ class Libraries:
         entries = {key: node for key, (_, node) in root.entries.items()}
         used = self.used(entries["use"], source) if "use" in entries else {}
         words = Words([*used, *block_names(entries["blocks"], source)])
-        blocks = read_blocks(entries["blocks"], source, {}, words, used)
+        blocks = read_blocks(entries["blocks"], source, {}, words, used, alone=True)
 
         def text(key: str, read: Callable[[YamlNode, Source], str]) -> str | None:
             return read(entries[key], source) if key in entries else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from shapecalc.errors import nearest, quoted
 from shapecalc.language.expressions import Expression
@@ -40,10 +40,10 @@ def read_names(node: YamlNode, source: Source, scope: Collection[str], what: str
 class Bound:
     """The names that one body binds, so that a second tensor of a name is refused."""
 
-    def __init__(self, source: Source, given: Mapping[str, str], is_type: Callable[[str], bool]) -> None:
-        """`given`: the names that are there from the start, and what bears each."""
+    def __init__(self, source: Source, given: Mapping[str, str], reserved: Collection[str]) -> None:
+        """`given`: the names that are there at first, and what bears each; `reserved`: those of no tensor."""
         self.source = source
-        self.is_type = is_type
+        self.reserved = reserved
         self.known = dict(given)
         self.families: dict[str, str] = {}
         """The names with elements, each of which may be bound again and again."""
@@ -56,9 +56,8 @@ class Bound:
 
     def bind(self, name: Name, *, perhaps: bool = False) -> None:
         """Note a name that a step gives to a tensor; `perhaps`: it has a condition."""
-        if self.is_type(name.text):
-            hint = "a name that is no layer type and no block can be told from them in a branch"
-            raise self.source.error(f"as: {name.text} means something already", name.node, hint)
+        if name.text in self.reserved:
+            raise self.source.error(f"as: {name.text} means something already", name.node, "another name")
         step = f"a step on line {name.node.mark.line + 1}"
         if name.index is None:
             self.refuse_taken(name, {**self.families, **self.known}, perhaps)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.arguments import PARAMETRIZATIONS, ArgumentReader
 from shapecalc.language.beside import BesideReader, read_weights
 from shapecalc.language.branches import BranchReader
-from shapecalc.language.heads import EXPERTS, GROUP, HeadReader, Written
+from shapecalc.language.expressions import Expression
+from shapecalc.language.heads import EXPERTS, GROUP, RESERVED, HeadReader, Written
 from shapecalc.language.loops import Loop, read_loop
 from shapecalc.language.names import Bound
 from shapecalc.language.tree import (
@@ -44,8 +46,10 @@ class StepReader:
         blocks: Mapping[str, Signature],
         words: Words,
         given: Mapping[str, str],
+        *,
+        outside: bool = False,
     ) -> None:
-        """`given`: the names of the tensors that are there, and what bears each."""
+        """`given`: the names of the tensors that are there, and what bears each; others may be `outside`."""
         self.source = source
         self.words = words
         self.scope = scope
@@ -56,7 +60,10 @@ class StepReader:
         self.branches = BranchReader(self)
         self.blocks = blocks
         self.heads = HeadReader(source, blocks)
-        self.bound = Bound(source, given, self.heads.is_type)
+        self.bound = Bound(source, given, RESERVED)
+        self.outside = outside
+        self.own: dict[str, str] = {}
+        """The names of types that mean what the file itself has by them, and what that is."""
         self.known: dict[Any, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
 
@@ -121,8 +128,11 @@ class StepReader:
     def of_head(self, written: Written, common: dict[str, Any]) -> Step:
         head = self.heads.word(written.key)
         common["node"] = written.key
-        if head in self.scope and not self.heads.is_type(head) and head != EXPERTS:
-            return self.by_parameter(head, written, self.beside.with_names(common, written.beside))
+        if head in self.scope and head not in RESERVED:
+            if not self.heads.is_type(head):
+                return self.by_parameter(head, written, self.beside.with_names(common, written.beside))
+            if self.may_name_a_step(head):
+                return self.either(head, written, self.beside.with_names(common, written.beside))
         return self.of_type(head, written, common)
 
     def of_type(self, head: str, written: Written, common: Mapping[str, Any]) -> Step:
@@ -162,6 +172,23 @@ class StepReader:
             uses=tuple(sorted(frozenset().union(*map(names_in, values)))),
             **self.beside.with_names(common, written.beside),
         )
+
+    def may_name_a_step(self, parameter: str) -> bool:
+        """Whether a value of the parameter may name a step: its default, if it has one, is no number."""
+        default = self.scope[parameter]
+        return default is None or isinstance(default.value, (str, Expression))
+
+    def either(self, head: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
+        """A step of a parameter that is called as a type is; where it names none, one of that type."""
+        self.own[head] = "the step that a parameter names"
+        beside = {key: node for key, node in written.beside.items() if key != "as"}
+        otherwise: Step | ArchitectureError
+        try:
+            otherwise = self.of_type(head, written._replace(beside=beside), common)
+        except ArchitectureError as error:  # which may be written for what the parameter names
+            otherwise = error
+        chosen = self.by_parameter(head, written, common)
+        return replace(chosen, otherwise=otherwise, is_step=self.heads.is_type)
 
     def by_parameter(self, parameter: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
         """A step whose type is what a parameter names."""

@@ -255,7 +255,18 @@ class ChosenStep(Step):
 
     read: Callable[[str], Step]
     """Gives the step that stands here if its type is of this name."""
+    is_step: Callable[[str], bool] = str.isidentifier
+    """Whether a step can be of this type."""
+    otherwise: Step | ArchitectureError | None = None
+    """Of a parameter that is called as a type is: the step of that type, or why there is none."""
     known: dict[str, Step] = field(default_factory=dict, repr=False)
+
+    @property
+    def inside(self) -> tuple[Steps, ...]:
+        return ((self.otherwise,),) if isinstance(self.otherwise, Step) else ()
+
+    def names_a_step(self, value: object) -> bool:
+        return isinstance(value, GivenBlock) or (isinstance(value, str) and self.is_step(value))
 
     def chosen(self, scope: Scope) -> Step:
         """The step itself.
@@ -264,6 +275,10 @@ class ChosenStep(Step):
             ArchitectureError: the value names no step, or one that can't take these arguments.
         """
         value = scope[self.label]
+        if self.otherwise and not self.names_a_step(value):
+            if isinstance(self.otherwise, ArchitectureError):
+                raise self.otherwise
+            return self.otherwise
         if not isinstance(value, str):
             message = f"{self.label} is {written(value)}, which is no layer type and no block"
             raise ArchitectureError(message)
@@ -319,6 +334,8 @@ class Block:
     steps: Steps
     source: Source
     """The file that it stands in."""
+    own: Mapping[str, str] = field(repr=False)
+    """The names of layer types and blocks that mean what the file has by them, and what that is."""
     known: Mapping[str, Block] = field(repr=False)
     """By their names, the blocks that its steps can use: of its file and of the libraries used there."""
 
