@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isinf
 from typing import Self
 
 _EXCERPT = 100  # characters of a source line that an error quotes at most
@@ -77,6 +78,8 @@ def written(value: object) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, float) and isinf(value):
+        return ".inf" if value > 0 else "-.inf"
     return shorten(str(value))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache, reduce
-from math import prod
+from math import isinf, prod
 from typing import Any, NamedTuple, TypeAlias
 
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, written
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, joined, least
 from shapecalc.symbolic.conditions import at_least, equal, multiple
@@ -61,11 +61,16 @@ class Tensor(NamedTuple):
 
 
 def for_json(value: Any) -> Any:
-    """A size in JSON's types: a number, or a formula as text; several as a list, None for an unknown one."""
+    """A size in JSON's types: a number, or a formula as text; several as a list, None for an unknown one.
+
+    An infinite number is text as well, as a file has it.
+    """
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Expr):
         return value.ascii()
+    if isinstance(value, float) and isinf(value):
+        return written(value)
     return [for_json(item) for item in value] if isinstance(value, tuple) else value
 
 

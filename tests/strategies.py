@@ -78,11 +78,13 @@ def real(field: f.Real, _: type[Layer], __: tuple[Tensor, ...]) -> Values:
     """Numbers between the bounds, the bounds themselves, and beyond them."""
     low, high = max(field.low, -2.0), min(field.high, 2.0)
     beyond = [low - 0.5] * (field.low > -math.inf) + [high + 0.5] * (field.high < math.inf)
-    return st.one_of(st.floats(low, high), st.sampled_from([low, high, *beyond]))
+    return st.one_of(
+        st.floats(low, high), st.sampled_from([low, high, *beyond, *(-math.inf,) * field.infinite])
+    )
 
 
-def scalar(_: f.Number, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
-    return st.sampled_from(NUMBERS)
+def scalar(field: f.Number, __: type[Layer], ___: tuple[Tensor, ...]) -> Values:
+    return st.sampled_from([*NUMBERS, *(math.inf, -math.inf) * field.infinite])
 
 
 def axis(_: f.Axis, __: type[Layer], inputs: tuple[Tensor, ...]) -> Values:

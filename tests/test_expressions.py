@@ -309,16 +309,16 @@ def test_a_float_is_the_decimal_that_it_is_written_as(x: float) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x + 0", "'x + 0': {0} is no number"),
-        ("x == 1", "'x == 1': {0} is no number"),
-        ("floor(x)", "'floor(x)': {0} is no number"),
+        ("x + 0", "'x + 0': {0} is no number to calculate with"),
+        ("x == 1", "'x == 1': {0} is no number to calculate with"),
+        ("floor(x)", "'floor(x)': {0} is no number to calculate with"),
     ],
 )
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
 def test_what_is_no_decimal_is_no_number(text: str, message: str, x: float) -> None:
     with pytest.raises(ArchitectureError) as caught:
         parse_expression(text)({"x": x})
-    assert caught.value.message == message.format(x)
+    assert caught.value.message == message.format({math.inf: ".inf", -math.inf: "-.inf"}.get(x, x))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 from shapecalc.errors import written
@@ -46,7 +47,7 @@ def flow(value: Any) -> str:
 
 
 def _real(value: float) -> str:
-    text = repr(value)
+    text = written(value) if isinf(value) else repr(value)
     mantissa, e, exponent = text.partition("e")
     return text if not e else f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
 

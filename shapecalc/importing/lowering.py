@@ -7,7 +7,7 @@ functions, methods, operators and their forms in place: `x + y`, `torch.add(x, y
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, isinf
 from typing import Any
 
 from shapecalc.importing.leaves import plain
@@ -101,9 +101,9 @@ class Lowering:
         """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
         if type_ not in LAYERS:
             raise UnsayableError(f"{type_} is no layer type here")
-        if any(isinstance(v, float) and not isfinite(v) for v in arguments.values()):
-            raise UnsayableError("a file has no infinite numbers")
         fields = LAYERS[type_].fields
+        if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
+            raise UnsayableError(f"{type_} takes no infinite numbers")
         given = {k: v for k, v in arguments.items() if fields[k].required or not _default(fields[k], v)}
         outputs = [Value() for _ in range(many or 1)]
         self.record(Call(type_, given, [*inputs], outputs))
@@ -112,6 +112,11 @@ class Lowering:
 
 class UnsayableError(Exception):
     """A call that has no form here."""
+
+
+def _sayable(field: Any, value: float) -> bool:
+    """Whether a file may have a number there: .inf stands for few arguments, and nothing for nan."""
+    return isfinite(value) or (field.infinite and isinf(value))
 
 
 def _default(field: Any, value: Any) -> bool:

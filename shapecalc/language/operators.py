@@ -46,6 +46,9 @@ def number_of(value: Any) -> Number:
         return value
     if isinstance(value, float) and abs(value) < float("inf"):
         return within(exactly(value))
+    if isinstance(value, float):
+        hint = "it stands alone, as a value of masked_fill, where, full or clamp"
+        raise ArchitectureError(f"{written(value)} is no number to calculate with", hint=hint)
     raise ArchitectureError(f"{written(value)} is no number")
 
 

@@ -125,7 +125,9 @@ def read_value(
 
 def _unknown_name(name: str, scope: Collection[str], words: Set[str], text: str) -> ArchitectureError:
     hint = nearest(name, [*scope, *sorted(words)])
-    if is_ambiguous(name):
+    if name.lower() in ("inf", "infinity"):
+        hint = "infinite numbers are .inf and -.inf, where a layer takes them"
+    elif is_ambiguous(name):
         hint = "a flag is written true or false"
     elif isinstance(constant_of(name), bool):
         hint = "true and false stand alone; in an expression a flag is a condition itself: norm, not norm"

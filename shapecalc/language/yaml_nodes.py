@@ -12,6 +12,7 @@ from shapecalc.errors import ArchitectureError, Place, ShapecalcError, quoted, s
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _REAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _AMBIGUOUS = {"on", "off", "yes", "no"}
 
@@ -69,6 +70,8 @@ def constant_of(text: str) -> Constant:
         return int(text)
     if _REAL.fullmatch(text) and len(text) <= 40:
         return float(text)
+    if _INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
     return text
 
 

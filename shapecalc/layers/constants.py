@@ -29,7 +29,7 @@ class full(Constant):
 
     function = "full"
     size = Sizes()
-    fill_value = Number("a number")
+    fill_value = Number("a number", infinite=True)
     dtype = Dtype()
     example = example(size=(1, 16, 8), fill_value=0.5)
 

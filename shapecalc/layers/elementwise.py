@@ -140,8 +140,8 @@ class clamp(Function):
 
     takes_complex = False
     function = "clamp"
-    min = Number("a number")
-    max = Number("a number")
+    min = Number("a number", infinite=True)
+    max = Number("a number", infinite=True)
     example = example((2, 8, 4), min=0, max=6)
 
     @property

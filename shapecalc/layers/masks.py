@@ -25,7 +25,7 @@ class Comparison(Operation, abstract=True):
 
     most_branches = 2
     numbers = ("", "other")
-    other = Number()
+    other = Number(infinite=True)
     each = Operations(compare=1)
     example = example((2, 8, 4), (2, 1, 4))
 
@@ -105,8 +105,8 @@ class where(WithNumbers):
     fewest_branches = 3
     function = "where"
     numbers = ("", "input", "other")
-    input = Number()
-    other = Number()
+    input = Number(infinite=True)
+    other = Number(infinite=True)
     each = NOTHING
     example = example(Tensor((2, 1, 4), "bool"), (2, 8, 4), (2, 8, 4))
 
@@ -148,7 +148,7 @@ class masked_fill(Layer):
     elementwise = True
     branching = True
     function = "masked_fill"
-    value = Number("a number")
+    value = Number("a number", infinite=True)
     each = NOTHING
     example = example((2, 8, 4), Tensor((2, 1, 4), "bool"), value=0)
 

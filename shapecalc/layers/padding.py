@@ -128,7 +128,7 @@ class pad(Padded):
     argument = "pad"
     pad = PerSideOfSome()
     mode = Choice("constant", "reflect", "replicate", "circular")
-    value = Real(None)
+    value = Real(None, infinite=True)
     example = example((2, 4, 8, 8), pad=(1, 1, 2, 2))
 
     def check(self) -> None:
@@ -153,7 +153,7 @@ class ConstantPad(Pad, family=True):
     """One value beyond both ends of {space}. Source: torch.nn.{type}."""
 
     mode = "constant"
-    value = Real()
+    value = Real(infinite=True)
     examples = examples(*_SHOWN, padding=1, value=0.5)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isinf
+
 from shapecalc.errors import ArchitectureError
 from shapecalc.tensors import BYTES, is_floating
 
@@ -27,6 +29,8 @@ def fits(value: float, dtype: str) -> bool:
     """Whether torch converts a number to the dtype; to bool, all that is not 0 is true."""
     if dtype in ("bool", "float64"):
         return True
+    if isinf(value):
+        return is_floating(dtype)
     low, high = bounds(dtype)
     if type(value) is int:
         return (-high if dtype == "uint8" else low) <= value <= high  # there, −1 is 255

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isinf
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, quoted
@@ -324,9 +324,9 @@ class Lowering:
         """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
         if type_ not in LAYERS:
             raise UnsayableError(f"{type_} is no layer type here")
-        if any(isinstance(v, float) and not isfinite(v) for v in arguments.values()):
-            raise UnsayableError("a file has no infinite numbers")
         fields = LAYERS[type_].fields
+        if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
+            raise UnsayableError(f"{type_} takes no infinite numbers")
         given = {k: v for k, v in arguments.items() if fields[k].required or not _is_default(fields[k], v)}
         figures = LAYERS[type_](**{k: _sized(v) for k, v in given.items()}).figures(
             tuple(self.shapes[x] for x in inputs)
@@ -374,6 +374,11 @@ def _text(value: Any) -> Any:
     if isinstance(value, list):
         return [_text(item) for item in value]
     return Text(value.ascii()) if isinstance(value, Expr) else value
+
+
+def _sayable(field: Any, value: float) -> bool:
+    """Whether a file may have a number there: .inf stands for few arguments, and nothing for nan."""
+    return isfinite(value) or (field.infinite and isinf(value))
 
 
 def _is_default(field: Any, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from shapecalc.errors import ArchitectureError, nearest, written
@@ -40,6 +41,8 @@ class Field(Generic[T]):
     """Whether text stands for a number, as an expression."""
     real = False
     """Whether a rational is a value, as the nearest float."""
+    infinite = False
+    """Whether .inf and -.inf are values."""
     several = False
     """Whether a value can be a list."""
     described = ""
@@ -107,6 +110,8 @@ class Field(Generic[T]):
             hint = "a symbol can stand for channels, features and the sizes of an input, not for this"
         fraction = next((item for item in items if isinstance(item, Rational)), None)
         found = written(value)
+        if any(isinstance(item, float) and isinf(item) for item in items):
+            hint = "masked_fill, where, full, clamp, comparisons and paddings take infinite numbers"
         if fraction:
             found = f"{found}: {fraction.origin}"
             hint = f"{MADE_WHOLE}, divisible(…, 8) a multiple of 8"

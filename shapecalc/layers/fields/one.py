@@ -140,15 +140,18 @@ class Real(Field[float]):
         low: float = -math.inf,
         high: float = math.inf,
         optional: bool = False,
+        infinite: bool = False,
     ) -> None:
         super().__init__(default, optional=optional)
+        self.infinite = infinite
         self.low = low
         self.high = high
 
     def accept(self, value: object, axes: int) -> float | None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        return value if math.isfinite(value) and self.low <= value <= self.high else None
+        passes = math.isfinite(value) or (self.infinite and math.isinf(value))
+        return value if passes and self.low <= value <= self.high else None
 
     def describe(self, axes: int) -> str:
         if self.high < math.inf:
@@ -166,14 +169,19 @@ class Number(Field["float | None"]):
 
     real = True
 
-    def __init__(self, described: str = "a number, in the place of a tensor") -> None:
+    def __init__(
+        self, described: str = "a number, in the place of a tensor", *, infinite: bool = False
+    ) -> None:
         super().__init__(None)
         self.described = described
+        self.infinite = infinite
 
     def accept(self, value: object, axes: int) -> float | None:
         if type(value) is int:
             return value if -LARGEST - 1 <= value <= LARGEST else None
-        return value if isinstance(value, float) and math.isfinite(value) else None
+        if not isinstance(value, float):
+            return None
+        return value if math.isfinite(value) or (self.infinite and math.isinf(value)) else None
 
     def schema(self, axes: int) -> dict[str, Any]:
         return {"anyOf": [{"type": "number"}, EXPRESSION]}
