@@ -45,7 +45,7 @@ BESIDE_A_STEP = (
     "give each step a dash or, in [ ], a comma of its own; "
     "beside it go when, times, as, from, share, frozen, weights, for, weight_norm, spectral_norm"
 )
-ARITHMETIC = "an expression has numbers, names, + - * / // % ( ), == != < <= > >=, and or not"
+ARITHMETIC = "an expression has numbers, names, + - * / // % ** ( ), == != < <= > >=, and or not"
 NAME = "a name is letters, digits and _, and begins with no digit"
 TWICE = "in a list, each entry has a dash of its own; a mapping has each key once"
 BRANCHES = "{}: [[first steps], [other steps]]; [] is the current tensor itself"
@@ -493,8 +493,6 @@ TYPES = [
     ),
 ]
 
-POWER = "there are no powers: write k*k, or give the values as a list: scales.i"
-
 EXPRESSIONS = [
     Wrong(
         f"expression: {written}",
@@ -509,7 +507,7 @@ EXPRESSIONS = [
         ("7<8<9", "comparisons in a row in '7<8<9'", "write a < b and b < c"),
         ("max(1)+ceil(1, 2)", "ceil of 2 values in 'max(1)+ceil(1, 2)'", "ceil takes 1 value"),
         ("divisible(7)", "divisible of 1 value in 'divisible(7)'", "divisible takes 2 or 3 values"),
-        ("2**3", "a number or a name is missing before '*' in '2**3'", POWER),
+        ("2***3", "a number or a name is missing before '*' in '2***3'", ARITHMETIC),
         ("3;4", "unexpected ';' in '3;4'", ARITHMETIC),
         ("3 4", "unexpected '4' in '3 4'", ARITHMETIC),
         ("3+", "a number or a name is missing in '3+'", ARITHMETIC),

@@ -16,7 +16,7 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.language.expressions import parse_expression
 from shapecalc.symbolic import Expr, at, symbol
-from shapecalc.symbolic.rational import Rational
+from shapecalc.symbolic.rational import Rational, quotient
 from shapecalc.tensors import LARGEST
 
 SCOPE: dict[str, int | float] = {
@@ -438,7 +438,7 @@ def test_precedence_and_association(text: str, result: int) -> None:
         ("   ", "a number or a name is missing in '   '"),
         ("1 +", "a number or a name is missing in '1 +'"),
         ("+1", "a number or a name is missing before '+' in '+1'"),
-        ("2**3", "a number or a name is missing before '*' in '2**3'"),
+        ("2***3", "a number or a name is missing before '*' in '2***3'"),
         ("1 /", "a number or a name is missing in '1 /'"),
         ("7 %% 2", "a number or a name is missing before '%' in '7 %% 2'"),
         ("1.", "unexpected '.' in '1.'"),
@@ -550,3 +550,47 @@ def test_nothing_is_given_to_eval(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("eval", "exec", "compile"):
         monkeypatch.setattr(builtins, name, refuse)
     assert parse_expression.__wrapped__("2 * (k + max(1, k)) // -5")({"k": 3}) == -3
+
+
+@given(st.fractions(-9, 9, max_denominator=5), st.integers(-6, 6))
+def test_a_power_is_pythons(base: Fraction, exponent: int) -> None:
+    """Of fractions too, with the binding of Python: -2**2 is -4, 2**3**2 is 2**9."""
+    scope = {"b": quotient(base.numerator, base.denominator), "n": exponent}
+    for text in ("b**n", "-b**n", "2*b**n + 1", "b**-n", "b**n**2", "(b**n)**2", "b**abs_n", "b*2**abs_n"):
+        given = {**scope, "abs_n": abs(exponent)}
+        expected = {"b": base, "n": exponent, "abs_n": abs(exponent)}
+        try:
+            value = Fraction(eval(text, {}, expected))  # a text of these seven
+        except ZeroDivisionError:
+            with pytest.raises(ArchitectureError, match="no power below 0"):
+                parse_expression(text)(given)
+            continue
+        if max(abs(value.numerator), value.denominator) > LARGEST:
+            with pytest.raises(ArchitectureError, match=r"too large|too fine"):
+                parse_expression(text)(given)
+        else:
+            assert as_fraction(parse_expression(text)(given)) == value
+
+
+@given(st.integers(1, 30), st.integers(0, 5))
+def test_a_power_of_letters_is_that_of_numbers(k: int, exponent: int) -> None:
+    found = parse_expression("(2*K - 1)**n")({"K": symbol("K"), "n": exponent})
+    assert number_at(found, {"K": k}) == (2 * k - 1) ** exponent
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2**63", "it is too large: sizes stay below 2**63"),
+        ("2**0.5", "an exponent is a whole number, not 0.5"),
+        ("2**K", "an exponent is a whole number, not K"),
+        ("1**1000", "an exponent is at most 63, not 1000"),
+        ("K**9", "an exponent is at most 8, not 9"),
+        ("0**-1", "0 has no power below 0"),
+        ("K**-1", "1 can't be divided exactly by K, which is no number"),
+    ],
+)
+def test_what_is_no_power(text: str, message: str) -> None:
+    with pytest.raises(ArchitectureError) as caught:
+        parse_expression(text)({"K": symbol("K")})
+    assert caught.value.message == f"'{text}': {message}"

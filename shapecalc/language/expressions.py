@@ -6,7 +6,8 @@
     comparison = sum (("==" | "!=" | "<" | "<=" | ">" | ">=") sum)?
     sum        = term (("+" | "-") term)*
     term       = factor (("*" | "/" | "//" | "%") factor)*
-    factor     = number | decimal | "'" text "'" | name ("." (number | name))* | "-" factor
+    factor     = "-" factor | operand ("**" factor)?
+    operand    = number | decimal | "'" text "'" | name ("." (number | name))*
                | "(" either ")" | function "(" either ("," either)* ")"
     function   = "min" | "max" | "divisible" | "round" | "ceil" | "floor" | "sqrt"
 
@@ -34,10 +35,12 @@ _Term: TypeAlias = Callable[[Scope], Any]
 
 KEYWORDS = ("and", "or", "not")
 _TOKEN = re.compile(
-    r"\s*(?:[0-9]+(?:\.[0-9]+)?|[A-Za-z_]\w*(?:\.(?:[0-9]+|[A-Za-z_]\w*))*|'[^']*'|//|[=!<>]=|[-+*/%<>(),])"
+    r"\s*(?:[0-9]+(?:\.[0-9]+)?|[A-Za-z_]\w*(?:\.(?:[0-9]+|[A-Za-z_]\w*))*|'[^']*'|//|\*\*|[=!<>]=|[-+*/%<>(),])"
 )
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-_HINT = f"an expression has numbers, names, + - * / // % ( ), {' '.join(_COMPARISONS)}, {' '.join(KEYWORDS)}"
+_HINT = (
+    f"an expression has numbers, names, + - * / // % ** ( ), {' '.join(_COMPARISONS)}, {' '.join(KEYWORDS)}"
+)
 _HINTS = {
     "[": "the first value of a list is written widths.0",
     "=": "a comparison is written ==",
@@ -48,7 +51,6 @@ _HINTS = {
     "'": "text in an expression stands between two single quotes: act == 'ReLU'",
 }
 _COMMA = 'a pair is written [3, 3]; in { } and [ ], an expression with a comma is quoted: "max(a, b)"'
-_POWER = "there are no powers: write k*k, or give the values as a list: scales.i"
 _LONGEST = 500
 _DEEPEST = 40
 
@@ -178,12 +180,17 @@ class _Parser:
 
     def factor(self) -> _Term:
         with self.deeper():
-            return self.operand()
+            if self.token == "-":
+                self.advance()
+                return _applied(OPERATORS["-"], [lambda _: 0, self.factor()], self.text)
+            value = self.operand()
+            if self.token != "**":
+                return value
+            self.advance()
+            return _applied(OPERATORS["**"], [value, self.factor()], self.text)
 
     def operand(self) -> _Term:
         token = self.advance()
-        if token == "-":
-            return _applied(OPERATORS["-"], [lambda _: 0, self.factor()], self.text)
         if token == "(":
             value = self.either()
             self.expect(")")
@@ -198,8 +205,7 @@ class _Parser:
         if name.isidentifier() and name not in KEYWORDS:
             self.names.add(name)
             return self.item(name, indices)
-        hint = _POWER if "**" in self.text else _HINT
-        raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}", hint)
+        raise self.error(f"a number or a name is missing{f' before {token!r}' if token else ''}")
 
     def call(self, name: str) -> _Term:
         self.expect("(")

@@ -32,6 +32,9 @@ from shapecalc.symbolic.rational import (
 )
 from shapecalc.tensors import LARGEST
 
+_GREATEST_EXPONENT = 63  # 2**63 is beyond all sizes
+_GREATEST_OF_LETTERS = 8  # a power of a sum is a sum of many products
+
 Operation: TypeAlias = Callable[..., Any]
 """Values → the value of an operator or a function of them; ArchitectureError where there is none."""
 
@@ -148,6 +151,27 @@ def _equal(first: Any, second: Any, sign: str) -> bool:
     return _decided(is_equal, sign, number_of(first), number_of(second))
 
 
+def power(base: Number, exponent: Number) -> Number:
+    """The exact power; one of a whole exponent below 0 is a fraction.
+
+    Raises:
+        ArchitectureError: the exponent is no small whole number, or there is no such power.
+    """
+    if type(exponent) is not int:
+        hint = "sqrt is the root of a square"
+        raise ArchitectureError(f"an exponent is a whole number, not {exponent}", hint=hint)
+    number = isinstance(parts(base)[0], int)
+    most = _GREATEST_EXPONENT if number else _GREATEST_OF_LETTERS
+    if abs(exponent) > most:
+        raise ArchitectureError(f"an exponent is at most {most}, not {exponent}")
+    if exponent < 0 and base == 0:
+        raise ArchitectureError("0 has no power below 0")
+    found: Number = 1
+    for _ in range(abs(exponent)):
+        found = within(found * base)
+    return found if exponent >= 0 else divided(1, found)
+
+
 def is_true(value: Any) -> bool:
     """The value of a condition.
 
@@ -173,6 +197,7 @@ OPERATORS: Mapping[str, Operation] = MappingProxyType(
         "/": _arithmetic(divided),
         "//": _arithmetic(floored),
         "%": _arithmetic(modulo),
+        "**": _arithmetic(power),
         "==": _same,
         "!=": _different,
         "<": _ordered("<", is_below),

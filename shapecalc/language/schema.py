@@ -106,7 +106,7 @@ _VALUES: dict[str, Any] = {
     "expression": {
         "type": "string",
         "pattern": r"^([\sA-Za-z0-9_.+\-*/%(),<>=!]|'[^']*')+$",
-        "description": "a parameter, or arithmetic or a condition of them: + - * / // % ( ), "
+        "description": "a parameter, or arithmetic or a condition of them: + - * / // % ** ( ), "
         "== != < <= > >=, and or not, min max divisible round ceil floor sqrt",
     },
     "branches": {
