@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shapecalc.checkpoints.rules_written import written
 from shapecalc.cli.networks import given_input
-from shapecalc.cli.options import Input
+from shapecalc.cli.options import Input, write_whole
 from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
 from shapecalc.pause_gc import collect_again
 from shapecalc.render import streams
@@ -48,10 +49,12 @@ def import_(
     found = _read(target, given_input(input or []), _arguments(args))
     if found.differences:
         raise _different(found)
-    _write(output, found.text)
+    if output:
+        write_whole(output, found.text)
+    else:
+        print(found.text, end="")
     if names:
-        lines = [f"{path}: {name}\n" for path, name in found.names.items()]
-        _write(names, "".join(lines))
+        write_whole(names, written(found.names))
     totals = found.totals
     figures = f"{totals.params:,} parameters, {totals.macs:,} MACs"
     streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
@@ -117,17 +120,3 @@ def _different(found: Imported) -> ShapecalcError:
         )
     where = f", {first.place}" if first.place else ""
     return ArchitectureError(f"the file differs from the module in {len(found.differences)} figures{where}")
-
-
-def _write(path: Path | None, text: str) -> None:
-    """Write a text whole or not at all."""
-    if path is None:
-        print(text, end="")
-        return
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"{path} can't be written: {error.strerror}") from None

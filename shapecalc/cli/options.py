@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from shapecalc.errors import UsageError
 from shapecalc.render import streams
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
@@ -40,3 +42,18 @@ ReportForm = Annotated[Literal["table", "json", "markdown"], _FORM]
 """Of an output that is more than one table, which CSV has no form for."""
 VerdictForm = Annotated[Literal["table", "json"], _FORM]
 ExplanationForm = Annotated[Literal["text", "markdown", "latex", "json"], _FORM]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text to a file, whole or not at all.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"{path} can't be written: {error.strerror}") from None

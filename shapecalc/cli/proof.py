@@ -9,7 +9,8 @@ import typer
 
 from shapecalc.cli.networks import all_of, analysed, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
-from shapecalc.errors import ShapecalcError, UnavailableError
+from shapecalc.cli.weights import verify_weights
+from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
 from shapecalc.pause_gc import collect_again
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 def verify(
     archs: Archs = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, meta or mps.")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps.", show_default="cpu")
+    ] = None,
     memory: Annotated[
         bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
     ] = False,
@@ -27,12 +30,41 @@ def verify(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="In place of torch, a checkpoint: .safetensors, .pt, .pth, .bin, or an index of shards.",
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --weights, what it calls the weights, as import writes it."),
+    ] = None,
+    write_names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --weights, write such a file where shapes tell the names."),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="With --weights, what float32 is there; any of floating point unless given."),
+    ] = None,
     format: VerdictForm = "table",
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
     from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
 
-    judge = _judge(device)
+    if weights is not None:
+        if device or memory or junit:
+            raise UsageError(
+                "--device, --memory and --junit are for torch, and --weights is for a checkpoint"
+            )
+        raise typer.Exit(verify_weights(archs, input, set, weights, names, write_names, dtype, format))
+    if names or write_names or dtype:
+        raise UsageError(
+            "--names, --write-names and --dtype are for a checkpoint", hint="--weights FILE is one"
+        )
+    judge = _judge(device or "cpu")
     if junit:
         write_file(junit)  # found out before the work is done, not after it
     every = all_of(archs)

@@ -63,14 +63,20 @@ def explain(
 
 
 def params(
-    arch: Arch,
+    arch: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCH",
+            help="A YAML file, a name of the zoo, - for stdin; or a checkpoint, .safetensors, .pt.",
+        ),
+    ],
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
     dtype: Annotated[
-        Literal["float16", "bfloat16", "float32", "float64"],
-        typer.Option(help="The dtype that bytes are given for."),
-    ] = "float32",
+        Literal["float16", "bfloat16", "float32", "float64"] | None,
+        typer.Option(help="The dtype that bytes are given for.", show_default="float32"),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -85,17 +91,44 @@ def params(
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
-    """The named weights of a network, with shape and count, per layer and in total."""
+    """The named weights of a network or of a checkpoint, with shape and count, one by one and in total."""
+    from shapecalc.checkpoints.reading import is_checkpoint
+
+    if not is_checkpoint(arch):
+        _network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format)
+    elif input or set or dtype or weights or keep:
+        raise UsageError("of a checkpoint, params takes --depth and --format alone")
+    else:
+        _checkpoint_params(arch, depth, format)
+
+
+def _network_params(
+    arch: str,
+    input: list[str] | None,
+    set: list[str] | None,
+    depth: int | None,
+    dtype: str,
+    weights: str | None,
+    keep: list[str],
+    form: str,
+) -> None:
     from shapecalc.analysis.quantized import quantized, scheme_of, stored_as
     from shapecalc.render.params import print_params
 
     if keep and weights is None:
         raise UsageError("--keep is for what --weights would convert")
     scheme = scheme_of(weights) if weights is not None else None
-    if format == "csv" and weights is not None:
+    if form == "csv" and weights is not None:
         raise UsageError("--weights is for bytes, which CSV does not have", hint="--format json has them")
     analysis = analysed(arch, input, set)
     if weights is not None:
-        analysis = stored_as(analysis, scheme, keep or ())
+        analysis = stored_as(analysis, scheme, keep)
     stored = quantized(analysis, dtype) if analysis.schemes or weights is not None else None
-    print_params(analysis, format, depth, dtype, stored)
+    print_params(analysis, form, depth, dtype, stored)
+
+
+def _checkpoint_params(path: str, depth: int | None, form: str) -> None:
+    from shapecalc.checkpoints.reading import read
+    from shapecalc.render.checkpoint import print_checkpoint
+
+    print_checkpoint(read(path), form, depth)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from shapecalc.checkpoints.naming import Names
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language import document
 from shapecalc.language.beside import read_weights
@@ -20,14 +21,16 @@ from shapecalc.language.reader import StepReader
 from shapecalc.language.tree import Argument, Block, Steps
 from shapecalc.language.values import Words, identifier, read_line, read_text, read_value, require_mapping
 from shapecalc.language.variants import Variant, read_variants
+from shapecalc.language.weight_names import read_names
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 from shapecalc.layers import LAYERS
 from shapecalc.pause_gc import without_collecting
 
 KEYS = (
     *("name", "source", "notes", "input", "parameters", "variants", "expect"),
-    *("weights", "use", "blocks", "layers"),
+    *("weights", "use", "names", "blocks", "layers"),
 )
+NO_NAMES = Names()
 
 
 class Family(NamedTuple):
@@ -62,6 +65,8 @@ class Architecture:
     """Those that its file uses, directly or not."""
     family: Family | None = None
     """The variants; None of a file without."""
+    names: Names = NO_NAMES
+    """What its weights are called in a checkpoint."""
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -198,6 +203,7 @@ class _FileReader:
             expect=Expectation(**figures) if figures else None,
             weights=weights,
             libraries=tuple(self.libraries.known.values()),
+            names=self.read("names", read_names, NO_NAMES),
         )
         read = partial(read_variants, parameters=parameters, inputs=inputs, words=self.words)
         variants = self.read("variants", read, None)

@@ -10,6 +10,7 @@ from shapecalc.language.arguments import BESIDE
 from shapecalc.language.expectation import BOUNDS
 from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.variants import NAME
+from shapecalc.language.weight_names import IGNORED
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
 from shapecalc.layers.schemes import AS_THEY_ARE, PATTERN
@@ -84,6 +85,12 @@ _FILE: dict[str, Any] = {
     "expect": _EXPECT,
     "weights": _STORED,
     "use": {},
+    "names": {
+        "type": "object",
+        "additionalProperties": _TEXT_OR_NUMBER,
+        "properties": {IGNORED: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}},
+        "description": "path here: name in a checkpoint, of a weight, a layer or a block; * is any one word",
+    },
     "blocks": {"type": "object", "additionalProperties": _STEPS},
     "layers": _STEPS,
 }

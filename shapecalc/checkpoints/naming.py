@@ -1,0 +1,108 @@
+"""Names of weights here → names in a checkpoint: by rules with patterns, one for all copies of a block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_NUMBER = re.compile(r"(\d+)")
+_PREFIXES = ("module.", "_orig_mod.")
+"""What torch's DistributedDataParallel and torch.compile put before the names of a module."""
+
+
+def in_numeric_order(name: str) -> list[tuple[int, int, str]]:
+    """A key to sort names by: `layer.2` comes before `layer.10`."""
+    parts = enumerate(_NUMBER.split(name))
+    return [(1, int(part[:4000]), "") if number % 2 else (0, 0, part) for number, part in parts]
+
+
+def skeleton(name: str) -> str:
+    """A name without its numbers: what the copies of a weight in a repeated block have in common."""
+    return _NUMBER.sub("*", name)
+
+
+def common_prefix(names: Iterable[str]) -> str:
+    """The prefixes of torch's wrappers that all names have, as `_orig_mod.module.`."""
+    known, found = list(names), ""
+    while prefix := next((p for p in _PREFIXES if known and all(n.startswith(found + p) for n in known)), ""):
+        found += prefix
+    return found
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A path of the network, and what stands in its place in a checkpoint; `*` is any text without `.[]`."""
+
+    here: str
+    there: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What the path matches: from the start of a name to its end, or to a dot."""
+        parts = map(re.escape, self.here.split("*"))
+        return re.compile(r"([^.\[\]]+)".join(parts) + r"(?=\.|$)")
+
+    @cached_property
+    def start(self) -> str:
+        """What names begin with that the path matches."""
+        return self.here.partition("*")[0]
+
+    def reach(self, name: str) -> int:
+        """How many letters of a name the path matches; 0 of none."""
+        match = self.pattern.match(name)
+        return match.end() if match else 0
+
+    def applied(self, name: str) -> str:
+        """The name in the checkpoint of a name that the path matches."""
+        match = self.pattern.match(name)
+        assert match
+        parts = iter(match.groups())
+        first, *others = self.there.split("*")
+        return "".join([first, *(next(parts) + piece for piece in others)]) + name[match.end() :]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The rules of a file, and the checkpoint's tensors that stand for nothing in the network."""
+
+    rules: Sequence[Rule] = ()
+    ignored: Sequence[str] = ()
+
+    @cached_property
+    def exact(self) -> Mapping[str, Rule]:
+        return {rule.here: rule for rule in self.rules if "*" not in rule.here}
+
+    @cached_property
+    def patterns(self) -> Sequence[Rule]:
+        return [rule for rule in self.rules if "*" in rule.here]
+
+    @cached_property
+    def ignoring(self) -> Sequence[re.Pattern[str]]:
+        return [Rule(text, text).pattern for text in self.ignored]
+
+    def rule_for(self, name: str) -> Rule | None:
+        """The rule for the most of a name; of two, the one with more letters of its own."""
+        found = [*self._exactly(name), *self._by_patterns(name)]
+        return max(found, key=lambda rule: (rule.reach(name), len(rule.here)), default=None)
+
+    def there(self, name: str) -> str:
+        """The checkpoint's name of a weight; its own where no rule is for it."""
+        rule = self.rule_for(name)
+        return rule.applied(name) if rule else name
+
+    def _exactly(self, name: str) -> list[Rule]:
+        """The rule without a pattern for the most of a name."""
+        end = len(name) if self.exact else -1
+        while end >= 0:
+            if rule := self.exact.get(name[:end]):
+                return [rule]
+            end = name.rfind(".", 0, end)
+        return []
+
+    def _by_patterns(self, name: str) -> list[Rule]:
+        return [rule for rule in self.patterns if name.startswith(rule.start) and rule.reach(name)]
+
+    def ignores(self, name: str) -> bool:
+        return any(pattern.fullmatch(name) for pattern in self.ignoring)
