@@ -25,11 +25,16 @@ _CUT = "the file is cut off, or it is none that torch.save writes"
 
 
 class Record(NamedTuple):
-    """A file within the archive: where its header is, its bytes, and whether they are compressed."""
+    """A file within the archive: where it begins, its bytes, those that it takes, how it is packed."""
 
     start: int
     size: int
-    compressed: bool
+    packed: int
+    method: int
+
+    @property
+    def compressed(self) -> bool:
+        return self.method != 0 or self.packed != self.size
 
 
 class _Directory(NamedTuple):
@@ -51,8 +56,8 @@ def records(source: Opened) -> dict[str, Record]:
         raise source.error(f"the directory of its records has {directory.size:,} bytes, more than are read")
     found = _entries(source.at(directory.start, directory.size), directory, source)
     for name, record in found.items():
-        if record.start + _LOCAL.size + record.size > directory.start:
-            message = f"the record {quoted(name)} is to have {record.size:,} bytes, more than there are"
+        if record.start + _LOCAL.size + record.packed > directory.start:
+            message = f"the record {quoted(name)} is to have {record.packed:,} bytes, more than there are"
             raise source.error(message, _CUT)
     return found
 
@@ -107,7 +112,7 @@ def _entries(text: bytes, directory: _Directory, source: Opened) -> dict[str, Re
         size, packed, start = _wide(text[name_end:extra_end], [size, packed, start])
         if name in found:
             raise source.error(f"it has two records {quoted(name)}")
-        found[name] = Record(start, size, method != 0 or packed != size)
+        found[name] = Record(start, size, packed, method)
         place = extra_end + lengths[2]
     return found
 

@@ -58,7 +58,7 @@ def tensors_of(source: Opened, shard: str = "") -> list[Stored]:
     """
     content = _header(source)
     entries = json_object(content, source, "the header")
-    _check_metadata(entries.pop(_METADATA, {}), source)
+    _check_metadata(entries.pop(_METADATA, None), source)
     placed = [_placed(name, entry, source, shard) for name, entry in entries.items()]
     _check_places(placed, source.size - 8 - len(content), source)
     return [tensor for _, _, tensor in placed]
@@ -80,6 +80,8 @@ def _header(source: Opened) -> bytes:
 
 
 def _check_metadata(found: Any, source: Opened) -> None:
+    if found is None:
+        return
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
         raise source.error(f"{_METADATA} is no mapping of texts to texts")
 

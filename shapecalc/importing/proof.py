@@ -72,5 +72,7 @@ def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:
         row = next(rows)
         found[f"{row.path}.{next(iter(row.weights))}"] = name
     for row, call in zip(rows, ordered(body), strict=True):
-        found |= {f"{row.path}.{own}": theirs for own, theirs in call.weights.items()}
+        buffers = {own: f"{call.path}.{own}" for own in row.weights if own not in call.weights}
+        kept = {own: theirs for own, theirs in buffers.items() if theirs in program.buffers}
+        found |= {f"{row.path}.{own}": theirs for own, theirs in (call.weights | kept).items()}
     return found

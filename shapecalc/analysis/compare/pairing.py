@@ -64,7 +64,10 @@ def pairing(weights: Mapping[str, Shape], tensors: Mapping[str, Shape], ordered:
         _without(tensors, [p.there for p in by_module]),
     )
     single, _ = _paired(_alone(rest), _alone(others), ordered=False)
-    places = {name: place for place, name in enumerate([*_modules(weights), *weights])}
+    places: dict[str, int] = {}
+    for place, name in enumerate(weights):
+        places.setdefault(name.rpartition(".")[0], place)
+        places[name] = place
     pairs = sorted([*by_module, *single], key=lambda pair: places[pair.here])
     return Pairing(pairs, list(_without(rest, [p.here for p in single])), same_order and not rest)
 

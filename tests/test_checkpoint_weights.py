@@ -1,0 +1,450 @@
+"""Networks against checkpoints that are made of the modules that verify builds, and of changed ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+import shapecalc
+from shapecalc.checkpoints.rules_written import folded, written
+from shapecalc.engine.run import whole
+from shapecalc.language.weight_names import parse_names
+from shapecalc.torch_check.network import Network
+from tests.command import Command
+from tests.networks import OWN
+
+NET = """
+input: 1x3x16x16
+blocks:
+  conv(out): [Conv2d: {out_channels: out, kernel_size: 3, padding: 1, bias: false}, BatchNorm2d, ReLU]
+layers: [conv as stem: 8, seq as body: [conv times 3: 8], {mean: [2, 3]}, Linear: 4]
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(NET)
+    return tmp_path
+
+
+def state(name: str | Path) -> dict[str, Any]:
+    """The state dict of the module that verify builds, by the paths of its steps; what is shared, twice."""
+    analysis = whole(shapecalc.analyse(shapecalc.load(name)), "verify")
+    network = Network(analysis)
+    return {
+        f"{row.path}.{key}": tensor
+        for row, module in zip(analysis.rows, network.layers, strict=True)
+        for key, tensor in module.state_dict().items()
+    }
+
+
+def saved(tensors: dict[str, Any], file: str) -> str:
+    """A file by the form of its end; safetensors stores a tensor once, by its first name."""
+    if file.endswith(".pt"):
+        torch.save(tensors, file)
+        return file
+    once = {tensor.data_ptr(): name for name, tensor in reversed(tensors.items()) if tensor.numel()}
+    save_file({n: x for n, x in tensors.items() if once.get(x.data_ptr(), n) == n}, file)
+    return file
+
+
+def torchs(tensors: dict[str, Any]) -> dict[str, Any]:
+    """The same by the names that a module of torch might have, in its order."""
+    names = {
+        "stem": "stem",
+        "body.conv[0]": "body.0",
+        "body.conv[1]": "body.1",
+        "body.conv[2]": "body.2",
+        "Linear[0]": "head",
+    }
+    found = {}
+    for name, tensor in tensors.items():
+        start = next(key for key in names if name.startswith(f"{key}."))
+        rest = name.removeprefix(start).replace(".Conv2d[0]", ".0").replace(".BatchNorm2d[0]", ".1")
+        found[names[start] + rest] = tensor
+    return found
+
+
+def differences(run: Command, *words: str) -> tuple[int, dict[str, Any]]:
+    found = run("verify", "net.yaml", "--weights", *words, "--format", "json")
+    assert not found.err, found.err
+    return found.code, json.loads(found.out)
+
+
+SMALL = [
+    name
+    for name in [*OWN, "imagenet/resnet18", "imagenet/mobilenet_v3_small", "imagenet/densenet121"]
+    if not name.startswith("llm/") and shapecalc.analyse(shapecalc.load(name)).totals.params < 15_000_000
+]
+
+
+@pytest.mark.parametrize("form", ["pt", "safetensors"])
+@pytest.mark.parametrize("name", SMALL)
+def test_the_module_that_verify_builds_is_the_network(run: Command, name: str, form: str) -> None:
+    """Tied weights too, which safetensors stores by one of their names."""
+    found = run("verify", name, "--weights", saved(state(name), f"own.{form}"), "--format", "json")
+    told = json.loads(found.out)
+    assert (found.code, told["differences"], told["equal"]) == (0, [], told["weights"])
+
+
+def test_what_is_missing_superfluous_and_different_is_named(run: Command) -> None:
+    tensors = state("net.yaml")
+    tensors["body.conv[1].Conv2d[0].weigth"] = tensors.pop("body.conv[1].Conv2d[0].weight")[:1].clone()
+    tensors["Linear[0].weight"] = tensors["Linear[0].weight"].t().contiguous()
+    tensors["Linear[0].bias"] = tensors["Linear[0].bias"].to(torch.int8)
+    found = run("verify", "net.yaml", "--weights", saved(tensors, "net.pt"), columns=200)
+    assert found.code == 1
+    assert [line.split() for line in found.out.splitlines()[3:7]] == [
+        [
+            "body.conv[1].Conv2d[0].weight",
+            "8×8×3×3",
+            "float32",
+            "missing,",
+            "nearest",
+            "body.conv[1].Conv2d[0].weigth",
+        ],
+        ["Linear[0].weight", "Linear[0].weight", "4×8", "float32", "8×4", "float32", "shape,", "transposed"],
+        ["Linear[0].bias", "Linear[0].bias", "4", "float32", "4", "int8", "dtype"],
+        ["body.conv[1].Conv2d[0].weigth", "1×8×3×3", "float32", "superfluous"],
+    ]
+    assert "23 of 26 weights are in the checkpoint, which has 26 tensors" in found.out
+
+
+def test_what_shapes_tell_is_no_difference_but_a_name(run: Command) -> None:
+    tensors = state("net.yaml")
+    tensors["weigth"] = tensors.pop("Linear[0].weight")
+    found = run("verify", "net.yaml", "--weights", saved(tensors, "net.pt"))
+    assert (found.code, found.out) == (
+        1,
+        "net · net.pt\n\n"
+        "25 of 26 weights are in the checkpoint, which has 26 tensors\n\n"
+        "By shapes, all others are there under other names:\n"
+        "  Linear[0].weight: weigth\n"
+        "--write-names FILE writes these names, --names FILE reads them\n",
+    )
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_what_wrappers_of_torch_put_before_names_is_left_out(run: Command, prefix: str) -> None:
+    tensors = {prefix + name: tensor for name, tensor in state("net.yaml").items()}
+    code, found = differences(run, saved(tensors, "net.pt"))
+    assert (code, found["prefix"]) == (0, prefix)
+
+
+def test_a_compiled_part_has_the_names_that_it_had(run: Command) -> None:
+    tensors = {name.replace("stem.", "stem._orig_mod."): x for name, x in state("net.yaml").items()}
+    assert differences(run, saved(tensors, "net.pt"))[0] == 0
+
+
+def test_counts_of_batches_may_be_absent_and_other_buffers_not(run: Command) -> None:
+    tensors = {n: x for n, x in state("net.yaml").items() if not n.endswith("num_batches_tracked")}
+    code, found = differences(run, saved(tensors, "net.pt"))
+    assert (code, len(found["absent_buffers"])) == (0, 4)
+    del tensors["stem.BatchNorm2d[0].running_mean"]
+    code, found = differences(run, saved(tensors, "net.pt"))
+    assert (code, [one["what"] for one in found["differences"]]) == (1, ["missing"])
+
+
+def test_a_buffer_by_itself_may_be_absent(run: Command) -> None:
+    """Masks and indices: torch stores them unless they are registered with persistent=False."""
+    Path("net.yaml").write_text("input: 1x4\nlayers: [add: [[], [buffer: {shape: [1, 4]}]], Linear: 2]\n")
+    tensors = state("net.yaml")
+    assert differences(run, saved(tensors, "net.pt"))[0] == 0
+    tensors.pop("add[0].1.buffer[0].weight")
+    code, found = differences(run, saved(tensors, "net.pt"))
+    assert (code, found["absent_buffers"]) == (0, ["add[0].1.buffer[0].weight"])
+
+
+TIED = """
+input: 1x5:int64
+layers:
+  - Embedding as words: {num_embeddings: 7, embedding_dim: 4}
+  - Linear share words: {out_features: 7, bias: false}
+"""
+
+
+@pytest.mark.parametrize(
+    "kept", [["words.weight"], ["Linear[0].weight"], ["words.weight", "Linear[0].weight"]]
+)
+def test_tied_weights_may_be_stored_by_any_of_their_names(run: Command, kept: list[str]) -> None:
+    Path("net.yaml").write_text(TIED)
+    tensors = {name: tensor for name, tensor in state("net.yaml").items() if name in kept}
+    code, found = differences(run, saved(tensors, "net.pt"))
+    assert (code, found["weights"], found["equal"]) == (0, 1, 1)
+    other = {kept[-1]: torch.zeros(6, 4)}
+    code, found = differences(run, saved({**tensors, **other}, "net.pt"))
+    assert (code, [one["what"] for one in found["differences"]]) == (1, ["shape"])
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+def test_parametrized_weights_bear_their_names_now_and_before(run: Command, norm: str) -> None:
+    Path("net.yaml").write_text(f"input: 1x6\nlayers: [{{Linear: 4, {norm}: true}}]\n")
+    assert differences(run, saved(state("net.yaml"), "net.pt"))[0] == 0
+    for way in (torch.nn.utils, torch.nn.utils.parametrizations):
+        module = getattr(way, norm)(torch.nn.Linear(6, 4))
+        tensors = {f"Linear[0].{name}": tensor for name, tensor in module.state_dict().items()}
+        code, found = differences(run, saved(tensors, "net.pt"))
+        assert (code, found["differences"]) == (0, [])
+
+
+def test_float32_may_be_another_dtype_of_floating_point_and_says_so(run: Command) -> None:
+    tensors = {n: x.bfloat16() if x.is_floating_point() else x for n, x in state("net.yaml").items()}
+    tensors["Linear[0].bias"] = tensors["Linear[0].bias"].float()
+    file = saved(tensors, "net.pt")
+    found = run("verify", "net.yaml", "--weights", file, columns=200)
+    assert found.code == 0
+    assert "Weights of float32 are stored otherwise: 21 in bfloat16 and 1 in float32" in found.out
+    code, told = differences(run, file, "--dtype", "bfloat16")
+    assert (code, [one["tensor"] for one in told["differences"]]) == (1, ["Linear[0].bias"])
+
+
+# Names.
+
+
+def test_names_are_proposed_written_and_read(run: Command) -> None:
+    file = saved(torchs(state("net.yaml")), "net.pt")
+    found = run("verify", "net.yaml", "--weights", file, "--write-names", "names.yaml")
+    assert found.code == 1
+    assert "By shapes, and in the same order, all others are there under other names:" in found.out
+    assert Path("names.yaml").read_text() == (
+        "stem.Conv2d[0]: stem.0\nstem.BatchNorm2d[0]: stem.1\nbody.conv[*].Conv2d[0]: body.*.0\n"
+        "body.conv[*].BatchNorm2d[0]: body.*.1\nLinear[0]: head\n"
+    )
+    assert run("verify", "net.yaml", "--weights", file, "--names", "names.yaml").code == 0
+    lines = "".join(f"  {line}\n" for line in Path("names.yaml").read_text().splitlines())
+    Path("net.yaml").write_text(f"{NET}names:\n{lines}")
+    assert run("verify", "net.yaml", "--weights", file).code == 0
+
+
+def test_without_the_order_of_a_module_alike_weights_are_not_told_apart(run: Command) -> None:
+    """In safetensors they stand in the order of their names: which of two is first in the module is a guess."""
+    Path("net.yaml").write_text("input: 1x4\nlayers: [Linear: 4, Linear: 4, Linear: 3]\n")
+    sizes = {"key": 4, "query": 4, "o": 3}
+    tensors = {f"{name}.weight": torch.zeros(size, 4) for name, size in sizes.items()}
+    tensors |= {f"{name}.bias": torch.zeros(size) for name, size in sizes.items()}
+    found = run(
+        "verify", "net.yaml", "--weights", saved(tensors, "net.safetensors"), "--write-names", "n.yaml"
+    )
+    assert found.code == 1
+    assert "  Linear[0]: key  ?\n  Linear[1]: query  ?\n  Linear[2]: o\n" in found.out
+    assert found.err == (
+        "error: names can't be told: other tensors than key have the shapes of Linear[0]\n"
+        "  hint: names for some of them, by --names, may decide the others\n"
+    )
+    assert not Path("n.yaml").exists()
+    ordered = run("verify", "net.yaml", "--weights", saved(tensors, "net.pt"), "--write-names", "n.yaml")
+    assert (ordered.code, ordered.err) == (1, "")
+    assert Path("n.yaml").read_text() == "Linear[0]: key\nLinear[1]: query\nLinear[2]: o\n"
+
+
+def test_weights_of_other_last_words_are_paired_by_their_shapes(run: Command) -> None:
+    Path("net.yaml").write_text(
+        "input: 1x5x4\nlayers: [add: [[], [parameter: {shape: [1, 5, 4]}]], LayerNorm]\n"
+    )
+    tensors = {"pos_embed": torch.zeros(1, 5, 4), "norm.weight": torch.zeros(4), "norm.bias": torch.zeros(4)}
+    run("verify", "net.yaml", "--weights", saved(tensors, "net.safetensors"), "--write-names", "n.yaml")
+    assert Path("n.yaml").read_text() == "add[0].1.parameter[0].weight: pos_embed\nLayerNorm[0]: norm\n"
+    assert run("verify", "net.yaml", "--weights", "net.safetensors", "--names", "n.yaml").code == 0
+
+
+def test_tensors_that_stand_for_nothing_are_ignored_by_name(run: Command) -> None:
+    tensors = {**state("net.yaml"), "h.0.mask": torch.zeros(1), "h.11.mask": torch.zeros(1)}
+    file = saved(tensors, "net.pt")
+    Path("names.yaml").write_text("ignored: [h.*.mask]\n")
+    found = run("verify", "net.yaml", "--weights", file, "--names", "names.yaml")
+    assert (found.code, "Tensors that the names ignore: 2" in found.out) == (0, True)
+    assert run("verify", "net.yaml", "--weights", file).code == 1
+
+
+def test_the_names_that_import_writes_are_read(run: Command) -> None:
+    Path("model.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        parts = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)\n"
+        "        super().__init__(*parts)\n"
+    )
+    imported = run("import", "model.py:Net", "-i", "1x1x8x8", "-o", "net.yaml", "--names", "names.yaml")
+    assert imported.code == 0
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(144, 2),
+    )
+    file = saved(module.state_dict(), "net.pt")
+    assert run("verify", "net.yaml", "--weights", file, "--names", "names.yaml").code == 0
+    assert run("verify", "net.yaml", "--weights", file).code == 1
+
+
+def test_rules_that_are_for_no_weight_are_said(run: Command) -> None:
+    Path("names.yaml").write_text("convs[*].Conv2d[0]: body.*.0\n")
+    found = run(
+        "verify", "net.yaml", "--weights", saved(state("net.yaml"), "net.pt"), "--names", "names.yaml"
+    )
+    assert (found.code, "No weight of net is at convs[*].Conv2d[0], which the names have" in found.out) == (
+        0,
+        True,
+    )
+
+
+def test_of_two_rules_the_one_for_more_of_a_path_is_taken() -> None:
+    names = parse_names("a: x\na.b[*]: y.*\na.b[7]: z\na.b[*].c.w: v.*\n'*[0]': w.*\n", "names")
+    told = {"a.q": "x.q", "a.b[3].k": "y.3.k", "a.b[7].k": "z.k", "a.b[7].c.w": "v.7", "u[0].k": "w.u.k"}
+    assert {name: names.there(name) for name in told} == told
+    assert (names.there("ab"), names.there("a.b"), names.there("a.bc")) == ("ab", "x.b", "x.bc")
+
+
+NAMES_OF = st.lists(st.sampled_from(["a", "b[0]", "b[1]", "b[10]", "c0"]), min_size=1, max_size=4).map(
+    ".".join
+)
+
+
+@given(st.dictionaries(NAMES_OF, NAMES_OF, max_size=12))
+def test_folded_rules_say_what_the_pairs_say(pairs: dict[str, str]) -> None:
+    rules = folded(pairs)
+    assert len(rules) <= len(pairs)
+    names = parse_names(written(rules) or "{}", "names")
+    assert {here: names.there(here) for here in pairs} == pairs
+
+
+WRONG_NAMES: dict[str, tuple[str, str]] = {
+    "empty": ("", "names.yaml: the file is empty\n  hint: a line is as in conv1.weight: stem.conv.weight"),
+    "a list": ("[a]", "names.yaml:1:1: names must be a mapping, not a list"),
+    "another number of stars": (
+        "a[*]: b",
+        "names.yaml:1:7: names: a[*] has 1 times *, and b has 0",
+    ),
+    "two in a word": (
+        "'a**': 'b**'",
+        "names.yaml:1:1: names: between two dots or brackets stands one * at most",
+    ),
+    "a mapping within": ("a: {b: c}", "names.yaml:1:4: names: a name is needed, not a mapping"),
+    "nothing": ("a:", "names.yaml:1:3: names: a name is needed, not nothing"),
+    "another list": ("a: [b]", "names.yaml:1:1: names: a list stands after ignored, not after a"),
+    "twice": ("a: b\na: c", "names.yaml:2:1: the key 'a' stands twice in one mapping, first on line 1"),
+    "too many": (
+        "".join(f"a{n}[*]: b{n}.*\n" for n in range(1001)),
+        "names.yaml:1001:1: names: more than 1,000 patterns with *",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_NAMES)
+def test_names_that_are_none_are_one_error(run: Command, case: str) -> None:
+    text, message = WRONG_NAMES[case]
+    Path("names.yaml").write_text(text)
+    found = run(
+        "verify", "net.yaml", "--weights", saved({"a": torch.zeros(1)}, "net.pt"), "--names", "names.yaml"
+    )
+    assert found.err.startswith(f"error: {message}")
+    assert found.code in (1, 2)
+
+
+WRONG_OPTIONS: dict[str, tuple[list[str], str]] = {
+    "several networks": (["lenet", "nin", "--weights", "net.pt"], "--weights is for one network"),
+    "torch too": (
+        ["net.yaml", "--weights", "net.pt", "--memory"],
+        "--device, --memory and --junit are for torch",
+    ),
+    "names alone": (
+        ["net.yaml", "--names", "n.yaml"],
+        "--names, --write-names and --dtype are for a checkpoint",
+    ),
+    "another dtype": (
+        ["net.yaml", "--weights", "net.pt", "--dtype", "float23"],
+        "--dtype 'float23' is no dtype of floating point\n  hint: did you mean float32",
+    ),
+    "letters": (
+        ["net.yaml", "--weights", "net.pt", "-i", "1xCx16x16"],
+        "weights have numbers, and C stand for many",
+    ),
+    "names that can't be": (
+        ["net.yaml", "--weights", "net.pt", "--write-names", "n.yaml"],
+        "names can't be told: no tensor left has the shape of stem.Conv2d[0].weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_OPTIONS)
+def test_options_that_do_not_go_together_are_one_error(run: Command, case: str) -> None:
+    words, message = WRONG_OPTIONS[case]
+    saved({"a": torch.zeros(1)}, "net.pt")
+    found = run("verify", *words)
+    assert message in found.err
+    assert found.code in (1, 2)
+
+
+# `params` of a checkpoint.
+
+
+def test_a_checkpoint_is_listed_as_a_tree(run: Command) -> None:
+    tied = torch.zeros(2, 3)
+    tensors = {
+        "b.10.w": torch.zeros(4),
+        "b.2.w": torch.zeros(4).half(),
+        "b": torch.zeros(1),
+        "a": tied,
+        "z": tied,
+    }
+    saved(tensors, "net.pt")
+    assert run("params", "net.pt").out == (
+        "net.pt\n\n"
+        "Tensor   Shape  Dtype             Elements  Bytes\n"
+        "b               float32, float16         9   28 B\n"
+        "├─ 10           float32                  4   16 B\n"
+        "│  └─ w  4      float32                  4   16 B\n"
+        "└─ 2            float16                  4    8 B\n"
+        "   └─ w  4      float16                  4    8 B\n"
+        "a        2×3    float32                  6   24 B\n"
+        "z = a    2×3    float32\n\n"
+        "Tensors   5, 1 of them another's\n"
+        "Elements  15\n"
+        "Bytes     52 B\n"
+        "  44 B in float32: 11 elements in 3 tensors\n"
+        "  8 B in float16: 4 elements in 1 tensor\n"
+    )
+    assert run("params", "net.pt", "--format", "csv").out.splitlines() == [
+        "tensor,shape,dtype,elements,bytes,tied_to,file",
+        "b.10.w,4,float32,4,16,,",
+        "b.2.w,4,float16,4,8,,",
+        "b,1,float32,1,4,,",
+        "a,2x3,float32,6,24,,",
+        "z,2x3,float32,,,a,",
+    ]
+    told = json.loads(run("params", "net.pt", "--format", "json").out)
+    assert told["totals"]["bytes"] == sum(one["bytes"] for one in told["totals"]["dtypes"].values()) == 52
+    assert told["tensors"][-1] == {
+        "name": "z", "shape": [2, 3], "dtype": "float32", "elements": 6, "bytes": 24, "tied_to": "a",
+    }  # fmt: skip
+
+
+def test_columns_of_a_depth_add_up_to_the_totals(run: Command) -> None:
+    saved(state("lenet"), "net.safetensors")
+    lines = run("params", "net.safetensors", "--depth", "1", columns=200).out.splitlines()
+    table = lines[3 : lines.index("", 3)]
+    total = shapecalc.analyse(shapecalc.load("lenet")).totals.params
+    assert sum(int(line.split()[2].replace(",", "")) for line in table) == total
+    assert f"Elements  {total:,}" in lines
+
+
+def test_of_a_checkpoint_there_is_no_input(run: Command) -> None:
+    found = run("params", saved({"a": torch.zeros(1)}, "net.pt"), "--input", "1x2")
+    assert (found.code, found.err) == (2, "error: of a checkpoint, params takes --depth and --format alone\n")
+    deep = run("params", "net.pt", "--format", "csv", "--depth", "1")
+    assert (deep.code, deep.err) == (2, "error: --depth is for tables; CSV always has every tensor\n")
