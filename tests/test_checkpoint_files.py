@@ -231,7 +231,7 @@ def zipped(records: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes
     return buffer.getvalue()
 
 
-def repacked(method: int = zipfile.ZIP_STORED, **others: bytes) -> bytes:
+def repacked(others: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     """The sound file with other records in place of its own."""
     with zipfile.ZipFile(io.BytesIO(SOUND)) as archive:
         records = {name: archive.read(name) for name in archive.namelist()}
@@ -262,7 +262,7 @@ TORCH: dict[str, tuple[bytes, str]] = {
         saved(torch.nn.Linear(2, 2)),
         "it calls for 'torch.nn.modules.linear.Linear', which is no part of tensors: nothing was run",
     ),
-    "compressed": (repacked(zipfile.ZIP_DEFLATED), "is compressed, as torch.save never writes it"),
+    "compressed": (repacked({}, zipfile.ZIP_DEFLATED), "is compressed, as torch.save never writes it"),
     "an empty pickle": (
         zipped({"net/data.pkl": b""}),
         "its pickle can't be read: a part of it is missing or wrong",
@@ -286,7 +286,7 @@ TORCH: dict[str, tuple[bytes, str]] = {
         "'weight' lies in the record data/0, which is not there",
     ),
     "a storage of another size": (
-        repacked(**{"data/0": bytes(3996)}),
+        repacked({"data/0": bytes(3996)}),
         "the storage of 'weight' is to have 4,000 bytes, and its record 3,996",
     ),
 }

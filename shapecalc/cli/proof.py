@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def verify(
     archs: Archs = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps.", show_default="cpu")
+        str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps; cpu unless given.")
     ] = None,
     memory: Annotated[
         bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")

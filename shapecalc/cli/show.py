@@ -75,7 +75,7 @@ def params(
     depth: Depth = None,
     dtype: Annotated[
         Literal["float16", "bfloat16", "float32", "float64"] | None,
-        typer.Option(help="The dtype that bytes are given for.", show_default="float32"),
+        typer.Option(help="The dtype that bytes are given for; float32 unless given."),
     ] = None,
     weights: Annotated[
         str | None,

@@ -74,5 +74,5 @@ def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:
     for row, call in zip(rows, ordered(body), strict=True):
         buffers = {own: f"{call.path}.{own}" for own in row.weights if own not in call.weights}
         kept = {own: theirs for own, theirs in buffers.items() if theirs in program.buffers}
-        found |= {f"{row.path}.{own}": theirs for own, theirs in (call.weights | kept).items()}
+        found |= {f"{row.path}.{own}": theirs for own, theirs in {**call.weights, **kept}.items()}
     return found

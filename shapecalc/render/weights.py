@@ -88,7 +88,7 @@ def _remarks(found: Comparison) -> Iterator[str]:
     if others:
         stored = " and ".join(f"{count:,} in {dtype}" for dtype, count in found.dtypes.items())
         yield f"Weights of float32 are stored otherwise: {stored} (--dtype says which is needed)"
-    if found.absent:
+    if found.absent and not found.proposal:  # others may be there under other names
         yield f"Buffers that are not stored: {listed(found.absent, 3)}, {len(found.absent):,} in all"
     if found.ignored:
         yield f"Tensors that the names ignore: {found.ignored:,}"
@@ -98,7 +98,8 @@ def _remarks(found: Comparison) -> Iterator[str]:
 
 def _proposal(proposal: Pairing) -> Iterator[str]:
     """Names that would fit, as a mapping."""
-    yield ""
+    if proposal.pairs:
+        yield ""
     if proposal.same_order:
         yield "By shapes, and in the same order, all others are there under other names:"
     elif proposal.sure:
