@@ -169,6 +169,6 @@ def _names(inputs: Mapping[str, Any]) -> dict[str, str]:
     for number, name in enumerate(inputs):
         word = re.sub(r"\W+", "_", name).strip("_")
         options = [word, f"input{number}", *(f"{word}_{n}" for n in range(2, 1000))]
-        taken = {*LAYERS, *BESIDE, *found.values()}
-        found[name] = next(o for o in options if is_name(o) and o not in taken)
+        taken = {*BESIDE, *found.values()}
+        found[name] = next(o for o in options if is_name(o) and o not in taken and o not in LAYERS)
     return found

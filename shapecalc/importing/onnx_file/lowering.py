@@ -7,7 +7,8 @@ so what a graph computes of sizes is known as the formula that it means.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from math import isfinite, isinf
 from typing import Any
 
@@ -49,6 +50,8 @@ class Weight:
     dtype: str
     of: str = ""
     """The tensor of the file that it is made of, if it is not that one itself."""
+    beside: bool = False
+    """Whether it is a weight beside the initializers: a constant, or one of several that were equal."""
 
     @property
     def origin(self) -> str:
@@ -56,10 +59,13 @@ class Weight:
 
     def turned(self) -> Weight:
         name = self.of if self.name == f"{self.of}.T" else f"{self.name}.T"
-        return Weight(name, self.shape[::-1], self.dtype, self.origin)
+        return replace(self, name=name, shape=self.shape[::-1], of=self.origin)
 
     def part(self, index: str, *shape: int) -> Weight:
-        return Weight(f"{self.name}[{index}]", shape, self.dtype, self.origin)
+        return replace(self, name=f"{self.name}[{index}]", shape=shape, of=self.origin)
+
+    def copy(self, name: str) -> Weight:
+        return replace(self, name=name, of=self.origin, beside=True)
 
 
 class Lowering:
@@ -80,8 +86,8 @@ class Lowering:
         self.weights: dict[str, Weight] = {name: self.whole(name) for name in graph.learned}
         self.by_value: set[str] = set()
         """Stored tensors that are read as numbers, and are no weights."""
-        self.copies: set[str] = set()
-        """Weights beside the initializers: constants, and equal ones that are stored once."""
+        self.only_copied = self.copied_only()
+        """Weights that nothing reads but what gives them other names, each of which is one of its own."""
         self.pinned = False
         """Whether sizes that hang on letters were read as the numbers that they are here."""
         self.made: dict[tuple[Scopes, str], Value] = {}
@@ -114,6 +120,8 @@ class Lowering:
                 raise UnsayableError("it has no counterpart here")
             made = make(self, node)
         except UnsayableError as error:
+            if self.computed(node):
+                return
             made = self.opaque(node, str(error))
         except ArchitectureError as error:
             raise error.about(str(node)) from None
@@ -165,6 +173,13 @@ class Lowering:
         elif sizes.has_formulas(found):
             self.lettered.add(node.outputs[0])
             self.known[node.outputs[0]] = found
+
+    def computed(self, node: Node) -> bool:
+        """Whether what a node gives is known of stored numbers, which then are no weights."""
+        if not all(y in self.inferred.values for y in node.outputs if y):
+            return False
+        self.by_value.update(self.graph.learned.intersection(node.inputs))
+        return True
 
     def hangs(self, name: str) -> bool:
         """Whether a tensor follows from an input or a weight."""
@@ -285,11 +300,6 @@ class Lowering:
             raise UnsayableError(f"its {attribute} hangs on values, which no formula knows")
         return [x if isinstance(x, Expr) else int(x) for x in array.flat]
 
-    def unused(self) -> set[str]:
-        """The initializers that look like weights, and that nothing reads."""
-        read = {x for node in self.graph.nodes for x in node.inputs}
-        return {name for name in self.graph.learned if name not in read}
-
     def weight(self, name: str) -> Weight | None:
         return self.weights.get(name)
 
@@ -298,9 +308,35 @@ class Lowering:
         name = node.input(number)
         found = self.graph.stored.get(name)
         if name not in self.weights and found and is_floating(found.dtype):
-            self.weights[name] = Weight(name, found.shape, found.dtype)
-            self.copies.add(name)
+            self.weights[name] = Weight(name, found.shape, found.dtype, beside=True)
         return self.weights.get(name)
+
+    def own(self, weights: Mapping[str, Weight]) -> dict[str, Weight]:
+        """The weights of a call: exporters store those once whose elements are all the same, like ones.
+
+        Where another call has one already, this call has its own, unless others show that a layer runs twice.
+        """
+        alike = {key for key, weight in weights.items() if self.is_uniform(weight)}
+        again = any(w.name in self.used for key, w in weights.items() if key not in alike)
+        return {key: self.anew(w) if key in alike and not again else w for key, w in weights.items()}
+
+    def is_uniform(self, weight: Weight) -> bool:
+        array = self.inferred.values.get(weight.origin)
+        return array is not None and array.size > 1 and bool((array == array.flat[0]).all())
+
+    def copied_only(self) -> set[str]:
+        readers: dict[str, set[str]] = {name: set() for name in self.graph.learned}
+        for node in self.graph.nodes:
+            for name in readers.keys() & set(node.inputs):
+                readers[name].add(node.type)
+        alone = [name for name, types in readers.items() if types == {"Identity"}]
+        return {name for name in alone if self.is_uniform(self.weights[name])}
+
+    def anew(self, weight: Weight) -> Weight:
+        if weight.name not in self.used:
+            return weight
+        names = (f"{weight.name}[copy {number}]" for number in count(2))
+        return weight.copy(next(name for name in names if name not in self.used))
 
     def stored_beside(self, weight: Weight | None) -> None:
         """Take note that a tensor is a statistic, which is no parameter."""
@@ -327,14 +363,16 @@ class Lowering:
         fields = LAYERS[type_].fields
         if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
             raise UnsayableError(f"{type_} takes no infinite numbers")
-        given = {k: v for k, v in arguments.items() if fields[k].required or not _is_default(fields[k], v)}
+        written = {k: arguments[k] for k in fields if k in arguments}
+        given = {k: v for k, v in written.items() if fields[k].required or not _is_default(fields[k], v)}
         figures = LAYERS[type_](**{k: _sized(v) for k, v in given.items()}).figures(
             tuple(self.shapes[x] for x in inputs)
         )
         outputs = [Value() for _ in figures.outputs[: max(1, many)]]
         self.shapes |= dict(zip(outputs, figures.outputs, strict=False))
-        owned = {key: w.name for key, w in (weights or {}).items()}
-        self.used |= {w.name: w for w in (weights or {}).values()}
+        own = self.own(weights or {})
+        self.used |= {w.name: w for w in own.values()}
+        owned = {key: w.name for key, w in own.items()}
         self.record(Call(type_, {k: _text(v) for k, v in given.items()}, [*inputs], outputs, owned))
         return outputs if many else outputs[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from math import pi, prod, sqrt
+from math import pi, sqrt
 from typing import Any
 
 import numpy
@@ -36,7 +36,17 @@ class _Joining:
                     found[id(node)] = made
                     self.maker[node.outputs[0]] = made
                     break
-        return [found.get(id(node), node) for node in self.graph.nodes]
+        return self.needed([found.get(id(node), node) for node in self.graph.nodes])
+
+    def needed(self, nodes: list[Node]) -> list[Node]:
+        """Those of the nodes that an output hangs on."""
+        wanted = {*self.graph.outputs}
+        kept = []
+        for node in reversed(nodes):
+            if wanted.intersection(node.outputs):
+                wanted.update(node.inputs)
+                kept.append(node)
+        return kept[::-1]
 
     # What patterns ask for
 
@@ -57,6 +67,12 @@ class _Joining:
             if array is not None and array.size == 1 and array.dtype.kind in "fiu"
             else None
         )
+
+    def learned(self, name: str) -> bool:
+        """Whether a tensor is a weight, under its own name or another."""
+        while alias := self.made(name, "Identity"):
+            name = alias.input(0)
+        return name in self.graph.learned
 
     def near(self, name: str, number: float) -> bool:
         """Whether a constant is a number, as exactly as float32 holds it."""
@@ -99,11 +115,15 @@ def _linear(of: _Joining, node: Node) -> Node | None:
     """x·W + b of a learned matrix and a learned vector."""
     for product, bias in of.sides(node):
         matmul = of.only(product, "MatMul")
-        if matmul is None or bias not in of.graph.learned:
+        if matmul is None or not of.learned(bias):
             continue
         weight = of.inferred.tensors[matmul.input(1)].shape
-        learned = of.made(matmul.input(1), "Transpose") or matmul.input(1) in of.graph.learned
-        if learned and len(weight) == 2 and of.inferred.tensors[bias].shape == weight[1:]:
+        turned = of.made(matmul.input(1), "Transpose")
+        if (
+            of.learned(turned.input(0) if turned else matmul.input(1))
+            and len(weight) == 2
+            and of.inferred.tensors[bias].shape == weight[1:]
+        ):
             return _as(node, "Linear", *matmul.inputs, bias)
     return None
 
@@ -280,7 +300,7 @@ def _scaled(of: _Joining, node: Node) -> Node | None:
     """A norm times what is learned, and with something learned added."""
     for y, learned in of.sides(node):
         norm = of.only(y, "LayerNormalization", "RMSNormalization")
-        if norm is None or learned not in of.graph.learned:
+        if norm is None or not of.learned(learned):
             continue
         axis = norm.attributes.get("axis", -1)
         fits = of.inferred.tensors[learned].shape == of.inferred.tensors[norm.input(0)].shape[axis:]
@@ -301,10 +321,10 @@ def _group_norm(of: _Joining, node: Node) -> Node | None:
             back = of.only(y, "Reshape")
             norm = of.only(back.input(0), "InstanceNormalization") if back else None
             apart = of.only(norm.input(0), "Reshape") if norm else None
-            if norm is None or apart is None or not {weight, bias} <= of.graph.learned:
+            if norm is None or apart is None or not (of.learned(weight) and of.learned(bias)):
                 continue
             groups = _groups(of, apart, norm)
-            channels = {prod(of.graph.stored[name].shape) for name in (weight, bias)}
+            channels = {of.inferred.tensors[name].elements for name in (weight, bias)}
             x = of.inferred.tensors.get(apart.input(0))
             if groups and x and x == of.inferred.tensors.get(y) and channels == {x.shape[1]}:
                 given = {"num_groups": groups, "epsilon": norm.attributes.get("epsilon", 1e-5)}

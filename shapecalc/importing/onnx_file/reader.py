@@ -96,17 +96,18 @@ def _weights(lowering: Lowering, calls: list[Call]) -> tuple[dict[str, Tensor], 
     used = dict.fromkeys(name for call in calls for name in call.weights.values())
     found = {name: lowering.used[name] for name in used}
     weights = {n: Tensor(w.shape, w.dtype) for n, w in found.items() if n not in lowering.buffers}
+    read = {x for node in lowering.graph.nodes for x in node.inputs}
     for name in lowering.graph.stored:
-        if name in lowering.unused():
-            weights[name] = Tensor(lowering.graph.stored[name].shape, lowering.graph.stored[name].dtype)
+        if name in lowering.graph.learned and name not in read:
+            weights[name] = Tensor(lowering.whole(name).shape, lowering.whole(name).dtype)
     return weights, {name: lowering.buffers[name] for name in used if name in lowering.buffers}
 
 
 def _params(graph: Graph, lowering: Lowering, weights: Mapping[str, Tensor]) -> int:
     """The elements of all that the file stores as weights: all of real numbers but what is read by value."""
-    stored = graph.learned - lowering.by_value - lowering.buffers.keys()
-    copies = {w.origin for w in lowering.used.values() if w.name in weights} & lowering.copies
-    return sum(prod(lowering.whole(name).shape) for name in stored | copies)
+    stored = graph.learned - lowering.by_value - lowering.buffers.keys() - lowering.only_copied
+    beside = [w.shape for w in lowering.used.values() if w.beside and w.name in weights]
+    return sum(map(prod, [*(lowering.whole(name).shape for name in stored), *beside]))
 
 
 def _alive(lowering: Lowering, outputs: list[Value]) -> tuple[list[Call], list[Scopes]]:

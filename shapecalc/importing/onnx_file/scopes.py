@@ -46,6 +46,8 @@ def scopes_of(name: str, beside: Mapping[str, str]) -> Scopes:
 
 
 def _listed(text: str) -> list[str]:
+    if not text:
+        return []
     try:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

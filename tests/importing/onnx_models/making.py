@@ -117,6 +117,8 @@ def part(name: str, stored: Mapping[str, Array]) -> Array:
             old, new = word.split("->")
             rows = numpy.split(array, len(old))
             array = numpy.concatenate([rows[old.index(letter)] for letter in new])
+        elif word.startswith("copy"):
+            continue
         elif word == ":":
             array = array.reshape(-1)
         else:

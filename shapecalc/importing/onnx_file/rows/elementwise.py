@@ -269,12 +269,8 @@ def _identity(to: Lowering, node: Node) -> Any:
     name = node.input(0)
     if name not in to.weights:
         return to.input(node, 0)
-    weight, own = to.weights[name], node.outputs[0]
-    array = to.inferred.values.get(name)
-    if array is not None and array.size and (array == array.flat[0]).all():
-        weight = type(weight)(own, weight.shape, weight.dtype)  # one of several that were equal
-        to.copies.add(own)
-    to.weights[own] = weight
+    weight = to.weights[name]
+    to.weights[node.outputs[0]] = weight.copy(node.outputs[0]) if to.is_uniform(weight) else weight
     return []
 
 

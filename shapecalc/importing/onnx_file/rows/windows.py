@@ -188,6 +188,7 @@ def _batch_norm(to: Lowering, node: Node) -> Any:
         raise UnsayableError("BatchNormalization in training")
     x = to.input(node, 0)
     axes = max(1, to.rank(x) - 2)
+    owned = to.own(owned)
     for name in names[2:]:
         to.stored_beside(owned[name])
     momentum = of_dtype(round(1 - real(node, "momentum", 0.9), 7), "float32")

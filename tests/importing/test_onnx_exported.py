@@ -1,0 +1,105 @@
+"""What torch's exporter writes of a module becomes a file that is equal to it and computes the same."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+import shapecalc
+from shapecalc.importing.network import Imported
+from tests.importing.modules import MODULES
+from tests.importing.onnx_models.making import computed, expected, read, sample
+
+FREE = {name: {0: "batch"} for name in ("x", "image", "tokens", "words", "weights")}
+
+
+def exported(name: str, path: Path, opset: int = 18, free: bool = True) -> Any:
+    """The module, in evaluation, of weights that are drawn; and what the exporter wrote of it."""
+    make, specs = MODULES[name]
+    torch.manual_seed(0)
+    module = make().eval()
+    for weight in module.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    inputs = {key: torch.from_numpy(sample(*spec)) for key, spec in specs.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            path,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[*inputs],
+            dynamic_axes={key: FREE[key] for key in inputs} if free else None,
+        )
+    return module
+
+
+@pytest.fixture(params=[name for name in MODULES if name != "TwoInputs"])  # the exporter lacks Bilinear
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+def test_the_file_computes_the_same(tmp_path: Path, name: str) -> None:
+    exported(name, tmp_path / "model.onnx")
+    found = read(tmp_path / "model.onnx")
+    assert found.differences == ()
+    model = onnx.load(tmp_path / "model.onnx")
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    inputs = {key: sample((3, *shape[1:]), dtype) for key, (shape, dtype) in MODULES[name][1].items()}
+    given = ["x".join(map(str, array.shape)) for array in inputs.values()]
+    at: Any = dict(zip(found.architecture.inputs, given, strict=True)) if len(given) > 1 else given[0]
+    (ours,) = computed(found, stored, [*inputs.values()], at)
+    (theirs,) = expected(model, inputs)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_the_file_has_the_parameters_of_the_module(tmp_path: Path, name: str) -> None:
+    """But for those of BatchNorm, which the exporter folds into convolutions; tied ones are there twice."""
+    module = exported(name, tmp_path / "model.onnx")
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    folded = sum(len(part.weight) for part in norms)  # what is left is a bias of the convolution
+    tied = module.table.weight.numel() if name == "Tied" else 0
+    counted = sum(weight.numel() for weight in module.parameters())
+    assert read(tmp_path / "model.onnx").totals.params == counted - folded + tied
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 17, 20])
+def test_each_opset_is_read(tmp_path: Path, opset: int) -> None:
+    for name in ("Residual", "Gated", "Pooled"):
+        exported(name, tmp_path / "model.onnx", opset, free=False)
+        found = read(tmp_path / "model.onnx")
+        assert found.differences == ()
+
+
+LINES = {"Residual": 25, "UNet": 19, "VisionTransformer": 28}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_file_is_short(tmp_path: Path, name: str) -> None:
+    exported(name, tmp_path / "model.onnx")
+    text = read(tmp_path / "model.onnx").text
+    assert len(text.splitlines()) <= LINES[name], text
+
+
+def test_a_free_batch_stays_free(tmp_path: Path) -> None:
+    exported("VisionTransformer", tmp_path / "model.onnx")
+    found: Imported = read(tmp_path / "model.onnx")
+    for batch in (1, 5):
+        analysis = shapecalc.analyse(found.architecture, f"{batch}x3x32x32")
+        assert str(analysis.outputs[0]) == f"{batch}×10"
+
+
+def test_blocks_are_the_modules(tmp_path: Path) -> None:
+    exported("Residual", tmp_path / "model.onnx")
+    text = read(tmp_path / "model.onnx").text
+    assert "layer as layer1 times 3" in text
+    assert "seq as layer2: [layer_2: 16, layer: 16]" in text
