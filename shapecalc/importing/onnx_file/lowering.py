@@ -161,7 +161,7 @@ class Lowering:
             number = self.number(node.input(0))
         else:
             number = plain(stored.elements.flat[0]) if stored else 0.0
-        if number is not None and isfinite(number):
+        if number is not None:
             self.fills[node.outputs[0]] = [*self.known[name]], number
         self.lettered.update(node.outputs)
         return True

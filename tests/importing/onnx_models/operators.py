@@ -95,6 +95,11 @@ MODELS: dict[str, Model] = {
         {"x": ((2, 3), "float32"), "z": ((2, 3), "float32")},
         {"c": number(-1e9)},
     ),
+    "Where of what is below all": Model(
+        [node("Greater", "x z", "m"), node("Where", "m x c")],
+        {"x": ((2, 3), "float32"), "z": ((2, 3), "float32")},
+        {"c": number(-numpy.inf)},
+    ),
     "Not": Model([node("Greater", "x z", "m"), node("Not", "m")], two("Add").inputs),
     "Cast of a mask": Model([node("Greater", "x z", "m"), node("Cast", "m", to=1)], two("Add").inputs),
     "Cast of numbers": Model([node("Cast", "x", to=1)], {"x": ((2, 3), "int64")}),

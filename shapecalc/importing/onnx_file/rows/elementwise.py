@@ -163,8 +163,6 @@ def of_two(to: Lowering, type_: str, first: str, second: str) -> Any:
 
 
 def _beside(to: Lowering, number: Any, x: Value) -> Any:
-    if not isfinite(number):
-        raise UnsayableError("a file has no infinite numbers")
     return of_dtype(number, to.shapes[x].dtype)
 
 
@@ -228,8 +226,6 @@ def _where(to: Lowering, node: Node) -> Any:
         number = to.number(name)
         if number is None:
             tensors.append(to.tensor(name))
-        elif not isfinite(number):
-            raise UnsayableError("a file has no infinite numbers")
         else:
             given[word] = number
     if len(tensors) == 2:

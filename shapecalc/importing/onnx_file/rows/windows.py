@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from shapecalc.importing.onnx_file.graph import Node
@@ -11,9 +12,6 @@ from shapecalc.importing.onnx_file.rows.rearranging import reshaped
 from shapecalc.importing.program import Value
 from shapecalc.symbolic import Expr
 from shapecalc.tensors import is_floating
-
-_LOWEST = {"float32": -3.4028234663852886e38, "float64": -1.7976931348623157e308, "float16": -65504}
-"""What no number is below: in its place, as a file has no infinite numbers, padding of maxima."""
 
 
 def _window(to: Lowering, node: Node, x: Value, kernel: list[int]) -> tuple[Any, list[int], dict[str, Any]]:
@@ -161,8 +159,7 @@ def _pool(to: Lowering, node: Node) -> Any:
             raise UnsayableError("means that leave out padding which differs at the two ends")
         arguments["count_include_pad"] = counted or padding == 0
     if pads:
-        dtype = to.shapes[x].dtype
-        x = padded(to, x, pads, value=None if mean else _LOWEST.get(dtype))
+        x = padded(to, x, pads, value=None if mean else -inf)
     axes = len(kernel)
     type_ = f"{'Avg' if mean else 'Max'}Pool{axes}d"
     return to.step(type_, x, kernel_size=alike(kernel), padding=padding, **arguments)
