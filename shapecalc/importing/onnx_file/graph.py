@@ -141,6 +141,9 @@ def _node(proto: Any) -> Node:
             hint="what computes it can be left out of the model, and written by hand",
         )
     attributes = {a.name: _attribute(a) for a in proto.attribute}
+    if any(isinstance(value, onnx.GraphProto) for value in attributes.values()):
+        where = quoted(name or (proto.output or ["?"])[0])
+        raise ArchitectureError(f"{proto.op_type} {where} is control flow, which hangs on values")
     scopes = scopes_of(name, {p.key: p.value for p in proto.metadata_props})
     return Node(proto.op_type, name, [*proto.input], [*proto.output], attributes, scopes, proto)
 

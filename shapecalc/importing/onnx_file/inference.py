@@ -57,7 +57,7 @@ class Inferred:
             known = f"ONNX has no operator {quoted(node.type)} in opset {self.graph.opset}"
             raise ArchitectureError(f"{known}, at node {quoted(node.name or node.outputs[0])}") from None
         reads = [x for x in node.inputs if x]
-        types = {x: self.types[x] for x in reads}
+        types = {x: self.types[x] for x in reads if self.tensor(node, x)}
         data = {x: self.data(x) for x in reads if x in self.values and self.values[x].size <= _LARGEST}
         try:
             found = shape_inference.infer_node_outputs(
