@@ -13,6 +13,7 @@ import pytest
 
 from shapecalc import zoo
 from shapecalc.language.document import LARGEST_FILE
+from tests.forked import command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes that have names")
 
@@ -29,16 +30,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def shell(command: str) -> subprocess.CompletedProcess[str]:
+def shell(typed: str) -> subprocess.CompletedProcess[str]:
     """A command of bash, which must end by itself."""
-    script = f'shapecalc() {{ "{sys.executable}" -m shapecalc "$@"; }}; {command}'
+    script = f'shapecalc() {{ "{sys.executable}" -m shapecalc "$@"; }}; {typed}'
     return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
 
 
 def names(*patterns: str) -> list[str]:
-    done = shell(f"shapecalc list {' '.join(patterns)} --format json")
-    assert done.stderr == ""
-    return [entry["name"] for entry in json.loads(done.stdout)]
+    done = command("list", *patterns, "--format", "json")
+    assert done.err == ""
+    return [entry["name"] for entry in json.loads(done.out)]
 
 
 def make_odd(folder: Path) -> None:
@@ -65,9 +66,9 @@ def test_what_is_no_file_is_no_architecture(folder: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("pipe", "round", "socket", "zero", "folder", "nowhere"):
-        done = shell(f"shapecalc show {name}")
-        assert done.returncode == 2
-        assert f"no architecture '{name}'" in done.stderr
+        shown = command("show", name)
+        assert shown.code == 2
+        assert f"no architecture '{name}'" in shown.err
 
 
 @pytest.mark.parametrize(
@@ -84,15 +85,15 @@ def test_what_is_no_file_is_no_architecture(folder: Path) -> None:
 )
 def test_what_is_no_file_as_an_argument(name: str, message: str, folder: Path) -> None:
     make_odd(folder)
-    for command in ("show", "check", "verify --device meta", "list"):
-        done = shell(f"shapecalc {command} {name}")
-        assert done.returncode == 2
-        if command != "list":
-            assert done.stderr.startswith(f"error: {message}"), done.stderr
+    for words in (["show"], ["check"], ["verify", "--device", "meta"], ["list"]):
+        done = command(*words, name)
+        assert done.code == 2
+        if words != ["list"]:
+            assert done.err.startswith(f"error: {message}"), done.err
 
 
 @pytest.mark.parametrize(
-    "command",
+    "typed",
     [
         "shapecalc show <(cat architectures/good.yaml)",
         "shapecalc show <(sleep 1.5; cat architectures/good.yaml)",
@@ -103,8 +104,8 @@ def test_what_is_no_file_as_an_argument(name: str, message: str, folder: Path) -
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_a_pipe_that_somebody_writes_to(command: str) -> None:
-    done = shell(command)
+def test_a_pipe_that_somebody_writes_to(typed: str) -> None:
+    done = shell(typed)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Parameters  8, all trainable" in done.stdout
 
@@ -124,10 +125,10 @@ def test_a_bad_file_leaves_the_others(content: str, code: int, message: str, for
     """They are listed and checked, the bad one is named, and the exit code is that of a bad file."""
     (folder / "bad.yaml").write_text(content)
     commands = [f"list good bad lenet --format {form}", f"check lenet bad good --format {form}"]
-    for command in [*commands, *(["list"] if "#" in content else [])]:
-        done = shell(f"shapecalc {command}")
-        assert done.returncode == code
-        assert "good" in done.stdout
-        assert "lenet" in done.stdout
-        assert done.stderr.startswith("error: architectures/")
-        assert message in done.stderr.splitlines()[0]
+    for words in [*commands, *(["list"] if "#" in content else [])]:
+        done = command(*words.split())
+        assert done.code == code
+        assert "good" in done.out
+        assert "lenet" in done.out
+        assert done.err.startswith("error: architectures/")
+        assert message in done.err.splitlines()[0]

@@ -6,10 +6,7 @@ limited, not the clock's, since machines that run tests are busy.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +20,7 @@ from shapecalc import ShapecalcError, zoo
 from shapecalc.language.document import LARGEST_FILE
 from shapecalc.symbolic import greatest
 from tests.dice import count
+from tests.forked import forked
 
 SECONDS = 2.0
 MEGABYTES = 500
@@ -30,7 +28,7 @@ LENIENT = 3
 """Processors differ by that much, and by the hour on shared ones; a bomb that goes off takes minutes."""
 
 CHILD = """
-import json, resource, sys
+import resource, sys
 
 sys.setrecursionlimit(1000)
 resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
@@ -38,25 +36,13 @@ resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, 2_000_000_000))
 
 import shapecalc
 
-def seconds():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-def megabytes():
-    try:  # the figure of getrusage begins, on Linux, with what the parent process had in use
-        lines = open("/proc/self/status").read().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000_000  # macOS counts bytes
-
-start = seconds()
 WORK
 try:
     analysis = shapecalc.analyse(shapecalc.load(sys.argv[1]))
-    outcome = {"code": 0, "text": f"{len(analysis.rows)} rows, {analysis.totals.params} parameters"}
 except shapecalc.ShapecalcError as error:
-    outcome = {"code": error.exit_code, "text": str(error)}
-print(json.dumps({**outcome, "seconds": seconds() - start, "megabytes": megabytes()}))
+    print(error)
+    sys.exit(error.exit_code)
+print(f"{len(analysis.rows)} rows, {analysis.totals.params} parameters")
 """
 
 
@@ -75,10 +61,10 @@ def outcome_of(name: str | Path, work: str = "") -> Outcome:
 
     `work` is Python that is run and measured with it.
     """
-    command = [sys.executable, "-c", CHILD.replace("WORK", work), str(name)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stderr[-400:] or f"killed by signal {-run.returncode}"
-    return Outcome(**json.loads(run.stdout))
+    run = forked(CHILD.replace("WORK", work), "child", str(name))
+    assert not run.err, run.err[-400:]
+    assert run.code >= 0, f"killed by signal {-run.code}"
+    return Outcome(run.code, run.out.removesuffix("\n"), run.seconds, run.megabytes)
 
 
 def check_cost(outcome: Outcome) -> None:
@@ -693,10 +679,12 @@ def test_a_mutilated_file_gives_a_result_or_an_error_with_a_place(text: str) -> 
 
 
 def check_place(error: ShapecalcError, text: str) -> None:
-    """The place lies in the text, and its printed form underlines something of a short excerpt."""
+    """The place lies in the text, or in a library that it uses; its printed form is a short excerpt."""
     if error.place is None:
         assert error.message.startswith("net.yaml: ")
         return
+    if error.place.file != "net.yaml":
+        text = Path(error.place.file).read_text(encoding="utf-8")
     lines = text.splitlines() or [""]
     assert 1 <= error.place.line <= len(lines) + 1
     assert error.place.text == (lines[error.place.line - 1] if error.place.line <= len(lines) else "")

@@ -7,27 +7,14 @@ minutes.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.forked import command
 from tests.test_hostile_files import LENIENT, MEGABYTES, SECONDS
-
-LAUNCH = """
-import json, resource, subprocess, sys
-
-done = subprocess.run(sys.argv[1:], capture_output=True, encoding="utf-8")
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-megabytes = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-outcome = {"code": done.returncode, "output": done.stdout, "error": done.stderr}
-print(json.dumps({**outcome, "seconds": used.ru_utime, "megabytes": megabytes}))
-"""
-"""A small process between: on Linux what a child had in use begins with what its parent had, here torch."""
 
 
 class Outcome(NamedTuple):
@@ -40,14 +27,10 @@ def run(tmp_path: Path, text: str, *arguments: str) -> Outcome:
     """Run a command on a file, FILE among the arguments, within the limits."""
     file = tmp_path / "net.yaml"
     file.write_text(text)
-    command = [sys.executable, "-m", "shapecalc", *(str(file) if a == "FILE" else a for a in arguments)]
-    launched = subprocess.run(
-        [sys.executable, "-c", LAUNCH, *command], capture_output=True, encoding="utf-8", check=True
-    )
-    done = json.loads(launched.stdout)
-    assert done["seconds"] <= SECONDS * LENIENT, done["error"]
-    assert done["megabytes"] <= MEGABYTES
-    return Outcome(done["code"], done["output"], done["error"])
+    done = command(*(str(file) if a == "FILE" else a for a in arguments))
+    assert done.seconds <= SECONDS * LENIENT, done.err
+    assert done.megabytes <= MEGABYTES
+    return Outcome(*done[:3])
 
 
 CONVOLUTION = "Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}"

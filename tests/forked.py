@@ -1,0 +1,131 @@
+"""Commands in a process of their own, each forked from one that has imported shapecalc already.
+
+So none takes the time of a start, and what it uses is its own: its seconds and its memory, which on Linux
+begin with what its parent has in use, here nothing but shapecalc.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[1]
+COMMAND = "from shapecalc.__main__ import main; main()"
+_CPU = 30  # seconds, after which a process is ended
+_CLOCK = 300  # seconds after which one that waits for something is ended
+_HEAVY = ("shapecalc.torch_check", "shapecalc.importing", "shapecalc.__main__")
+
+
+class Forked(NamedTuple):
+    """What came of a process: a code below 0 is that of the signal that ended it."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    megabytes: float
+
+
+def command(*words: str, cwd: Path | None = None, **env: str) -> Forked:
+    """`command("show", "nin")` is `shapecalc show nin`."""
+    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env)
+
+
+def forked(code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Forked:
+    """Python of that text, with these words as `sys.argv`, and nothing to read."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        job = {
+            "code": code,
+            "argv": argv,
+            "cwd": str(cwd or Path.cwd()),
+            "env": {**os.environ, **(env or {})},
+        }
+        used = _asked({**job, "out": str(out), "err": str(err)})
+        texts = {"out": out.read_text(encoding="utf-8"), "err": err.read_text(encoding="utf-8")}
+        return Forked(**used, **texts)
+
+
+def _asked(job: Mapping[str, object]) -> Any:
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    print(json.dumps(job), file=server.stdin, flush=True)
+    return json.loads(server.stdout.readline())
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The one process that a process of tests forks from; it ends with it."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.forked"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    atexit.register(server.communicate)
+    return server
+
+
+# The other side.
+
+
+def _jobs() -> Any:
+    """Fork for each job that is asked for; gives the job in the process that is to do it, None at the end."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            return job
+        _, status, used = os.wait4(pid, 0)
+        megabytes = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        seconds = used.ru_utime + used.ru_stime
+        found = {"code": os.waitstatus_to_exitcode(status), "seconds": seconds, "megabytes": megabytes}
+        print(json.dumps(found), flush=True)
+    return None
+
+
+def _prepare(job: Any) -> None:
+    """The process as it is when Python has started."""
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU, _CPU))
+    signal.alarm(_CLOCK)
+    for number, file in enumerate((os.devnull, job["out"], job["err"])):
+        opened = os.open(file, os.O_RDWR | os.O_CREAT)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = TextIOWrapper(BufferedReader(FileIO(0, closefd=False)), encoding="utf-8")
+    sys.stdout = TextIOWrapper(BufferedWriter(FileIO(1, "w", closefd=False)), encoding="utf-8")
+    sys.stderr = TextIOWrapper(BufferedWriter(FileIO(2, "w", closefd=False)), encoding="utf-8")
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    sys.argv = job["argv"]
+
+
+def _import_all() -> None:
+    for file in (ROOT / "shapecalc").rglob("*.py"):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        if not name.startswith(_HEAVY):
+            import_module(name.removesuffix(".__init__"))
+    assert "torch" not in sys.modules
+
+
+if __name__ == "__main__":
+    _import_all()
+    if (job := _jobs()) is not None:
+        _prepare(job)
+        exec(compile(job["code"], "<forked>", "exec"), {"__name__": "__main__"})
