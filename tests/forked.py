@@ -54,8 +54,8 @@ def forked(code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str
             "env": {**os.environ, **(env or {})},
         }
         used = _asked({**job, "out": str(out), "err": str(err)})
-        texts = {"out": out.read_text(encoding="utf-8"), "err": err.read_text(encoding="utf-8")}
-        return Forked(**used, **texts)
+        texts = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+        return Forked(used["code"], *texts, used["seconds"], used["megabytes"])
 
 
 def _asked(job: Mapping[str, object]) -> Any:

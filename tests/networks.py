@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import shapecalc
 from shapecalc import Analysis, zoo
@@ -56,8 +57,13 @@ def covering(names: Sequence[str]) -> list[str]:
     return [*names] if DRAWS == "long" else sorted(_covering(names))
 
 
+@cache
+def _types(name: str) -> list[str]:
+    return [row.type for row in short(name).rows]
+
+
 def _covering(names: Sequence[str]) -> Iterator[str]:
-    rows = {name: [row.type for row in short(name).rows] for name in names}
+    rows = {name: _types(name) for name in names}
     missing = {kind for kinds in rows.values() for kind in kinds}
     while missing:
         name = max(rows, key=lambda name: len(missing & {*rows[name]}) ** 2 / len(rows[name]))

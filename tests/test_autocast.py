@@ -16,7 +16,6 @@ import pytest
 import torch
 from hypothesis import settings
 
-import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.allocation import autocast, footprint, trace
 from shapecalc.allocation.footprint import record
@@ -35,7 +34,7 @@ from tests.autocast import casting, pretended, put
 from tests.command import Command
 from tests.dice import count
 from tests.families.base import Drawn
-from tests.networks import OWN
+from tests.networks import ONE_OF_EACH, OWN, covering, short
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call
 from tests.test_saved import computed
@@ -225,7 +224,10 @@ def test_norms_of_float16_go_back_as_in_torch(
 
 def taught(name: str) -> Analysis:
     """A network of the zoo on two items, for statistics that need more than one value."""
-    return with_batch(shapecalc.analyse(shapecalc.load(name)), 2)
+    return with_batch(short(name), 2)
+
+
+FOLLOWED = {*covering([name for name in ONE_OF_EACH if name in OWN and name not in UNKNOWN])}
 
 
 def run_in_torch(analysis: Analysis, mode: Mode, device: str, back: bool = False) -> tuple[int, int, int]:
@@ -264,13 +266,19 @@ def followed(analysis: Analysis, mode: Mode, back: bool = False) -> tuple[int, i
     return saved, peak, number(forward.ledger.peak.size()) if back else 0
 
 
-@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN.keys() | {"llm/mamba-130m"}))
+@pytest.mark.parametrize("name", sorted(FOLLOWED | {"llm/mamba-130m"}))
 def test_a_network_predicts_under_autocast(name: str) -> None:
+    """What is known from below alone is: of what a scan makes on its way, nothing is."""
     analysis = taught(name)
-    assert followed(analysis, PREDICTION)[1] == run_in_torch(analysis, PREDICTION, "cuda")[1]
+    expected, measured = followed(analysis, PREDICTION)[1], run_in_torch(analysis, PREDICTION, "cuda")[1]
+    if Forward(analysis, PREDICTION).bounded:
+        assert name == "llm/mamba-130m"
+        assert 0 < expected <= measured
+    else:
+        assert expected == measured
 
 
-@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN.keys()))
+@pytest.mark.parametrize("name", sorted(FOLLOWED))
 def test_a_network_is_trained_under_autocast(name: str) -> None:
     analysis = taught(name)
     assert followed(analysis, TRAINING) == run_in_torch(analysis, TRAINING, "cuda")
@@ -286,7 +294,7 @@ def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_lists_of_the_cpu")
-@pytest.mark.parametrize("name", sorted({*OWN} - UNKNOWN.keys() - FUSED))
+@pytest.mark.parametrize("name", sorted(FOLLOWED - FUSED))
 def test_the_way_back_through_casts(name: str) -> None:
     """torch goes back on no GPU that is not there: the lists of the CPU take the place of those of CUDA."""
     analysis = taught(name)

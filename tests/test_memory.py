@@ -28,7 +28,7 @@ from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
-from tests.networks import ONE_OF_EACH, covering
+from tests.networks import ONE_OF_EACH, covering, short
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
 """Followed step by step: their lengths are numbers."""
@@ -49,8 +49,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def of_two(name: str) -> Analysis:
-    """A batch that every norm can be trained with."""
-    return with_batch(shapecalc.analyse(shapecalc.load(name)), 2)
+    """A batch that every norm can be trained with, of fewer copies of a network's blocks."""
+    return with_batch(short(name), 2)
 
 
 def figures(found: Memory) -> dict[str, Dim]:
