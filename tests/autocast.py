@@ -46,8 +46,18 @@ def casting(device: str) -> Iterator[None]:
         torch.set_autocast_enabled(device, False)
 
 
+NORMS = {
+    torch.ops.aten.native_batch_norm.default,
+    torch.ops.aten.native_group_norm.default,
+    torch.ops.aten.native_layer_norm.default,
+}
+
+
 class KernelsOfMeta(TorchDispatchMode):
-    """Those of `meta` where fake tensors of a GPU have others: noise of the input's dtype, and a buffer."""
+    """Those of `meta` where fake tensors of a GPU have others: noise of the input's dtype, and a buffer.
+
+    Beside float32 weights statistics are float32, as on any device; on a fake CPU they would be shorter.
+    """
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         x, *others = args or (None,)
@@ -56,7 +66,10 @@ class KernelsOfMeta(TorchDispatchMode):
             return x * noise, noise
         if function is torch.ops.aten.log_sigmoid_forward.default:
             return torch.empty_like(x), torch.empty_like(x)
-        return function(*args, **(kwargs or {}))
+        made = function(*args, **(kwargs or {}))
+        if function in NORMS and torch.float32 in [getattr(given, "dtype", None) for given in args]:
+            return made[0], *[statistic.float() for statistic in made[1:]]
+        return made
 
 
 @contextmanager
@@ -74,7 +87,7 @@ def put(module: Any, device: str) -> Any:
     """Fake tensors of a device in the place of a module's own, which are on `meta`."""
     for part in module.modules():
         for name, tensor in list(part.named_parameters(recurse=False)):
-            setattr(part, name, torch.nn.Parameter(like(tensor, device)))
+            setattr(part, name, torch.nn.Parameter(like(tensor, device), requires_grad=tensor.requires_grad))
         for name, tensor in list(part.named_buffers(recurse=False)):
             setattr(part, name, like(tensor, device))
     return module

@@ -35,6 +35,8 @@ class Given(NamedTuple):
     """Whether it is one of several views that one call gives, or a view of such a one."""
     behind: bool = False
     """Whether it is no input itself, but the tensor that one is a view of."""
+    copy_of: str = ""
+    """If it is no input itself, but the copy of a weight in a lower dtype: the name of the weight."""
 
 
 class Output(NamedTuple):
@@ -63,8 +65,8 @@ class Footprint(NamedTuple):
     """The bytes of each value's gradient."""
     parameters: Mapping[str, int]
     """The values that are weights, by name."""
-    lowered: Mapping[str, int]
-    """The storages of copies of weights in a lower dtype, which stay until autocast is left, by name."""
+    lowered: Mapping[str, Output]
+    """The copies that it makes of weights in a lower dtype, which stay until autocast is left, by name."""
     outputs: tuple[Output, ...]
     complete: bool = True
     """Whether all that is allocated on the way forward is."""
@@ -89,13 +91,17 @@ def record(
     for x, value in zip(inputs, values, strict=True):
         value.base = values[x.base] if x.base >= 0 else None
     trace.events.clear()  # of an input that is the same as another, the storage is gone
-    outputs = run(trace, *[value for x, value in zip(inputs, values, strict=True) if not x.behind])
+    trace.lowered = {x.copy_of: value for x, value in zip(inputs, values, strict=True) if x.copy_of}
+    read = [value for x, value in zip(inputs, values, strict=True) if not (x.behind or x.copy_of)]
+    outputs = run(trace, *read)
     kernels = [event for event in trace.events if isinstance(event, Kernel)]
     given = set(range(len(inputs)))
     weights = trace.parameters_by_name
-    lowered = {name: w.lowered.storage.number for name, w in weights.items() if w.lowered}
+    lowered = {n: w.lowered for n, w in weights.items() if w.lowered and n not in trace.lowered}
     kept = [kernel.kept for kernel in kernels]
-    stays = {y.storage.number for y in outputs}.union(lowered.values(), *kept) - given
+    stays = {y.storage.number for y in outputs}.union(
+        [y.storage.number for y in lowered.values()], *kept
+    ) - given
     numbers = {number: new for new, number in enumerate([*sorted(given), *sorted(stays)])}
     return Footprint(
         rises=_rises(trace, stays),
@@ -103,7 +109,7 @@ def record(
         kernels=tuple([_renumbered(kernel, numbers) for kernel in kernels]),
         values=tuple(trace.values),
         parameters={name: value.number for name, value in weights.items()},
-        lowered={name: numbers[storage] for name, storage in lowered.items()},
+        lowered={name: _output(y, numbers) for name, y in lowered.items()},
         outputs=tuple([_output(y, numbers) for y in outputs]),
         complete=trace.complete,
         written=tuple([numbers[storage] for storage in trace.written if storage in given]),

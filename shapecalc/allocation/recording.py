@@ -68,6 +68,8 @@ class Recording:
         self.values: list[Dim] = []
         """The bytes of each value's gradient."""
         self.parameters_by_name: dict[str, Parameter] = {}
+        self.lowered: Mapping[str, Value] = {}
+        """Copies of weights in a lower dtype that another layer has made, which has these weights too."""
         self.place = ""
         """What the names of weights begin with: the parts of the layer that are being run."""
         self.complete = True
@@ -96,6 +98,7 @@ class Recording:
         known = self.parameters_by_name.get(name)
         if known is None:
             known = Parameter(Tensor(shape, dtype), Storage(self, 0), name in self.frozen)
+            known.lowered = self.lowered.get(name)
             self.parameters_by_name[name] = known
         return known
 

@@ -15,7 +15,7 @@ from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
@@ -59,8 +59,8 @@ class Forward:
         self.known = Known(analysis.conditions)
         self.parameters: dict[tuple[int, str], int] = {}
         """The values that are weights, by the row that they belong to and their name in it."""
-        self.lowered: dict[tuple[int, str], int] = {}
-        """The storages of copies of weights in a lower dtype, by the same."""
+        self.lowered: dict[tuple[int, str], Flow] = {}
+        """The copies of weights in a lower dtype, by the same."""
         self.made: list[Tensor] = []
         """The first output of each row, in the dtype that it has."""
         self.graph = Graph(self.ledger)
@@ -89,8 +89,10 @@ class Forward:
                 self.graph.repeat(leaps.at.get(number + 1))
         if leaps:
             check_settled(analysis, kinds)
-        for (number, _), storage in self.lowered.items():
-            self.ledger.release(storage, analysis.times[number])
+        for (number, _), flow in self.lowered.items():
+            self.ledger.release(flow.storage, analysis.times[number])
+            if flow.given.tracked:
+                self.graph.release(flow.value)
         for edge in analysis.output_edges:
             self.renew(self.flows[edge], len(analysis.rows) - 1)
 
@@ -107,6 +109,8 @@ class Forward:
         given = _given(flows)
         if self.mode.grad and row.layer.writes_over:
             given, flows = _with_bases(given, flows)
+        if self.lowered and row.shares is not None:
+            given, flows = self.with_copies(number, row, given, flows)
         try:
             footprint = row.layer.footprint(given, self.mode, row.frozen)
         except ArchitectureError as error:
@@ -122,12 +126,12 @@ class Forward:
             self.refuse(row, *footprint.refusal)
         for storage in footprint.written:
             self.graph.write(storages[storage], number)
-        if footprint.lowered:
-            self.lower(number, row, footprint, storages)
         values = self.values(number, row, footprint, flows)
         first = len(self.graph.nodes)
         if footprint.kernels:
             self.graph.add(Run(footprint.kernels, storages, values, number))
+        if footprint.lowered:
+            self.lower(number, row, footprint, storages, values)
         for port, output in enumerate(footprint.outputs):
             base = _base(output, flows, storages, values)
             flow = Flow(output.given, storages[output.storage], values[output.value], base)
@@ -187,15 +191,25 @@ class Forward:
         if self.refusal is None:
             self.refusal = ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
 
-    def lower(self, number: int, row: Row, footprint: Footprint, storages: list[int]) -> None:
+    def lower(
+        self, number: int, row: Row, footprint: Footprint, storages: list[int], values: list[int]
+    ) -> None:
         """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
-        for name, storage in footprint.lowered.items():
-            weight = owner_of(number, row, name)
-            if weight in self.lowered:
-                message = "of a weight that layers share, the copy under autocast is not followed"
-                raise UnknownError(message, path=row.path)
-            self.lowered[weight] = storages[storage]
-            self.ledger.hold(storages[storage])
+        for name, copy in footprint.lowered.items():
+            flow = Flow(copy.given, storages[copy.storage], values[copy.value])
+            self.lowered[owner_of(number, row, name)] = flow
+            self.ledger.hold(flow.storage)
+            if flow.given.tracked:
+                self.graph.hold(flow.value)
+
+    def with_copies(
+        self, number: int, row: Row, given: tuple[Given, ...], flows: list[Flow]
+    ) -> tuple[tuple[Given, ...], list[Flow]]:
+        """The inputs, and the copies that another layer has made of the weights that they share."""
+        owners = {name: owner_of(number, row, name) for name in row.shared}
+        found = {name: self.lowered[owner] for name, owner in owners.items() if owner in self.lowered}
+        copies = [flow.given._replace(copy_of=name) for name, flow in found.items()]
+        return (*given, *copies), [*flows, *found.values()]
 
     def values(self, number: int, row: Row, footprint: Footprint, flows: list[Flow]) -> list[int]:
         """The numbers in the network of a layer's values; inputs and shared weights have theirs already."""
