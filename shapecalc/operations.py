@@ -48,6 +48,8 @@ class Operations:
     def of_all(cls, each: Iterable[Operations]) -> Operations:
         """The sum over many layers."""
         each = list(each)
+        if len(each) == 1:
+            return each[0]
         return cls(*[summed([getattr(ops, kind) for ops in each]) for kind in KINDS])
 
     @property

@@ -110,7 +110,9 @@ class Expr:
 
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, int):
-            return total({product: other * coefficient for product, coefficient in self.terms.items()})
+            if other in (0, 1):
+                return self if other else 0
+            return Expr({product: other * coefficient for product, coefficient in self.terms.items()})
         if not isinstance(other, Expr):
             return NotImplemented
         (a, first), (b, second) = factored(self), factored(other)

@@ -19,6 +19,9 @@ def summed(sizes: Iterable[Dim]) -> Dim:
 
     So the sizes (H − 2)⋅(W − 2), (H − 4)⋅(W − 4), … of any number of layers are one polynomial.
     """
+    sizes = tuple(sizes)
+    if len(sizes) == 1:
+        return sizes[0]
     number = 0
     terms: dict[Product, int] = {}
     for size in sizes:

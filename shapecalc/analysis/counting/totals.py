@@ -52,4 +52,4 @@ def _total(
     unknown = [(path, figure.reason) for path, figure, _ in figures if isinstance(figure, Unknown)]
     if unknown:
         return Unknown(": ".join(unknown[0])), unknown
-    return add([figure * times for _, figure, times in figures]), []
+    return add([figure if times == 1 else figure * times for _, figure, times in figures]), []

@@ -50,6 +50,8 @@ def forward_and_backward(analysis: Analysis, forward: Dim) -> Dim | Unknown:
 
 def too_many(analysis: Analysis) -> Dim:
     """FLOPs that the counter counts and there are not: of weights in groups, as if each saw all channels."""
+    if not any(_in_groups(row) for row in analysis.rows):
+        return 0
     counted, divided = gradient_macs(analysis, _counted), gradient_macs(analysis, _seen)
     if isinstance(counted, Unknown) or isinstance(divided, Unknown):
         return 0
@@ -76,9 +78,14 @@ def _seen(row: Row, wanted: Wanted) -> Dim:
 def _counted(row: Row, wanted: Wanted) -> Dim:
     """The gradient of a convolution's weights as if each group saw all channels."""
     seen = _seen(row, wanted)
-    if isinstance(row.layer, (Convolution, TransposedConvolution)) and "weight" in wanted.weights:
-        return seen + row.macs * (row.layer.groups - 1)
-    return seen
+    layer: Any = row.layer
+    return seen + row.macs * (layer.groups - 1) if _in_groups(row) and "weight" in wanted.weights else seen
+
+
+def _in_groups(row: Row) -> bool:
+    """Whether it is a convolution whose groups see channels of their own."""
+    layer = row.layer
+    return isinstance(layer, (Convolution, TransposedConvolution)) and layer.groups != 1
 
 
 CONVENTION = Convention(
