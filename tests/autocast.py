@@ -48,6 +48,7 @@ def casting(device: str) -> Iterator[None]:
 
 NORMS = {
     torch.ops.aten.native_batch_norm.default,
+    torch.ops.aten.native_batch_norm_backward.default,
     torch.ops.aten.native_group_norm.default,
     torch.ops.aten.native_layer_norm.default,
 }
@@ -56,7 +57,8 @@ NORMS = {
 class KernelsOfMeta(TorchDispatchMode):
     """Those of `meta` where fake tensors of a GPU have others: noise of the input's dtype, and a buffer.
 
-    Beside float32 weights statistics are float32, as on any device; on a fake CPU they would be shorter.
+    Beside float32 weights, statistics and gradients of weights are float32, as on any device; on a fake CPU
+    they would be shorter.
     """
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

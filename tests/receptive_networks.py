@@ -44,8 +44,13 @@ def analysed(network: dict[str, Any]) -> Analysis:
     return shapecalc.analyse(shapecalc.parse(yaml.safe_dump(network)))
 
 
-def random_images(rng: random.Random, plain: bool | None = None) -> dict[str, Any]:
-    """A network; a `plain` one pads with zeros within its windows, and no window has holes."""
+def random_images(
+    rng: random.Random, plain: bool | None = None, kinds: Sequence[Callable[[Draw], Steps]] = ()
+) -> dict[str, Any]:
+    """A network, of these `kinds` of steps if any are given.
+
+    A `plain` one pads with zeros within its windows, and no window has holes.
+    """
     axes = rng.choice((1, 1, 2, 2, 3))
     draw = Draw(rng, axes, rng.random() < 0.4 if plain is None else plain)
     low, high = {1: (8, 48), 2: (6, 20), 3: (4, 8)}[axes]
@@ -53,7 +58,7 @@ def random_images(rng: random.Random, plain: bool | None = None) -> dict[str, An
     network: dict[str, Any] = {"input": f"1x{rng.randint(1, 4)}x{space}", "layers": [{"Identity": None}]}
     for _ in range(rng.randint(1, 7)):
         draw.shape = analysed(network).outputs[0].shape
-        more = rng.choice(PLAIN if draw.plain else KINDS)(draw)
+        more = rng.choice(kinds or (PLAIN if draw.plain else KINDS))(draw)
         longer = {**network, "layers": [*network["layers"], *more]}
         try:
             y = analysed(longer).outputs[0]
@@ -169,13 +174,24 @@ def part(draw: Draw) -> Steps:
     return [{"narrow": {"dim": dim, "start": start, "length": rng.randint(1, n - start)}}]
 
 
-def join(draw: Draw) -> Steps:
-    kinds: tuple[Callable[[Draw], Steps], ...] = (same, channelwise)
+def elementwise(draw: Draw) -> Steps:
+    """Each element by itself: copies of one element are normalised to 0, whatever that is."""
+    step = channelwise(draw)
+    return step if "GroupNorm" not in step[0] else ["LeakyReLU"]
+
+
+def join(draw: Draw, kinds: tuple[Callable[[Draw], Steps], ...] = (same, channelwise)) -> Steps:
     branches = [
         [step for _ in range(draw.rng.randint(0, 2)) for step in draw.rng.choice(kinds)(draw)]
         for _ in range(draw.rng.randint(2, 3))
     ]
     return [{draw.rng.choice(("add", "mul", "concat", "concat", "concat")): branches}]
+
+
+def without_products(draw: Draw) -> Steps:
+    """Branches that are summed or put in a row: the gradient of a product is 0 where the other factor is."""
+    ((name, branches),) = join(draw, (same, elementwise))[0].items()
+    return [{"add" if name == "mul" else name: branches}]
 
 
 def strided(draw: Draw) -> Steps:
@@ -217,6 +233,11 @@ def pixels(draw: Draw) -> Steps:
     return [{draw.rng.choice(("PixelShuffle", "PixelUnshuffle")): 2}]
 
 
+def unshuffled(draw: Draw) -> Steps:
+    """Pixels become channels, of an image of two axes."""
+    return [{"PixelUnshuffle": 2}] if draw.axes == 2 else []
+
+
 def excitation(draw: Draw) -> Steps:
     gate = {draw.named("AdaptiveAvgPool"): 1}
     return [
@@ -242,3 +263,9 @@ KINDS = (
     pixels,
     excitation,
 )
+
+UNDIVIDED = (
+    *(convolution, convolution, same, padding, padding, padding, pooling, transposed, resizing),
+    *(without_products, strided, elementwise, adaptive, unshuffled),
+)
+"""Those that read all channels at a place together, and leave axes where they are."""

@@ -20,7 +20,8 @@ from shapecalc.layers.reads import Pattern, Reads
 from shapecalc.symbolic import number
 from tests.dice import SEED, count
 from tests.receptive_gradients import run
-from tests.receptive_networks import analysed, random_images
+from tests.receptive_networks import UNDIVIDED, analysed, random_images
+from tests.receptive_reach import reached
 
 CLEAN, ZEROS, IMAGE = range(3)
 """What an element is made of: the input alone, zeros of a padding too, or padding made of the input too."""
@@ -112,6 +113,30 @@ def seen_by(field: Field, places: Sequence[int], y: Any, source: Any) -> list[li
         image.movedim(axis, 0).reshape(image.shape[axis], -1).any(dim=1).nonzero().flatten().tolist()
         for axis in range(image.dim())
     ]
+
+
+def test_each_element_sees_what_it_is_made_of() -> None:
+    """Place by place, with zeros, holes, and padding that is mirrored, repeated or wrapped."""
+    for i in range(count(60, 5_000)):
+        seed = f"{SEED}/made of/{i}"
+        network = random_images(random.Random(seed), plain=False, kinds=UNDIVIDED)
+        found = receptive(analysed(network))
+        source, outputs = run(found)
+        for index, y in enumerate(outputs):
+            rng = random.Random(f"{seed}/{index}")
+            places = [rng.choice((0, size - 1, rng.randrange(size))) for size in y.shape[2:]]
+            expected, seen = reached(found.analysis, index, places), felt_by(places, y, source)
+            wrong = f"{expected - seen} is not seen, {seen - expected} is not expected"
+            text = f"seed {seed}\n{yaml.safe_dump(network, sort_keys=False)}\n"
+            assert seen == expected, f"{text}{found.fields[index].row.path} at {places}: {wrong}"
+
+
+def felt_by(places: Sequence[int], y: Any, source: Any) -> set[tuple[int, ...]]:
+    """The places of the input where the gradient of all channels at a place is."""
+    parts = torch.zeros_like(y)
+    parts[:, :, *places] = torch.rand_like(parts[:, :, *places]) + 0.5
+    (gradient,) = torch.autograd.grad(y, source, parts, retain_graph=True, allow_unused=True)
+    return set() if gradient is None else set(map(tuple, (gradient != 0).any(dim=(0, 1)).nonzero().tolist()))
 
 
 # What the elements of each row are made of, followed from layer to layer, one place at a time.
