@@ -70,7 +70,7 @@ class KernelsOfMeta(TorchDispatchMode):
             return torch.empty_like(x), torch.empty_like(x)
         made = function(*args, **(kwargs or {}))
         if function in NORMS and torch.float32 in [getattr(given, "dtype", None) for given in args]:
-            return made[0], *[statistic.float() for statistic in made[1:]]
+            return made[0], *[x if x is None else x.float() for x in made[1:]]
         return made
 
 

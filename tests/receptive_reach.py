@@ -1,6 +1,6 @@
 """What an element of a network of images is made of, followed back to the input place by place.
 
-Padding that is made of the input, mirrored, repeated or wrapped, stands for the places that it is copied from.
+Padding that is made of the input, mirrored, repeated or wrapped, stands for the places that it copies.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any, TypeAlias
 
 from shapecalc.engine.results import Analysis, Row
+from shapecalc.layers.padding import Padded
 from shapecalc.layers.reads import Everything, Pattern
 from shapecalc.symbolic import number
 
@@ -21,7 +22,7 @@ COPIED: Mapping[str, Callable[[int, range], int]] = {
     "replicate": lambda i, left: min(max(i, 0), left.stop - 1),
     "circular": lambda i, left: left[(i - left.start) % len(left)],
 }
-"""The place of an axis that place i, most often outside of it, is a copy of, given what padding leaves of it."""
+"""The place of an axis that place i, within it or not, shows, given what padding leaves of the axis."""
 
 
 def reached(analysis: Analysis, index: int, places: Sequence[int]) -> Places:
@@ -51,6 +52,7 @@ def along(row: Row, port: int) -> list[list[Callable[[int], Iterable[int]]]]:
     return [
         [direct(own, axis, number(x.shape[axis])) for axis, own in enumerate(of_input[2:], start=2)]
         for x, of_input in zip(row.inputs, reads, strict=True)
+        if of_input
     ]
 
 
@@ -65,10 +67,8 @@ def direct(own: Any, axis: int, n: int) -> Callable[[int], Iterable[int]]:
 
 def mode_of(layer: Any) -> str:
     """How a layer pads its input."""
-    padding = getattr(layer, "padding", 0)
-    return (
-        getattr(layer, "mode", "") if layer.type.partition("Pad")[1] else getattr(layer, "padding_mode", "")
-    )
+    mode = getattr(layer, "mode" if isinstance(layer, Padded) else "padding_mode", "")
+    return str(mode)
 
 
 def windows(row: Row) -> Iterable[tuple[range, int, range]]:

@@ -15,7 +15,7 @@ from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
