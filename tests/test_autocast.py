@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.allocation import autocast, footprint, trace
 from shapecalc.allocation.footprint import record
