@@ -11,6 +11,7 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -265,6 +266,19 @@ def verification() -> list[str]:
     return row(name, verify, bare, f"{verify / bare:.2f} ×", "≤ 1.5 ×")
 
 
+def onnx_file() -> list[str]:
+    """A file of ResNet-50 with its weights, 98 MiB, against the interpreter's start and `import onnx`."""
+    from tests.importing.onnx_models.resnet import write
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder, "resnet50.onnx"))
+        ours = process(*SHAPECALC, "import", str(path))
+        reading, bare = in_turn(ours, process(sys.executable, "-c", "import onnx"), 7)
+    return row(
+        "`import resnet50.onnx` against `import onnx`", reading, bare, f"{reading / bare:.1f} ×", "< 1 s"
+    )
+
+
 def row(name: str, ours: float, theirs: float, ratio: str, bound: str) -> list[str]:
     return [name, ms(ours), ms(theirs), ratio, bound]
 
@@ -284,6 +298,7 @@ def main() -> None:
         *all_figures(),
         *symbolic(),
         verification(),
+        onnx_file(),
     ]
     rows += growth(repeated, "by `times`", 1_000_000)
     rows += growth(written_out, "written out", 30_000)  # almost as many as a file may have

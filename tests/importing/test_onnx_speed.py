@@ -1,0 +1,48 @@
+"""A file of ResNet-50, all of its weights in it, is read within a second and without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import shapecalc
+from tests.importing.onnx_models.making import read
+from tests.importing.onnx_models.resnet import write
+
+MOST = 1.0
+"""Seconds of the process, those of its start among them."""
+
+
+def seconds(path: Path) -> float:
+    command = (sys.executable, "-m", "shapecalc", "import", str(path))
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_resnet_50_takes_less_than_a_second(tmp_path: Path) -> None:
+    """Measured twice: what comes between is no time of the command."""
+    path = write(tmp_path / "resnet50.onnx")
+    assert seconds(path) < MOST or seconds(path) < MOST
+
+
+def test_it_is_the_resnet_50_of_the_zoo(tmp_path: Path) -> None:
+    """With the statistics of its norms in the biases of the convolutions."""
+    found = read(write(tmp_path / "resnet50.onnx"), "1x3x224x224")
+    zoo = shapecalc.analyse(shapecalc.load("imagenet/resnet50"))
+    norms = sum(row.params for row in zoo.rows if row.type == "BatchNorm2d")
+    biases = sum(row.output.shape[1] for row in zoo.rows if row.type == "BatchNorm2d")
+    assert found.totals.macs == zoo.totals.macs
+    assert found.totals.params == zoo.totals.params - norms + biases
+    assert len(found.text.splitlines()) <= 32
+
+
+def test_without_names_of_modules_it_is_the_same(tmp_path: Path) -> None:
+    named, flat = (read(write(tmp_path / "resnet50.onnx", named)) for named in (True, False))
+    assert flat.totals == named.totals
+    rows = [[(row.type, row.output) for row in shapecalc.analyse(f.architecture).rows] for f in (named, flat)]
+    assert rows[0] == rows[1]
