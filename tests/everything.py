@@ -36,7 +36,7 @@ def solve(network: Any, input: list[str] | None, set: list[str] | None) -> None:
 COMMANDS: Mapping[str, Callable[[Any, list[str] | None, list[str] | None], object]] = {
     "show": lambda n, i, s: show.show(n, i, s, columns=COLUMNS),
     "show as JSON": lambda n, i, s: show.show(n, i, s, format="json"),
-    "params": show.params,
+    "params": show.network_params,
     "flops": lambda n, i, s: costs.flops(n, i, s, backward=True),
     "flops of all": lambda n, i, s: costs.flops(n, i, s, convention="all", backward=True),
     "memory": lambda n, i, s: costs.memory(n, i, s, depth=None),

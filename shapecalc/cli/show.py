@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.cli.networks import analysed
+from shapecalc.cli.networks import Network, analysed
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set
 from shapecalc.errors import ArchitectureError, UsageError
 
@@ -95,23 +96,24 @@ def params(
     from shapecalc.checkpoints.reading import is_checkpoint
 
     if not is_checkpoint(arch):
-        _network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format)
+        network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format)
     elif input or set or dtype or weights or keep:
         raise UsageError("of a checkpoint, params takes --depth and --format alone")
     else:
         _checkpoint_params(arch, depth, format)
 
 
-def _network_params(
-    arch: str,
+def network_params(
+    arch: Network,
     input: list[str] | None,
     set: list[str] | None,
-    depth: int | None,
-    dtype: str,
-    weights: str | None,
-    keep: list[str],
-    form: str,
+    depth: int | None = None,
+    dtype: str = "float32",
+    weights: str | None = None,
+    keep: Sequence[str] = (),
+    form: str = "table",
 ) -> None:
+    """Those of a network, as `params` prints them."""
     from shapecalc.analysis.quantized import quantized, scheme_of, stored_as
     from shapecalc.render.params import print_params
 
