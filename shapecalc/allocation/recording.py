@@ -246,12 +246,16 @@ class Recording:
         y.of_many = x.of_many
         return y
 
-    def parts(self, x: Value, shapes: Sequence[Shape], unsafe: bool = False) -> tuple[Value, ...]:
+    def parts(
+        self, x: Value, shapes: Sequence[Shape], unsafe: bool = False, strides: Shape | None = None
+    ) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size.
 
-        `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk.
+        `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk. Their `strides` are
+        those of the tensor unless given.
         """
-        views = tuple([self.part(x, shape, x.all_strides) for shape in shapes])
+        steps = x.all_strides if strides is None else strides
+        views = tuple([self.part(x, shape, steps) for shape in shapes])
         for y in views:
             y.of_many = not unsafe
             y.base = None if unsafe else y.base

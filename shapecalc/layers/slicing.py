@@ -27,12 +27,16 @@ def with_size(x: Tensor, axis: int, size: Dim) -> Tensor:
 
 def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
     """`count` parts along an axis, each of `size` but the last, which has what is left."""
-    if count > MOST_PARTS:
-        raise ArchitectureError(
-            f"axis {axis} of {x} would give {count} outputs; at most {MOST_PARTS} are made"
-        )
+    check_count(x, axis, count)
     whole = with_size(x, axis, size)
     return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
+
+
+def check_count(x: Tensor, axis: int, count: int) -> None:
+    """Refuse more outputs than a layer has."""
+    if count > MOST_PARTS:
+        message = f"axis {axis} of {x} would give {count} outputs; at most {MOST_PARTS} are made"
+        raise ArchitectureError(message)
 
 
 def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
@@ -223,6 +227,47 @@ def from_start(place: Dim, n: Dim) -> Dim:
     return n + place if isinstance(place, int) and place < 0 else place
 
 
+def one_place(x: Tensor, axis: int, place: Dim) -> Reads:
+    """What the elements at one place of an axis, which goes, read."""
+    taken: AxisReads = Unknown(f"which place {place} is differs from size to size")
+    if isinstance(place, int):
+        taken = Pattern(None, (range(place, place + 1),), 0)
+    stay = moved_axes(None if i == axis else i - (i > axis) for i in range(x.rank))
+    return tuple(taken if i == axis else own for i, own in enumerate(stay))
+
+
+class unbind(Rearranging):
+    """Each place along `dim` as a tensor of its own, the axis goes: (3, N, L) → three of (N, L).
+
+    Source: torch.unbind.
+    """
+
+    function = "unbind"
+    takes_complex = True
+    dim = Axis(0)
+    example = example((3, 2, 8))
+
+    def output(self, x: Tensor) -> tuple[Tensor, ...]:
+        axis = check_axis(self.dim, x, "dim")
+        count = x.shape[axis]
+        if isinstance(count, Expr):
+            raise ArchitectureError(
+                f"how many outputs axis {axis} of {x} makes depends on its size:"
+                " a number of outputs has no formula of this kind",
+                hint="give a number",
+            )
+        check_count(x, axis, count)
+        return (Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * count
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        axis = self.dim % x.rank
+        strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
+        return trace.parts(x, [part.shape for part in self.output(x.tensor)], strides=strides)
+
+    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
+        return (one_place(x, self.dim % x.rank, port),)
+
+
 class select(Rearranging):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
 
@@ -249,8 +294,4 @@ class select(Rearranging):
         axis = self.dim % x.rank
         backwards = isinstance(self.index, int) and self.index < 0
         place = self.index + x.shape[axis] if backwards else self.index
-        taken: AxisReads = Unknown(f"which place {place} is differs from size to size")
-        if isinstance(place, int):
-            taken = Pattern(None, (range(place, place + 1),), 0)
-        stay = moved_axes(None if i == axis else i - (i > axis) for i in range(x.rank))
-        return (tuple(taken if i == axis else own for i, own in enumerate(stay)),)
+        return (one_place(x, axis, place),)

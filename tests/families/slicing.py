@@ -93,7 +93,7 @@ STRICTER = (
         drawn("slice", ROW, start=-1, end=3),
     ),
     Stricter(
-        "split|chunk",
+        "split|chunk|unbind",
         "would give [0-9]+ outputs",
         "so many outputs are a mistake in a file, and would fill the memory",
         drawn("split", Tensor((MOST_PARTS + 1,)), split_size_or_sections=1),
@@ -102,6 +102,13 @@ STRICTER = (
 
 RARE = (
     *(drawn("chunk", Tensor((n, 2)), chunks=chunks) for n in range(1, 12) for chunks in (2, 4, 7)),
+    *(
+        drawn("unbind", Tensor((2, 3, 1), dtype), dim=dim)
+        for dtype in ("float32", "bool")
+        for dim in (0, 1, -1)
+    ),
+    drawn("unbind", Tensor(())),
+    drawn("unbind", Tensor((1,))),
     drawn("chunk", Tensor(()), chunks=1),
     drawn("split", Tensor(()), split_size_or_sections=1),
     drawn("split", ROW, split_size_or_sections=[4]),
