@@ -145,6 +145,14 @@ class ArchitectureError(ShapecalcError):
     exit_code = 1
 
 
+class UnknownNameError(ArchitectureError):
+    """A value is of a name that stands for none."""
+
+    def __init__(self, name: str, message: str, *, hint: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+
+
 class UnknownError(ArchitectureError):
     """A figure of a layer is not known, and so neither is the network's."""
 

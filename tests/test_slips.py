@@ -202,3 +202,61 @@ def test_such_a_block_that_means_the_layer_type() -> None:
     assert isinstance(error, ArchitectureError)
     assert error.message == "a block can't use itself: ReLU → ReLU"
     assert error.hint == "ReLU is the block's name, inside of it too: give the block another name"
+
+
+# A comma, a bracket and a tensor's name.
+
+
+CUT = "inside of [ ] and { } a head with a comma is quoted: "
+TENSOR = "h is a tensor, read by from or in a branch; this is a value"
+
+
+@pytest.mark.parametrize(
+    ("steps", "message", "hint"),
+    [
+        ("[Linear as a, b: 3]", "Linear: out_features is missing", f'{CUT}"Linear as a, b"'),
+        ("[add: [[Linear as a, b: 3], []]]", "Linear: out_features is missing", f'{CUT}"Linear as a, b"'),
+        ("[ReLU as a, b]", "the step 'b' is unknown", f'{CUT}"ReLU as a, b"'),
+        ("[add from x, y as z]", "the step 'y' is unknown", f'{CUT}"add from x, y as z"'),
+        ("[ReLU as h, Linear: h]", "Linear: out_features: the name 'h' is unknown", TENSOR),
+        ("[ReLU as a, relo]", "the step 'relo' is unknown", "did you mean relu"),
+        (
+            "[{Linear as a, b: 3}]",
+            "one step can't be both Linear as a and b",
+            'inside of { } a head with a comma is quoted: "Linear as a, b": …',
+        ),
+        (
+            "[Linear for i in [1, 2]: 3]",
+            "this is not YAML: did not find expected ',' or ']'",
+            "inside of [ ] and { } a head with a bracket is quoted",
+        ),
+        ("\n- ReLU as h\n- Linear: 2*h", "Linear: out_features: the name 'h' is unknown", TENSOR),
+        ("\n- ReLU as h\n- Linear when h: 3", "the name 'h' is unknown", TENSOR),
+        (
+            "\n- ReLU as h\n- h",
+            "the step 'h' is unknown",
+            "h is a tensor: from reads it beside a step, and a branch is its bare name",
+        ),
+    ],
+)
+def test_a_comma_a_bracket_and_a_tensors_name(steps: str, message: str, hint: str) -> None:
+    error = refused(f"input: {{x: 1x8, y: 1x8}}\nlayers: {steps}\n")
+    assert error.message.startswith(message)
+    assert (error.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("blocks/nothing", "`shapecalc list --blocks` shows what there is"),
+        ("blocks/conv_bm", "did you mean blocks/conv_bn or blocks/mbconv?"),
+        ("block/conv_bn", "did you mean blocks/conv_bn"),
+        ("rotery", "did you mean rotary"),
+    ],
+)
+def test_libraries_that_are_near(name: str, hint: str, run: Command, tmp_path: Path) -> None:
+    """The folder that all of them have in common makes no name near."""
+    (tmp_path / "net.yaml").write_text(f"input: 1x8\nuse: {name}\nlayers: [ReLU]\n")
+    done = run("show", "net.yaml")
+    assert f"there is no library '{name}'" in done.err
+    assert f"hint: {hint}" in done.err

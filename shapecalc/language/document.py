@@ -41,6 +41,8 @@ def read(source: Source) -> YamlNode | None:
         hint = "indent with spaces, not tabs" if place and place.text[: place.column].endswith("\t") else None
         if reason == "mapping values are not allowed in this context":
             hint = "a line is indented deeper than its key allows, or text with a colon in it is not quoted"
+        if "','" in str(reason) and place and re.search(r"\sin\s*[\[{]", place.text):
+            hint = "inside of [ ] and { } a head with a bracket is quoted"
         raise UsageError(f"this is not YAML: {reason}", hint=hint, place=place) from None
     except UnicodeEncodeError as error:
         raise UsageError(f"{source.name}: character {error.start} is half of a surrogate pair") from None

@@ -126,6 +126,8 @@ class HeadReader:
             hint = f"{other} belongs to {first}: indent it deeper"
         elif not self.is_type(other):
             hint = nearest(other, BESIDE) or hint
+            if " " in first and is_name(other):
+                hint = f'inside of {{ }} a head with a comma is quoted: "{first}, {other}": …'
         message = f"one step can't be both {shorten(first)} and {shorten(other)}"
         return self.source.error(message, second, hint)
 

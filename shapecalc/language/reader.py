@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.errors import ArchitectureError, UnknownNameError, listed, nearest, quoted
 from shapecalc.language.arguments import PARAMETRIZATIONS, ArgumentReader
 from shapecalc.language.beside import BesideReader, read_weights
 from shapecalc.language.branches import BranchReader
@@ -28,8 +29,8 @@ from shapecalc.language.tree import (
     Steps,
     names_in,
 )
-from shapecalc.language.values import Words
-from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode, kind
+from shapecalc.language.values import Words, is_name
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
 
 MOST_WRITTEN = 200_000
@@ -74,14 +75,44 @@ class StepReader:
         if self.written > MOST_WRITTEN:
             hint = "repeated layers are shorter with times and blocks"
             raise self.source.error(f"more than {MOST_WRITTEN:,} steps are written here", node, hint)
-        return tuple([self.step(item) for item in node.items])
+        found = []
+        for number, item in enumerate(node.items):
+            try:
+                found.append(self.step(item))
+            except ArchitectureError as error:
+                if not (error.hint or "").startswith("did you mean"):
+                    error.hint = self.cut_apart(node.items, number) or error.hint
+                raise
+        return tuple(found)
+
+    def cut_apart(self, items: Sequence[YamlNode], number: int) -> str | None:
+        """The hint for an item that is a part of a head with a comma, which ends an item inside of [ ]."""
+        for first, second in pairwise(items[max(number - 1, 0) : number + 2]):
+            if isinstance(first, Scalar) and first.plain and first.mark.line == second.mark.line:
+                rest = next(iter(second.entries), "") if isinstance(second, YamlMapping) else ""
+                rest = second.text if isinstance(second, Scalar) else rest
+                if self.goes_on(first, rest):
+                    whole = f'"{first.text}, {rest}"'
+                    return f"inside of [ ] and {{ }} a head with a comma is quoted: {whole}"
+        return None
+
+    def goes_on(self, first: Scalar, rest: str) -> bool:
+        """Whether a head that ends in a name may go on in the text of the item that follows it."""
+        word = rest.partition(" ")[0]
+        names = self.heads.read(first).beside.keys() & {"as", "from", "for"}
+        return bool(names) and is_name(word) and not self.heads.is_type(word)
 
     def step(self, node: YamlNode) -> Step:
         place = id(node), self.variables
         known = self.known.get(place)
         if known is None:
             names = len(self.bound)
-            known = self.build(self.heads.read(node))
+            try:
+                known = self.build(self.heads.read(node))
+            except UnknownNameError as error:
+                if error.name in self.bound:
+                    error.hint = f"{error.name} is a tensor, read by from or in a branch; this is a value"
+                raise
             if len(self.bound) == names:  # a step that names tensors may not come twice
                 self.known[place] = known
         return known
@@ -213,7 +244,9 @@ class StepReader:
         own = f"blocks of the file: {listed(self.blocks)}; " if self.blocks else ""
         near = ABSENT.get(head) or nearest(head, [*self.blocks, *LAYERS, GROUP, EXPERTS])
         hint = near or f"{own}`shapecalc layers` lists the layer types"
-        if head.islower() and "_" in head:
+        if head in self.bound:
+            hint = f"{head} is a tensor: from reads it beside a step, and a branch is its bare name"
+        elif head.islower() and "_" in head:
             hint += "; blocks of a library come by the key use, and `shapecalc list --blocks` shows them"
         return self.source.error(f"the step {quoted(head)} is unknown", key, hint)
 

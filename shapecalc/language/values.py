@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
-from shapecalc.errors import ArchitectureError, listed, nearest, quoted, shorten
+from shapecalc.errors import ArchitectureError, UnknownNameError, listed, nearest, quoted, shorten
 from shapecalc.language.expressions import KEYWORDS, parse_expression
 from shapecalc.language.tree import Value
 from shapecalc.language.yaml_nodes import (
@@ -137,4 +137,4 @@ def _unknown_name(name: str, scope: Collection[str], words: Set[str], text: str)
         )
     elif hint is None:
         hint = f"known here: {listed(scope)}" if scope else "no parameter is known here"
-    return ArchitectureError(f"the name {quoted(name)} is unknown", hint=hint)
+    return UnknownNameError(name, f"the name {quoted(name)} is unknown", hint=hint)

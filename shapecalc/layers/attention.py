@@ -354,7 +354,8 @@ class scaled_dot_product_attention(Layer):
     """softmax(Q·Kᵀ / √E)·V, each branch a tensor: (…, T, E), (…, S, E) and (…, S, E_v) → (…, T, E_v).
 
     The axes before the last two are broadcast; with `enable_gqa` the third last one, of the heads, may be
-    smaller in keys and values, where each head is then used several times. A causal mask saves no product.
+    smaller in keys and values, where each head is then used several times. A causal mask saves no product;
+    another one is added to the scores of a matmul, between it and a Softmax.
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. 2017, arXiv:1706.03762.
     """
 

@@ -29,7 +29,7 @@ def find_library(name: str, user: str) -> Source:
     if path is None:
         places = ", ".join(str(folder) for folder in folders()[:-1])
         looked = f"beside the file, in the working folder, {places} or the zoo"
-        hint = nearest(name, _names_near(name, user)) or "`shapecalc list --blocks` shows what there is"
+        hint = _hint(name, user) or "`shapecalc list --blocks` shows what there is"
         raise UsageError(f"there is no library {quoted(name)} {looked}", hint=hint)
     if not path.is_file():  # which may have no end
         raise UsageError(f"{path} is no file that a library can be in")
@@ -61,6 +61,13 @@ def _names_near(name: str, user: str) -> list[str]:
     beside = [(within / own).as_posix() for own in libraries_in(Path(user).parent / within)]
     every = list(known_libraries())
     return [*beside, *every, *(known.rpartition("/")[2] for known in every)]
+
+
+def _hint(name: str, user: str) -> str | None:
+    """The names that are near: without their folders too, which many names have in common."""
+    own = name.rpartition("/")[2]
+    near = [known for known in _names_near(name, user) if nearest(own, [known.rpartition("/")[2]])]
+    return nearest(name, near) or nearest(own, near)
 
 
 def known_libraries() -> dict[str, Path]:

@@ -110,7 +110,8 @@ class FigureRules(ArgumentRules):
         numbers = self.count_numbers()
         fewest, most = self.inputs_range[0] - numbers, self.inputs_range[1] - numbers
         if not fewest <= len(inputs) <= most:
-            raise ArchitectureError(f"{_range_text(fewest, most)} needed, not {len(inputs)}")
+            message = f"{_range_text(fewest, most)} needed, not {len(inputs)}"
+            raise ArchitectureError(message, hint=f"`shapecalc layers {self.type}` says which")
         if not self.takes_complex:
             refuse_complex(inputs)
         with collecting() as conditions:
