@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from shapecalc.checkpoints.reading import read
 from shapecalc.errors import ShapecalcError
+from tests.checkpoints import entry, llama, safetensors_file, sharded_holes, sparse
 from tests.command import Command
 from tests.dice import count
-from tests.test_checkpoints import described, entry, refusal, safetensors_file, said
+from tests.test_checkpoints import described, refusal, said
 from tests.test_hostile_files import CHILD, Outcome, check_cost
 
 
@@ -115,13 +116,6 @@ def test_a_header_that_is_not_true_is_one_error(tmp_path: Path, case: str) -> No
     file = tmp_path / "net.safetensors"
     file.write_bytes(content)
     assert refusal(lambda: read(str(file))).startswith(f"{file}: {message}")
-
-
-def sparse(path: Path, start: bytes, size: int) -> None:
-    """A file that is as large as it says, and takes no place on the disk."""
-    with path.open("wb") as file:
-        file.write(start)
-        file.truncate(size)
 
 
 def wide(opening: bytes, filling: bytes, closing: bytes, size: int = 31_000_000) -> bytes:
@@ -479,46 +473,12 @@ def test_of_several_checkpoints_in_a_folder_one_is_to_be_named(tmp_path: Path) -
     assert refusal(lambda: read(str(tmp_path))) == message
 
 
-def large(folder: Path) -> Path:
-    """Llama 2 70B in float16 as it is published, in 15 files: their 137.95 GB of weights are holes."""
-    hidden, key, inner, layers = 8192, 1024, 28672, 80
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (32000, hidden)}
-    for n in range(layers):
-        sizes = {
-            "q_proj": (hidden, hidden),
-            "k_proj": (key, hidden),
-            "v_proj": (key, hidden),
-            "o_proj": (hidden, hidden),
-        }
-        shapes |= {f"model.layers.{n}.self_attn.{name}.weight": shape for name, shape in sizes.items()}
-        sizes = {"gate_proj": (inner, hidden), "up_proj": (inner, hidden), "down_proj": (hidden, inner)}
-        shapes |= {f"model.layers.{n}.mlp.{name}.weight": shape for name, shape in sizes.items()}
-        shapes |= {
-            f"model.layers.{n}.{name}_layernorm.weight": (hidden,) for name in ("input", "post_attention")
-        }
-    shapes |= {"model.norm.weight": (hidden,), "lm_head.weight": (32000, hidden)}
-    files: dict[str, dict[str, Any]] = {}
-    where: dict[str, str] = {}
-    ends: dict[str, int] = {}
-    for number, (name, shape) in enumerate(shapes.items()):
-        file = f"model-{1 + 15 * number // len(shapes):05}-of-00015.safetensors"
-        start, size = ends.get(file, 0), 2 * torch.Size(shape).numel()
-        files.setdefault(file, {})[name] = entry("F16", shape, (start, start + size))
-        where[name], ends[file] = file, start + size
-    for file, entries in files.items():
-        header = safetensors_file(entries)
-        sparse(folder / file, header, len(header) + ends[file])
-    index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"metadata": {"total_size": sum(ends.values())}, "weight_map": where}))
-    return index
-
-
 def test_140_gigabytes_are_listed_in_a_second(tmp_path: Path, run: Command) -> None:
-    large(tmp_path)
+    """Llama 2 70B as it is published, 137.95 GB."""
+    sharded_holes(tmp_path, llama(80, 8192, 1024, 28672, 32000), 15)
     outcome = min((outcome_of(tmp_path) for _ in range(2)), key=lambda one: one.seconds)
     assert outcome.text == "723 tensors"
     assert outcome.seconds < 1
-    check_cost(outcome)
     shown = run("params", str(tmp_path), "--depth", "1")
     assert shown.out.splitlines()[-4:] == [
         "Tensors   723 in 15 files",

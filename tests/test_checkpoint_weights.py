@@ -17,6 +17,7 @@ from shapecalc.checkpoints.rules_written import folded, written
 from shapecalc.engine.run import whole
 from shapecalc.language.weight_names import parse_names
 from shapecalc.torch_check.network import Network
+from tests.checkpoints import Shapes, llama, mamba, resnet, sharded_holes
 from tests.command import Command
 from tests.networks import OWN
 
@@ -95,8 +96,10 @@ SMALL = [
 @pytest.mark.parametrize("form", ["pt", "safetensors"])
 @pytest.mark.parametrize("name", SMALL)
 def test_the_module_that_verify_builds_is_the_network(run: Command, name: str, form: str) -> None:
-    """Tied weights too, which safetensors stores by one of their names."""
-    found = run("verify", name, "--weights", saved(state(name), f"own.{form}"), "--format", "json")
+    """Tied weights too, which safetensors stores by one of their names; without those of the file."""
+    Path("none.yaml").write_text("ignored: []")
+    file = saved(state(name), f"own.{form}")
+    found = run("verify", name, "--weights", file, "--names", "none.yaml", "--format", "json")
     told = json.loads(found.out)
     assert (found.code, told["differences"], told["equal"]) == (0, [], told["weights"])
 
@@ -390,6 +393,80 @@ def test_options_that_do_not_go_together_are_one_error(run: Command, case: str) 
     found = run("verify", *words)
     assert message in found.err
     assert found.code in (1, 2)
+
+
+def test_a_path_with_a_dot_is_for_what_another_rule_leaves() -> None:
+    names = parse_names("a[*]: x.*\n.b.c: .y\n.b: .z\n.e: .f\n", "names")
+    told = {"a[3].b.c.w": "x.3.y.w", "a[3].b.e.w": "x.3.z.f.w", "b.c": "b.c", "e": "e", "a[0].k": "x.0.k"}
+    assert {name: names.there(name) for name in told} == told
+
+
+def test_parts_along_the_first_axis_may_be_tensors_of_their_own(run: Command) -> None:
+    """As the experts of Mixtral."""
+    Path("net.yaml").write_text(
+        "input: 1x5x4\nlayers: [experts: {num_experts: 3, top_k: 1, expert: [Linear: 4]}]\n"
+        "names: {'experts[0].router.Linear[0]': gate, 'experts[0].expert.Linear[0]': 'experts.#.w'}\n"
+    )
+    tensors = {"gate.weight": torch.zeros(3, 4)}
+    for n in range(3):
+        tensors |= {f"experts.{n}.w.weight": torch.zeros(4, 4), f"experts.{n}.w.bias": torch.zeros(4)}
+    assert differences(run, saved(tensors, "net.pt"))[0] == 0
+    del tensors["experts.2.w.weight"]
+    code, found = differences(run, saved(tensors, "net.pt"))
+    missing = ["experts[0].expert.Linear[0].weight[2]"]
+    assert (code, [one["weight"] for one in found["differences"]]) == (1, missing)
+
+
+def test_parts_that_are_too_many_are_refused(run: Command) -> None:
+    Path("net.yaml").write_text(
+        "input: 1x5:int64\nlayers:\n  - Embedding as e: {num_embeddings: 10000000000, embedding_dim: 4}\n"
+        "names: {e: 'e.#'}\n"
+    )
+    found = run("verify", "net.yaml", "--weights", saved({"e": torch.zeros(1)}, "net.pt"))
+    assert found.code == 1
+    assert "names: e.#.weight are 10,000,000,000 tensors; at most 4,096 are compared" in found.err
+
+
+LANGUAGE_MODELS: dict[str, Shapes] = {
+    "llm/llama-3.2-1b": llama(16, 2048, 512, 8192, 128256),
+    "llm/smollm2-135m": llama(30, 576, 192, 1536, 49152),
+    "llm/mixtral-8x7b": llama(32, 4096, 1024, 14336, 32000, experts=8),
+    "llm/mamba-130m": mamba(24, 768, 50280, 16, 48, 4),
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_published_language_models_are_those_of_the_zoo(folder: Path, run: Command, name: str) -> None:
+    """By the names in their files; of tied embeddings one name is enough."""
+    shapes = LANGUAGE_MODELS[name]
+    sharded_holes(folder, shapes, 3)
+    found = run("verify", name, "--weights", str(folder), "--format", "json")
+    told = json.loads(found.out)
+    assert (found.code, told["differences"], told["tensors"]) == (0, [], len(shapes))
+    assert told["equal"] + len(told.get("absent_buffers", [])) == told["weights"]
+    if told["weights"] < len(shapes) + 1:
+        alone = {key: shape for key, shape in shapes.items() if key != "lm_head.weight"}
+        sharded_holes(folder, alone, 3)
+        assert run("verify", name, "--weights", str(folder)).code == 0
+        assert run("verify", name, "--weights", str(folder), "--dtype", "bfloat16").code == 1
+
+
+RESNETS = {
+    "resnet18": ([2, 2, 2, 2], False, 1),
+    "resnet50": ([3, 4, 6, 3], True, 1),
+    "wide_resnet50_2": ([3, 4, 6, 3], True, 2),
+    "resnet152": ([3, 8, 36, 3], True, 1),
+}
+
+
+@pytest.mark.parametrize("name", RESNETS)
+def test_residual_networks_are_torchvisions(run: Command, name: str) -> None:
+    units, deep, widening = RESNETS[name]
+    tensors = resnet(units, deep, widening)
+    torch.save(tensors, "net.pth")
+    found = run("verify", f"imagenet/{name}", "--weights", "net.pth", "--format", "json")
+    told = json.loads(found.out)
+    assert (found.code, told["differences"], told["equal"]) == (0, [], len(tensors))
 
 
 # `params` of a checkpoint.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 import subprocess
 import sys
 from collections import OrderedDict
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 from shapecalc.checkpoints.reading import read
 from shapecalc.checkpoints.tensors import BITS, Checkpoint
 from shapecalc.errors import ShapecalcError, UsageError
+from tests.checkpoints import entry, safetensors_file
 from tests.command import Command
 from tests.dice import count
 
@@ -164,11 +164,6 @@ def test_bits_are_torchs() -> None:
 # A changed header is refused where the package refuses it, and read the same where not.
 
 
-def safetensors_file(entries: object, data: bytes = b"", length: int | None = None) -> bytes:
-    text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
-    return struct.pack("<Q", len(text) if length is None else length) + text + data
-
-
 def judged(file: Path) -> Drawn | None:
     """What the package says of a file, None where it refuses it."""
     names = {"F32": "float32", "I64": "int64", "U8": "uint8", "BF16": "bfloat16", "F4": "float4_e2m1fn"}
@@ -186,10 +181,6 @@ def ours(file: Path) -> Drawn | None:
         return said(read(str(file)))
     except ShapecalcError:
         return None
-
-
-def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8)) -> dict[str, object]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
 @st.composite

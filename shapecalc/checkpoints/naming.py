@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 _NUMBER = re.compile(r"(\d+)")
+EACH = "#"
+"""In a checkpoint's name, in place of 0, 1, 2 …: a tensor for each part along the first axis of a weight."""
 _PREFIXES = ("module.", "_orig_mod.")
 """What torch's DistributedDataParallel and torch.compile put before the names of a module."""
 
@@ -33,7 +35,10 @@ def common_prefix(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A path of the network, and what stands in its place in a checkpoint; `*` is any text without `.[]`."""
+    """A path of the network, and what stands in its place in a checkpoint; `*` is any text without `.[]`.
+
+    A path that begins with a dot is for the rest of a name, behind what another rule is for.
+    """
 
     here: str
     there: str
@@ -55,12 +60,12 @@ class Rule:
         return match.end() if match else 0
 
     def applied(self, name: str) -> str:
-        """The name in the checkpoint of a name that the path matches."""
+        """What stands in the checkpoint in place of as much of a name as the path matches."""
         match = self.pattern.match(name)
         assert match
         parts = iter(match.groups())
         first, *others = self.there.split("*")
-        return "".join([first, *(next(parts) + piece for piece in others)]) + name[match.end() :]
+        return "".join([first, *(next(parts) + piece for piece in others)])
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,13 @@ class Names:
     def there(self, name: str) -> str:
         """The checkpoint's name of a weight; its own where no rule is for it."""
         rule = self.rule_for(name)
-        return rule.applied(name) if rule else name
+        return rule.applied(name) + self.there(name[rule.reach(name) :]) if rule else name
+
+    def rules_for(self, name: str) -> Iterator[Rule]:
+        """All rules that make the name of a weight: one for its start, and those for what is left."""
+        while rule := self.rule_for(name):
+            yield rule
+            name = name[rule.reach(name) :]
 
     def _exactly(self, name: str) -> list[Rule]:
         """The rule without a pattern for the most of a name."""

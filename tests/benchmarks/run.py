@@ -22,6 +22,7 @@ import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import generalised
 from shapecalc.engine.inputs import inputs_of
+from tests.checkpoints import llama, sharded_holes
 
 HERE = Path(__file__).parent
 SHAPECALC = (sys.executable, "-m", "shapecalc")
@@ -259,6 +260,23 @@ def cold_list() -> list[str]:
     return row(name, seconds, bare, f"{seconds / bare:.0f} ×", "< 1,500 ms")
 
 
+def checkpoint() -> list[list[str]]:
+    """The headers of Llama 2 70B in 15 files, whose 138 GB are holes, and a network of that size."""
+    with tempfile.TemporaryDirectory() as folder:
+        sharded_holes(Path(folder), llama(80, 8192, 1024, 28672, 32000), 15)
+        bare = process(sys.executable, "-c", "pass")
+        listed = in_turn(process(*SHAPECALC, "params", folder, "--depth", "2"), bare, 7)
+        sizes = ("words=32000", "width=8192", "hidden=28672", "heads=64", "shared=8", "depth=80")
+        given = [word for size in sizes for word in ("--set", size)]
+        command = (*SHAPECALC, "verify", "llm/smollm2-135m", *given, "--weights", folder)
+        compared = in_turn(process(*command), bare, 3)
+    what = "of 138 GB in 15 files against the interpreter's start"
+    return [
+        row(f"`params` {what}", *listed, f"{listed[0] / listed[1]:.0f} ×", "< 1,000 ms"),
+        row(f"`verify --weights` {what}", *compared, f"{compared[0] / compared[1]:.0f} ×", ""),
+    ]
+
+
 def verification() -> list[str]:
     ours = process(*SHAPECALC, "verify", "resnet18", "--device", "cpu")
     verify, bare = in_turn(ours, process(sys.executable, str(HERE / "resnet18_torch.py")), 7)
@@ -299,6 +317,7 @@ def main() -> None:
         *symbolic(),
         verification(),
         onnx_file(),
+        *checkpoint(),
     ]
     rows += growth(repeated, "by `times`", 1_000_000)
     rows += growth(written_out, "written out", 30_000)  # almost as many as a file may have

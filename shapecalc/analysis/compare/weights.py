@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.compare.pairing import Pairing, pairing
-from shapecalc.checkpoints.naming import Names, Rule, common_prefix
+from shapecalc.checkpoints.naming import EACH, Names, Rule, common_prefix
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, listed
@@ -15,6 +15,7 @@ from shapecalc.errors import ArchitectureError, UsageError, listed
 _NEAREST = 20
 """Missing tensors of which the nearest name is looked for, each among so many others: it takes its time."""
 _COMPARED = 200
+_MOST_PARTS = 4096
 COUNT = "num_batches_tracked"
 """The buffer of norms that torch before 0.4.1 did not have, and that prediction never reads."""
 _WRAPPED = "_orig_mod."
@@ -79,7 +80,7 @@ class Comparison:
     ignored: int = 0
     """How many tensors the names leave out."""
     unused: Sequence[Rule] = ()
-    """The rules that no weight was found by."""
+    """The rules that are for no weight."""
     proposal: Pairing | None = None
     """Names by order and shapes, where those of the network are mostly not in the checkpoint."""
 
@@ -118,7 +119,7 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
         for name in row.shared:
             owner = analysis.rows[row.shares or 0]
             shared.setdefault(f"{owner.path}.{name}", []).append(names.there(f"{row.path}.{name}"))
-    return [
+    weights = (
         Weight(
             path := f"{row.path}.{name}",
             names.there(path),
@@ -129,6 +130,31 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
         )
         for row in analysis.rows
         for name, weight in row.own_weights.items()
+    )
+    return [part for weight in weights for part in _parts(weight)]
+
+
+def _parts(weight: Weight) -> list[Weight]:
+    """A weight, or its parts along the first axis where the checkpoint has a tensor for each, as of experts.
+
+    Raises:
+        ArchitectureError: there are too many.
+    """
+    if EACH not in weight.there or not weight.shape:
+        return [weight]
+    if weight.shape[0] > _MOST_PARTS:
+        message = (
+            f"names: {weight.there} are {weight.shape[0]:,} tensors; at most {_MOST_PARTS:,} are compared"
+        )
+        raise ArchitectureError(message, path=weight.path)
+    return [
+        weight._replace(
+            path=f"{weight.path}[{number}]",
+            there=weight.there.replace(EACH, str(number)),
+            shape=weight.shape[1:],
+            others=tuple(name.replace(EACH, str(number)) for name in weight.others),
+        )
+        for number in range(weight.shape[0])
     ]
 
 
@@ -262,9 +288,11 @@ def _dtypes(found: Mapping[Weight, Sequence[str]], tensors: Mapping[str, Stored]
 
 
 def _unused(analysis: Analysis, names: Names) -> list[Rule]:
-    """The rules that are for no weight."""
+    """The rules that are for no weight, of names that were given: a file's own are for its variants too."""
+    if names is analysis.architecture.names:
+        return []
     paths = (f"{row.path}.{name}" for row in analysis.rows for name in row.weights)
-    used = {names.rule_for(path) for path in paths}
+    used = {rule for path in paths for rule in names.rules_for(path)}
     return [rule for rule in names.rules if rule not in used]
 
 
