@@ -12,6 +12,7 @@ from shapecalc.importing.cleaning import cleaned
 from shapecalc.importing.folding import Folding
 from shapecalc.importing.program import Call, Program, calls
 from shapecalc.importing.proof import Difference, differences, names
+from shapecalc.importing.repetition import divided
 from shapecalc.importing.structure import structure
 from shapecalc.importing.writer import Writer
 from shapecalc.language.architecture import Architecture, parse
@@ -37,6 +38,8 @@ def imported(program: Program) -> Imported:
     """The file of a program, compared with it: every layer's outputs and weights, and the products."""
     refuse_unsayable(program)
     body = structure(cleaned(program.body))
+    if program.undivided:
+        body = divided(body)
     text = Writer(program, body, Folding(body)).text()
     architecture = parse(text, f"{program.name}.yaml")
     at = program.at

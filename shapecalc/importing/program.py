@@ -71,6 +71,8 @@ class Program:
     """Letters of sizes that arguments have, with their values by default."""
     at: Mapping[str, Tensor] | None = None
     """The inputs at which the shapes are those of the values, where a file's own have letters."""
+    undivided: bool = False
+    """Whether nothing tells which modules it is made of."""
     origin: str = "torch"
     """What the shapes are by, in words."""
 

@@ -103,3 +103,33 @@ def test_blocks_are_the_modules(tmp_path: Path) -> None:
     text = read(tmp_path / "model.onnx").text
     assert "layer as layer1 times 3" in text
     assert "seq as layer2: [layer_2: 16, layer: 16]" in text
+
+
+def without_names(path: Path) -> Any:
+    """The model of a file, the names of its nodes and the modules beside them left out."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.ClearField("name")
+        node.ClearField("metadata_props")
+    return model
+
+
+def test_without_names_of_modules_the_file_is_equal(tmp_path: Path, name: str) -> None:
+    exported(name, tmp_path / "model.onnx")
+    named = read(tmp_path / "model.onnx")
+    (tmp_path / "flat.onnx").write_bytes(without_names(tmp_path / "model.onnx").SerializeToString())
+    flat = read(tmp_path / "flat.onnx")
+    assert flat.differences == ()
+    assert flat.totals == named.totals
+    assert set(flat.names.values()) == set(named.names.values())
+
+
+FLAT = {"Residual": 30, "UNet": 32, "VisionTransformer": 28, "Dense": 10}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_without_names_of_modules_what_comes_again_is_a_block(tmp_path: Path, name: str) -> None:
+    exported(name, tmp_path / "model.onnx")
+    (tmp_path / "flat.onnx").write_bytes(without_names(tmp_path / "model.onnx").SerializeToString())
+    text = read(tmp_path / "flat.onnx").text
+    assert len(text.splitlines()) <= FLAT[name], text

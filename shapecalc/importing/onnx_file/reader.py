@@ -87,6 +87,7 @@ def _program(
         spelled={sizes.names[name]: sizes.spelled(name, parameters) for name in graph.inputs},
         parameters=parameters,
         at={sizes.names[name]: at_numbers(sizes.tensors[name], numbers) for name in graph.inputs},
+        undivided=not any(scopes),
         origin="the ONNX file",
     )
 
