@@ -6,14 +6,37 @@ from collections.abc import Iterator
 
 from shapecalc.importing.program import Call, Node, Region, Value
 from shapecalc.importing.structure import free
+from shapecalc.layers import LAYERS
+from shapecalc.layers.base import Rearranging
 
 
 def cleaned(body: Region) -> Region:
     """The same program; in it, a region that first joins all that it takes gets the joined tensor."""
+    _drop(body, {*body.outputs})
     _hoist(body)
     for region in _regions(body):
         _nest(region)
     return body
+
+
+def _drop(region: Region, read: set[Value]) -> None:
+    """Leave out calls that compute nothing and that nobody reads, from the last one on; `read` grows."""
+    kept: list[Node] = []
+    for node in reversed(region.calls):
+        if isinstance(node, Region):
+            _drop(node, read)
+        elif _idle(node) and not read.intersection(node.outputs):
+            continue
+        else:
+            read.update(node.inputs)
+        kept.append(node)
+    region.calls = kept[::-1]
+
+
+def _idle(call: Call) -> bool:
+    """Whether a call only moves elements, none of them of a weight."""
+    layer = LAYERS.get(call.type)
+    return layer is not None and issubclass(layer, Rearranging) and not call.weights and not call.reason
 
 
 def _regions(region: Region) -> Iterator[Region]:

@@ -41,7 +41,10 @@ class Group:
 
     @property
     def is_block(self) -> bool:
-        return len(self.instances) > 1 and not inlined(self.instances[0])
+        """Whether it is written as one: it is used again, or gives several tensors."""
+        first = self.instances[0]
+        several = len(first.body.outputs) > 1 if first.body else False
+        return (several or len(self.instances) > 1) and not inlined(first)
 
 
 REQUIRED: Any = object()
@@ -209,6 +212,8 @@ def _key(value: Any) -> str:
 def inlined(step: Step) -> bool:
     """Whether a region's steps stand where it is called: a container's, and a single call's."""
     if not isinstance(step.node, Region) or step.body is None:
+        return False
+    if len(step.body.outputs) > 1:
         return False
     steps = step.body.steps
     single = len(steps) == 1 and isinstance(steps[0].node, Call) and not steps[0].branches

@@ -62,9 +62,17 @@ def _known(name: str) -> bool:
 class Lowering:
     """One call of torch's: its outputs' shapes, and the calls here that it becomes."""
 
-    def __init__(self, record: Callable[[Call], None], weight: Callable[[Value], str | None]) -> None:
+    def __init__(
+        self,
+        record: Callable[[Call], None],
+        weight: Callable[[Value], str | None],
+        constant: Callable[[Value], Any],
+    ) -> None:
         self._record = record
         self.weight = weight
+        """The module's name of a weight, if a value is one as a whole."""
+        self.constant = constant
+        """The tensor that a value is, if its elements are known."""
         self.last = Call("", {}, [], [])
         self.shapes: list[Tensor] = []
 
@@ -109,6 +117,23 @@ class Lowering:
         self.record(Call(type_, given, [*inputs], outputs))
         return outputs if many else outputs[0]
 
+    def number(self, value: Any, wanted: Tensor) -> Value:
+        """A tensor all of whose elements are one number."""
+        if isinstance(value, bool) or value in (0, 1):
+            made: Value = self.step(
+                "ones" if value else "zeros", size=list(wanted.shape), dtype=_unless(wanted, "float32")
+            )
+        else:
+            usual = "int64" if isinstance(plain(value), int) else "float32"
+            more = {"fill_value": plain(value), "dtype": _unless(wanted, usual)}
+            made = self.step("full", size=list(wanted.shape), **more)
+        made.tensor = wanted
+        return made
+
+
+def _unless(wanted: Tensor, usual: str) -> str | None:
+    return None if wanted.dtype == usual else wanted.dtype
+
 
 class UnsayableError(Exception):
     """A call that has no form here."""
@@ -128,6 +153,10 @@ def _default(field: Any, value: Any) -> bool:
 def rank(x: Value) -> int:
     assert x.tensor is not None
     return x.tensor.rank
+
+
+def is_mask(x: Any) -> bool:
+    return isinstance(x, Value) and x.tensor is not None and x.tensor.dtype == "bool"
 
 
 def axis_of(x: Value, dim: int) -> int:

@@ -134,7 +134,7 @@ class _Structure:
         before = self.made(x)
         if before is None or self.uses[x] != 1 or self.items[before].outputs[0] is not x:
             return False
-        if any(self.uses[y] for y in self.items[before].outputs[1:]):  # what else it gives is read elsewhere
+        if self.read_elsewhere(self.items[before]):
             return False
         first = self.items.pop(before)
         self.replace(number, _Item([*first.steps, *item.steps], first.inputs, item.outputs))
@@ -163,8 +163,12 @@ class _Structure:
         if before is None or self.uses[x] != 1:
             return None
         made = self.items[before]
-        alone = made.outputs[0] is x and not any(self.uses[y] for y in made.outputs[1:])
+        alone = made.outputs[0] is x and not self.read_elsewhere(made)
         return before if alone and len(made.inputs) < 2 else None
+
+    def read_elsewhere(self, item: _Item) -> bool:
+        """Whether what an item gives besides is read, or any of it by name: who does may come in between."""
+        return any(self.uses[y] for y in item.outputs[1:]) or any(y in self.named for y in item.outputs)
 
     def branch(self, number: int, common: Value | None) -> None:
         """Put the chains that lead to a join into its branches; what begins elsewhere is read by name."""
@@ -181,7 +185,7 @@ class _Structure:
         self.uses[x] -= 1
         if x is common:
             return []
-        if before is None:
+        if before is None or common in self.items[before].outputs:
             self.named.add(x)
             return x
         made = self.items.pop(before)

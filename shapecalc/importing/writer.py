@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapecalc.importing.flow_style import Line, flow, listed
-from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, walk
+from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, inlined, walk
 from shapecalc.importing.program import Call, Program, Region, Value, calls
 from shapecalc.importing.structure import Body, Step
 from shapecalc.language.arguments import BESIDE
@@ -180,6 +180,8 @@ class Writer:
             beside += self.share(node, scope)
             return [Line(node.type, beside, value)]
         inner = self.folding.of[id(step)]
+        if not inner.is_block and len(sources) > 1:  # the others are read by their names within
+            beside = f" from {sources[0]}"
         if inner.is_block:
             beside += self.names(node.path, outputs, scope, self.named)
             arguments = self.arguments(step, group, numbers)
@@ -205,6 +207,8 @@ class Writer:
     ) -> list[Line]:
         """The steps of a region that is no block: among the others or, with a name of its own, as a group."""
         assert step.body is not None
+        if not inlined(step):  # of a region that is called once, all arguments are numbers
+            group, numbers = None, {}
         outputs = step.body.outputs
         named = [y for y in outputs if y in self.named]
         if len(outputs) == 1:

@@ -88,6 +88,42 @@ class logical_not(Layer):
         return Tensor(x.shape, "bool")
 
 
+class Combination(Layer, abstract=True):
+    """Whether it is so of two branches, element by element: bool. Numbers are true unless they are 0."""
+
+    elementwise = True
+    branching = True
+    takes_complex = True
+    each = NOTHING
+    example = example(Tensor((2, 8, 4), "bool"), Tensor((2, 1, 4), "bool"))
+
+    def output(self, x: Tensor, other: Tensor) -> Tensor:
+        return Tensor(broadcast(x.shape, other.shape), "bool")
+
+    def run(self, trace: Trace, x: Value, other: Value) -> tuple[Value, ...]:
+        made = self.output(x.tensor, other.tensor)
+        strides = elementwise_strides(made.shape, (x.shape, x.strides), (other.shape, other.strides))
+        return (trace.kernel(made, strides=strides),)
+
+
+class logical_and(Combination):
+    """Whether both are true. Source: torch.logical_and."""
+
+    function = "logical_and"
+
+
+class logical_or(Combination):
+    """Whether one is true, or both. Source: torch.logical_or."""
+
+    function = "logical_or"
+
+
+class logical_xor(Combination):
+    """Whether one is true, and the other is not. Source: torch.logical_xor."""
+
+    function = "logical_xor"
+
+
 def check_mask(mask: Tensor, name: str) -> None:
     """Refuse a mask of numbers."""
     if mask.dtype != "bool":

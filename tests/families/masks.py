@@ -23,6 +23,15 @@ def compared(draw: st.DrawFn) -> tuple[Tensor, ...]:
 
 
 @st.composite
+def combined(draw: st.DrawFn) -> tuple[Tensor, ...]:
+    """Two tensors, mostly masks, mostly broadcast to each other; seldom three."""
+    xs = draw(compared())
+    masks = not rarely(draw, 3)
+    xs = xs if len(xs) > 1 else (*xs, *xs)
+    return tuple([Tensor(x.shape, "bool") if masks else x for x in xs])
+
+
+@st.composite
 def other(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     given = len(inputs) == 1 or rarely(draw, 8)
     return {"other": draw(st.sampled_from(NUMBERS))} if given and not rarely(draw, 8) else {}
@@ -50,6 +59,7 @@ def sides(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
 
 INPUTS = {
     **dict.fromkeys(COMPARISONS, compared),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), combined),
     "where": lambda: masked((1, 2, 2, 3, 3, 3), 0),
     "masked_fill": lambda: masked((2, 2, 2, 2, 2, 1, 3), 1),
 }

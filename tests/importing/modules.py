@@ -256,6 +256,55 @@ class InPlace(nn.Module):
         return F.dropout(last(x), 0.5, self.training, inplace=True)
 
 
+class Written(nn.Module):
+    """Parts of tensors that are written over: by an index, by functions and layers on views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.bias = nn.Parameter(torch.zeros(12))
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x: Any) -> Any:
+        y = self.a(x)
+        before = y[:, 0]
+        y[:, :2] = 0.5
+        y[:, 3] = self.b(y[:, 1])
+        y[:, 1:4:2].mul_(2)
+        y.view(2, -1)[:, 5:7].add_(1)
+        y[..., -1] = y[..., 0].clone()
+        y[:, 4, :3].zero_()
+        self.act(y[:, :2])
+        first, second = y.chunk(2, 1)
+        second += first
+        z = x.new_zeros(2, 3, 8)
+        z[:, 1:] = y[:, :2]
+        z.transpose(1, 2)[:, 2:4] *= before[0, 0]
+        bias = self.bias.clone()
+        bias[4:8].zero_()
+        return torch.cat([y, z], 1).flatten(1)[:, :12] + bias + before.sum()
+
+
+class Positions(nn.Module):
+    """What hangs on nothing but sizes: numbers in a row, a causal mask, values that control flow looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(9, 6)
+        self.mix = nn.Linear(6, 6)
+
+    def forward(self, x: Any) -> Any:
+        length = x.shape[1]
+        places = torch.arange(length, device=x.device)
+        x = x + self.table(places)[None] * torch.full((1, length, 1), 0.25)
+        scores = x @ self.mix(x).transpose(1, 2)
+        future = torch.ones(length, length, dtype=torch.bool).triu(1)
+        if future.any():
+            scores = scores.masked_fill(future, -1e9)
+        keep = (scores > 0) & (x.mean(-1, keepdim=True) > -1) | ~future
+        return torch.where(keep, scores, torch.zeros_like(scores)) @ x
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -268,6 +317,8 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Chunked": (Chunked, {"x": ((2, 5, 12), "float32")}),
     "Masked": (Masked, {"x": ((2, 6), "float32")}),
     "InPlace": (InPlace, {"x": ((2, 6), "float32")}),
+    "Written": (Written, {"x": ((2, 6, 8), "float32")}),
+    "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }

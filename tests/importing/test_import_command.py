@@ -44,36 +44,15 @@ class Strange(Net):
     def forward(self, x):
         return torch.special.bessel_j0(torch.special.bessel_j0(super().forward(x)))
 
-class Writing(Net):
-    def forward(self, x):
-        y = super().forward(x)
-        y[:, :2] = 0
-        return y
-
 class Masking(Net):
     def forward(self, x):
         y = super().forward(x)
         return y.add(float("-inf"))
 
-class Slipping(Net):
+class Sliding(Net):
     def forward(self, x):
         y = super().forward(x)
-        y[:, :2].mul_(2)
-        return y
-
-class Inplace(Net):
-    def __init__(self):
-        super().__init__()
-        self.act = nn.ReLU(inplace=True)
-    def forward(self, x):
-        y = super().forward(x)
-        self.act(y[:, :2])
-        return y
-
-class Viewing(Net):
-    def forward(self, x):
-        y = super().forward(x)
-        y.view(-1).mul_(2)
+        y.unfold(1, 2, 1).mul_(2)
         return y
 
 class Leaving(Net):
@@ -139,16 +118,13 @@ REFUSED = [
     ("model.py:Leaving", 2, "building model.py:Leaving ended the program"),
     ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
     ("model.py:Strange", 1, "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
-    ("model.py:Writing", 1, "model.py:37: a part of a tensor is written in place"),
     (
         "model.py:Masking",
         1,
         "torch.Tensor.add (once, ",
-        "model.py:43): add takes no infinite numbers",
+        "model.py:37): add takes no infinite numbers",
     ),
-    ("model.py:Slipping", 1, "model.py:48: a part of a tensor is written in place"),
-    ("model.py:Inplace", 1, "a part of a tensor is written in place"),
-    ("model.py:Viewing", 1, "a tensor is read that was written over by way of a view"),
+    ("model.py:Sliding", 1, "torch.Tensor.unfold (2 times, ", "model.py:42)"),
 ]
 
 

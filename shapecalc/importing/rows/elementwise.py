@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, of_two, row
+from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, is_mask, of_two, row
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 
@@ -65,6 +65,27 @@ def _comparison(type_: str) -> Row:
 
 
 ROWS.update({name: _comparison(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")})
+
+
+def _logical(type_: str) -> Row:
+    def make(to: Lowering, input: Value, other: Any) -> Any:
+        if not is_mask(input) or not is_mask(other):
+            raise UnsayableError("bits of whole numbers")
+        return to.step(type_, input, other)
+
+    return make
+
+
+for _name in ("and", "or", "xor"):
+    for _form in (_name, f"bitwise_{_name}"):
+        ROWS[_form] = _logical(f"logical_{_name}")
+
+
+@row("invert", "bitwise_not")
+def _invert(to: Lowering, input: Value) -> Any:
+    if not is_mask(input):
+        raise UnsayableError("bits of whole numbers")
+    return to.step("logical_not", input)
 
 
 @row("softmax")

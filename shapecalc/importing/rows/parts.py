@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, rank, row, shape_of
 from shapecalc.importing.program import Value
+from shapecalc.importing.rows.rearranging import reshaped
 from shapecalc.tensors import Tensor
 
 
@@ -58,52 +60,136 @@ def _narrow(to: Lowering, input: Value, dim: int, start: int, length: int) -> An
     return to.step("narrow", input, dim=axis_of(input, dim), start=start, length=length)
 
 
+class Part(NamedTuple):
+    """One step of an index: a layer, its arguments, and the shape that it gives."""
+
+    type: str
+    arguments: dict[str, Any]
+    shape: tuple[Any, ...]
+
+
+def applied(to: Lowering, x: Value, part: Part) -> Value:
+    """What a step of an index shows of a tensor."""
+    assert x.tensor is not None
+    y: Value = to.step(part.type, x, **part.arguments)
+    y.tensor = Tensor(part.shape, x.tensor.dtype)
+    return y
+
+
+def basic_parts(shape: Sequence[Any], index: Any) -> list[Part]:
+    """The steps of an index of numbers, slices, None and an ellipsis, each on what the one before gives.
+
+    Raises:
+        UnsayableError: there are tensors in it.
+    """
+    parts, tensors = _split_index(shape, index)
+    if tensors:
+        raise UnsayableError("a part that tensors say is written to")
+    return parts
+
+
+def _split_index(shape: Sequence[Any], index: Any) -> tuple[list[Part], dict[int, Value]]:
+    """The basic steps of an index and, by their axes after these, the tensors in it."""
+    wanted = list(index) if isinstance(index, tuple) else [index]
+    spare = len(shape) - sum(_axes(p) for p in wanted)
+    at = next((n for n, p in enumerate(wanted) if p is Ellipsis), None)
+    if at is not None:
+        wanted[at : at + 1] = [slice(None)] * spare
+    axis, current, found, tensors = 0, list(shape), [], {}
+    for part in wanted:
+        made = None
+        if part is None:
+            current.insert(axis, 1)
+            made = Part("unsqueeze", {"dim": axis}, tuple(current))
+        elif isinstance(part, int) and not isinstance(part, bool):
+            del current[axis]
+            made, axis = Part("select", {"dim": axis, "index": part}, tuple(current)), axis - 1
+        elif isinstance(part, slice):
+            made = _slice(axis, part, current)
+        elif isinstance(part, Value):
+            tensors[axis] = part
+        else:
+            raise UnsayableError(f"an index of {part!r}")
+        found += [made] if made else []
+        axis += 1
+    return found, tensors
+
+
+def _axes(part: Any) -> int:
+    if isinstance(part, Value) and part.tensor is not None and part.tensor.dtype in ("bool", "uint8"):
+        raise UnsayableError("an index that is a mask")
+    return int(part is not None and part is not Ellipsis)
+
+
+def _slice(axis: int, part: slice, shape: list[Any]) -> Part | None:
+    """A part of an axis, in steps or not; nothing if it is the whole."""
+    start, stop, step = part.indices(shape[axis])
+    if (start, stop, step) == (0, shape[axis], 1):
+        return None
+    if not range(start, stop, step):
+        raise UnsayableError("a part of no elements")
+    shape[axis] = len(range(start, stop, step))
+    return Part("slice", {"dim": axis, "start": start, "end": stop, "step": step}, tuple(shape))
+
+
 @row("getitem")
 def _getitem(to: Lowering, input: Value, index: Any) -> Any:
     """Each part of an index by itself: a number selects, a slice narrows, None is a new axis."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    spare = rank(input) - sum(p is not None and p is not Ellipsis for p in parts)
-    at = next((n for n, p in enumerate(parts) if p is Ellipsis), None)
-    if at is not None:
-        parts[at : at + 1] = [slice(None)] * spare
-    x, axis = input, 0
-    shape = shape_of(input)
+    parts, tensors = _split_index(shape_of(input), index)
+    x = input
     for part in parts:
-        if part is None:
-            x = to.step("unsqueeze", x, dim=axis)
-            shape.insert(axis, 1)
-            axis += 1
-        elif isinstance(part, int) and not isinstance(part, bool):
-            x = to.step("select", x, dim=axis, index=part)
-            del shape[axis]
-        elif isinstance(part, slice):
-            x = _part(to, x, axis, part, shape)
-            axis += 1
-        elif isinstance(part, Value) and sum(isinstance(p, Value) for p in parts) == 1 and _is_whole(part):
-            x = to.step("index", x, part, dim=axis)
-            shape[axis : axis + 1] = shape_of(part)
-            axis += rank(part)
-        else:
-            raise UnsayableError("an index of several tensors, or a mask")
-        x.tensor = x.tensor if x is input else Tensor(tuple(shape), to.shapes[0].dtype)
-    return x
+        x = applied(to, x, _narrowed(part))
+    return _looked_up(to, x, tensors) if tensors else x
 
 
-def _is_whole(x: Value) -> bool:
-    return x.tensor is not None and x.tensor.dtype.startswith("int")
+def _narrowed(part: Part) -> Part:
+    """A slice without steps as `narrow`, which says how long it is."""
+    given = part.arguments
+    if part.type != "slice" or given["step"] != 1:
+        return part
+    return part._replace(
+        type="narrow",
+        arguments={"dim": given["dim"], "start": given["start"], "length": given["end"] - given["start"]},
+    )
 
 
-def _part(to: Lowering, x: Value, axis: int, part: slice, shape: list[Any]) -> Any:
-    size = shape[axis]
-    start, stop, step = part.indices(size)
-    if step != 1:
-        y = to.step("slice", x, dim=axis, start=start, end=stop, step=step)
-        shape[axis] = len(range(start, stop, step))
-        return y
-    if (start, stop) == (0, size):
-        return x
-    shape[axis] = stop - start
-    return to.step("narrow", x, dim=axis, start=start, length=stop - start)
+def _looked_up(to: Lowering, x: Value, tensors: dict[int, Value]) -> Any:
+    """Elements at places that tensors hold: those of axes apart come first."""
+    axes = [*tensors]
+    if axes != [*range(axes[0], axes[0] + len(axes))]:
+        rest = [axis for axis in range(rank(x)) if axis not in axes]
+        dtype = x.tensor.dtype if x.tensor else ""
+        shape = shape_of(x)
+        x = to.step("permute", x, dims=[*axes, *rest])
+        x.tensor = Tensor(tuple(shape[axis] for axis in [*axes, *rest]), dtype)
+        axes = [*range(len(axes))]
+    wanted = [*tensors.values()]
+    if seen := _all_places(to, x, axes[0], wanted):
+        return seen
+    return to.step("index", x, *wanted, dim=axes[0])
+
+
+def _all_places(to: Lowering, x: Value, axis: int, tensors: list[Value]) -> Value | None:
+    """Where each tensor counts all places of its axis, along an axis of its own: the same with axes of 1."""
+    places = [to.constant(value) for value in tensors]
+    if any(place is None for place in places):
+        return None
+    width = max(place.dim() for place in places)
+    shape: list[Any] = []
+    for n, place in zip(shape_of(x)[axis:], places, strict=False):
+        own = [1] * (width - place.dim()) + list(place.shape)
+        long = [i for i, size in enumerate(own) if size > 1]
+        at = long[0] if long else max(len(shape), 0)
+        if len(long) > 1 or at < len(shape) or place.flatten().tolist() != [*range(n)]:
+            return None
+        shape += [1] * (at - len(shape)) + [n]
+    shape += [1] * (width - len(shape))
+    whole = shape_of(x)
+    after = (*whole[:axis], *shape, *whole[axis + len(tensors) :])
+    if len(shape) > width or after != to.shapes[0].shape:
+        return None
+    y: Value = reshaped(to, x, Tensor(after, to.shapes[0].dtype))
+    return y
 
 
 @row("where")

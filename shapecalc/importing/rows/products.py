@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.importing.leaves import plain
-from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, listed, of_two, row, shape_of
+from shapecalc.importing.lowering import (
+    ROWS,
+    Lowering,
+    Row,
+    UnsayableError,
+    listed,
+    of_two,
+    rank,
+    row,
+    shape_of,
+)
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 
@@ -133,7 +143,13 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
-    raise UnsayableError("batch_norm as a function")
+    """The layer of as many axes; without running statistics it takes those of the batch."""
+    type_ = {2: "BatchNorm1d", 3: "BatchNorm1d", 4: "BatchNorm2d", 5: "BatchNorm3d"}[rank(input)]
+    if training and running_mean is not None:
+        raise UnsayableError("batch_norm that learns statistics while it predicts")
+    more = {"eps": eps, "affine": weight is not None, "track_running_stats": running_mean is not None}
+    more |= {"momentum": momentum} if running_mean is not None else {}
+    return _weighted(to, type_, input, {"weight": weight, "bias": bias}, **more)
 
 
 @row("layer_norm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, listed, rank, row, shape_of
+from shapecalc.importing.lowering import Lowering, axis_of, listed, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.tensors import Tensor
 
@@ -128,14 +128,24 @@ def _pad(to: Lowering, input: Value, pad: Any, mode: str = "constant", value: An
     "half",
     "bfloat16",
     "alias",
+    "data",
+    "double",
+    "int",
+    "long",
+    "bool",
+    "short",
+    "char",
+    "byte",
+    "type",
     "positive",
     "cpu",
     "cuda",
 )
 def _same(to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
+    """The tensor itself, or in another dtype; on another device it is the same."""
     assert input.tensor is not None
     if to.shapes[0].dtype != input.tensor.dtype:
-        raise UnsayableError(f"a change of dtype from {input.tensor.dtype} to {to.shapes[0].dtype}")
+        return to.step("to", input, dtype=to.shapes[0].dtype)
     return input
 
 

@@ -1,0 +1,320 @@
+"""The run of a torch module → the calls that it makes, each tensor by the value that it is.
+
+What follows from an input or a weight is a fake tensor, and recorded. What follows from neither is a
+constant: it is computed with its values, on which control flow may hang, and recorded once it is read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._pytree import tree_leaves, tree_map
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
+from shapecalc.importing.aliases import Aliases, View, shares
+from shapecalc.importing.constants import constant
+from shapecalc.importing.leaves import arguments_of, is_leaf
+from shapecalc.importing.lowering import Lowering
+from shapecalc.importing.program import Call, Region, Value
+from shapecalc.tensors import Tensor
+
+_OWN = str(Path(__file__).resolve().parent.parent)
+_TORCH = str(Path(torch.__file__).resolve().parent)
+
+
+def described(tensor: Any) -> Tensor:
+    """The shape and the dtype of a torch tensor."""
+    return Tensor(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+
+
+def tensors_of(tree: Any) -> list[Any]:
+    """The tensors in arguments or results, in their order."""
+    return [x for x in tree_leaves(tree) if isinstance(x, torch.Tensor)]
+
+
+class Recorder(TorchFunctionMode):
+    """Records calls of modules and of functions while `recording`."""
+
+    def __init__(
+        self, module: Any, weights: Mapping[str, Any], buffers: Mapping[str, Any], counter: Any
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.counter = counter
+        self.flops_of_constants = 0
+        self.paths = {id(part): path for path, part in module.named_modules()}
+        self.names = {id(part): key for key, part in reversed([*weights.items(), *buffers.items()])}
+        self.buffers = {id(part) for part in buffers.values()}
+        self.alive: list[Any] = [*weights.values(), *buffers.values()]
+        """What must live as long as its identity is looked up."""
+        self.values: dict[int, Value] = {}
+        self.aliases = Aliases(self.value, self.bind)
+        self.owned: dict[tuple[int, int], Value] = {}
+        """By region and tensor, the value of a weight or a constant."""
+        self.pending: dict[Value, list[Call]] = {}
+        """Calls that make weights and constants, until another reads them."""
+        self.constants: dict[Value, Any] = {}
+        """Values whose elements are known, as tensors."""
+        self.root = Region(type(module).__name__, "")
+        self.open: list[Region] = [self.root]
+        self.silent = False
+
+    def take_inputs(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Value]:
+        """The values of the network's inputs, by the names that the module's forward gives them."""
+        code = getattr(type(self.module).forward, "__code__", None)
+        names = list(code.co_varnames[1 : code.co_argcount]) if code else []
+        given: dict[str, Any] = {}
+        for number, x in enumerate(arguments):
+            given[names[number] if number < len(names) else f"input{number}"] = x
+        given |= options
+        inputs: dict[str, Value] = {}
+        for name, x in given.items():
+            leaves = tensors_of(x)
+            for number, leaf in enumerate(leaves):
+                inputs[name if len(leaves) == 1 else f"{name}{number}"] = self.new(leaf)
+        self.root.inputs = [*inputs.values()]
+        return inputs
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        original = torch.nn.Module.__call__
+
+        def call(module: Any, *args: Any, **kwargs: Any) -> Any:
+            return self.called(original, module, args, kwargs)
+
+        torch.nn.Module.__call__ = call
+        try:
+            with self:
+                yield
+        finally:
+            torch.nn.Module.__call__ = original
+
+    def whole(self, result: Any) -> Region:
+        self.root.outputs = self.read(result)
+        return self.root
+
+    def new(self, tensor: Any, value: Value | None = None, view: View | None = None) -> Value:
+        """Let a tensor be a value; it stays alive, so that no other gets its identity."""
+        value = value or Value()
+        self.aliases.made(tensor, view)
+        self.bind(tensor, value)
+        return value
+
+    def bind(self, tensor: Any, value: Value) -> None:
+        value.tensor = described(tensor)
+        self.values[id(tensor)] = value
+        self.alive.append(tensor)
+
+    def known(self, tensor: Any) -> bool:
+        """Whether a tensor follows from an input or from a weight."""
+        return id(tensor) in self.values or id(tensor) in self.names or self.aliases.is_stale(tensor)
+
+    def value(self, tensor: Any) -> Value:
+        """The value that a tensor is; a weight or a constant is one by a step of its own, once it is read."""
+        if self.aliases.is_stale(tensor):
+            self.see_again(tensor)
+        if id(tensor) in self.values:
+            return self.values[id(tensor)]
+        where = id(self.open[-1]), id(tensor)
+        if where not in self.owned:
+            self.owned[where] = self.source(tensor)
+            self.alive.append(tensor)
+        return self.owned[where]
+
+    def see_again(self, tensor: Any) -> None:
+        """Make a view anew of what its tensor has become."""
+        view = self.aliases.view(tensor)
+        if view is None:
+            raise self.unsayable("a tensor is read after it was written to in a way that can't be followed")
+        self.value(view.of)
+        args, kwargs = tree_map(self.seen, (view.args, view.kwargs))
+        values = self.lowering().lower(view.name, args, kwargs, [described(x) for x in view.all])
+        self.new(tensor, values[view.port], view)
+
+    def source(self, tensor: Any) -> Value:
+        """The value of a tensor that is made of nothing, its calls not yet among the region's."""
+        name = self.names.get(id(tensor))
+        value = Value(described(tensor))
+        if name is None:
+            self.pending[value] = constant(tensor, value)
+            self.constants[value] = tensor
+            return value
+        assert value.tensor is not None
+        arguments: dict[str, Any] = {"shape": list(value.tensor.shape)}
+        if value.tensor.dtype != "float32":
+            arguments["dtype"] = value.tensor.dtype
+        made = "buffer" if id(tensor) in self.buffers else "parameter"
+        self.pending[value] = [Call(made, arguments, [], [value], {"weight": name})]
+        return value
+
+    def read(self, tree: Any) -> list[Value]:
+        return [self.value(x) for x in tensors_of(tree)]
+
+    def record(self, call: Call) -> None:
+        """Add a call, after those that make the weights and constants it reads."""
+        for value in call.inputs:
+            for source in self.pending.pop(value, ()):
+                self.record(source)
+        call.place = call.place or _place()
+        call.path = call.path or self.open[-1].path
+        self.open[-1].calls.append(call)
+
+    def weight(self, value: Value) -> str | None:
+        """The name of the weight that a value is, if no step has read it as a tensor."""
+        sources = self.pending.get(value)
+        return next(iter(sources[-1].weights.values()), None) if sources else None
+
+    def lowering(self) -> Lowering:
+        return Lowering(self.record, self.weight, self.constants.get)
+
+    def called(self, original: Callable[..., Any], module: Any, args: Any, kwargs: Any) -> Any:
+        """The call of a module, as a layer or as a region."""
+        path = self.paths.get(id(module))
+        if self.silent or path is None or module is self.module:
+            return original(module, *args, **kwargs)
+        if is_leaf(module):
+            return self.leaf(original, module, path, args, kwargs)
+        region = Region(type(module).__name__, path)
+        region.inputs = [self.value(x) for x in tensors_of((args, kwargs)) if self.known(x)]
+        self.open[-1].calls.append(region)
+        self.open.append(region)
+        try:
+            result = original(module, *args, **kwargs)
+        finally:
+            self.open.pop()
+        region.outputs = [self.value(x) for x in tensors_of(result) if self.known(x)]
+        return result
+
+    def leaf(self, original: Callable[..., Any], module: Any, path: str, args: Any, kwargs: Any) -> Any:
+        given = tensors_of((args, kwargs))
+        inputs, versions = self.read(given), [x._version for x in given]
+        self.silent = True
+        try:
+            result = original(module, *args, **kwargs)
+            type_ = type(module).__name__
+            if type_ == "Identity" or getattr(module, "p", 1) == 0:  # a Dropout of nothing
+                return result
+            written = [x for x, version in zip(given, versions, strict=True) if x._version != version]
+            if any(result is x for x in given) and not written:  # a Dropout, which does nothing in evaluation
+                result = result.detach()
+        finally:
+            self.silent = False
+        made = tensors_of(result)
+        outputs = [Value() for _ in made]
+        weights = {name: self.names.get(id(w), f"{path}.{name}") for name, w in module.named_parameters()}
+        self.record(Call(type_, arguments_of(module), inputs, outputs, weights, path))
+        for port, (x, value) in enumerate(zip(made, outputs, strict=True)):
+            if any(x is y for y in written):  # as by ReLU(inplace=True)
+                self.write(x, value)
+            else:
+                self.new(x, value, self.view(x, given, type_, (args, kwargs), made, port))
+        return result
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.silent:
+            return func(*args, **kwargs)
+        given = tensors_of((args, kwargs))
+        if not any(map(self.known, given)):
+            return self.of_constants(func, args, kwargs, given)
+        if func.__name__ in _OF_A_SHAPE:
+            args, kwargs = tree_map(_stand_in, (args, kwargs))
+            return self.of_constants(func, args, kwargs, given)
+        versions = [x._version for x in given]
+        result = func(*args, **kwargs)
+        if _writes(func) or (result is given[0] and given[0]._version != versions[0]):
+            self.write(given[0], self.lowered(func, args, kwargs, [given[0]])[0])
+            return None if result is None else given[0]
+        outputs = tensors_of(result)
+        if not outputs:
+            return self.plain(func, given, result)
+        if not any(result is x for x in given):
+            self.function(func, args, kwargs, given, outputs)
+        return result
+
+    def of_constants(self, func: Any, args: Any, kwargs: Any, given: list[Any]) -> Any:
+        """A call on nothing that is known: computed, and only taken note of where it makes views."""
+        before = self.counter.get_total_flops()
+        result = func(*args, **kwargs)
+        self.flops_of_constants += self.counter.get_total_flops() - before
+        outputs = tensors_of(result)
+        if func.__name__ in _EMPTY and not hasattr(result, "fake_mode"):
+            result.zero_()
+        for port, y in enumerate(outputs):
+            view = self.view(y, given, _name(func), (args, kwargs), outputs, port)
+            if view is not None and not any(y is x for x in given):
+                self.aliases.made(y, view)
+                self.alive.append(y)
+        return result
+
+    def plain(self, func: Any, given: list[Any], result: Any) -> Any:
+        """What is no tensor: a shape for example; not a value, of a constant that was written to since."""
+        if func.__name__ in _OF_VALUES and not hasattr(given[0], "fake_mode"):
+            raise self.unsayable("the flow of control depends on values")
+        return result
+
+    def function(self, func: Any, args: Any, kwargs: Any, given: list[Any], outputs: list[Any]) -> None:
+        values = self.lowered(func, args, kwargs, outputs)
+        for port, (x, value) in enumerate(zip(outputs, values, strict=True)):
+            self.new(x, value, self.view(x, given, _name(func), (args, kwargs), outputs, port))
+
+    def lowered(self, func: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Value]:
+        seen, options = tree_map(self.seen, (list(args), dict(kwargs)))
+        return self.lowering().lower(_name(func), seen, options, [described(x) for x in outputs])
+
+    def view(
+        self, y: Any, given: list[Any], name: str, called: tuple[Any, Any], outputs: list[Any], port: int
+    ) -> View | None:
+        """How an output was made, if it is a view of the first tensor that was given."""
+        if not given or not shares(y, given[0]):
+            return None
+        return View(given[0], name, called[0], called[1], outputs, port)
+
+    def write(self, tensor: Any, value: Value) -> None:
+        self.aliases.write(tensor, value, self.lowering)
+
+    def seen(self, x: Any) -> Any:
+        return self.value(x) if isinstance(x, torch.Tensor) else x
+
+    def unsayable(self, what: str) -> ArchitectureError:
+        return ArchitectureError(f"{_place()}: {what}", hint="")
+
+
+_OF_A_SHAPE = {f"new_{word}" for word in ("zeros", "ones", "full", "empty", "tensor")}
+_OF_A_SHAPE |= {f"{word}_like" for word in ("zeros", "ones", "full", "empty")}
+"""Functions that read a tensor's shape alone: what they make is a constant."""
+
+_EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
+"""Functions whose elements are by chance; here they are zeros."""
+
+_OF_VALUES = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "equal", "is_nonzero"}
+
+
+def _stand_in(x: Any) -> Any:
+    """A tensor of the same shape and dtype that is no fake, and takes no memory."""
+    return torch.zeros((), dtype=x.dtype).expand(x.shape) if isinstance(x, torch.Tensor) else x
+
+
+def _name(func: Any) -> str:
+    return str(resolve_name(func) or getattr(func, "__name__", func))
+
+
+def _writes(func: Any) -> bool:
+    name = getattr(func, "__name__", "")
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
+
+
+def _place() -> str:
+    """File and line of the code that calls torch, which is neither torch's nor ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame and frame.f_code.co_filename.startswith((_OWN, _TORCH, "<")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
