@@ -275,8 +275,7 @@ class Written(nn.Module):
         y[..., -1] = y[..., 0].clone()
         y[:, 4, :3].zero_()
         self.act(y[:, :2])
-        first, second = y.chunk(2, 1)
-        second += first
+        y.narrow(1, 3, 3).add_(y[:, :3])
         z = x.new_zeros(2, 3, 8)
         z[:, 1:] = y[:, :2]
         z.transpose(1, 2)[:, 2:4] *= before[0, 0]
