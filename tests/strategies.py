@@ -8,8 +8,8 @@ Everything is small, mostly right and now and then wrong: most draws shall be ac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from tests import families
 from tests.families.base import DTYPES, LONGEST, NUMBERS, SIZES, Drawn, rarely, shown
 
 Values: TypeAlias = st.SearchStrategy[Any]
+T = TypeVar("T")
 
 # What each type of field draws, given the field, the layer type and the inputs. Values that the field
 # accepts have their nearest neighbours that it does not among them.
@@ -286,12 +287,14 @@ def by_hand(layer_type: type[Layer]) -> list[Drawn]:
     return [shown(layer_type), *[case for case in families.RARE if case.layer_type is layer_type]]
 
 
-def each_layer(layer_type: type[Layer]) -> Callable[[Callable[[Drawn], None]], Callable[[], None]]:
-    """Makes a check of one layer a test of those by hand and of drawn ones."""
+def each_layer(
+    layer_type: type[Layer], ways: Sequence[T]
+) -> Callable[[Callable[[Drawn, Sequence[T]], None]], Callable[[], None]]:
+    """Makes a check of one layer a test: of those by hand in all ways, and of drawn ones in one way each."""
 
-    def of_each(check: Callable[[Drawn], None]) -> Callable[[], None]:
+    def of_each(check: Callable[[Drawn, Sequence[T]], None]) -> Callable[[], None]:
         for case in reversed(by_hand(layer_type)):
-            check = example(case)(check)
-        return given(draws(layer_type))(check)
+            check = example(case, ways)(check)
+        return given(draws(layer_type), st.sampled_from([[way] for way in ways]))(check)
 
     return of_each

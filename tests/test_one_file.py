@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -214,12 +214,12 @@ def test_reference(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 
 def test_torch_agrees_on_drawn_arguments(declared: type[Layer]) -> None:
-    found = []
+    found: list[bool] = []
 
     @settings(max_examples=60)
-    @each_layer(declared)
-    def check(drawn: Drawn) -> None:
-        found.append(agree(drawn))
+    @each_layer(declared, (True, False))
+    def check(drawn: Drawn, every_judge: Sequence[bool]) -> None:
+        found.extend(agree(drawn, every) for every in every_judge)
 
     check()
     assert any(found)
