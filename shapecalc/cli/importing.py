@@ -16,6 +16,7 @@ from shapecalc.render import streams
 
 if TYPE_CHECKING:
     from shapecalc.importing.network import Imported
+    from shapecalc.language.architecture import Architecture
 
 _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:int64"
 
@@ -73,6 +74,18 @@ def _arguments(text: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise UsageError("--args must be a mapping, as in --args '{num_classes: 10}'")
     return found
+
+
+def onnx_architecture(path: str, shapes: Any) -> Architecture:
+    """An ONNX file as an architecture that is equal to it.
+
+    Raises:
+        ArchitectureError: it can't be read, or its figures are others.
+    """
+    found = _of_onnx(Path(path), shapes)
+    if found.differences:
+        raise _different(found)
+    return found.architecture
 
 
 def _read(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapecalc.cli.networks import all_of, analysed, side_of
+from shapecalc.cli.importing import onnx_architecture
+from shapecalc.cli.networks import all_of, analysed, given_input, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.cli.weights import verify_weights
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
 from shapecalc.pause_gc import collect_again
 
 if TYPE_CHECKING:
+    from shapecalc.engine.results import Analysis
     from shapecalc.torch_check.verify import Judge
 
 
@@ -99,7 +101,9 @@ def check(archs: Archs = None, format: VerdictForm = "table") -> None:
 
 
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help="As in nin, or in quotes 'nin --set classes=10'.")],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="As in nin, in quotes 'nin --set classes=10', or model.onnx.")
+    ],
     b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
     input: Input = None,
     set: Set = None,
@@ -112,11 +116,18 @@ def diff(
     from shapecalc.analysis.compare.difference import compare
     from shapecalc.render.diff import print_diff
 
-    first, second = (analysed(*side_of(text, input, set)) for text in (a, b))
+    first, second = (_side(*side_of(text, input, set)) for text in (a, b))
     found = compare(first, second)
     shown = compare(first, second, depth) if depth is not None else found
     print_diff(found, shown, (a, b), format, all)
     raise typer.Exit(int(not found.equal))
+
+
+def _side(name: str, input: list[str] | None, set: list[str] | None) -> Analysis:
+    """The analysis of a network by its name, or of an ONNX file."""
+    if not name.endswith(".onnx"):
+        return analysed(name, input, set)
+    return analysed(onnx_architecture(name, given_input(input or [])), None, set)
 
 
 def _judge(device: str) -> Judge:

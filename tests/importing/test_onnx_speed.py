@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import shapecalc
+from tests.command import Command
 from tests.importing.onnx_models.making import read
 from tests.importing.onnx_models.resnet import write
 
@@ -47,3 +50,17 @@ def test_without_names_of_modules_it_is_the_same(tmp_path: Path) -> None:
     assert len(flat.text.splitlines()) <= 36
     rows = [[(row.type, row.output) for row in shapecalc.analyse(f.architecture).rows] for f in (named, flat)]
     assert rows[0] == rows[1]
+
+
+def test_two_files_are_compared_as_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Command(monkeypatch, capsys)
+    named, flat = (str(write(tmp_path / f"{name}.onnx", name == "named")) for name in ("named", "flat"))
+    same = run("diff", named, flat)
+    assert same.code == 0, same.err
+    assert "The two are equal" in same.out
+    other = run("diff", named, "imagenet/resnet50", "--input", "1x3x224x224", "--depth", "1")
+    assert other.code == 1, other.err
+    assert "Parameters  25,530,472 → 25,557,032: +26,560" in other.out
+    assert run("diff", named, "nowhere.onnx").code == 2
