@@ -776,3 +776,18 @@ def test_two_letters_of_which_one_is_repeated(branches: str) -> None:
         boxes = any(all(sizes[n] in own for n, own in box.items()) for box in found.boxes)
         names = {**sizes, "floor": math.floor, "ceil": math.ceil}
         assert (boxes and all(eval(text, {}, names) for text in said)) == taken
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("MaxPool1d: {kernel_size: 2, stride: 2, padding: 1, ceil_mode: true}", "any L\n"),
+        ("Conv1d: {out_channels: 1, kernel_size: 5}", "L ≥ 5\n"),
+        ("Conv1d: {out_channels: 1, kernel_size: 2, stride: 2}", "L divisible by 2: 2, 4, 6, 8, …\n"),
+    ],
+)
+def test_sizes_are_listed_where_words_leave_any_out(
+    layer: str, said: str, run: Command, written: Path
+) -> None:
+    written.write_text(f"input: 1x1xL\nlayers: [{layer}]\n")
+    assert f"all is read to the end for {said}" in run("domain", str(written)).out

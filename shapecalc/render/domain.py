@@ -76,16 +76,20 @@ def _border(domain: Domain) -> Iterator[str]:
     for number, (name, found) in enumerate(first.items()):
         head = "Border      " if number == 0 else "            "
         sizes = [*map(str, islice(found, 5))]
-        listed = ", ".join(sizes if len(sizes) < 5 else [*sizes[:4], "…"])
-        if len(sizes) > 1:
-            yield f"{head}all is read to the end for {found.text(name)}: {listed}"
-        elif sizes:
-            yield f"{head}all is read to the end for {found.text(name)}"
+        if sizes:
+            yield f"{head}all is read to the end for {_listed(found.text(name), name, sizes)}"
         else:
             yield f"{head}for every {name}, some window does not read to the end"
     for axes, paths in _losses(domain, domain.own).items() if domain.own else ():
         listed = ", ".join(paths[:_MOST_LISTED]) + (", …" if len(paths) > _MOST_LISTED else "")
         yield f"            at {_values(domain.own)}, {listed} leave{'s'[: len(paths) == 1]} {axes} unread"
+
+
+def _listed(text: str, name: str, sizes: Sequence[str]) -> str:
+    """Some sizes in words, and the first of them in figures where the words leave any out."""
+    if len(sizes) == 1 or text == f"{name} ≥ {sizes[0]}":
+        return f"any {name}" if text == f"{name} ≥ 1" else text
+    return f"{text}: {', '.join(sizes if len(sizes) < 5 else [*sizes[:4], '…'])}"
 
 
 def _losses(domain: Domain, own: Mapping[str, int]) -> dict[str, list[str]]:
