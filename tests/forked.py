@@ -114,6 +114,7 @@ def _prepare(job: Any) -> None:
     os.environ.clear()
     os.environ.update(job["env"])
     sys.argv = job["argv"]
+    sys.modules["__main__"].__package__ = None  # by which a command is named in its help
 
 
 def _import_all() -> None:

@@ -27,6 +27,7 @@ DOCS = ROOT / "docs"
 WIDTH = 80
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(r"\d+\.\d+ s\b|torch \d[.\w+]*")  # seconds, and the version of torch
+_PLAIN = re.compile(r"shapecalc ([^|&;<>$]*)(?:\| (.*))?")
 _SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
 
 
@@ -92,18 +93,39 @@ def _typed(example: str, work: Path, scripts: str) -> str:
 
 
 def _output(command: str, work: Path, scripts: str) -> str:
+    plain = _PLAIN.fullmatch(command)
+    own = (work / "shapecalc").exists()  # a copy of the checkout, from which it is to run
+    run = _forked(plain[1], plain[2], work) if plain and not own else _in_bash(command, work, scripts)
+    printed = run.stdout + (run.stderr if run.returncode else "")  # without notes
+    if not printed.strip() or "error: a fault of shapecalc" in printed:
+        raise ValueError(f"no example of anything: {command}: {printed or run.stderr}")
+    return printed
+
+
+def _forked(words: str, after: str | None, work: Path) -> subprocess.CompletedProcess[str]:
+    """A single command of shapecalc, with what its output is piped to; it starts at once."""
+    from tests.forked import command  # not where this file is a script
+
+    done = command(*shlex.split(words), cwd=work, COLUMNS=str(WIDTH), SHAPECALC_PATH="")
+    run = subprocess.CompletedProcess(words, done.code, done.out, done.err)
+    return (
+        run
+        if after is None
+        else subprocess.run(
+            ["bash", "-c", after], input=run.stdout, capture_output=True, encoding="utf-8", check=False
+        )
+    )
+
+
+def _in_bash(command: str, work: Path, scripts: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ["PATH"]])
     # A command that runs tests is no part of those that run it.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     env |= {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH)}
     env |= {"PYTHONIOENCODING": "utf-8", "SHAPECALC_PATH": ""}
-    run = subprocess.run(
+    return subprocess.run(
         ["bash", "-c", command], capture_output=True, encoding="utf-8", check=False, cwd=work, env=env
     )
-    printed = run.stdout + (run.stderr if run.returncode else "")  # without notes
-    if not printed.strip() or "error: a fault of shapecalc" in printed:
-        raise ValueError(f"no example of anything: {command}: {printed or run.stderr}")
-    return printed
 
 
 def _renew(page: Path) -> None:
