@@ -159,12 +159,27 @@ def of_mean(x: Look, gone: Collection[int]) -> Back:
     return lambda trace, grad: [trace.elementwise(along(trace, grad, x, gone))]
 
 
+def cast_back(x: Look, back: Back) -> Back:
+    """The same gradient, in the dtype of x, whose elements were taken for another.
+
+    Source: torch::autograd::validate_outputs.
+    """
+
+    def cast(trace: Trace, grad: Value) -> Gradients:
+        (found,) = back(trace, grad)
+        return [found if found is None or found.dtype == x.dtype else trace.elementwise(found, dtype=x.dtype)]
+
+    return cast
+
+
 @rule
-def of_running_sum(trace: Trace, grad: Value, length: Dim) -> Gradients:
+def of_running_sum(trace: Trace, grad: Value, length: Dim, x: Look) -> Gradients:
     """Of sums carried along an axis: turned round, summed in the same way, and turned back.
 
     Source: torch::autograd::generated::details::cumsum_backward.
     """
+    if grad.dtype != x.dtype:
+        grad = trace.elementwise(grad, dtype=x.dtype)
     if not not_one(length, "a sum of one element is that element"):
         return [grad]
     turned = trace.elementwise(grad)

@@ -6,14 +6,22 @@ from collections.abc import Collection
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import Back, of_extreme, of_mean, of_sum
+from shapecalc.allocation.gradients import Back, cast_back, of_extreme, of_mean, of_sum
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer
 from shapecalc.layers.checks import check_axes, check_floating
-from shapecalc.layers.fields import Axes, Flag
+from shapecalc.layers.fields import Axes, Dtype, Flag
 from shapecalc.layers.reads import Reads, reduced
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import Operations, additions, averaged
-from shapecalc.tensors import Shape, Tensor, is_differentiable
+from shapecalc.tensors import Shape, Tensor, is_complex, is_differentiable, is_floating
+
+
+def check_dtype(dtype: str | None, x: Tensor) -> None:
+    """Refuse to take complex numbers for real ones, of which torch warns."""
+    if dtype and is_complex(x.dtype):
+        message = f"dtype {dtype} would drop the imaginary parts of {x.dtype}"
+        raise ArchitectureError(message, hint="real and view_as_real take them apart", argument="dtype")
 
 
 class Reducing(Layer, abstract=True):
@@ -38,17 +46,25 @@ class Reducing(Layer, abstract=True):
 
 
 class mean(Reducing):
-    """The mean along the axes `dim`, of all elements unless written. Source: torch.mean."""
+    """The mean along the axes `dim`, of all elements unless written.
 
-    keeps = Keeps.NOTHING
+    `dtype` is what the elements are taken for. Source: torch.mean.
+    """
+
     function = "mean"
+    dtype = Dtype()
 
     def output(self, x: Tensor) -> Tensor:
-        check_floating(x)
-        return Tensor(self.reduced(x), x.dtype)
+        if not self.dtype:
+            check_floating(x)
+        elif not is_floating(self.dtype):
+            message = f"dtype must be floating-point, not {self.dtype}: a mean is no whole number"
+            raise ArchitectureError(message, argument="dtype")
+        return Tensor(self.reduced(x), self.dtype or x.dtype)
 
-    def back(self, x: Value) -> Back:
-        return of_mean(x.look, self.gone(x.tensor))
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        back = of_mean(x.look, self.gone(x.tensor))
+        return (trace.kernel(self.output(x.tensor), x, back=cast_back(x.look, back)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return averaged(x.elements, y.elements)
@@ -57,18 +73,22 @@ class mean(Reducing):
 class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python's
     """The sum along the axes `dim`, of all elements unless written; of whole numbers it is int64.
 
-    Source: torch.sum.
+    `dtype` is what the elements are taken for. Source: torch.sum.
     """
 
     function = "sum"
+    dtype = Dtype()
     takes_complex = True
 
     def output(self, x: Tensor) -> Tensor:
-        return Tensor(self.reduced(x), x.dtype if is_differentiable(x.dtype) else "int64")
+        check_dtype(self.dtype, x)
+        own = x.dtype if is_differentiable(x.dtype) else "int64"
+        return Tensor(self.reduced(x), self.dtype or own)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        made = trace.made_by("sum", self.output(x.tensor), x)
-        return (trace.kernel(made, x, back=of_sum(x.look, self.gone(x.tensor))),)
+        made = self.output(x.tensor) if self.dtype else trace.made_by("sum", self.output(x.tensor), x)
+        back = of_sum(x.look, self.gone(x.tensor))
+        return (trace.kernel(made, x, back=cast_back(x.look, back)),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return additions(x.elements, y.elements)

@@ -14,19 +14,33 @@ STRICTER = (
     ),
 )
 
-RARE = tuple(
-    case
-    for name in ("mean", "sum", "amax", "amin")
-    for case in (
-        drawn(name, Tensor(())),
-        drawn(name, Tensor(()), dim=0),
-        drawn(name, Tensor(()), dim=[-1], keepdim=True),
-        drawn(name, Tensor(()), dim=1),
-        drawn(name, Tensor(()), dim=[0, -1]),
-        drawn(name, Tensor((2, 3)), keepdim=True),
-        drawn(name, Tensor((2, 3)), dim=[0, -2]),
-        drawn(name, Tensor((2, 3), "bool"), dim=1),
-        drawn(name, Tensor((2, 3), "uint8"), dim=1),
-        drawn(name, Tensor((2, 3), "float16"), dim=1),
-    )
+RARE = (
+    *(
+        drawn(name, Tensor((2, 3), own), dim=1, dtype=dtype)
+        for name in ("mean", "sum")
+        for own, dtype in (
+            ("float32", "float64"),
+            ("float32", "float16"),
+            ("int32", "float32"),
+            ("float32", "int8"),
+            ("bool", "uint8"),
+        )
+    ),
+    drawn("sum", Tensor((2, 3)), dtype="bool"),
+    *tuple(
+        case
+        for name in ("mean", "sum", "amax", "amin")
+        for case in (
+            drawn(name, Tensor(())),
+            drawn(name, Tensor(()), dim=0),
+            drawn(name, Tensor(()), dim=[-1], keepdim=True),
+            drawn(name, Tensor(()), dim=1),
+            drawn(name, Tensor(()), dim=[0, -1]),
+            drawn(name, Tensor((2, 3)), keepdim=True),
+            drawn(name, Tensor((2, 3)), dim=[0, -2]),
+            drawn(name, Tensor((2, 3), "bool"), dim=1),
+            drawn(name, Tensor((2, 3), "uint8"), dim=1),
+            drawn(name, Tensor((2, 3), "float16"), dim=1),
+        )
+    ),
 )
