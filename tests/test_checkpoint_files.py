@@ -422,6 +422,16 @@ def test_an_index_is_read_by_itself_and_in_its_folder(tmp_path: Path) -> None:
         assert (found.files, found.form) == (2, "safetensors")
 
 
+def test_an_index_of_files_of_torch_is_read(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(3)}, tmp_path / "pytorch_model-00001-of-00002.bin")
+    torch.save({"b": torch.zeros(2, dtype=torch.int64)}, tmp_path / "pytorch_model-00002-of-00002.bin")
+    files = {name: f"pytorch_model-0000{n}-of-00002.bin" for n, name in enumerate("ab", start=1)}
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": files}))
+    found = read(str(tmp_path))
+    assert (said(found), found.form) == ({"a": ((3,), "float32"), "b": ((2,), "int64")}, "torch")
+    assert not found.in_order_of_module, "an index sorts names"
+
+
 INDICES: dict[str, tuple[dict[str, object], str]] = {
     "a shard that is missing": (
         {"d": "three.safetensors"},

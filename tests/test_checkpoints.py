@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import OrderedDict
@@ -133,9 +134,10 @@ def test_a_tensor_with_two_names_is_counted_once(tmp_path: Path) -> None:
     assert sum(tensor.bytes for tensor in found.own) == 48 + 32 + 48
 
 
+@pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), reason="nothing counts what a process reads")
 @pytest.mark.parametrize("save", [torch.save, save_file])
 def test_no_weight_is_read_and_torch_is_not_imported(tmp_path: Path, save: Callable[..., None]) -> None:
-    """The bytes of the weights are made unreadable: a file that ends in a hole would be read as zeros."""
+    """By what the system says that the process has read, without what the same process reads to start."""
     file = tmp_path / f"net.{'pt' if save is torch.save else 'safetensors'}"
     save({"weight": torch.zeros(100_000)}, file)
     code = (

@@ -65,8 +65,8 @@ class Checkpoint:
 
     @property
     def in_order_of_module(self) -> bool:
-        """Whether the order is that in which the module has them; safetensors sorts them otherwise."""
-        return self.form == "torch"
+        """Whether the order is that in which the module has them; safetensors, and indices, sort them."""
+        return self.form == "torch" and self.files == 1
 
     @property
     def own(self) -> Sequence[Stored]:
