@@ -6,8 +6,6 @@ import io
 import json
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +21,9 @@ from shapecalc.errors import ShapecalcError
 from tests.checkpoints import entry, llama, safetensors_file, sharded_holes, sparse
 from tests.command import Command
 from tests.dice import count
+from tests.forked import forked
 from tests.test_checkpoints import described, refusal, said
-from tests.test_hostile_files import CHILD, Outcome, check_cost
+from tests.test_hostile_files import Outcome, check_cost
 
 
 @pytest.fixture
@@ -32,19 +31,31 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return Command(monkeypatch, capsys)
 
 
+CHILD = """
+import resource, sys
+
+sys.setrecursionlimit(1000)
+resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, 2_000_000_000))
+
+from shapecalc.checkpoints.reading import read
+from shapecalc.errors import ShapecalcError
+
+try:
+    found = read(sys.argv[1])
+except ShapecalcError as error:
+    print(error)
+    sys.exit(error.exit_code)
+print(f"{len(found.tensors)} tensors")
+"""
+
+
 def outcome_of(path: Path) -> Outcome:
     """Read in a process of its own; fails if it ends in anything but a ShapecalcError."""
-    loading = "analysis = shapecalc.analyse(shapecalc.load(sys.argv[1]))"
-    reading = "from shapecalc.checkpoints.reading import read; found = read(sys.argv[1])"
-    told = 'f"{len(analysis.rows)} rows, {analysis.totals.params} parameters"'
-    code = (
-        CHILD.replace("WORK", "").replace(loading, reading).replace(told, 'f"{len(found.tensors)} tensors"')
-    )
-    assert reading in code
-    command = [sys.executable, "-c", code, str(path)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr[-400:] or f"killed by signal {-ran.returncode}"
-    return Outcome(**json.loads(ran.stdout))
+    run = forked(CHILD, "child", str(path))
+    assert not run.err, run.err[-400:]
+    assert run.code >= 0, f"killed by signal {-run.code}"
+    return Outcome(run.code, run.out.removesuffix("\n"), run.seconds, run.megabytes)
 
 
 TWO = {"a": entry(), "b": entry(offsets=(8, 16))}
