@@ -32,6 +32,7 @@ _COMMANDS = {
     "check": "proof.check",
     "diff": "proof.diff",
     "import": "importing.import_",
+    "export": "exporting.export",
 }
 """Each command, in the order of the help, with its file in this folder and its function there."""
 

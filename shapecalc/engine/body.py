@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapecalc.engine.brief import Exit, leave_out
-from shapecalc.engine.execution import Execution
+from shapecalc.engine.execution import Executed, Execution
 from shapecalc.engine.given import Given, Wires, into, single, taken
 from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
@@ -140,6 +140,7 @@ class Body:
                 self.name(step, wires, rows)
             if step.shares:
                 self.share(step.shares, rows)
+            self.run.keep(path, Executed(step, self.scope, sources, wires))
         except ArchitectureError as error:
             raise error.at(None, path) from None
         return wires, Node(path, label, step.label, wires[0].tensor, *rows, children)
@@ -254,6 +255,7 @@ class Body:
         with self.walk.inside(step) as (steps,):
             wires, nodes = body.steps(steps, inputs, f"{path}.")
             gives = tuple([body.named(name) for name in block.signature.gives])
+        self.run.keep(path, Executed(step, scope, inputs, gives or wires, block))
         return gives or wires, nodes
 
     def body_of(self, step: BlockStep, scope: Scope) -> Body:

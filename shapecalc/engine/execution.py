@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
-from shapecalc.engine.results import Row
+from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
-from shapecalc.language.tree import Step
+from shapecalc.language.expressions import Scope
+from shapecalc.language.tree import Block, Step
 from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
 from shapecalc.layers.schemes import Scheme, matrices
@@ -18,6 +19,17 @@ from shapecalc.tensors import Tensor
 
 if TYPE_CHECKING:
     from shapecalc.layers.experts import OfExperts
+
+
+class Executed(NamedTuple):
+    """A step as it was executed: the values that it saw, the tensors that it took and those that it gave."""
+
+    step: Step
+    scope: Scope
+    takes: tuple[Wire, ...]
+    gives: tuple[Wire, ...]
+    block: Block | None = None
+    """The block that it uses; then the values are those of the block."""
 
 
 class Execution:
@@ -29,6 +41,8 @@ class Execution:
         self.conditions = list(conditions)
         self.known = Known(conditions)
         self.rows: list[Row] = []
+        self.steps: dict[str, Executed] | None = None
+        """By their paths the steps as they were executed, where these are asked for."""
         self.nodes = 0
         self.frozen = False
         """Whether the step that is being executed is part of a frozen one."""
@@ -36,6 +50,11 @@ class Execution:
         """What matrices of the step that is being executed are stored as, where they are not as they are."""
         self.expert: Callable[[Layer], OfExperts] | None = None
         """What makes a layer one of routed experts, where the step that is being executed is part of one."""
+
+    def keep(self, path: str, executed: Executed) -> None:
+        """Keep a step as it was executed, if that is asked for."""
+        if self.steps is not None:
+            self.steps.setdefault(path, executed)
 
     def grow(self, nodes: int, step: Step) -> None:
         """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""

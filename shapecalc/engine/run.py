@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from shapecalc.engine.body import Body
-from shapecalc.engine.execution import Execution
+from shapecalc.engine.execution import Executed, Execution
 from shapecalc.engine.inputs import Given, scope_and_inputs
 from shapecalc.engine.limits import (
     MOST_LISTED,
@@ -27,7 +27,6 @@ from shapecalc.pause_gc import without_collecting
 from shapecalc.symbolic.conditions import collecting
 
 
-@without_collecting
 def analyse(
     architecture: Architecture,
     input: Given = None,
@@ -50,12 +49,34 @@ def analyse(
         UsageError: `input` or `parameters` name something that the file lacks.
         ArchitectureError: the network can't take the input, or is wrong in itself.
     """
+    return _execute(architecture, input, parameters, brief)
+
+
+def traced(analysis: Analysis, steps: dict[str, Executed]) -> Analysis:
+    """The analysis with a row for every layer; puts into `steps`, by their paths, all steps as executed.
+
+    A block has there the values of its own parameters, any other step those that it saw.
+    """
+    decided = analysis.architecture.decided
+    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
+    return _execute(analysis.architecture, analysis.inputs, kept, brief=False, steps=steps)
+
+
+@without_collecting
+def _execute(
+    architecture: Architecture,
+    input: Given,
+    parameters: Mapping[str, Any] | None,
+    brief: bool,
+    steps: dict[str, Executed] | None = None,
+) -> Analysis:
     with collecting() as conditions:
         scope, inputs = scope_and_inputs(architecture, input, parameters)
     rows = refuse_too_large(architecture, scope)
     if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
         analyse(architecture, input, parameters, brief=True)
     run = Execution(Walk(architecture, scope), conditions, brief and rows > MOST_WHOLE)
+    run.steps = steps
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
     run.scheme = run.walk.scheme(architecture, scope, None)

@@ -42,6 +42,7 @@ class add(Arithmetic):
 
     folds = True
     function = "add"
+    operator = "+"
     takes_complex = True
     other = Number()
     each = Operations(add=1)
@@ -62,6 +63,7 @@ class mul(Arithmetic):
 
     folds = True
     function = "mul"
+    operator = "*"
     takes_complex = True
     other = Number()
     each = Operations(mul=1)
@@ -83,6 +85,7 @@ class sub(Arithmetic):
 
     most_branches = 2
     function = "sub"
+    operator = "-"
     takes_complex = True
     other = Number()
     each = Operations(add=1)
@@ -106,6 +109,7 @@ class div(Arithmetic):
 
     most_branches = 2
     function = "div"
+    operator = "/"
     other = Number()
     each = Operations(divide=1)
     rounding_mode = Choice("trunc", "floor", optional=True)
@@ -149,6 +153,7 @@ class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers 
 
     most_branches = 2
     function = "pow"
+    operator = "**"
     numbers = ("input", "exponent")
     exponent = Number()
     each = Operations(exp=1)

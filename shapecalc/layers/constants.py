@@ -70,6 +70,7 @@ class arange(Constant):
     """
 
     function = "arange"
+    own_defaults = frozenset({"start"})  # with step, torch wants it
     end = Size()
     start = FixedSize(0, minimum=0)
     step = FixedSize(1)

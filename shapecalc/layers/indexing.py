@@ -12,6 +12,7 @@ from shapecalc.layers.checks import check_axis
 from shapecalc.layers.fields import Axis, Flag, Size
 from shapecalc.layers.reads import Pattern, Reads, broadcast_to, except_along, same_place
 from shapecalc.layers.rules import Saved
+from shapecalc.layers.slicing import subscript
 from shapecalc.operations import Unknown
 from shapecalc.tensors import Shape, Tensor, broadcast, check_at_least
 
@@ -97,6 +98,9 @@ class index(LookUpAlong):
             )
         check_numbers_of_places(index, "int32", "int64")
         return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), x.dtype)
+
+    def in_python(self, x: Any, *index: Any) -> str:
+        return subscript(x, self.dim, *index)
 
     def feed(self, x: Any, *index: Any) -> tuple[Any, ...]:
         """torch has an index for each axis, None for one of which all is taken."""

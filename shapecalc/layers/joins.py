@@ -70,6 +70,7 @@ class concat(Rearranging):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
     function = "concat"
+    own_defaults = frozenset({"dim"})
     takes_complex = True
     dim = Axis(1)
     example = example((2, 8, 4, 4), (2, 16, 4, 4))

@@ -40,24 +40,28 @@ class gt(Comparison):
     """Whether the first branch is greater than the second, or than a number: `gt: 0`. Source: torch.gt."""
 
     function = "gt"
+    operator = ">"
 
 
 class ge(Comparison):
     """Whether the first branch is greater than the second or equal, or so to a number. Source: torch.ge."""
 
     function = "ge"
+    operator = ">="
 
 
 class lt(Comparison):
     """Whether the first branch is less than the second, or than a number: `lt: 0`. Source: torch.lt."""
 
     function = "lt"
+    operator = "<"
 
 
 class le(Comparison):
     """Whether the first branch is less than the second or equal, or so to a number. Source: torch.le."""
 
     function = "le"
+    operator = "<="
 
 
 class eq(Comparison):
@@ -65,6 +69,7 @@ class eq(Comparison):
 
     takes_complex = True
     function = "eq"
+    operator = "=="
 
 
 class ne(Comparison):
@@ -72,6 +77,7 @@ class ne(Comparison):
 
     takes_complex = True
     function = "ne"
+    operator = "!="
 
 
 class logical_not(Layer):

@@ -31,6 +31,7 @@ class matmul(Layer):
     """
 
     function = "matmul"
+    operator = "@"
     takes_complex = True
     each = NOTHING
     branching = True

@@ -306,6 +306,11 @@ class LSTM(MemorySteps, Recurrent):
     def features(self) -> Dim:
         return self.proj_size or self.hidden_size
 
+    def returned(self, *outputs: Any) -> Any:
+        """The states are a pair."""
+        y, *states = outputs
+        return y, tuple(states)
+
     def output(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, ...]:
         check_both(h, c)
         y, state, cell = self.sequence_out(x), self.state(x, self.features), self.state(x, self.hidden_size)

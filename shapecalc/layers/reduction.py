@@ -27,6 +27,7 @@ def check_dtype(dtype: str | None, x: Tensor) -> None:
 class Reducing(Layer, abstract=True):
     """A function of all elements along the axes `dim`, which go; of all axes unless written."""
 
+    own_defaults = frozenset({"dim"})  # with keepdim, torch wants it
     dim = Axes(None)
     keepdim = Flag(False)
 

@@ -81,6 +81,9 @@ class split(Rearranging):
             no_count(x, axis, "split_size_or_sections", size)
         return parts(x, axis, size, count)
 
+    def returned(self, *outputs: Any) -> Any:
+        return outputs
+
     def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         sizes = self.split_size_or_sections
         before = sizes[:port] if isinstance(sizes, tuple) else (sizes,) * port
@@ -116,6 +119,9 @@ class chunk(Rearranging):
         n = x.shape[axis]
         size = -(-n // self.chunks)
         return parts(x, axis, size, self.count(x, axis, -(-n // size)))
+
+    def returned(self, *outputs: Any) -> Any:
+        return outputs
 
     def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         return (from_place(x, self.dim, (-(-x.shape[self.dim] // self.chunks),) * port),)
@@ -199,6 +205,9 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
         length = minimum(stop, n) - maximum(start, 0)
         return with_size(x, axis, (length - 1) // self.step + 1)
 
+    def in_python(self, x: Any) -> str:
+        return subscript(x, self.dim, slice_text(self.start, self.end, self.step))
+
     def places(self, n: Dim) -> Range:
         """From where to where, counted from the start of an axis of `n` elements."""
         start = 0 if self.start is None else from_start(self.start, n)
@@ -259,6 +268,9 @@ class unbind(Rearranging):
         check_count(x, axis, count)
         return (Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * count
 
+    def returned(self, *outputs: Any) -> Any:
+        return outputs
+
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         axis = self.dim % x.rank
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
@@ -266,6 +278,19 @@ class unbind(Rearranging):
 
     def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         return (one_place(x, self.dim % x.rank, port),)
+
+
+def slice_text(start: object, end: object, step: object) -> str:
+    """Python's `start:end:step`, with what is usual left out."""
+    ends = f"{'' if start is None else start}:{'' if end is None else end}"
+    return ends if step == 1 else f"{ends}:{step}"
+
+
+def subscript(x: str, dim: int, inside: str) -> str:
+    """Python's `x[:, inside]`, along an axis."""
+    whole = [":"] * dim if dim >= 0 else ["..."]
+    after = [":"] * (-1 - dim) if dim < 0 else []
+    return f"{x}[{', '.join([*whole, inside, *after])}]"
 
 
 class select(Rearranging):
@@ -276,6 +301,9 @@ class select(Rearranging):
     dim = Axis()
     index = Position()
     example = example((2, 24, 8), dim=1, index=0)
+
+    def in_python(self, x: Any) -> str:
+        return subscript(x, self.dim, str(self.index))
 
     def output(self, x: Tensor) -> Tensor:
         axis = check_axis(self.dim, x, "dim")

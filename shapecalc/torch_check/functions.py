@@ -1,4 +1,7 @@
-"""Functions that torch does not have under one name, written in it after their sources, by the same name."""
+"""Functions that torch does not have under one name, written in it after their sources, by the same name.
+
+`export` writes their text into its modules, so its lines are of 88 columns, ruff's default.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,9 @@ def keywords_of(layer: Layer, float32: str = "float32") -> dict[str, Any]:
 
 
 def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:
-    """One step after another, in float32, of u, delta, A, B, C and, where they are given, D, z, delta_bias.
+    """One step after another, in float32, of u, delta, A, B, C and D, z, delta_bias.
 
-    Source: mamba_ssm's selective_scan_ref.
+    The last three may be left out. Source: mamba_ssm's selective_scan_ref.
 
     Raises:
         ValueError: an input has another shape than the others ask for.
@@ -40,17 +43,26 @@ def selective_scan(*inputs: Any, delta_softplus: bool = False) -> Any:
     u, a = inputs[0], inputs[2]
     (n, channels, steps), (_, state) = u.shape, a.shape
     whole, columns = (n, channels, steps), (n, state, steps)
-    needed = whole, whole, (channels, state), columns, columns, (channels,), whole, (channels,)
+    needed = [whole, whole, (channels, state), columns, columns]
+    needed += [(channels,), whole, (channels,)]
     for x, shape in zip(inputs, needed, strict=False):
         if not x.is_floating_point():
             raise TypeError(f"{x.dtype} is not floating-point")
         if x.shape != shape:
             raise ValueError(f"{list(x.shape)} is not {list(shape)}")
-    return _scanned(delta_softplus, *[x.float() for x in inputs]).to(u.dtype)
+    return scanned(delta_softplus, *[x.float() for x in inputs]).to(u.dtype)
 
 
-def _scanned(
-    softplus: bool, u: Any, delta: Any, a: Any, b: Any, c: Any, d: Any = None, z: Any = None, bias: Any = None
+def scanned(
+    softplus: bool,
+    u: Any,
+    delta: Any,
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any = None,
+    z: Any = None,
+    bias: Any = None,
 ) -> Any:
     delta = delta if bias is None else delta + bias[:, None]
     delta = torch.nn.functional.softplus(delta) if softplus else delta

@@ -16,6 +16,10 @@ class CallRules(FigureRules):
     """For a type that is no module, the name of its function below `torch`: `add`, `Tensor.expand`."""
     folds: ClassVar[bool] = False
     """Whether the function takes two inputs, and further ones after the result of these."""
+    operator: ClassVar[str] = ""
+    """Python's operator that means the function, as + of `x + y`."""
+    own_defaults: ClassVar[frozenset[str]] = frozenset()
+    """The arguments whose default is not that of torch's function, or that have none there."""
     wraps: ClassVar[tuple[str, str] | None] = None
     """The argument of torch's that is a module made of this layer's arguments, and that module's type."""
     positional: ClassVar[tuple[str, ...]] = ()
@@ -35,6 +39,24 @@ class CallRules(FigureRules):
     def keywords(self) -> dict[str, Any]:
         """The arguments with a name of torch's function; by default all, torch's defaults may be others."""
         return {name: self.__dict__[name] for name in self.fields if name not in self.positional}
+
+    def in_python(self, *inputs: Any) -> str | None:
+        """The call in Python's own syntax, of names of the inputs: `x + y`, `x[:, 0]`; None if it has none.
+
+        By default that of its operator. A quotient or a power of a number is a function's: Python's inverts.
+        """
+        operands = self.feed(*inputs)
+        more = any(value not in (None, False) for value in self.keywords().values())
+        begins = operands[0] is inputs[0] or self.operator in ("+", "-", "*")
+        if not self.operator or more or not begins:
+            return None
+        texts = [str(operand) for operand in operands]
+        close = self.operator == "**" and not texts[-1].startswith("-")
+        return (self.operator if close else f" {self.operator} ").join(texts)
+
+    def returned(self, *outputs: Any) -> Any:
+        """What torch returns, made of the outputs: one as it is, several as a tuple."""
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def arguments(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """torch's arguments, in its order: the inferred sizes and what the file gave."""

@@ -1,0 +1,54 @@
+"""Lines of Python, laid out as ruff and black do: a call that is too long is split at its brackets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+WIDTH = 88
+"""Columns of a line: the default of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What stands in brackets, with what stands before them."""
+
+    head: str
+    items: Sequence[Doc]
+    close: str = ")"
+    comma: bool = True
+    """Whether commas stand between the items; else they follow one another, as in a comprehension."""
+
+    def __str__(self) -> str:
+        return f"{self.head}{(', ' if self.comma else ' ').join(map(str, self.items))}{self.close}"
+
+
+Doc: TypeAlias = "str | Group"
+
+
+def call(function: str, items: Sequence[Doc]) -> Group:
+    return Group(f"{function}(", items)
+
+
+def named(name: str, value: Doc) -> Doc:
+    """A value after its name, as in a call."""
+    return (
+        f"{name}={value}"
+        if isinstance(value, str)
+        else Group(f"{name}={value.head}", value.items, value.close, value.comma)
+    )
+
+
+def lines(doc: Doc, indent: int, before: str = "", after: str = "") -> list[str]:
+    """A statement or a part of one in as many lines as it takes."""
+    space = " " * indent
+    flat = f"{space}{before}{doc}{after}"
+    if len(flat) <= WIDTH or isinstance(doc, str) or not doc.items:
+        return [flat]
+    inside = " " * (indent + 4) + (", " if doc.comma else " ").join(map(str, doc.items))
+    first, last = f"{space}{before}{doc.head}", f"{space}{doc.close}{after}"
+    if len(inside) <= WIDTH:
+        return [first, inside, last]
+    body = [line for item in doc.items for line in lines(item, indent + 4, after="," * doc.comma)]
+    return [first, *body, last]

@@ -1,0 +1,310 @@
+"""A network as a Python module of torch: a class for each block, and one for the whole."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from shapecalc.engine.results import Analysis
+from shapecalc.exporting.calls import constructor, weight
+from shapecalc.exporting.classes import Class, Classes, arguments_of, words_of
+from shapecalc.exporting.forward import Forward
+from shapecalc.exporting.helpers import helper
+from shapecalc.exporting.layout import WIDTH, Doc, Group, call, lines, named
+from shapecalc.exporting.literals import Text, annotation, identifier, literal, same, snake, unique
+from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, paths
+from shapecalc.exporting.sharing import indices
+from shapecalc.exporting.structure import structured
+from shapecalc.symbolic import Dim
+
+_MANY = 12
+"""Items without a name that a network has as a Sequential, not each as an attribute."""
+
+
+class Source(NamedTuple):
+    """The text of a module of Python, and what its class and its weights are called."""
+
+    text: str
+    name: str
+    """The class of the network."""
+    keys: Mapping[tuple[str, str], str]
+    """By the path of a layer and the name of a weight of its own, the key in the state_dict."""
+
+
+def torch_source(analysis: Analysis) -> Source:
+    """The network as a module.
+
+    Raises:
+        ArchitectureError: a step has no counterpart in torch.
+    """
+    writer = _Writer(analysis)
+    text = writer.text()
+    return Source(text, writer.classes.of[id(writer.root)].name, dict(writer.keys()))
+
+
+class _Writer:
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.root = structured(analysis)
+        self.classes = Classes(self.root, analysis.parameters)
+        self.attributes: dict[int, str] = {}
+        """By the identity of an item of a class's first instance, its attribute."""
+
+    def text(self) -> str:
+        classes = [self.written(found) for found in self.classes]
+        functions = dict.fromkeys(leaf.row.layer.function or "" for leaf in leaves(self.root.items))
+        helpers = [text for function in functions for text in helper(function)]
+        body = "\n\n\n".join([*helpers, *("\n".join(lines) for lines in classes)]) + "\n"
+        return f"{self.docstring()}\n\n{imports(body)}\n\n\n{body}"
+
+    def docstring(self) -> str:
+        """What the network is, its figures, and what the keys of its weights are."""
+        analysis, totals = self.analysis, self.analysis.totals
+        several = len(analysis.inputs) > 1
+        inputs = [f"{name} " * several + f"{x} {x.dtype}" for name, x in analysis.inputs.items()]
+        outputs = ", ".join(map(str, analysis.outputs))
+        source = analysis.architecture.source
+        facts = [
+            *([f"Source: {source}"] if source else []),
+            f"Input: {', '.join(inputs)}. Output: {outputs}.",
+            f"Parameters: {counted(totals.params)}; buffers: {counted(totals.buffers)}."
+            f" Multiply-accumulates: {counted(totals.macs)}.",
+        ]
+        paragraphs = [[f"{analysis.name}, written by shapecalc."], facts, [KEYS]]
+        text = "\n\n".join("\n".join(wrapped(*paragraph)) for paragraph in paragraphs)
+        escaped = text.replace("\\", "\\\\").replace('"""', "'''")
+        return f'"""{escaped}\n"""'
+
+    def written(self, found: Class) -> list[str]:
+        return self.sequential(found) if self.is_written_as_series(found) else self.module(found)
+
+    def keys(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """By path and name, the key of each weight."""
+        found = self.classes.of[id(self.root)]
+        for leaf, items in paths(self.root.items):
+            if leaf.row.own_weights and not any(item.alias for item in items):
+                places = indices(self.root, items)
+                for name in leaf.row.own_weights:
+                    key = self.weight_at(found, places, name).removeprefix("self")
+                    yield (leaf.row.path, name), key.replace("[", ".").replace("]", "").removeprefix(".")
+
+    def is_written_as_series(self, found: Class) -> bool:
+        items = found.first.items
+        if any(item.alias for item in items) or not self.is_series(found):
+            return False
+        return found.first is not self.root or (len(items) > _MANY and not any(item.name for item in items))
+
+    def is_series(self, found: Class) -> bool:
+        region = found.first
+        if not all(map(is_module, region.items)) or len(region.inputs) != 1 or len(region.outputs) != 1:
+            return False
+        ends = [region.inputs[0], *[item.outputs[0] for item in region.items]]
+        reads = [item.inputs[0] for item in region.items]
+        return reads == ends[:-1] and region.outputs == ends[-1:]
+
+    def sequential(self, found: Class) -> list[str]:
+        """A class that is a Sequential with arguments."""
+        for index, item in enumerate(found.first.items):
+            self.attributes[id(item)] = str(index)
+        modules = [self.module_of(item, found) for item in found.first.items]
+        made = lines(call("super().__init__", modules), 8)
+        more = self.afterwards(found)
+        return [f"class {found.name}(nn.Sequential):", *self.head(found), *made, *more]
+
+    def module(self, found: Class) -> list[str]:
+        """A class with attributes and a `forward`."""
+        body: list[str] = []
+        owned = [item for item in found.first.items if self.owns(item)]
+        kept = self.kept(found)
+        body += [f"        self.{name} = {name}" for name in kept]
+        for item, name in zip(owned, attribute_names(owned, kept), strict=True):
+            self.attributes[id(item)] = name
+            if isinstance(item, Several):
+                for place, inner in enumerate(item.items):
+                    self.attributes[id(inner)] = f"{name}[{place}]"
+            body += lines(self.module_of(item, found), 8, f"self.{name} = ")
+        for item in found.first.items:
+            if item.alias:
+                self.attributes[id(item)] = self.attributes[id(item.alias)]
+        body += self.afterwards(found)
+        forward = Forward(found, self.attributes, kept)
+        statements = forward.write()
+        head = self.head(found) if body else []
+        begin = [*head, "        super().__init__()", *body, ""] if body else []
+        takes = Group(
+            "def forward(",
+            ["self", *[f"{name}: Tensor" for name in forward.inputs]],
+            f") -> {result(found)}:",
+        )
+        return [f"class {found.name}(nn.Module):", *begin, *lines(takes, 4), *statements]
+
+    def kept(self, found: Class) -> list[str]:
+        """The parameters that `forward` uses, in the calls of functions."""
+        functions = {
+            n
+            for n, (owner, *_) in enumerate(found.owners)
+            if isinstance(owner, Leaf) and not self.owns(owner)
+        }
+        texts = [text for (owner, _), text in found.texts.items() if text and owner in functions]
+        used = {word for text in texts for word in words_of(text)}
+        return [parameter.name for parameter in found.parameters if parameter.name in used]
+
+    def owns(self, item: Item) -> bool:
+        """Whether a class has an attribute for an item."""
+        if item.alias:
+            return False
+        return not isinstance(item, Leaf) or item.is_module or item.is_weight
+
+    def afterwards(self, found: Class) -> list[str]:
+        """The lines after the attributes: weights that are others', and what is not trained."""
+        region = found.first
+        ties = [line for tie in region.ties for line in self.tied(found, tie)]
+        return [*ties, *(self.frozen(region.items, found, ()) if region is self.root else [])]
+
+    def tied(self, found: Class, tie: Tie) -> Iterator[str]:
+        for name in tie.names:
+            user, owner = (self.weight_at(found, places, name) for places in (tie.user, tie.owner))
+            yield f"        {user} = {owner}"
+
+    def weight_at(self, found: Class, places: Sequence[int], name: str) -> str:
+        item, path = self.at(found, places)
+        return path if isinstance(item, Leaf) and item.is_weight else f"{path}.{name}"
+
+    def at(self, found: Class, places: Sequence[int]) -> tuple[Item, str]:
+        """The item at these places, one in the other, and the expression for its module."""
+        items, path, item = found.first.items, "self", None
+        series = self.is_written_as_series(found)
+        for place in places:
+            inside = isinstance(item, (Series, Several)) or series
+            item = items[place]
+            path += f"[{place}]" if inside else f".{self.attributes[id(item)]}"
+            if isinstance(item, Region):
+                inner = self.classes.of[id(item)]
+                items, series = inner.first.items, self.is_written_as_series(inner)
+            elif not isinstance(item, Leaf):
+                items, series = item.items, False
+        assert item is not None
+        return item, path
+
+    def frozen(self, items: Sequence[Item], found: Class, before: tuple[int, ...]) -> Iterator[str]:
+        """The lines that freeze what is not trained, as large parts at once as can be."""
+        for place, item in enumerate(items):
+            rows = [leaf.row for leaf in leaves([item]) if leaf.row.learned]
+            places = (*before, place)
+            if not any(row.frozen for row in rows) or item.alias:
+                continue
+            if all(row.frozen == {*row.learned} for row in rows):
+                yield f"        {self.at(found, places)[1]}.requires_grad_(False)"
+            elif isinstance(item, Leaf):
+                for name in sorted(item.row.frozen):
+                    yield f"        {self.weight_at(found, places, name)}.requires_grad_(False)"
+            else:
+                yield from self.frozen(item.items, found, places)
+
+    def head(self, found: Class) -> list[str]:
+        """The first line of the constructor."""
+        takes: list[Doc] = ["self"]
+        for parameter in found.parameters:
+            default = "" if parameter.default is ... else f" = {literal(parameter.default)}"
+            values = [*parameter.values, *([] if parameter.default is ... else [parameter.default])]
+            takes.append(f"{parameter.name}: {annotation(values)}{default}")
+        return lines(Group("def __init__(", takes, ") -> None:"), 4)
+
+    def module_of(self, item: Item, found: Class) -> Doc:
+        """The expression that makes the module of an item."""
+        if isinstance(item, Series):
+            return call("nn.Sequential", self.repeated(item.items, found))
+        if isinstance(item, Several):
+            return call("nn.ModuleList", [Group("[", self.repeated(item.items, found), "]")])
+        number = found.numbers[id(item)]
+        texts = {name: text for (owner, name), text in found.texts.items() if owner == number}
+        if isinstance(item, Region):
+            return self.instance(item, texts)
+        values = arguments_of(item)
+        told = {
+            name: values[name] if text is None else text
+            for name, text in texts.items()
+            if name in values or text
+        }
+        layer = item.row.layer
+        ordered = {name: told[name] for name in layer.fields if name in told}
+        return weight(layer, told["shape"]) if item.is_weight else constructor(layer, ordered)
+
+    def instance(self, region: Region, texts: Mapping[str, Text | None]) -> Doc:
+        """The call that makes an instance of a class."""
+        cls = self.classes.of[id(region)]
+        values = cls.values(region)
+        given: list[Doc] = []
+        begin = True
+        for parameter in cls.parameters:
+            text, value = texts[parameter.name], values[parameter.name]
+            if text is None and parameter.default is not ... and same(value, parameter.default):
+                begin = False
+                continue
+            written = literal(value) if text is None else text
+            begin = begin and parameter.default is ...
+            given.append(written if begin else named(parameter.name, written))
+        return call(cls.name, given)
+
+    def repeated(self, items: Sequence[Item], found: Class) -> list[Doc]:
+        """The modules of a list; those that are made alike in one line."""
+        docs: list[Doc] = []
+        for _, group in groupby([self.module_of(item, found) for item in items], key=str):
+            alike = [*group]
+            if len(alike) == 1:
+                docs += alike
+            else:
+                docs.append(Group("*(", [alike[0], f"for _ in range({len(alike)})"], comma=False))
+        return docs
+
+
+KEYS = """The keys of its state_dict are the attributes below, joined by dots; a module of a Sequential or
+of a ModuleList has its number, from 0 on."""
+
+
+def counted(count: Dim) -> str:
+    """A number with commas, or a formula."""
+    return f"{count:,}" if isinstance(count, int) else str(count)
+
+
+def wrapped(*paragraphs: str) -> list[str]:
+    return [line for text in paragraphs for line in textwrap.wrap(" ".join(text.split()), WIDTH)]
+
+
+def imports(body: str) -> str:
+    """The imports of what the code uses."""
+    found = ["from typing import Any\n"] if "Any" in body else []
+    if "torch." in body:
+        found.append("import torch")
+    if "F." in body:
+        found.append("import torch.nn.functional as F")
+    names = [name for name in ("Tensor", "nn") if name in body]
+    return "\n".join([*found, f"from torch import {', '.join(names)}"])
+
+
+def attribute_names(items: Sequence[Item], kept: Iterable[str]) -> list[str]:
+    """A name for each item: its own, or that of its kind, with a number where there are several."""
+    own = {identifier(item.name) for item in items if item.name}
+    bases = [None if item.name else identifier(snake(item.base)) for item in items]
+    counts: dict[str, int] = {}
+    taken = {*kept}
+    found = []
+    for item, base in zip(items, bases, strict=True):
+        if base is None:
+            name = unique(identifier(item.name or ""), taken)
+        elif bases.count(base) > 1 or base in own:
+            counts[base] = counts.get(base, 0) + 1
+            name = unique(f"{base}{counts[base]}", {*taken, *own})
+        else:
+            name = unique(base, taken)
+        taken.add(name)
+        found.append(name)
+    return found
+
+
+def result(found: Class) -> str:
+    """The type of what `forward` returns."""
+    count = len(found.first.outputs)
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"

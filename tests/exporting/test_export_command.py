@@ -1,0 +1,68 @@
+"""The command `export`: to the screen or to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shapecalc
+from shapecalc.exporting.torch_source import torch_source
+from tests.command import Command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def test_the_screen_has_the_module(run: Command) -> None:
+    done = run("export", "nin", "--set", "classes=3")
+    source = torch_source(shapecalc.analyse(shapecalc.load("nin"), parameters={"classes": 3}))
+    assert (done.code, done.out, done.errors) == (0, source.text, "")
+
+
+def test_a_file_has_it_and_the_screen_nothing(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("what was there")
+    done = run("export", "nin", "--to", "torch", "-o", str(file))
+    assert (done.code, done.out) == (0, "")
+    assert file.read_text(encoding="utf-8") == torch_source(shapecalc.analyse(shapecalc.load("nin"))).text
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_the_module_runs_without_shapecalc(run: Command, tmp_path: Path) -> None:
+    run("export", "lenet", "-o", str(tmp_path / "net.py"))
+    code = "import sys, torch, net; y = net.LeNet()(torch.ones(2, 1, 28, 28))"
+    code += "; print(*y.shape, 'shapecalc' in sys.modules)"
+    command = [sys.executable, "-W", "error", "-W", "ignore:Failed to initialize NumPy", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout == "2 10 False\n", done.stderr
+
+
+def test_a_file_that_can_not_be_written_is_said(run: Command, tmp_path: Path) -> None:
+    done = run("export", "nin", "-o", str(tmp_path / "none" / "net.py"))
+    assert (done.code, done.out) == (2, "")
+    assert done.errors == f"error: {tmp_path}/none/net.py can't be written: No such file or directory\n"
+    done = run("export", "nin", "-o", str(tmp_path))
+    assert done.code == 2
+    assert "can't be written: Is a directory" in done.errors
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_is_wrong_leaves_the_file(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("what was there")
+    done = run("export", "llm/mixtral-8x7b", "-o", str(file))
+    assert done.code == 1
+    assert "experts: torch has no module that routes tokens to experts" in done.errors
+    assert "at decoder[0].experts[0]" in done.errors
+    assert file.read_text() == "what was there"
+
+
+def test_another_target_is_refused(run: Command) -> None:
+    done = run("export", "nin", "--to", "caffe")
+    assert done.code == 2
+    assert "'caffe' is not" in done.errors
