@@ -97,19 +97,67 @@ def test_what_torch_counts(key: str) -> None:
     assert training(CONVENTIONS["torch"], analysis) == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("key", ["weight_norm", "spectral_norm"])
-def test_memory_is_at_least_what_is_said(key: str) -> None:
-    analysis = analyse(f"[{{Linear: 5, {key}: true}}]")
+LAYERS = {
+    "Linear: 5": "2x6",
+    "Linear: 50": "1x6",
+    "Conv2d: {out_channels: 5, kernel_size: 3}": "2x6x9x9",
+    "Conv2d: {out_channels: 50, kernel_size: 3, padding: 1, padding_mode: circular}": "1x6x4x4",
+    "ConvTranspose1d: {out_channels: 20, kernel_size: 3, groups: 2}": "2x6x9",
+    "Embedding: {num_embeddings: 90, embedding_dim: 4}": "2x6:int64",
+    "LayerNorm: 6": "2x6",
+    "PReLU: {num_parameters: 6}": "2x6",
+    "BatchNorm1d": "2x6",
+}
+
+
+def at_once(analysis: Analysis) -> int:
+    """The most bytes of activations in torch, on `meta`, in evaluation."""
+    network = build(analysis).eval()
+    inputs = [
+        torch.empty(x.shape, dtype=getattr(torch, x.dtype), device="meta") for x in analysis.inputs.values()
+    ]
+    with torch.no_grad(), Alive([*network.parameters(), *network.buffers()], inputs) as alive:
+        network(*inputs, observe=lambda *_: None)
+    return int(alive.peak)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(
+    "by",
+    [
+        *[f"weight_norm: {{dim: {dim}}}" for dim in ("null", 0, 1, 2, -1)],
+        *[f"spectral_norm: {how}" for how in ("true", "{dim: 0}", "{dim: 1}", "{dim: -1}")],
+    ],
+)
+def test_memory_in_prediction_is_torchs(by: str, layer: str) -> None:
+    """Whether the weight is made by one kernel or by several, of rows that lie in a row or are copied."""
+    try:
+        analysis = analyse(f"[{{{layer}, {by}}}]", LAYERS[layer])
+    except ArchitectureError as error:
+        pytest.skip(error.message)  # it has no such axis
     found = predicted(analysis)
-    assert found.bounded == {"Linear": f"is not known with {key}"}
-    network = build(analysis)
-    x = torch.empty(2, 6, device="meta")
-    with torch.no_grad(), Alive([*network.parameters(), *network.buffers()], [x]) as alive:
-        network(x, observe=lambda *_: None)
-    assert 4 * (2 * 6 + 2 * 5) <= number(found.activations.bytes) <= alive.peak
-    refusal = memory(analysis).refusal
+    assert (found.bounded, number(found.activations.bytes)) == ({}, at_once(analysis))
+
+
+@pytest.mark.parametrize("by", ["spectral_norm", "weight_norm"])
+def test_a_vector_has_no_second_axis(by: str) -> None:
+    """As in torch."""
+    with pytest.raises(ArchitectureError, match=rf"{by}: dim is 1, but weight 6 has 1 axes"):
+        analyse(f"[{{LayerNorm: 6, {by}: {{dim: 1}}}}]")
+    with pytest.raises(IndexError):
+        getattr(torch.nn.utils.parametrizations, by)(torch.nn.LayerNorm(6), dim=1)(torch.zeros(2, 6))
+
+
+@pytest.mark.parametrize("key", ["weight_norm", "spectral_norm"])
+def test_what_is_kept_in_training_is_not_known(key: str) -> None:
+    refusal = memory(analyse(f"[{{Linear: 5, {key}: true}}]")).refusal
     assert isinstance(refusal, UnknownError)
     assert refusal.message == f"Linear: what {key} keeps for the way back is not known"
+
+
+def test_of_another_weight_or_under_autocast_memory_is_a_bound() -> None:
+    assert predicted(CASES["of another weight"]).bounded == {"LSTM": "is not known with weight_norm"}
+    assert predicted(CASES["Linear"], "amp").bounded == {"Linear": "is not known with weight_norm"}
 
 
 ERRORS = {

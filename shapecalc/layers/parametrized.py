@@ -37,6 +37,10 @@ class Parametrization(Layer, abstract=True):
         """The multiply-accumulates of vectors that make it."""
         return 0
 
+    def made(self, trace: Trace, weight: Weight) -> Value:
+        """The weight as it is made in evaluation, kernel by kernel."""
+        raise NotImplementedError
+
     def of(self, inner: Layer) -> Parametrization:
         """The same for a layer that decides what it leaves out."""
         return self
@@ -73,6 +77,22 @@ class weight_norm(Parametrization, abstract=True):
         axis = self.axis(weight, self.dim)
         return tuple([n if i == axis else 1 for i, n in enumerate(weight.shape)])
 
+    def made(self, trace: Trace, weight: Weight) -> Value:
+        """Norms and products: one kernel for the first axis or the last; else quotients are a tensor, too.
+
+        Source: at::_weight_norm, at::norm_except_dim.
+        """
+        norms = self.norms(weight)
+        if norms and self.axis(weight, self.dim) not in (0, len(norms) - 1):
+            (direction,) = trace.parameters({"": weight.shape})
+            _copy = trace.contiguous(moved_first(trace, direction, self.axis(weight, self.dim)))
+            _norms = trace.new(Tensor(norms))
+            del _copy
+            _quotients = trace.new(Tensor(norms))
+        else:
+            _of_all = [trace.new(Tensor(norms)) for _ in range(1 if norms else 2)]
+        return trace.new(Tensor(weight.shape))
+
     def made_by(self, weight: Weight) -> Operations:
         """Of each norm the root of a sum of squares, and its share of g; a product for each element."""
         norms = product(self.norms(weight))
@@ -104,6 +124,7 @@ class spectral_norm(Parametrization, abstract=True):
         return shape[axis], product((*shape[:axis], *shape[axis + 1 :]))
 
     def tensors(self, weight: Weight) -> Weights:
+        self.axis(weight, self.dim or 0)
         if len(weight.shape) < 2:
             return {"original": weight}
         rows, columns = self.sides(weight)
@@ -115,10 +136,35 @@ class spectral_norm(Parametrization, abstract=True):
         """Those of uᵀ·W·v: a row each with v, and u with these."""
         return weight.elements + self.sides(weight)[0] if len(weight.shape) > 1 else 0
 
+    def made(self, trace: Trace, weight: Weight) -> Value:
+        """The matrix, copies of the vectors, their product with it, the quotients.
+
+        Source: _SpectralNorm.forward; torch.nn.functional.normalize of one of one axis.
+        """
+        (own,) = trace.parameters({"": weight.shape})
+        if len(weight.shape) < 2:
+            _norm = trace.new(Tensor((1,)))
+            _least = trace.new(Tensor((1,)))
+            return trace.new(own.tensor)
+        rows, columns = self.sides(weight)
+        _matrix = trace.reshape(moved_first(trace, own, self.axis(weight, self.dim or 0)), (rows, columns))
+        _vectors = [trace.new(Tensor((size,))) for size in (rows, columns)]
+        product_ = trace.new(Tensor((rows,)))
+        _sigma = trace.new(Tensor(()))
+        del product_
+        return trace.new(own.tensor)
+
     def made_by(self, weight: Weight) -> Operations:
         """A division for each element; of a vector the root of a sum of squares before."""
         norm = Operations(mul=weight.elements, add=weight.elements - 1, exp=1)
         return Operations(divide=weight.elements) + (norm if len(weight.shape) < 2 else Operations())
+
+
+def moved_first(trace: Trace, x: Value, axis: int) -> Value:
+    """A view with an axis before the others."""
+    order = [axis, *(other for other in range(x.rank) if other != axis)]
+    strides = x.all_strides
+    return trace.part(x, tuple([x.shape[i] for i in order]), tuple([strides[i] for i in order]))
 
 
 PARAMETRIZED: Mapping[str, type[Parametrization]] = {
@@ -181,14 +227,19 @@ class Parametrized(Inner, abstract=True):
         return None if isinstance(ops, Unknown) else ops + self.by.made_by(self.parametrized(*inputs))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        """The layer's own kernels, a lower bound in prediction: those that make the weight come before.
+        """In prediction the layer's own kernels, beside the weight that is made before.
+
+        A lower bound where it is another one than the only `weight`, or cast by autocast.
 
         Raises:
             UnknownError: autograd watches.
         """
         if trace.grad:
             raise UnknownError(f"{self.type}: what {self.by.type} keeps for the way back is not known")
-        trace.complete = False
+        if self.by.name != "weight" or trace.autocast:
+            trace.complete = False
+            return self.inner.run(trace, *inputs)
+        _weight = self.by.made(trace, self.parametrized(*[x.tensor for x in inputs]))
         return self.inner.run(trace, *inputs)
 
 
