@@ -1,4 +1,4 @@
-"""The memory of random graphs under torch.autocast, with the casts for CUDA, against torch on fake tensors."""
+"""The memory of random graphs under torch.autocast, with casts for CUDA, against torch on fake tensors."""
 
 from __future__ import annotations
 
