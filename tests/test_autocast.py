@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import product, starmap
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -191,14 +191,14 @@ def compared(drawn: Drawn, mode: Mode, before: str) -> str:
 def test_a_layer_is_cast_as_in_torch(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(10, 60))  # fake tensors are slow
-    @each_layer(LAYERS[name], FIRST)
-    def check(drawn: Drawn, first: Sequence[str]) -> None:
+    @settings(max_examples=count(15, 200))  # fake tensors are slow
+    @each_layer(LAYERS[name], [*product((PREDICTION, TRAINING), FIRST)])
+    def check(drawn: Drawn, ways: Sequence[tuple[Mode, str]]) -> None:
         try:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
         except ArchitectureError:
             return
-        found.update(starmap(compared, product([drawn], (PREDICTION, TRAINING), first)))
+        found.update(compared(drawn, *way) for way in ways)
 
     check()
     if name in NOT_COMPARED:

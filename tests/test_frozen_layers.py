@@ -122,22 +122,20 @@ def trained(name: str) -> Iterator[Analysis]:
             yield network_of(case, [True] * len(case.inputs), frozenset())
 
 
-def each_drawn(name: str, draws: int, check: Callable[[Analysis], None]) -> None:
-    """Check so many networks of a layer type, and those of its cases by hand, where all is trained."""
+def each_drawn(name: str, draws: int, check: Callable[[Analysis, Mode], None]) -> None:
+    """Check so many networks of a layer type, each in one mode."""
 
     @settings(max_examples=draws)
-    @given(st.data())
-    def draw(data: st.DataObject) -> None:
+    @given(st.data(), st.sampled_from(MODES))
+    def draw(data: st.DataObject, mode: Mode) -> None:
         try:
             analysis = data.draw(networks(name))
         except ArchitectureError:
             return
-        check(analysis)
+        check(analysis, mode)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for analysis in trained(name):
-            check(analysis)
         draw()
 
 
@@ -159,13 +157,6 @@ def check_products(analysis: Analysis, found: Counter[str]) -> None:
         assert not goes_back
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_torch_counts_as_many_products(name: str) -> None:
-    found: Counter[str] = Counter()
-    each_drawn(name, count(20, 120), lambda analysis: check_products(analysis, found))
-    assert found["known"]
-
-
 def ways(case: Drawn) -> Iterator[Analysis]:
     """The case with and without a gradient for each of its inputs, and with its weights trained or frozen."""
     weights = case.layer_type(**case.arguments).figures(case.inputs).weights
@@ -178,14 +169,18 @@ def ways(case: Drawn) -> Iterator[Analysis]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_gradients_are_counted_where_torch_makes_them(name: str) -> None:
-    """A product has a gradient for each of its factors, unless none is wanted of that one."""
+def test_torch_counts_as_many_products(name: str) -> None:
+    """Of those by hand in every way, and of drawn ones.
+
+    A product has a gradient for each of its factors, unless none is wanted of that one.
+    """
     found: Counter[str] = Counter()
     for case in by_hand(LAYERS[name]):
         with suppress(ArchitectureError):
             for analysis in ways(case):
                 check_products(analysis, found)
     assert found["known"] > 1
+    each_drawn(name, count(20, 120), lambda analysis, _: check_products(analysis, found))
 
 
 @pytest.mark.parametrize("name", [name for name in CONCERNED if LAYERS[name].allocation_declared()])
@@ -193,19 +188,22 @@ def test_torch_keeps_as_much(name: str) -> None:
     """In prediction too, where nothing is kept whatever is frozen."""
     found: Counter[str] = Counter()
 
-    def check(analysis: Analysis) -> None:
-        for mode in MODES:
-            try:
-                expected = computed(analysis, mode)
-            except UnknownError:
-                continue
-            try:
-                tracked, saved, peak = in_torch(analysis, mode)
-            except (*REFUSALS, BuildError):  # to train on a single value
-                continue
-            found["in training" if mode.grad else "in prediction"] += 1
-            known = expected[2] is not None
-            assert expected == (tracked, saved, peak if known else expected[2]), mode
+    def check(analysis: Analysis, mode: Mode) -> None:
+        try:
+            expected = computed(analysis, mode)
+        except UnknownError:
+            return
+        try:
+            tracked, saved, peak = in_torch(analysis, mode)
+        except (*REFUSALS, BuildError):  # to train on a single value
+            return
+        found["in training" if mode.grad else "in prediction"] += 1
+        known = expected[2] is not None
+        assert expected == (tracked, saved, peak if known else expected[2]), mode
 
-    each_drawn(name, count(10, 60), check)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for case in product(trained(name), MODES):
+            check(*case)
+    each_drawn(name, count(15, 180), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

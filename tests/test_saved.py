@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import product, starmap
+from itertools import product
 from typing import Any
 
 import pytest
@@ -139,14 +139,14 @@ def on_device(device: str, drawn: Drawn, mode: Mode, turned: bool) -> tuple[int,
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(10, 60))
-    @each_layer(LAYERS[name], (False, True))
-    def check(drawn: Drawn, turned: Sequence[bool]) -> None:
+    @settings(max_examples=count(15, 200))
+    @each_layer(LAYERS[name], [*product(MODES, (False, True))])
+    def check(drawn: Drawn, ways: Sequence[tuple[Mode, bool]]) -> None:
         try:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
         except ArchitectureError:
             return
-        found.update(starmap(compared, product([drawn], MODES, turned)))
+        found.update(compared(drawn, *way) for way in ways)
 
     check()
     declared = LAYERS[name].allocation_declared()
