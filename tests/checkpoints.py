@@ -36,6 +36,20 @@ def llama(layers: int, hidden: int, key: int, inner: int, words: int, experts: i
     return found | {"model.norm.weight": (hidden,), "lm_head.weight": (words, hidden)}
 
 
+def gpt2(layers: int, width: int, words: int, longest: int) -> Shapes:
+    """Those of transformers' GPT2LMHeadModel as it was published: the masks of attention are among them."""
+    found: Shapes = {"wte.weight": (words, width), "wpe.weight": (longest, width)}
+    sizes = {"attn.c_attn": 3 * width, "attn.c_proj": width, "mlp.c_fc": 4 * width, "mlp.c_proj": width}
+    for n in range(layers):
+        found[f"h.{n}.attn.bias"] = (1, 1, longest, longest)
+        for name, out in sizes.items():
+            inputs = 4 * width if name == "mlp.c_proj" else width
+            found |= {f"h.{n}.{name}.weight": (inputs, out), f"h.{n}.{name}.bias": (out,)}
+        norms = [f"h.{n}.{norm}.{part}" for norm in ("ln_1", "ln_2") for part in ("weight", "bias")]
+        found |= dict.fromkeys(norms, (width,))
+    return found | {"ln_f.weight": (width,), "ln_f.bias": (width,)}
+
+
 def mamba(layers: int, width: int, words: int, states: int, steps: int, window: int) -> Shapes:
     """Those of mamba_ssm's MambaLMHeadModel."""
     inner = 2 * width

@@ -17,7 +17,7 @@ from shapecalc.checkpoints.rules_written import folded, written
 from shapecalc.engine.run import whole
 from shapecalc.language.weight_names import parse_names
 from shapecalc.torch_check.network import Network
-from tests.checkpoints import Shapes, llama, mamba, resnet, sharded_holes
+from tests.checkpoints import Shapes, gpt2, llama, mamba, resnet, sharded_holes
 from tests.command import Command
 from tests.networks import OWN
 
@@ -449,6 +449,20 @@ def test_published_language_models_are_those_of_the_zoo(folder: Path, run: Comma
         sharded_holes(folder, alone, 3)
         assert run("verify", name, "--weights", str(folder)).code == 0
         assert run("verify", name, "--weights", str(folder), "--dtype", "bfloat16").code == 1
+
+
+def test_the_published_gpt_2_is_that_of_the_zoo(folder: Path, run: Command) -> None:
+    """Its matrices have inputs before outputs, and its masks, which are no weights, are ignored."""
+    shapes = gpt2(12, 768, 50257, 1024)
+    sharded_holes(folder, shapes, 1)
+    found = run("verify", "gpt2", "--weights", str(folder), "--format", "json")
+    told = json.loads(found.out)
+    assert (found.code, told["differences"], told["equal"]) == (0, [], len(shapes) - 12)
+    turned = {name: shape[::-1] if len(shape) == 2 else shape for name, shape in shapes.items()}
+    sharded_holes(folder, turned, 1)
+    told = json.loads(run("verify", "gpt2", "--weights", str(folder), "--format", "json").out)
+    square = 12  # out_proj, which is as wide as it is high
+    assert [one["what"] for one in told["differences"]] == ["shape"] * (4 * 12 + 2 - square)
 
 
 RESNETS = {

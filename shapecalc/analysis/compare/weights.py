@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.compare.pairing import Pairing, pairing
-from shapecalc.checkpoints.naming import EACH, Names, Rule, common_prefix
+from shapecalc.checkpoints.naming import EACH, TURNED, Names, Rule, common_prefix
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, listed
@@ -131,7 +131,14 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
         for row in analysis.rows
         for name, weight in row.own_weights.items()
     )
-    return [part for weight in weights for part in _parts(weight)]
+    return [part for weight in weights for part in _parts(_turned(weight))]
+
+
+def _turned(weight: Weight) -> Weight:
+    """A weight as the checkpoint has it, where that is with its axes in the opposite order."""
+    if not weight.there.endswith(TURNED):
+        return weight
+    return weight._replace(there=weight.there.removesuffix(TURNED), shape=weight.shape[::-1])
 
 
 def _parts(weight: Weight) -> list[Weight]:
