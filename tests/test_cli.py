@@ -365,8 +365,8 @@ def test_a_formula_comes_after_all_numbers(
     (tmp_path / "architectures").mkdir()
     (tmp_path / "architectures" / "formula.yaml").write_text("input: Nx3\nlayers: [Linear: 2]\n")
     monkeypatch.chdir(tmp_path)
-    assert listed("--sort", "macs", run=run)[-1] == "formula"
-    assert listed("--sort", "params", run=run)[0] == "formula"
+    assert listed("formula", "lenet*", "--sort", "macs", run=run)[-1] == "formula"
+    assert listed("formula", "lenet*", "--sort", "params", run=run)[0] == "formula"
 
 
 def test_numbers_within_names_are_sorted_as_such(tmp_path: Path) -> None:
