@@ -42,6 +42,7 @@ def differences(program: Program, body: Body, analysis: Analysis) -> Iterator[Di
         return
     for row, call in zip(rows, calls, strict=True):
         yield from _of_row(program, row, call)
+    yield from _of_output(program, analysis)
     counted = sum(weight.elements for weight in program.weights.values())
     params = counted if program.params is None else program.params
     if analysis.totals.params != params:
@@ -62,6 +63,14 @@ def _of_row(program: Program, row: Row, call: Call) -> Iterator[Difference]:
         here = str(found and Tensor(found.shape, found.dtype))
         if str(expected) != here:
             yield Difference(row.path, f"weight {name}", here, f"{theirs} {expected}", call.place)
+
+
+def _of_output(program: Program, analysis: Analysis) -> Iterator[Difference]:
+    """What the whole gives, if that is one tensor."""
+    expected = program.body.outputs[0].tensor if len(program.body.outputs) == 1 else None
+    found = analysis.outputs[0]
+    if expected is not None and found != expected:
+        yield Difference("", "the output", str(found), str(expected), "")
 
 
 def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:

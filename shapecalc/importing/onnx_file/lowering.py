@@ -68,6 +68,10 @@ class Weight:
         return replace(self, name=name, of=self.origin, beside=True)
 
 
+_KEEPING = {"Slice", "Unsqueeze", "Squeeze", "Transpose", "Cast", "Identity", "Gather", "Reshape"}
+"""What gives the elements of a constant in other places: of equal ones, the same."""
+
+
 class Lowering:
     """Lowers the nodes of a graph one by one."""
 
@@ -81,8 +85,10 @@ class Lowering:
         """Sizes that hang on letters, by the name of the tensor that holds them."""
         self.lettered: set[str] = set()
         """Constants that hang on letters."""
-        self.fills: dict[str, tuple[list[Any], Any]] = {}
-        """By name, the size and the number of a constant of equal elements."""
+        self.fills: dict[str, tuple[list[Any] | None, Any]] = {}
+        """By name, the size and the number of a constant of equal elements; None of an unknown size."""
+        self.ranges: dict[str, tuple[int, Any, int]] = {}
+        """By name, start and length of whole numbers in a row, and the axes of 1 before theirs."""
         self.weights: dict[str, Weight] = {name: self.whole(name) for name in graph.learned}
         self.by_value: set[str] = set()
         """Stored tensors that are read as numbers, and are no weights."""
@@ -144,15 +150,22 @@ class Lowering:
             return True
         if any(self.hangs(x) for x in node.inputs):
             return False
-        if self.fill(node):
+        if self.fill(node) or self.range(node):
             return True
         if any(x in self.lettered for x in node.inputs):
-            given = [self.known.get(x, self.inferred.values.get(x)) for x in node.inputs]
-            self.know(node, sizes.computed(node, given))
+            given = [
+                self.known.get(x) if x in self.lettered else self.inferred.values.get(x) for x in node.inputs
+            ]
+            missing = any(x and found is None for x, found in zip(node.inputs, given, strict=True))
+            self.know(node, None if missing else sizes.computed(node, given))
         return True
 
     def fill(self, node: Node) -> bool:
         """Whether a node makes a constant of equal elements, whose size has letters."""
+        if node.input(0) in self.fills and node.type in _KEEPING:
+            self.fills[node.outputs[0]] = None, self.fills[node.input(0)][1]
+            self.lettered.update(node.outputs)
+            return True
         name = node.input(0 if node.type == "ConstantOfShape" else 1)
         if node.type not in ("ConstantOfShape", "Expand") or name not in self.known:
             return False
@@ -165,6 +178,25 @@ class Lowering:
             self.fills[node.outputs[0]] = [*self.known[name]], number
         self.lettered.update(node.outputs)
         return True
+
+    def range(self, node: Node) -> bool:
+        """Whether a node makes whole numbers in a row, up to a size with letters."""
+        if node.type == "Range" and node.input(1) in self.known:
+            start, step = self.number(node.input(0)), self.number(node.input(2))
+            if type(start) is not int or step != 1:
+                return False
+            self.ranges[node.outputs[0]] = start, self.known[node.input(1)].item() - start, 0
+        elif node.input(0) in self.ranges and (node.type == "Cast" or self.leads(node)):
+            start, length, lead = self.ranges[node.input(0)]
+            self.ranges[node.outputs[0]] = start, length, lead + (node.type == "Unsqueeze")
+        else:
+            return False
+        self.lettered.update(node.outputs)
+        return True
+
+    def leads(self, node: Node) -> bool:
+        """Whether a node puts an axis of 1 before all others."""
+        return node.type == "Unsqueeze" and self.ints(node, "axes", 1) == [0]
 
     def know(self, node: Node, found: Any) -> None:
         """Keep what is computed of letters: sizes with formulas, or None if nobody knows them."""
@@ -221,14 +253,17 @@ class Lowering:
         found = self.inferred.tensor(self.node, name)
         if name in self.fills or self.number(name, alone=False) is not None:
             return self.full(name, found)
-        if name in self.lettered:
-            raise UnsayableError(f"the constant {quoted(name)} hangs on the sizes of the input")
+        self.pinned = self.pinned or name in self.lettered
         self.buffers[name] = found
         return self.stored("buffer", self.whole(name))
 
     def full(self, name: str, found: Tensor) -> Value:
         """A constant whose elements are all equal."""
-        size, number = self.fills.get(name) or ([*found.shape], self.number(name, alone=False))
+        size, number = self.fills.get(name, (None, self.number(name, alone=False)))
+        if size is None:
+            self.pinned = self.pinned or name in self.lettered
+            size = [*found.shape]
+        number = int(number) if found.dtype == "bool" else number
         usual = "int64" if type(number) is int else "float32"
         dtype = {} if found.dtype == usual else {"dtype": found.dtype}
         made: Value = self.step("full", size=size, fill_value=number, **dtype)
@@ -375,6 +410,12 @@ class Lowering:
         owned = {key: w.name for key, w in own.items()}
         self.record(Call(type_, {k: _text(v) for k, v in given.items()}, [*inputs], outputs, owned))
         return outputs if many else outputs[0]
+
+    def again(self, value: Value) -> Value:
+        """The same tensor as the output of a step of its own."""
+        made: Value = self.step("Identity", value)
+        made.tensor = value.tensor
+        return made
 
     def record(self, call: Call) -> None:
         call.place = f"node {quoted(self.node.name or (self.node.outputs or ['?'])[0])}"

@@ -36,9 +36,8 @@ def read_onnx(path: Path, shapes: str | Mapping[str, str] | None) -> Program:
             return _read(path, graph, inputs, numbers)
         except ArchitectureError as error:
             errors.append(error)
-    if len(errors) > 1:
-        errors[0].hint = errors[0].hint or _GIVE
-    raise errors[0]
+    errors[-1].hint = errors[-1].hint or (_GIVE if len(errors) > 1 else None)
+    raise errors[-1]
 
 
 def _read(path: Path, graph: Graph, sizes: InputSizes, numbers: Mapping[str, int]) -> Program:
@@ -47,6 +46,8 @@ def _read(path: Path, graph: Graph, sizes: InputSizes, numbers: Mapping[str, int
     inferred = Inferred(graph, at)
     try:
         lowering = _lowered(graph, inferred, sizes.tensors)
+        if numbers:
+            _lowered(graph, inferred, at)  # where letters leave it open whether sizes agree, numbers decide
     except ArchitectureError:
         if not sizes.all_given:
             raise
@@ -70,6 +71,10 @@ def _program(
 ) -> Program:
     lowering.node = Node("", "", [], [], {})
     outputs = [lowering.tensor(name) for name in graph.outputs]
+    if (
+        not lowering.calls or lowering.calls[-1].outputs[:1] != outputs[:1]
+    ):  # a file gives what its last step gives
+        outputs[0] = lowering.again(outputs[0])
     calls, scopes = _alive(lowering, outputs)
     body = regions(calls, scopes, outputs)
     inputs = {sizes.names[name]: lowering.values[name] for name in graph.inputs}

@@ -116,6 +116,20 @@ def _choose(node: Node, mask: Array, x: Array, y: Array) -> Array:
     return numpy.where(mask, x.astype(object), y.astype(object))
 
 
+def _equal(node: Node, x: Array, y: Array) -> Array:
+    return numpy.vectorize(_is_equal, otypes=[bool])(_whole(x), _whole(y))
+
+
+def _is_equal(x: Any, y: Any) -> bool:
+    """Whether two sizes are equal, where letters don't leave it open: none is below 1."""
+    if x == y or not (isinstance(x, Expr) or isinstance(y, Expr)):
+        return bool(x == y)
+    number = y if isinstance(x, Expr) else x
+    if isinstance(number, int) and number < 1:
+        return False
+    raise _NoFormulaError
+
+
 def _product(node: Node, x: Array, given: Array | None = None) -> Array:
     if x.ndim != 1:
         raise _NoFormulaError
@@ -139,6 +153,7 @@ _MAKERS: dict[str, Callable[..., Array]] = {
     "Cast": _same,
     "Identity": _same,
     "Floor": _same,
+    "Equal": _equal,
     "Where": _choose,
     "ReduceProd": _product,
 }

@@ -280,7 +280,23 @@ MODELS: dict[str, Model] = {
         [node("Shape", "x", "s"), node("ConstantOfShape", "s", "c"), node("Concat", "x c", axis=1)],
         {"x": (("N", 6), "float32")},
     ),
+    "positions in a table": Model(
+        [
+            node("Shape", "x", "s", start=1, end=2),
+            node("Squeeze", "s", "n"),
+            node("Range", "zero n one", "r"),
+            node("Gather", "w r", "p"),
+            node("Add", "x p"),
+        ],
+        {"x": (("N", "time", 6), "float32")},
+        {"zero": numpy.array(0, "int64"), "one": numpy.array(1, "int64"), **weights(w=(20, 6))},
+    ),
     # recurrent
+    "GRU, its last state": Model(
+        [node("GRU", "x w r b", "_ y", hidden_size=5, linear_before_reset=1)],
+        {"x": ((7, 2, 6), "float32")},
+        weights(w=(1, 15, 6), r=(1, 15, 5), b=(1, 30)),
+    ),
     "LSTM": with_(
         "LSTM", weights(w=(1, 20, 6), r=(1, 20, 5), b=(1, 40)), {"x": ((7, 2, 6), "float32")}, hidden_size=5
     ),

@@ -79,6 +79,8 @@ def _backwards(to: Lowering, x: Value, axis: int, start: Any, end: Any, step: in
 def _gather(to: Lowering, node: Node) -> Any:
     """By a number a part, by known ones a range, by a tensor a look-up: of words in a table an Embedding."""
     axis = node.attributes.get("axis", 0)
+    if node.input(1) in to.ranges:
+        return _range(to, to.input(node, 0), axis, *to.ranges[node.input(1)])
     table, at = to.weight(node.input(0)), to.array(node.input(1))
     if at is None:
         indices = to.input(node, 1)
@@ -103,6 +105,15 @@ def _gather(to: Lowering, node: Node) -> Any:
     if not node.input(1) or any(n < 0 for n in numbers if type(n) is int):
         raise UnsayableError("indices from the end of an axis")
     return to.step("index", x, to.input(node, 1), dim=axis)
+
+
+def _range(to: Lowering, x: Value, axis: int, start: int, length: Any, lead: int) -> Value:
+    """What is at places in a row; an axis of 1 before these is one of the result."""
+    axis = axis % to.rank(x)
+    x = to.step("narrow", x, dim=axis, start=start, length=length)
+    for _ in range(lead):
+        x = to.step("unsqueeze", x, dim=axis)
+    return x
 
 
 def _plain(number: Any) -> Any:

@@ -37,7 +37,8 @@ def _recurrent(to: Lowering, node: Node) -> Any:
         weights=owned,
         **more,
     )
-    return [_with_directions(to, node, made[0], both, hidden), *made[1:]]
+    states = [to.again(state) for state in made[1:]]  # which may be all that a module gives
+    return [_with_directions(to, node, made[0], both, hidden), *states]
 
 
 def _with_directions(to: Lowering, node: Node, y: Value, both: bool, hidden: int) -> Any:
