@@ -131,9 +131,8 @@ class Lowering:
             made = self.opaque(node, str(error))
         except ArchitectureError as error:
             raise error.about(str(node)) from None
-        outputs = [y for y in node.outputs if y]
-        for name, value in zip(outputs, made if isinstance(made, list) else [made], strict=False):
-            if isinstance(value, Value):
+        for name, value in zip(node.outputs, made if isinstance(made, list) else [made], strict=False):
+            if name and isinstance(value, Value):
                 self.name(name, value)
 
     def name(self, name: str, value: Value) -> None:
@@ -224,7 +223,7 @@ class Lowering:
             found = sizes.objects(shape[node.attributes.get("start", 0) : node.attributes.get("end")])
         self.know(node, found)
 
-    def opaque(self, node: Node, reason: str) -> list[Value]:
+    def opaque(self, node: Node, reason: str) -> list[Value | None]:
         """What nothing here does the same as; its outputs are those that ONNX says."""
         outputs = [Value(self.inferred.tensor(node, y)) for y in node.outputs if y]
         inputs = [self.tensor(x) for x in node.inputs if x and self.hangs(x)]
@@ -232,7 +231,8 @@ class Lowering:
         for y in outputs:
             assert y.tensor is not None
             self.shapes[y] = y.tensor
-        return outputs
+        found = iter(outputs)
+        return [next(found) if y else None for y in node.outputs]
 
     # What a row asks for
 
