@@ -34,6 +34,8 @@ def stored_alike(rows: Sequence[Row]) -> list[Row]:
 
     So an embedding's table stays as it is, though a Linear reads it too.
     """
+    if not any(row.stored for row in rows):
+        return [*rows]
     found = [dict(row.stored) for row in rows]
     for number, row in enumerate(rows):
         if row.shares is None:

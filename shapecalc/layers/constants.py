@@ -30,7 +30,7 @@ class full(Constant):
     function = "full"
     size = Sizes()
     fill_value = Number("a number", infinite=True)
-    dtype = Dtype()
+    dtype = Dtype(real=False)
     example = example(size=(1, 16, 8), fill_value=0.5)
 
     def check(self) -> None:
@@ -50,7 +50,7 @@ class zeros(Constant):
 
     function = "zeros"
     size = Sizes()
-    dtype = Dtype()
+    dtype = Dtype(real=False)
     example = example(size=(1, 16, 8))
 
     def output(self) -> Tensor:

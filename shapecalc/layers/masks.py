@@ -143,6 +143,7 @@ class where(WithNumbers):
     `where: [mask, [], 0]`. Source: torch.where.
     """
 
+    takes_complex = True
     most_branches = 3
     fewest_branches = 3
     function = "where"
@@ -189,6 +190,7 @@ class masked_fill(Layer):
 
     elementwise = True
     branching = True
+    takes_complex = True
     function = "masked_fill"
     value = Number("a number", infinite=True)
     each = NOTHING

@@ -15,6 +15,11 @@ GREATEST_FLOAT = {
 """The greatest number of each dtype; a float64 holds every number of a file."""
 
 
+def real_of(dtype: str) -> str:
+    """The dtype of the parts of a complex number; of a real one its own."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
 def bounds(dtype: str) -> tuple[float, float]:
     """The least and the greatest number of a dtype."""
     if is_floating(dtype):
@@ -27,6 +32,7 @@ def bounds(dtype: str) -> tuple[float, float]:
 
 def fits(value: float, dtype: str) -> bool:
     """Whether torch converts a number to the dtype; to bool, all that is not 0 is true."""
+    dtype = real_of(dtype)
     if dtype in ("bool", "float64"):
         return True
     if isinf(value):
@@ -40,7 +46,7 @@ def fits(value: float, dtype: str) -> bool:
 def check_fits(value: float, dtype: str, name: str) -> None:
     """Refuse an argument that torch can't convert to the dtype."""
     if not fits(value, dtype):
-        low, high = bounds(dtype)
+        low, high = bounds(real_of(dtype))
         raise ArchitectureError(f"{name} {value:g} is beyond {dtype}: {low:g} to {high:g}", argument=name)
 
 

@@ -36,5 +36,11 @@ STRICTER = (
 RARE = (
     *(drawn("full", size=[2], fill_value=value, dtype=dtype) for value in (300, 7e4) for dtype in REAL),
     *(drawn("full", size=[2], fill_value=value) for value in NUMBERS),
+    *(
+        drawn("full", size=[2], fill_value=value, dtype=dtype)
+        for value in (1, 0.5, 1e39, float("inf"))
+        for dtype in ("complex64", "complex128")
+    ),
+    *(drawn(name, size=[2], dtype="complex64") for name in ("zeros", "ones")),
     *(drawn("arange", end=3, dtype=dtype) for dtype in REAL),
 )

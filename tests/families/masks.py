@@ -78,6 +78,15 @@ RARE = (
     drawn("where", Tensor((2, 3), "uint8"), Tensor((3,)), other=0),
     *(drawn("masked_fill", Tensor((3,), "uint8"), MASK, value=value) for value in (255.5, -0.5, -1, 256)),
     drawn("masked_fill", Tensor(()), MASK, value=0),
+    *(
+        drawn("masked_fill", Tensor((3,), dtype), MASK, value=value)
+        for dtype in ("complex64", "complex128")
+        for value in (1, 0.5, 1e39, float("-inf"))
+    ),
+    drawn("where", MASK, Tensor((3,), "complex64"), other=0.5),
+    drawn("where", MASK, Tensor((3,), "complex64"), input=1e39),
+    drawn("where", MASK, Tensor((3,), "complex64"), Tensor((2, 1))),
+    drawn("where", MASK, Tensor((3,), "complex64"), Tensor((2, 1), "float64")),
 )
 
 TAKES_ALL = ("logical_not",)

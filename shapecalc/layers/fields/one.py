@@ -227,10 +227,10 @@ class Choice(Field[str]):
 
 
 class Dtype(Choice):
-    """The name of a dtype of real numbers, or null for the one that torch takes by itself."""
+    """The name of a dtype, of real numbers or of all, or null for the one that torch takes by itself."""
 
-    def __init__(self) -> None:
-        super().__init__(*[dtype for dtype in BYTES if not is_complex(dtype)], optional=True)
+    def __init__(self, *, real: bool = True) -> None:
+        super().__init__(*[dtype for dtype in BYTES if not (real and is_complex(dtype))], optional=True)
 
 
 class Text(Field[str]):
