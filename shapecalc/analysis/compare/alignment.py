@@ -10,6 +10,7 @@ MOST_COMPARED = 1_000_000
 """Pairs that are compared; in larger networks, layers of equal paths stand for each other."""
 
 _Ids = tuple[int, ...]
+"""Numbers for path, label, type, arguments and output of a key."""
 
 
 class Key(NamedTuple):
@@ -45,25 +46,22 @@ def _likeness(a: _Ids, b: _Ids) -> int:
     Arguments and output together count more than the path: where a layer is put in front of others of its
     type, their paths change, and they are the same layers.
     """
-    path, label, kind, arguments, output = (x == y for x, y in zip(a, b, strict=True))
-    if not kind:
-        return int(path)
-    return 3 * path + label + 3 * arguments + 2 * output
+    if a[2] != b[2]:  # the types
+        return int(a[0] == b[0])
+    return 3 * (a[0] == b[0]) + (a[1] == b[1]) + 3 * (a[3] == b[3]) + 2 * (a[4] == b[4])
 
 
 def _most_alike(first: Sequence[Key], second: Sequence[Key]) -> list[tuple[int, int]]:
     a, b = _numbered(first, second)
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]  # from these positions to the ends
-    known: dict[tuple[_Ids, _Ids], int] = {}
     for i in range(len(a) - 1, -1, -1):
-        row, below = best[i], best[i + 1]
+        own, row, below = a[i], best[i], best[i + 1]
+        most = 0  # in the row so far
         for j in range(len(b) - 1, -1, -1):
-            pair = a[i], b[j]
-            likeness = known.get(pair)
-            if likeness is None:
-                likeness = known[pair] = _likeness(*pair)
-            row[j] = max(below[j], row[j + 1], below[j + 1] + likeness if likeness else 0)
-    return _walk(best, lambda i, j: known[a[i], b[j]])
+            together = below[j + 1] + _likeness(own, b[j])
+            most = max(most, below[j], together)
+            row[j] = most
+    return _walk(best, lambda i, j: _likeness(a[i], b[j]))
 
 
 def _walk(best: list[list[int]], likeness: Callable[[int, int], int]) -> list[tuple[int, int]]:

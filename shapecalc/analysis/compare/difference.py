@@ -103,10 +103,11 @@ def compare(a: Analysis, b: Analysis, depth: int | None = None) -> Difference:
     """The difference between two networks, layer by layer, or with a depth block by block down to there."""
     refuse_long(len(a.rows) + len(b.rows), "diff")
     first, second = list(leaves(a.tree, depth)), list(leaves(b.tree, depth))
-    comparison = _Comparison(a, b)
+    aligned = align(_keys(a, first), _keys(b, second))
+    comparison = _Comparison(a, b, aligned if depth is None else None)
     pairs: list[Pair] = []
     i = j = 0
-    for x, y in [*align(_keys(a, first), _keys(b, second)), (len(first), len(second))]:
+    for x, y in [*aligned, (len(first), len(second))]:
         pairs += [Pair(Side(node, a.totals_of(node)), None, {}) for node in first[i:x]]
         pairs += [Pair(None, Side(node, b.totals_of(node)), {}) for node in second[j:y]]
         if x < len(first):
@@ -130,11 +131,13 @@ def _keys(analysis: Analysis, nodes: Sequence[Node]) -> list[Key]:
 class _Comparison:
     """What differs between nodes that stand for each other."""
 
-    def __init__(self, a: Analysis, b: Analysis) -> None:
+    def __init__(self, a: Analysis, b: Analysis, aligned: Sequence[tuple[int, int]] | None) -> None:
+        """`aligned`: the rows that stand for each other, if that is known."""
         self.a = a
         self.b = b
-        rows = [_keys(analysis, list(leaves(analysis.tree, None))) for analysis in (a, b)]
-        self.to_b = dict(align(*rows))
+        if aligned is None:
+            aligned = align(*[_keys(analysis, list(leaves(analysis.tree, None))) for analysis in (a, b)])
+        self.to_b = dict(aligned)
         self.to_a = {j: i for i, j in self.to_b.items()}
 
     def pair(self, x: Node, y: Node) -> Pair:
