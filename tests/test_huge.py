@@ -115,3 +115,10 @@ def test_windows_of_adaptive_pooling_as_torch_cuts_them(m: int) -> None:
         said = f"{min(sizes)} to {max(sizes)}" if len(sizes) > 1 else f"{min(sizes)}"
         layer = LAYERS["AdaptiveAvgPool1d"](output_size=m)
         assert layer.remark(Tensor((1, 1, n))) == f"each window reads {said} elements of an axis"
+
+
+def test_networks_of_which_no_layer_stays_the_same() -> None:
+    """Some 900 layers, each of which may stand for any of as many others."""
+    network = shapecalc.load("nasnet-a-mobile")
+    stop_hangs()
+    assert not wrong(lambda: answer("diff", network, ["input=Hx3xNxH"], ["stem=K"]))
