@@ -75,12 +75,14 @@ class Lowering:
         """The tensor that a value is, if its elements are known."""
         self.last = Call("", {}, [], [])
         self.shapes: list[Tensor] = []
+        self.name = ""
+        """The function that is lowered."""
 
     def lower(
         self, name: str, args: Sequence[Any], kwargs: dict[str, Any], shapes: list[Tensor]
     ) -> list[Value]:
         """Record what a function becomes; gives the values of its outputs."""
-        self.shapes = shapes
+        self.shapes, self.name = shapes, name
         found, backwards = word(name)
         make = ROWS.get(found) or _same_here(found)
         if make is None:
@@ -194,12 +196,19 @@ def _same_here(name: str) -> Row | None:
     return make
 
 
+def as_number(to: Lowering, x: Any) -> Any:
+    """The number that a constant without axes is; anything else as it is."""
+    known = to.constant(x) if isinstance(x, Value) and rank(x) == 0 else None
+    return x if known is None or not hasattr(known, "item") or hasattr(known, "fake_mode") else known.item()
+
+
 def of_two(to: Lowering, type_: str, input: Any, other: Any) -> Any:
     """Two tensors, or a tensor and a number on either side."""
-    if isinstance(input, Value) and isinstance(other, Value):
-        return to.step(type_, input, other)
-    number, tensor = (other, input) if isinstance(input, Value) else (input, other)
+    x, y = as_number(to, input), as_number(to, other)
+    if isinstance(x, Value) and isinstance(y, Value):
+        return to.step(type_, x, y)
+    number, tensor = (y, x) if isinstance(x, Value) else (x, y)
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise UnsayableError(f"{type_} with {number!r}")
     first, last = LAYERS[type_].numbers
-    return to.step(type_, tensor, **{first if input is number else last: plain(number)})
+    return to.step(type_, tensor, **{first if x is number else last: plain(number)})

@@ -16,6 +16,7 @@ from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.reads import ALL, AxisReads, Merged, Pattern, Reads, broadcast_to, except_along
+from shapecalc.layers.repetition import expanded
 from shapecalc.layers.rules import Wanted
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
@@ -367,7 +368,7 @@ class scaled_dot_product_attention(Layer):
     enable_gqa = Flag(False)
     example = example((2, 4, 9, 16), (2, 4, 7, 16), (2, 4, 7, 16))
 
-    def output(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def output(self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         self.check_kinds(query, key, value)
         message = "query and key differ in their features: {0} and {1}"
         check_equal(query.shape[-1], key.shape[-1], message, why="query and key have the same features")
@@ -375,6 +376,8 @@ class scaled_dot_product_attention(Layer):
         check_equal(key.shape[-2], value.shape[-2], message, why="each key has a value")
         key, value = self.with_heads(query, key, "key"), self.with_heads(query, value, "value")
         lead = broadcast(self.lead(query, key), value.shape[:-2])
+        if attn_mask is not None:
+            self.check_mask(attn_mask, query, key)
         return Tensor((*lead, query.shape[-2], value.shape[-1]), query.dtype)
 
     def reads(self, *inputs: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
@@ -384,7 +387,13 @@ class scaled_dot_product_attention(Layer):
         keys = ordered if self.is_causal else ALL
         ends: list[Reads] = [(Pattern(length), ALL), (keys, ALL), (keys, Pattern(feature))]
         whole = Tensor(y.shape[: len(lead)])
-        return tuple((*self.lead_reads(x, whole), *own) for x, own in zip(inputs, ends, strict=True))
+        found = [(*self.lead_reads(x, whole), *own) for x, own in zip(inputs, ends, strict=False)]
+        return (*found, *[self.mask_reads(mask, whole) for mask in inputs[3:]])
+
+    def mask_reads(self, mask: Tensor, whole: Tensor) -> Reads:
+        """The row of the query, and the numbers for all keys."""
+        rows = Pattern(None) if mask.shape[-2] == 1 else Pattern(whole.rank)
+        return (*broadcast_to(whole, Tensor(mask.shape[:-2])), rows, ALL)[-mask.rank :]
 
     def lead_reads(self, x: Tensor, whole: Tensor) -> Reads:
         """What is read of the axes before the last two, which are `whole` in the output."""
@@ -405,6 +414,17 @@ class scaled_dot_product_attention(Layer):
             if x.dtype != query.dtype:
                 raise ArchitectureError(f"the query is {query.dtype}, the {name} {x.dtype}: they must agree")
 
+    def check_mask(self, mask: Tensor, query: Tensor, key: Tensor) -> None:
+        """Refuse a mask that the scores can't be broadcast with, without more axes of its own."""
+        if self.is_causal:
+            raise ArchitectureError("a mask is given, and is_causal is true: one of them says what is seen")
+        if mask.dtype not in ("bool", query.dtype):
+            raise ArchitectureError(
+                f"the mask is {mask.dtype}: it must be bool, or {query.dtype} as the query"
+            )
+        scores = (*self.lead(query, key), query.shape[-2], key.shape[-2])
+        expanded(mask, scores)
+
     def with_heads(self, query: Tensor, x: Tensor, name: str) -> Tensor:
         """The keys or values with as many heads as there are of queries."""
         if not self.enable_gqa:
@@ -418,7 +438,7 @@ class scaled_dot_product_attention(Layer):
         """The axes of the products of queries and keys, but for the last two."""
         return broadcast(query.shape[:-2], key.shape[:-2])
 
-    def macs(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Dim:
+    def macs(self, query: Tensor, key: Tensor, value: Tensor, *_: Tensor, y: Tensor) -> Dim:
         """MACs of each query with each key, over the features, and of each output element over all values."""
         scores = (
             product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2] * key.shape[-2]
@@ -429,14 +449,22 @@ class scaled_dot_product_attention(Layer):
         """The gradients of queries and keys go through those of the scores, which need the values."""
         figures = self.figures(inputs)
         means = figures.outputs[0].elements * inputs[1].shape[-2]
-        query, key, value = wanted.inputs
+        query, key, value = wanted.inputs[:3]
         return (figures.macs - means) * (query + key) + means * (value + (query or key))
 
-    def run(self, trace: Trace, query: Value, key: Value, value: Value) -> tuple[Value, ...]:
+    undecided = "with a mask is not known"
+
+    def run(self, trace: Trace, query: Value, key: Value, value: Value, *mask: Value) -> tuple[Value, ...]:
         """The dropout is that of the argument, in evaluation too."""
+        if mask:
+            return self.at_least(
+                trace, Tensor(self.output(query.tensor, key.tensor, value.tensor).shape, query.dtype)
+            )
         y = attention_by_math(trace, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
         return (y,)
 
-    def ops(self, query: Tensor, key: Tensor, value: Tensor, y: Tensor) -> Operations:
+    def ops(self, query: Tensor, key: Tensor, value: Tensor, *mask: Tensor, y: Tensor) -> Operations:
+        """The scaling and the softmax of the scores, and the addition of a mask."""
         rows = product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2]
-        return Operations(divide=rows * key.shape[-2]) + shares(rows * key.shape[-2], rows)
+        scores = rows * key.shape[-2]
+        return Operations(divide=scores, add=scores if mask else 0) + shares(scores, rows)

@@ -28,7 +28,7 @@ class full(Constant):
     """
 
     function = "full"
-    size = Sizes()
+    size = Sizes(scalars=True)
     fill_value = Number("a number", infinite=True)
     dtype = Dtype(real=False)
     example = example(size=(1, 16, 8), fill_value=0.5)
@@ -49,7 +49,7 @@ class zeros(Constant):
     """A tensor of a given size, all of whose elements are 0; it takes no input. Source: torch.zeros."""
 
     function = "zeros"
-    size = Sizes()
+    size = Sizes(scalars=True)
     dtype = Dtype(real=False)
     example = example(size=(1, 16, 8))
 

@@ -13,7 +13,7 @@ class parameter(Rearranging):
     """A learned tensor of a given shape; it takes no input. Source: torch.nn.Parameter."""
 
     function = "nn.Parameter"
-    shape = Sizes()
+    shape = Sizes(scalars=True)
     dtype = Choice(*sorted(filter(is_differentiable, BYTES), key=lambda name: name != "float32"))
     example = example(shape=(1, 16, 8))
 
@@ -34,7 +34,7 @@ class buffer(Rearranging):
     """
 
     function = "nn.Buffer"
-    shape = Sizes()
+    shape = Sizes(scalars=True)
     dtype = Choice(*sorted(BYTES, key=lambda name: name != "float32"))
     example = example(shape=(49, 49), dtype="int64")
 

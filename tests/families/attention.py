@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from tests.families.base import DTYPES, Stricter, drawn, rarely
+from tests.families.base import DTYPES, Stricter, drawn, rarely, spoilt
 
 small = st.integers(1, 4)
 
@@ -84,7 +84,20 @@ def scaled(draw: st.DrawFn) -> tuple[Tensor, ...]:
     if rarely(draw, 8):
         dtype = draw(st.sampled_from(DTYPES))
         found = tuple(Tensor(x.shape, dtype) for x in found)
+    if rarely(draw, 3):
+        found = (*found, draw(mask_of(found[0], found[1])))
     return found[:2] if rarely(draw, 32) else found
+
+
+@st.composite
+def mask_of(draw: st.DrawFn, query: Tensor, key: Tensor) -> Tensor:
+    """A mask of the scores, some axes 1 or not there; seldom of another dtype or size."""
+    shape = (*query.shape[:-1], key.shape[-2] if key.rank > 1 else 1)
+    shape = tuple([1 if rarely(draw, 4) else n for n in shape])[
+        draw(st.integers(0, max(0, query.rank - 2))) :
+    ]
+    shape = draw(spoilt(shape)) if rarely(draw, 10) else shape
+    return Tensor(shape, draw(st.sampled_from(["bool", "bool", query.dtype, draw(st.sampled_from(DTYPES))])))
 
 
 def attention_heads(inputs: tuple[Tensor, ...]) -> st.SearchStrategy[dict[str, Any]]:

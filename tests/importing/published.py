@@ -252,6 +252,7 @@ def of_config(word: str, attention: str, config: dict[str, Any]) -> torch.nn.Mod
     if attention == "sdpa" and not getattr(transformers, f"{word}Model")._supports_sdpa:
         attention = "eager"
     made._attn_implementation = attention
+    made._experts_implementation = "eager"
     found = getattr(transformers, f"{word}Model")(made)
     assert isinstance(found, torch.nn.Module)
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, rank, row, shape_of
+from shapecalc.importing.leaves import plain
+from shapecalc.importing.lowering import Lowering, UnsayableError, as_number, axis_of, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.importing.rows.rearranging import reshaped
 from shapecalc.tensors import Tensor
@@ -13,7 +14,7 @@ from shapecalc.tensors import Tensor
 
 @row("cat")
 def _cat(to: Lowering, tensors: Any, dim: int = 0) -> Any:
-    xs = [x for x in tensors if shape_of(x) != [0]]
+    xs = [x for x in tensors if 0 not in shape_of(x)]
     return xs[0] if len(xs) == 1 else to.step("concat", *xs, dim=axis_of(xs[0], dim))
 
 
@@ -40,7 +41,17 @@ def _split_with_sizes(to: Lowering, tensor: Value, split_sizes: Any, dim: int = 
     return _split(to, tensor, list(split_sizes), dim)
 
 
-@row("chunk", "tensor_split")
+@row("tensor_split")
+def _tensor_split(
+    to: Lowering, input: Value, indices_or_sections: Any = None, dim: int = 0, **given: Any
+) -> Any:
+    """Parts by their sizes, as the places where they begin, or how many they are, say."""
+    axis = axis_of(input, given.get("dim", dim))
+    sizes = [after.shape[axis] for after in to.shapes]
+    return to.step("split", input, many=len(sizes), split_size_or_sections=sizes, dim=axis)
+
+
+@row("chunk")
 def _chunk(to: Lowering, input: Value, chunks: int, dim: int = 0) -> Any:
     return to.step("chunk", input, many=len(to.shapes), chunks=chunks, dim=axis_of(input, dim))
 
@@ -106,6 +117,9 @@ def _split_index(shape: Sequence[Any], index: Any) -> tuple[list[Part], dict[int
             made, axis = Part("select", {"dim": axis, "index": part}, tuple(current)), axis - 1
         elif isinstance(part, slice):
             made = _slice(axis, part, current)
+        elif isinstance(part, list) and part and part == [*range(part[0], part[0] + len(part))]:
+            first = part[0] % current[axis]
+            made = _slice(axis, slice(first, first + len(part)), current)
         elif isinstance(part, Value):
             tensors[axis] = part
         else:
@@ -194,6 +208,7 @@ def _all_places(to: Lowering, x: Value, axis: int, tensors: list[Value]) -> Valu
 
 @row("where")
 def _where(to: Lowering, condition: Value, input: Any, other: Any) -> Any:
-    tensors = [x for x in (condition, input, other) if isinstance(x, Value)]
-    numbers = {name: x for name, x in (("input", input), ("other", other)) if not isinstance(x, Value)}
+    sides = {"input": as_number(to, input), "other": as_number(to, other)}
+    tensors = [x for x in (condition, *sides.values()) if isinstance(x, Value)]
+    numbers = {name: plain(x) for name, x in sides.items() if not isinstance(x, Value)}
     return to.step("where", *tensors, **numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapecalc.importing.lowering import Lowering, axis_of, listed, rank, row, shape_of
+from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, listed, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.tensors import Tensor
 
@@ -95,7 +95,24 @@ def _expand_as(to: Lowering, input: Value, other: Value) -> Any:
     return to.step("expand_as", input, other)
 
 
-@row("repeat")
+@row("repeat_interleave")
+def _repeat_interleave(
+    to: Lowering, input: Value, repeats: Any, dim: Any = None, *, output_size: Any = None
+) -> Any:
+    """Each element several times in a row: a new axis, repeated, that becomes one with its own."""
+    if not isinstance(repeats, int):
+        raise UnsayableError("repeats that a tensor says")
+    x = input
+    if dim is None and rank(input) != 1:
+        x = to.step("flatten", input)
+        x.tensor = Tensor((prod(shape_of(input)),), to.shapes[0].dtype)
+    axis, shape = axis_of(x, dim or 0), shape_of(x)
+    wide = to.step("unsqueeze", x, dim=axis + 1)
+    many = to.step("expand", wide, sizes=[*[-1] * (axis + 1), repeats, *[-1] * (len(shape) - axis - 1)])
+    return to.step("flatten", many, start_dim=axis, end_dim=axis + 1)
+
+
+@row("repeat", "tile")
 def _repeat(to: Lowering, input: Value, repeats: Any, *rest: int) -> Any:
     return to.step("repeat", input, repeats=listed(repeats, rest))
 

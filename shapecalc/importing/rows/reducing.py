@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from shapecalc.importing.leaves import plain
-from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, axis_of, listed, row, shape_of
+from shapecalc.importing.lowering import (
+    ROWS,
+    Lowering,
+    Row,
+    UnsayableError,
+    axis_of,
+    listed,
+    rank,
+    row,
+    shape_of,
+)
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
+from shapecalc.tensors import Tensor
 
 
 def _reduction(type_: str) -> Row:
@@ -22,6 +34,61 @@ def _reduction(type_: str) -> Row:
 
 
 ROWS.update({name: _reduction(name) for name in ("mean", "sum", "amax", "amin")})
+
+
+@row("max", "min")
+def _extreme(to: Lowering, input: Value, dim: Any = None, keepdim: bool = False) -> Any:
+    if dim is not None:
+        raise UnsayableError("a greatest element beside its place, or of two tensors")
+    kind = "amax" if to.name.endswith("max") else "amin"
+    return to.step(kind, input, keepdim=False)
+
+
+@row("var")
+def _var(
+    to: Lowering,
+    input: Value,
+    dim: Any = None,
+    *rest: Any,
+    correction: Any = 1,
+    keepdim: bool = False,
+    **more: Any,
+) -> Any:
+    """The mean of the squared distances from the mean, of n − correction elements."""
+    if isinstance(dim, bool):
+        raise UnsayableError("var with unbiased in the place of dim")
+    unbiased = rest[0] if rest else more.get("unbiased", True)
+    less = correction if unbiased else 0
+    axes = [*range(rank(input))] if dim is None else [axis_of(input, d) for d in listed(dim, ())]
+    shape, dtype = shape_of(input), to.shapes[0].dtype
+    mean = to.step("mean", input, dim=axes, keepdim=True)
+    mean.tensor = Tensor(tuple(1 if i in axes else n for i, n in enumerate(shape)), dtype)
+    apart = to.step("sub", input, mean)
+    apart.tensor = Tensor(tuple(shape), dtype)
+    squares = to.step("square", apart)
+    squares.tensor = apart.tensor
+    n = prod(shape[i] for i in axes)
+    y = to.step("mean", squares, dim=axes, keepdim=bool(rest[1] if len(rest) > 1 else keepdim))
+    if not less:
+        return y
+    y.tensor = to.shapes[0]
+    return to.step("mul", y, other=n / (n - less))
+
+
+@row("norm", "vector_norm", "linalg_vector_norm")
+def _norm(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
+    """The root of the sum of squares."""
+    first = "ord" if "vector_norm" in to.name else "p"
+    given = {**dict(zip((first, "dim", "keepdim"), args, strict=False)), **kwargs}
+    if given.pop(first, 2) not in (2, "fro", None) or given.keys() - {"dim", "keepdim"}:
+        raise UnsayableError("a norm of another order than 2")
+    dim = given.get("dim")
+    axes = None if dim is None else [axis_of(input, d) for d in listed(dim, ())]
+    squares = to.step("square", input)
+    squares.tensor = input.tensor
+    sums = to.step("sum", squares, dim=axes, keepdim=bool(given.get("keepdim", False)))
+    sums.tensor = to.shapes[0]
+    return to.step("sqrt", sums)
 
 
 def _pooling(type_: str, defaults: dict[str, Any]) -> Row:

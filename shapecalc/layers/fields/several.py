@@ -51,7 +51,7 @@ class Axes(ListOf["tuple[int, ...]"]):
 
 
 class Sizes(Field["tuple[Dim, ...]"]):
-    """Sizes of several axes, of none only where that is the default; `rest` of them may be −1.
+    """Sizes of several axes, of none where that is the default or for `scalars`; `rest` of them may be −1.
 
     What −1 stands for, the layer says.
     """
@@ -59,12 +59,18 @@ class Sizes(Field["tuple[Dim, ...]"]):
     several = True
 
     def __init__(
-        self, default: object = REQUIRED, *, rest: float = 0, minimum: int = 1, optional: bool = False
+        self,
+        default: object = REQUIRED,
+        *,
+        rest: float = 0,
+        minimum: int = 1,
+        optional: bool = False,
+        scalars: bool = False,
     ) -> None:
         super().__init__(default, optional=optional)
         self.rest = rest
         self.minimum = minimum
-        self.fewest = 0 if default == () else 1
+        self.fewest = 0 if default == () or scalars else 1
 
     def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:
         items = value if isinstance(value, (list, tuple)) else (value,)
