@@ -50,6 +50,8 @@ class Writer:
         self.taken = {*_RESERVED, *LAYERS, *program.parameters}
         self.named: set[Value] = set()
         self.owners = owners(program)
+        self.shared = dict(blocks_again(body, folding))
+        """Steps of blocks whose weights are all those of an earlier one, and that one."""
 
     def text(self) -> str:
         scope = Scope({*_RESERVED, *LAYERS, *self.program.parameters})
@@ -141,6 +143,8 @@ class Writer:
                 found |= self.closure(step.body)
             elif isinstance(step.node, Call):
                 found |= {*step.node.outputs[:1]} & {*self.owners.values()}
+            elif step in self.shared.values() and step.body is not None:
+                found |= {*step.body.outputs[:1]}
         return found
 
     def lines(
@@ -184,6 +188,9 @@ class Writer:
             beside = f" from {sources[0]}"
         if inner.is_block:
             beside += self.names(node.path, outputs, scope, self.named)
+            first = self.shared.get(step)
+            if first and first.body and (name := scope.names.get(first.body.outputs[0])):
+                beside += f" share {name}"
             arguments = self.arguments(step, group, numbers)
             return [Line(inner.name, beside, _single(arguments, next(iter(inner.defaults), None)))]
         return self.inline(step, node, scope, beside, top, group, numbers)
@@ -264,6 +271,25 @@ class Writer:
 def input_name(name: str) -> str:
     """The name of an input in a file: the module's own, unless that is a word that stands beside steps."""
     return f"{name}_" if name in BESIDE else name
+
+
+def blocks_again(body: Body, folding: Folding) -> Iterator[tuple[Step, Step]]:
+    """Steps that use a block with the weights of an earlier step, all in the same order, and that step."""
+    earlier: dict[tuple[Any, ...], Step] = {}
+    for step in _all(body):
+        if isinstance(step.node, Region) and folding.of[id(step)].is_block:
+            weights = tuple([name for call in calls(step.node) for name in call.weights.values()])
+            first = earlier.setdefault((id(folding.of[id(step)]), weights), step)
+            if weights and first is not step:
+                yield step, first
+
+
+def _all(body: Body) -> Iterator[Step]:
+    """All steps of a body, those of branches and of regions too."""
+    for step in _within(body.steps):
+        yield step
+        if step.body is not None:
+            yield from _all(step.body)
 
 
 def owners(program: Program) -> dict[str, Value]:
