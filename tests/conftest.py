@@ -37,7 +37,7 @@ providers._get_local_constants = Constants
 
 
 UNTRACED = {"autocast", "conventions", "counters", "frozen_layers", "huge", "layers", "mutants", "neighbours"}
-UNTRACED |= {"published", "readme", "saved", "scale"}
+UNTRACED |= {"autocast_graphs", "published", "readme", "saved", "scale"}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 
 
