@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, core, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
+from shapecalc import zoo
 from tests.dice import SEED, count
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
@@ -36,23 +37,25 @@ settings.load_profile("drawn")
 providers._get_local_constants = Constants
 
 
-UNTRACED = {"autocast", "conventions", "counters", "frozen_layers", "huge", "layers", "mutants", "neighbours"}
-UNTRACED |= {"autocast_graphs", "published", "readme", "saved", "scale"}
+_UNTRACED = """
+autocast autocast_graphs conventions counters frozen_layers layers neighbours published saved
+domain_graphs drawn folders followers frozen_graphs huge letters mutants readme scale
+"""
+UNTRACED = {*_UNTRACED.split()}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 
-
-ALIKE = {"domain", "formulas", "memory"}
-TRACED = 5
-"""Files of which so many cases of a test are traced: the others, of other networks, go the same ways."""
+TRACED = 8
+"""Networks of the zoo with which a test is traced, of all that it is run with: others go the same ways."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests out of the measuring of coverage, under which they take two or three times as long."""
-    cases = Counter[str]()
+    zoo_names, networks = {*zoo.names()}, Counter[str]()
     for item in items:
         test, file = item.nodeid.partition("[")[0], item.path.stem.removeprefix("test_")
-        cases[test] += 1
-        if file in UNTRACED or (file in ALIKE and cases[test] > TRACED):
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        networks[test] += any(isinstance(value, str) and value in zoo_names for value in values)
+        if file in UNTRACED or networks[test] > TRACED:
             item.add_marker("no_cover")
 
 
