@@ -56,6 +56,8 @@ def import_(
         print(found.text, end="")
     if names:
         write_whole(names, written(found.names))
+    for said in found.fixed:
+        streams.note(f"holds at this size only: {said}")
     totals = found.totals
     figures = f"{totals.params:,} parameters, {totals.macs:,} MACs"
     streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
@@ -113,15 +115,16 @@ def _of_onnx(path: Path, shapes: Any) -> Imported:
 def _imported(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
     try:
         from shapecalc.importing.network import imported
+        from shapecalc.importing.runs import read_at_sizes
         from shapecalc.importing.targets import build, users_code
-        from shapecalc.importing.torch_module import read_module, sample_inputs
+        from shapecalc.importing.torch_module import sample_inputs
     except ImportError as error:
         raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
     collect_again()  # modules and their hooks refer to each other
     module = build(target, arguments)
     inputs, keywords = sample_inputs(shapes)
     with users_code(f"running {target}"):
-        program = read_module(module, inputs, keywords, target.rpartition(":")[2])
+        program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
     return imported(program)
 
 

@@ -71,8 +71,19 @@ def _listed(line: Line, indent: int) -> list[str]:
     if isinstance(line.value, list) and any(isinstance(item, list) for item in line.value):
         return [f"- {line.key}:", *(f"  {text}" for text in _branches(line.value, indent + 4))]
     if isinstance(line.value, dict):
-        return [f"- {line.key}:", f"    {flow(line.value)}"]
+        return [f"- {line.key}:", *(f"    {text}" for text in _wrapped(line.value, indent + 4))]
     return [short]
+
+
+def _wrapped(value: dict[str, Any], indent: int) -> list[str]:
+    """A mapping in flow style, on as many lines as it needs."""
+    lines = ["{"]
+    for number, (key, item) in enumerate(value.items(), start=1):
+        text = f"{key}: {flow(item)}" + (", " if number < len(value) else "}")
+        if len(lines[-1]) > 1 and len(lines[-1]) + len(text.rstrip()) + indent > WIDTH:
+            lines.append(" ")
+        lines[-1] += text
+    return [line.rstrip() for line in lines]
 
 
 def _deep(value: Any) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapecalc.importing.program import Call, Region, Value
+from shapecalc.importing.program import Call, Region, Text, Value
 from shapecalc.importing.structure import Body, Step
 from shapecalc.layers import LAYERS
 
@@ -172,12 +172,6 @@ class Folding:
         options = [short, f"{own}_{short}" if own.isidentifier() else short]
         options += [f"{short}{number}" for number in range(2, 1000)]
         return next(option for option in options if option not in taken and option not in LAYERS)
-
-
-class Text(str):
-    """An expression, beside words that are values."""
-
-    __slots__ = ()
 
 
 _SHORT = {

@@ -9,7 +9,14 @@ import torch
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Inferred
 
-_COMPOSED = {"Transformer", "TransformerEncoder", "TransformerDecoder"}
+_COMPOSED = {
+    "Transformer",
+    "TransformerEncoder",
+    "TransformerDecoder",
+    "TransformerEncoderLayer",
+    "TransformerDecoderLayer",
+}
+"""Modules of torch.nn that are made of others: what they call is written, as of a module of the user's."""
 
 
 def is_leaf(module: Any) -> bool:

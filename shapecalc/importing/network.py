@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from shapecalc.engine.results import Totals
 from shapecalc.engine.run import analyse
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.importing.cleaning import cleaned
 from shapecalc.importing.folding import Folding
 from shapecalc.importing.program import Call, Program, calls
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
-from shapecalc.importing.structure import structure
+from shapecalc.importing.structure import Body, structure
 from shapecalc.importing.writer import Writer
 from shapecalc.language.architecture import Architecture, parse
 
@@ -27,6 +29,8 @@ class Imported:
     architecture: Architecture
     differences: tuple[Difference, ...]
     """In what the file differs from what was read; empty if they are equal."""
+    fixed: tuple[str, ...]
+    """What holds at the sizes of the inputs alone, and where in the user's code."""
     names: dict[str, str]
     """By a row's path and its weight, the module's name of the weight."""
     totals: Totals
@@ -48,10 +52,26 @@ def imported(program: Program) -> Imported:
         text,
         architecture,
         tuple(differences(program, body, analysis)),
+        (*program.fixed, *_at_other_sizes(program, body, architecture)),
         names(program, body, analysis),
         analysis.totals,
         program.origin,
     )
+
+
+def _at_other_sizes(program: Program, body: Body, architecture: Architecture) -> Iterator[str]:
+    """In what the file differs from the program's runs at other sizes, the first difference of each."""
+    for number, run in enumerate(program.runs):
+        tensors = [value.tensor for value in run.inputs.values() if value.tensor]
+        inputs = dict(zip(architecture.inputs, tensors, strict=True))
+        shapes = ", ".join(map(str, tensors))
+        try:
+            analysis = analyse(architecture, inputs)
+        except ShapecalcError as error:
+            yield f"at {shapes} the file is refused: {error.message}"
+            continue
+        for difference in islice(differences(program, body, analysis, number), 1):
+            yield f"at {shapes}: {difference}"
 
 
 def refuse_unsayable(program: Program) -> None:
@@ -83,6 +103,6 @@ def from_torch(module: Any, *inputs: Any, **keywords: Any) -> Architecture:
     Raises:
         ArchitectureError: the module does what no layer here does, or what depends on values.
     """
-    from shapecalc.importing.torch_module import read_module
+    from shapecalc.importing.runs import read_at_sizes
 
-    return imported(read_module(module, inputs, keywords, type(module).__name__)).architecture
+    return imported(read_at_sizes(module, inputs, keywords, type(module).__name__)).architecture

@@ -14,6 +14,8 @@ class Value:
     """A tensor that a call gives; None as long as nobody has seen it."""
 
     tensor: Tensor | None = None
+    others: list[Tensor | None] = field(default_factory=list)
+    """The same in the program's other runs."""
 
 
 @dataclass(eq=False, slots=True)
@@ -53,6 +55,12 @@ class Region:
 Node: TypeAlias = "Call | Region"
 
 
+class Text(str):
+    """An expression, beside words that are values."""
+
+    __slots__ = ()
+
+
 @dataclass(eq=False, slots=True)
 class Program:
     """A whole network: its inputs by name, what it calls, and its weights."""
@@ -77,6 +85,10 @@ class Program:
     """Whether nothing tells which modules it is made of."""
     origin: str = "torch"
     """What the shapes are by, in words."""
+    runs: list[Program] = field(default_factory=list)
+    """The same network run at inputs of other sizes, call by call alike."""
+    fixed: list[str] = field(default_factory=list)
+    """What holds at the sizes of this run alone, and where in the user's code."""
 
     def unused(self) -> list[str]:
         """The parameters that no call uses."""

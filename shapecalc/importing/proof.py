@@ -20,6 +20,9 @@ class Difference(NamedTuple):
     there: str
     place: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}: {self.here}, in torch {self.there}"
+
 
 def ordered(body: Body) -> Iterator[Call]:
     """The calls of a structured program as a file executes them: a join after its branches."""
@@ -33,30 +36,34 @@ def ordered(body: Body) -> Iterator[Call]:
             yield step.node
 
 
-def differences(program: Program, body: Body, analysis: Analysis) -> Iterator[Difference]:
-    """Everything in which a file's analysis differs from the program that it was made of."""
+def differences(
+    program: Program, body: Body, analysis: Analysis, other: int | None = None
+) -> Iterator[Difference]:
+    """Everything in which a file's analysis differs from the program, or from its run of number `other`."""
+    run = program if other is None else program.runs[other]
     calls = [*ordered(body)]
     rows = analysis.rows[len(program.unused()) :]
     if len(rows) != len(calls):
         yield Difference("", "layers", str(len(rows)), str(len(calls)), "")
         return
     for row, call in zip(rows, calls, strict=True):
-        yield from _of_row(program, row, call)
-    yield from _of_output(program, analysis)
+        yield from _of_row(program, row, call, other)
+    yield from _of_output(run, analysis)
     counted = sum(weight.elements for weight in program.weights.values())
     params = counted if program.params is None else program.params
     if analysis.totals.params != params:
         yield Difference("", "parameters", str(analysis.totals.params), str(params), "")
-    if program.macs is not None and analysis.totals.macs != program.macs:
-        yield Difference("", "MACs", str(analysis.totals.macs), str(program.macs), "")
+    if run.macs is not None and analysis.totals.macs != run.macs:
+        yield Difference("", "MACs", str(analysis.totals.macs), str(run.macs), "")
 
 
-def _of_row(program: Program, row: Row, call: Call) -> Iterator[Difference]:
+def _of_row(program: Program, row: Row, call: Call, other: int | None) -> Iterator[Difference]:
     if row.type != call.type:
         yield Difference(row.path, "type", row.type, call.type, call.place)
     for port, (y, value) in enumerate(zip(row.outputs, call.outputs, strict=False)):
-        if value.tensor is not None and y != value.tensor:
-            yield Difference(row.path, f"output {port}", str(y), str(value.tensor), call.place)
+        expected = value.tensor if other is None else value.others[other]
+        if expected is not None and y != expected:
+            yield Difference(row.path, f"output {port}", str(y), str(expected), call.place)
     for name, theirs in call.weights.items():
         expected = program.weights.get(theirs) or program.buffers.get(theirs)
         found = row.weights.get(name)

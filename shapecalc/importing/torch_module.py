@@ -57,7 +57,7 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
             module, {key: state[key] for key in weights}, {key: state[key] for key in buffers}, counter
         )
         given = recorder.take_inputs(arguments, options)
-        with _plain_attention(), counter, recorder.recording():
+        with plain_attention(), counter, recorder.recording():
             result = functional_call(module, state, arguments, options, tie_weights=False)
     return Program(
         name,
@@ -70,7 +70,7 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
+def plain_attention() -> Iterator[None]:
     """Keep MultiheadAttention from torch's fused kernel, whose products torch's counter does not see."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

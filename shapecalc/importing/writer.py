@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapecalc.importing.flow_style import Line, flow, listed
-from shapecalc.importing.folding import REQUIRED, Folding, Group, Text, inlined, walk
-from shapecalc.importing.program import Call, Program, Region, Value, calls
+from shapecalc.importing.folding import REQUIRED, Folding, Group, inlined, walk
+from shapecalc.importing.program import Call, Program, Region, Text, Value, calls
 from shapecalc.importing.structure import Body, Step
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.values import is_name

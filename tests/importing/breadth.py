@@ -16,8 +16,8 @@ import torch
 
 from shapecalc.errors import ShapecalcError
 from shapecalc.importing.network import imported
+from shapecalc.importing.runs import read_at_sizes as read_module
 from shapecalc.importing.targets import build, users_code
-from shapecalc.importing.torch_module import read_module
 
 _SIZES = {"inception_v3": 299, "swin_v2_t": 256, "swin_v2_s": 256, "swin_v2_b": 256}
 

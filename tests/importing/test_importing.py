@@ -9,7 +9,7 @@ import torch
 
 import shapecalc
 from shapecalc.importing.network import Imported, imported
-from shapecalc.importing.torch_module import read_module
+from shapecalc.importing.runs import read_at_sizes as read_module
 from shapecalc.torch_check.network import build
 from tests.importing.modules import MODULES
 

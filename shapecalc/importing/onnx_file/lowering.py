@@ -13,12 +13,11 @@ from math import isfinite, isinf
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, quoted
-from shapecalc.importing.folding import Text
 from shapecalc.importing.onnx_file import sizes
 from shapecalc.importing.onnx_file.graph import Graph, Node
 from shapecalc.importing.onnx_file.inference import Inferred
 from shapecalc.importing.onnx_file.scopes import Scopes
-from shapecalc.importing.program import Call, Value
+from shapecalc.importing.program import Call, Text, Value
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import Shape, Tensor, is_floating, product

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from shapecalc.importing.leaves import plain
@@ -93,13 +93,15 @@ def basic_parts(shape: Sequence[Any], index: Any) -> list[Part]:
     Raises:
         UnsayableError: there are tensors in it.
     """
-    parts, tensors = _split_index(shape, index)
+    parts, tensors = _split_index(shape, index, _slice)
     if tensors:
         raise UnsayableError("a part that tensors say is written to")
     return parts
 
 
-def _split_index(shape: Sequence[Any], index: Any) -> tuple[list[Part], dict[int, Value]]:
+def _split_index(
+    shape: Sequence[Any], index: Any, of_slice: Callable[[int, slice, list[Any]], Part | None]
+) -> tuple[list[Part], dict[int, Value]]:
     """The basic steps of an index and, by their axes after these, the tensors in it."""
     wanted = list(index) if isinstance(index, tuple) else [index]
     spare = len(shape) - sum(_axes(p) for p in wanted)
@@ -116,10 +118,10 @@ def _split_index(shape: Sequence[Any], index: Any) -> tuple[list[Part], dict[int
             del current[axis]
             made, axis = Part("select", {"dim": axis, "index": part}, tuple(current)), axis - 1
         elif isinstance(part, slice):
-            made = _slice(axis, part, current)
+            made = of_slice(axis, part, current)
         elif isinstance(part, list) and part and part == [*range(part[0], part[0] + len(part))]:
             first = part[0] % current[axis]
-            made = _slice(axis, slice(first, first + len(part)), current)
+            made = of_slice(axis, slice(first, first + len(part)), current)
         elif isinstance(part, Value):
             tensors[axis] = part
         else:
@@ -149,22 +151,26 @@ def _slice(axis: int, part: slice, shape: list[Any]) -> Part | None:
 @row("getitem")
 def _getitem(to: Lowering, input: Value, index: Any) -> Any:
     """Each part of an index by itself: a number selects, a slice narrows, None is a new axis."""
-    parts, tensors = _split_index(shape_of(input), index)
+    parts, tensors = _split_index(shape_of(input), index, _as_written)
     x = input
     for part in parts:
-        x = applied(to, x, _narrowed(part))
+        x = applied(to, x, part)
     return _looked_up(to, x, tensors) if tensors else x
 
 
-def _narrowed(part: Part) -> Part:
-    """A slice without steps as `narrow`, which says how long it is."""
-    given = part.arguments
-    if part.type != "slice" or given["step"] != 1:
-        return part
-    return part._replace(
-        type="narrow",
-        arguments={"dim": given["dim"], "start": given["start"], "length": given["end"] - given["start"]},
-    )
+def _as_written(axis: int, part: slice, shape: list[Any]) -> Part | None:
+    """A part of an axis by places as the module writes them, which may hold at other sizes."""
+    if part == slice(None):
+        return None
+    start, stop, step = part.indices(shape[axis])
+    if not range(start, stop, step):
+        raise UnsayableError("a part of no elements")
+    shape[axis] = len(range(start, stop, step))
+    backwards = (part.start or 0) < 0 or (part.stop or 0) < 0
+    if step == 1 and not backwards and part.stop is not None:
+        return Part("narrow", {"dim": axis, "start": start, "length": stop - start}, tuple(shape))
+    given = {"dim": axis, "start": part.start or None, "end": part.stop, "step": step}
+    return Part("slice", given, tuple(shape))
 
 
 def _looked_up(to: Lowering, x: Value, tensors: dict[int, Value]) -> Any:

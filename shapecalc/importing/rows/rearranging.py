@@ -15,6 +15,13 @@ def _reshape(to: Lowering, input: Value, *shape: Any, **_: Any) -> Any:
     return reshaped(to, input, to.shapes[0])
 
 
+def reshaped(to: Lowering, x: Value, y: Tensor) -> Any:
+    """All sizes as they are in this run; which of them follow is known once there are other runs."""
+    made = to.step("reshape", x, shape=[*y.shape])
+    made.tensor = y
+    return made
+
+
 @row("flatten")
 def _flatten(to: Lowering, input: Value, start_dim: int = 0, end_dim: int = -1) -> Any:
     start, end = axis_of(input, start_dim), axis_of(input, end_dim)
@@ -24,18 +31,6 @@ def _flatten(to: Lowering, input: Value, start_dim: int = 0, end_dim: int = -1) 
 @row("unflatten")
 def _unflatten(to: Lowering, input: Value, dim: int, sizes: Any) -> Any:
     return to.step("unflatten", input, dim=axis_of(input, dim), sizes=list(sizes))
-
-
-def reshaped(to: Lowering, x: Value, y: Tensor) -> Any:
-    """A reshape as flattening where axes become one, else with -1 for the batch."""
-    before, after = shape_of(x), [*y.shape]
-    if before == after:
-        return x
-    for start in range(len(before) if 1 not in before[1:] else 0):  # an axis of 1 may go anywhere
-        for end in range(start + 1, len(before)):
-            if [*before[:start], prod(before[start : end + 1]), *before[end + 1 :]] == after:
-                return to.step("flatten", x, start_dim=start, end_dim=-1 if end == len(before) - 1 else end)
-    return to.step("reshape", x, shape=[-1, *after[1:]])
 
 
 @row("transpose")
@@ -80,14 +75,7 @@ def _unsqueeze(to: Lowering, input: Value, dim: int) -> Any:
 
 @row("expand", "broadcast_to")
 def _expand(to: Lowering, input: Value, *sizes: Any, **_: Any) -> Any:
-    after = to.shapes[0].shape
-    if list(after) == shape_of(input):
-        return input
-    kept = [1] * (len(after) - rank(input)) + shape_of(input)
-    new = len(after) - rank(input)
-    return to.step(
-        "expand", input, sizes=[-1 if i >= new and kept[i] == n else n for i, n in enumerate(after)]
-    )
+    return to.step("expand", input, sizes=[*to.shapes[0].shape])
 
 
 @row("expand_as")
@@ -129,8 +117,6 @@ def _flip(to: Lowering, input: Value, dims: Any, *rest: int) -> Any:
 
 @row("pad")
 def _pad(to: Lowering, input: Value, pad: Any, mode: str = "constant", value: Any = None) -> Any:
-    if not any(pad):
-        return input
     return to.step("pad", input, pad=list(pad), mode=mode, value=value or None)
 
 

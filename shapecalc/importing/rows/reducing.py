@@ -136,12 +136,9 @@ def _interpolate(
     recompute_scale_factor: Any = None,
     antialias: bool = False,
 ) -> Any:
-    before, after = shape_of(input)[2:], to.shapes[0].shape[2:]
     if antialias or recompute_scale_factor:
         raise UnsayableError("interpolate with antialias or recompute_scale_factor")
     given: dict[str, Any] = (
-        {"size": list(after)} if size is not None else {"scale_factor": plain(scale_factor)}
+        {"size": [*to.shapes[0].shape[2:]]} if size is not None else {"scale_factor": plain(scale_factor)}
     )
-    if size is not None and all(b and a % b == 0 for a, b in zip(after, before, strict=True)):
-        given = {"scale_factor": plain([a // b for a, b in zip(after, before, strict=True)])}
     return to.step("interpolate", input, **given, mode=mode, align_corners=align_corners)

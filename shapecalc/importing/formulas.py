@@ -1,0 +1,214 @@
+"""Formulas for numbers that differ from run to run: the network at letters, and its sizes as expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shapecalc.errors import ArchitectureError
+from shapecalc.importing.program import Call, Text, Value
+from shapecalc.layers import LAYERS
+from shapecalc.symbolic import Dim, Expr, lone_symbol, symbol, symbols_in
+from shapecalc.symbolic.notation import PLAIN, text
+from shapecalc.tensors import Tensor
+
+_FACTORS = (*range(2, 65), 128, 256)
+"""Numbers by which a size may be multiplied or divided."""
+
+Sizes = tuple[int, ...]
+"""A size in each of the runs."""
+
+_IN_A_FILE = PLAIN._replace(floor="({0}//{1})", power=lambda base, n: f"({'*'.join([base] * n)})")
+
+
+def expression(size: Dim) -> Text:
+    """A formula as a file has it."""
+    found = text(size, _IN_A_FILE)
+    if found.startswith("(") and _closes(found) == len(found) - 1:
+        found = found[1:-1]
+    return Text(found)
+
+
+def _closes(text: str) -> int:
+    """Where the first bracket of a text is closed."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return place
+    return len(text)
+
+
+class Formulas:
+    """The shapes of a program's values at letters, and what was found for numbers."""
+
+    def __init__(self, inputs: Mapping[str, Value], letters: Mapping[Value, Sequence[str | None]]) -> None:
+        self.shapes: dict[Value, tuple[Dim, ...]] = {}
+        self.known: dict[Sizes, Expr] = {}
+        """By a size in each of the runs, its formula."""
+        self.used: set[str] = set()
+        self.written: dict[Text, Expr] = {}
+        self.inputs = [*inputs.values()]
+        self.batches = {letters[value][0] for value in self.inputs if letters[value]} - {None}
+        for value in inputs.values():
+            assert value.tensor is not None
+            sizes = zip(value.tensor.shape, letters[value], strict=True)
+            self.learn(value, [symbol(letter) if letter else size for size, letter in sizes])
+
+    def learn(self, value: Value, shape: Sequence[Dim]) -> None:
+        self.shapes[value] = tuple(shape)
+        for formula, sizes in zip(shape, _axes(value), strict=False):
+            if isinstance(formula, Expr):
+                self.known.setdefault(sizes, formula)
+
+    def follow(self, call: Call) -> None:
+        """Learn the shapes of what a call gives: by its rules or, where they refuse letters, by its sizes."""
+        for value, shape in zip(call.outputs, self.made(call), strict=False):
+            self.learn(value, shape)
+
+    def made(self, call: Call) -> Iterator[Sequence[Dim]]:
+        """The shapes of what a call gives; of nothing that is not known."""
+        try:
+            given = [Tensor(self.shapes[x], _dtype(x)) for x in call.inputs]
+            arguments = {name: self.formula(value) for name, value in call.arguments.items()}
+            if call.type == "pad":
+                yield _padded(given[0].shape, arguments["pad"])
+                return
+            for tensor in LAYERS[call.type](**arguments).figures(tuple(given)).outputs:
+                yield tensor.shape
+        except (ArchitectureError, KeyError, TypeError):
+            yield from self.seen(call)
+
+    def seen(self, call: Call) -> Iterator[Sequence[Dim]]:
+        """The shapes of what a call gives, where each size is fixed or one that is known."""
+        for value in call.outputs:
+            found = [sizes[0] if len({*sizes}) == 1 else self.known.get(sizes) for sizes in _axes(value)]
+            known = [size for size in found if size is not None]
+            if len(known) < len(found):
+                return
+            yield known
+
+    def formula(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple([self.formula(item) for item in value])
+        return self.written[value] if isinstance(value, Text) else value
+
+    def expression(self, call: Call, numbers: Sequence[Any], place: int = 0) -> Text | None:
+        """The expression that has these values in the runs, if there is one.
+
+        `place`: which item of a list the numbers are.
+        """
+        if not all(type(number) is int for number in numbers):
+            return None
+        found = next(self.candidates(call, tuple(numbers), place), None)
+        if found is None:
+            return None
+        self.used |= symbols_in(found)
+        self.known.setdefault(tuple(numbers), found)
+        written = expression(found)
+        self.written[written] = found
+        return written
+
+    def candidates(self, call: Call, numbers: tuple[int, ...], place: int) -> Iterator[Expr]:
+        """Formulas that have these values, the likeliest first: sizes at hand, then what is made of them."""
+        own = self.near(call, place)
+        if call.type == "pad":
+            for sizes, formula in own:
+                yield from _missing(sizes, formula, numbers)
+        near = [*own, *(pair for value in self.inputs for pair in self.sizes(value))]
+        for sizes, formula in near:
+            if sizes == numbers:
+                yield formula
+        if numbers in self.known:
+            yield self.known[numbers]
+        for sizes, formula in near:
+            if lone_symbol(formula) not in self.batches:
+                yield from _made_of_one(sizes, formula, numbers)
+        for sizes, formula in near:
+            for others, other in near:
+                yield from _made_of_two(sizes, formula, others, other, numbers)
+
+    def near(self, call: Call, place: int) -> list[tuple[Sizes, Expr]]:
+        """The sizes that differ of what a call reads, those of the axis in question first."""
+        own = [pair for value in call.inputs for pair in self.sizes(value)]
+        axis = call.arguments.get("dim")
+        if call.inputs and call.type == "pad":  # two numbers for each axis, the last axis first
+            axis = len(_axes(call.inputs[0])) - 1 - place // 2
+        if call.inputs and isinstance(axis, int):
+            shape = [*zip(_axes(call.inputs[0]), self.shapes.get(call.inputs[0], ()), strict=False)]
+            meant = shape[axis : axis + 1 or None]
+            own = [*((sizes, size) for sizes, size in meant if isinstance(size, Expr)), *own]
+        return own
+
+    def sizes(self, value: Value) -> list[tuple[Sizes, Expr]]:
+        """The sizes of a value that differ from run to run, and their formulas."""
+        pairs = zip(_axes(value), self.shapes.get(value, ()), strict=False)
+        return [(sizes, formula) for sizes, formula in pairs if isinstance(formula, Expr)]
+
+
+def _dtype(value: Value) -> str:
+    return value.tensor.dtype if value.tensor else "float32"
+
+
+def _axes(value: Value) -> list[Sizes]:
+    tensors = [value.tensor, *value.others]
+    shapes = [tensor.shape for tensor in tensors if tensor is not None]
+    if len(shapes) != len(tensors) or len({len(shape) for shape in shapes}) != 1:
+        return []
+    return [*zip(*shapes, strict=True)]
+
+
+def _padded(shape: Sequence[Dim], pads: Sequence[Dim]) -> Sequence[Dim]:
+    """A shape with what is added before and after its axes, the last axis first."""
+    both = [before + after for before, after in zip(pads[::2], pads[1::2], strict=True)][::-1]
+    lead = len(shape) - len(both)
+    return [*shape[:lead], *(n + more for n, more in zip(shape[lead:], both, strict=True))]
+
+
+def _missing(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) -> Iterator[Expr]:
+    """What a size lacks to a multiple."""
+    for k in _FACTORS:
+        if all(-s % k == v for s, v in zip(sizes, numbers, strict=True)):
+            yield from _formula(-(-formula // k) * k - formula)
+
+
+def _made_of_one(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) -> Iterator[Expr]:
+    """Neighbours, multiples and quotients of a size, and the multiples beside it."""
+    pairs = [*zip(sizes, numbers, strict=True)]
+    gaps = {v - s for s, v in pairs}
+    if len(gaps) == 1:
+        yield from _formula(formula + gaps.pop())
+    for k in _FACTORS:
+        if all(s // k == v for s, v in pairs):
+            yield from _formula(formula // k)
+        if all(-(-s // k) == v for s, v in pairs):
+            yield from _formula(-(-formula // k))
+        if all(s * k == v for s, v in pairs):
+            yield from _formula(formula * k)
+        if all(-(-s // k) * k == v for s, v in pairs):
+            yield from _formula(-(-formula // k) * k)
+        if all(s // k * k == v for s, v in pairs):
+            yield from _formula(formula // k * k)
+    yield from _missing(sizes, formula, numbers)
+
+
+def _made_of_two(
+    sizes: tuple[int, ...], first: Expr, others: tuple[int, ...], second: Expr, numbers: tuple[int, ...]
+) -> Iterator[Expr]:
+    """Products, sums, differences and quotients of two sizes."""
+    triples = [*zip(sizes, others, numbers, strict=True)]
+    if all(a * b == v for a, b, v in triples):
+        yield from _formula(first * second)
+    if all(a * b + 1 == v for a, b, v in triples):
+        yield from _formula(first * second + 1)
+    if all(a + b == v for a, b, v in triples):
+        yield from _formula(first + second)
+    if all(a - b == v for a, b, v in triples):
+        yield from _formula(first - second)
+    if all(a // b == v and a % b == 0 for a, b, v in triples):
+        yield from _formula(first // second)
+
+
+def _formula(found: Dim) -> Iterator[Expr]:
+    if isinstance(found, Expr):
+        yield found

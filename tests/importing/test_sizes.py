@@ -1,0 +1,87 @@
+"""Sizes that follow from the input stay so: a file made at one size is the module at others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import shapecalc
+from shapecalc.importing.network import Imported, imported
+from shapecalc.importing.runs import read_at_sizes
+from shapecalc.importing.torch_module import plain_attention
+from tests.importing.sized import MODULES, Shapes
+
+
+def tensors(name: str, shapes: Shapes) -> dict[str, Any]:
+    dtype = getattr(torch, MODULES[name][1])
+    return {key: torch.zeros(shape, dtype=dtype) for key, shape in shapes.items()}
+
+
+def read(name: str) -> Imported:
+    make, _, shapes, _ = MODULES[name]
+    return imported(read_at_sizes(make(), [], tensors(name, shapes), name))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_is_the_module_at_other_sizes_too(name: str) -> None:
+    make, dtype, _, others = MODULES[name]
+    found = read(name)
+    assert found.differences == ()
+    assert found.fixed == (), found.text
+    module = make().eval()
+    for shapes in others:
+        given = {key: f"{'x'.join(map(str, shape))}:{dtype}" for key, shape in shapes.items()}
+        ours = dict(zip(found.architecture.inputs, given.values(), strict=True))
+        analysis = shapecalc.analyse(found.architecture, ours)
+        with plain_attention(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            output = module(**tensors(name, shapes))
+        assert [tuple(y.shape) for y in analysis.outputs] == [tuple(output.shape)], found.text
+        assert 2 * analysis.totals.macs == counter.get_total_flops(), found.text
+
+
+PHRASES = {
+    "NonLocal": ["flatten: 2", "unflatten: {dim: 2, sizes: [-1, W]}"],
+    "Windows": ["unflatten: {dim: 1, sizes: [-1, 7]}"],
+    "Positions": ["add: [[], [arange: L, Embedding: "],
+    "Sliced": ["expand: [N, -1, -1]", "narrow: [1, 0, (H//4)*(W//4) + 1]"],
+    "Padded": ["pad: [0, -W + 8*ceil(W/8), 0, -H + 8*ceil(H/8)]", "narrow: [2, 0, H]"],
+    "Global": ["AdaptiveAvgPool2d: 1"],
+    "Recurrent": ["select: [1, -1]"],
+}
+"""What the files have in place of numbers."""
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_what_a_size_means_is_written(name: str) -> None:
+    text = read(name).text
+    for phrase in PHRASES[name]:
+        assert phrase in text, text
+
+
+def test_only_sizes_that_are_used_are_parameters() -> None:
+    assert "input: Nx3xHxW\nparameters: {N: 1, H: 28, W: 28}" in read("Sliced").text
+    assert "input: 1x3x16x16\nlayers" in read("Shuffled").text
+
+
+class Fixed(torch.nn.Module):
+    """A number that is no size: the root of one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x) * x.shape[1] ** 0.5
+
+
+def test_what_no_expression_says_is_a_number_and_is_told() -> None:
+    x = torch.empty(1, 9, 4, device="meta")
+    found = imported(read_at_sizes(Fixed(), [x], {}, "Fixed"))
+    assert found.differences == ()
+    assert "mul: 3" in found.text
+    (told,) = found.fixed
+    assert told.startswith("other 3 of mul, ")
+    assert "test_sizes.py:" in told
