@@ -1170,7 +1170,7 @@ JOINS = [
         steps("zeros: {size: 2, dtype: float31}"),
         "3:29",
         "zeros: dtype must be one of bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32,"
-        " float64, or null, not float31",
+        " float64, complex64, complex128, or null, not float31",
         "did you mean float32 or float16 or bfloat16?",
     ),
     Wrong(
