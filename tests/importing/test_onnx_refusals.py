@@ -159,6 +159,14 @@ FILES: dict[str, tuple[bytes, str]] = {
         with_nodes(node("NonZero", "x", "z"), node("Cast", "z", to=1)),
         "hangs on values, which no formula knows",
     ),
+    "an attribute of another kind": (
+        with_nodes(node("DepthToSpace", "x", blocksize=[2, 2])),
+        "DepthToSpace 'the DepthToSpace': ",
+    ),
+    "a constant without a value": (
+        with_nodes(node("Constant", "", "c"), node("Add", "x c")),
+        "'the Constant' has not",
+    ),
     "sizes that do not fit": (
         with_nodes(node("MatMul", "x w"), stored=weights(w=(5, 4))),
         "MatMul 'the MatMul': ",

@@ -119,8 +119,7 @@ def _graph(model: Any) -> Graph:
         raise ArchitectureError("the model has sparse initializers, which are not read")
     inputs = {i.name: _input(i) for i in graph.input if i.name not in stored}
     nodes = [_node(n) for n in graph.node]
-    for node in [n for n in nodes if n.type == "Constant"]:
-        stored |= {node.outputs[0]: _constant(node)}
+    stored |= {"".join(n.outputs): _constant(n) for n in nodes if n.type == "Constant"}
     rest = [n for n in nodes if n.type != "Constant"]
     ordered = _in_order(rest, {*stored, *inputs})
     outputs = [o.name for o in graph.output]
@@ -134,6 +133,8 @@ def _graph(model: Any) -> Graph:
 
 def _node(proto: Any) -> Node:
     name = proto.name
+    if not all(isinstance(text, str) for text in (name, proto.op_type, *proto.input, *proto.output)):
+        raise ArchitectureError("the names of a node are no text: the file is damaged")
     if proto.domain not in ("", "ai.onnx"):
         where = f"at node {quoted(name or (proto.output or ['?'])[0])}"
         raise ArchitectureError(
@@ -162,7 +163,7 @@ def _attribute(attribute: Any) -> Any:
 
 
 def _constant(node: Node) -> Stored:
-    if len(node.outputs) != 1 or len(node.attributes) != 1:
+    if not node.outputs or len(node.outputs) != 1 or len(node.attributes) != 1:
         raise ArchitectureError(f"{node} has not one value and one output")
     (name, value), *_ = node.attributes.items()
     if isinstance(value, Stored):

@@ -130,6 +130,11 @@ class Lowering:
             made = self.opaque(node, str(error))
         except ArchitectureError as error:
             raise error.about(str(node)) from None
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            wrong = (
+                f"its attributes or inputs are not those of the operator ({type(error).__name__}: {error})"
+            )
+            raise ArchitectureError(f"{node}: {wrong}") from None
         for name, value in zip(node.outputs, made if isinstance(made, list) else [made], strict=False):
             if name and isinstance(value, Value):
                 self.name(name, value)
