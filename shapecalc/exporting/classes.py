@@ -67,10 +67,23 @@ class Class:
         """The number of each owner of the first instance, by its identity."""
         return {id(owner): number for number, owner in enumerate(owners(self.first.items))}
 
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """The number of each instance, by its identity."""
+        return {id(region): place for place, region in enumerate(self.instances)}
+
     def values(self, instance: Region) -> dict[str, Any]:
         """What the constructor is given for an instance."""
-        place = next(i for i, region in enumerate(self.instances) if region is instance)
+        place = self.places[id(instance)]
         return {parameter.name: parameter.values[place] for parameter in self.parameters}
+
+    @cached_property
+    def texts_by_owner(self) -> dict[int, dict[str, Text | None]]:
+        """By the number of an owner the texts of its arguments, once all are known."""
+        found: dict[int, dict[str, Text | None]] = {}
+        for (number, name), text in self.texts.items():
+            found.setdefault(number, {})[name] = text
+        return found
 
 
 def short(layer: Layer, name: str, value: Any) -> Any:
@@ -147,7 +160,7 @@ class Classes:
         names = tuple(sorted((known[edge], name) for edge, name in region.called.items() if edge in known))
         key = region.title, items, outputs, len(region.inputs), names, tuple(region.ties)
         if key not in self.found:
-            taken = {known.name for known in self.found.values()}
+            taken = {"Any", "F", "Tensor", *(known.name for known in self.found.values())}
             self.found[key] = Class(unique(camel(region.title), taken))
         self.found[key].instances.append(region)
         self.of[id(region)] = self.found[key]
@@ -314,7 +327,7 @@ class _Solver:
 
     def from_producer(self, edge: Edge, values: Vector) -> Text | None:
         """What the layer that makes a tensor, or one before it, says of its size."""
-        for _ in range(50):
+        for _ in range(12):
             number = self.made.get(edge)
             if number is None:
                 return None

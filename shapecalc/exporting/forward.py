@@ -141,8 +141,8 @@ class Forward:
         return call(function, inputs)
 
     def texts(self, item: Leaf) -> dict[str, Text]:
-        number = self.found.numbers[id(item)]
-        texts = {name: text for (owner, name), text in self.found.texts.items() if owner == number and text}
+        known = self.found.texts_by_owner.get(self.found.numbers[id(item)], {})
+        texts = {name: text for name, text in known.items() if text}
         return {name: Text(_NAME.sub(self.attribute, text)) for name, text in texts.items()}
 
     def attribute(self, name: re.Match[str]) -> str:

@@ -148,6 +148,17 @@ def paths(items: Iterable[Item], before: tuple[Item, ...] = ()) -> Iterator[tupl
             yield from paths(item.items, (*before, item))
 
 
+def placed(items: Iterable[Item], before: tuple[int, ...] = ()) -> Iterator[tuple[Leaf, tuple[int, ...]]]:
+    """Each layer with its place in each item that it is in; those of aliases are others' once more."""
+    for place, item in enumerate(items):
+        if item.alias:
+            continue
+        if isinstance(item, Leaf):
+            yield item, (*before, place)
+        else:
+            yield from placed(item.items, (*before, place))
+
+
 def is_module(item: Item) -> bool:
     """Whether one tensor goes into it and one comes out, as of a module that a Sequential may hold."""
     if isinstance(item, Leaf):

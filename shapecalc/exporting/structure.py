@@ -10,7 +10,7 @@ from typing import Any
 from shapecalc.engine.execution import Executed
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
-from shapecalc.engine.run import traced
+from shapecalc.engine.run import traced, whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.exporting.helpers import foreign_modules
 from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, is_module, leaves
@@ -26,7 +26,7 @@ def structured(analysis: Analysis) -> Region:
         ArchitectureError: a step has no counterpart in a module.
     """
     steps: dict[str, Executed] = {}
-    analysis = traced(analysis, steps)
+    analysis = traced(whole(analysis, "export"), steps)
     reader = _Reader(analysis, steps)
     root = Region(None, analysis.name, reader.listed(analysis.tree), [], [*analysis.output_edges])
     root.inputs = [Edge(-1, port) for port in range(len(analysis.inputs))]

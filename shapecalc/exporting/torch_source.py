@@ -14,8 +14,7 @@ from shapecalc.exporting.forward import Forward
 from shapecalc.exporting.helpers import helper
 from shapecalc.exporting.layout import WIDTH, Doc, Group, call, lines, named
 from shapecalc.exporting.literals import Text, annotation, identifier, literal, same, snake, unique
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, paths
-from shapecalc.exporting.sharing import indices
+from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, placed
 from shapecalc.exporting.structure import structured
 from shapecalc.symbolic import Dim
 
@@ -83,9 +82,8 @@ class _Writer:
     def keys(self) -> Iterator[tuple[tuple[str, str], str]]:
         """By path and name, the key of each weight."""
         found = self.classes.of[id(self.root)]
-        for leaf, items in paths(self.root.items):
-            if leaf.row.own_weights and not any(item.alias for item in items):
-                places = indices(self.root, items)
+        for leaf, places in placed(self.root.items):
+            if leaf.row.own_weights:
                 for name in leaf.row.own_weights:
                     key = self.weight_at(found, places, name).removeprefix("self")
                     yield (leaf.row.path, name), key.replace("[", ".").replace("]", "").removeprefix(".")
@@ -218,8 +216,7 @@ class _Writer:
             return call("nn.Sequential", self.repeated(item.items, found))
         if isinstance(item, Several):
             return call("nn.ModuleList", [Group("[", self.repeated(item.items, found), "]")])
-        number = found.numbers[id(item)]
-        texts = {name: text for (owner, name), text in found.texts.items() if owner == number}
+        texts = found.texts_by_owner.get(found.numbers[id(item)], {})
         if isinstance(item, Region):
             return self.instance(item, texts)
         values = arguments_of(item)

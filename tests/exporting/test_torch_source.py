@@ -243,3 +243,17 @@ def test_a_batch_may_be_a_letter() -> None:
 def test_no_attribute_hides_what_modules_have(kind: nn.Module) -> None:
     names = [name for name in dir(kind) if not name.startswith("_")]
     assert [name for name in names if identifier(name) == name] == []
+
+
+def test_blocks_may_be_called_as_what_is_imported() -> None:
+    text = """
+name: 'a "quoted" \\ name'
+input: {nn: 1x8, torch: 1x8}
+blocks:
+  f(self): [Linear: self, gelu]
+  Tensor(range): [Linear times 2: range, relu]
+layers: [f: 8, Tensor as train: 4, Tensor as forward: 8, add: [[], torch]]
+"""
+    module = module_of(exported(text))
+    assert {*tensors_of(module)} >= {"f.linear.weight", "train_.linear.1.bias", "forward_.linear.0.weight"}
+    assert module(torch.ones(1, 8), torch.ones(1, 8)).shape == (1, 8)
