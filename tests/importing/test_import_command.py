@@ -64,6 +64,14 @@ class OnGPU(Net):
         super().__init__()
         self.scale = torch.ones(3, device="cuda")
 
+class Endless(Net):
+    def forward(self, x):
+        return self.forward(x) + 1
+
+class Stopped(Net):
+    def forward(self, x):
+        raise KeyboardInterrupt
+
 def words():
     return "no module"
 """
@@ -107,6 +115,8 @@ def test_the_file_and_the_names_are_written_whole(folder: Path, run: Command) ->
 
 
 REFUSED = [
+    ("model.py:Endless", 1, "RecursionError: maximum recursion depth exceeded"),
+    ("model.py:Stopped", 130),
     ("model", 2, "'model' is no Python target"),
     ("nowhere.py:Net", 2, "there is no file 'nowhere.py'"),
     ("no.such.module:Net", 2, "there is no module 'no'"),
