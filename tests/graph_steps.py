@@ -261,6 +261,8 @@ def repeat(net: Net) -> Draft | None:
 
 def roll(net: Net) -> Draft | None:
     picked = net.pick(1, 2, 3)
+    if picked and net.rng.random() < 0.1:
+        return Draft("to", {"dtype": net.rng.choice(("float32", "int64"))}, (picked[0],))
     if picked and net.flag():
         return Draft("flip", {"dims": net.axis(picked[1])}, (picked[0],))
     return picked and Draft("roll", {"shifts": 1, "dims": net.axis(picked[1])}, (picked[0],))
@@ -322,6 +324,8 @@ def parts(net: Net) -> Draft | None:
     if picked is None or not picked[1].rank:
         return None
     axis = net.axis(picked[1])
+    if net.rng.random() < 0.1:
+        return Draft("unbind", {"dim": axis}, (picked[0],))
     if net.flag():
         return Draft("chunk", {"chunks": net.rng.choice((1, 2, 2, 3)), "dim": axis}, (picked[0],))
     n: Any = picked[1].shape[axis]
@@ -374,7 +378,8 @@ def mask(net: Net) -> Draft | None:
     picked = net.pick()
     known = net.like(lambda y: y.dtype == "bool", integers=True)
     if known and net.rng.random() < 0.2:
-        return Draft("logical_not", {}, (known,))
+        kind = net.rng.choice(("logical_not", "logical_and", "logical_or", "logical_xor"))
+        return Draft(kind, {}, (known,) if kind == "logical_not" else (known, known))
     if picked is None:
         return None
     name, x = picked
@@ -544,6 +549,10 @@ UNDRAWN = {
         "torch looks at the values, which tensors on `meta` have none of",
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
+    **dict.fromkeys(
+        ("select_scatter", "slice_scatter"),
+        "of a view with gaps torch copies more than the view: the peak is too low, which is not mended",
+    ),
     "CrossMapLRN2d": "a Python loop over the channels of each image, slow in so many networks",
     **dict.fromkeys(
         ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "rfft2", "irfft2"),
