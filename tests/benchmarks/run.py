@@ -73,6 +73,14 @@ def analysis() -> list[str]:
     return row(name, ours, theirs, f"{theirs / ours:.0f} ×", "≥ 50 ×")
 
 
+def export_of_resnet() -> list[str]:
+    from shapecalc.exporting.torch_source import torch_source
+
+    found = shapecalc.analyse(shapecalc.load("imagenet/resnet50"))
+    ours, theirs = in_turn(lambda: torch_source(found), lambda: shapecalc.analyse(found.architecture), 9)
+    return row("export of resnet50 to torch against its analysis", ours, theirs, f"{ours / theirs:.0f} ×", "")
+
+
 def fresh_analysis() -> list[str]:
     """The same with nothing remembered: the file read and analysed for the first time in a process."""
     code = "import time, shapecalc; t = time.perf_counter(); shapecalc.analyse(shapecalc.load('resnet18'))"
@@ -312,6 +320,7 @@ def main() -> None:
         cold_memory(),
         cold_list(),
         analysis(),
+        export_of_resnet(),
         fresh_analysis(),
         *all_figures(),
         *symbolic(),
