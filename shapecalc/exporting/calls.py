@@ -131,5 +131,6 @@ def weight(layer: Any, shape: Any) -> Doc:
     """A parameter or a buffer of that shape, of zeros until weights are loaded."""
     dtype = [] if layer.dtype == "float32" else [f"dtype=torch.{layer.dtype}"]
     sizes = literal(shape)
-    listed = sizes.removeprefix("(").removesuffix(")").removesuffix(",").split(", ")
+    inside = sizes.removeprefix("(").removesuffix(")").removesuffix(",")
+    listed = inside.split(", ") if inside else [sizes]  # a scalar's is ()
     return call(f"{layer.function}", [call("torch.zeros", [*listed, *dtype])])
