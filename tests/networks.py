@@ -7,28 +7,45 @@ from functools import cache
 
 import shapecalc
 from shapecalc import Analysis, zoo
+from shapecalc.symbolic import number
 from tests.dice import DRAWS
 
-OWN = [name for name in zoo.names() if not name.startswith("imagenet/")]
-"""The networks that are taught, and those of other kinds."""
-
-_SHORT = ["swin_v2_t", "imagenet/convnext_tiny", "imagenet/efficientnet_v2_s", "imagenet/swin_t"]
+_SHORT = [
+    "swin_v2_t",
+    "llm/opt-125m",
+    "llm/phi-3-mini",
+    "imagenet/convnext_tiny",
+    "imagenet/efficientnet_v2_s",
+    "imagenet/swin_t",
+]
 _FIRST = {entry.path: name for name, entry in reversed(zoo.known().items())}
 ONE_OF_EACH = sorted((_FIRST | {zoo.find(name).path: name for name in _SHORT}).values())
 """Of the variants of one file, the first, or one that has as many kinds of layers and far fewer of them."""
 
+OWN = [name for name in zoo.names() if not name.startswith(("imagenet/", "llm/"))]
+OWN += [name for name in ONE_OF_EACH if name.startswith("llm/")]
+"""The networks that are taught, and those of other kinds; of a family of language models, one."""
+
+_DECODER = {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "intermediate_size": 512}
+_NARROW = {**_DECODER, "hidden_size": 256, "num_attention_heads": 4}
+
 _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "detection/retinanet": ("1x3x128x128", {}),
     "detection/yolov8n": ("1x3x64x64", {}),
-    "llm/llama-3.2-1b": (
-        None,
-        {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "intermediate_size": 512},
-    ),
+    "llm/deepseek-v2-lite": (None, {**_NARROW, "moe_intermediate_size": 64, "n_routed_experts": 8}),
+    "llm/gemma-2b": (None, _NARROW),
+    "llm/gpt-oss-20b": (None, {**_DECODER, "hidden_size": 256, "num_local_experts": 8}),
+    "llm/gpt2": (None, {"depth": 2, "L": 16, "words": 100, "longest": 64}),
+    "llm/llama-2-7b": (None, _NARROW),
     "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100}),
     "llm/mixtral-8x7b": (
         None,
         {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
     ),
+    "llm/mistral-7b-v0.1": (None, {**_DECODER, "hidden_size": 256}),
+    "llm/opt-125m": (None, {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "positions": 64}),
+    "llm/phi-3-mini": (None, _NARROW),
+    "llm/qwen2-0.5b": (None, _DECODER),
     "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
@@ -43,6 +60,21 @@ def _settings(name: str) -> tuple[str | None, Mapping[str, int]]:
 def short(name: str) -> Analysis:
     """A network of fewer copies of its blocks, on a smaller input, where it is large; at length, as it is."""
     return shapecalc.analyse(shapecalc.load(name), *_settings(name))
+
+
+@cache
+def analysed(name: str) -> Analysis:
+    """A network of the zoo at its own input."""
+    return shapecalc.analyse(shapecalc.load(name))
+
+
+def is_large(name: str) -> bool:
+    """Whether its weights take more than 4 GiB, so that it is looked at on `meta` alone."""
+    return number(analysed(name).weight_bytes()) > 2**32
+
+
+ROUTED = [name for name in ONE_OF_EACH if analysed(name).active_params is not None]
+"""Those in which tokens are sent to experts."""
 
 
 def typed(name: str) -> list[str]:

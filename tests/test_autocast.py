@@ -35,7 +35,7 @@ from tests.autocast import casting, like, pretended, put
 from tests.command import Command
 from tests.dice import count
 from tests.families.base import Drawn
-from tests.networks import ONE_OF_EACH, OWN, covering, short
+from tests.networks import ONE_OF_EACH, OWN, ROUTED, covering, short
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call
 from tests.test_saved import computed
@@ -45,10 +45,12 @@ PREDICTION, TRAINING = Mode(autocast=True), Mode(grad=True, training=True, autoc
 UNKNOWN = {
     **dict.fromkeys(["lstm-lm", "seq2seq-gru"], "cuDNN"),
     "llm/mamba-130m": "what it keeps for the backward pass depends on the kernel that scans",
-    "llm/mixtral-8x7b": "what it keeps for the backward pass depends on how many tokens go to each expert",
+    **dict.fromkeys(
+        ROUTED, "what it keeps for the backward pass depends on how many tokens go to each expert"
+    ),
 }
 """Networks whose training under autocast is not known, with the reason that is said."""
-FUSED = {"llm/llama-3.2-1b", "llm/smollm2-135m"}
+FUSED = {name for name in OWN if name.startswith("llm/")} - {"llm/gpt2", "llm/opt-125m"}
 """Networks with attention that a CPU computes in bfloat16 by a kernel of its own; predicted is CUDA's."""
 CPU_LISTS = {
     "LOWER": "bfloat16",

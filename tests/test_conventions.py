@@ -22,16 +22,16 @@ from shapecalc.engine.results import Analysis
 from shapecalc.layers import LAYERS
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, at
+from tests.dice import DRAWS
 from tests.families.base import shown
-from tests.networks import ONE_OF_EACH, covering, short
+from tests.networks import ONE_OF_EACH, analysed, covering, is_large, short
 from tests.tools.counters import COUNTERS
 from tests.tools.xla import xla
 
 TOOLS = [name for name in COUNTERS if find_spec(name.partition(",")[0])]
 FORWARD = [name for name in TOOLS if name != "torch, backward"]
-TOO_LARGE = {"llm/mixtral-8x7b"}
-"""Networks that no tool is run on: their weights, which tools want to have, are more than a machine holds."""
-SLOW = [name for name in covering(ONE_OF_EACH) if name not in TOO_LARGE]
+SLOW = covering([name for name in ONE_OF_EACH if DRAWS != "long" or not is_large(name)])
+"""Networks that the tools are run on, which want to have their weights."""
 
 
 def test_every_tool_is_here() -> None:
@@ -41,11 +41,6 @@ def test_every_tool_is_here() -> None:
 
 def test_a_convention_has_the_name_of_its_file() -> None:
     assert [convention.name for convention in CONVENTIONS.values()] == list(CONVENTIONS)
-
-
-@cache
-def analysed(name: str) -> Analysis:
-    return shapecalc.analyse(shapecalc.load(name))
 
 
 shortened = cache(short)

@@ -105,6 +105,7 @@ CASES = {
     "images, channels last": routed(x="2x3x5x4"),
     "heads": routed("[{Unflatten: {dim: -1, unflattened_size: [2, 2]}}, {Flatten: {start_dim: -2}}]"),
     "norms": routed("[{LayerNorm: 4}, {RMSNorm: 4}, {Linear: 4}]"),
+    "numbers": routed("[{Linear: 4, as: a}, {mul: [a, [mul: [a, 1.5], Sigmoid], [{add: 1, from: a}]]}]"),
     "several outputs": routed("[{chunk: {chunks: 2, dim: -1}, as: [a, b]}, {mul: [a, b]}, {Linear: 4}]"),
     "shared": routed("[{Linear: 4, as: one}, ReLU, {Linear: 4, share: one}]"),
     "times": routed("[{Linear: 4, times: 3}]"),
@@ -138,6 +139,8 @@ STEPS = (
     "{Softmax: -1}",
     "{concat: {branches: [[], [{Linear: 2}]], dim: -1}}, {Linear: 4}",
     "{add: [[{Linear: 4}, GELU], []]}",
+    "{mul: 0.5}",
+    "{sub: [1, []]}",
 )
 
 

@@ -28,7 +28,7 @@ from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
-from tests.networks import ONE_OF_EACH, covering, short
+from tests.networks import ONE_OF_EACH, ROUTED, covering, short
 
 RECURRENT = {"lstm-lm", "seq2seq-gru"}
 """Followed step by step: their lengths are numbers."""
@@ -64,7 +64,7 @@ def figures(found: Memory) -> dict[str, Dim]:
 
 UNKNOWN = {
     "llm/mamba-130m": "depends on the kernel that scans",
-    "llm/mixtral-8x7b": "depends on how many tokens go to each expert",
+    **dict.fromkeys(ROUTED, "depends on how many tokens go to each expert"),
 }
 """Networks of which nothing is said in training → why."""
 

@@ -14,6 +14,18 @@ from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 from shapecalc.window import Window
 
+_OF_TYPE = (
+    "axes",
+    "branching",
+    "numbers",
+    "elementwise",
+    "inputs_range",
+    "quantized",
+    "reads_values",
+    "takes_complex",
+)
+"""What a layer type says of itself, which is so around it, too."""
+
 
 class Inner(Layer, abstract=True):
     """A layer around another one, with arguments of its own after those of the other."""
@@ -23,8 +35,7 @@ class Inner(Layer, abstract=True):
         super().__init__()
         answers = self._answers
         vars(self).update(vars(inner), **own, _answers=answers, fields={**inner.fields, **fields})
-        vars(self).update(axes=inner.axes, elementwise=inner.elementwise, inputs_range=inner.inputs_range)
-        vars(self).update(quantized=inner.quantized)
+        vars(self).update({name: getattr(inner, name) for name in _OF_TYPE})
         self.given = (*inner.given, *own)
         self.own = frozenset(own)
         self.inner = inner
