@@ -8,7 +8,7 @@ import typer
 
 from shapecalc.analysis.counting.conventions import NAMES
 from shapecalc.cli.networks import analysed, analysed_at, settings
-from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set
+from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
 from shapecalc.errors import UsageError
 
 
@@ -20,6 +20,7 @@ def receptive(
     of: Annotated[
         str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
     ] = None,
+    unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
@@ -27,7 +28,7 @@ def receptive(
     from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
-    print_receptive(receptive(analysed(arch, input, set), of), format, depth)
+    print_receptive(receptive(analysed(arch, input, set), of), format, depth, unfold)
 
 
 def flops(
@@ -40,6 +41,7 @@ def flops(
     backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
     depth: Depth = None,
+    unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
@@ -49,7 +51,7 @@ def flops(
 
     chosen = chosen_by(convention)
     analysis = analysed(arch, input, set)
-    print_flops(analysis, chosen, format, depth, backward)
+    print_flops(analysis, chosen, format, depth, backward, unfold)
     raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
 
 
@@ -71,6 +73,7 @@ def memory(
         str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
     ] = None,
     depth: Depth = 1,
+    unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
@@ -88,7 +91,7 @@ def memory(
     analysis = analysed_at(architecture, given, values)
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    analysis = one_by_one(analysis, format)
+    analysis = one_by_one(analysis, format, unfold)
     budget = None if fit is None else budget_of(fit)
     if budget is not None:
         check_fits(analysis, Memory.runs if train else Prediction.runs)
@@ -97,4 +100,4 @@ def memory(
         raise step.refusal
     found = step or predicted(analysis, dtype)
     best = None if budget is None else fitting(found if train else predicted(analysis, dtype), budget)
-    print_memory(found, format, depth, step, best)
+    print_memory(found, format, depth, step, best, unfold)

@@ -31,6 +31,10 @@ Set = Annotated[
     ),
 ]
 Depth = Annotated[int | None, typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
+Unfold = Annotated[
+    bool,
+    typer.Option("--unfold", help="A line for each of the layers in a row that are alike."),
+]
 Ascii = Annotated[
     bool,
     typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),

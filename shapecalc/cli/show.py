@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import Network, analysed
-from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set
+from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
 
 
@@ -29,13 +29,14 @@ def show(
         Literal["NCHW", "NHWC"],
         typer.Option(help="The order of axes in printed shapes of four axes or more."),
     ] = "NCHW",
+    unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
     from shapecalc.render.show import print_show
 
-    print_show(analysed(arch, input, set), format, depth, columns, layout)
+    print_show(analysed(arch, input, set), format, depth, columns, layout, unfold)
 
 
 def explain(
@@ -89,6 +90,7 @@ def params(
         list[str] | None,
         typer.Option(metavar="PATH", help="With --weights, what stays as it is; repeatable."),
     ] = None,
+    unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
 ) -> None:
@@ -96,8 +98,8 @@ def params(
     from shapecalc.checkpoints.reading import is_checkpoint
 
     if not is_checkpoint(arch):
-        network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format)
-    elif input or set or dtype or weights or keep:
+        network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format, unfold)
+    elif input or set or dtype or weights or keep or unfold:
         raise UsageError("of a checkpoint, params takes --depth and --format alone")
     else:
         _checkpoint_params(arch, depth, format)
@@ -112,6 +114,7 @@ def network_params(
     weights: str | None = None,
     keep: Sequence[str] = (),
     form: str = "table",
+    unfold: bool = False,
 ) -> None:
     """Those of a network, as `params` prints them."""
     from shapecalc.analysis.quantized import quantized, scheme_of, stored_as
@@ -126,7 +129,7 @@ def network_params(
     if weights is not None:
         analysis = stored_as(analysis, scheme, keep)
     stored = quantized(analysis, dtype) if analysis.schemes or weights is not None else None
-    print_params(analysis, form, depth, dtype, stored)
+    print_params(analysis, form, depth, dtype, stored, unfold)
 
 
 def _checkpoint_params(path: str, depth: int | None, form: str) -> None:

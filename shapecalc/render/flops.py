@@ -35,7 +35,12 @@ _WORK = (
 
 
 def print_flops(
-    analysis: Analysis, chosen: Sequence[Convention], form: str, depth: int | None, backward: bool
+    analysis: Analysis,
+    chosen: Sequence[Convention],
+    form: str,
+    depth: int | None,
+    backward: bool,
+    unfold: bool,
 ) -> None:
     """Print the count of a convention, or of several beside each other; of none, the layers' operations.
 
@@ -45,12 +50,12 @@ def print_flops(
     if len(chosen) > 1 and depth is not None:
         raise UsageError("--depth is for the layers, and --convention all shows none")
     if len(chosen) < 2:
-        analysis = one_by_one(analysis, form)
-    grid = partial(_of_work, analysis, form, depth, backward)
+        analysis = one_by_one(analysis, form, unfold)
+    grid = partial(_of_work, analysis, form, depth, backward, unfold)
     if len(chosen) > 1:
         grid = partial(_side_by_side, analysis, chosen, form, backward)
     elif chosen:
-        grid = partial(_of_convention, analysis, chosen[0], form, depth, backward)
+        grid = partial(_of_convention, analysis, chosen[0], form, depth, backward, unfold)
     print_as(form, lambda: to_json(analysis, chosen, depth, backward), grid)
 
 
@@ -67,9 +72,10 @@ def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backwa
 # The operations of each layer.
 
 
-def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -> Grid:
+def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool, unfold: bool) -> Grid:
     lines = []
-    for title, node in named_nodes(analysis, form, depth):
+    nodes = named_nodes(analysis, form, depth, unfold)
+    for title, node in nodes:
         work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
     whole, formulas = Work.of_all(analysis), Formulas.of(analysis, analysis.conditions)
@@ -78,7 +84,7 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool) -
         *active_note(analysis),
         *(_training(CONVENTIONS["torch"], analysis, formulas, whole.unknown) if backward else []),
         *formulas.holds(_MARGIN),
-        *folded_note(analysis),
+        *folded_note(node for _, node in nodes),
         *_unknown(whole.unknown),
     ]
     columns = (first_column(form), *_WORK)
@@ -157,7 +163,7 @@ def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _of_convention(
-    analysis: Analysis, convention: Convention, form: str, depth: int | None, backward: bool
+    analysis: Analysis, convention: Convention, form: str, depth: int | None, backward: bool, unfold: bool
 ) -> Grid:
     whole, formulas = count(convention, analysis), Formulas.of(analysis, analysis.conditions)
     columns = (
@@ -168,7 +174,8 @@ def _of_convention(
     )
     live = seen(convention, analysis)
     lines = []
-    for title, node in named_nodes(analysis, form, depth, live.__contains__):
+    nodes = named_nodes(analysis, form, depth, unfold, live.__contains__)
+    for title, node in nodes:
         numbers, times = analysis.under(node)
         found = count_rows(convention, analysis, numbers, live, times).total
         macs = Work.under(analysis, node).macs
@@ -181,7 +188,7 @@ def _of_convention(
         *_listed("Faults", convention.faults),
         *(_training(convention, analysis, formulas, whole.unknown) if backward else []),
         *formulas.holds(_MARGIN),
-        *folded_note(analysis),
+        *folded_note(node for _, node in nodes),
         *_unknown(whole.unknown),
     ]
     return Grid(heading(analysis), columns, lines, notes)

@@ -33,18 +33,18 @@ _LAYERS = (
 
 
 def print_memory(
-    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None
+    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None, unfold: bool
 ) -> None:
     """Print the memory of a network; `step` has that of training too, and all figures of JSON."""
     if form == "json" and step:
         print_json({**step.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
         return
     analysis = found.analysis
-    nodes = named_nodes(analysis, form, depth, step.saved_by_row.__getitem__ if step else None)
+    nodes = named_nodes(analysis, form, depth, unfold, step.saved_by_row.__getitem__ if step else None)
     columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
     lines = [_line(found, title, node, step, form == "csv") for title, node in nodes]
     notes = list(_notes(found, step, Formulas.of(analysis, found.all_conditions)))
-    if folded := folded_note(analysis):
+    if folded := folded_note(node for _, node in nodes):
         notes += ["", *folded]
     if fit:
         notes += ["", _fit(fit)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -38,7 +38,12 @@ _KEYS = ("name", "kind", "shape", "count", "trainable")
 
 
 def print_params(
-    analysis: Analysis, form: str, depth: int | None, dtype: str, stored: Quantized | None = None
+    analysis: Analysis,
+    form: str,
+    depth: int | None,
+    dtype: str,
+    stored: Quantized | None = None,
+    unfold: bool = False,
 ) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 
@@ -49,7 +54,7 @@ def print_params(
     """
     if form in ("json", "csv") and depth is not None:
         raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
-    analysis = one_by_one(analysis, form)
+    analysis = one_by_one(analysis, form, unfold)
     if form == "json":
         print_json(to_json(analysis, dtype, stored))
     elif form == "csv":
@@ -58,13 +63,16 @@ def print_params(
     else:
         all_trainable = analysis.totals.frozen_params == 0  # then the column says nothing
         shown = itemgetter(0, 1, 2, 4) if all_trainable else tuple
-        lines = [replace(line, values=shown(line.values)) for line in _tree(analysis, depth)]
-        print_grid(Grid(analysis.name, shown(_TREE), lines, _notes(analysis, dtype, stored)), form)
+        fold = list if unfold else folding(analysis)
+        nodes = list(outline(_owners(analysis, analysis.tree), depth, fold))
+        lines = [replace(line, values=shown(line.values)) for line in _tree(analysis, nodes, depth)]
+        notes = [*_notes(analysis, dtype, stored), *folded_note(node for _, _, node in nodes)]
+        print_grid(Grid(analysis.name, shown(_TREE), lines, notes), form)
 
 
-def _tree(analysis: Analysis, depth: int | None) -> Iterator[Line]:
+def _tree(analysis: Analysis, nodes: Iterable[tuple[str, str, Node]], depth: int | None) -> Iterator[Line]:
     """Every block and layer that owns something, and below a layer its weights."""
-    for own, below, node in outline(_owners(analysis, analysis.tree), depth, folding(analysis)):
+    for own, below, node in nodes:
         totals = analysis.totals_of(node)
         buffers = None if totals.buffers == 0 else totals.buffers
         values = (own + label(node), None, totals.params, totals.trainable_params, buffers)
@@ -111,7 +119,6 @@ def _notes(analysis: Analysis, dtype: str, stored: Quantized | None) -> list[str
             if stored
             else [f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}"]
         ),
-        *folded_note(analysis),
     ]
 
 

@@ -18,18 +18,18 @@ _FIELD = (SIZE, STRIDE, START, Column("status", "Status"))
 _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 
 
-def print_receptive(receptive: Receptive, form: str, depth: int | None) -> None:
-    analysis = receptive.analysis
-    if one_by_one(analysis, form) is not analysis:
-        receptive = along(one_by_one(analysis, form), receptive.input, receptive.axes)
-    print_as(form, lambda: to_json(receptive, depth), lambda: _grid(receptive, form, depth))
+def print_receptive(receptive: Receptive, form: str, depth: int | None, unfold: bool) -> None:
+    analysis = one_by_one(receptive.analysis, form, unfold)
+    if analysis is not receptive.analysis:
+        receptive = along(analysis, receptive.input, receptive.axes)
+    print_as(form, lambda: to_json(receptive, depth), lambda: _grid(receptive, form, depth, unfold))
 
 
-def _grid(receptive: Receptive, form: str, depth: int | None) -> Grid:
+def _grid(receptive: Receptive, form: str, depth: int | None, unfold: bool) -> Grid:
     flat = form == "csv"
     lines = [
         _line(receptive, node, title, node.type if flat else node.output.shape)
-        for title, node in named_nodes(receptive.analysis, form, depth, receptive.along_axes)
+        for title, node in named_nodes(receptive.analysis, form, depth, unfold, receptive.along_axes)
     ]
     columns = (first_column(form), _TYPE if flat else _OUTPUT, *_FIELD)
     return Grid(heading(receptive.analysis), columns, lines, list(notes(receptive)))

@@ -103,20 +103,24 @@ _TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs
 _FLAT = ("path", "type", "output", "params", "params_share", "macs", "macs_share")
 
 
-def print_show(analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str) -> None:
+def print_show(
+    analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str, unfold: bool
+) -> None:
     """Print an analysis.
 
     Raises:
         UsageError: `columns` names one that there is not, or is given for JSON, which has none.
     """
-    analysis = one_by_one(analysis, form)
+    analysis = one_by_one(analysis, form, unfold)
     if form == "json" and columns is not None:
         raise UsageError("--columns is for tables; JSON always has every figure")
-    grid = partial(_grid, analysis, form, depth, columns, layout)
+    grid = partial(_grid, analysis, form, depth, columns, layout, unfold)
     print_as(form, lambda: to_json(analysis, depth, layout), grid)
 
 
-def _grid(analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str) -> Grid:
+def _grid(
+    analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str, unfold: bool
+) -> Grid:
     default = _FLAT if form == "csv" else _TREE
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
     fields = None
@@ -127,12 +131,14 @@ def _grid(analysis: Analysis, form: str, depth: int | None, columns: str | None,
         analysis = fields.analysis
     whole = analysis.totals
     lines = []
-    for title, node in named_nodes(analysis, form, depth, fields.along_axes if fields else None):
+    nodes = named_nodes(analysis, form, depth, unfold, fields.along_axes if fields else None)
+    for title, node in nodes:
         tree = label(node) if form == "csv" else title  # CSV has a column of its own for the path
         cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout, fields)
         lines.append(Line(tuple(value(cell) for _, value in chosen), strong=bool(node.children)))
     shown = tuple(column for column, _ in chosen)
-    return Grid(heading(analysis, layout), shown, lines, notes(analysis, layout))
+    below = [*notes(analysis, layout), *folded_note(node for _, node in nodes)]
+    return Grid(heading(analysis, layout), shown, lines, below)
 
 
 def _chosen(columns: str) -> list[_Shown]:
@@ -172,7 +178,6 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         *([unread] if analysis.unread else []),
         *_uses(analysis),
         *formulas.holds(12),
-        *folded_note(analysis),
     ]
 
 

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import TypeAlias
 
-from shapecalc.engine.limits import MOST_LISTED, MOST_WHOLE, refuse_long
+from shapecalc.engine.limits import MOST_LISTED, refuse_long
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError
 from shapecalc.render.grid import Column, count
 
+_FEWEST = 3
+"""Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
-def one_by_one(analysis: Analysis, form: str) -> Analysis:
-    """The analysis with every row, for a form that has each layer.
+
+def one_by_one(analysis: Analysis, form: str, unfold: bool = False) -> Analysis:
+    """The analysis with every row, for a form that has each layer, or where nothing is to be folded.
 
     Raises:
         UsageError: there are too many.
     """
-    if form in ("json", "csv"):
-        refuse_long(analysis.layers, f"--format {form}")
-        return whole(analysis, f"--format {form}")
+    if unfold or form in ("json", "csv"):
+        what = "--unfold" if unfold else f"--format {form}"
+        refuse_long(analysis.layers, what)
+        return whole(analysis, what)
     return analysis
 
 
-def folded_note(analysis: Analysis) -> list[str]:
-    """The note under a table in which one line may stand for several layers."""
-    text = "Folded      layers in a row that are alike, × how many; figures are of all of them together"
-    return [text] if _is_folded(analysis) else []
+def folded_note(nodes: Iterable[Node]) -> list[str]:
+    """The note under a table in which a line stands for several layers."""
+    text = "Folded      × n are alike, in a row; counts are of all, shapes of each one"
+    return [text] if any(node.copies > 1 for node in nodes) else []
 
 
 def active_note(analysis: Analysis) -> list[str]:
@@ -41,10 +45,6 @@ def active_note(analysis: Analysis) -> list[str]:
     return [f"Active      {active} of {total} parameters in total take part for a token"]
 
 
-def _is_folded(analysis: Analysis) -> bool:
-    return analysis.brief or len(analysis.rows) > MOST_WHOLE
-
-
 Alike: TypeAlias = Callable[[int], Hashable]
 """Says of the number of a row what it has in common with those that are like it, beside its layer."""
 Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
@@ -52,51 +52,64 @@ Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
 
 
 def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
-    """What makes one node of layers or blocks in a row that do the same, in a large network."""
-    return partial(_folded, analysis, alike) if _is_folded(analysis) else lambda nodes: nodes
+    """What makes one node of layers or blocks in a row that do the same."""
+    return partial(_folded, analysis, alike)
 
 
 def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> Sequence[Node]:
-    folded = []
-    for _, run in groupby(nodes, partial(_work, analysis, alike)):
-        first, *others = run
-        copies = first.copies + sum(node.copies for node in others)
-        if copies > 1:
-            name, _, index = first.label[:-1].rpartition("[")
-            label = f"{name}[{index}…{int(index) + copies - 1}] × {copies:,}"
-            first = first._replace(label=label, copies=copies)
-        folded.append(first)
-    return folded
+    found: list[Node] = []
+    for _, group in groupby(nodes, _in_a_row(analysis, alike)):
+        run = list(group)
+        copies = sum(node.copies for node in run)
+        found += run if copies < _FEWEST else [_together(run[0], copies)]
+    return found
 
 
-def _work(analysis: Analysis, alike: Alike | None, node: Node) -> tuple[object, ...]:
-    """What a node does, whatever it reads from; one with a name of its own is like no other."""
-    name, bracket, _ = node.label.rpartition("[")
-    if not bracket:
-        return (node.path,)
-    rows = [
-        (
-            row.layer,
-            row.inputs,
-            row.outputs,
-            row.shared,
-            row.frozen,
-            row.stored,
-            alike and alike(number),
-            times,
-        )
-        for (number, times), row in zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
+def _together(first: Node, copies: int) -> Node:
+    """A node for so many that are alike, of which this is the first."""
+    name, index = _numbered(first.label)
+    label = f"{name}[{index}…{index + copies - 1}] × {copies:,}"
+    return first._replace(label=label, copies=copies)
+
+
+def _numbered(label: str) -> tuple[str, int]:
+    """The name and the number of `conv[3]`."""
+    name, _, index = label.rstrip("]").rpartition("[")
+    return name, int(index)
+
+
+def _in_a_row(analysis: Analysis, alike: Alike | None) -> Callable[[Node], Hashable]:
+    """What nodes that follow one another have in common if they do the same, and are numbered on."""
+    before = 0
+
+    def key(node: Node) -> Hashable:
+        nonlocal before
+        before += node.copies
+        if not node.label.endswith("]"):
+            return node.path  # one with a name of its own is like no other
+        name, index = _numbered(node.label)
+        return name, index - before + node.copies, _work(analysis, alike, node)
+
+    return key
+
+
+def _work(analysis: Analysis, alike: Alike | None, node: Node) -> Hashable:
+    """What a node does, whatever it reads from."""
+    rows = zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
+    layers = [
+        (row.layer, row.inputs, row.outputs, row.shared, row.frozen, row.stored, alike and alike(n), times)
+        for (n, times), row in rows
     ]
-    return name, node.type, node.output, rows
+    return node.type, node.output, tuple(layers)
 
 
 def named_nodes(
-    analysis: Analysis, form: str, depth: int | None, alike: Alike | None = None
+    analysis: Analysis, form: str, depth: int | None, unfold: bool, alike: Alike | None = None
 ) -> list[tuple[str, Node]]:
     """What a table has a line for, by its name there: in CSV the layers by their paths, else the tree."""
     if form == "csv":
         return [(node.path, node) for node in leaves(analysis.tree, depth)]
-    nodes = outline(analysis.tree, depth, folding(analysis, alike))
+    nodes = outline(analysis.tree, depth, list if unfold else folding(analysis, alike))
     return [(own + label(node), node) for own, _, node in nodes]
 
 
