@@ -24,14 +24,16 @@ from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, at
 from tests.dice import DRAWS
 from tests.families.base import shown
-from tests.networks import ONE_OF_EACH, analysed, covering, is_large, short
+from tests.networks import ONE_OF_EACH, ROUTED, analysed, covering, is_large, short
 from tests.tools.counters import COUNTERS
 from tests.tools.xla import xla
 
 TOOLS = [name for name in COUNTERS if find_spec(name.partition(",")[0])]
 FORWARD = [name for name in TOOLS if name != "torch, backward"]
-SLOW = covering([name for name in ONE_OF_EACH if DRAWS != "long" or not is_large(name)])
-"""Networks that the tools are run on, which want to have their weights."""
+SLOW = covering(
+    [name for name in ONE_OF_EACH if name not in ROUTED and not (DRAWS == "long" and is_large(name))]
+)
+"""Networks that the tools are run on, which want to have their weights, and call each layer as a module."""
 
 
 def test_every_tool_is_here() -> None:

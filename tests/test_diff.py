@@ -208,7 +208,7 @@ def test_shared_weights() -> None:
 # It adds up.
 
 PAIRS = [("vgg11", "vgg11-small"), ("lenet", "lenet-batchnorm"), ("resnet18", "imagenet/resnet18"),
-         ("googlenet", "densenet"), ("bert-base", "gpt2"), ("nin", "nin")]  # fmt: skip
+         ("googlenet", "densenet"), ("bert-base", "llm/gpt2"), ("nin", "nin")]  # fmt: skip
 
 
 @pytest.mark.parametrize("depth", [None, 1, 2])
