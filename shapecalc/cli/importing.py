@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,6 @@ from shapecalc.render import streams
 
 if TYPE_CHECKING:
     from shapecalc.importing.network import Imported
-    from shapecalc.language.architecture import Architecture
 
 _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:int64"
 
@@ -45,19 +45,16 @@ def import_(
 ) -> None:
     """A torch module or an ONNX model as a file, proved equal to it.
 
-    This command alone runs a Python target's own code; ONNX is read as data.
+    This command and diff run a Python target's own code, and no other does.
+    ONNX is read as data.
     """
-    found = _read(target, given_input(input or []), _arguments(args))
-    if found.differences:
-        raise _different(found)
+    found = equal_network(target, given_input(input or []), args)
     if output:
         write_whole(output, found.text)
     else:
         print(found.text, end="")
     if names:
         write_whole(names, written(found.names))
-    for said in found.fixed:
-        streams.note(f"holds at this size only: {said}")
     totals = found.totals
     figures = f"{totals.params:,} parameters, {totals.macs:,} MACs"
     streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
@@ -78,16 +75,28 @@ def _arguments(text: str) -> dict[str, Any]:
     return found
 
 
-def onnx_architecture(path: str, shapes: Any) -> Architecture:
-    """An ONNX file as an architecture that is equal to it.
+def is_elsewhere(name: str) -> bool:
+    """Whether a name is that of an ONNX file or of a Python target, and of no file with a network."""
+    if name.endswith(".onnx"):
+        return True
+    where, colon, _ = name.rpartition(":")
+    python = where.endswith(".py") or bool(re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", where))
+    return bool(colon) and python and not name.endswith((".yaml", ".yml")) and not Path(name).exists()
+
+
+def equal_network(target: str, shapes: Any, args: str) -> Imported:
+    """A network from elsewhere, equal to it; notes on standard error say what holds at these sizes alone.
 
     Raises:
-        ArchitectureError: it can't be read, or its figures are others.
+        UsageError: there is no such target, or what stands beside it is not for it.
+        ArchitectureError: it can't be read, or the figures of its file are others.
     """
-    found = _of_onnx(Path(path), shapes)
+    found = _read(target, shapes, _arguments(args))
     if found.differences:
         raise _different(found)
-    return found.architecture
+    for said in found.fixed:
+        streams.note(f"holds at this size only: {said}")
+    return found
 
 
 def _read(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
@@ -116,15 +125,16 @@ def _imported(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
     try:
         from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
-        from shapecalc.importing.targets import build, users_code
+        from shapecalc.importing.targets import build, own_modules, users_code
         from shapecalc.importing.torch_module import sample_inputs
     except ImportError as error:
         raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
     collect_again()  # modules and their hooks refer to each other
-    module = build(target, arguments)
-    inputs, keywords = sample_inputs(shapes)
-    with users_code(f"running {target}"):
-        program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
+    with own_modules():
+        module = build(target, arguments)
+        inputs, keywords = sample_inputs(shapes)
+        with users_code(f"running {target}"):
+            program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
     return imported(program)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from shapecalc import zoo
 from shapecalc.engine.results import Analysis
@@ -102,12 +102,19 @@ def _assignments(texts: list[str], option: str) -> dict[str, str]:
     return found
 
 
-def side_of(
-    text: str, input: list[str] | None, set: list[str] | None
-) -> tuple[str, list[str] | None, list[str] | None]:
-    """One side of `diff`: ARCH, its --input and its --set; its own take precedence over those for both."""
+class Side(NamedTuple):
+    """One side of `diff`: what stands for the network, and its options."""
+
+    name: str
+    input: list[str] | None
+    set: list[str]
+    args: str
+
+
+def side_of(text: str, input: list[str] | None, set: list[str] | None) -> Side:
+    """One side of `diff`; its own options take precedence over those for both."""
     name, *words = re.split(r"\s+(?=-)", text.strip(), maxsplit=1)
-    given: dict[str, list[str]] = {"--input": [], "--set": []}
+    given: dict[str, list[str]] = {"--input": [], "--set": [], "--args": []}
     try:
         import shlex  # which no other command needs
 
@@ -124,4 +131,4 @@ def side_of(
         given[option].append(value if equals else rest.pop(0))
     own = {part.partition("=")[0].strip() for part in given["--set"]}
     common = [part for part in set or [] if part.partition("=")[0].strip() not in own]
-    return name, given["--input"] or input, given["--set"] + common
+    return Side(name, given["--input"] or input, given["--set"] + common, "".join(given["--args"][-1:]))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapecalc.cli.importing import onnx_architecture
-from shapecalc.cli.networks import all_of, analysed, given_input, side_of
+from shapecalc.cli.importing import equal_network, is_elsewhere
+from shapecalc.cli.networks import Side, all_of, analysed, given_input, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.cli.weights import verify_weights
-from shapecalc.errors import ShapecalcError, UnavailableError, UsageError
+from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
 from shapecalc.pause_gc import collect_again
 
 if TYPE_CHECKING:
@@ -102,7 +102,11 @@ def check(archs: Archs = None, format: VerdictForm = "table") -> None:
 
 def diff(
     a: Annotated[
-        str, typer.Argument(metavar="A", help="As in nin, in quotes 'nin --set classes=10', or model.onnx.")
+        str,
+        typer.Argument(
+            metavar="A",
+            help="As in nin, in quotes 'nin --set classes=10', or what import takes: model.onnx, a.py:Net.",
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
     input: Input = None,
@@ -112,22 +116,31 @@ def diff(
     format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:
-    """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal."""
+    """Two networks layer by layer: what was added, removed and changed. Exit code 0 if they are equal.
+
+    A Python target's own code is run, as import does it; ONNX is read as data.
+    """
     from shapecalc.analysis.compare.difference import compare
     from shapecalc.render.diff import print_diff
 
-    first, second = (_side(*side_of(text, input, set)) for text in (a, b))
+    first, second = (_side(side_of(text, input, set)) for text in (a, b))
     found = compare(first, second)
     shown = compare(first, second, depth) if depth is not None else found
     print_diff(found, shown, (a, b), format, all)
     raise typer.Exit(int(not found.equal))
 
 
-def _side(name: str, input: list[str] | None, set: list[str] | None) -> Analysis:
-    """The analysis of a network by its name, or of an ONNX file."""
-    if not name.endswith(".onnx"):
-        return analysed(name, input, set)
-    return analysed(onnx_architecture(name, given_input(input or [])), None, set)
+def _side(side: Side) -> Analysis:
+    """The analysis of a network by its name, or of one from elsewhere."""
+    if is_elsewhere(side.name):
+        found = equal_network(side.name, given_input(side.input or []), side.args)
+        return analysed(found.architecture, None, side.set)
+    if side.args:
+        raise UsageError(
+            f"--args is what a Python target is called with, and {quoted(side.name)} is a file",
+            hint="a file's parameters are given by --set NAME=VALUE",
+        )
+    return analysed(side.name, side.input, side.set)
 
 
 def _judge(device: str) -> Judge:

@@ -1,6 +1,6 @@
 """Python targets, `package.module:function` or `path/model.py:Net` → the module that they make.
 
-Building one runs the user's own code. Only the command `import` does so.
+Building one runs the user's own code. Only the commands `import` and `diff` do so.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from shapecalc.errors import ArchitectureError, UsageError, nearest, quoted, shorten
+from shapecalc.importing.torch_module import without_log
 
 _FORM = "write package.module:name or path/model.py:name, the name a class, a function or a module"
 
@@ -81,6 +82,26 @@ def _module(where: str) -> Any:
 
 
 @contextmanager
+def own_modules() -> Iterator[None]:
+    """What a target imports from beside its file is its own: another target's may have the same names."""
+    paths, before = [*sys.path], {*sys.modules}
+    try:
+        yield
+    finally:
+        folders = [Path(path) for path in sys.path if path not in paths]
+        sys.path[:] = paths
+        tops = {name.partition(".")[0] for name in sys.modules.keys() - before} - before
+        own = {top for top in tops if any(_stands_in(top, folder) for folder in folders)}
+        for name in [*sys.modules]:
+            if name.partition(".")[0] in own:
+                del sys.modules[name]
+
+
+def _stands_in(name: str, folder: Path) -> bool:
+    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+
+
+@contextmanager
 def users_code(doing: str) -> Iterator[None]:
     """What the user's code raises becomes an error with its line; what it prints is no output."""
     try:
@@ -122,7 +143,7 @@ def _advice(error: BaseException) -> str | None:
 def _built(target: str, make: Callable[[], Any]) -> Any:
     """What a maker makes on fake tensors or, where it looks at values, with its weights on `meta`."""
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True), redirect_stdout(sys.stderr):
+        with FakeTensorMode(allow_non_fake_inputs=True), redirect_stdout(sys.stderr), without_log():
             return make()
     except (Exception, SystemExit):
         with users_code(f"building {target}"), _weights_on_meta():

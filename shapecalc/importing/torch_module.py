@@ -6,6 +6,7 @@ they call beside modules is recorded as functions. No weight is allocated, and t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -48,7 +49,7 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
         ArchitectureError: the module fails on fake tensors, or its run depends on values.
     """
     counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
-    with _left_as_it_was(module), _mode_of(module) as mode, torch.no_grad():
+    with _left_as_it_was(module), without_log(), _mode_of(module) as mode, torch.no_grad():
         weights = {key: _fake(mode, p) for key, p in module.named_parameters(remove_duplicate=False)}
         buffers = {key: _fake(mode, b) for key, b in module.named_buffers(remove_duplicate=False)}
         state = _tied(module, {**weights, **buffers})
@@ -67,6 +68,17 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
         {key: described(state[key]) for key, _ in module.named_buffers()},
         (counter.get_total_flops() - recorder.flops_of_constants) // 2,
     )
+
+
+@contextmanager
+def without_log() -> Iterator[None]:
+    """Keep torch from printing the traceback of what fails on fake tensors: its error is raised."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    disabled, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = disabled
 
 
 @contextmanager

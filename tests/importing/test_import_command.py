@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import shapecalc
+from tests import forked
 from tests.command import Command
 
 MODEL = """\
@@ -167,3 +168,12 @@ def test_options_that_can_not_be_are_named(run: Command, words: list[str], code:
     assert (found.code, found.out) == (code, "")
     assert told in found.err
     assert "Traceback" not in found.err
+
+
+def test_what_fails_on_fake_tensors_prints_one_error_alone(folder: Path) -> None:
+    """In a process of its own, where torch's log goes to the screen."""
+    found = forked.command("import", "model.py:Net", "--input", "1x3x28x28", cwd=folder)
+    assert found.code == 1
+    errors = [line for line in found.err.splitlines() if line != "made to be seen"]
+    assert len(errors) == 1, found.err
+    assert errors[0].startswith("error: running model.py:Net failed at ")

@@ -1,0 +1,93 @@
+"""`diff` of Python targets: opened as `import` opens them, and by no other command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+MODEL = """\
+from pathlib import Path
+from torch import nn
+from parts import WIDTH
+
+Path("ran").touch()
+
+def net(hidden=WIDTH):
+    return nn.Sequential(nn.Linear(6, hidden), nn.ReLU(), nn.Linear(hidden, 3))
+"""
+FILE = "input: 2x6\nlayers: [Linear: {}, ReLU, Linear: 3]\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    for folder, width in (("old", 8), ("new", 9)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.py").write_text(MODEL)
+        (tmp_path / folder / "parts.py").write_text(f"WIDTH = {width}\n")
+    (tmp_path / "mlp.yaml").write_text(FILE.format(8))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return Command(monkeypatch, capsys)
+
+
+def test_a_module_and_a_file_are_compared_layer_by_layer(run: Command) -> None:
+    same = run("diff", "old/model.py:net", "mlp.yaml", "--input", "2x6")
+    assert (same.code, same.err) == (0, "")
+    assert "The two are equal" in same.out
+    other = run("diff", "old/model.py:net --args '{hidden: 10}'", "mlp.yaml", "--input", "2x6")
+    assert other.code == 1
+    assert "out_features 10 → 8" in other.out
+
+
+def test_modules_beside_two_files_of_one_name_are_not_mixed(run: Command) -> None:
+    for first, second, told in (("old", "new", "8 → 9"), ("new", "old", "9 → 8")):
+        found = run("diff", f"{first}/model.py:net", f"{second}/model.py:net", "-i", "2x6")
+        assert found.code == 1, found.err
+        assert f"out_features {told}" in found.out
+    assert not {"parts", "model"} & sys.modules.keys()
+
+
+REFUSED = [
+    (["old/model.py:net", "mlp.yaml"], 2, "the shapes of the inputs are needed"),
+    (["mlp.yaml", "old/model.py:nett", "-i", "2x6"], 2, "did you mean net?"),
+    (["mlp.yaml", "nowhere.py:net", "-i", "2x6"], 2, "there is no file 'nowhere.py'"),
+    (["mlp.yaml", "no.such.module:net", "-i", "2x6"], 2, "there is no module 'no'"),
+    (["mlp.yaml", "old/model.py:net", "-i", "2x7"], 1, "running old/model.py:net failed"),
+    (["mlp.yaml", "old/model.py:net --args [3]", "-i", "2x6"], 2, "--args must be a mapping"),
+    (
+        ["mlp.yaml --args {a:3}", "mlp.yaml"],
+        2,
+        "--args is what a Python target is called with, and 'mlp.yaml'",
+    ),
+    (["mlp.yaml", "old/model.py:net --set width=3", "-i", "2x6"], 2, "width"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), REFUSED)
+def test_sides_that_can_not_be_are_named(run: Command, words: list[str], code: int, told: str) -> None:
+    found = run("diff", *words)
+    assert (found.code, found.out) == (code, "")
+    assert told in found.err
+    assert "Traceback" not in found.err
+
+
+OTHERS = ("show", "explain", "flops", "memory", "params", "domain", "receptive", "verify", "check", "export")
+
+
+@pytest.mark.parametrize("command", OTHERS)
+def test_no_other_command_runs_a_target(run: Command, command: str) -> None:
+    more = {"explain": ["Linear[0]"], "export": ["--to", "torch"]}.get(command, [])
+    assert run(command, "old/model.py:net", *more).code == 2
+    assert not Path("ran").exists()
+
+
+def test_a_file_whose_name_is_like_a_target_is_a_file(run: Command) -> None:
+    Path("model:net").write_text(FILE.format(8))
+    Path("mlp:net.yaml").write_text(FILE.format(9))
+    found = run("diff", "model:net", "mlp:net.yaml")
+    assert found.code == 1, found.err
+    assert "8 → 9" in found.out
