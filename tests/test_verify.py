@@ -24,6 +24,7 @@ from shapecalc.tensors import Tensor
 from shapecalc.torch_check.device import free_bytes, require_memory
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
+from shapecalc.torch_check.uncounted import UNCOUNTED
 from shapecalc.torch_check.verify import Judge, verify
 from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
@@ -376,6 +377,23 @@ def test_counting_is_the_same_with_and_without_the_compiler() -> None:
     with without_compiler():
         without = count()
     assert without == count() == analysis.totals.flops
+
+
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"num_layers": 2, "bidirectional": True}])
+def test_the_kernel_of_an_lstm_on_the_cpu_counts_as_its_steps_do(options: dict[str, Any]) -> None:
+    """On `meta` torch runs it step by step, by products that its counter knows."""
+
+    def count(device: str) -> tuple[int, bool]:
+        module = torch.nn.LSTM(6, 5, batch_first=True, device=device, **options)
+        x = torch.zeros(3, 7, 6, device=device)
+        with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
+            module(x)
+        operations = counter.get_flop_counts()["Global"]
+        return counter.get_total_flops(), torch.ops.aten.mkldnn_rnn_layer in operations
+
+    (fused, by_kernel), (steps, _) = count("cpu"), count("meta")
+    assert fused == steps > 0
+    assert by_kernel == torch.backends.mkldnn.is_available()
 
 
 def test_report_status_and_exit_code() -> None:

@@ -81,13 +81,15 @@ def _of_output(program: Program, analysis: Analysis) -> Iterator[Difference]:
 
 
 def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:
-    """By the path of a row and a weight's name here, the module's name of the weight."""
+    """By the path of a row and a weight's name here, the module's name of the weight.
+
+    As far as both go, where the file has other layers: `differences` says so.
+    """
     found = {}
     rows = iter(analysis.rows)
-    for name in program.unused():
-        row = next(rows)
+    for name, row in zip(program.unused(), rows, strict=False):
         found[f"{row.path}.{next(iter(row.weights))}"] = name
-    for row, call in zip(rows, ordered(body), strict=True):
+    for row, call in zip(rows, ordered(body), strict=False):
         buffers = {own: f"{call.path}.{own}" for own in row.weights if own not in call.weights}
         kept = {own: theirs for own, theirs in buffers.items() if theirs in program.buffers}
         found |= {f"{row.path}.{own}": theirs for own, theirs in {**call.weights, **kept}.items()}

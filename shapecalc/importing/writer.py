@@ -159,7 +159,7 @@ class Writer:
         for step in steps:
             for line in self.line(step, scope, group, numbers, top):
                 if found and found[-1].same(line):
-                    found[-1].times += 1
+                    found[-1].times += line.times
                 else:
                     found.append(line)
         return found

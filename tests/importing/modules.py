@@ -284,6 +284,31 @@ class Written(nn.Module):
         return torch.cat([y, z], 1).flatten(1)[:, :12] + bias + before.sum()
 
 
+class Nested(nn.Module):
+    """Three blocks in a row that are alike, the last two in a container of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        a, b, c = (BasicBlock(4, 4) for _ in range(3))
+        self.stage = nn.Sequential(a, nn.Sequential(b, c))
+
+    def forward(self, x: Any) -> Any:
+        return self.stage(x)
+
+
+class Recurrent(nn.Module):
+    """LSTMs, which torch runs on the CPU by one kernel for each layer and direction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep = nn.LSTM(6, 5, num_layers=2, batch_first=True, bidirectional=True)
+        self.narrow = nn.LSTM(10, 4, bias=False)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.narrow(self.deep(x)[0])[0])
+
+
 class Positions(nn.Module):
     """What hangs on nothing but sizes: numbers in a row, a causal mask, values that control flow looks at."""
 
@@ -318,6 +343,8 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "InPlace": (InPlace, {"x": ((2, 6), "float32")}),
     "Written": (Written, {"x": ((2, 6, 8), "float32")}),
     "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
+    "Nested": (Nested, {"x": ((2, 4, 8, 8), "float32")}),
+    "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }

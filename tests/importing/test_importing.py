@@ -9,7 +9,9 @@ import torch
 
 import shapecalc
 from shapecalc.importing.network import Imported, imported
+from shapecalc.importing.proof import differences, names
 from shapecalc.importing.runs import read_at_sizes as read_module
+from shapecalc.importing.structure import structure
 from shapecalc.torch_check.network import build
 from tests.importing.modules import MODULES
 
@@ -98,6 +100,23 @@ def test_the_module_stays_as_it_was() -> None:
     for key, weight in module.state_dict(keep_vars=True).items():
         assert id(weight) == weights[key][0]
         assert torch.equal(weight, weights[key][1])
+
+
+def test_alike_blocks_of_several_containers_are_one_line() -> None:
+    assert "basic_block as stage times 3" in read("Nested").text
+
+
+@pytest.mark.parametrize("text", ["- {layer}", "- {layer}\n  - {layer}\n  - {layer}"])
+def test_a_file_with_other_layers_is_told_and_never_a_fault(text: str) -> None:
+    program = read_module(
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)), [torch.zeros(2, 4)], {}, "x"
+    )
+    layers = text.format(layer="Linear: 4")
+    analysis = shapecalc.analyse(shapecalc.parse(f"input: 2x4\nlayers:\n  {layers}\n", "x.yaml"))
+    body = structure(program.body)
+    (told,) = differences(program, body, analysis)
+    assert str(told) == f": layers: {len(analysis.rows)}, in torch 2"
+    assert {*names(program, body, analysis).values()} <= {*program.weights}
 
 
 def test_a_weight_that_nothing_uses_is_counted() -> None:
