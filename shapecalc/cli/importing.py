@@ -42,13 +42,14 @@ def import_(
             "--names", metavar="FILE", help="Also write, by our path, the module's name of each weight."
         ),
     ] = None,
+    flat: Annotated[bool, typer.Option("--flat", help="A step for each layer, and no blocks.")] = False,
 ) -> None:
     """A torch module or an ONNX model as a file, proved equal to it.
 
     This command and diff run a Python target's own code, and no other does.
     ONNX is read as data.
     """
-    found = equal_network(target, given_input(input or []), args)
+    found = equal_network(target, given_input(input or []), args, flat)
     if output:
         write_whole(output, found.text)
     else:
@@ -84,14 +85,14 @@ def is_elsewhere(name: str) -> bool:
     return bool(colon) and python and not name.endswith((".yaml", ".yml")) and not Path(name).exists()
 
 
-def equal_network(target: str, shapes: Any, args: str) -> Imported:
+def equal_network(target: str, shapes: Any, args: str, flat: bool = False) -> Imported:
     """A network from elsewhere, equal to it; notes on standard error say what holds at these sizes alone.
 
     Raises:
         UsageError: there is no such target, or what stands beside it is not for it.
         ArchitectureError: it can't be read, or the figures of its file are others.
     """
-    found = _read(target, shapes, _arguments(args))
+    found = _read(target, shapes, _arguments(args), flat)
     if found.differences:
         raise _different(found)
     for said in found.fixed:
@@ -99,17 +100,17 @@ def equal_network(target: str, shapes: Any, args: str) -> Imported:
     return found
 
 
-def _read(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
+def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool) -> Imported:
     if Path(target).suffix == ".onnx":
         if arguments:
             raise UsageError("--args is what a Python target is called with; an ONNX file takes none")
-        return _of_onnx(Path(target), shapes)
+        return _of_onnx(Path(target), shapes, flat)
     if not shapes:
         raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
-    return _imported(target, shapes, arguments)
+    return _imported(target, shapes, arguments, flat)
 
 
-def _of_onnx(path: Path, shapes: Any) -> Imported:
+def _of_onnx(path: Path, shapes: Any, flat: bool) -> Imported:
     from shapecalc.importing.network import imported
 
     try:
@@ -118,10 +119,10 @@ def _of_onnx(path: Path, shapes: Any) -> Imported:
         hint = "pip install 'shapecalc[onnx]'"
         raise UnavailableError(f"onnx can't be imported: {error}", hint=hint) from None
     collect_again()
-    return imported(read_onnx(path, shapes))
+    return imported(read_onnx(path, shapes), flat)
 
 
-def _imported(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
+def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool) -> Imported:
     try:
         from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
@@ -135,7 +136,7 @@ def _imported(target: str, shapes: Any, arguments: dict[str, Any]) -> Imported:
         inputs, keywords = sample_inputs(shapes)
         with users_code(f"running {target}"):
             program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
-    return imported(program)
+    return imported(program, flat)
 
 
 def _different(found: Imported) -> ShapecalcError:

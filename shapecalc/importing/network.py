@@ -12,7 +12,7 @@ from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.importing.cleaning import cleaned
 from shapecalc.importing.folding import Folding
-from shapecalc.importing.program import Call, Program, calls
+from shapecalc.importing.program import Call, Program, calls, flat
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
 from shapecalc.importing.structure import Body, structure
@@ -38,13 +38,16 @@ class Imported:
     """Whose figures they are compared with, in words."""
 
 
-def imported(program: Program) -> Imported:
-    """The file of a program, compared with it: every layer's outputs and weights, and the products."""
+def imported(program: Program, plain: bool = False) -> Imported:
+    """The file of a program, compared with it: every layer's outputs and weights, and the products.
+
+    A `plain` file has a step for each layer, and no blocks.
+    """
     refuse_unsayable(program)
-    body = structure(cleaned(program.body))
-    if program.undivided:
+    body = structure(cleaned(flat(program.body) if plain else program.body))
+    if program.undivided and not plain:
         body = divided(body)
-    text = Writer(program, body, Folding(body)).text()
+    text = Writer(program, body, Folding(body), repeats=not plain).text()
     architecture = parse(text, f"{program.name}.yaml")
     at = program.at
     analysis = analyse(architecture, next(iter(at.values())) if at and len(at) == 1 else at)

@@ -96,6 +96,11 @@ class Program:
         return [name for name in self.weights if name not in used]
 
 
+def flat(region: Region) -> Region:
+    """The same calls, none within another's module."""
+    return Region(region.type, region.path, [*calls(region)], region.inputs, region.outputs)
+
+
 def calls(region: Region) -> Iterator[Call]:
     """All calls of a region and of those within, in the order of their execution."""
     for node in region.calls:

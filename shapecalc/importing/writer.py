@@ -42,10 +42,12 @@ class Scope:
 class Writer:
     """Writes the file of a program."""
 
-    def __init__(self, program: Program, body: Body, folding: Folding) -> None:
+    def __init__(self, program: Program, body: Body, folding: Folding, repeats: bool = True) -> None:
         self.program = program
         self.body = body
         self.folding = folding
+        self.repeats = repeats
+        """Whether steps in a row that are alike are one, so many times."""
         self.blocks: dict[str, list[str]] = {}
         self.taken = {*_RESERVED, *LAYERS, *program.parameters}
         self.named: set[Value] = set()
@@ -158,7 +160,7 @@ class Writer:
         found: list[Line] = []
         for step in steps:
             for line in self.line(step, scope, group, numbers, top):
-                if found and found[-1].same(line):
+                if self.repeats and found and found[-1].same(line):
                     found[-1].times += line.times
                 else:
                     found.append(line)

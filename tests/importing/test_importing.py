@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 import shapecalc
 from shapecalc.importing.network import Imported, imported
@@ -38,6 +39,21 @@ def test_the_file_is_equal_layer_by_layer(name: str) -> None:
     assert found.differences == ()
     own = dict(MODULES[name][0]().named_parameters())
     assert sorted(set(found.names.values()) & own.keys()) == sorted(own)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_flat_file_is_equal_and_has_each_layer_as_a_step(name: str) -> None:
+    """Of the same layers in the same order as the file with blocks, each in the file's own text."""
+    make, _ = MODULES[name]
+    made = imported(read_module(make(), [], inputs_of(name), name), plain=True)
+    folded = read(name)
+    assert made.differences == ()
+    assert "blocks" not in yaml.safe_load(made.text)
+    assert " times " not in made.text
+    both = [shapecalc.analyse(each.architecture) for each in (made, folded)]
+    flat, usual = ([(row.type, row.outputs, row.params, row.macs) for row in each.rows] for each in both)
+    assert flat == usual
+    assert both[0].totals == both[1].totals
 
 
 @pytest.mark.parametrize("name", MODULES)

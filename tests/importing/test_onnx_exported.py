@@ -129,6 +129,18 @@ def test_without_names_of_modules_the_file_is_equal(tmp_path: Path, name: str) -
     assert set(flat.names.values()) == set(named.names.values())
 
 
+@pytest.mark.parametrize("name", LINES)
+def test_a_flat_file_has_no_blocks_whether_modules_are_named_or_not(tmp_path: Path, name: str) -> None:
+    exported(name, tmp_path / "model.onnx")
+    totals = read(tmp_path / "model.onnx").totals
+    (tmp_path / "flat.onnx").write_bytes(without_names(tmp_path / "model.onnx").SerializeToString())
+    for file in ("model.onnx", "flat.onnx"):
+        found = read(tmp_path / file, plain=True)
+        assert (found.differences, found.totals) == ((), totals)
+        assert "blocks:" not in found.text
+        assert " times " not in found.text
+
+
 FLAT = {"Residual": 30, "UNet": 32, "VisionTransformer": 28, "Dense": 10}
 
 

@@ -54,8 +54,8 @@ def save(model: Model, path: Path) -> Path:
     return path
 
 
-def read(path: Path, shapes: Any = None) -> Imported:
-    return imported(read_onnx(path, shapes))
+def read(path: Path, shapes: Any = None, plain: bool = False) -> Imported:
+    return imported(read_onnx(path, shapes), plain)
 
 
 def sample(shape: Sequence[int], dtype: str, seed: int = 0) -> Array:
