@@ -250,6 +250,9 @@ ALIKE = {
           - permute: [0, 2, 3, 4, 1]
           - Linear: 5
         """,
+    "three gradients of one weight, of which the first is let go when the second is added": """
+        {input: 2, layers: [{parameter: [2], as: p}, {addcmul: [p, p, p]}, Tanh]}
+        """,
 }
 
 

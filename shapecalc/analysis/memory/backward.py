@@ -88,9 +88,8 @@ class Backward:
             ledger.release(gradient.storage)
         for storage in node.released:
             ledger.release(storage)
-        for value, new in zip(inputs, made, strict=True):
-            self.arrive(value, new, row)
-        for gradient in there:
+        added = [self.arrive(value, new, row) for value, new in zip(inputs, made, strict=True)]
+        for gradient in filter(None, added):
             ledger.release(gradient.storage)
         for value in inputs:
             if value in self.gradients and value in self.learned and not self.awaited[value]:
@@ -117,24 +116,29 @@ class Backward:
     def note(self, conditions: Sequence[Condition], row: int) -> None:
         self.forward.note(conditions, self.forward.analysis.rows[row].path)
 
-    def arrive(self, value: int, gradient: _Gradient | None, row: int) -> None:
-        """Take a gradient of a value up, or note that there is none."""
+    def arrive(self, value: int, gradient: _Gradient | None, row: int) -> _Gradient | None:
+        """Take up a gradient of a value, if there is one: the first as it is, others added to what is there.
+
+        One that is added is returned: the kernel that made it holds it until its other ones have arrived.
+        Source: torch::autograd::InputBuffer::add.
+        """
         self.awaited[value] -= 1
-        if gradient is None:
-            return
         known = self.gradients.get(value)
-        if known is not None:
-            both = known, gradient
-            shape, dtype = known.look.shape, known.look.dtype
-            strides = elementwise_strides(shape, *[(shape, x.look.strides) for x in both])
-            new = self.ledger.held(self.ledger.gradients[value], row)
-            self.ledger.release(known.storage)
-            known.seen -= 1
-            gradient = _Gradient(new, Look(shape, dtype, strides))
-        else:
-            self.ledger.hold(gradient.storage)
-        gradient.seen += 1
-        self.gradients[value] = gradient
+        if gradient is None:
+            return None
+        held = gradient if known is None else self.summed(value, known, gradient, row)
+        held.seen += 1
+        self.gradients[value] = held
+        return known and gradient
+
+    def summed(self, value: int, known: _Gradient, other: _Gradient, row: int) -> _Gradient:
+        """The sum of two gradients of a value, in place of the one that is known."""
+        shape, dtype = known.look.shape, known.look.dtype
+        strides = elementwise_strides(shape, *[(shape, x.look.strides) for x in (known, other)])
+        new = self.ledger.held(self.ledger.gradients[value], row)
+        self.ledger.release(known.storage)
+        known.seen -= 1
+        return _Gradient(new, Look(shape, dtype, strides))
 
     def accumulate(self, value: int, row: int) -> None:
         """The gradient of a weight stays; what others see too, or lies in another way, is copied.
