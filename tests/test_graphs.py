@@ -253,6 +253,9 @@ ALIKE = {
     "three gradients of one weight, of which the first is let go when the second is added": """
         {input: 2, layers: [{parameter: [2], as: p}, {addcmul: [p, p, p]}, Tanh]}
         """,
+    "one of the places along an axis": """
+        {input: 2x8x3, layers: [Linear: 3, {unbind: 1, as: [a, b, c, d, e, f, g, h]}, {ReLU: , from: a}]}
+        """,
 }
 
 

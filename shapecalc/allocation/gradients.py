@@ -252,7 +252,10 @@ def joined(x: Look, parts: Sequence[Look]) -> Back:
 
 
 def side_by_side(x: Look) -> Back:
-    """Of parts without an axis: theirs side by side, a zero that is repeated where there is none."""
+    """Of parts without an axis: theirs side by side, a zero that is repeated where there is none.
+
+    Source: torch::autograd::generated::details::unbind_backward.
+    """
 
     def back(trace: Trace, *grads: Value | None) -> Sequence[Value]:
         _zeros = [trace.new(Tensor((), x.dtype)) for grad in grads if grad is None]

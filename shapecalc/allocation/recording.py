@@ -247,17 +247,22 @@ class Recording:
         return y
 
     def parts(
-        self, x: Value, shapes: Sequence[Shape], unsafe: bool = False, strides: Shape | None = None
+        self,
+        x: Value,
+        shapes: Sequence[Shape],
+        unsafe: bool = False,
+        strides: Shape | None = None,
+        back: Back | None = None,
     ) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size.
 
         `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk. Their `strides` are
-        those of the tensor unless given.
+        those of the tensor unless given; `back` is as that of `kernel`, by default of parts in line.
         """
         steps = x.all_strides if strides is None else strides
         views = tuple([self.part(x, shape, steps) for shape in shapes])
         for y in views:
             y.of_many = not unsafe
             y.base = None if unsafe else y.base
-        self.record(views, (x,), back=joined(x.look, [y.look for y in views]))
+        self.record(views, (x,), back=back or joined(x.look, [y.look for y in views]))
         return views

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import in_zeros
+from shapecalc.allocation.gradients import in_zeros, side_by_side
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_axis
@@ -274,7 +274,8 @@ class unbind(Rearranging):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         axis = self.dim % x.rank
         strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
-        return trace.parts(x, [part.shape for part in self.output(x.tensor)], strides=strides)
+        shapes = [part.shape for part in self.output(x.tensor)]
+        return trace.parts(x, shapes, strides=strides, back=side_by_side(x.look))
 
     def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         return (one_place(x, self.dim % x.rank, port),)
