@@ -256,6 +256,10 @@ ALIKE = {
     "one of the places along an axis": """
         {input: 2x8x3, layers: [Linear: 3, {unbind: 1, as: [a, b, c, d, e, f, g, h]}, {ReLU: , from: a}]}
         """,
+    "a part whose channels are shuffled in groups of one, then written over": """
+        input: 2x4x3
+        layers: [Linear: 3, {split: 1, as: [a, b]}, {ChannelShuffle: 4, from: b}, ReLU: {inplace: true}]
+        """,
 }
 
 

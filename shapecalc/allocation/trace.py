@@ -110,7 +110,7 @@ class Trace(Recording):
 
     def unsafe(self, view: Value) -> Value:
         """A view of what nothing else needs; autograd does not know it for a view, as at::_unsafe_view."""
-        view.base = None
+        view.base, view.of_many = None, False
         return view
 
     def expand(self, x: Value, shape: Shape) -> Value:
