@@ -7,9 +7,9 @@ functions, methods, operators and their forms in place: `x + y`, `torch.add(x, y
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite, isinf
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError, told
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.layers import LAYERS
@@ -109,12 +109,7 @@ class Lowering:
 
     def step(self, type_: str, *inputs: Value, many: int = 0, **arguments: Any) -> Any:
         """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
-        if type_ not in LAYERS:
-            raise UnsayableError(f"{type_} is no layer type here")
-        fields = LAYERS[type_].fields
-        if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
-            raise UnsayableError(f"{type_} takes no infinite numbers")
-        given = {k: v for k, v in arguments.items() if fields[k].required or not _default(fields[k], v)}
+        given = told(type_, arguments)
         outputs = [Value() for _ in range(many or 1)]
         self.record(Call(type_, given, [*inputs], outputs))
         return outputs if many else outputs[0]
@@ -135,21 +130,6 @@ class Lowering:
 
 def _unless(wanted: Tensor, usual: str) -> str | None:
     return None if wanted.dtype == usual else wanted.dtype
-
-
-class UnsayableError(Exception):
-    """A call that has no form here."""
-
-
-def _sayable(field: Any, value: float) -> bool:
-    """Whether a file may have a number there: .inf stands for few arguments, and nothing for nan."""
-    return isfinite(value) or (field.infinite and isinf(value))
-
-
-def _default(field: Any, value: Any) -> bool:
-    if value is None or field.default is None:
-        return value is None and field.default is None
-    return type(value) is type(field.default) and bool(value == field.default)
 
 
 def rank(x: Value) -> int:

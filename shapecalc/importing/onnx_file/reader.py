@@ -9,12 +9,13 @@ from pathlib import Path
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing.onnx_file import rows as _rows  # noqa: F401  # which declares what operators become
-from shapecalc.importing.onnx_file.graph import Graph, Node, read_graph
+from shapecalc.importing.onnx_file.graph import Graph, read_graph
 from shapecalc.importing.onnx_file.inference import Inferred
 from shapecalc.importing.onnx_file.input_sizes import InputSizes, at_numbers
 from shapecalc.importing.onnx_file.lowering import Lowering
 from shapecalc.importing.onnx_file.patterns import joined
 from shapecalc.importing.onnx_file.scopes import Scopes, regions
+from shapecalc.importing.onnx_file.weights import NOWHERE, Weights
 from shapecalc.importing.program import Call, Program, Value
 from shapecalc.tensors import Tensor
 
@@ -52,7 +53,7 @@ def _read(path: Path, graph: Graph, sizes: InputSizes, numbers: Mapping[str, int
         if not sizes.all_given:
             raise
         lowering = None
-    if lowering is not None and not lowering.pinned:
+    if lowering is not None and not lowering.constants.pinned:
         return _program(path, graph, lowering, sizes, numbers)
     if not sizes.all_given:
         raise ArchitectureError("sizes hang on the input in a way that no formula here says", hint=_GIVE)
@@ -69,7 +70,7 @@ def _lowered(graph: Graph, inferred: Inferred, inputs: Mapping[str, Tensor]) -> 
 def _program(
     path: Path, graph: Graph, lowering: Lowering, sizes: InputSizes, numbers: Mapping[str, int]
 ) -> Program:
-    lowering.node = Node("", "", [], [], {})
+    lowering.node = NOWHERE
     outputs = [lowering.tensor(name) for name in graph.outputs]
     if (
         not lowering.calls or lowering.calls[-1].outputs[:1] != outputs[:1]
@@ -81,14 +82,14 @@ def _program(
     body.inputs = [*inputs.values()]
     used = _in_arguments(calls)
     parameters = {letter: n for letter, n in sizes.defaults(numbers).items() if letter in used}
-    weights, buffers = _weights(lowering, calls)
+    weights, buffers = _weights(lowering.weights, calls)
     return Program(
         path.stem,
         inputs,
         body,
         weights,
         buffers,
-        params=_params(graph, lowering, weights),
+        params=_params(lowering, weights),
         spelled={sizes.names[name]: sizes.spelled(name, parameters) for name in graph.inputs},
         parameters=parameters,
         at={sizes.names[name]: at_numbers(sizes.tensors[name], numbers) for name in graph.inputs},
@@ -97,23 +98,23 @@ def _program(
     )
 
 
-def _weights(lowering: Lowering, calls: list[Call]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _weights(of: Weights, calls: list[Call]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters by name, those that nothing reads too; and the buffers."""
     used = dict.fromkeys(name for call in calls for name in call.weights.values())
-    found = {name: lowering.used[name] for name in used}
-    weights = {n: Tensor(w.shape, w.dtype) for n, w in found.items() if n not in lowering.buffers}
-    read = {x for node in lowering.graph.nodes for x in node.inputs}
-    for name in lowering.graph.stored:
-        if name in lowering.graph.learned and name not in read:
-            weights[name] = Tensor(lowering.whole(name).shape, lowering.whole(name).dtype)
-    return weights, {name: lowering.buffers[name] for name in used if name in lowering.buffers}
+    read = {x for node in of.graph.nodes for x in node.inputs}
+    unread = [name for name in of.graph.stored if name in of.graph.learned and name not in read]
+    found = {name: of.used[name] for name in used if name not in of.buffers}
+    found |= {name: of.whole(name) for name in unread}
+    weights = {name: Tensor(weight.shape, weight.dtype) for name, weight in found.items()}
+    return weights, {name: of.buffers[name] for name in used if name in of.buffers}
 
 
-def _params(graph: Graph, lowering: Lowering, weights: Mapping[str, Tensor]) -> int:
+def _params(lowering: Lowering, weights: Mapping[str, Tensor]) -> int:
     """The elements of all that the file stores as weights: all of real numbers but what is read by value."""
-    stored = graph.learned - lowering.by_value - lowering.buffers.keys() - lowering.only_copied
-    beside = [w.shape for w in lowering.used.values() if w.beside and w.name in weights]
-    return sum(map(prod, [*(lowering.whole(name).shape for name in stored), *beside]))
+    of = lowering.weights
+    stored = of.graph.learned - lowering.constants.by_value - of.buffers.keys() - of.only_copied
+    beside = [w.shape for w in of.used.values() if w.beside and w.name in weights]
+    return sum(map(prod, [*(of.whole(name).shape for name in stored), *beside]))
 
 
 def _alive(lowering: Lowering, outputs: list[Value]) -> tuple[list[Call], list[Scopes]]:

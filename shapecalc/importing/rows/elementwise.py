@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.importing.lowering import ROWS, Lowering, Row, UnsayableError, is_mask, of_two, row
+from shapecalc.importing.arguments import UnsayableError
+from shapecalc.importing.lowering import ROWS, Lowering, Row, is_mask, of_two, row
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.leaves import plain
-from shapecalc.importing.lowering import Lowering, UnsayableError, as_number, axis_of, rank, row, shape_of
+from shapecalc.importing.lowering import Lowering, as_number, axis_of, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.importing.rows.rearranging import reshaped
 from shapecalc.tensors import Tensor

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.lowering import (
     ROWS,
     Lowering,
     Row,
-    UnsayableError,
     listed,
     of_two,
     rank,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapecalc.importing.lowering import Lowering, UnsayableError, axis_of, listed, rank, row, shape_of
+from shapecalc.importing.arguments import UnsayableError
+from shapecalc.importing.lowering import Lowering, axis_of, listed, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.tensors import Tensor
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.lowering import (
     ROWS,
     Lowering,
     Row,
-    UnsayableError,
     axis_of,
     listed,
     rank,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.lowering import (
     Lowering,
-    UnsayableError,
     axis_of,
     is_mask,
     listed,

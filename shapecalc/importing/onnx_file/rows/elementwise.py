@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import DTYPES, Node
-from shapecalc.importing.onnx_file.lowering import ROWS, Lowering, Row, UnsayableError, of_dtype, row
+from shapecalc.importing.onnx_file.lowering import ROWS, Lowering, Row, row
+from shapecalc.importing.onnx_file.written import of_dtype
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor, is_floating
@@ -104,7 +106,7 @@ def _hard_sigmoid(to: Lowering, node: Node) -> Any:
 
 @row("PRelu")
 def _prelu(to: Lowering, node: Node) -> Any:
-    slope = to.weight(node.input(1))
+    slope = to.weights.get(node.input(1))
     x = to.input(node, 0)
     count = 1
     for size in slope.shape if slope else ():
@@ -131,7 +133,7 @@ def _bound(to: Lowering, node: Node, word: str, number: int) -> Any:
     """A bound of Clip, None where there is none: float32 ends at the least and the greatest number."""
     found = real(node, word, 0) if word in node.attributes else None
     if node.input(number):
-        found = to.number(node.input(number))
+        found = to.constants.number(node.input(number))
         if found is None:
             raise UnsayableError("a bound that hangs on values")
     if found is None or abs(found) > 3.4e38 or not isfinite(found):
@@ -146,7 +148,7 @@ _MIRRORED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge", "eq": "eq"}
 
 def of_two(to: Lowering, type_: str, first: str, second: str) -> Any:
     """Two tensors, or a tensor and a number on either side."""
-    left, right = map(to.number, (first, second))
+    left, right = map(to.constants.number, (first, second))
     if left is not None and right is not None:
         left = None
     names = LAYERS[type_].numbers
@@ -170,7 +172,7 @@ def _binary(type_: str) -> Row:
     def make(to: Lowering, node: Node) -> Any:
         if type_ == "div" and not is_floating(to.out(node).dtype):
             raise UnsayableError("a quotient of whole numbers")
-        if type_ == "pow" and (number := to.number(node.input(1))) is not None:
+        if type_ == "pow" and (number := to.constants.number(node.input(1))) is not None:
             return power(to, to.input(node, 0), number)
         return of_two(to, type_, *node.inputs)
 
@@ -204,7 +206,7 @@ def _sum(to: Lowering, node: Node) -> Any:
 def _extreme(to: Lowering, node: Node) -> Any:
     if len(node.inputs) == 1:
         return to.input(node, 0)
-    numbers = [to.number(x) for x in node.inputs]
+    numbers = [to.constants.number(x) for x in node.inputs]
     if len(node.inputs) == 2 and sum(n is not None for n in numbers) == 1:
         at = 0 if numbers[0] is None else 1
         x = to.input(node, at)
@@ -223,7 +225,7 @@ def _where(to: Lowering, node: Node) -> Any:
     tensors = [mask]
     dtype = to.out(node).dtype
     for name, word in zip(node.inputs[1:], ("input", "other"), strict=True):
-        number = to.number(name)
+        number = to.constants.number(name)
         if number is None:
             tensors.append(to.tensor(name))
         else:
@@ -266,7 +268,7 @@ def _identity(to: Lowering, node: Node) -> Any:
     if name not in to.weights:
         return to.input(node, 0)
     weight = to.weights[name]
-    to.weights[node.outputs[0]] = weight.copy(node.outputs[0]) if to.is_uniform(weight) else weight
+    to.weights[node.outputs[0]] = weight.copy(node.outputs[0]) if to.weights.is_uniform(weight) else weight
     return []
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import Lowering, UnsayableError, row
+from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.program import Value
 from shapecalc.symbolic import Expr
 
@@ -25,7 +26,7 @@ def _split(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
     axis = node.attributes.get("axis", 0) % to.rank(x)
     many = len(node.outputs)
-    sizes = to.ints(node, "split", 1)
+    sizes = to.constants.ints(node, "split", 1)
     if many == 1:
         return x
     if sizes is None or all(size == sizes[0] for size in sizes):
@@ -36,8 +37,8 @@ def _split(to: Lowering, node: Node) -> Any:
 @row("Slice")
 def _slice(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
-    starts, ends = to.ints(node, "starts", 1) or [], to.ints(node, "ends", 2) or []
-    axes, steps = to.ints(node, "axes", 3), to.ints(node, "steps", 4)
+    starts, ends = to.constants.ints(node, "starts", 1) or [], to.constants.ints(node, "ends", 2) or []
+    axes, steps = to.constants.ints(node, "axes", 3), to.constants.ints(node, "steps", 4)
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
         axis = axes[number] % to.rank(x) if axes else number
         x = _one_slice(to, x, axis, start, end, steps[number] if steps else 1)
@@ -79,9 +80,9 @@ def _backwards(to: Lowering, x: Value, axis: int, start: Any, end: Any, step: in
 def _gather(to: Lowering, node: Node) -> Any:
     """By a number a part, by known ones a range, by a tensor a look-up: of words in a table an Embedding."""
     axis = node.attributes.get("axis", 0)
-    if node.input(1) in to.ranges:
-        return _range(to, to.input(node, 0), axis, *to.ranges[node.input(1)])
-    table, at = to.weight(node.input(0)), to.array(node.input(1))
+    if node.input(1) in to.constants.ranges:
+        return _range(to, to.input(node, 0), axis, *to.constants.ranges[node.input(1)])
+    table, at = to.weights.get(node.input(0)), to.constants.array(node.input(1))
     if at is None:
         indices = to.input(node, 1)
         if table is not None and len(table.shape) == 2 and axis == 0:
@@ -128,7 +129,7 @@ def _gather_elements(to: Lowering, node: Node) -> Any:
 
 @row("OneHot")
 def _one_hot(to: Lowering, node: Node) -> Any:
-    depth, values = to.array(node.input(1)), to.array(node.input(2))
+    depth, values = to.constants.array(node.input(1)), to.constants.array(node.input(2))
     if depth is None or values is None or list(values.flat) != [0, 1]:
         raise UnsayableError("OneHot with values other than 0 and 1")
     x = to.input(node, 0)

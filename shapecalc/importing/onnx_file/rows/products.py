@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import Lowering, UnsayableError, Weight, of_dtype, row
+from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.onnx_file.rows.elementwise import real
 from shapecalc.importing.onnx_file.rows.rearranging import permuted
+from shapecalc.importing.onnx_file.weights import Weight
+from shapecalc.importing.onnx_file.written import of_dtype
 from shapecalc.importing.program import Value
 
 
 @row("MatMul")
 def _matmul(to: Lowering, node: Node) -> Any:
     """A Linear if the second factor is a learned matrix, whose weight torch has turned."""
-    weight = to.learned(node, 1)
-    if weight is not None and len(weight.shape) == 2 and not to.weight(node.input(0)):
+    weight = to.weights.learned(node, 1)
+    if weight is not None and len(weight.shape) == 2 and not to.weights.get(node.input(0)):
         return linear(to, to.input(node, 0), weight.turned(), None)
     return to.step("matmul", to.input(node, 0), to.input(node, 1))
 
@@ -29,7 +32,7 @@ def linear(to: Lowering, x: Value, weight: Weight, bias: Weight | None) -> Any:
 @row("Linear")
 def _linear(to: Lowering, node: Node) -> Any:
     """A product with a learned matrix and a learned vector added, as `patterns` joins them."""
-    weight, bias = to.learned(node, 1), to.learned(node, 2)
+    weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
     if weight is None or bias is None:
         raise UnsayableError("a Linear of tensors that are computed")
     return linear(to, to.input(node, 0), weight.turned(), bias)
@@ -39,7 +42,7 @@ def _linear(to: Lowering, node: Node) -> Any:
 def _gemm(to: Lowering, node: Node) -> Any:
     alpha, beta = real(node, "alpha", 1.0), real(node, "beta", 1.0)
     turned = bool(node.attributes.get("transB", 0))
-    weight, bias = to.learned(node, 1), to.learned(node, 2)
+    weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
     x = to.input(node, 0)
     if node.attributes.get("transA"):
         x = to.step("transpose", x, dim0=0, dim1=1)
@@ -73,9 +76,14 @@ def _layer_norm(to: Lowering, node: Node) -> Any:
     axis = node.attributes.get("axis", -1) % to.rank(x)
     shape = to.shape(x)[axis:]
     root = node.type == "RMSNormalization"
-    owned: dict[str, Any] = {"weight": to.learned(node, 1), **({} if root else {"bias": to.learned(node, 2)})}
+    owned: dict[str, Any] = {
+        "weight": to.weights.learned(node, 1),
+        **({} if root else {"bias": to.weights.learned(node, 2)}),
+    }
     owned = {name: weight for name, weight in owned.items() if weight is not None}
-    plain = not node.input(1) or ("weight" not in owned and to.number(node.input(1), alone=False) == 1)
+    plain = not node.input(1) or (
+        "weight" not in owned and to.constants.number(node.input(1), alone=False) == 1
+    )
     if not plain and ("weight" not in owned or len(owned) != 1 + bool(node.input(2))):
         raise UnsayableError("a norm by tensors that are computed")
     if any(weight.shape != shape for weight in owned.values()):
@@ -91,7 +99,7 @@ def _layer_norm(to: Lowering, node: Node) -> Any:
 @row("GroupNorm")
 def _group_norm(to: Lowering, node: Node) -> Any:
     """As `patterns` finds it in a norm of instances between reshapes."""
-    owned = {name: _flat(to.learned(node, number)) for number, name in ((1, "weight"), (2, "bias"))}
+    owned = {name: _flat(to.weights.learned(node, number)) for number, name in ((1, "weight"), (2, "bias"))}
     given = {"num_groups": node.attributes["num_groups"], "eps": real(node, "epsilon", 1e-5)}
     return to.step("GroupNorm", to.input(node, 0), weights=owned, **given)
 

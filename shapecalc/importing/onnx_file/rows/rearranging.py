@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import Lowering, UnsayableError, row
+from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.program import Value
 from shapecalc.symbolic import Expr
 from shapecalc.tensors import product
@@ -16,7 +17,7 @@ from shapecalc.tensors import product
 def _reshape(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
     before = to.shape(x)
-    sizes = to.ints(node, "shape", 1) or []
+    sizes = to.constants.ints(node, "shape", 1) or []
     if not node.attributes.get("allowzero"):
         sizes = [before[n] if size == 0 and type(size) is int else size for n, size in enumerate(sizes)]
     if -1 in sizes:
@@ -85,7 +86,7 @@ def _filled(sizes: Sequence[Any], batch: bool = True) -> list[Any]:
 
 @row("Transpose")
 def _transpose(to: Lowering, node: Node) -> Any:
-    weight = to.weight(node.input(0))
+    weight = to.weights.get(node.input(0))
     order = node.attributes.get("perm")
     if weight is not None and len(weight.shape) == 2 and order in (None, [1, 0]):
         to.weights[node.outputs[0]] = weight.turned()
@@ -108,7 +109,7 @@ def permuted(to: Lowering, x: Value, order: Sequence[int]) -> Any:
 def _squeeze(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
     rank = to.rank(x)
-    axes = to.ints(node, "axes", 1)
+    axes = to.constants.ints(node, "axes", 1)
     if axes is None:
         axes = [n for n, size in enumerate(to.shape(x)) if size == 1]
     axes = sorted(axis % rank for axis in axes)
@@ -122,7 +123,7 @@ def _squeeze(to: Lowering, node: Node) -> Any:
 @row("Unsqueeze")
 def _unsqueeze(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
-    axes = to.ints(node, "axes", 1) or []
+    axes = to.constants.ints(node, "axes", 1) or []
     rank = to.rank(x) + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = to.step("unsqueeze", x, dim=axis)
@@ -133,7 +134,7 @@ def _unsqueeze(to: Lowering, node: Node) -> Any:
 def _expand(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
     own = to.shape(x)
-    wanted = to.ints(node, "shape", 1) or []
+    wanted = to.constants.ints(node, "shape", 1) or []
     lead = max(0, len(wanted) - len(own))
     wanted = [1] * (len(own) - len(wanted)) + wanted
     kept = [1] * lead + list(own)
@@ -146,5 +147,5 @@ def _expand(to: Lowering, node: Node) -> Any:
 @row("Tile")
 def _tile(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
-    repeats = to.ints(node, "repeats", 1) or []
+    repeats = to.constants.ints(node, "repeats", 1) or []
     return x if all(n == 1 for n in repeats) else to.step("repeat", x, repeats=repeats)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import Lowering, UnsayableError, Weight, row
+from shapecalc.importing.onnx_file.lowering import Lowering, row
+from shapecalc.importing.onnx_file.weights import Weight
 from shapecalc.importing.program import Value
 
 _GATES = {"LSTM": "iofc->ifco", "GRU": "zrh->rzh", "RNN": ""}
@@ -71,13 +73,13 @@ def _check(node: Node, both: bool) -> dict[str, Any]:
 
 
 def _zero(to: Lowering, name: str) -> bool:
-    return bool(to.number(name, alone=False) == 0)
+    return bool(to.constants.number(name, alone=False) == 0)
 
 
 def _weights(to: Lowering, node: Node, both: bool, hidden: int, bias: bool) -> dict[str, Weight]:
     """The weights of each direction, as parts of the tensors that ONNX keeps those of both in."""
-    inner, outer = to.learned(node, 1), to.learned(node, 2)
-    biases = to.learned(node, 3) if bias else None
+    inner, outer = to.weights.learned(node, 1), to.weights.learned(node, 2)
+    biases = to.weights.learned(node, 3) if bias else None
     if inner is None or outer is None or (bias and biases is None):
         raise UnsayableError(f"{node.type} by tensors that are computed")
     order = f", {_GATES[node.type]}" if _GATES[node.type] else ""

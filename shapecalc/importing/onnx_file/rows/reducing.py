@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import ROWS, Lowering, Row, UnsayableError, row
+from shapecalc.importing.onnx_file.lowering import ROWS, Lowering, Row, row
 from shapecalc.importing.program import Value
 
 _REDUCTIONS = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}
 
 
 def reduced(to: Lowering, node: Node, type_: str, x: Value) -> Any:
-    axes = to.ints(node, "axes", 1)
+    axes = to.constants.ints(node, "axes", 1)
     keep = bool(node.attributes.get("keepdims", 1))
     if not axes:
         if node.attributes.get("noop_with_empty_axes"):
@@ -65,7 +66,7 @@ def _place(to: Lowering, node: Node) -> Any:
 @row("TopK")
 def _top(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
-    (k,) = to.ints(node, "k", 1) or [1]
+    (k,) = to.constants.ints(node, "k", 1) or [1]
     axis = node.attributes.get("axis", -1) % to.rank(x)
     given = {
         "dim": -1 if axis == to.rank(x) - 1 else axis,
@@ -79,5 +80,5 @@ def _cumulative(to: Lowering, node: Node) -> Any:
     if node.attributes.get("exclusive") or node.attributes.get("reverse"):
         raise UnsayableError("a sum that leaves out the element itself, or runs backwards")
     x = to.input(node, 0)
-    (axis,) = to.ints(node, "axis", 1) or [0]
+    (axis,) = to.constants.ints(node, "axis", 1) or [0]
     return to.step("cumsum", x, dim=axis % to.rank(x))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
-from shapecalc.importing.onnx_file.lowering import Lowering, UnsayableError, alike, of_dtype, row
+from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.onnx_file.rows.elementwise import real
 from shapecalc.importing.onnx_file.rows.rearranging import reshaped
+from shapecalc.importing.onnx_file.written import alike, of_dtype
 from shapecalc.importing.program import Value
 from shapecalc.symbolic import Expr
 from shapecalc.tensors import is_floating
@@ -40,7 +42,7 @@ def _same_pads(
     for n, k, s, d in zip(to.shape(x)[2:], kernel, strides, dilations, strict=True):
         size = n
         if isinstance(n, Expr) and s > 1:
-            to.pinned = True
+            to.constants.pinned = True
             size = to.inferred.tensor(to.node, to.node.input(0)).shape[2 + len(first)]
         windows = -(-size // s) if s > 1 else size
         total = (windows - 1) * s + (k - 1) * d + 1 - size
@@ -66,7 +68,7 @@ def padded(to: Lowering, x: Value, pads: list[Any], mode: str = "constant", valu
 
 @row("Conv")
 def _conv(to: Lowering, node: Node) -> Any:
-    weight, bias = to.learned(node, 1), to.learned(node, 2)
+    weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
     if weight is None or (node.input(2) and bias is None):
         raise UnsayableError("a convolution by a tensor that is computed")
     out, _, *kernel = weight.shape
@@ -89,7 +91,7 @@ def _conv(to: Lowering, node: Node) -> Any:
 
 @row("ConvTranspose")
 def _conv_transpose(to: Lowering, node: Node) -> Any:
-    weight, bias = to.learned(node, 1), to.learned(node, 2)
+    weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
     if weight is None or (node.input(2) and bias is None):
         raise UnsayableError("a convolution by a tensor that is computed")
     _, out, *kernel = weight.shape
@@ -178,16 +180,18 @@ def _global_pool(to: Lowering, node: Node) -> Any:
 @row("BatchNormalization")
 def _batch_norm(to: Lowering, node: Node) -> Any:
     names = ("weight", "bias", "running_mean", "running_var")
-    owned: dict[str, Any] = {name: to.learned(node, number) for number, name in enumerate(names, start=1)}
+    owned: dict[str, Any] = {
+        name: to.weights.learned(node, number) for number, name in enumerate(names, start=1)
+    }
     if any(weight is None for weight in owned.values()):
         raise UnsayableError("a norm by tensors that are computed")
     if node.attributes.get("training_mode") or len([y for y in node.outputs if y]) > 1:
         raise UnsayableError("BatchNormalization in training")
     x = to.input(node, 0)
     axes = max(1, to.rank(x) - 2)
-    owned = to.own(owned)
+    owned = to.weights.own(owned)
     for name in names[2:]:
-        to.stored_beside(owned[name])
+        to.weights.stored_beside(owned[name])
     momentum = of_dtype(round(1 - real(node, "momentum", 0.9), 7), "float32")
     eps = real(node, "epsilon", 1e-5)
     return to.step(f"BatchNorm{axes}d", x, eps=eps, momentum=momentum, weights=owned)
@@ -195,7 +199,7 @@ def _batch_norm(to: Lowering, node: Node) -> Any:
 
 @row("InstanceNormalization")
 def _instance_norm(to: Lowering, node: Node) -> Any:
-    owned: dict[str, Any] = {"weight": to.learned(node, 1), "bias": to.learned(node, 2)}
+    owned: dict[str, Any] = {"weight": to.weights.learned(node, 1), "bias": to.weights.learned(node, 2)}
     if None in owned.values():
         raise UnsayableError("a norm by tensors that are computed")
     x = to.input(node, 0)
@@ -206,7 +210,7 @@ def _instance_norm(to: Lowering, node: Node) -> Any:
 @row("GroupNormalization")
 def _group_norm(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
-    owned: dict[str, Any] = {"weight": to.learned(node, 1), "bias": to.learned(node, 2)}
+    owned: dict[str, Any] = {"weight": to.weights.learned(node, 1), "bias": to.weights.learned(node, 2)}
     if any(w is None or (to.shape(x)[1],) != w.shape for w in owned.values()):
         raise UnsayableError(
             "GroupNormalization whose scale and bias are not learned numbers for each channel"
@@ -235,17 +239,17 @@ _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wr
 def _pad(to: Lowering, node: Node) -> Any:
     x = to.input(node, 0)
     word = "pads" if "pads" in node.attributes else "paddings"
-    pads = to.ints(node, word, 1) or []
+    pads = to.constants.ints(node, word, 1) or []
     rank = to.rank(x)
     if node.input(3):
-        axes = [axis % rank for axis in to.ints(node, "axes", 3) or []]
+        axes = [axis % rank for axis in to.constants.ints(node, "axes", 3) or []]
         full = [0] * 2 * rank
         for number, axis in enumerate(axes):
             full[axis], full[rank + axis] = pads[number], pads[len(axes) + number]
         pads = full
     value = real(node, "value", 0) if "value" in node.attributes else None
     if node.input(2):
-        value = to.number(node.input(2))
+        value = to.constants.number(node.input(2))
         if value is None:
             raise UnsayableError("a value of padding that is computed")
     value = of_dtype(value, to.shapes[x].dtype) if value else None
@@ -259,7 +263,7 @@ def _resize(to: Lowering, node: Node) -> Any:
     old = node.type == "Upsample" or to.graph.opset < 11
     scales, sizes = _scales(to, node, old), None
     if not old and node.input(3):
-        sizes = to.ints(node, "sizes", 3)
+        sizes = to.constants.ints(node, "sizes", 3)
     axes = node.attributes.get("axes")
     if axes and sorted(a % rank for a in axes) != list(range(2, rank)):
         raise UnsayableError("Resize of other axes than the last ones")
@@ -289,7 +293,7 @@ def _scales(to: Lowering, node: Node, old: bool) -> Any:
     if "scales" in node.attributes:
         return [float(s) for s in node.attributes["scales"]]
     name = node.input(1 if old else 2)
-    array = to.elements(name) if name else None
+    array = to.constants.elements(name) if name else None
     if array is None and name and not node.input(3):
         raise UnsayableError("scales that hang on values")
     return None if array is None or not array.size else [float(str(s)) for s in array]
