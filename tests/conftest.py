@@ -12,6 +12,7 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
 from shapecalc import zoo
+from tests.command import Command
 from tests.dice import SEED, count
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
@@ -75,3 +76,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(f"drawn with SEED={SEED}: set it to draw the same again (tests/dice.py)")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`run("show", "nin")` where the test stands; files whose tests need a folder have one of their own."""
+    return Command(monkeypatch, capsys)

@@ -75,11 +75,6 @@ def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any])
     return sum((found | attributes(made)).values()), alive.peak, made
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 # The lists
 
 

@@ -25,12 +25,6 @@ from tests.forked import forked
 from tests.test_checkpoints import described, refusal, said
 from tests.test_hostile_files import Outcome, check_cost
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 CHILD = """
 import resource, sys
 

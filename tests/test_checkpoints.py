@@ -22,7 +22,6 @@ from shapecalc.checkpoints.reading import read
 from shapecalc.checkpoints.tensors import BITS, Checkpoint
 from shapecalc.errors import ShapecalcError, UsageError
 from tests.checkpoints import entry, safetensors_file
-from tests.command import Command
 from tests.dice import count
 
 DTYPES = [
@@ -38,11 +37,6 @@ Drawn = dict[str, tuple[tuple[int, ...], str]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("checkpoints")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
 
 
 def made(drawn: Drawn) -> dict[str, Any]:

@@ -20,12 +20,6 @@ from shapecalc.language.expectation import Bounds
 from tests.command import Command
 from tests.networks import ONE_OF_EACH, short, typed
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 COMMANDS = [
     "show nin",
     "show lenet",

@@ -20,11 +20,6 @@ TEXT = "text is compared with text, in single quotes: act == 'ReLU'"
 FLAG = "a flag is a condition itself: norm, not norm"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def analyse(text: str, **parameters: Any) -> Analysis:
     return shapecalc.analyse(shapecalc.parse(dedent(text)), parameters=parameters)
 

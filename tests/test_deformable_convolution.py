@@ -39,11 +39,6 @@ MODULATED = """
 """A deformable convolution of version 2, whose offsets and mask a convolution makes."""
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def test_torch_agrees() -> None:
     analysis = shapecalc.analyse(shapecalc.parse(MODULATED))
     last = analysis.rows[-1]

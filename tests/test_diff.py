@@ -22,11 +22,6 @@ from tests.command import Command
 from tests.networks import ONE_OF_EACH
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def analyse(text: str) -> Analysis:
     return shapecalc.analyse(shapecalc.load(text) if text in zoo.names() else shapecalc.parse(text))
 

@@ -42,11 +42,6 @@ from tests.test_taught import TAUGHT
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
-@pytest.fixture
 def written(tmp_path: Path) -> Path:
     """Where a test writes its file."""
     return tmp_path / "net.yaml"

@@ -10,12 +10,6 @@ import pytest
 from tests.command import Command
 from tests.stopwatch import LONGEST, timed
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 STRIDES = "".join(
     f"  - {{MaxPool1d: {{kernel_size: 1, stride: {199_999 - i}}}, from: x}}\n" for i in range(200)
 )

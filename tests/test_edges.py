@@ -25,11 +25,6 @@ from tests.command import Command
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
-@pytest.fixture
 def network(tmp_path: Path) -> Path:
     """A file to write a network into."""
     return tmp_path / "net.yaml"

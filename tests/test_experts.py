@@ -52,11 +52,6 @@ layers:
 SWIGLU = "[{mul: [[{Linear: {out_features: 6, bias: false}}, SiLU], [Linear: 6]]}, {Linear: 4}]"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def analyse(text: str, **how: Any) -> Analysis:
     return shapecalc.analyse(shapecalc.parse(text), **how)
 

@@ -78,11 +78,6 @@ SHORT = {
 NETWORKS = {"UNET": UNET, "AGGREGATED": AGGREGATED, "RESOLUTIONS": RESOLUTIONS}
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def accepted(text: str) -> tuple[shapecalc.Analysis, Formulas, list[dict[str, int]]]:
     """A network with letters, its formulas, and some of the sizes for which they hold."""
     analysis = shapecalc.analyse(shapecalc.parse(text), "Nx3xHxW")

@@ -14,11 +14,6 @@ from tests.networks import ONE_OF_EACH, typed
 from tests.test_conventions import PUBLISHED
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def test_json(run: Command) -> None:
     done = run("flops", "imagenet/resnet18", "--format", "json", "--backward")
     printed = json.loads(done.out)

@@ -25,11 +25,6 @@ REPEATED = [
 ]
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def lines(text: str, depth: int | None = None) -> list[str]:
     analysis = shapecalc.analyse(shapecalc.parse(text))
     return [node.label for _, _, node in outline(analysis.tree, depth, folding(analysis))]

@@ -31,11 +31,6 @@ Sizes: TypeAlias = Mapping[str, int]
 Figures: TypeAlias = tuple[Any, ...]
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def figures(row: Row, value: Callable[[Dim], Dim]) -> Figures:
     """All that a row says of itself, each size through `value`."""
     outputs = [([value(size) for size in x.shape], x.dtype) for x in row.outputs]

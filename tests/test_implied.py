@@ -76,11 +76,6 @@ def test_of_sizes_that_shrink_the_last_one_decides() -> None:
     assert decisive([Condition(H, EQUAL, W, ""), Condition(W, EQUAL, H, "")]) == (Condition(W, EQUAL, H, ""),)
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 HOLDS = {
     "imagenet/resnet18": ["N⋅⌈H/32⌉⋅⌈W/32⌉ ≥ 2"],
     "imagenet/mobilenet_v3_large": ["⌈H/32⌉⋅⌈W/32⌉ ≥ 2"],

@@ -38,11 +38,6 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     return write
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def paths(name: str) -> list[str]:
     return [row.path for row in shapecalc.analyse(shapecalc.load(name)).rows]
 

@@ -43,11 +43,6 @@ def _judge() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def of_two(name: str) -> Analysis:
     """A batch that every norm can be trained with, of fewer copies of a network's blocks."""
     return with_batch(short(name), 2)

@@ -39,11 +39,6 @@ layers:
 NARROWED = "{input: Nx12x1, layers: [narrow: {dim: -2, start: 0, length: 3}, flatten]}"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def held(conditions: Sequence[Condition], sizes: Mapping[str, int]) -> bool:
     return all(condition.holds(sizes) for condition in conditions)
 

@@ -30,11 +30,6 @@ NOT_ALIKE = "input: 1x8\nlayers: [{seq: [Linear: 8, Linear: 8], as: s}, Linear: 
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
-@pytest.fixture
 def one(tmp_path: Path) -> str:
     file = tmp_path / "one.yaml"
     file.write_text(ONE)

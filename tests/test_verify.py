@@ -35,11 +35,6 @@ from tests.networks import is_large
 META, CPU = torch.device("meta"), torch.device("cpu")
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 def analysis_of(name: str) -> Analysis:
     return shapecalc.analyse(shapecalc.load(name))
 

@@ -14,12 +14,6 @@ from shapecalc.render.grid import Column, Grid, Line, _fit, _laid_out, _written
 from shapecalc.render.wrapping import hung, least, wrapped
 from tests.command import Command
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
-
-
 _SIZES = st.sampled_from(["N", "64", "1,024", "⌈H/16⌉", "(H + 2)", "⌊(W − 3)/2⌋", "max(a, b)"])
 _SHAPES = st.lists(_SIZES, min_size=1, max_size=6).map("×".join)
 _PRODUCTS = st.lists(_SIZES, min_size=1, max_size=5).map("⋅".join)

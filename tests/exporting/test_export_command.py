@@ -6,16 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import shapecalc
 from shapecalc.exporting.torch_source import torch_source
 from tests.command import Command
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
 
 
 def test_the_screen_has_the_module(run: Command) -> None:
