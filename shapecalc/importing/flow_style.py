@@ -22,14 +22,17 @@ class Line:
     beside: str = ""
     value: Any = None
     times: int = 1
+    frozen: bool = False
 
     def same(self, other: Line) -> bool:
         alone = not self.beside and not other.beside
-        return alone and self.head == other.head and repr(self.value) == repr(other.value)
+        written = self.head, self.frozen, repr(self.value)
+        return alone and written == (other.head, other.frozen, repr(other.value))
 
     @property
     def key(self) -> str:
-        return f"{self.head}{self.beside}" + (f" times {self.times}" if self.times > 1 else "")
+        head = f"{self.head} frozen" if self.frozen else self.head
+        return f"{head}{self.beside}" + (f" times {self.times}" if self.times > 1 else "")
 
 
 def flow(value: Any) -> str:

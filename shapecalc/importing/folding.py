@@ -53,7 +53,9 @@ REQUIRED: Any = object()
 class Folding:
     """The groups of all regions of a network, each after those that it uses."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, frozen: frozenset[int] = frozenset()) -> None:
+        self.frozen = frozen
+        """The identities of the nodes beside which `frozen` stands."""
         self.groups: dict[Any, Group] = {}
         self.of: dict[int, Group] = {}
         """By the identity of a step, the group of the region that it calls."""
@@ -91,7 +93,7 @@ class Folding:
             outputs = step.body.outputs
         for y in outputs:
             numbers.setdefault(y, len(numbers))
-        return kind, branches, sources
+        return kind, branches, sources, id(node) in self.frozen
 
     def region(self, step: Step, node: Region, body: Body) -> Any:
         key = node.guessed or node.type, self.skeleton_of(body)

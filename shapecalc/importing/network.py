@@ -12,6 +12,7 @@ from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.importing.cleaning import cleaned
 from shapecalc.importing.folding import Folding
+from shapecalc.importing.freezing import refuse_half_frozen, where_frozen
 from shapecalc.importing.program import Call, Program, calls, flat
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
@@ -44,10 +45,13 @@ def imported(program: Program, plain: bool = False) -> Imported:
     A `plain` file has a step for each layer, and no blocks.
     """
     refuse_unsayable(program)
-    body = structure(cleaned(flat(program.body) if plain else program.body))
+    refuse_half_frozen(program)
+    region = cleaned(flat(program.body) if plain else program.body)
+    body = structure(region)
     if program.undivided and not plain:
         body = divided(body)
-    text = Writer(program, body, Folding(body), repeats=not plain).text()
+    folding = Folding(body, where_frozen(program, region))
+    text = Writer(program, body, folding, repeats=not plain).text()
     architecture = parse(text, f"{program.name}.yaml")
     at = program.at
     analysis = analyse(architecture, next(iter(at.values())) if at and len(at) == 1 else at)

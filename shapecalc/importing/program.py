@@ -71,6 +71,8 @@ class Program:
     weights: dict[str, Tensor]
     """Parameters by the module's name."""
     buffers: dict[str, Tensor]
+    frozen: frozenset[str] | None = None
+    """The parameters that are not trained; None if what was read does not tell."""
     macs: int | None = None
     """Multiply-accumulates of the run, by torch's counter."""
     params: int | None = None

@@ -10,6 +10,8 @@ from shapecalc.importing.program import Call, Program, Value
 from shapecalc.importing.structure import Body
 from shapecalc.tensors import Tensor
 
+_TRAINED = {True: "trained", False: "not trained"}
+
 
 class Difference(NamedTuple):
     """What a file says otherwise than the program, and where: in the file, and in the user's code."""
@@ -53,6 +55,11 @@ def differences(
     params = counted if program.params is None else program.params
     if analysis.totals.params != params:
         yield Difference("", "parameters", str(analysis.totals.params), str(params), "")
+    if program.frozen is not None:
+        frozen = sum(weight.elements for name, weight in program.weights.items() if name in program.frozen)
+        if analysis.totals.frozen_params != frozen:
+            found = str(analysis.totals.frozen_params)
+            yield Difference("", "parameters that are not trained", found, str(frozen), "")
     if run.macs is not None and analysis.totals.macs != run.macs:
         yield Difference("", "MACs", str(analysis.totals.macs), str(run.macs), "")
 
@@ -70,6 +77,9 @@ def _of_row(program: Program, row: Row, call: Call, other: int | None) -> Iterat
         here = str(found and Tensor(found.shape, found.dtype))
         if str(expected) != here:
             yield Difference(row.path, f"weight {name}", here, f"{theirs} {expected}", call.place)
+        if program.frozen is not None and (name in row.frozen) != (theirs in program.frozen):
+            here, there = _TRAINED[name not in row.frozen], _TRAINED[theirs not in program.frozen]
+            yield Difference(row.path, f"weight {name}", here, there, call.place)
 
 
 def _of_output(program: Program, analysis: Analysis) -> Iterator[Difference]:

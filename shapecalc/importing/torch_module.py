@@ -66,6 +66,7 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
         recorder.whole(result),
         {key: described(state[key]) for key, _ in module.named_parameters()},
         {key: described(state[key]) for key, _ in module.named_buffers()},
+        frozenset(key for key, weight in module.named_parameters() if not weight.requires_grad),
         (counter.get_total_flops() - recorder.flops_of_constants) // 2,
     )
 

@@ -96,7 +96,8 @@ class Writer:
     def unused(self) -> Iterator[Line]:
         """Weights that nothing reads, which the module has all the same."""
         for name in self.program.unused():
-            yield Line("parameter", "", {"shape": list(self.program.weights[name].shape)})
+            frozen = name in (self.program.frozen or ())
+            yield Line("parameter", "", {"shape": list(self.program.weights[name].shape)}, frozen=frozen)
 
     def block_name(self, type_: str) -> str:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type_.strip("_")).lower()
@@ -173,6 +174,7 @@ class Writer:
         sources = [scope.name(x, "x") for x in step.sources]
         beside = f" from {', '.join(sources)}" if sources else ""
         outputs = node.outputs if isinstance(node, Call) else step.body.outputs if step.body else []
+        frozen = id(node) in self.folding.frozen
         if isinstance(node, Call):
             arguments = self.arguments(step, group, numbers)
             branches = None
@@ -184,7 +186,7 @@ class Writer:
             value = self.value(node, arguments, branches)
             beside += self.names(node.path if node.weights else "x", outputs, scope, self.named)
             beside += self.share(node, scope)
-            return [Line(node.type, beside, value)]
+            return [Line(node.type, beside, value, frozen=frozen)]
         inner = self.folding.of[id(step)]
         if not inner.is_block and len(sources) > 1:  # the others are read by their names within
             beside = f" from {sources[0]}"
@@ -194,7 +196,8 @@ class Writer:
             if first and first.body and (name := scope.names.get(first.body.outputs[0])):
                 beside += f" share {name}"
             arguments = self.arguments(step, group, numbers)
-            return [Line(inner.name, beside, _single(arguments, next(iter(inner.defaults), None)))]
+            value = _single(arguments, next(iter(inner.defaults), None))
+            return [Line(inner.name, beside, value, frozen=frozen)]
         return self.inline(step, node, scope, beside, top, group, numbers)
 
     def share(self, node: Call, scope: Scope) -> str:
@@ -228,14 +231,14 @@ class Writer:
         plain = is_name(label) and label not in LAYERS and label not in scope.taken
         if len(outputs) == 1 and (named or (top and plain and (len(lines) > 1 or lines[0].times > 1))):
             name = scope.name(outputs[0], label)
-            if len(lines) == 1 and not lines[0].beside:
-                lines[0].beside = f"{beside} as {name}"
-                return lines
-            return [Line("seq", f"{beside} as {name}", lines)]
-        if beside and len(lines) == 1 and not lines[0].beside:
-            lines[0].beside = beside
+            beside = f"{beside} as {name}"
+        frozen = id(node) in self.folding.frozen
+        if not beside and not frozen:
             return lines
-        return [Line("seq", beside, lines)] if beside else lines
+        if len(lines) == 1 and not lines[0].beside:
+            lines[0].beside, lines[0].frozen = beside, lines[0].frozen or frozen
+            return lines
+        return [Line("seq", beside, lines, frozen=frozen)]
 
     def names(self, path: str, outputs: Sequence[Value], scope: Scope, named: set[Value]) -> str:
         """The names of a step's outputs, as far as the last that is read by name."""

@@ -296,6 +296,27 @@ class Nested(nn.Module):
         return self.stage(x)
 
 
+class Frozen(nn.Module):
+    """A trunk that is not trained, blocks of its class that are, and one of which a part is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(3, 4, 1), BasicBlock(4, 4), BasicBlock(4, 4)).requires_grad_(
+            False
+        )
+        self.trained = nn.Sequential(BasicBlock(4, 4), BasicBlock(4, 4))
+        self.partly = BasicBlock(4, 4)
+        self.partly.conv1.requires_grad_(False)
+        self.scale = nn.Parameter(torch.ones(4, 1, 1), requires_grad=False)
+        self.unused = nn.Parameter(torch.ones(5), requires_grad=False)
+        self.head = nn.Conv2d(4, 4, 1)
+        self.again = nn.Conv2d(4, 4, 1).requires_grad_(False)
+
+    def forward(self, x: Any) -> Any:
+        x = self.partly(self.trained(self.trunk(x))) * self.scale
+        return self.again(self.head(self.again(x)))
+
+
 class Recurrent(nn.Module):
     """LSTMs, which torch runs on the CPU by one kernel for each layer and direction."""
 
@@ -344,6 +365,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Written": (Written, {"x": ((2, 6, 8), "float32")}),
     "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
     "Nested": (Nested, {"x": ((2, 4, 8, 8), "float32")}),
+    "Frozen": (Frozen, {"x": ((2, 3, 8, 8), "float32")}),
     "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 import shapecalc
+from shapecalc.errors import ArchitectureError
 from shapecalc.importing.network import Imported, imported
 from shapecalc.importing.proof import differences, names
 from shapecalc.importing.runs import read_at_sizes as read_module
@@ -133,6 +134,32 @@ def test_a_file_with_other_layers_is_told_and_never_a_fault(text: str) -> None:
     (told,) = differences(program, body, analysis)
     assert str(told) == f": layers: {len(analysis.rows)}, in torch 2"
     assert {*names(program, body, analysis).values()} <= {*program.weights}
+
+
+def test_what_is_not_trained_is_frozen_as_a_whole() -> None:
+    found = read("Frozen")
+    names = dict(MODULES["Frozen"][0]().named_parameters())
+    frozen = {
+        f"{row.path}.{name}" for row in shapecalc.analyse(found.architecture).rows for name in row.frozen
+    }
+    assert {found.names[path] for path in frozen if path in found.names} == {
+        name for name, weight in names.items() if not weight.requires_grad
+    }
+    assert "- seq frozen from input as trunk: [" in found.text
+    assert "- basic_block as trained times 2" in found.text
+    assert "- parameter frozen: {shape: [5]}" in found.text
+    assert "- - Conv2d frozen: {" in found.text
+
+
+def test_a_layer_that_is_trained_in_part_is_refused() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    module[0].bias.requires_grad_(False)
+    with pytest.raises(ArchitectureError) as caught:
+        imported(read_module(module, [torch.zeros(2, 4)], {}, "x"))
+    assert "Linear has weights that are trained (0.weight) beside others that are not (0.bias)" in str(
+        caught.value
+    )
+    assert caught.value.hint == "`frozen` is of a whole layer: freeze all of it, or none"
 
 
 def test_a_weight_that_nothing_uses_is_counted() -> None:
