@@ -10,6 +10,7 @@ import torch
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
+from shapecalc.allocation.mode import INFERENCE
 from shapecalc.analysis.compare.verdicts import Verified
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import count
@@ -19,6 +20,7 @@ from shapecalc.errors import UnknownError
 from shapecalc.operations import Operations, Unknown
 from shapecalc.tensors import BYTES, Tensor, promote, result_dtype
 from shapecalc.torch_check.verify import verify
+from tests.test_graphs import difference
 
 FILTER = """
 source: Rao et al. 2021, arXiv:2107.00645, GlobalFilter
@@ -104,6 +106,33 @@ def test_complex_numbers_in_training_are_not_guessed() -> None:
     assert refusal
     reason = "what it keeps of complex numbers for the way back is not known"
     assert refusal.message == f"view_as_complex: {reason}"
+
+
+PAIRS = {
+    "4x3x2": ("permute: [1, 0, 2]", ""),
+    "4x2x2": ("permute: [2, 0, 1]", "2×4×2 of strides 1×4×2 as complex numbers: pairs are not side by side"),
+    "4x3x4": ("narrow: {dim: 2, start: 0, length: 2}", ""),
+    "4x3x5": (
+        "narrow: {dim: 2, start: 0, length: 2}",
+        "4×3×2 of strides 15×5×1 as complex numbers: 15 is not divisible by 2",
+    ),
+    "2x2x1": ("expand: [2, 2, 2]", "2×2×2 of strides 2×1×0 as complex numbers: pairs are not side by side"),
+}
+"""Input → how it is seen before its pairs are, and why they can't be."""
+
+
+@pytest.mark.parametrize("size", PAIRS)
+def test_pairs_that_do_not_lie_side_by_side_are_refused(size: str) -> None:
+    seen, reason = PAIRS[size]
+    analysis = analyse(f"input: {size}\nlayers: [{seen}, view_as_complex]")
+    assert difference(analysis, INFERENCE) is None
+    if not reason:
+        assert predicted(analysis)
+        return
+    with pytest.raises(ArchitectureError) as caught:
+        predicted(analysis)
+    assert caught.value.message == f"torch can't see {reason}"
+    assert caught.value.hint == "make complex numbers before axes are permuted or cut"
 
 
 def test_parts_are_views() -> None:

@@ -10,9 +10,11 @@ from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank
 from shapecalc.layers.reads import ALL, Reads, same_place
-from shapecalc.tensors import Tensor, check_equal, complex_of, is_complex, real_of
+from shapecalc.symbolic.conditions import not_one
+from shapecalc.tensors import Tensor, check_equal, check_multiple, complex_of, is_complex, real_of
 
 COMPLEX = Tensor((2, 8, 4), "complex64")
+_WHY = "pairs lie side by side"
 
 
 def check_complex(x: Tensor) -> None:
@@ -54,6 +56,7 @@ class view_as_real(Parts):
 class view_as_complex(Parts):
     """Pairs of real numbers along the last axis as complex ones: (*, 2) → (*).
 
+    torch refuses pairs that do not lie side by side, as after a permute; no shape tells, so `memory` does.
     Source: torch.view_as_complex.
     """
 
@@ -75,6 +78,7 @@ class view_as_complex(Parts):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         if x.dtype == "float16":  # under autocast
             raise UnknownError(f"{self.type}: what becomes of float16 is not known")
+        check_pairs(x)
         made = self.output(x.tensor)
         strides = tuple([step // 2 for step in x.all_strides[:-1]])
         return (Value(made, x.storage, unless_in_a_row(made.shape, strides)),)
@@ -105,6 +109,18 @@ class imag(Parts):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (parts_of(x, self.output(x.tensor)),)
+
+
+def check_pairs(x: Value) -> None:
+    """Refuse pairs that do not lie side by side, or not at even places. Source: at::view_as_complex."""
+    *steps, last = x.all_strides
+    strides = "×".join(map(str, x.all_strides))
+    message = f"torch can't see {x.tensor} of strides {strides} as complex numbers"
+    hint = "make complex numbers before axes are permuted or cut"
+    if not_one(last, _WHY):
+        raise ArchitectureError(f"{message}: pairs are not side by side", hint=hint)
+    for step in steps:
+        check_multiple(step, 2, f"{message}: {{0}} is not divisible by 2", hint, why=_WHY)
 
 
 def parts_of(x: Value, made: Tensor) -> Value:
