@@ -14,6 +14,7 @@ from shapecalc.cli.options import Input, write_whole
 from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
 from shapecalc.pause_gc import collect_again
 from shapecalc.render import streams
+from shapecalc.zoo.index import exists
 
 if TYPE_CHECKING:
     from shapecalc.importing.network import Imported
@@ -78,11 +79,13 @@ def _arguments(text: str) -> dict[str, Any]:
 
 def is_elsewhere(name: str) -> bool:
     """Whether a name is that of an ONNX file or of a Python target, and of no file with a network."""
-    if name.endswith(".onnx"):
-        return True
     where, colon, _ = name.rpartition(":")
-    python = where.endswith(".py") or bool(re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", where))
-    return bool(colon) and python and not name.endswith((".yaml", ".yml")) and not Path(name).exists()
+    python = where.endswith(".py") or re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", where)
+    return name.endswith(".onnx") or bool(colon and python and not _is_file(name))
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or any(exists(Path(name + end)) for end in ("", ".yaml", ".yml"))
 
 
 def equal_network(target: str, shapes: Any, args: str, flat: bool = False) -> Imported:

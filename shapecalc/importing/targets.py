@@ -83,22 +83,29 @@ def _module(where: str) -> Any:
 
 @contextmanager
 def own_modules() -> Iterator[None]:
-    """What a target imports from beside its file is its own: another target's may have the same names."""
+    """What a target's file imports from beside it is its own: another's may have the same names."""
     paths, before = [*sys.path], {*sys.modules}
     try:
         yield
     finally:
-        folders = [Path(path) for path in sys.path if path not in paths]
+        added = sys.path[: max(0, len(sys.path) - len(paths))]
         sys.path[:] = paths
-        tops = {name.partition(".")[0] for name in sys.modules.keys() - before} - before
-        own = {top for top in tops if any(_stands_in(top, folder) for folder in folders)}
-        for name in [*sys.modules]:
+        folders = {Path(path).resolve() for path in added if path}  # "" is the same for all targets
+        new = [name for name in sys.modules if name not in before]
+        own = {name for name in new if _folder_of(sys.modules[name]) in folders}
+        for name in new:
             if name.partition(".")[0] in own:
                 del sys.modules[name]
 
 
-def _stands_in(name: str, folder: Path) -> bool:
-    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+def _folder_of(module: Any) -> Path | None:
+    """The folder in which a module's file is, or a package as a folder."""
+    file = getattr(module, "__file__", None)
+    places = [Path(file)] if file else [Path(place) for place in getattr(module, "__path__", [])[:1]]
+    for place in places:
+        whole = place.parent if place.stem == "__init__" else place
+        return whole.resolve().parent
+    return None
 
 
 @contextmanager

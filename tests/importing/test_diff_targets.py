@@ -43,7 +43,11 @@ def test_a_module_and_a_file_are_compared_layer_by_layer(run: Command) -> None:
     assert "out_features 10 → 8" in other.out
 
 
-def test_modules_beside_two_files_of_one_name_are_not_mixed(run: Command) -> None:
+@pytest.mark.parametrize("known", ["", "old", "new"])
+def test_modules_beside_two_files_of_one_name_are_not_mixed(run: Command, known: str) -> None:
+    """Wherever else Python would find them."""
+    if known:
+        sys.path.append(str(Path(known).resolve()))
     for first, second, told in (("old", "new", "8 → 9"), ("new", "old", "9 → 8")):
         found = run("diff", f"{first}/model.py:net", f"{second}/model.py:net", "-i", "2x6")
         assert found.code == 1, found.err
@@ -51,11 +55,26 @@ def test_modules_beside_two_files_of_one_name_are_not_mixed(run: Command) -> Non
     assert not {"parts", "model"} & sys.modules.keys()
 
 
+def test_packages_beside_the_files_are_not_mixed_either(run: Command) -> None:
+    """With or without an `__init__.py`."""
+    for folder in ("old", "new"):
+        package = Path(folder, "widths", "inner")
+        package.mkdir(parents=True)
+        Path(folder, "parts.py").rename(package / "parts.py")
+        Path(folder, "model.py").write_text(MODEL.replace("from parts", "from widths.inner.parts"))
+    for _ in range(2):
+        assert "out_features 8 → 9" in run("diff", "old/model.py:net", "new/model.py:net", "-i", "2x6").out
+        Path("old/widths/__init__.py").touch()
+        Path("new/widths/__init__.py").touch()
+
+
 REFUSED = [
     (["old/model.py:net", "mlp.yaml"], 2, "the shapes of the inputs are needed"),
     (["mlp.yaml", "old/model.py:nett", "-i", "2x6"], 2, "did you mean net?"),
     (["mlp.yaml", "nowhere.py:net", "-i", "2x6"], 2, "there is no file 'nowhere.py'"),
     (["mlp.yaml", "no.such.module:net", "-i", "2x6"], 2, "there is no module 'no'"),
+    (["mlp.yaml", "mlp:net.yaml"], 2, "no architecture 'mlp:net.yaml'"),
+    (["mlp.yaml", f"{'a' * 5000}:net", "-i", "2x6"], 2, "there is no module 'aaa"),
     (["mlp.yaml", "old/model.py:net", "-i", "2x7"], 1, "running old/model.py:net failed"),
     (["mlp.yaml", "old/model.py:net --args [3]", "-i", "2x6"], 2, "--args must be a mapping"),
     (
@@ -86,8 +105,9 @@ def test_no_other_command_runs_a_target(run: Command, command: str) -> None:
 
 
 def test_a_file_whose_name_is_like_a_target_is_a_file(run: Command) -> None:
-    Path("model:net").write_text(FILE.format(8))
-    Path("mlp:net.yaml").write_text(FILE.format(9))
+    Path("model:net").write_text(FILE.format(9))
+    Path("mlp:net.yaml").write_text(FILE.format(8))
+    assert run("diff", "mlp:net", "mlp:net.yaml").code == 0
     found = run("diff", "model:net", "mlp:net.yaml")
     assert found.code == 1, found.err
-    assert "8 → 9" in found.out
+    assert "9 → 8" in found.out

@@ -29,9 +29,9 @@ def inputs_of(name: str) -> dict[str, Any]:
     }
 
 
-def read(name: str) -> Imported:
+def read(name: str, plain: bool = False) -> Imported:
     make, _ = MODULES[name]
-    return imported(read_module(make(), [], inputs_of(name), name))
+    return imported(read_module(make(), [], inputs_of(name), name), plain)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -45,9 +45,7 @@ def test_the_file_is_equal_layer_by_layer(name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_flat_file_is_equal_and_has_each_layer_as_a_step(name: str) -> None:
     """Of the same layers in the same order as the file with blocks, each in the file's own text."""
-    make, _ = MODULES[name]
-    made = imported(read_module(make(), [], inputs_of(name), name), plain=True)
-    folded = read(name)
+    made, folded = read(name, plain=True), read(name)
     assert made.differences == ()
     assert "blocks" not in yaml.safe_load(made.text)
     assert " times " not in made.text
@@ -57,14 +55,15 @@ def test_a_flat_file_is_equal_and_has_each_layer_as_a_step(name: str) -> None:
     assert both[0].totals == both[1].totals
 
 
+@pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("name", MODULES)
-def test_the_file_computes_the_same(name: str) -> None:
+def test_the_file_computes_the_same(name: str, plain: bool) -> None:
     """With the module's weights, put where the names say, the outputs are equal to the last bit."""
     torch.manual_seed(0)
     module = MODULES[name][0]().double().eval()
     for weight in module.parameters():
         torch.nn.init.normal_(weight)
-    found = read(name)
+    found = read(name, plain)
     analysis = shapecalc.analyse(found.architecture)
     network = build(analysis).to_empty(device="cpu").double()
     paths = [row.path for row in analysis.rows]
