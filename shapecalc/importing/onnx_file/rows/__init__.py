@@ -2,12 +2,24 @@
 
 from shapecalc.importing.onnx_file.rows import (
     elementwise,
+    norms,
     parts,
     products,
     rearranging,
     recurrent,
     reducing,
+    resizing,
     windows,
 )
 
-__all__ = ["elementwise", "parts", "products", "rearranging", "recurrent", "reducing", "windows"]
+__all__ = [
+    "elementwise",
+    "norms",
+    "parts",
+    "products",
+    "rearranging",
+    "recurrent",
+    "reducing",
+    "resizing",
+    "windows",
+]

@@ -1,4 +1,4 @@
-"""Products of matrices, and the layers and norms that they are made for."""
+"""Products of matrices, and the layers that they are made for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
 from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.onnx_file.rows.elementwise import real
-from shapecalc.importing.onnx_file.rows.rearranging import permuted
 from shapecalc.importing.onnx_file.weights import Weight
 from shapecalc.importing.onnx_file.written import of_dtype
 from shapecalc.importing.program import Value
@@ -67,56 +66,6 @@ def _einsum(to: Lowering, node: Node) -> Any:
     return to.step("einsum", *xs, equation=node.attributes["equation"].replace(" ", ""))
 
 
-@row("LayerNormalization", "RMSNormalization")
-def _layer_norm(to: Lowering, node: Node) -> Any:
-    """Of learned scales; where these are ones that nobody learned, without."""
-    if len([y for y in node.outputs if y]) > 1:
-        raise UnsayableError("the statistics of a norm as outputs")
-    x = to.input(node, 0)
-    axis = node.attributes.get("axis", -1) % to.rank(x)
-    shape = to.shape(x)[axis:]
-    root = node.type == "RMSNormalization"
-    owned: dict[str, Any] = {
-        "weight": to.weights.learned(node, 1),
-        **({} if root else {"bias": to.weights.learned(node, 2)}),
-    }
-    owned = {name: weight for name, weight in owned.items() if weight is not None}
-    plain = not node.input(1) or (
-        "weight" not in owned and to.constants.number(node.input(1), alone=False) == 1
-    )
-    if not plain and ("weight" not in owned or len(owned) != 1 + bool(node.input(2))):
-        raise UnsayableError("a norm by tensors that are computed")
-    if any(weight.shape != shape for weight in owned.values()):
-        raise UnsayableError("a norm whose scale is of another shape than what is normalized")
-    more: dict[str, Any] = {"elementwise_affine": not plain, "eps": real(node, "epsilon", 1e-5)}
-    if len(shape) > 1:
-        more["normalized_shape"] = list(shape)
-    if not root and not plain:
-        more["bias"] = "bias" in owned
-    return to.step("RMSNorm" if root else "LayerNorm", x, weights=owned, **more)
-
-
-@row("GroupNorm")
-def _group_norm(to: Lowering, node: Node) -> Any:
-    """As `patterns` finds it in a norm of instances between reshapes."""
-    owned = {name: _flat(to.weights.learned(node, number)) for number, name in ((1, "weight"), (2, "bias"))}
-    given = {"num_groups": node.attributes["num_groups"], "eps": real(node, "epsilon", 1e-5)}
-    return to.step("GroupNorm", to.input(node, 0), weights=owned, **given)
-
-
-def _flat(weight: Weight | None) -> Weight:
-    if weight is None:
-        raise UnsayableError("a norm by tensors that are computed")
-    return weight if len(weight.shape) == 1 else weight.part(":", weight.shape[0])
-
-
-@row("LpNormalization")
-def _normalize(to: Lowering, node: Node) -> Any:
-    x = to.input(node, 0)
-    dim = node.attributes.get("axis", -1) % to.rank(x)
-    return to.step("normalize", x, p=float(node.attributes.get("p", 2)), dim=dim)
-
-
 @row("Attention")
 def _attention(to: Lowering, node: Node) -> Any:
     """Attention of query, key and value that are split into heads already."""
@@ -135,6 +84,3 @@ def _attention(to: Lowering, node: Node) -> Any:
         "enable_gqa": heads != shared,
     }
     return to.step("scaled_dot_product_attention", *xs, **given)
-
-
-__all__ = ["linear", "permuted"]

@@ -1,4 +1,4 @@
-"""Convolutions, pools, norms of channels, padding and resizing."""
+"""Convolutions, pools and padding."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.onnx_file.graph import Node
 from shapecalc.importing.onnx_file.lowering import Lowering, row
 from shapecalc.importing.onnx_file.rows.elementwise import real
-from shapecalc.importing.onnx_file.rows.rearranging import reshaped
+from shapecalc.importing.onnx_file.weights import Weight
 from shapecalc.importing.onnx_file.written import alike, of_dtype
 from shapecalc.importing.program import Value
 from shapecalc.symbolic import Expr
-from shapecalc.tensors import is_floating
 
 
 def _window(to: Lowering, node: Node, x: Value, kernel: list[int]) -> tuple[Any, list[int], dict[str, Any]]:
@@ -66,12 +65,22 @@ def padded(to: Lowering, x: Value, pads: list[Any], mode: str = "constant", valu
     return made
 
 
-@row("Conv")
-def _conv(to: Lowering, node: Node) -> Any:
+def _learned(to: Lowering, node: Node) -> dict[str, Weight]:
+    """The weight of a convolution, and its bias if it has one.
+
+    Raises:
+        UnsayableError: one is computed.
+    """
     weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
     if weight is None or (node.input(2) and bias is None):
         raise UnsayableError("a convolution by a tensor that is computed")
-    out, _, *kernel = weight.shape
+    return {"weight": weight, **({"bias": bias} if bias else {})}
+
+
+@row("Conv")
+def _conv(to: Lowering, node: Node) -> Any:
+    owned = _learned(to, node)
+    out, _, *kernel = owned["weight"].shape
     x = to.input(node, 0)
     padding, pads, arguments = _window(to, node, x, kernel)
     if pads:
@@ -83,18 +92,16 @@ def _conv(to: Lowering, node: Node) -> Any:
         kernel_size=alike(kernel),
         padding=padding,
         groups=node.attributes.get("group", 1),
-        bias=bias is not None,
-        weights={"weight": weight, **({"bias": bias} if bias else {})},
+        bias="bias" in owned,
+        weights=owned,
         **arguments,
     )
 
 
 @row("ConvTranspose")
 def _conv_transpose(to: Lowering, node: Node) -> Any:
-    weight, bias = to.weights.learned(node, 1), to.weights.learned(node, 2)
-    if weight is None or (node.input(2) and bias is None):
-        raise UnsayableError("a convolution by a tensor that is computed")
-    _, out, *kernel = weight.shape
+    owned = _learned(to, node)
+    _, out, *kernel = owned["weight"].shape
     groups = node.attributes.get("group", 1)
     x = to.input(node, 0)
     padding, more, arguments = _transposed(to, node, x, kernel)
@@ -106,8 +113,8 @@ def _conv_transpose(to: Lowering, node: Node) -> Any:
         padding=padding,
         output_padding=more,
         groups=groups,
-        bias=bias is not None,
-        weights={"weight": weight, **({"bias": bias} if bias else {})},
+        bias="bias" in owned,
+        weights=owned,
         **arguments,
     )
 
@@ -177,61 +184,6 @@ def _global_pool(to: Lowering, node: Node) -> Any:
     return to.step("mean" if word == "Avg" else "amax", x, dim=list(range(2, axes + 2)), keepdim=True)
 
 
-@row("BatchNormalization")
-def _batch_norm(to: Lowering, node: Node) -> Any:
-    names = ("weight", "bias", "running_mean", "running_var")
-    owned: dict[str, Any] = {
-        name: to.weights.learned(node, number) for number, name in enumerate(names, start=1)
-    }
-    if any(weight is None for weight in owned.values()):
-        raise UnsayableError("a norm by tensors that are computed")
-    if node.attributes.get("training_mode") or len([y for y in node.outputs if y]) > 1:
-        raise UnsayableError("BatchNormalization in training")
-    x = to.input(node, 0)
-    axes = max(1, to.rank(x) - 2)
-    owned = to.weights.own(owned)
-    for name in names[2:]:
-        to.weights.stored_beside(owned[name])
-    momentum = of_dtype(round(1 - real(node, "momentum", 0.9), 7), "float32")
-    eps = real(node, "epsilon", 1e-5)
-    return to.step(f"BatchNorm{axes}d", x, eps=eps, momentum=momentum, weights=owned)
-
-
-@row("InstanceNormalization")
-def _instance_norm(to: Lowering, node: Node) -> Any:
-    owned: dict[str, Any] = {"weight": to.weights.learned(node, 1), "bias": to.weights.learned(node, 2)}
-    if None in owned.values():
-        raise UnsayableError("a norm by tensors that are computed")
-    x = to.input(node, 0)
-    type_ = f"InstanceNorm{to.rank(x) - 2}d"
-    return to.step(type_, x, eps=real(node, "epsilon", 1e-5), affine=True, weights=owned)
-
-
-@row("GroupNormalization")
-def _group_norm(to: Lowering, node: Node) -> Any:
-    x = to.input(node, 0)
-    owned: dict[str, Any] = {"weight": to.weights.learned(node, 1), "bias": to.weights.learned(node, 2)}
-    if any(w is None or (to.shape(x)[1],) != w.shape for w in owned.values()):
-        raise UnsayableError(
-            "GroupNormalization whose scale and bias are not learned numbers for each channel"
-        )
-    groups = node.attributes["num_groups"]
-    return to.step("GroupNorm", x, num_groups=groups, eps=real(node, "epsilon", 1e-5), weights=owned)
-
-
-@row("LRN")
-def _local_response(to: Lowering, node: Node) -> Any:
-    size = node.attributes["size"]
-    if size % 2 == 0:
-        raise UnsayableError("LRN of an even size, whose longer side is the other one in torch")
-    given = {
-        "alpha": real(node, "alpha", 1e-4),
-        "beta": real(node, "beta", 0.75),
-        "k": real(node, "bias", 1.0),
-    }
-    return to.step("LocalResponseNorm", to.input(node, 0), size=size, **given)
-
-
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
@@ -254,115 +206,3 @@ def _pad(to: Lowering, node: Node) -> Any:
             raise UnsayableError("a value of padding that is computed")
     value = of_dtype(value, to.shapes[x].dtype) if value else None
     return padded(to, x, pads, _MODES[node.attributes.get("mode", "constant")], value)
-
-
-@row("Resize", "Upsample")
-def _resize(to: Lowering, node: Node) -> Any:
-    x = to.input(node, 0)
-    rank = to.rank(x)
-    old = node.type == "Upsample" or to.graph.opset < 11
-    scales, sizes = _scales(to, node, old), None
-    if not old and node.input(3):
-        sizes = to.constants.ints(node, "sizes", 3)
-    axes = node.attributes.get("axes")
-    if axes and sorted(a % rank for a in axes) != list(range(2, rank)):
-        raise UnsayableError("Resize of other axes than the last ones")
-    after = sizes if sizes is not None else list(scales or [])
-    if not axes:
-        before = list(to.shape(x)[:2]) if sizes is not None else [1, 1]
-        if after[:2] != before:
-            raise UnsayableError("Resize of the batch or of the channels")
-        after = after[2:]
-    given: dict[str, Any] = (
-        {"size": after} if sizes is not None else {"scale_factor": alike([_whole(s) for s in after])}
-    )
-    if sizes is not None and (times := _multiples(to.shape(x)[2:], after)):
-        given = {"scale_factor": alike(times)}
-    mode, corners = _mode(node, old, given)
-    if all(a == b for a, b in zip(to.shape(x)[2:], to.out(node).shape[2:], strict=True)):
-        return x
-    linear = {3: "linear", 4: "bilinear", 5: "trilinear"}
-    words = {"linear": linear.get(rank), "cubic": "bicubic" if rank == 4 else None}
-    found = words.get(mode, mode)
-    if found is None:
-        raise UnsayableError(f"Resize by {mode} of {rank - 2} axes")
-    return to.step("Upsample", x, **given, mode=found, align_corners=corners)
-
-
-def _scales(to: Lowering, node: Node, old: bool) -> Any:
-    if "scales" in node.attributes:
-        return [float(s) for s in node.attributes["scales"]]
-    name = node.input(1 if old else 2)
-    array = to.constants.elements(name) if name else None
-    if array is None and name and not node.input(3):
-        raise UnsayableError("scales that hang on values")
-    return None if array is None or not array.size else [float(str(s)) for s in array]
-
-
-def _whole(scale: float) -> Any:
-    return int(scale) if scale.is_integer() else scale
-
-
-def _multiples(before: Any, after: Any) -> list[int] | None:
-    """The whole numbers that sizes are multiplied with, if they are."""
-    found = []
-    for x, y in zip(before, after, strict=True):
-        times = next((k for k in range(1, 65) if x * k == y), None)
-        if times is None:
-            return None
-        found.append(times)
-    return found
-
-
-def _mode(node: Node, old: bool, given: dict[str, Any]) -> tuple[str, bool | None]:
-    """The mode of torch's, and whether corners are aligned, of the places that ONNX looks at."""
-    mode = node.attributes.get("mode", "nearest")
-    places = "asymmetric" if old else node.attributes.get("coordinate_transformation_mode", "half_pixel")
-    if node.attributes.get("antialias") or node.attributes.get("exclude_outside"):
-        raise UnsayableError("Resize with antialias or exclude_outside")
-    if mode == "nearest":
-        rounding = "floor" if old else node.attributes.get("nearest_mode", "round_prefer_floor")
-        factors = given.get("scale_factor", ())
-        whole = (
-            all(type(f) is int for f in (factors if isinstance(factors, list) else [factors]))
-            and factors != ()
-        )
-        exact = places == "asymmetric" and rounding == "floor"
-        centred = places in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
-        if exact or (whole and centred and rounding.startswith("round")):
-            return "nearest", None
-        raise UnsayableError(f"Resize of the nearest by {places} and {rounding}")
-    if places == "align_corners":
-        return mode, True
-    if places in ("half_pixel", "pytorch_half_pixel"):
-        return mode, None
-    raise UnsayableError(f"Resize by {mode} at {places} places")
-
-
-@row("DepthToSpace", "SpaceToDepth")
-def _to_space(to: Lowering, node: Node) -> Any:
-    b = node.attributes["blocksize"]
-    x = to.input(node, 0)
-    n, c, h, w = to.shape(x)
-    if node.type == "SpaceToDepth":
-        apart = reshaped(to, x, [n, c, h // b, b, w // b, b])
-        return reshaped(
-            to, to.step("permute", apart, dims=[0, 3, 5, 1, 2, 4]), [n, c * b * b, h // b, w // b]
-        )
-    if node.attributes.get("mode", "DCR") == "CRD":
-        return to.step("PixelShuffle", x, upscale_factor=b)
-    apart = reshaped(to, x, [n, b, b, c // (b * b), h, w])
-    return reshaped(to, to.step("permute", apart, dims=[0, 3, 4, 1, 5, 2]), [n, c // (b * b), h * b, w * b])
-
-
-@row("GridSample")
-def _grid_sample(to: Lowering, node: Node) -> Any:
-    mode = node.attributes.get("mode", "linear")
-    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
-    given = {"padding_mode": node.attributes.get("padding_mode", "zeros")}
-    corners = bool(node.attributes.get("align_corners", 0))
-    xs = to.input(node, 0), to.input(node, 1)
-    return to.step("grid_sample", *xs, mode=mode, align_corners=corners or None, **given)
-
-
-__all__ = ["is_floating", "padded"]
