@@ -30,10 +30,9 @@ from tests.tools.xla import xla
 
 TOOLS = [name for name in COUNTERS if find_spec(name.partition(",")[0])]
 FORWARD = [name for name in TOOLS if name != "torch, backward"]
-SLOW = covering(
-    [name for name in ONE_OF_EACH if name not in ROUTED and not (DRAWS == "long" and is_large(name))]
-)
-"""Networks that the tools are run on, which want to have their weights, and call each layer as a module."""
+COUNTED = [name for name in ONE_OF_EACH if not (DRAWS == "long" and is_large(name))]
+SLOW = sorted({*covering(COUNTED), *[name for name in ROUTED if name in COUNTED]})
+"""Networks that the tools are run on, which want to have their weights; all with experts are among them."""
 
 
 def test_every_tool_is_here() -> None:
@@ -90,12 +89,22 @@ def test_the_zoo(tool: str, name: str) -> None:
     agree(tool, shortened(name))
 
 
-@pytest.mark.parametrize("tool", FORWARD)
-def test_experts_are_modules_that_are_called(tool: str) -> None:
-    """Each on the tokens that go to it; so counted, their layers are those of a dense network."""
+@pytest.mark.parametrize("input", ["3x8", "2x3x8", "1x2x3x8"])
+@pytest.mark.parametrize("tool", TOOLS)
+def test_experts_are_modules_that_are_called(tool: str, input: str) -> None:
+    """Each on the tokens that go to it, along one axis, however many axes hold them before."""
     expert = "[{mul: [[{Linear: {out_features: 6, bias: false}}, SiLU], [Linear: 6]]}, {Linear: 8}]"
-    analysis = of(f"Linear: 8, experts: {{num_experts: 4, top_k: 2, expert: {expert}}}", "3x8")
-    assert counted(tool, analysis) == COUNTERS[tool](analysis).total
+    agree(tool, of(f"Linear: 8, experts: {{num_experts: 4, top_k: 2, expert: {expert}}}", input))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_experts_call_functions(tool: str) -> None:
+    """Between their modules: parts of a tensor, limits, numbers beside it."""
+    expert = (
+        "[Linear: 12, {chunk: {chunks: 2, dim: -1}, as: [a, b]}, {clamp: {max: 7}, from: a, as: c},"
+        " {mul: [c, [{mul: 1.7, from: c}, Sigmoid], [{add: 1, from: b}]]}, Linear: 8]"
+    )
+    agree(tool, of(f"Linear: 8, experts: {{num_experts: 4, top_k: 2, expert: {expert}}}", "2x3x8"))
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -208,7 +208,8 @@ def test_the_products_of_gradients_are_counted() -> None:
 
 
 def test_tools_count_the_layers_of_those_that_run() -> None:
-    dense = analyse("input: 2x3x4\nlayers: [{Linear: 8}, GELU, {Linear: 4}]")
+    """On tokens along one axis, as an expert gets them."""
+    dense = analyse("input: 6x4\nlayers: [{Linear: 8}, GELU, {Linear: 4}]")
     expert = "[{Linear: 8}, GELU, {Linear: 4}]"
     sent = routed(expert, 5, 2, more=", router: [{Linear: {out_features: 5, bias: false}}]")
     router = analyse("input: 2x3x4\nlayers: [{Linear: {out_features: 5, bias: false}}]")

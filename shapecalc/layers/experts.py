@@ -188,7 +188,9 @@ class OfExperts(Inner, Routed, abstract=True):
         return self.top_k * super().gradient_macs(*inputs, wanted=wanted)
 
     def parts(self, *inputs: Tensor) -> tuple[Part, ...]:
-        return (Part(self.inner, inputs, self.top_k),)
+        """All tokens, one after another along the first axis as an expert gets those of its own."""
+        tokens = tuple([self.rows(x, product(x.shape[: self.lead])) for x in inputs])
+        return (Part(self.inner, tokens, self.top_k),)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         made = self.figures(tuple([x.tensor for x in inputs])).outputs
@@ -200,7 +202,7 @@ class OfExperts(Inner, Routed, abstract=True):
         It is asked for a number of tokens that is a symbol: what it makes of them must be so many again, each
         made of the token at its own place alone, by weights and products that do not depend on the number.
         """
-        few = tuple([self.rows(x) for x in inputs])
+        few = tuple([self.rows(x, _TOKENS) for x in inputs])
         with collecting() as conditions:
             try:
                 found = self.inner.figures(few)
@@ -215,11 +217,11 @@ class OfExperts(Inner, Routed, abstract=True):
         if not (alone and kept and linear) or counted or _NAME in symbols_in(*sizes):
             raise ArchitectureError(_BY_TOKEN, hint=_HINT)
 
-    def rows(self, x: Tensor) -> Tensor:
+    def rows(self, x: Tensor, tokens: Dim) -> Tensor:
         """So many tokens in place of those of an input: along the first axis, those after it have size 1."""
         if x.rank <= self.lead:
             raise ArchitectureError(f"{_BY_TOKEN}: the input {x} has no axis for what a token holds")
-        return x._replace(shape=(_TOKENS, *[1] * (self.lead - 1), *x.shape[self.lead :]))
+        return x._replace(shape=(tokens, *[1] * (self.lead - 1), *x.shape[self.lead :]))
 
     def reads_tokens(self, inputs: tuple[Tensor, ...], lead: int) -> bool:
         """Whether each token of all outputs is made of those at its own place, along the first axes."""

@@ -49,7 +49,16 @@ def _flop_counter(analysis: Analysis, *, backward: bool) -> Count:
     total, counts = int(counter.get_total_flops()), counter.get_flop_counts()
     if backward:  # which it attributes to several modules
         return Count(total)
-    return Count(total, {number: sum(counts.get(f"Model.{number}", {}).values()) for number in model.numbers})
+    return Count(total, {number: _of_called(model, number, counts) for number in model.numbers})
+
+
+def _of_called(model: Model, number: int, counts: Mapping[str, Mapping[Any, int]]) -> int:
+    """What is counted of a row's module, or, of a list of them, which is not called itself, of each."""
+    module = model.get_submodule(str(number))
+    inside = (
+        [f".{place}" for place in range(len(module))] if isinstance(module, torch.nn.ModuleList) else [""]
+    )
+    return sum([sum(counts.get(f"Model.{number}{path}", {}).values()) for path in inside])
 
 
 def torchinfo(analysis: Analysis) -> Count:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers.experts import OfExperts
 from shapecalc.symbolic import number
 from shapecalc.torch_check.experts import Parts
+from shapecalc.torch_check.functions import function_of, keywords_of
 from shapecalc.torch_check.modules import MODULES
 from shapecalc.torch_check.network import build, module_of, owned, sample
 
@@ -31,6 +32,25 @@ def experts_of(row: Row) -> torch.nn.ModuleList:
     arguments = layer.inner.arguments(row.inputs)
     with torch.device("meta"):
         return torch.nn.ModuleList([module_of(layer.inner, arguments) for _ in range(layer.num_experts)])
+
+
+def function_of_experts(row: Row) -> list[Callable[..., Any]]:
+    """A function for each expert, which is the same."""
+    layer: Any = row.layer
+    named = keywords_of(layer.inner)
+    call = (
+        of_operator(row.type)
+        if row.type in OPERATORS
+        else partial(function_of(layer.inner.function), **named)
+    )
+    return [lambda *xs: call(*layer.inner.feed(*xs))] * layer.num_experts
+
+
+def of_experts(calls: Iterable[Callable[..., Any]], arguments: Sequence[Parts]) -> tuple[Parts, ...]:
+    """The outputs of a layer that is called for each expert, on the tokens of each."""
+    found = [call(*xs) for call, *xs in zip(calls, *arguments, strict=True)]
+    several = [ys if isinstance(ys, (tuple, list)) else (ys,) for ys in found]
+    return tuple([Parts(ys) for ys in zip(*several, strict=True)])
 
 
 def _made(tensors: Sequence[torch.Tensor], shape: Sequence[int]) -> torch.Tensor:
@@ -103,12 +123,10 @@ class Model(torch.nn.Module):
         for index, row in enumerate(self.rows):
             arguments = [tensors[edge] for edge in row.edges]
             if row.layer.function and row.weights:
-                outputs = (getattr(self, f"learned{index}"),)
-            elif isinstance(row.layer, OfExperts) and (not row.layer.inner.function or row.type in OPERATORS):
-                calls: Any = [of_operator(row.type)] * len(arguments[0])
-                if not row.layer.inner.function:
-                    calls = self._modules[str(index)]
-                outputs = (Parts(call(*xs) for call, *xs in zip(calls, *arguments, strict=True)),)
+                outputs: tuple[Any, ...] = (getattr(self, f"learned{index}"),)
+            elif isinstance(row.layer, OfExperts):
+                calls: Any = self._modules.get(str(index)) or function_of_experts(row)
+                outputs = of_experts(calls, arguments)
             elif row.type in OPERATORS:
                 outputs = (reduce(OPERATORS[row.type], arguments),)
             else:

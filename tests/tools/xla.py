@@ -13,7 +13,8 @@ from importlib import import_module
 from math import prod
 from typing import Any
 
-from shapecalc.engine.results import Analysis
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.layers.experts import OfExperts
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import build
 from tests.tools.counters import Count
@@ -23,11 +24,19 @@ def xla(analysis: Analysis) -> Count:
     """Products, of the rows that make any."""
     network = build(analysis)
     layers = {
-        number: int(PRODUCTS[row.type](network.layers[number], *row.layer.feed(*row.inputs)))
+        number: int(_of_row(row, network.layers[number]))
         for number, row in enumerate(analysis.rows)
         if row.macs != 0
     }
     return Count(sum(layers.values()), layers)
+
+
+def _of_row(row: Row, module: Any) -> Any:
+    """Of routed experts, those of the layer that each token goes through, for as many as it is sent to."""
+    layer: Any = row.layer
+    if isinstance(layer, OfExperts):
+        return layer.top_k * PRODUCTS[row.type](module.one[1], *layer.inner.feed(*row.inputs))
+    return PRODUCTS[row.type](module, *layer.feed(*row.inputs))
 
 
 def _convolution(module: Any, x: Tensor) -> Any:
