@@ -83,19 +83,29 @@ class Forward:
         self.last = None
         for inner in item.items:
             self.left.subtract(inner.inputs)
-        first, last = item.items[0], item.items[-1]
-        starts = [self.names[edge] for edge in first.inputs]
-        variables = self.variables(first, loop, starts)
+        starts = [self.names[edge] for edge in item.items[0].inputs]
+        variables = self.variables(item.items[0], loop, starts)
         fed = [variables.get(place, name) for place, name in enumerate(starts)]
         taken = {*self.live(), *fed}
         one = unique(identifier(snake(item.base)), taken)
-        gives: list[str] = []
-        for place, edge in enumerate(last.outputs):
-            own = [variables[p] for p, number in loop.from_output.items() if number == place]
-            free = self.letter({*taken, one, *gives}) if self.left[edge] else "_"
-            gives.append(own[0] if own else free)
+        gives = self.given(item.items[-1].outputs, loop, variables, {*taken, one})
         self.lines.append(f"        for {one} in self.{self.attributes[id(item)]}:")
         self.lines.append(f"            {moved(gives, str(call(one, fed)), loop, variables, fed)}")
+        self.name_after(item.items[-1], loop, variables, gives)
+
+    def given(
+        self, outputs: Sequence[Edge], loop: Loop, variables: Mapping[int, str], taken: set[str]
+    ) -> list[str]:
+        """The names of what a call in a loop gives: variables, letters for what is read later, or none."""
+        found: list[str] = []
+        for number, edge in enumerate(outputs):
+            own = [variables[place] for place, output in loop.from_output.items() if output == number]
+            free = self.letter({*taken, *found}) if self.left[edge] else "_"
+            found.append(own[0] if own else free)
+        return found
+
+    def name_after(self, last: Item, loop: Loop, variables: Mapping[int, str], gives: Sequence[str]) -> None:
+        """Let the names that a loop has given be those of its last call's tensors."""
         for name in [*gives, *variables.values()]:
             self.forget(name)
         self.names.update({last.inputs[q]: variables[p] for p, q in loop.from_input.items()})

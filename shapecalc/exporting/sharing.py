@@ -6,7 +6,7 @@ any other weight that is shared is tied in the class that holds both layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from shapecalc.exporting.program import Item, Leaf, Region, Tie, leaves, paths
 
@@ -30,20 +30,19 @@ def _regions(region: Region) -> Iterator[Region]:
 
 def _alias(region: Region) -> None:
     """Find the items that are others of the same class once more."""
-    owners = {leaf.number: item for item in region.items for leaf in leaves([item])}
+    holders = {leaf.number: item for item in region.items for leaf in leaves([item])}
     for item in region.items:
-        rows = [leaf.row for leaf in leaves([item])]
-        weighted = [row for row in rows if row.weights]
-        found = {
-            id(owner): owner
-            for row in weighted
-            if (owner := owners.get(-1 if row.shares is None else row.shares))
-        }
-        whole = all(row.shared == row.weights.keys() for row in weighted)
-        if whole and len(found) == 1:
-            (owner,) = found.values()
-            if owner is not item and _alike(owner, item):
-                item.alias = owner
+        owner = _owner(item, holders)
+        if owner is not None and owner is not item and _alike(owner, item):
+            item.alias = owner
+
+
+def _owner(item: Item, holders: Mapping[int, Item]) -> Item | None:
+    """The one item of a region whose weights all those of another are."""
+    rows = [leaf.row for leaf in leaves([item]) if leaf.row.weights]
+    owners = [holders[row.shares] for row in rows if row.shares is not None and row.shares in holders]
+    whole = all(row.shared == row.weights.keys() for row in rows)
+    return owners[0] if whole and owners and all(owner is owners[0] for owner in owners) else None
 
 
 def _alike(first: Item, second: Item) -> bool:
