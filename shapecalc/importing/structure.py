@@ -57,18 +57,26 @@ def structure(region: Region, wanted: list[Value] | None = None) -> Body:
 
 def free(region: Region) -> list[Value]:
     """The values that a region reads and does not make: those it is called with first."""
-    made = {y for node in region.calls for y in node.outputs}
+    made = _made(region)
     read = dict.fromkeys(x for node in region.calls for x in _read(node))
     inner = [x for x in read if x not in made]
     passed = [x for x in region.outputs if x not in made]
     return [*dict.fromkeys([x for x in region.inputs if x in inner or x in passed] + inner + passed)]
 
 
+def _made(region: Region) -> set[Value]:
+    """The values that are made in a region: what a module within hands on as it was given is none."""
+    made: set[Value] = set()
+    for node in region.calls:
+        made.update(node.outputs if isinstance(node, Call) else _made(node).intersection(node.outputs))
+    return made
+
+
 def _read(node: Node) -> list[Value]:
     """What a node reads; nothing if it only hands on what it is given."""
     if isinstance(node, Call):
         return node.inputs
-    made = {y for inner in node.calls for y in inner.outputs}
+    made = _made(node)
     return free(node) if any(y in made for y in node.outputs) else []
 
 
@@ -90,7 +98,7 @@ class _Structure:
         """A call by itself; of a region that makes nothing, nothing."""
         if isinstance(node, Call):
             return _Item([Step(node)], self.read(node), [*node.outputs])
-        made = {y for inner in node.calls for y in inner.outputs}
+        made = _made(node)
         wanted = [y for y in dict.fromkeys(node.outputs) if y in made and self.uses[y]]
         if not wanted:
             return None

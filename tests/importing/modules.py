@@ -296,6 +296,27 @@ class Nested(nn.Module):
         return self.stage(x)
 
 
+class Shortcut(nn.Module):
+    """What goes past its layers goes through a module that hands it on as it is."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 6))
+        self.past = nn.Sequential()
+
+    def forward(self, x: Any) -> Any:
+        return self.mix(x) + self.past(x)
+
+
+class Handed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 6), Shortcut(4), nn.Sequential(Shortcut(8), nn.Sequential()))
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x)
+
+
 class Frozen(nn.Module):
     """A trunk that is not trained, blocks of its class that are, and one of which a part is."""
 
@@ -365,6 +386,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Written": (Written, {"x": ((2, 6, 8), "float32")}),
     "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
     "Nested": (Nested, {"x": ((2, 4, 8, 8), "float32")}),
+    "Handed": (Handed, {"x": ((2, 6), "float32")}),
     "Frozen": (Frozen, {"x": ((2, 3, 8, 8), "float32")}),
     "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
