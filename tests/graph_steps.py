@@ -410,6 +410,22 @@ def masked(net: Net) -> Draft | None:
     )
 
 
+def scattered(net: Net) -> Draft | None:
+    """A tensor in the place of a part of another one, or of all of it."""
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    (name, x), dim = picked, net.rng.randrange(picked[1].rank)
+    rest = x.shape[:dim], x.shape[dim + 1 :]
+    if net.flag() and (other := net.like(lambda y: y.shape == (*rest[0], *rest[1]) and y.dtype == x.dtype)):
+        return Draft("select_scatter", {"dim": dim, "index": -1}, (name, other))
+    other = net.like(
+        lambda y: y.rank == x.rank and (y.shape[:dim], y.shape[dim + 1 :]) == rest and y.dtype == x.dtype
+    )
+    size = net.tensors[other or name].shape[dim]
+    return Draft("slice_scatter", {"dim": dim, "end": size}, (name, other or name))
+
+
 def side_by_side(net: Net) -> Draft | None:
     picked = net.pick(*((4,) if net.images else ()))
     if picked is None or not picked[1].rank:
@@ -533,6 +549,7 @@ KINDS: Mapping[str, Kind] = {
     "joins": Kind(4, (join, join, side_by_side), images=True),
     "numbers": Kind(0.5, (number_beside,), images=True),
     "masks": Kind(1, (mask, masked)),
+    "replaced parts": Kind(0.5, (scattered,)),
     "products": Kind(1, (matmul, matmul, einsum, bilinear)),
     "weights": Kind(1, (learned, learned, constant)),
     "sharing": Kind(1, (sharing,)),
@@ -549,10 +566,6 @@ UNDRAWN = {
         "torch looks at the values, which tensors on `meta` have none of",
     ),
     **dict.fromkeys(("MultiMarginLoss", "MultiLabelMarginLoss"), "`meta` lacks the way back"),
-    **dict.fromkeys(
-        ("select_scatter", "slice_scatter"),
-        "of a view with gaps torch copies more than the view: the peak is too low, which is not mended",
-    ),
     "CrossMapLRN2d": "a Python loop over the channels of each image, slow in so many networks",
     **dict.fromkeys(
         ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "rfft2", "irfft2"),

@@ -260,6 +260,14 @@ ALIKE = {
         input: 2x4x3
         layers: [Linear: 3, {split: 1, as: [a, b]}, {ChannelShuffle: 4, from: b}, ReLU: {inplace: true}]
         """,
+    "a part of a weight in place of it": """
+        input: 2x4
+        layers:
+          - {parameter: [4, 6], as: p}
+          - {permute: [1, 0], as: q}
+          - {select: {dim: 0, index: 2}, as: s}
+          - {select_scatter: {dim: 0, index: 1}, from: [q, s]}
+        """,
 }
 
 
@@ -267,6 +275,48 @@ ALIKE = {
 def test_graphs_by_hand(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.parse(ALIKE[name]))
     assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
+
+
+PARTS = {
+    "with gaps": (
+        "narrow: {dim: 1, start: 0, length: 2}",
+        "slice_scatter: {branches: [[], y], end: 1}",
+        "x: 4x6, y: 1x2",
+    ),
+    "not at the start": (
+        "select: {dim: 0, index: 1}",
+        "select_scatter: {branches: [[], y], dim: 0, index: 0}",
+        "x: 4x3x6, y: 6",
+    ),
+    "of a view of one": (
+        "narrow: {dim: 0, start: 2, length: 2}, transpose: [0, 1]",
+        "slice_scatter: {branches: [[], y], end: 1}",
+        "x: 4x6, y: 1x2",
+    ),
+}
+"""A view, what replaces a part of it, and the inputs."""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_copy_of_a_part_is_at_least_as_large_as_it(name: str) -> None:
+    view, scatter, inputs = PARTS[name]
+    text = f"{{input: {{{inputs}}}, layers: [{{Linear: 6, from: x}}, {view}, {scatter}]}}"
+    analysis = shapecalc.analyse(shapecalc.parse(text))
+    reason = "depends on where in its storage a part of a tensor begins"
+    assert list(Forward(analysis, INFERENCE).bounded.values()) == [reason]
+    ours, theirs = predicted(analysis, INFERENCE), in_torch(analysis, INFERENCE)
+    assert isinstance(ours, Measured)
+    assert isinstance(theirs, Measured)
+    assert ours.peak < theirs.peak
+    with pytest.raises(UnknownError, match=reason):
+        predicted(analysis, TRAINING)
+
+
+def test_the_copy_of_a_part_of_a_gradient_is_not_guessed() -> None:
+    steps = "Linear: 6, as: a}, {slice_scatter: {end: 1}, from: [a, y], as: z}, {concat: [a, z]"
+    analysis = shapecalc.analyse(shapecalc.parse(f"{{input: {{x: 4x6, y: 1x6}}, layers: [{{{steps}}}]}}"))
+    with pytest.raises(UnknownError, match="slice_scatter: what the gradient takes depends on where"):
+        predicted(analysis, TRAINING)
 
 
 ACTIVATIONS = [

@@ -33,6 +33,8 @@ class Given(NamedTuple):
     """The number, among the inputs, of the tensor that it is a view of; −1 of one that is no view."""
     of_many: bool = False
     """Whether it is one of several views that one call gives, or a view of such a one."""
+    partial: bool = False
+    """Whether it is a view of a part of its storage."""
     behind: bool = False
     """Whether it is no input itself, but the tensor that one is a view of."""
     copy_of: str = ""
@@ -129,7 +131,7 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     What is in another shape than its tensor is summed to it, and then converted: torch's validate_outputs.
     """
     trace = Trace(mode)
-    given = [look and Value(look.tensor, trace.storage(look.tensor), look.strides) for look in arriving]
+    given = [look and _arriving(look, trace) for look in arriving]
     made = [x for x in kernel.back(trace, *given) if x is not None] if any(given) else []
     if not made:  # there is none to hand on
         return Way(_rises(trace, set()), (), (None,) * len(kernel.looks))
@@ -147,6 +149,12 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     )
 
 
+def _arriving(look: Look, trace: Trace) -> Value:
+    value = Value(look.tensor, trace.storage(look.tensor), look.strides)
+    value.partial = look.partial
+    return value
+
+
 def _index(values: Sequence[Value], x: Value) -> int:
     """The place of a value itself, −1 where it is none of them."""
     return next((i for i, value in enumerate(values) if value is x), -1)
@@ -158,13 +166,13 @@ def _given(x: Given, trace: Trace) -> Value:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
     value = kind(x.tensor, trace.storage(x.tensor), x.strides, x.tracked)
-    value.of_many = x.of_many
+    value.of_many, value.partial = x.of_many, x.partial
     return value
 
 
 def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     learned = isinstance(y, (Parameter, Handed))
-    given = Given(y.tensor, y.strides, y.tracked, learned=learned, of_many=y.of_many)
+    given = Given(y.tensor, y.strides, y.tracked, learned=learned, of_many=y.of_many, partial=y.partial)
     base = None if y.base is None else _output(y.base, numbers)
     return Output(given, y.number, numbers[y.storage.number], base)
 

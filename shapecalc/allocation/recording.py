@@ -244,6 +244,7 @@ class Recording:
         y = Value(Tensor(shape, x.dtype), x.storage, unless_in_a_row(shape, strides), x.tracked)
         y.base = x.base or x
         y.of_many = x.of_many
+        y.partial = x.partial or y.elements != x.elements
         return y
 
     def parts(

@@ -38,6 +38,8 @@ class Look(NamedTuple):
     dtype: str
     strides: Strides | None = None
     tracked: bool = False
+    partial: bool = False
+    """Whether it is a view of a part of its storage."""
 
     @property
     def tensor(self) -> Tensor:
@@ -65,7 +67,7 @@ class Storage:
 class Value:
     """A tensor as a kernel reads it."""
 
-    __slots__ = ("base", "dtype", "number", "of_many", "shape", "storage", "strides", "tracked")
+    __slots__ = ("base", "dtype", "number", "of_many", "partial", "shape", "storage", "strides", "tracked")
 
     def __init__(
         self, made: Tensor, storage: Storage, strides: Strides | None = None, tracked: bool = False
@@ -80,6 +82,8 @@ class Value:
         """The tensor that it is a view of, itself none."""
         self.of_many = False
         """Whether it is one of several views that one call gives, or a view of such a one."""
+        self.partial = False
+        """Whether it is a view of a part of its storage."""
         trace = storage.trace
         self.number = len(trace.values)
         trace.values.append(size_of(made, trace.mode) if tracked else 0)
@@ -95,7 +99,7 @@ class Value:
 
     @property
     def look(self) -> Look:
-        return Look(self.shape, self.dtype, self.strides, self.tracked)
+        return Look(self.shape, self.dtype, self.strides, self.tracked, self.partial)
 
     @property
     def rank(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.strides import unless_in_a_row
+from shapecalc.allocation.strides import Strides, unless_in_a_row
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_floating, check_least_rank
@@ -49,8 +49,7 @@ class view_as_real(Parts):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         made = self.output(x.tensor)
-        strides = (*[2 * step for step in x.all_strides], 1)
-        return (Value(made, x.storage, unless_in_a_row(made.shape, strides)),)
+        return (seen(x, made, (*[2 * step for step in x.all_strides], 1)),)
 
 
 class view_as_complex(Parts):
@@ -80,8 +79,7 @@ class view_as_complex(Parts):
             raise UnknownError(f"{self.type}: what becomes of float16 is not known")
         check_pairs(x)
         made = self.output(x.tensor)
-        strides = tuple([step // 2 for step in x.all_strides[:-1]])
-        return (Value(made, x.storage, unless_in_a_row(made.shape, strides)),)
+        return (seen(x, made, tuple([step // 2 for step in x.all_strides[:-1]])),)
 
 
 class real(Parts):
@@ -125,4 +123,13 @@ def check_pairs(x: Value) -> None:
 
 def parts_of(x: Value, made: Tensor) -> Value:
     """A view of every second number."""
-    return Value(made, x.storage, tuple([2 * step for step in x.all_strides]))
+    y = seen(x, made, tuple([2 * step for step in x.all_strides]))
+    y.partial = True
+    return y
+
+
+def seen(x: Value, made: Tensor, strides: Strides) -> Value:
+    """A view of another dtype."""
+    y = Value(made, x.storage, unless_in_a_row(made.shape, strides))
+    y.partial = x.partial
+    return y

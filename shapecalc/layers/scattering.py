@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.strides import Strides
-from shapecalc.errors import ArchitectureError
+from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Axis, Position, Size
 from shapecalc.layers.reads import Reads, except_along, moved_axes
@@ -27,6 +27,7 @@ class Scattering(Rearranging, abstract=True):
     branching = True
     aligned = True
     takes_complex = True
+    undecided = "depends on where in its storage a part of a tensor begins"
     dim: Any
 
     def part(self, x: Tensor) -> Tensor:
@@ -46,6 +47,17 @@ class Scattering(Rearranging, abstract=True):
             raise ArchitectureError(message)
         return x
 
+    def run(self, trace: Trace, x: Value, src: Value) -> tuple[Value, ...]:
+        """A copy; of a part of a storage one of all before it, too, gaps and all.
+
+        Source: torch._prims_common.clone_preserve_strides.
+        """
+        if not x.partial:
+            return super().run(trace, x, src)
+        (y,) = self.at_least(trace, self.output(x.tensor, src.tensor))
+        y.strides, y.partial = x.strides, True
+        return (y,)
+
     def saved(self, x: Value, src: Value) -> Sequence[Value]:
         return ()
 
@@ -55,6 +67,8 @@ class Scattering(Rearranging, abstract=True):
 
         def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
             left = None
+            if own.tracked and grad.partial:
+                raise UnknownError(f"{self.type}: what the gradient takes {self.undecided}")
             if own.tracked:
                 _zeros = trace.new(other.tensor)
                 left = trace.elementwise(grad)
