@@ -30,9 +30,6 @@ from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
 from tests.networks import ONE_OF_EACH, ROUTED, covering, short
 
-RECURRENT = {"lstm-lm", "seq2seq-gru"}
-"""Followed step by step: their lengths are numbers."""
-
 FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet", "wavenet"]
 
 

@@ -11,8 +11,6 @@ from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.tensors import Tensor
 
-NOT_KEPT = "zeros stand for values that no step makes"
-
 _LARGEST = 2**24
 """Elements whose values are looked at."""
 
@@ -32,8 +30,9 @@ def _dtype(found: Tensor, usual: str) -> dict[str, Any]:
 
 
 def _zeros(found: Tensor, value: Value) -> Call:
+    """Zeros in place of values that no step makes: no figure hangs on them."""
     given = {"size": list(found.shape), **_dtype(found, "float32")}
-    return Call("zeros", given, [], [value], note=NOT_KEPT)
+    return Call("zeros", given, [], [value])
 
 
 def _one_number(tensor: Any, found: Tensor, value: Value) -> list[Call]:

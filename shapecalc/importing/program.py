@@ -34,8 +34,6 @@ class Call:
     """File and line of the user's code."""
     reason: str = ""
     """Why nothing here does the same, of an opaque call: its outputs and parameters are measured."""
-    note: str = ""
-    """What of a call is not kept, which no figure shows."""
 
 
 @dataclass(eq=False, slots=True)

@@ -10,8 +10,6 @@ from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from tests.families.base import DTYPES, SIZES, Stricter, drawn, rarely, spoilt
 
-Drawing = tuple[tuple[Tensor, ...], dict[str, Any]]
-
 
 @st.composite
 def whole_and_part(draw: st.DrawFn, lost: int) -> tuple[Tensor, ...]:

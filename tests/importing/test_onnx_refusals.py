@@ -259,23 +259,23 @@ def test_a_changed_byte_is_an_error_or_another_model(tmp_path: Path, run: Comman
     assert "fault of shapecalc" not in found.err
 
 
-def test_without_the_package_the_error_tells_how_to_install_it(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(WHOLE)
-    code = "import sys; sys.modules['onnx'] = None; sys.argv[1:] = ['import', 'model.onnx']\n"
-    code += "from shapecalc.__main__ import main; main()"
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+def in_a_process(folder: Path, before: str, after: str) -> subprocess.CompletedProcess[str]:
+    """`import` of a model in a process of its own, with code before and after it."""
+    (folder / "model.onnx").write_bytes(WHOLE)
+    code = f"import sys; {before}sys.argv[1:] = ['import', 'model.onnx']\n"
+    code += f"from shapecalc.__main__ import main\ntry:\n    main()\nfinally:\n    {after}"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+def test_without_the_package_the_error_tells_how_to_install_it(tmp_path: Path) -> None:
+    found = in_a_process(tmp_path, "sys.modules['onnx'] = None; ", "pass")
     assert found.returncode == 3
     assert "pip install 'shapecalc[onnx]'" in found.stderr
 
 
 def test_torch_is_not_imported(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(WHOLE)
-    code = "import sys; sys.argv[1:] = ['import', 'model.onnx']\nfrom shapecalc.__main__ import main\n"
-    code += "try:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)"
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    found = in_a_process(tmp_path, "", "print('torch' in sys.modules, file=sys.stderr)")
     assert found.stdout.startswith("name: model\n")
     assert found.stderr.endswith("False\n")
