@@ -7,6 +7,7 @@ from math import isfinite, isinf
 from typing import Any
 
 from shapecalc.layers import LAYERS
+from shapecalc.tensors import Tensor
 
 
 class UnsayableError(Exception):
@@ -34,6 +35,20 @@ def told(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
         raise UnsayableError(f"{type_} takes no infinite numbers")
     return {k: v for k, v in arguments.items() if fields[k].required or not _is_default(fields[k], v)}
+
+
+def dtype_told(dtype: str, usual: str) -> dict[str, str]:
+    """The argument `dtype`, unless a step gives that dtype by itself."""
+    return {} if dtype == usual else {"dtype": dtype}
+
+
+def of_one_number(number: Any, wanted: Tensor) -> tuple[str, dict[str, Any]]:
+    """The type and the arguments of the step that makes a tensor whose elements are all one number."""
+    size = {"size": [*wanted.shape]}
+    if number in (0, 1):
+        return "ones" if number else "zeros", {**size, **dtype_told(wanted.dtype, "float32")}
+    usual = "int64" if isinstance(number, int) else "float32"
+    return "full", {**size, "fill_value": number, **dtype_told(wanted.dtype, usual)}
 
 
 def _sayable(field: Any, value: float) -> bool:

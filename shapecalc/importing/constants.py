@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from shapecalc.importing.arguments import dtype_told, of_one_number
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.tensors import Tensor
@@ -25,14 +26,9 @@ def constant(tensor: Any, value: Value) -> list[Call]:
     return [_zeros(found, value)]
 
 
-def _dtype(found: Tensor, usual: str) -> dict[str, Any]:
-    return {} if found.dtype == usual else {"dtype": found.dtype}
-
-
 def _zeros(found: Tensor, value: Value) -> Call:
     """Zeros in place of values that no step makes: no figure hangs on them."""
-    given = {"size": list(found.shape), **_dtype(found, "float32")}
-    return Call("zeros", given, [], [value])
+    return Call(*of_one_number(0, found), [], [value])
 
 
 def _one_number(tensor: Any, found: Tensor, value: Value) -> list[Call]:
@@ -40,13 +36,7 @@ def _one_number(tensor: Any, found: Tensor, value: Value) -> list[Call]:
     first = tensor.flatten()[0]
     if not bool((tensor == first).all()):
         return []
-    number = plain(first.item())
-    if number in (0, 1):
-        size = {"size": list(found.shape), **_dtype(found, "float32")}
-        return [Call("ones" if number else "zeros", size, [], [value])]
-    usual = "int64" if isinstance(number, int) else "float32"
-    more = {"fill_value": number, **_dtype(found, usual)}
-    return [Call("full", {"size": list(found.shape), **more}, [], [value])]
+    return [Call(*of_one_number(plain(first.item()), found), [], [value])]
 
 
 def _in_line(tensor: Any, found: Tensor, value: Value) -> list[Call]:
@@ -61,7 +51,7 @@ def _in_line(tensor: Any, found: Tensor, value: Value) -> list[Call]:
     given = {"end": start + step * (len(row) - 1) + 1, "start": start, "step": step}
     given = {key: number for key, number in given.items() if number != {"start": 0, "step": 1}.get(key)}
     made = Value(Tensor((len(row),), found.dtype))
-    calls = [Call("arange", {**given, **_dtype(found, "int64")}, [], [made])]
+    calls = [Call("arange", {**given, **dtype_told(found.dtype, "int64")}, [], [made])]
     return _shaped(calls, found, value)
 
 

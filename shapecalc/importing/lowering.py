@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shapecalc.importing.arguments import UnsayableError, told
+from shapecalc.importing.arguments import UnsayableError, of_one_number, told
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.layers import LAYERS
@@ -116,20 +116,10 @@ class Lowering:
 
     def number(self, value: Any, wanted: Tensor) -> Value:
         """A tensor all of whose elements are one number."""
-        if isinstance(value, bool) or value in (0, 1):
-            made: Value = self.step(
-                "ones" if value else "zeros", size=list(wanted.shape), dtype=_unless(wanted, "float32")
-            )
-        else:
-            usual = "int64" if isinstance(plain(value), int) else "float32"
-            more = {"fill_value": plain(value), "dtype": _unless(wanted, usual)}
-            made = self.step("full", size=list(wanted.shape), **more)
+        type_, arguments = of_one_number(plain(value), wanted)
+        made: Value = self.step(type_, **arguments)
         made.tensor = wanted
         return made
-
-
-def _unless(wanted: Tensor, usual: str) -> str | None:
-    return None if wanted.dtype == usual else wanted.dtype
 
 
 def rank(x: Value) -> int:

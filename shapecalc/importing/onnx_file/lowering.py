@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, quoted
-from shapecalc.importing.arguments import UnsayableError, fields_of, told
+from shapecalc.importing.arguments import UnsayableError, dtype_told, fields_of, told
 from shapecalc.importing.onnx_file.constants import Constants
 from shapecalc.importing.onnx_file.graph import Graph, Node
 from shapecalc.importing.onnx_file.inference import Inferred
@@ -149,12 +149,12 @@ class Lowering:
             size = [*found.shape]
         number = int(number) if found.dtype == "bool" else number
         usual = "int64" if type(number) is int else "float32"
-        dtype = {} if found.dtype == usual else {"dtype": found.dtype}
+        dtype = dtype_told(found.dtype, usual)
         made: Value = self.step("full", size=size, fill_value=number, **dtype)
         return made
 
     def stored(self, type_: str, weight: Weight) -> Value:
-        dtype = {} if weight.dtype == "float32" else {"dtype": weight.dtype}
+        dtype = dtype_told(weight.dtype, "float32")
         made: Value = self.step(type_, weights={"weight": weight}, shape=list(weight.shape), **dtype)
         return made
 
