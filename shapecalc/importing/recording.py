@@ -99,6 +99,7 @@ class Recorder(TorchFunctionMode):
 
     def whole(self, result: Any) -> Region:
         self.root.outputs = self.read(result)
+        self.make(self.root.outputs)
         return self.root
 
     def new(self, tensor: Any, value: Value | None = None, view: View | None = None) -> Value:
@@ -160,12 +161,16 @@ class Recorder(TorchFunctionMode):
 
     def record(self, call: Call) -> None:
         """Add a call, after those that make the weights and constants it reads."""
-        for value in call.inputs:
-            for source in self.pending.pop(value, ()):
-                self.record(source)
+        self.make(call.inputs)
         call.place = call.place or _place()
         call.path = call.path or self.open[-1].path
         self.open[-1].calls.append(call)
+
+    def make(self, values: Sequence[Value]) -> None:
+        """Add the calls that make those of the values that are weights or constants, at their first use."""
+        for value in values:
+            for source in self.pending.pop(value, ()):
+                self.record(source)
 
     def weight(self, value: Value) -> str | None:
         """The name of the weight that a value is, if no step has read it as a tensor."""

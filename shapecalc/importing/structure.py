@@ -52,7 +52,7 @@ class _Item:
 
 def structure(region: Region, wanted: list[Value] | None = None) -> Body:
     """The steps of a region; `wanted` are the values that it gives, where not all are read."""
-    return _Structure(region, region.outputs if wanted is None else wanted).body()
+    return _Structure(region, region.outputs if wanted is None else wanted, wanted is not None).body()
 
 
 def free(region: Region) -> list[Value]:
@@ -81,10 +81,10 @@ def _read(node: Node) -> list[Value]:
 
 
 class _Structure:
-    def __init__(self, region: Region, wanted: list[Value]) -> None:
+    def __init__(self, region: Region, wanted: list[Value], within: bool) -> None:
         self.region = region
         self.wanted = wanted
-        self.inputs = free(region)
+        self.inputs = free(region) if within else region.inputs
         self.named: set[Value] = set()
         self.uses: Counter[Value] = Counter(wanted)
         for node in region.calls:
@@ -99,7 +99,8 @@ class _Structure:
         if isinstance(node, Call):
             return _Item([Step(node)], self.read(node), [*node.outputs])
         made = _made(node)
-        wanted = [y for y in dict.fromkeys(node.outputs) if y in made and self.uses[y]]
+        given = [y for y in dict.fromkeys(node.outputs) if y in made]
+        wanted = [y for y in given if self.uses[y]] or given[:1]  # what nobody reads is computed all the same
         if not wanted:
             return None
         body = structure(node, wanted)

@@ -317,6 +317,43 @@ class Handed(nn.Module):
         return self.body(x)
 
 
+class Aside(nn.Module):
+    """The first input is read by a module whose result nobody reads, the second one by the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aside = Shortcut(4)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, first: Any, second: Any) -> Any:
+        self.aside(first)
+        return self.head(second)
+
+
+class Unread(nn.Module):
+    """The first input is not read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, first: Any, second: Any) -> Any:
+        return self.head(second)
+
+
+class Learned(nn.Module):
+    """What it gives is a weight, whatever it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 2)
+        self.prompt = nn.Parameter(torch.zeros(2, 5))
+
+    def forward(self, x: Any) -> Any:
+        self.head(x)
+        return self.prompt
+
+
 class Frozen(nn.Module):
     """A trunk that is not trained, blocks of its class that are, and one of which a part is."""
 
@@ -387,6 +424,9 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
     "Nested": (Nested, {"x": ((2, 4, 8, 8), "float32")}),
     "Handed": (Handed, {"x": ((2, 6), "float32")}),
+    "Aside": (Aside, {"first": ((2, 6), "float32"), "second": ((2, 3), "float32")}),
+    "Unread": (Unread, {"first": ((2, 6), "float32"), "second": ((2, 3), "float32")}),
+    "Learned": (Learned, {"x": ((2, 3), "float32")}),
     "Frozen": (Frozen, {"x": ((2, 3, 8, 8), "float32")}),
     "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
