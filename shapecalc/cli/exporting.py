@@ -1,4 +1,4 @@
-"""A network as code of another tool."""
+"""A network as code of another tool, or as its model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.cli.networks import analysed
+from shapecalc.cli.networks import analysed, settings
 from shapecalc.cli.options import Arch, Input, Set, write_whole
+from shapecalc.engine.inputs import inputs_of
+from shapecalc.engine.results import Analysis
+from shapecalc.errors import ArchitectureError, UnavailableError, UsageError
+from shapecalc.render import streams
 
 
 def export(
     arch: Arch,
-    to: Annotated[Literal["torch"], typer.Option("--to", help="What reads it: a module of torch.")] = "torch",
+    to: Annotated[
+        Literal["torch", "onnx"],
+        typer.Option("--to", help="A module of torch as code, or an ONNX model, for which -o is needed."),
+    ] = "torch",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
@@ -21,11 +28,51 @@ def export(
     input: Input = None,
     set: Set = None,
 ) -> None:
-    """A network as code: a module of torch with a class for each block, equal in every figure."""
+    """A network as a module of torch, with a class for each block, or as an ONNX model: equal in figures."""
     from shapecalc.exporting.torch_source import torch_source
 
-    text = torch_source(analysed(arch, input, set)).text
-    if output:
-        write_whole(output, text)
+    if to == "onnx" and output is None:
+        raise UsageError("an ONNX model is no text for a screen", hint="-o net.onnx is where it goes")
+    analysis = analysed(arch, input, set)
+    source = torch_source(analysis)
+    if output is None:
+        print(source.text, end="")
+    elif to == "torch":
+        write_whole(output, source.text)
     else:
-        print(text, end="")
+        sizes = _sizes(arch, analysis, set)
+        _write_onnx(output, analysis, (source.text, source.name), sizes)
+
+
+def _sizes(arch: str, analysis: Analysis, set: list[str] | None) -> dict[str, int]:
+    """Numbers for the letters of an input: those of the file's own, or else the smallest that there are."""
+    from shapecalc.analysis.domain.domain import domain
+    from shapecalc.analysis.domain.generalise import sizes_of
+
+    architecture, _, values = settings(arch, None, set)
+    sizes = sizes_of(inputs_of(architecture, None, values), analysis.inputs)
+    if sizes.keys() >= {*analysis.symbols}:
+        return sizes
+    smallest = domain(analysis).smallest
+    if smallest is None:
+        raise UsageError("no numbers are found for the letters", hint="--input 1x3x224x224 has numbers alone")
+    return dict(smallest)
+
+
+def _write_onnx(path: Path, analysis: Analysis, source: tuple[str, str], sizes: dict[str, int]) -> None:
+    try:
+        from shapecalc.importing.onnx_file.equality import differences
+        from shapecalc.torch_check.onnx_model import onnx_model
+    except ImportError as error:
+        hint = "pip install 'shapecalc[onnx]'"
+        raise UnavailableError(f"onnx or torch can't be imported: {error}", hint=hint) from None
+
+    def check(written: Path) -> None:
+        found = list(differences(written, analysis))
+        for difference in found[:20]:
+            streams.complain(difference)
+        if found:
+            raise ArchitectureError("the ONNX model is not equal to the network, and is not kept")
+
+    write_whole(path, onnx_model(analysis, source, sizes), check)
+    streams.note(f"{path}: parameters, MACs and outputs read again as data, equal; checked by onnx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,16 +49,19 @@ VerdictForm = Annotated[Literal["table", "json"], _FORM]
 ExplanationForm = Annotated[Literal["text", "markdown", "latex", "json"], _FORM]
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text to a file, whole or not at all.
+def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | None = None) -> None:
+    """Write to a file, whole or not at all; `check` sees it before it takes the place of one that is there.
 
     Raises:
         UsageError: it can't be written.
     """
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if check:
+            check(part)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UsageError(f"{path} can't be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
