@@ -61,7 +61,7 @@ def _sizes(arch: str, analysis: Analysis, set: list[str] | None) -> dict[str, in
 
 def _write_onnx(path: Path, analysis: Analysis, source: tuple[str, str], sizes: dict[str, int]) -> None:
     try:
-        from shapecalc.importing.onnx_file.equality import differences
+        from shapecalc.importing.onnx_equality import differences
         from shapecalc.torch_check.onnx_model import onnx_model
     except ImportError as error:
         hint = "pip install 'shapecalc[onnx]'"

@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 import shapecalc
 from shapecalc.exporting.torch_source import torch_source
-from shapecalc.importing.onnx_file.equality import differences
+from shapecalc.importing.onnx_equality import differences
 from shapecalc.torch_check.onnx_model import _module, onnx_model
 from tests.command import Command
 from tests.dice import DRAWS
