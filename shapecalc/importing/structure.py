@@ -254,10 +254,11 @@ def _follows(branch: Branch) -> bool:
     """Whether a branch reads the tensor that comes to the join."""
     if isinstance(branch, Value):
         return False
-    return not branch or _reads(branch[0])
+    return not branch or reads(branch[0])
 
 
-def _reads(step: Step) -> bool:
+def reads(step: Step) -> bool:
+    """Whether a step reads the tensor that comes to it."""
     if step.sources:
         return False
     if step.branches is not None:

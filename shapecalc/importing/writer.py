@@ -10,7 +10,7 @@ from typing import Any
 from shapecalc.importing.flow_style import Line, flow, listed
 from shapecalc.importing.folding import REQUIRED, Folding, Group, inlined, walk
 from shapecalc.importing.program import Call, Program, Region, Text, Value, calls
-from shapecalc.importing.structure import Body, Step
+from shapecalc.importing.structure import Body, Step, reads
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
@@ -69,7 +69,9 @@ class Writer:
                 self.write_block(group)
         layers = self.steps(self.body, scope, None, top=True)
         if unused := [*self.unused()]:
-            if " from " not in layers[0].beside:  # what comes to it otherwise is a weight
+            if " from " not in layers[0].beside and reads(
+                self.body.steps[0]
+            ):  # what comes to it otherwise is a weight
                 layers[0].beside = f" from {scope.names[self.body.inputs[0]]}{layers[0].beside}"
             layers = [*unused, *layers]
         parts = [f"name: {flow(self.program.name)}", f"input: {self.inputs()}"]

@@ -354,6 +354,21 @@ class Learned(nn.Module):
         return self.prompt
 
 
+class Filled(nn.Module):
+    """It has a weight that nothing uses, and begins with a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(7))
+        self.act, self.head = nn.Tanh(), nn.Linear(3, 2)
+
+    def forward(self, x: Any) -> Any:
+        one = torch.ones(2, 3)
+        y = x + x.exp()
+        self.act(one)
+        return self.head(y)
+
+
 class Frozen(nn.Module):
     """A trunk that is not trained, blocks of its class that are, and one of which a part is."""
 
@@ -426,6 +441,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Handed": (Handed, {"x": ((2, 6), "float32")}),
     "Aside": (Aside, {"first": ((2, 6), "float32"), "second": ((2, 3), "float32")}),
     "Unread": (Unread, {"first": ((2, 6), "float32"), "second": ((2, 3), "float32")}),
+    "Filled": (Filled, {"x": ((2, 3), "float32")}),
     "Learned": (Learned, {"x": ((2, 3), "float32")}),
     "Frozen": (Frozen, {"x": ((2, 3, 8, 8), "float32")}),
     "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
