@@ -69,9 +69,8 @@ class Writer:
                 self.write_block(group)
         layers = self.steps(self.body, scope, None, top=True)
         if unused := [*self.unused()]:
-            if " from " not in layers[0].beside and reads(
-                self.body.steps[0]
-            ):  # what comes to it otherwise is a weight
+            first = self.body.steps[0]
+            if reads(first) and " from " not in layers[0].beside:  # what comes to it otherwise is a weight
                 layers[0].beside = f" from {scope.names[self.body.inputs[0]]}{layers[0].beside}"
             layers = [*unused, *layers]
         parts = [f"name: {flow(self.program.name)}", f"input: {self.inputs()}"]
