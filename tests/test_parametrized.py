@@ -68,6 +68,17 @@ def test_magnitudes_come_beside_the_weight() -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["weight_norm", "spectral_norm"])
+def test_around_a_layer_is_beside_it(key: str) -> None:
+    """1,024 magnitudes beside the 513,024 of a Linear of 500 to 1,024, pytorch/pytorch#92809."""
+    around = shapecalc.analyse(shapecalc.parse(f"input: 1x500\nlayers: [{key}: [Linear: 1024]]"))
+    beside = shapecalc.analyse(shapecalc.parse(f"input: 1x500\nlayers: [{{Linear: 1024, {key}: true}}]"))
+    assert around.rows == beside.rows
+    assert around.totals.params == {"weight_norm": 514_048, "spectral_norm": 513_024}[key]
+    named = shapecalc.parse(f"input: 1x4\nlayers: [{{{key}: [Linear times 3: 4], as: x}}, Linear from x: 2]")
+    assert len(shapecalc.analyse(named).rows) == 4
+
+
 def test_a_parameter_of_the_file_switches_it() -> None:
     off = analyse("[{Linear: 4, weight_norm: norm}]", parameters={"norm": False})
     assert off.to_dict()["layers"] == analyse("[Linear: 4]").to_dict()["layers"]
@@ -169,6 +180,9 @@ ERRORS = {
         42,
     ),
     "{Linear: 4, spectral_norm: 3}": ("spectral_norm: use must be true or false, not 3", 38),
+    "{weight_norm: true}": ("weight_norm needs a layer beside it", 12),
+    "{weight_norm: [ReLU, ReLU]}": ("weight_norm needs a layer beside it", 12),
+    "{weight_norm: [Linear as x: 4], as: y}": ("as stands around the layer and beside it", 47),
     "{seq: [ReLU], weight_norm: true}": ("weight_norm stands beside a layer, and seq is none", 38),
 }
 

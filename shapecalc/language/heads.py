@@ -69,12 +69,29 @@ class HeadReader:
             raise self.source.error(f"a step can't be {kind(node)}", node, hint)
         beside = {key: value for key, (_, value) in node.entries.items() if key in BESIDE}
         heads = [entry for key, entry in node.entries.items() if key not in BESIDE]
+        if around := next((key for key in PARAMETRIZATIONS if key in beside and not heads), None):
+            return self.inside(node, around)
         if not heads:
             message = "a step needs a layer, a block, a join or seq"
             raise self.source.error(message, node, only_read(node))
         if len(heads) > 1:
             raise self.several([key.text for key, _ in heads], heads[1][0])
         return self.apart(*heads[0], beside)
+
+    def inside(self, node: YamlMapping, around: str) -> Written:
+        """`weight_norm: [Linear: 4]` is the layer inside, with `weight_norm: true` beside it."""
+        key, value = node.entries[around]
+        if not isinstance(value, YamlList) or len(value.items) != 1:
+            hint = f"{{Linear: 4, {around}: true}}, or around one layer {around}: [Linear: 4]"
+            raise self.source.error(f"{around} needs a layer beside it", key, hint)
+        layer = self.read(value.items[0])
+        beside = {name: own for name, (_, own) in node.entries.items() if name != around}
+        for name in beside.keys() & layer.beside.keys():
+            raise self.source.error(
+                f"{name} stands around the layer and beside it", beside[name], "write it once"
+            )
+        true = Scalar("true", plain=True, mark=key.mark)
+        return layer._replace(beside={**beside, **layer.beside, around: true})
 
     def is_one(self, node: YamlMapping) -> bool:
         """Whether a mapping has one head, as a step has."""

@@ -231,6 +231,7 @@ def _parametrizations() -> dict[str, Any]:
             "anyOf": [
                 {"type": "boolean"},
                 EXPRESSION,
+                {**_STEPS, "maxItems": 1, "description": "the layer, where it stands around one"},
                 _object({argument: _argument(kind, argument) for argument in kind.fields}),
             ],
         }
