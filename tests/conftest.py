@@ -39,8 +39,8 @@ providers._get_local_constants = Constants
 
 
 _UNTRACED = """
-autocast autocast_graphs conventions counters frozen_layers layers neighbours published saved
-domain_graphs drawn folders followers frozen_graphs huge letters mutants readme scale
+autocast autocast_graphs counters layers neighbours published
+domain_graphs folders frozen_graphs huge mutants readme scale
 """
 UNTRACED = {*_UNTRACED.split()}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""

@@ -295,8 +295,7 @@ def test_the_branches_of_a_fan_are_numbered_on() -> None:
             "seq: [Linear for a, b in table: a]",
             "5:22",
             "for must be names in a list, not the text 'a'",
-            "write for: width in widths, for: i in range(4) or for: width in [64, 128]; in { } and [ ], "
-            "where a comma ends a value, the loop is quoted, or the head that it is in",
+            'inside of [ ] and { } a head with a comma is quoted: "Linear for a, b in table"',
         ),
         ("Linear for w in enumerate(n): w", "5:21", "for: n is 3, which is no list", None),
         ("Linear for a, b in widths: a", "5:24", "for: a, b are 2 names, and an item has one value, 3", None),

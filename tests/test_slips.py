@@ -126,7 +126,8 @@ def test_a_list_for_several_arguments_of_one_value(short: str, long: str) -> Non
 
 def test_which_types_take_such_a_list() -> None:
     """Those that need several arguments, none of which can be a list itself, and no more."""
-    assert {name for name, t in LAYERS.items() if t.listed_arguments()} == {"transpose", "narrow", "select"}
+    taken = {name for name, t in LAYERS.items() if t.listed_arguments()}
+    assert taken == {"transpose", "narrow", "select", "select_scatter"}
 
 
 def test_a_list_of_another_length() -> None:

@@ -10,7 +10,7 @@ from tests.families.base import Stricter, drawn
 STRICTER = (
     Stricter(
         "LPPool.d",
-        "norm_type must be a number, not inf",
+        "norm_type must be a number, not .inf",
         "a maximum of absolute values has a name of its own, and a file no number that is infinite",
         drawn("LPPool2d", Tensor((2, 3, 4, 4)), norm_type=math.inf, kernel_size=2),
     ),
