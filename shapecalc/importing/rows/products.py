@@ -48,6 +48,8 @@ def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any
 @row("einsum")
 def _einsum(to: Lowering, equation: str, *operands: Any) -> Any:
     xs = listed(operands[0], operands[1:])
+    if len(xs) < 2:
+        raise UnsayableError("einsum of one tensor, which sum and permute say")
     return to.step("einsum", *xs, equation=equation.replace(" ", ""))
 
 

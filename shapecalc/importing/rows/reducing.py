@@ -80,6 +80,7 @@ def _norm(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
     """The root of the sum of squares."""
     first = "ord" if "vector_norm" in to.name else "p"
     given = {**dict(zip((first, "dim", "keepdim"), args, strict=False)), **kwargs}
+    given = {key: value for key, value in given.items() if value is not None}
     if given.pop(first, 2) not in (2, "fro", None) or given.keys() - {"dim", "keepdim"}:
         raise UnsayableError("a norm of another order than 2")
     dim = given.get("dim")
