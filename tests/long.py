@@ -11,12 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-_DRAWS = re.compile(r"^from (hypothesis|tests\.dice) import", re.MULTILINE)
+_DRAWS = re.compile(r"^from (hypothesis|tests\.(dice|graphs|networks|strategies)) import", re.MULTILINE)
 
 
 def files() -> list[str]:
-    """The test files that draw."""
-    found = sorted(Path(__file__).parent.glob("test_*.py"))
+    """The test files that draw, or take large networks as they are."""
+    found = sorted(Path(__file__).parent.rglob("test_*.py"))
     return [str(path) for path in found if _DRAWS.search(path.read_text(encoding="utf-8"))]
 
 
