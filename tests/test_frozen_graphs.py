@@ -46,6 +46,40 @@ def test_memory() -> None:
     assert found["frozen"] > COUNT / 2
 
 
+UNREACHED = {
+    "a mask": """
+        input: {x: 2x4, y: 2x4}
+        layers: [Linear from x: 4, gt as big: 0, Linear from y as z: 4, {where: [big, z, y]}]
+        """,
+    "the shape of another": """
+        input: {x: 2x4, y: 1x4}
+        layers: [Linear from x as a: 8, Linear from y: 8, {expand_as: [[], a]}]
+        """,
+    "numbers of places": """
+        input: {x: 2x4}
+        layers:
+          - Linear: 8
+          - argmax: {dim: -1, keepdim: true}
+          - take_along_dim: {branches: [x, []], dim: 1}
+          - add: [[], [parameter: [2, 1]]]
+        """,
+    "the weights of keys, by the values": """
+        input: {x: 2x5x8}
+        layers:
+          - Linear as v: 8
+          - MultiheadAttention from x, x, v frozen as y, w: {num_heads: 2, batch_first: true}
+          - Linear from w: 3
+        """,
+}
+
+
+@pytest.mark.parametrize("name", UNREACHED)
+def test_no_products_where_no_gradient_goes(name: str) -> None:
+    """What an output depends on, but not in a way that a gradient goes back."""
+    analysis = shapecalc.analyse(shapecalc.parse(UNREACHED[name]))
+    assert (True, training(CONVENTIONS["torch"], analysis)) == flops(analysis)
+
+
 def test_products_there_and_back() -> None:
     known = 0
     for seed, text in random_networks(SEED, COUNT, frozen=FROZEN, weights=WITH_PRODUCTS).items():

@@ -19,13 +19,15 @@ from shapecalc import Analysis, ArchitectureError
 from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.counting.conventions import CONVENTIONS
 from shapecalc.analysis.counting.counts import training
+from shapecalc.analysis.counting.gradients import carrying_gradients, gradient_macs
 from shapecalc.analysis.memory.backward import Backward
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Edge, Row, Wire
 from shapecalc.errors import UnknownError
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import number
+from shapecalc.symbolic import Dim, number
 from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import Told, run
 from shapecalc.torch_check.network import BuildError, build, sample
@@ -181,6 +183,48 @@ def test_torch_counts_as_many_products(name: str) -> None:
                 check_products(analysis, found)
     assert found["known"] > 1
     each_drawn(name, count(20, 120), lambda analysis, _: check_products(analysis, found))
+
+
+def gradients(analysis: Analysis) -> tuple[list[bool], list[bool]]:
+    """Of which outputs a gradient goes back, and which of the layers before it reaches."""
+    reached: list[str] = []
+
+    def seen(row: Row, _: Wanted) -> Dim:
+        reached.append(row.path)
+        return 0
+
+    carrying = carrying_gradients(analysis)
+    gradient_macs(analysis, seen)
+    return [edge in carrying for edge in analysis.output_edges], [
+        row.path in reached for row in analysis.rows[:-1]
+    ]
+
+
+def gradients_in_torch(analysis: Analysis) -> tuple[list[bool], list[bool]]:
+    """The same, by the gradients that the weights of these layers have afterwards."""
+    network = build(analysis)
+    outputs = network(*[sample(x, "meta") for x in analysis.inputs.values()], observe=lambda *_: None)
+    if tracked := [y for y in outputs if y.requires_grad]:
+        torch.autograd.backward(tracked, [torch.ones_like(y) for y in tracked])
+    before = [list(module.parameters()) for module in network.layers[:-1]]
+    return [y.requires_grad for y in outputs], [any(w.grad is not None for w in own) for own in before]
+
+
+NOT_ON_META = {"MultiLabelMarginLoss", "MultiMarginLoss", "SoftMarginLoss"}
+SEVERAL = [name for name in CONCERNED if LAYERS[name].inputs_range[1] > 1 and name not in NOT_ON_META]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SEVERAL)
+def test_gradients_go_back_to_the_same_inputs(name: str) -> None:
+    found = 0
+    for case in by_hand(LAYERS[name]):
+        with suppress(*REFUSALS, BuildError, ArchitectureError):
+            for analysis in ways(case):
+                theirs = gradients_in_torch(analysis)
+                assert gradients(analysis) == theirs, case
+                found += 1
+    assert found
 
 
 @pytest.mark.parametrize("name", [name for name in CONCERNED if LAYERS[name].allocation_declared()])

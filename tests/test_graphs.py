@@ -260,6 +260,9 @@ ALIKE = {
         input: 2x4x3
         layers: [Linear: 3, {split: 1, as: [a, b]}, {ChannelShuffle: 4, from: b}, ReLU: {inplace: true}]
         """,
+    "a number repeated to the shape of a number": """
+        {input: 1, layers: [{parameter: [3]}, {unbind: 0, as: [a, b, c]}, {expand_as: [b, c]}]}
+        """,
     "a part of a weight in place of it": """
         input: 2x4
         layers:

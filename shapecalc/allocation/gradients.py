@@ -232,8 +232,13 @@ def of_repetition(x: Look, repeats: Shape) -> Back:
 
 
 def summed(x: Look) -> Back:
-    """Of a tensor with axes of 1 repeated: the sum over these."""
-    return lambda trace, grad: [trace.summed_to(grad, x.shape)]
+    """Of a tensor with axes of 1 repeated: the sum over these, and of a single number a sum in any case.
+
+    Source: at::sum_to.
+    """
+    return lambda trace, grad: [
+        trace.summed_to(grad, x.shape) if x.shape else trace.new(Tensor((), grad.dtype))
+    ]
 
 
 def in_zeros(x: Look) -> Back:

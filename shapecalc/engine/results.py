@@ -102,6 +102,11 @@ class Row(NamedTuple):
         return tuple([name for name, weight in self.weights.items() if not weight.buffer])
 
     @property
+    def trained(self) -> frozenset[str]:
+        """The names of the parameters that are not frozen."""
+        return frozenset(self.learned) - self.frozen
+
+    @property
     def macs(self) -> Dim:
         """Multiply-accumulates."""
         return self.figures.macs

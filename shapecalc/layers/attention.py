@@ -5,6 +5,7 @@ The letters are torch's: T queries, S keys and values, N samples, E features.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
@@ -130,6 +131,10 @@ class MultiheadAttention(Layer):
         maps = 2 * queries.length * size + keys.length * (keys.features + values.features)
         pairs = 2 * queries.length * (keys.length + self.more_keys)
         return queries.samples * size * (maps + pairs)
+
+    def gradient_inputs(self, port: int, count: int) -> Set[int]:
+        """Of the weights of keys, the query and the key alone."""
+        return set(range(min(count, 2) if port else count))
 
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
         """Each map's matrix and input; queries, keys and values as far as anything before them is trained."""

@@ -34,6 +34,7 @@ class CosineEmbeddingLoss(Loss):
 
     margin = Real(0.0)
     reduction = Reduction()
+    without_gradient = (2,)
     example = example((8, 16), (8, 16), (8,))
 
     def output(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:

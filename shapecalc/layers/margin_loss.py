@@ -35,6 +35,7 @@ class HingeEmbeddingLoss(Loss):
 
     margin = Real(1.0)
     reduction = Reduction()
+    without_gradient = (1,)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         check_numbers(input)

@@ -74,6 +74,7 @@ class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
     function = "Tensor.expand_as"
+    without_gradient = (1,)
     takes_complex = True
     branching = True
     example = example((1, 1, 8), (2, 4, 8))

@@ -103,7 +103,7 @@ def _owners(analysis: Analysis, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def _flat(analysis: Analysis) -> Iterator[tuple[Row, tuple[Any, ...]]]:
     """Each weight: its row and its name, kind, shape, count, and whether it is trained."""
     for row in analysis.rows:
-        trained = set(row.learned) - row.frozen
+        trained = row.trained
         for name, weight in row.weights.items():
             yield row, (name, weight.kind, weight.shape, weight.elements, name in trained)
 

@@ -7,10 +7,9 @@ none does before the first convolution. How many there are of one layer is a rul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from shapecalc.analysis.memory.liveness import needed
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import UnknownError
 from shapecalc.layers.rules import Wanted
@@ -35,22 +34,37 @@ def of_row(row: Row, wanted: Wanted) -> Dim:
 
 def gradient_macs(analysis: Analysis, of_row: OfRow = of_row) -> Dim | Unknown:
     """The MACs of the gradients of all trained parameters that an output depends on."""
-    live = needed(analysis)
-    read = {*analysis.output_edges, *(edge for n in live for edge in analysis.rows[n].edges)}
-    differentiable: set[Edge] = set()
-    found: list[Dim] = []
-    for number, row in enumerate(analysis.rows):
-        made = {Edge(number, port): tensor for port, tensor in enumerate(row.outputs)}
-        inputs = tuple([edge in differentiable for edge in row.edges])
-        wanted = Wanted(inputs, frozenset(row.learned) - row.frozen, tuple([edge in read for edge in made]))
-        if not any(inputs) and not wanted.weights:
-            continue
-        differentiable |= {edge for edge, tensor in made.items() if is_differentiable(tensor.dtype)}
-        if number in live:
-            try:
-                found.append(analysis.times[number] * of_row(row, wanted))
-            except UnknownError as error:
-                return Unknown(f"{row.path}: {error.message}")
-    if differentiable.isdisjoint(analysis.output_edges):
+    carrying = carrying_gradients(analysis)
+    if carrying.isdisjoint(analysis.output_edges):
         return Unknown("no output depends on a trainable parameter: torch has no way back")
-    return summed(found)
+    reached = carrying & set(analysis.output_edges)
+    found: list[Dim] = []
+    for number in reversed(range(len(analysis.rows))):
+        row = analysis.rows[number]
+        outputs = tuple([Edge(number, port) in reached for port in range(len(row.outputs))])
+        if not any(outputs):
+            continue
+        inputs = _inputs(row, [port for port, arrives in enumerate(outputs) if arrives])
+        flows = tuple([i in inputs and edge in carrying for i, edge in enumerate(row.edges)])
+        reached |= {edge for edge, flow in zip(row.edges, flows, strict=True) if flow}
+        try:
+            found.append(analysis.times[number] * of_row(row, Wanted(flows, row.trained, outputs)))
+        except UnknownError as error:
+            return Unknown(f"{row.path}: {error.message}")
+    return summed(found[::-1])
+
+
+def carrying_gradients(analysis: Analysis) -> set[Edge]:
+    """The tensors of which a gradient goes back to a trained parameter: torch's `requires_grad`."""
+    found: set[Edge] = set()
+    for number, row in enumerate(analysis.rows):
+        for port, tensor in enumerate(row.outputs):
+            inputs = [row.edges[i] for i in _inputs(row, [port])]
+            if is_differentiable(tensor.dtype) and (row.trained or not found.isdisjoint(inputs)):
+                found.add(Edge(number, port))
+    return found
+
+
+def _inputs(row: Row, ports: Iterable[int]) -> set[int]:
+    """The inputs of a row, by their positions, that a gradient of these outputs goes back to."""
+    return {i for port in ports for i in row.layer.gradient_inputs(port, len(row.edges))}

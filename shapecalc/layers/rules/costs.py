@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     weights: Set[str]
     """The names of the weights that are trained."""
     outputs: tuple[bool, ...] = (True,)
-    """For each output, whether anything reads it."""
+    """For each output, whether a gradient arrives."""
 
 
 class Part(NamedTuple):
@@ -51,6 +51,8 @@ class CostRules(FigureRules):
 
     unmeasured: ClassVar[bool] = False
     """Whether what counting tools make of it has not been measured."""
+    without_gradient: ClassVar[tuple[int, ...]] = ()
+    """The inputs, by their positions, that no gradient goes back to: targets that choose, mere shapes."""
     each: ClassVar[Operations | None] = None
     """The operations for each element of the output, of a type that has as many for all of them."""
 
@@ -71,6 +73,10 @@ class CostRules(FigureRules):
     def macs_without_padding(self, *inputs: Any, **output: Any) -> Dim:
         """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
         return self.macs(*inputs, **output)
+
+    def gradient_inputs(self, port: int, count: int) -> Set[int]:
+        """The positions, of so many inputs, that the gradient of an output goes back to."""
+        return set(range(count)).difference(self.without_gradient)
 
     def gradient_macs(self, *inputs: Any, **given: Any) -> Dim:
         """Multiply-accumulates of the gradients that are wanted, given the inputs and `wanted`.
