@@ -135,6 +135,52 @@ def test_pairs_that_do_not_lie_side_by_side_are_refused(size: str) -> None:
     assert caught.value.hint == "make complex numbers before axes are permuted or cut"
 
 
+PARTS = {
+    "after rows": ("4x3x2", "narrow: {dim: 0, start: 1, length: 2}", 0),
+    "the last pair of each row": ("4x3x4", "narrow: {dim: 2, start: -2, length: 2}", 0),
+    "the pair in the middle": ("4x3x4", "narrow: {dim: 2, start: 1, length: 2}", 1),
+    "the same, from the start": ("4x3x4", "slice: {dim: 2, start: 1, end: 3}", 1),
+    "the same, from the end": ("4x3x4", "slice: {dim: 2, start: -3, end: -1}", 1),
+    "every second row of the second half": (
+        "4x4x2",
+        "slice: {dim: 0, start: -2}, slice: {dim: 1, step: 2}",
+        0,
+    ),
+    "a place": ("3x5x2", "select: {dim: 1, index: -1}", 0),
+    "a row after an odd number of them": ("3x2x2", "unsqueeze: 0, select: {dim: 1, index: 1}", 0),
+    "a row of an odd number": ("2x5", "select: {dim: 0, index: 1}, narrow: {dim: 0, start: 0, length: 2}", 5),
+    "a part in the middle": (
+        "4x6",
+        "{split: {split_size_or_sections: [1, 2, 3], dim: 1}, as: [a, b, c]}, {Identity from b: }",
+        1,
+    ),
+    "an equal part": ("4x6", "{chunk: {chunks: 3, dim: 1}, as: [a, b, c]}, {Identity from b: }", 0),
+    "one of all rows": (
+        "3x6",
+        "{unbind: 0, as: [a, b, c]}, {narrow from b: {dim: 0, start: 3, length: 2}}",
+        9,
+    ),
+    "imaginary parts": ("2x2:complex64", "{imag: }, {narrow: {dim: 1, start: 0, length: 2}}", None),
+    "parts of numbers": ("2x4:complex64", "narrow: {dim: 1, start: 1, length: 2}, view_as_real", 0),
+}
+"""An input, a part of it, and after how many elements, if that is odd, it begins."""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_pairs_begin_at_even_places(name: str) -> None:
+    size, part, before = PARTS[name]
+    analysis = analyse(f"input: {size}\nlayers: [{part}, view_as_complex]")
+    assert difference(analysis, INFERENCE) is None
+    if before == 0:
+        assert predicted(analysis)
+        return
+    with pytest.raises(ArchitectureError) as caught:
+        predicted(analysis)
+    if before:
+        assert f"begin after {before} elements, which are no pairs" in caught.value.message
+        assert caught.value.hint == "let a part begin after an even number of elements"
+
+
 def test_parts_are_views() -> None:
     text = "input: 2x8:complex64\nlayers: [view_as_real, {select: {dim: 2, index: 0}}]"
     assert predicted(analyse(text)).activations.bytes == 2 * 8 * 8

@@ -33,8 +33,10 @@ class Given(NamedTuple):
     """The number, among the inputs, of the tensor that it is a view of; −1 of one that is no view."""
     of_many: bool = False
     """Whether it is one of several views that one call gives, or a view of such a one."""
-    partial: bool = False
-    """Whether it is a view of a part of its storage."""
+    whole: Dim | None = None
+    """The elements of its storage, if it is a view of a part of that."""
+    offset: Dim = 0
+    """The elements of its storage that lie before its first one."""
     behind: bool = False
     """Whether it is no input itself, but the tensor that one is a view of."""
     copy_of: str = ""
@@ -151,7 +153,7 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
 
 def _arriving(look: Look, trace: Trace) -> Value:
     value = Value(look.tensor, trace.storage(look.tensor), look.strides)
-    value.partial = look.partial
+    value.whole = look.whole
     return value
 
 
@@ -166,13 +168,21 @@ def _given(x: Given, trace: Trace) -> Value:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
     kind = Handed if x.learned else Value
     value = kind(x.tensor, trace.storage(x.tensor), x.strides, x.tracked)
-    value.of_many, value.partial = x.of_many, x.partial
+    value.of_many, value.whole, value.offset = x.of_many, x.whole, x.offset
     return value
 
 
 def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     learned = isinstance(y, (Parameter, Handed))
-    given = Given(y.tensor, y.strides, y.tracked, learned=learned, of_many=y.of_many, partial=y.partial)
+    given = Given(
+        y.tensor,
+        y.strides,
+        y.tracked,
+        learned=learned,
+        of_many=y.of_many,
+        whole=y.whole,
+        offset=y.offset,
+    )
     base = None if y.base is None else _output(y.base, numbers)
     return Output(given, y.number, numbers[y.storage.number], base)
 

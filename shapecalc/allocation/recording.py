@@ -138,6 +138,7 @@ class Recording:
         strides: Strides | None = None,
         laid: Strides | None = None,
         attributes: Sequence[Value] = (),
+        whole: Dim | None = None,
     ) -> Value:
         """A call that makes a tensor.
 
@@ -149,10 +150,13 @@ class Recording:
             strides: in whose order the elements of what it makes lie, if not in a row.
             laid: the strides of what it makes, if they are known.
             attributes: what torch's Python code keeps besides, as attributes of the backward pass.
+            whole: the elements of the storage that it makes, if what it makes is a part of that.
         """
         strides = unless_in_a_row(made.shape, laid) or (strides and dense(made.shape, strides))
         tracked = self.mode.grad and is_floating(made.dtype) and any(x.tracked for x in inputs)
-        y = Value(made, self.storage(made), strides, tracked)
+        storage = self.storage(made if whole is None else Tensor((whole,), made.dtype))
+        y = Value(made, storage, strides, tracked)
+        y.whole = whole
         self.events.append(Made(y.storage.number))
         kept = [y if x is OUTPUT else self.new(x) if isinstance(x, Tensor) else x for x in keeps]
         self.record((y,), inputs, kept, back, attributes)
@@ -233,18 +237,29 @@ class Recording:
 
     # Views
 
-    def view(self, x: Value, shape: Shape, strides: Strides | None = None, back: Back | None = None) -> Value:
-        """Another tensor in the same storage; `back` as that of `kernel`, by default of the same elements."""
-        y = self.part(x, shape, strides)
+    def view(
+        self,
+        x: Value,
+        shape: Shape,
+        strides: Strides | None = None,
+        back: Back | None = None,
+        offset: Dim = 0,
+    ) -> Value:
+        """Another tensor in the same storage; `back` as that of `kernel`, by default of the same elements.
+
+        `offset` is by how many elements it begins after x.
+        """
+        y = self.part(x, shape, strides, offset)
         self.record((y,), (x,), back=back or seen_as(x.look))
         return y
 
-    def part(self, x: Value, shape: Shape, strides: Strides | None) -> Value:
+    def part(self, x: Value, shape: Shape, strides: Strides | None, offset: Dim = 0) -> Value:
         """A view that autograd is not told of."""
         y = Value(Tensor(shape, x.dtype), x.storage, unless_in_a_row(shape, strides), x.tracked)
         y.base = x.base or x
         y.of_many = x.of_many
-        y.partial = x.partial or y.elements != x.elements
+        y.whole = x.elements if x.whole is None and y.elements != x.elements else x.whole
+        y.offset = x.offset + offset
         return y
 
     def parts(
@@ -254,14 +269,17 @@ class Recording:
         unsafe: bool = False,
         strides: Shape | None = None,
         back: Back | None = None,
+        offsets: Sequence[Dim] | None = None,
     ) -> tuple[Value, ...]:
         """Views of parts of a tensor; their gradients are put together in one of its size.
 
         `unsafe` ones autograd does not know for views, as those of torch.unsafe_chunk. Their `strides` are
-        those of the tensor unless given; `back` is as that of `kernel`, by default of parts in line.
+        those of the tensor unless given; `back` is as that of `kernel`, by default of parts in line;
+        `offsets` are by how many elements each begins after the tensor, where it leaves the layer.
         """
         steps = x.all_strides if strides is None else strides
-        views = tuple([self.part(x, shape, steps) for shape in shapes])
+        places = zip(shapes, offsets or [0] * len(shapes), strict=True)
+        views = tuple([self.part(x, shape, steps, place) for shape, place in places])
         for y in views:
             y.of_many = not unsafe
             y.base = None if unsafe else y.base

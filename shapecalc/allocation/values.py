@@ -38,8 +38,8 @@ class Look(NamedTuple):
     dtype: str
     strides: Strides | None = None
     tracked: bool = False
-    partial: bool = False
-    """Whether it is a view of a part of its storage."""
+    whole: Dim | None = None
+    """The elements of its storage, if it is a view of a part of that."""
 
     @property
     def tensor(self) -> Tensor:
@@ -67,7 +67,9 @@ class Storage:
 class Value:
     """A tensor as a kernel reads it."""
 
-    __slots__ = ("base", "dtype", "number", "of_many", "partial", "shape", "storage", "strides", "tracked")
+    __slots__ = (
+        *("base", "dtype", "number", "of_many", "offset", "shape", "storage", "strides", "tracked", "whole"),
+    )
 
     def __init__(
         self, made: Tensor, storage: Storage, strides: Strides | None = None, tracked: bool = False
@@ -82,8 +84,10 @@ class Value:
         """The tensor that it is a view of, itself none."""
         self.of_many = False
         """Whether it is one of several views that one call gives, or a view of such a one."""
-        self.partial = False
-        """Whether it is a view of a part of its storage."""
+        self.whole: Dim | None = None
+        """The elements of its storage, if it is a view of a part of that."""
+        self.offset: Dim = 0
+        """The elements of its storage that lie before its first one."""
         trace = storage.trace
         self.number = len(trace.values)
         trace.values.append(size_of(made, trace.mode) if tracked else 0)
@@ -99,7 +103,7 @@ class Value:
 
     @property
     def look(self) -> Look:
-        return Look(self.shape, self.dtype, self.strides, self.tracked, self.partial)
+        return Look(self.shape, self.dtype, self.strides, self.tracked, self.whole)
 
     @property
     def rank(self) -> int:

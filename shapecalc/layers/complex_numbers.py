@@ -49,7 +49,7 @@ class view_as_real(Parts):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         made = self.output(x.tensor)
-        return (seen(x, made, (*[2 * step for step in x.all_strides], 1)),)
+        return (as_real(x, made, (*[2 * step for step in x.all_strides], 1)),)
 
 
 class view_as_complex(Parts):
@@ -79,7 +79,10 @@ class view_as_complex(Parts):
             raise UnknownError(f"{self.type}: what becomes of float16 is not known")
         check_pairs(x)
         made = self.output(x.tensor)
-        return (seen(x, made, tuple([step // 2 for step in x.all_strides[:-1]])),)
+        strides = tuple([step // 2 for step in x.all_strides[:-1]])
+        y = Value(made, x.storage, unless_in_a_row(made.shape, strides))
+        y.whole, y.offset = x.whole and x.whole // 2, x.offset // 2
+        return (y,)
 
 
 class real(Parts):
@@ -92,7 +95,7 @@ class real(Parts):
         return Tensor(x.shape, real_of(x.dtype))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (parts_of(x, self.output(x.tensor)) if is_complex(x.dtype) else x,)
+        return (parts_of(x, self.output(x.tensor), 0) if is_complex(x.dtype) else x,)
 
 
 class imag(Parts):
@@ -106,7 +109,7 @@ class imag(Parts):
         return Tensor(x.shape, real_of(x.dtype))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (parts_of(x, self.output(x.tensor)),)
+        return (parts_of(x, self.output(x.tensor), 1),)
 
 
 def check_pairs(x: Value) -> None:
@@ -119,17 +122,20 @@ def check_pairs(x: Value) -> None:
         raise ArchitectureError(f"{message}: pairs are not side by side", hint=hint)
     for step in steps:
         check_multiple(step, 2, f"{message}: {{0}} is not divisible by 2", hint, why=_WHY)
+    before = f"{message}: they begin after {{0}} elements, which are no pairs"
+    check_multiple(x.offset, 2, before, "let a part begin after an even number of elements", why=_WHY)
 
 
-def parts_of(x: Value, made: Tensor) -> Value:
-    """A view of every second number."""
-    y = seen(x, made, tuple([2 * step for step in x.all_strides]))
-    y.partial = True
+def parts_of(x: Value, made: Tensor, first: int) -> Value:
+    """A view of every second number, from the first or the second one on."""
+    y = as_real(x, made, tuple([2 * step for step in x.all_strides]))
+    y.whole = 2 * x.elements if y.whole is None else y.whole
+    y.offset = y.offset + first
     return y
 
 
-def seen(x: Value, made: Tensor, strides: Strides) -> Value:
-    """A view of another dtype."""
+def as_real(x: Value, made: Tensor, strides: Strides) -> Value:
+    """A view of complex numbers, each of which is two real ones."""
     y = Value(made, x.storage, unless_in_a_row(made.shape, strides))
-    y.partial = x.partial
+    y.whole, y.offset = x.whole and 2 * x.whole, 2 * x.offset
     return y

@@ -8,14 +8,16 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.strides import Strides
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Axis, Position, Size
 from shapecalc.layers.reads import Reads, except_along, moved_axes
+from shapecalc.layers.rules.memory import Keeps
 from shapecalc.layers.slicing import select
 from shapecalc.layers.slicing import slice as every
 from shapecalc.operations import Unknown
-from shapecalc.symbolic.conditions import equal
+from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import equal, not_one
 from shapecalc.tensors import Tensor
 
 _ELSEWHERE = Unknown("an element in the part that is replaced reads another tensor than one beside it")
@@ -27,7 +29,7 @@ class Scattering(Rearranging, abstract=True):
     branching = True
     aligned = True
     takes_complex = True
-    undecided = "depends on where in its storage a part of a tensor begins"
+    keeps = Keeps.NOTHING
     dim: Any
 
     def part(self, x: Tensor) -> Tensor:
@@ -48,18 +50,15 @@ class Scattering(Rearranging, abstract=True):
         return x
 
     def run(self, trace: Trace, x: Value, src: Value) -> tuple[Value, ...]:
-        """A copy; of a part of a storage one of all before it, too, gaps and all.
+        """A copy that lies as the first branch does; of a part of a storage, one of all of that.
 
-        Source: torch._prims_common.clone_preserve_strides.
+        Source: at::clone_preserve_strides.
         """
-        if not x.partial:
-            return super().run(trace, x, src)
-        (y,) = self.at_least(trace, self.output(x.tensor, src.tensor))
-        y.strides, y.partial = x.strides, True
+        whole = copied_with(x)
+        laid = x.all_strides if whole is not None else self.strides_of(x.tensor, x)
+        y = trace.kernel(x.tensor, x, src, back=self.back(x, src), laid=laid, whole=whole)
+        y.offset = 0 if whole is None else x.offset
         return (y,)
-
-    def saved(self, x: Value, src: Value) -> Sequence[Value]:
-        return ()
 
     def back(self, x: Value, src: Value) -> Back:
         """A copy of the gradient with zeros in it, and the part of it. Source: derivatives.yaml."""
@@ -67,16 +66,28 @@ class Scattering(Rearranging, abstract=True):
 
         def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
             left = None
-            if own.tracked and grad.partial:
-                raise UnknownError(f"{self.type}: what the gradient takes {self.undecided}")
             if own.tracked:
                 _zeros = trace.new(other.tensor)
-                left = trace.elementwise(grad)
+                left = copied(trace, grad)
                 del _zeros
             taken = trace.part(grad, other.shape, self.strides_of_part(grad.all_strides))
             return [left, taken if other.tracked else None]
 
         return back
+
+
+def copied_with(x: Value) -> Dim | None:
+    """The elements of the storage that is copied with a part of it; of one with repeated axes, none are."""
+    repeated = [size for size, step in zip(x.shape, x.all_strides, strict=True) if step == 0]
+    return None if any(not_one(size, "an axis of 1 is repeated") for size in repeated) else x.whole
+
+
+def copied(trace: Trace, grad: Value) -> Value:
+    """A copy of a gradient, of all of its storage where it is a part of that."""
+    whole = copied_with(grad)
+    if whole is None:
+        return trace.elementwise(grad)
+    return trace.part(trace.new(Tensor((whole,), grad.dtype)), grad.shape, grad.all_strides)
 
 
 class slice_scatter(Scattering):

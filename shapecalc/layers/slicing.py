@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any, NamedTuple, NoReturn
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import in_zeros, side_by_side
+from shapecalc.allocation.strides import Strides
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_axis
@@ -30,6 +32,14 @@ def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
     check_count(x, axis, count)
     whole = with_size(x, axis, size)
     return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
+
+
+def in_line(trace: Trace, x: Value, axis: int, parts: Iterable[Tensor]) -> tuple[Value, ...]:
+    """Views of parts one after another along an axis."""
+    shapes = [part.shape for part in parts]
+    step = x.all_strides[axis]
+    offsets = accumulate([shape[axis] * step for shape in shapes[:-1]], initial=0)
+    return trace.parts(x, shapes, offsets=[*offsets])
 
 
 def check_count(x: Tensor, axis: int, count: int) -> None:
@@ -99,7 +109,7 @@ class split(Rearranging):
         return tuple(with_size(x, axis, size) for size in sizes)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return trace.parts(x, [part.shape for part in self.output(x.tensor)])
+        return in_line(trace, x, self.dim, self.output(x.tensor))
 
 
 class chunk(Rearranging):
@@ -137,7 +147,7 @@ class chunk(Rearranging):
         no_count(x, axis, "chunks", self.chunks)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return trace.parts(x, [part.shape for part in self.output(x.tensor)])
+        return in_line(trace, x, self.dim, self.output(x.tensor))
 
 
 class narrow(Rearranging):
@@ -165,7 +175,8 @@ class narrow(Rearranging):
         return with_size(x, axis, self.length)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return (trace.view(x, self.output(x.tensor).shape, x.all_strides, back=in_zeros(x.look)),)
+        before = from_start(self.start, x.shape[self.dim]) * x.all_strides[self.dim]
+        return (trace.view(x, self.output(x.tensor).shape, x.all_strides, in_zeros(x.look), before),)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         backwards = isinstance(self.start, int) and self.start < 0
@@ -214,9 +225,10 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
         return Range(start, n if self.end is None else from_start(self.end, n))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        axis, strides = self.dim % x.rank, x.all_strides
-        strides = (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
-        return (trace.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
+        axis, steps = self.dim % x.rank, x.all_strides
+        strides = (*steps[:axis], steps[axis] * self.step, *steps[axis + 1 :])
+        before = maximum(self.places(x.shape[axis]).start, 0) * steps[axis]
+        return (trace.view(x, self.output(x.tensor).shape, strides, in_zeros(x.look), before),)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         n = x.shape[self.dim]
@@ -229,6 +241,12 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
         cropped = start > 0 or self.end is not None
         pattern = Pattern(self.dim % x.rank, (range(start, start + 1),), self.step, cropped=cropped)
         return (except_along(x, self.dim, reads=pattern),)
+
+
+def without(strides: Strides, dim: int) -> tuple[Strides, Dim]:
+    """The strides of the other axes, and that of an axis which goes."""
+    axis = dim % len(strides)
+    return (*strides[:axis], *strides[axis + 1 :]), strides[axis]
 
 
 def from_start(place: Dim, n: Dim) -> Dim:
@@ -272,10 +290,10 @@ class unbind(Rearranging):
         return outputs
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        axis = self.dim % x.rank
-        strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
+        strides, step = without(x.all_strides, self.dim)
         shapes = [part.shape for part in self.output(x.tensor)]
-        return trace.parts(x, shapes, strides=strides, back=side_by_side(x.look))
+        offsets = [place * step for place in range(len(shapes))]
+        return trace.parts(x, shapes, strides=strides, back=side_by_side(x.look), offsets=offsets)
 
     def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
         return (one_place(x, self.dim % x.rank, port),)
@@ -315,12 +333,9 @@ class select(Rearranging):
         return Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        axis = self.dim % x.rank
-        strides = (*x.all_strides[:axis], *x.all_strides[axis + 1 :])
-        return (trace.view(x, self.output(x.tensor).shape, strides, back=in_zeros(x.look)),)
+        strides, step = without(x.all_strides, self.dim)
+        before = from_start(self.index, x.shape[self.dim]) * step
+        return (trace.view(x, self.output(x.tensor).shape, strides, in_zeros(x.look), before),)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        axis = self.dim % x.rank
-        backwards = isinstance(self.index, int) and self.index < 0
-        place = self.index + x.shape[axis] if backwards else self.index
-        return (one_place(x, axis, place),)
+        return (one_place(x, self.dim % x.rank, from_start(self.index, x.shape[self.dim])),)

@@ -70,6 +70,10 @@ class Alive(TorchDispatchMode):
         return made
 
 
+COPYING_STORAGES = {torch.ops.aten.slice_scatter.default, torch.ops.aten.select_scatter.default}
+"""Kernels that copy the whole storage of a part of it; those of `meta` alone leave out what lies after it."""
+
+
 class Told(TorchDispatchMode):
     """Gives False for a truth that is read of a tensor, and 1 for a number, since `meta` has no values.
 
@@ -77,6 +81,9 @@ class Told(TorchDispatchMode):
     """
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in COPYING_STORAGES:
+            kernel = torch._C.DispatchKey.CompositeExplicitAutogradNonFunctional
+            return function._op_dk(kernel, *args, **(kwargs or {}))
         if function is torch.ops.aten._local_scalar_dense.default:
             return int(args[0].dtype != torch.bool)
         return function(*args, **(kwargs or {}))
