@@ -213,6 +213,10 @@ APART = {
         "Linear: 6, as: x}, {scaled_dot_product_attention: [x, x, x]",
         "2x3x4",
     ),
+    "attention with a mask": (
+        "Linear: 3, as: x}, {gt: 0, from: i, as: m}, {scaled_dot_product_attention: [x, x, x, m]",
+        "2x3x3",
+    ),
     "attention with a given key": ("Linear: 6, as: x}, {scaled_dot_product_attention: [x, i, i]", "2x3x6"),
     "shared weights": ("Linear: 4, as: a}, {Linear: 4, share: a", "2x4"),
     "an image alone": ("Conv2d: {out_channels: 8, kernel_size: 3}", "4x9x9"),

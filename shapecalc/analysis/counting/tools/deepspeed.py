@@ -22,7 +22,7 @@ from shapecalc.tensors import product
 
 def _by_query(row: Row, products: Dim) -> Beside:
     """Attention by the axes of the query alone: where that is repeated, too few."""
-    query, key, value = row.inputs
+    query, key, value = row.inputs[:3]
     pairs = product(query.shape[:-1]) * key.shape[-2]
     return {"attention, repeated": 2 * pairs * (query.shape[-1] + value.shape[-1]) - products}
 
