@@ -242,7 +242,7 @@ def _covers(fields: Sequence[AxisField]) -> Ends | None:
 def _united(fields: Sequence[Exact]) -> AxisField:
     """The union of exact fields, element by element."""
     if len({field.axis for field in fields}) > 1:
-        return Undefined("the branches run along different axes")
+        return Undefined("the branches run along different axes", None, _covers(fields))
     length = lcm(*(len(field.ends) for field in fields))
     if long := too_long(length):
         return Undefined(long.reason)
