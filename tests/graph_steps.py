@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import graph_images, graph_losses
 from tests.graph_drafts import Draft, Draw, Net, plain
@@ -85,6 +86,18 @@ def convolution(net: Net) -> Draft | None:
     if not turned and net.rng.random() < 0.2:
         arguments |= {"groups": picked[1].shape[-axes - 1], "out_channels": picked[1].shape[-axes - 1]}
     return Draft(f"Conv{'Transpose' * turned}{axes}d", arguments, (picked[0],))
+
+
+def correlation(net: Net) -> Draft | None:
+    """A tensor for the kernel that another one is convolved with, or itself."""
+    axes = net.rng.choice((1, 1, 2, 2, 3))
+    picked = net.pick(axes + 2)
+    if picked is None:
+        return None
+    name, x = picked
+    kernel = net.like(lambda y: y.rank == axes + 2 and y.shape[1] == x.shape[1]) or name
+    arguments = {"stride": net.rng.choice((1, 1, 2)), "padding": net.rng.choice((0, 0, 1, 2))}
+    return Draft(f"conv{axes}d", arguments, (name, kernel))
 
 
 def group_norm(net: Net) -> Draft | None:
@@ -283,6 +296,18 @@ def part(net: Net) -> Draft | None:
     return Draft(
         "narrow", {"dim": axis, "start": start, "length": net.rng.randint(1, n - start)}, (picked[0],)
     )
+
+
+def slid(net: Net) -> Draft | None:
+    """All places of a window along an axis."""
+    picked = net.pick()
+    if picked is None or not picked[1].rank:
+        return None
+    name, x = picked
+    dim = net.axis(x)
+    longest = number(x.shape[dim])
+    size = net.rng.choice([n for n in (1, 2, 3, longest) if n <= longest])
+    return Draft("unfold", {"dimension": dim, "size": size, "step": net.rng.choice((1, 1, 2, 3))}, (name,))
 
 
 def lookup(net: Net) -> Draft | None:
@@ -536,6 +561,7 @@ KINDS: Mapping[str, Kind] = {
     "norms": Kind(2, (norms, norms, group_norm, batches, images, volumes)),
     "norms of images": Kind(0.7, (plain("BatchNorm2d", ranks=(4,)), group_norm), images=True),
     "convolutions": Kind(2, (convolution,), images=True),
+    "correlations": Kind(0.5, (correlation,)),
     "pooling": Kind(1, (pooling,), images=True),
     "embedding": Kind(1, (embedding, embedding, bag)),
     "recurrent": Kind(0.3, (recurrent,)),
@@ -544,6 +570,7 @@ KINDS: Mapping[str, Kind] = {
     "views": Kind(4, (reshape, reshape, unflatten, permute, flatten, squeeze, expand, expand_as, part)),
     "copies": Kind(0.5, (repeat, roll)),
     "parts": Kind(1.5, (parts,)),
+    "windows": Kind(0.2, (slid,)),
     "lookups": Kind(0.6, (lookup, lookup, order, classes)),
     "reductions": Kind(0.8, (reduction,)),
     "joins": Kind(4, (join, join, side_by_side), images=True),

@@ -43,7 +43,8 @@ OWNED = ("parameter", "buffer")
 """Types whose shape is that of the tensor that torch's class is given."""
 ONE_SHAPE = {"stack"}
 """Joins whose branches have all the same shape."""
-JOINS = [name for name in NAMES if LAYERS[name].inputs_range == (2, float("inf"))]
+JOINS = [name for name in NAMES if LAYERS[name].inputs_range == (2, float("inf")) and name != "index"]
+"""Types that put any number of tensors together; the others of `index` are places in the first."""
 
 NO_FORMULA = [
     re.compile(reason)

@@ -70,7 +70,7 @@ class Lowering:
     ) -> None:
         self._record = record
         self.weight = weight
-        """The module's name of a weight, if a value is one as a whole."""
+        """The module's name of a parameter, if a value is one as a whole that no step has read."""
         self.constant = constant
         """The tensor that a value is, if its elements are known."""
         self.last = Call("", {}, [], [])

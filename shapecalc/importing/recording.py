@@ -173,9 +173,9 @@ class Recorder(TorchFunctionMode):
                 self.record(source)
 
     def weight(self, value: Value) -> str | None:
-        """The name of the weight that a value is, if no step has read it as a tensor."""
+        """The name of the parameter that a value is, if no step has read it as a tensor."""
         sources = self.pending.get(value)
-        return next(iter(sources[-1].weights.values()), None) if sources else None
+        return sources[-1].weights.get("weight") if sources and sources[-1].type == "parameter" else None
 
     def lowering(self) -> Lowering:
         return Lowering(self.record, self.weight, self.constants.get)

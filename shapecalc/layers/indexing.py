@@ -82,6 +82,7 @@ class index(LookUpAlong):
     """The places along `dim` whose numbers a tensor of any shape holds, in that shape: Python's `x[:, i]`.
 
     (N, C, L) and (H, W) → (N, C, H, W) with dim 2; a table of biases and (L, L) numbers → (L, L, heads).
+    Several tensors are for `dim` and the axes after it, broadcast to one shape: `x[:, i, j]`.
     Source: torch's own aten::index.
     """
 
@@ -89,28 +90,51 @@ class index(LookUpAlong):
     dim = Axis(0)
     example = example((169, 4), Tensor((49, 49), "int64"))
 
-    def output(self, x: Tensor, index: Tensor) -> Tensor:
+    def output(self, x: Tensor, index: Tensor, *more: Tensor) -> Tensor:
         axis = check_axis(self.dim, x, "dim")
-        if index.dtype in ("bool", "uint8"):
+        places = self.places(index, *more)
+        after = axis + 1 + len(more)
+        if after > x.rank:
             raise ArchitectureError(
-                f"the second input is a mask of {index.dtype}: how many places it takes, its values say",
-                hint="numbers of places are int64",
+                f"{len(more) + 1} tensors of places from axis {axis} on are too many for {x}"
             )
-        check_numbers_of_places(index, "int32", "int64")
-        return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), x.dtype)
+        return Tensor((*x.shape[:axis], *places, *x.shape[after:]), x.dtype)
+
+    def places(self, *indices: Tensor) -> Shape:
+        """The shape that all tensors of places are broadcast to."""
+        for each in indices:
+            if each.dtype in ("bool", "uint8"):
+                raise ArchitectureError(
+                    f"the second input is a mask of {each.dtype}: how many places it takes, its values say",
+                    hint="numbers of places are int64",
+                )
+            check_numbers_of_places(each, "int32", "int64")
+        shape: Shape = ()
+        for each in indices:
+            shape = broadcast(shape, each.shape)
+        return shape
 
     def in_python(self, x: Any, *index: Any) -> str:
-        return subscript(x, self.dim, *index)
+        return subscript(x, self.dim, ", ".join(index))
 
     def feed(self, x: Any, *index: Any) -> tuple[Any, ...]:
         """torch has an index for each axis, None for one of which all is taken."""
         return (x, [*[None] * range(x.dim())[self.dim], *index])
 
-    def reads(self, x: Tensor, index: Tensor, **_: Any) -> tuple[Reads, ...]:
-        axis = self.dim % x.rank
-        more = index.rank - 1
-        found = tuple(BY_VALUES if i == axis else Pattern(i + more * (i > axis)) for i in range(x.rank))
-        return found, tuple(Pattern(axis + i) for i in range(index.rank))
+    def reads(self, x: Tensor, *indices: Tensor, **_: Any) -> tuple[Reads, ...]:
+        axis, taken, places = self.dim % x.rank, len(indices), self.places(*indices)
+        more = len(places) - taken
+        found = tuple(
+            BY_VALUES if axis <= i < axis + taken else Pattern(i + more * (i >= axis)) for i in range(x.rank)
+        )
+        whole = Tensor((*[1] * axis, *places))
+        return found, *(broadcast_to(whole, each) for each in indices)
+
+    def saved(self, x: Value, *indices: Value) -> Saved:
+        return indices
+
+    def back(self, x: Value, *indices: Value) -> Back:
+        return in_zeros(x.look)
 
 
 class gather(LookUpAlong):

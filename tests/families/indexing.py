@@ -38,7 +38,17 @@ def with_vector(draw: st.DrawFn) -> tuple[Tensor, ...]:
 
 @st.composite
 def with_numbers(draw: st.DrawFn) -> tuple[Tensor, ...]:
-    return draw(source()), draw(numbers((1, 2, 0, 3)))
+    """Numbers for one axis, or for several in shapes that mostly broadcast to one."""
+    x, first = draw(source()), draw(numbers((1, 2, 0, 3)))
+    more: list[Tensor] = []
+    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 2])) if x.rank > 1 else rarely(draw, 8)):
+        shape = tuple(draw(st.sampled_from([n, n, n, 1])) for n in first.shape)
+        shape = shape[draw(st.integers(0, len(shape))) :] if rarely(draw, 4) else shape
+        if shape and rarely(draw, 8):
+            shape = draw(spoilt(shape))
+        more.append(draw(numbers((1,)))._replace(shape=shape))
+    short = max(0, len(more) + 1 - x.rank) if not rarely(draw, 8) else 0
+    return x._replace(shape=(*x.shape, *[4] * short)), first, *more
 
 
 @st.composite
@@ -83,7 +93,17 @@ INPUTS = {
     "take_along_dim": with_repeated,
 }
 
-ARGUMENTS = {"take_along_dim": along}
+
+@st.composite
+def before_others(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """An axis after which there is one for each of the other tensors; seldom another one."""
+    x, *indices = inputs
+    last = x.rank if rarely(draw, 8) else max(0, x.rank - max(len(indices), 1))
+    axis = draw(st.integers(0, last))
+    return {"dim": axis - x.rank if x.rank and draw(st.booleans()) else axis}
+
+
+ARGUMENTS = {"take_along_dim": along, "index": before_others}
 
 FITTED = {"gather": along}
 
@@ -109,4 +129,8 @@ RARE = (
     drawn("gather", Tensor((4, 2)), Tensor((3, 3), "int64"), dim=0),
     drawn("gather", Tensor((4, 2)), Tensor((5, 2), "int64"), dim=0),
     drawn("index", Tensor((4, 2, 3)), Tensor((2, 2), "int64"), dim=-2),
+    drawn("index", Tensor((4, 2, 3)), Tensor((5, 1), "int64"), Tensor((6,), "int32"), dim=1),
+    drawn("index", Tensor((4, 2, 3)), SEVERAL, SEVERAL, dim=-1),
+    drawn("index", Tensor((4, 2, 3)), SEVERAL, Tensor((2,), "int64")),
+    drawn("index", Tensor((4, 2, 3)), ONE, SEVERAL, ONE),
 )

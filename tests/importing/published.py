@@ -42,8 +42,9 @@ def torchvision() -> Iterator[Published]:
         alone = {"weights_backbone": None}
         yield Published("segmentation", name, f"torchvision.models.segmentation:{name}", alone, _image(224))
     for name in models.list_models(module=models.detection):
+        size = 300 if name.startswith("ssd300") else 224
         yield Published(
-            "detection backbone", name, "tests.importing.published:backbone", {"name": name}, _image(224)
+            "detection backbone", name, "tests.importing.published:backbone", {"name": name}, _image(size)
         )
     for name in models.list_models(module=models.video):
         frames, size = _VIDEO.get(name, (16, 224 if name.startswith("swin") else 112))

@@ -41,6 +41,16 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "einsum": lambda x: torch.einsum("nchw, ncgw -> nchg", x, x),
     "attention": lambda x: functional.scaled_dot_product_attention(x, x, x, is_causal=True, scale=0.25),
     "linear of a computed weight": lambda x: functional.linear(x, x[0, 0]),
+    "convolution with a computed kernel": lambda x: functional.conv2d(
+        x, x[:1, :2, :3, :3].expand(6, -1, -1, -1) * 2, x[0, 0, 0], stride=2, padding=1, groups=2
+    ),
+    "convolution of a sequence": lambda x: functional.conv1d(x[:, 0], x[0, :, :, :3], padding="same"),
+    "table that is computed": lambda x: functional.embedding((x[0, 0, 0] > 0).long(), x[0, 0] * 2),
+    "columns": lambda x: functional.fold(
+        functional.unfold(x, (2, 3), padding=1) * 2, (4, 6), (2, 3), padding=1
+    ),
+    "windows": lambda x: x.unfold(2, 3, 1).unfold(-2, 2, 2) * 2,
+    "places of several axes": lambda x: x[:, (x[0, :3, 0, 0] > 0).long(), (x[0, :3, 0, 1] > 0).long()],
     "t": lambda x: x[0, 0].t(),
     "permute": lambda x: x.permute(0, 2, 3, 1),
     "permute to the same": lambda x: x.permute(0, 1, 2, 3) + 1,
@@ -88,6 +98,10 @@ NEAR: dict[str, Callable[[Any], Any]] = {
     "norm": lambda x: x.norm(dim=-1),
     "vector_norm": lambda x: torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True),
     "normalize": lambda x: functional.normalize(x, dim=1),
+    "normal weights": lambda x: functional.batch_norm(
+        (x * 2).flatten(2)[:1], None, None, x[0, :, 0, 0] + 1, training=True
+    ),
+    "norm with computed weights": lambda x: functional.layer_norm(x, x.shape[-1:], x[0, 0, 0], x[0, 0, 1]),
 }
 """Functions that are several steps here, whose last bits are those of another order of sums."""
 

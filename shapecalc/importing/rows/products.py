@@ -17,7 +17,9 @@ from shapecalc.importing.lowering import (
     shape_of,
 )
 from shapecalc.importing.program import Value
+from shapecalc.importing.rows.rearranging import reshaped
 from shapecalc.layers import LAYERS
+from shapecalc.tensors import Tensor
 
 
 @row("matmul", "mm", "mv")
@@ -71,6 +73,11 @@ def _attention(
     return to.step("scaled_dot_product_attention", *inputs, **more)
 
 
+def _owns(to: Lowering, weights: dict[str, Any]) -> bool:
+    """Whether a layer may be made of these: each is a parameter as a whole, or there is none."""
+    return all(w is None or (isinstance(w, Value) and to.weight(w)) for w in weights.values())
+
+
 def _weighted(to: Lowering, type_: str, x: Value, weights: dict[str, Any], **arguments: Any) -> Any:
     """A layer made of parameters that are read nowhere else; else there is no such layer."""
     owned = {}
@@ -89,14 +96,12 @@ def _weighted(to: Lowering, type_: str, x: Value, weights: dict[str, Any], **arg
 
 @row("linear")
 def _linear(to: Lowering, input: Value, weight: Value, bias: Any = None) -> Any:
-    try:
-        return _weighted(
-            to, "Linear", input, {"weight": weight, "bias": bias}, out_features=shape_of(weight)[0]
-        )
-    except UnsayableError:
-        turned = to.step("transpose", weight, dim0=0, dim1=1)
-        product = to.step("matmul", input, turned)
-        return product if bias is None else to.step("add", product, bias)
+    weights = {"weight": weight, "bias": bias}
+    if _owns(to, weights):
+        return _weighted(to, "Linear", input, weights, out_features=shape_of(weight)[0])
+    turned = to.step("transpose", weight, dim0=0, dim1=1)
+    product = to.step("matmul", input, turned)
+    return product if bias is None else to.step("add", product, bias)
 
 
 def _convolution(axes: int) -> Row:
@@ -111,26 +116,45 @@ def _convolution(axes: int) -> Row:
         groups: int = 1,
     ) -> Any:
         out, _, *kernel = shape_of(weight)
-        more = {
-            "stride": plain(stride),
-            "padding": plain(padding),
-            "dilation": plain(dilation),
-            "groups": groups,
-        }
+        window = {"stride": plain(stride), "padding": plain(padding), "dilation": plain(dilation)}
+        more = {**window, "groups": groups}
+        weights = {"weight": weight, "bias": bias}
+        if not _owns(to, weights):
+            return to.step(f"conv{axes}d", input, *[w for w in (weight, bias) if w is not None], **more)
         return _weighted(
-            to,
-            f"Conv{axes}d",
-            input,
-            {"weight": weight, "bias": bias},
-            out_channels=out,
-            kernel_size=plain(kernel),
-            **more,
+            to, f"Conv{axes}d", input, weights, out_channels=out, kernel_size=plain(kernel), **more
         )
 
     return make
 
 
 ROWS.update({f"conv{axes}d": _convolution(axes) for axes in (1, 2, 3)})
+
+
+def _normed(to: Lowering, type_: str, x: Value, weights: dict[str, Any], axis: int, **arguments: Any) -> Any:
+    """A norm with its parameters; with weights that are computed, one without, then a product and a sum.
+
+    `axis` is that of the channels, which weights of one axis are for.
+    """
+    if _owns(to, weights):
+        return _weighted(to, type_, x, weights, **arguments)
+    affine = "affine" if "affine" in arguments else "elementwise_affine"
+    y = to.step(type_, x, **{**arguments, affine: False})
+    for join, weight in zip(("mul", "add"), weights.values(), strict=False):
+        if weight is not None:
+            y.tensor = to.shapes[0]
+            y = to.step(join, y, _along(to, weight, axis, rank(x)))
+    return y
+
+
+def _along(to: Lowering, weight: Value, axis: int, axes: int) -> Value:
+    """A weight of one axis with axes of 1 after it, so that it is for the axis of that number."""
+    if axis < 0 or axes == axis + 1:
+        return weight
+    assert weight.tensor is not None
+    shape = (*weight.tensor.shape, *[1] * (axes - axis - 1))
+    y: Value = reshaped(to, weight, Tensor(shape, weight.tensor.dtype))
+    return y
 
 
 @row("batch_norm")
@@ -151,7 +175,7 @@ def _batch_norm(
         raise UnsayableError("batch_norm that learns statistics while it predicts")
     more = {"eps": eps, "affine": weight is not None, "track_running_stats": running_mean is not None}
     more |= {"momentum": momentum} if running_mean is not None else {}
-    return _weighted(to, type_, input, {"weight": weight, "bias": bias}, **more)
+    return _normed(to, type_, input, {"weight": weight, "bias": bias}, 1, **more)
 
 
 @row("layer_norm")
@@ -162,12 +186,13 @@ def _layer_norm(
     more: dict[str, Any] = {"elementwise_affine": weight is not None, "eps": eps}
     if len(shape) > 1:
         more["normalized_shape"] = shape
-    return _weighted(to, "LayerNorm", input, {"weight": weight, "bias": bias}, **more)
+    return _normed(to, "LayerNorm", input, {"weight": weight, "bias": bias}, -1, **more)
 
 
 @row("rms_norm")
 def _rms_norm(to: Lowering, input: Value, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Any:
-    return _weighted(to, "RMSNorm", input, {"weight": weight}, elementwise_affine=weight is not None, eps=eps)
+    more = {"elementwise_affine": weight is not None, "eps": eps}
+    return _normed(to, "RMSNorm", input, {"weight": weight}, -1, **more)
 
 
 @row("group_norm")
@@ -175,13 +200,15 @@ def _group_norm(
     to: Lowering, input: Value, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     more = {"num_groups": num_groups, "eps": eps, "affine": weight is not None}
-    return _weighted(to, "GroupNorm", input, {"weight": weight, "bias": bias}, **more)
+    return _normed(to, "GroupNorm", input, {"weight": weight, "bias": bias}, 1, **more)
 
 
 @row("embedding")
 def _embedding(
     to: Lowering, input: Value, weight: Value, padding_idx: Any = None, *rest: Any, **_: Any
 ) -> Any:
+    if not _owns(to, {"weight": weight}):
+        return to.step("index", weight, input)
     return _weighted(to, "Embedding", input, {"weight": weight}, **_table(weight), padding_idx=padding_idx)
 
 

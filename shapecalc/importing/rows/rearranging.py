@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from shapecalc.importing.arguments import UnsayableError
+from shapecalc.importing.leaves import plain
 from shapecalc.importing.lowering import Lowering, axis_of, listed, rank, row, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.tensors import Tensor
@@ -151,6 +152,28 @@ def _same(to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
     if to.shapes[0].dtype != input.tensor.dtype:
         return to.step("to", input, dtype=to.shapes[0].dtype)
     return input
+
+
+@row("unfold")
+def _unfold(to: Lowering, input: Value, *args: Any, **given: Any) -> Any:
+    """The function of nn is the layer that makes columns, the tensor's method slides along one axis."""
+    if "functional" in to.name:
+        return _columns(to, "Unfold", input, ("kernel_size", "dilation", "padding", "stride"), args, given)
+    dim, size, step = {**dict(zip(("dimension", "size", "step"), args, strict=False)), **given}.values()
+    return to.step("unfold", input, dimension=axis_of(input, dim), size=size, step=step)
+
+
+@row("fold")
+def _fold(to: Lowering, input: Value, *args: Any, **given: Any) -> Any:
+    names = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    return _columns(to, "Fold", input, names, args, given)
+
+
+def _columns(
+    to: Lowering, type_: str, x: Value, names: tuple[str, ...], args: Any, given: dict[str, Any]
+) -> Any:
+    told = {**dict(zip(names, args, strict=False)), **given}
+    return to.step(type_, x, **{name: plain(value) for name, value in told.items()})
 
 
 @row("pixel_shuffle")

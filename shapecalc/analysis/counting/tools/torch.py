@@ -13,6 +13,7 @@ from shapecalc.analysis.counting.rules import Beside, Convention, undecided, uns
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UnknownError
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
+from shapecalc.layers.computed_convolution import ComputedConvolution
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.linear import Bilinear
@@ -79,13 +80,17 @@ def _counted(row: Row, wanted: Wanted) -> Dim:
     """The gradient of a convolution's weights as if each group saw all channels."""
     seen = _seen(row, wanted)
     layer: Any = row.layer
-    return seen + row.macs * (layer.groups - 1) if _in_groups(row) and "weight" in wanted.weights else seen
+    if not _in_groups(row):
+        return seen
+    kernel = wanted.inputs[1] if isinstance(layer, ComputedConvolution) else "weight" in wanted.weights
+    return seen + row.macs * (layer.groups - 1) if kernel else seen
 
 
 def _in_groups(row: Row) -> bool:
     """Whether it is a convolution whose groups see channels of their own."""
     layer = row.layer
-    return isinstance(layer, (Convolution, TransposedConvolution)) and layer.groups != 1
+    kinds = (ComputedConvolution, Convolution, TransposedConvolution)
+    return isinstance(layer, kinds) and layer.groups != 1
 
 
 CONVENTION = Convention(
