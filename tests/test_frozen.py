@@ -187,17 +187,17 @@ def test_what_autograd_keeps(steps: str, kept: int) -> None:
 
 
 def test_lora_needs_gradients_of_its_adapters_alone() -> None:
-    found = memory(analyse(LORA), optimizer="adam")
+    found = memory(analyse(LORA), how="adam")
     assert (found.parameters, found.gradients, found.optimizer) == (67_371_008, 262_144, 524_288)
     assert differences(LORA) == []
-    trained = memory(analyse(LORA, parameters={"base": False}), optimizer="adam")
+    trained = memory(analyse(LORA, parameters={"base": False}), how="adam")
     assert (trained.gradients, trained.optimizer) == (67_371_008, 134_742_016)
 
 
 def test_gradients_and_optimizer_are_those_of_torch() -> None:
     """A step of Adam on a small LoRA: what torch has allocated of both."""
     text = LORA.replace("4096", "64")
-    found = memory(analyse(text), optimizer="adam")
+    found = memory(analyse(text), how="adam")
     net = build(analyse(text)).to_empty(device="cpu")
     optimizer = torch.optim.Adam(net.parameters())
     net(torch.zeros(1, 128, 64), observe=lambda *_: None)[0].sum().backward()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import shapecalc
+from shapecalc.cli.panels import InPanels
 from shapecalc.errors import LONGEST, ShapecalcError, UnavailableError, shorten, visible
 from shapecalc.render import streams
 
@@ -51,7 +52,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(root)
     for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
         file, _, function = _COMMANDS[name].partition(".")
-        app.command(name)(getattr(import_module(f"shapecalc.cli.{file}"), function))
+        app.command(name, cls=InPanels)(getattr(import_module(f"shapecalc.cli.{file}"), function))
     return app
 
 

@@ -9,7 +9,16 @@ import typer
 from shapecalc.analysis.counting.conventions import NAMES
 from shapecalc.cli.networks import analysed, analysed_at, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
-from shapecalc.errors import UsageError
+from shapecalc.cli.training import (
+    Accumulate,
+    Master,
+    OptimizerName,
+    Ranks,
+    Train,
+    Zero,
+    refuse_without_training,
+    training_of,
+)
 
 
 def receptive(
@@ -64,14 +73,15 @@ def memory(
         Literal["float32", "bfloat16", "float16", "amp"],
         typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16."),
     ] = "float32",
-    train: Annotated[bool, typer.Option("--train", help="Also what a step in training needs.")] = False,
-    optimizer: Annotated[
-        Literal["sgd", "momentum", "adam", "adamw"] | None,
-        typer.Option(help="What updates the parameters, by default sgd; with --train."),
-    ] = None,
     fit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
     ] = None,
+    train: Train = False,
+    optimizer: OptimizerName = None,
+    master: Master = False,
+    accumulate: Accumulate = None,
+    zero: Zero = None,
+    ranks: Ranks = None,
     depth: Depth = 1,
     unfold: Unfold = False,
     format: Form = "table",
@@ -85,8 +95,15 @@ def memory(
     from shapecalc.render.memory import print_memory
     from shapecalc.render.tree import one_by_one
 
-    if optimizer is not None and not train and format != "json":  # which has all figures
-        raise UsageError("--optimizer is for a step in training", hint="--train shows it")
+    options = {
+        "optimizer": optimizer,
+        "master": master,
+        "accumulate": accumulate,
+        "zero": zero,
+        "ranks": ranks,
+    }
+    if not train and format != "json":  # which has all figures
+        refuse_without_training(options)
     architecture, given, values = settings(arch, input, set)
     analysis = analysed_at(architecture, given, values)
     if batch is not None:
@@ -95,7 +112,7 @@ def memory(
     budget = None if fit is None else budget_of(fit)
     if budget is not None:
         check_fits(analysis, Memory.runs if train else Prediction.runs)
-    step = memory(analysis, dtype, optimizer or "sgd") if train or format == "json" else None
+    step = memory(analysis, dtype, training_of(options)) if train or format == "json" else None
     if train and step and step.refusal:
         raise step.refusal
     found = step or predicted(analysis, dtype)

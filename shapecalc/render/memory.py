@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.memory.fitting import Fit, Formula
-from shapecalc.analysis.memory.memory import OPTIMIZERS, Memory
+from shapecalc.analysis.memory.memory import MODEL, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.engine.nodes import Node
 from shapecalc.render.formulas import Formulas
@@ -30,6 +30,10 @@ _LAYERS = (
     Column("output_bytes", "Output", size),
     Column("saved_bytes", "Kept for backward", size),
 )
+
+
+_WIDEST = 30
+"""Characters of a figure up to which those below are aligned with it."""
 
 
 def print_memory(
@@ -96,13 +100,29 @@ def _weights(found: Prediction) -> str:
 
 def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
     most = formulas.most(found.training)
-    step = f", in a step with {OPTIMIZERS[found.optimizer_name].title}"
-    yield from _most("Training    ", most, step)
+    step = f", in a step with {found.how.method.title}"
+    bound = "modelled at" if found.training_status == MODEL else "at most"
+    yield from _most("Training    ", most, step, bound)
+    if not found.how.plain:
+        yield from _on_each_device(found, formulas)
+        return
     yield "  as these come and go, and gradients of activations:"
     yield _weights(found)
     yield f"  {size(found.gradients)} of gradients"
     yield f"  {size(found.optimizer)} of optimizer state"
     yield f"  {size(formulas.total(found.saved))} kept for the backward pass"
+
+
+def _on_each_device(found: Memory, formulas: Formulas) -> Iterator[str]:
+    """How the step is done, then what a device has: each figure, how far it is known, and by which rule."""
+    yield from [f"  {term}" for term in found.how.terms]
+    figures = list(found.figures())
+    sizes = [size(formulas.total(figure.bytes)) for figure in figures]
+    columns = sizes, [figure.what for figure in figures], [figure.status for figure in figures]
+    widths = [min(_WIDEST, max(map(len, column))) for column in columns]
+    for number, figure in enumerate(figures):
+        texts = [f"{column[number]:<{width}}" for column, width in zip(columns, widths, strict=True)]
+        yield f"  {'  '.join([*texts, figure.rule])}".rstrip()
 
 
 def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:
@@ -114,7 +134,7 @@ def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") ->
         return
     ((most, path),) = moment.alternatives
     place = f" at {path}" if path else ""
-    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - len(" at least "):
+    if len(title + place + more) + len(size(most)) < DEFAULT_WIDTH - max(len(bound), len("at least")) - 2:
         yield f"{title} {bound} {size(most)}{place}{more}"
     else:
         yield f"{title} {bound} {size(most)}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from shapecalc.allocation.footprint import way_back
 from shapecalc.allocation.gradients import Way
@@ -28,6 +29,16 @@ class _Gradient:
     """How many values it is the gradient of, and the caller's own if it is one of these."""
 
 
+class Arrived(Enum):
+    """What becomes of the gradient of a weight, when it is there."""
+
+    STAYS = auto()
+    ADDED = auto()
+    """To the one of the passes before, in place."""
+    REDUCED = auto()
+    """Summed over the ranks, one of which keeps it."""
+
+
 class Backward:
     """The way back through all kernels, from gradients of the network's outputs, which the caller holds.
 
@@ -35,8 +46,9 @@ class Backward:
     weights stay. Gradients that meet are summed in a new storage, as where a mode of torch's looks on.
     """
 
-    def __init__(self, forward: Forward) -> None:
+    def __init__(self, forward: Forward, arrived: Arrived = Arrived.STAYS) -> None:
         self.ledger = forward.ledger
+        self.arrived = arrived
         self.mode = forward.mode._replace(grad=False, autocast=False)
         self.forward = forward
         self.learned = set(forward.parameters.values())
@@ -141,10 +153,19 @@ class Backward:
         return _Gradient(new, Look(shape, dtype, strides))
 
     def accumulate(self, value: int, row: int) -> None:
-        """The gradient of a weight stays; what others see too, or lies in another way, is copied.
+        """The gradient of a weight is there: it stays, or goes to where gradients are added up.
 
         Source: torch::autograd::AccumulateGrad.
         """
+        if self.arrived is not Arrived.ADDED:
+            self.stay(value, row)
+        if self.arrived is not Arrived.STAYS:
+            own = self.gradients.pop(value)
+            own.seen -= 1
+            self.ledger.release(own.storage)
+
+    def stay(self, value: int, row: int) -> None:
+        """Keep a gradient; what others see too, or lies in another way, is copied."""
         own = self.gradients[value]
         if own.seen == 1:
             with collecting() as conditions:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import Peak
-from shapecalc.analysis.memory.backward import Backward
+from shapecalc.analysis.memory.backward import Arrived, Backward
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.prediction import (
@@ -19,6 +19,8 @@ from shapecalc.analysis.memory.prediction import (
     refuse_different,
     settled,
 )
+from shapecalc.analysis.memory.ranks import Held, held
+from shapecalc.analysis.memory.training import Training
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UnknownError
@@ -27,27 +29,25 @@ from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed, decisive
 from shapecalc.tensors import for_json
 
-
-class Optimizer(NamedTuple):
-    """What an optimizer of torch.optim allocates, in copies of the parameters."""
-
-    title: str
-    state: int
-    """What it keeps from step to step; the counter of steps, a number for each parameter, is on the CPU."""
-    step: int = 0
-    """What it makes for a step, of all parameters at once, as is torch's way on a GPU (foreach)."""
-
-
-OPTIMIZERS: Mapping[str, Optimizer] = {
-    "sgd": Optimizer("SGD", 0),
-    "momentum": Optimizer("SGD with momentum", 1),  # the velocity
-    "adam": Optimizer("Adam", 2, step=1),  # both moments; the root of the second one
-    "adamw": Optimizer("AdamW", 2, step=1),
-}
-"""Source: torch.optim.SGD, Adam and AdamW."""
-
 UPDATE = "the optimizer's update"
 """In place of a row, where the peak is in no layer."""
+
+EXACT, AT_MOST, MODEL = "exact", "at most", "model"
+"""What a figure is: torch's, to the byte; one that torch does not exceed; what a scheme says it needs, beside
+which a framework has buffers of its own."""
+
+
+class Figure(NamedTuple):
+    """Bytes that a device has in training, and how far they are known."""
+
+    what: str
+    bytes: Dim
+    status: str
+    rule: str = ""
+    """By what they are what they are, where torch alone does not say it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self._asdict(), "bytes": for_json(self.bytes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class Memory(Prediction):
     """Bytes that a network needs in prediction, and in a step of training."""
 
     runs: ClassVar[int] = 2
-    optimizer_name: str
+    how: Training
+    held: Held
+    """Bytes of weights, gradients and the optimizer's state that a device has: of several, each."""
     saved_by_row: tuple[Dim, ...]
     """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
     training_conditions: tuple[Condition, ...]
@@ -74,7 +76,7 @@ class Memory(Prediction):
         return self.training
 
     def again(self, analysis: Analysis) -> Memory:
-        found = memory(analysis, self.dtype, self.optimizer_name)
+        found = memory(analysis, self.dtype, self.how)
         if found.refusal:
             raise found.refusal
         return found
@@ -98,23 +100,45 @@ class Memory(Prediction):
     @property
     def gradients(self) -> Dim:
         """Bytes of the gradients of parameters: as many as those that are trained have."""
-        return self.parameters - self.frozen
+        return self.held.gradients
 
     @property
     def optimizer(self) -> Dim:
         """Bytes that the optimizer keeps."""
-        return OPTIMIZERS[self.optimizer_name].state * self.gradients
+        return self.held.optimizer
 
     @property
     def training(self) -> Moment:
         """The most at once in a step of training: in its passes, or in the optimizer's update."""
+        own = self.held
         peak = Peak(assumed(self.analysis.conditions))
-        update = self.gradients + OPTIMIZERS[self.optimizer_name].step * self.gradients
-        known = (*self.passes.alternatives, (update, UPDATE))
+        there = own.gradients if self.how.adds_up else 0
+        known = *self.passes.above(there).alternatives, (own.gradients + own.update.bytes, UPDATE)
         for number, (size, _) in enumerate(known):
             peak.meet(size, number)
         found = Moment(tuple([(size, known[number][1]) for size, number in peak.met()]))
-        return found.above(self.parameters + self.buffers + self.optimizer)
+        return found.above(own.parameters + self.buffers + own.master + own.optimizer + own.gathered)
+
+    @property
+    def training_status(self) -> str:
+        """What the most at once is: exact on one device, unless an update decides that may make less."""
+        if self.how.ranks > 1:
+            return MODEL
+        updates = any(path == UPDATE for _, path in self.training.alternatives)
+        return AT_MOST if updates and self.held.update.at_most else EXACT
+
+    def figures(self) -> Iterator[Figure]:
+        """What is there at the peak, in part or whole, beside gradients of activations."""
+        own, rules = self.held, self.how.rules
+        yield Figure("parameters", own.parameters, EXACT, rules.parameters)
+        yield Figure("buffers", self.buffers, EXACT)
+        if self.how.master:
+            yield Figure("master weights", own.master, EXACT, rules.master)
+        yield Figure("gradients", own.gradients, AT_MOST if self.how.zero > 1 else EXACT, rules.gradients)
+        yield Figure("optimizer state", own.optimizer, EXACT, rules.optimizer)
+        if self.how.zero == 3:
+            yield Figure("gathered for a layer", own.gathered, AT_MOST, own.gathered_at)
+        yield Figure("kept for backward", self.saved, EXACT)
 
     def to_dict(self) -> dict[str, Any]:
         """The bytes for programs; those of training are null where it has none."""
@@ -130,18 +154,20 @@ class Memory(Prediction):
         }
         known: dict[str, Any] = {name: for_json(size) for name, size in figures.items()}
         known["inference_peak_status"] = "at least" if self.bounded else "exact"
-        known["training_peak_status"] = "exact"
+        known["training_peak_status"] = self.training_status
         if self.refusal:
             known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
         if self.saving_unknown:
             known["saved"] = None
+        elif not self.how.plain:
+            known["device"] = [figure.to_dict() for figure in self.figures()]
         saved_by_row = [None if self.saving_unknown else saved for saved in self.saved_by_row]
         inputs = {name: tensor.to_dict() for name, tensor in self.analysis.inputs.items()}
         return {
             "name": self.analysis.name,
             "inputs": inputs,
             "conditions": [{"path": c.path, "condition": c.ascii()} for c in decisive(self.all_conditions)],
-            "terms": {"dtype": self.dtype, "optimizer": self.optimizer_name},
+            "terms": {"dtype": self.dtype, **self.how.to_dict()},
             "layers": [
                 {"path": row.path, "type": row.type, "saved": for_json(saved)}
                 for row, saved in zip(self.analysis.rows, saved_by_row, strict=True)
@@ -150,28 +176,32 @@ class Memory(Prediction):
         }
 
 
-def memory(analysis: Analysis, dtype: str = "float32", optimizer: str = "sgd") -> Memory:
-    """The memory of a network whose float32 is `dtype`, and of a step in training with an optimizer.
+def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sgd") -> Memory:
+    """The memory of a network whose float32 is `dtype`, and of a step in training.
 
-    With `AMP`, weights, gradients and the optimizer's state are float32.
+    `how`: what a device does of the step, or the optimizer's name alone. With `AMP`, weights, gradients and
+    the optimizer's state are float32.
 
     Raises:
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
-        UsageError: copies have to be looked at one by one, and there are too many, or too many that differ.
+        UsageError: copies have to be looked at one by one, and there are too many, or too many that differ;
+            or what `how` says does not go together.
     """
+    training = (Training(how) if isinstance(how, str) else how).checked(dtype)
     refuse_different(analysis, "the memory of training", Memory.runs)
-    return settled(lambda rows: _memory(rows, dtype, optimizer), analysis)
+    return settled(lambda rows: _memory(rows, dtype, training), analysis)
 
 
-def _memory(analysis: Analysis, dtype: str, optimizer: str) -> Memory:
+def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
     freed = releases(analysis)
     found = prediction_of(analysis, dtype, freed)
-    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed)
+    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed, training)
     known = Known([*analysis.conditions, *found.conditions])
     return Memory(
         **{field.name: getattr(found, field.name) for field in fields(found)},
-        optimizer_name=optimizer,
+        how=training,
+        held=held(analysis, mode_of(dtype).dtype, training),
         saved_by_row=tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         training_conditions=tuple([c for c in step.conditions if not known.imply(c)]),
         passes=step.peak,
@@ -188,17 +218,24 @@ class Step(NamedTuple):
     refusal: ArchitectureError | None
 
 
-def step_of(analysis: Analysis, mode: Mode, freed: Releases) -> Step:
+def step_of(analysis: Analysis, mode: Mode, freed: Releases, training: Training) -> Step:
     """A pass forward and one back; where it is not known what a layer keeps, nothing but that."""
     try:
         forward = Forward(analysis, mode, freed)
         saved = forward.ledger.saved()
-        backward = Backward(forward)
+        backward = Backward(forward, _arrived(training))
     except UnknownError as error:
         return Step({}, (), Moment.of(Peak(), analysis), error)
     peak = Moment.of(forward.ledger.peak, analysis)
     refusal = backward.refusal or untrainable(forward)
     return Step(saved, forward.conditions, peak, refusal)
+
+
+def _arrived(training: Training) -> Arrived:
+    """What becomes of the gradient of a parameter."""
+    if training.zero > 1:
+        return Arrived.REDUCED
+    return Arrived.ADDED if training.accumulate > 1 else Arrived.STAYS
 
 
 def untrainable(forward: Forward) -> ArchitectureError | None:

@@ -1,0 +1,96 @@
+"""How a network is trained: all that decides, beside its sizes and its dtype, what a device has to hold."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from shapecalc.analysis.memory.optimizers import OPTIMIZERS, Optimizer
+from shapecalc.analysis.memory.prediction import AMP
+from shapecalc.errors import UsageError
+from shapecalc.tensors import BYTES
+
+
+class Rules(NamedTuple):
+    """In words, by what a device has of each."""
+
+    parameters: str = ""
+    gradients: str = ""
+    master: str = "of those that are trained, in float32"
+    optimizer: str = ""
+
+
+class Training(NamedTuple):
+    """A step of training: its optimizer, and what of it a device holds."""
+
+    optimizer: str = "sgd"
+    master: bool = False
+    """Whether the optimizer has a float32 copy of parameters that are of 2 bytes an element."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before the optimizer's update."""
+    zero: int = 0
+    """The stage of ZeRO: at 1 the optimizer's state is partitioned, at 2 gradients too, at 3 all."""
+    ranks: int = 1
+    """Devices that train together, each on a batch of its own."""
+
+    @property
+    def method(self) -> Optimizer:
+        return OPTIMIZERS[self.optimizer]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether gradients of parameters do not stay as they arrive: they go to others that are there."""
+        return self.accumulate > 1 or self.zero > 1
+
+    @property
+    def plain(self) -> bool:
+        """Whether one device does all there is to a step, once, as torch alone does it."""
+        return self == Training(self.optimizer)
+
+    @property
+    def terms(self) -> list[str]:
+        """In words, how the step is done."""
+        words = []
+        if self.zero:
+            words.append(
+                f"on each of {self.ranks} ranks under ZeRO {self.zero}, buffers of communication aside"
+            )
+        if self.accumulate > 1:
+            words.append(f"with one update for the gradients of {self.accumulate} batches")
+        if self.master:
+            words.append("with an update in float32, for which gradients are copied")
+        return words
+
+    @property
+    def rules(self) -> Rules:
+        """What a rank has: all, or its part of the vector of all or, at stage 3, of each."""
+        if not self.zero:
+            return Rules()
+        filled = f"in multiples of {self.ranks * (1 if self.zero == 3 else 2)}"
+        part = f"1/{self.ranks} of {'each' if self.zero == 3 else 'all'}, {filled}"
+        own = part if self.zero == 3 else f"whole, {filled}"
+        return Rules(own, part if self.zero > 1 else "whole", part, part)
+
+    def checked(self, dtype: str) -> Training:
+        """The same.
+
+        Raises:
+            UsageError: options do not go with each other.
+        """
+        if self.ranks > 1 and not self.zero:
+            raise UsageError("--ranks is for --zero", hint="--zero 1, 2 or 3 says what is partitioned")
+        if self.zero and self.ranks == 1:
+            raise UsageError("--zero partitions over ranks, and there is 1", hint="--ranks 8")
+        if self.zero and self.method.whole:
+            raise UsageError(
+                f"--optimizer {self.optimizer} needs matrices as they are, and --zero cuts them",
+                hint="without --zero, or --optimizer adamw",
+            )
+        if self.master and (dtype == AMP or BYTES[dtype] == 4):
+            raise UsageError(
+                f"--master: with --dtype {dtype} the parameters are in float32 themselves",
+                hint="it is for --dtype bfloat16 and --dtype float16",
+            )
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._asdict()
