@@ -33,7 +33,9 @@ FOLLOWERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-NAMES = sorted(name for name, t in LAYERS.items() if t.inputs_range[1] and not t.reads_values)
+NAMES = sorted(
+    name for name, t in LAYERS.items() if t.inputs_range[1] and not t.reads_values and not t.measured
+)
 """Types that have an input; of those that read values torch on `meta` runs nothing."""
 
 

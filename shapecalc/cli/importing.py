@@ -44,13 +44,16 @@ def import_(
         ),
     ] = None,
     flat: Annotated[bool, typer.Option("--flat", help="A step for each layer, and no blocks.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write no file with steps that are measured alone.")
+    ] = False,
 ) -> None:
     """A torch module or an ONNX model as a file, proved equal to it.
 
     This command and diff run a Python target's own code, and no other does.
     ONNX is read as data.
     """
-    found = equal_network(target, given_input(input or []), args, flat)
+    found = equal_network(target, given_input(input or []), args, flat, strict)
     if output:
         write_whole(output, found.text)
     else:
@@ -58,8 +61,13 @@ def import_(
     if names:
         write_whole(names, written(found.names))
     totals = found.totals
-    figures = f"{totals.params:,} parameters, {totals.macs:,} MACs"
+    least = "at least " if totals.uncounted else ""
+    figures = f"{totals.params:,} parameters, {least}{totals.macs:,} MACs"
     streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
+    for call in found.opaque:
+        streams.complain(f"{call}; the file has it as opaque, with figures that were measured")
+    if found.opaque:
+        raise typer.Exit(1)
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -88,14 +96,16 @@ def _is_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) or any(exists(Path(name + end)) for end in ("", ".yaml", ".yml"))
 
 
-def equal_network(target: str, shapes: Any, args: str, flat: bool = False) -> Imported:
+def equal_network(target: str, shapes: Any, args: str, flat: bool = False, strict: bool = True) -> Imported:
     """A network from elsewhere, equal to it; notes on standard error say what holds at these sizes alone.
+
+    Unless `strict`, steps that no layer type here does are in it as measured.
 
     Raises:
         UsageError: there is no such target, or what stands beside it is not for it.
         ArchitectureError: it can't be read, or the figures of its file are others.
     """
-    found = _read(target, shapes, _arguments(args), flat)
+    found = _read(target, shapes, _arguments(args), flat, strict)
     if found.differences:
         raise _different(found)
     for said in found.fixed:
@@ -103,17 +113,17 @@ def equal_network(target: str, shapes: Any, args: str, flat: bool = False) -> Im
     return found
 
 
-def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool) -> Imported:
+def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
     if Path(target).suffix == ".onnx":
         if arguments:
             raise UsageError("--args is what a Python target is called with; an ONNX file takes none")
-        return _of_onnx(Path(target), shapes, flat)
+        return _of_onnx(Path(target), shapes, flat, strict)
     if not shapes:
         raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
-    return _imported(target, shapes, arguments, flat)
+    return _imported(target, shapes, arguments, flat, strict)
 
 
-def _of_onnx(path: Path, shapes: Any, flat: bool) -> Imported:
+def _of_onnx(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
     from shapecalc.importing.network import imported
 
     try:
@@ -122,10 +132,10 @@ def _of_onnx(path: Path, shapes: Any, flat: bool) -> Imported:
         hint = "pip install 'shapecalc[onnx]'"
         raise UnavailableError(f"onnx can't be imported: {error}", hint=hint) from None
     collect_again()
-    return imported(read_onnx(path, shapes), flat)
+    return imported(read_onnx(path, shapes), flat, strict)
 
 
-def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool) -> Imported:
+def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
     try:
         from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
@@ -139,7 +149,7 @@ def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool) -
         inputs, keywords = sample_inputs(shapes)
         with users_code(f"running {target}"):
             program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
-    return imported(program, flat)
+    return imported(program, flat, strict)
 
 
 def _different(found: Imported) -> ShapecalcError:

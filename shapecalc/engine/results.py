@@ -112,6 +112,12 @@ class Row(NamedTuple):
         return self.figures.macs
 
     @property
+    def counted(self) -> Dim | Unknown:
+        """Multiply-accumulates; unknown where nobody has counted them, and `macs` are 0."""
+        why = self.layer.uncounted
+        return Unknown(why) if why else self.macs
+
+    @property
     def ops(self) -> Operations | Unknown:
         """The operations beside the multiply-accumulates, in evaluation, by their kinds."""
         return self.layer.costs(self.inputs).ops
@@ -163,7 +169,9 @@ class Row(NamedTuple):
             **(
                 {"stored": {name: str(scheme) for name, scheme in self.stored.items()}} if self.stored else {}
             ),
-            **{what: for_json(getattr(self, what)) for what in ("params", "buffers", "macs")},
+            **({"measured": True} if self.layer.measured else {}),
+            **{what: for_json(getattr(self, what)) for what in ("params", "buffers")},
+            "macs": for_json(self.counted),
         }
 
 
@@ -175,26 +183,38 @@ class Totals:
     frozen_params: Dim
     buffers: Dim
     macs: Dim
+    uncounted: Unknown | None = None
+    """Why there are more multiply-accumulates than `macs`, if nobody has counted those of a row."""
 
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Totals:
         """The sums over rows, each of which counts so many times."""
         counted = list(zip(rows, times, strict=False))
         whats = ("params", "frozen_params", "buffers", "macs")
-        return cls(*[summed([n * getattr(row, what) for row, n in counted]) for what in whats])
+        sums = {what: summed([n * getattr(row, what) for row, n in counted]) for what in whats}
+        unknown = next((row for row, _ in counted if row.layer.uncounted), None)
+        why = unknown and Unknown(f"{unknown.path}: {unknown.layer.uncounted}")
+        return cls(**sums, uncounted=why)
 
     @property
     def trainable_params(self) -> Dim:
         return self.params - self.frozen_params
 
     @property
-    def flops(self) -> Dim:
-        """Two per multiply-accumulate: one multiplication, one addition."""
-        return 2 * self.macs
+    def counted(self) -> Dim | Unknown:
+        """Multiply-accumulates, where all are known."""
+        return self.uncounted or self.macs
 
-    def to_dict(self) -> dict[str, int | str]:
-        names = ("params", "trainable_params", "buffers", "macs", "flops")
-        return {name: for_json(getattr(self, name)) for name in names}
+    @property
+    def flops(self) -> Dim | Unknown:
+        """Two per multiply-accumulate: one multiplication, one addition."""
+        return self.uncounted or 2 * self.macs
+
+    def to_dict(self) -> dict[str, int | str | None]:
+        names = ("params", "trainable_params", "buffers")
+        known = {name: for_json(getattr(self, name)) for name in names}
+        why = {"unknown": {"macs": self.uncounted.reason}} if self.uncounted else {}
+        return {**known, "macs": for_json(self.counted), "flops": for_json(self.flops), **why}
 
 
 @dataclass(frozen=True)
@@ -252,6 +272,11 @@ class Analysis:
         if not self.brief:
             return (1,) * len(self.rows)
         return tuple([node.copies * times for node in self.tree for _, times in node.counted()])
+
+    @property
+    def measured(self) -> list[Row]:
+        """The rows whose figures were measured, and hold at these shapes alone."""
+        return [row for row in self.rows if row.layer.measured]
 
     @property
     def layers(self) -> int:

@@ -133,6 +133,9 @@ class _Reader:
 
     def leaf(self, number: int, step: Step, name: str | None) -> Leaf:
         row = self.rows[number]
+        if row.layer.measured:
+            message = f"nothing says how torch computes {row.arguments['call']}: it was measured alone"
+            raise ArchitectureError(message, path=row.path)
         if row.type in foreign_modules():
             raise ArchitectureError(f"{row.type}: torch alone has no module of that name", path=row.path)
         outputs = [Edge(number, port) for port in range(len(row.outputs))]

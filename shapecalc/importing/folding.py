@@ -85,7 +85,7 @@ class Folding:
         sources = tuple([numbers.setdefault(x, len(numbers)) for x in step.sources])
         node = step.node
         if isinstance(node, Call):
-            kind: Any = (node.type, len(node.inputs), len(node.weights), node.reason and id(node))
+            kind: Any = (node.type, len(node.inputs), len(node.weights), node.reason and repr(node.arguments))
             outputs = node.outputs
         else:
             assert step.body is not None

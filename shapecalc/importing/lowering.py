@@ -73,6 +73,8 @@ class Lowering:
         """The module's name of a parameter, if a value is one as a whole that no step has read."""
         self.constant = constant
         """The tensor that a value is, if its elements are known."""
+        self.held: list[Call] | None = None
+        """What a row has made so far; None outside of rows."""
         self.last = Call("", {}, [], [])
         self.shapes: list[Tensor] = []
         self.name = ""
@@ -87,16 +89,24 @@ class Lowering:
         make = ROWS.get(found) or _same_here(found)
         if make is None:
             return self.opaque(name, args, kwargs, "it has no counterpart here")
-        args = [*args[1::-1], *args[2:]] if backwards else args
+        ordered = [*args[1::-1], *args[2:]] if backwards else args
+        self.held = []
         try:
-            made = make(self, *args, **kwargs)
+            made = make(self, *ordered, **kwargs)
         except (TypeError, UnsayableError) as error:
+            self.held = None  # what it has made so far is nobody's
             return self.opaque(name, args, kwargs, str(error))
+        held, self.held = self.held, None
+        for call in held:
+            self._record(call)
         return [made] if isinstance(made, Value) else list(made)
 
     def record(self, call: Call) -> None:
         self.last = call
-        self._record(call)
+        if self.held is None:
+            self._record(call)
+        else:
+            self.held.append(call)
 
     def opaque(self, name: str, args: Any, kwargs: Any, reason: str) -> list[Value]:
         """A step whose outputs are measured, as nothing here does the same."""

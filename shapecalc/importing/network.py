@@ -13,12 +13,13 @@ from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.importing.cleaning import cleaned
 from shapecalc.importing.folding import Folding
 from shapecalc.importing.freezing import refuse_half_frozen, where_frozen
-from shapecalc.importing.program import Call, Program, calls, flat
+from shapecalc.importing.program import Call, Program, Value, calls, flat
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
 from shapecalc.importing.structure import Body, structure
 from shapecalc.importing.writer import Writer
 from shapecalc.language.architecture import Architecture, parse
+from shapecalc.layers.fields.measured import text_of
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,26 @@ class Imported:
     """What holds at the sizes of the inputs alone, and where in the user's code."""
     names: dict[str, str]
     """By a row's path and its weight, the module's name of the weight."""
+    opaque: tuple[str, ...]
+    """What has no counterpart here, with its place in the user's code: the file has it as measured."""
     totals: Totals
     origin: str
     """Whose figures they are compared with, in words."""
 
 
-def imported(program: Program, plain: bool = False) -> Imported:
+def imported(program: Program, plain: bool = False, strict: bool = True) -> Imported:
     """The file of a program, compared with it: every layer's outputs and weights, and the products.
 
     A `plain` file has a step for each layer, and no blocks.
+
+    Raises:
+        ArchitectureError: the program has what no file has; if `strict`, what no layer type here does, too.
     """
-    refuse_unsayable(program)
+    opaque = unsayable(program)
+    if strict and opaque:
+        hint = "what computes it can be left out of the module, and written by hand"
+        raise ArchitectureError(f"{program.name} calls what has no name here: {'; '.join(opaque)}", hint=hint)
+    let_be_measured(program)
     refuse_half_frozen(program)
     region = cleaned(flat(program.body) if plain else program.body)
     body = structure(region)
@@ -61,6 +71,7 @@ def imported(program: Program, plain: bool = False) -> Imported:
         tuple(differences(program, body, analysis)),
         (*program.fixed, *_at_other_sizes(program, body, architecture)),
         names(program, body, analysis),
+        opaque,
         analysis.totals,
         program.origin,
     )
@@ -81,20 +92,37 @@ def _at_other_sizes(program: Program, body: Body, architecture: Architecture) ->
             yield f"at {shapes}: {difference}"
 
 
-def refuse_unsayable(program: Program) -> None:
-    """Refuse a program with calls that nothing here does.
-
-    Raises:
-        ArchitectureError: there are some; it names each function, with how often and where it is called.
-    """
+def unsayable(program: Program) -> tuple[str, ...]:
+    """The functions that nothing here does, each with how often and where it is called."""
     missing: dict[str, list[Call]] = {}
     for call in calls(program.body):
         if call.reason:
             missing.setdefault(call.type, []).append(call)
-    if missing:
-        told = "; ".join(_told(name, found) for name, found in missing.items())
-        hint = "what computes it can be left out of the module, and written by hand"
-        raise ArchitectureError(f"{program.name} calls what has no name here: {told}", hint=hint)
+    return tuple([_told(name, found) for name, found in missing.items()])
+
+
+def let_be_measured(program: Program) -> None:
+    """Let calls that nothing here does be steps with what was measured of them."""
+    for call in calls(program.body):
+        if call.reason:
+            call.arguments, call.type = _measured(program, call), "opaque"
+
+
+def _measured(program: Program, call: Call) -> dict[str, Any]:
+    weights: dict[str, dict[str, str]] = {"params": {}, "buffers": {}}
+    for own, name in call.weights.items():
+        kind, of = ("params", program.weights) if name in program.weights else ("buffers", program.buffers)
+        weights[kind][own] = text_of(of[name])
+    tensors = {"inputs": call.inputs, "outputs": call.outputs}
+    shapes = {key: [_text(call, x) for x in values] for key, values in tensors.items()}
+    owned = {key: names for key, names in weights.items() if names}
+    return {"call": call.type, **shapes, **owned, **({} if call.macs is None else {"macs": call.macs})}
+
+
+def _text(call: Call, value: Value) -> str:
+    if value.tensor is None:
+        raise ArchitectureError(f"{call.place}: a shape of what comes to {call.type} is not known")
+    return text_of(value.tensor)
 
 
 def _told(name: str, found: list[Call]) -> str:

@@ -34,6 +34,8 @@ class Call:
     """File and line of the user's code."""
     reason: str = ""
     """Why nothing here does the same, of an opaque call: its outputs and parameters are measured."""
+    macs: int | None = None
+    """Of an opaque call, its multiply-accumulates by torch's counter; None where nobody has counted."""
 
 
 @dataclass(eq=False, slots=True)

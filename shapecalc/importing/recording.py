@@ -50,6 +50,8 @@ class Recorder(TorchFunctionMode):
         self.module = module
         self.counter = counter
         self.flops_of_constants = 0
+        self.flops = 0
+        """Those of the function that is recorded."""
         self.paths = {id(part): path for path, part in module.named_modules()}
         self.names = {id(part): key for key, part in reversed([*weights.items(), *buffers.items()])}
         self.buffers = {id(part) for part in buffers.values()}
@@ -164,6 +166,7 @@ class Recorder(TorchFunctionMode):
         self.make(call.inputs)
         call.place = call.place or _place()
         call.path = call.path or self.open[-1].path
+        call.macs = self.flops // 2 if call.reason else None
         self.open[-1].calls.append(call)
 
     def make(self, values: Sequence[Value]) -> None:
@@ -187,6 +190,8 @@ class Recorder(TorchFunctionMode):
             return original(module, *args, **kwargs)
         if is_leaf(module):
             return self.leaf(original, module, path, args, kwargs)
+        if isinstance(module, torch.jit.ScriptModule):
+            return self.compiled(original, module, path, args, kwargs)
         region = Region(type(module).__name__, path)
         region.inputs = [self.value(x) for x in tensors_of((args, kwargs)) if self.known(x)]
         self.open[-1].calls.append(region)
@@ -196,6 +201,22 @@ class Recorder(TorchFunctionMode):
         finally:
             self.open.pop()
         region.outputs = [self.value(x) for x in tensors_of(result) if self.known(x)]
+        return result
+
+    def compiled(self, original: Callable[..., Any], module: Any, path: str, args: Any, kwargs: Any) -> Any:
+        """The call of a compiled module, which is opaque: Python does not see what it computes."""
+        inputs, before = self.read((args, kwargs)), self.counter.get_total_flops()
+        self.silent = True
+        try:
+            result = original(module, *args, **kwargs)
+        finally:
+            self.silent = False
+        owned = (*module.named_parameters(), *module.named_buffers())
+        weights = {name: self.names.get(id(w), f"{path}.{name}") for name, w in owned}
+        outputs = [self.new(x) for x in tensors_of(result)]
+        reason = "it is compiled, and hidden from Python"
+        with self.counted(self.counter.get_total_flops() - before):
+            self.record(Call(module.original_name, {}, inputs, outputs, weights, path, reason=reason))
         return result
 
     def leaf(self, original: Callable[..., Any], module: Any, path: str, args: Any, kwargs: Any) -> Any:
@@ -234,7 +255,24 @@ class Recorder(TorchFunctionMode):
             args, kwargs = tree_map(_stand_in, (args, kwargs))
             return self.of_constants(func, args, kwargs, given)
         versions = [x._version for x in given]
+        before = self.counter.get_total_flops()
         result = func(*args, **kwargs)
+        with self.counted(self.counter.get_total_flops() - before):
+            return self.made(func, args, kwargs, given, versions, result)
+
+    @contextmanager
+    def counted(self, flops: int) -> Iterator[None]:
+        """What is recorded meanwhile is a call of so many FLOPs, where nothing else says how many."""
+        self.flops = flops
+        try:
+            yield
+        finally:
+            self.flops = 0
+
+    def made(
+        self, func: Any, args: Any, kwargs: Any, given: list[Any], versions: list[int], result: Any
+    ) -> Any:
+        """Record what a function has made of tensors, or has written to the first of them."""
         if _writes(func) or (result is given[0] and given[0]._version != versions[0]):
             self.write(given[0], self.lowered(func, args, kwargs, [given[0]])[0])
             return None if result is None else given[0]

@@ -109,7 +109,8 @@ class _Structure:
     def read(self, call: Call) -> list[Value]:
         """What a call reads: one tensor where a layer of several takes the same (self-attention)."""
         layer = LAYERS.get(call.type)
-        alone = layer is not None and not layer.branching and layer.inputs_range[0] == 1
+        several = layer is not None and (layer.branching or layer.measured)
+        alone = layer is not None and not several and layer.inputs_range[0] == 1
         if alone and len(set(call.inputs)) == 1 < len(call.inputs):
             self.uses[call.inputs[0]] -= len(call.inputs) - 1
             return call.inputs[:1]

@@ -48,6 +48,9 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
     Raises:
         ArchitectureError: the module fails on fake tensors, or its run depends on values.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        hint = "import the module that it was compiled of, or a module around it"
+        raise ArchitectureError("it is compiled by torch.jit, and hidden from Python", hint=hint)
     counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
     with _left_as_it_was(module), without_log(), _mode_of(module) as mode, torch.no_grad():
         weights = {key: _fake(mode, p) for key, p in module.named_parameters(remove_duplicate=False)}

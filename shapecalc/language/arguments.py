@@ -78,6 +78,14 @@ class ArgumentReader:
         except ArchitectureError as error:
             raise error.about(subject) from None
 
+    def mapping(self, node: YamlMapping, subject: str) -> Argument:
+        """The value of a mapping: pairs of a name and what stands there."""
+        pairs = [
+            (name, self.argument(value, subject, frozenset(), numeric=False).value)
+            for name, (_, value) in node.entries.items()
+        ]
+        return Argument(tuple(pairs), node)
+
     def given(
         self, value: YamlNode | None, main: str | None, key: Scalar, takes_any: bool
     ) -> dict[str, tuple[YamlNode, YamlNode]]:
@@ -106,6 +114,8 @@ class ArgumentReader:
 
     def of_layer(self, layer: type[Layer], name: str, where: YamlNode, node: YamlNode) -> Argument:
         field = layer.fields.get(name)
+        if field is not None and field.mapped and isinstance(node, YamlMapping):
+            return self.mapping(node, f"{layer.__name__}: {name}")
         if field is not None:
             subject = f"{layer.__name__}: {name}"
             return self.argument(node, subject, field.words, numeric=field.numeric)

@@ -9,6 +9,7 @@ from typing import Any
 from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME, Difference, Pair, Side
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
+from shapecalc.operations import Unknown
 from shapecalc.render.grid import Column, Grid, Line, count, print_as, shape, signed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
@@ -111,11 +112,13 @@ def _notes(difference: Difference, shown: Difference) -> list[str]:
         *([f"Output      {outputs[0]} → {outputs[1]}"] if outputs[0] != outputs[1] else []),
         f"Parameters  {_total(a.totals.params, b.totals.params)}",
         *([f"Trainable   {_total(*trained)}"] if trained != totals else []),
-        f"MACs        {_total(a.totals.macs, b.totals.macs)}",
+        f"MACs        {_total(a.totals.counted, b.totals.counted)}",
         layers,
     ]
     return [*texts, "The two are equal"] if difference.equal else texts
 
 
-def _total(a: Dim, b: Dim) -> str:
+def _total(a: Dim | Unknown, b: Dim | Unknown) -> str:
+    if isinstance(a, Unknown) or isinstance(b, Unknown):
+        return f"{count(a)} → {count(b)}"
     return count(a) if a == b else f"{count(a)} → {count(b)}: {signed(b - a)}"

@@ -18,7 +18,14 @@ from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, share, short
 from shapecalc.render.grid import count as text
 from shapecalc.render.show import heading
-from shapecalc.render.tree import active_note, first_column, folded_note, named_nodes, one_by_one
+from shapecalc.render.tree import (
+    active_note,
+    first_column,
+    folded_note,
+    measured_note,
+    named_nodes,
+    one_by_one,
+)
 from shapecalc.symbolic import Dim, greatest
 from shapecalc.symbolic.notation import GROUPED, within_product
 from shapecalc.tensors import for_json
@@ -85,6 +92,7 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool, u
         *(_training(CONVENTIONS["torch"], analysis, formulas, whole.unknown) if backward else []),
         *formulas.holds(_MARGIN),
         *folded_note(node for _, node in nodes),
+        *_measured(analysis),
         *_unknown(whole.unknown),
     ]
     columns = (first_column(form), *_WORK)
@@ -96,7 +104,7 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
 
 
 def _work_notes(work: Work, formulas: Formulas) -> list[str]:
-    macs, less = formulas.total(work.macs), formulas.known(work.macs_without_padding)
+    macs, less = formulas.known(work.macs), formulas.known(work.macs_without_padding)
     apart = [] if less == macs else [_note("", f"{_within(less)} without the zeros of padding")]
     kinds = zip(KINDS, _kinds(formulas.operations(work.ops)), strict=True)
     found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
@@ -189,9 +197,15 @@ def _of_convention(
         *(_training(convention, analysis, formulas, whole.unknown) if backward else []),
         *formulas.holds(_MARGIN),
         *folded_note(node for _, node in nodes),
+        *_measured(analysis),
         *_unknown(whole.unknown),
     ]
     return Grid(heading(analysis), columns, lines, notes)
+
+
+def _measured(analysis: Analysis) -> list[str]:
+    """The note on what was measured; why some of it is unknown stands below anyway."""
+    return measured_note(analysis, _MARGIN)[:1]
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:

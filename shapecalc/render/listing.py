@@ -93,7 +93,7 @@ def _line(name: str, analysis: Analysis) -> Line:
     tensors = list(analysis.inputs.values())
     inputs = tensors[0].shape if len(tensors) == 1 else ", ".join(map(str, tensors))
     totals = analysis.totals
-    return Line((name, analysis.name, inputs, totals.params, totals.macs))
+    return Line((name, analysis.name, inputs, totals.params, totals.counted))
 
 
 def to_json(name: str, analysis: Analysis) -> dict[str, object]:

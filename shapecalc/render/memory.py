@@ -22,7 +22,7 @@ from shapecalc.render.grid import (
     size,
 )
 from shapecalc.render.show import compute, dtypes, heading, trainable
-from shapecalc.render.tree import first_column, folded_note, named_nodes
+from shapecalc.render.tree import first_column, folded_note, measured_note, named_nodes
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -65,6 +65,7 @@ def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: 
 
 def _notes(found: Prediction, step: Memory | None, formulas: Formulas) -> Iterator[str]:
     yield from _facts(found, formulas)
+    yield from measured_note(found.analysis, 13)
     yield from formulas.holds(13)
     yield ""
     yield from _prediction(found, formulas)
@@ -77,7 +78,7 @@ def _facts(found: Prediction, formulas: Formulas) -> Iterator[str]:
     totals = found.analysis.totals
     part = f", {trainable(totals)}" if totals.frozen_params != 0 else ""
     yield f"Parameters   {count(totals.params)}{part}"
-    yield f"Computation  {compute(formulas.total(totals.macs))}, forward"
+    yield f"Computation  {compute(formulas.total(totals.macs), totals.uncounted)}, forward"
 
 
 def _prediction(found: Prediction, formulas: Formulas) -> Iterator[str]:

@@ -14,7 +14,16 @@ from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.layers.schemes import SCALE
 from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
-from shapecalc.render.tree import active_note, folded_note, folding, label, one_by_one, outline, own_row
+from shapecalc.render.tree import (
+    active_note,
+    folded_note,
+    folding,
+    label,
+    measured_note,
+    one_by_one,
+    outline,
+    own_row,
+)
 from shapecalc.tensors import for_json
 
 _TREE = (
@@ -119,6 +128,7 @@ def _notes(analysis: Analysis, dtype: str, stored: Quantized | None) -> list[str
             if stored
             else [f"Weights     {size(analysis.weight_bytes(dtype))} in {dtype}"]
         ),
+        *measured_note(analysis)[:1],
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
+from shapecalc.operations import Unknown
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, share, short, size
@@ -18,6 +19,7 @@ from shapecalc.render.tree import (
     arguments_text,
     folded_note,
     label,
+    measured_note,
     named_nodes,
     one_by_one,
     own_row,
@@ -90,8 +92,11 @@ _COLUMNS: dict[str, _Shown] = {
             lambda c: share(c.totals.params, c.whole.params),
         ),
         (Column("buffers", "Buffers", count), lambda c: c.totals.buffers),
-        (Column("macs", "MACs", count), lambda c: c.totals.macs),
-        (Column("macs_share", "% MACs", percent, spare=1), lambda c: share(c.totals.macs, c.whole.macs)),
+        (Column("macs", "MACs", count), lambda c: c.totals.counted),
+        (
+            Column("macs_share", "% MACs", percent, spare=1),
+            lambda c: share(c.totals.counted, c.whole.counted),
+        ),
         (Column("flops", "FLOPs", count), lambda c: c.totals.flops),
         (replace(SIZE, title="Receptive field"), lambda c: sizes(field_of(c.receptive, c.node))),
         (replace(STRIDE, title="Its stride"), lambda c: strides(field_of(c.receptive, c.node))),
@@ -174,9 +179,10 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         *active_note(analysis),
         f"Weights     {size(analysis.weight_bytes())} in {dtypes(analysis, 'float32')}",
-        f"Compute     {compute(formulas.total(totals.macs))}",
+        f"Compute     {compute(formulas.total(totals.macs), totals.uncounted)}",
         *([unread] if analysis.unread else []),
         *_uses(analysis),
+        *measured_note(analysis),
         *formulas.holds(12),
     ]
 
@@ -200,10 +206,12 @@ def dtypes(analysis: Analysis, dtype: str) -> str:
     return f"{', '.join(stored)} with scales, others in {dtype}" if stored else dtype
 
 
-def compute(macs: Dim) -> str:
+def compute(macs: Dim, uncounted: Unknown | None = None) -> str:
+    """The products in words, of which there are more where some are `uncounted`."""
+    least = "at least " if uncounted else ""
     if isinstance(macs, int):
-        return f"{count(macs)} MACs = {short(2 * macs, 'FLOPs')} (2 per MAC)"
-    return f"{within_product(macs, GROUPED)} MACs, 2 FLOPs each"
+        return f"{least}{count(macs)} MACs = {short(2 * macs, 'FLOPs')} (2 per MAC)"
+    return f"{least}{within_product(macs, GROUPED)} MACs, 2 FLOPs each"
 
 
 def _layers(number: int) -> str:
@@ -230,7 +238,8 @@ def _entry(analysis: Analysis, node: Node) -> dict[str, Any]:
         "path": node.path,
         "type": node.type,
         "output": for_json(node.output.shape),
-        **{what: for_json(getattr(totals, what)) for what in ("params", "buffers", "macs")},
+        **{what: for_json(getattr(totals, what)) for what in ("params", "buffers")},
+        "macs": for_json(totals.counted),
     }
 
 

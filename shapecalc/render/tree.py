@@ -11,7 +11,7 @@ from shapecalc.engine.limits import MOST_LISTED, refuse_long
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, listed
 from shapecalc.render.grid import Column, count
 
 _FEWEST = 3
@@ -43,6 +43,20 @@ def active_note(analysis: Analysis) -> list[str]:
         return []
     active, total = count(analysis.active_params), count(analysis.totals.params)
     return [f"Active      {active} of {total} parameters in total take part for a token"]
+
+
+_MOST_MEASURED = 3
+"""Layers that the note below names."""
+
+
+def measured_note(analysis: Analysis, margin: int = 12) -> list[str]:
+    """The note under a table of a network with layers whose figures were measured: which, and what not."""
+    named = [f"{row.path} ({row.arguments['call']})" for row in analysis.measured]
+    if not named:
+        return []
+    text = f"{listed(named, _MOST_MEASURED)}: at these shapes alone, by no formula"
+    unknown = analysis.totals.uncounted
+    return [f"{'Measured':<{margin}}{text}", *([f"{'Unknown':<{margin}}{unknown.reason}"] if unknown else [])]
 
 
 Alike: TypeAlias = Callable[[int], Hashable]

@@ -105,6 +105,9 @@ def _check_runnable(analysis: Analysis, device: Any, name: str) -> None:
         raise UsageError(
             f"{name} is run with numbers, and {listed(analysis.symbols)} stand for many", hint=hint
         )
+    for row in analysis.measured[:1]:
+        what = f"{row.path}: {row.arguments['call']}"
+        raise UnavailableError(f"{what} was measured when it was imported, and can't be run again")
     if device.type != "meta":
         require_memory(analysis, device)
 

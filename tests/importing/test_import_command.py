@@ -128,25 +128,46 @@ REFUSED = [
     ("model.py:Broken", 1, "model.py:22: ValueError: no such width"),
     ("model.py:Leaving", 2, "building model.py:Leaving ended the program"),
     ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
-    ("model.py:Strange", 1, "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
-    (
-        "model.py:Masking",
-        1,
-        "torch.Tensor.add (once, ",
-        "model.py:37): add takes no infinite numbers",
-    ),
-    ("model.py:Sliding", 1, "torch.Tensor.unfold (2 times, ", "model.py:42)"),
 ]
 
 
-@pytest.mark.parametrize(("target", "code", "told"), [(row[0], row[1], row[2:]) for row in REFUSED])
+UNSAYABLE = [
+    ("model.py:Strange", "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
+    ("model.py:Masking", "torch.Tensor.add (once, ", "model.py:37): add takes no infinite numbers"),
+    ("model.py:Sliding", "torch.Tensor.unfold (2 times, ", "model.py:42)"),
+]
+"""What has no counterpart: with --strict it is refused."""
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "told"),
+    [*[(row[0], row[1], row[2:]) for row in REFUSED], *[(row[0], 1, row[1:]) for row in UNSAYABLE]],
+)
 def test_what_can_not_be_read_is_named(
     folder: Path, run: Command, target: str, code: int, told: tuple[str, ...]
 ) -> None:
-    found = run("import", target, "--input", "1x1x28x28", "-o", "net.yaml")
+    found = run("import", target, "--input", "1x1x28x28", "-o", "net.yaml", "--strict")
     assert found.code == code, found.err
     assert not (folder / "net.yaml").exists()
     for text in told:
+        assert text in found.err
+    assert "Traceback" not in found.err
+
+
+@pytest.mark.parametrize(("target", "told"), [(row[0], row[1:]) for row in UNSAYABLE])
+def test_what_has_no_counterpart_is_measured(
+    folder: Path, run: Command, target: str, told: tuple[str, ...]
+) -> None:
+    found = run("import", target, "--input", "1x1x28x28", "-o", "net.yaml", "--names", "names.yaml")
+    assert found.code == 1, found.err
+    analysis = shapecalc.analyse(shapecalc.load(folder / "net.yaml"))
+    assert analysis.measured
+    assert (analysis.totals.params, analysis.totals.macs) == (
+        4 * 26 + 2304 * 10 + 10,
+        4 * 25 * 576 + 2304 * 10,
+    )
+    assert (folder / "names.yaml").read_text().count("\n") == 4
+    for text in (*told, "the file has it as opaque, with figures that were measured"):
         assert text in found.err
     assert "Traceback" not in found.err
 

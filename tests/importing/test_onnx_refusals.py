@@ -14,6 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+import shapecalc
 from tests.command import Command
 from tests.importing.onnx_models.making import Model, node, proto
 from tests.importing.onnx_models.operators import IMAGE, weights
@@ -178,11 +179,45 @@ FILES: dict[str, tuple[bytes, str]] = {
 def test_what_can_not_be_read_is_named(tmp_path: Path, run: Command, name: str) -> None:
     data, told = FILES[name]
     (tmp_path / "model.onnx").write_bytes(data)
-    found = run("import", "model.onnx", "-o", "net.yaml", "--names", "names.yaml")
+    found = run("import", "model.onnx", "-o", "net.yaml", "--names", "names.yaml", "--strict")
     assert found.code == 1, found.err
     assert told in " ".join(found.err.split())
     assert "Traceback" not in found.err
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def told_of(size: int | str) -> Callable[[Any], None]:
+    """A model whose operator is of another domain, of whose output the file says the shape."""
+
+    def change(model: Any) -> None:
+        model.graph.node[0].domain = "my.ops"
+        model.graph.value_info.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [size, 3]))
+        model.graph.input[0].type.tensor_type.shape.dim[0].CopyFrom(
+            helper.make_tensor_value_info("", TensorProto.FLOAT, [size]).type.tensor_type.shape.dim[0]
+        )
+
+    return change
+
+
+FANCY = Model([node("Fancy", "x w", "z"), node("Relu", "z")], IMAGE, weights(w=(4, 1, 1)))
+
+
+def test_what_the_file_alone_knows_is_opaque(tmp_path: Path, run: Command) -> None:
+    (tmp_path / "model.onnx").write_bytes(changed(FANCY, told_of(2)))
+    found = run("import", "model.onnx", "-o", "net.yaml")
+    assert "my.ops.Fancy (once, node 'the Fancy'): it is of the domain 'my.ops'" in found.err
+    analysis = shapecalc.analyse(shapecalc.load(tmp_path / "net.yaml"))
+    assert (found.code, str(analysis.outputs[0]), analysis.totals.params) == (1, "2×3", 4)
+    assert analysis.totals.uncounted
+
+
+def test_letters_of_its_shape_are_those_of_the_input(tmp_path: Path, run: Command) -> None:
+    (tmp_path / "model.onnx").write_bytes(changed(FANCY, told_of("N")))
+    found = run("import", "model.onnx")
+    assert (found.code, found.out) == (1, "")
+    assert "give the sizes at which it runs by --input" in found.err
+    found = run("import", "model.onnx", "--input", "5x4x9x8")
+    assert "outputs: [5x3]" in found.out
 
 
 OPTIONS = [

@@ -13,6 +13,7 @@ from shapecalc.engine.limits import refuse_long
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Edge, Row, Totals
 from shapecalc.layers.schemes import AS_THEY_ARE
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
 
@@ -32,7 +33,7 @@ class Side:
             "type": self.node.type,
             "output": for_json(self.node.output.shape),
             "params": for_json(self.totals.params),
-            "macs": for_json(self.totals.macs),
+            "macs": for_json(self.totals.counted),
         }
 
 
@@ -54,11 +55,10 @@ class Pair:
             return REMOVED
         return CHANGED if self.changes else SAME
 
-    def more(self, what: str) -> Dim:
+    def more(self, what: str) -> Dim | Unknown:
         """The difference in `what`, 'params' or 'macs', of the second and the first."""
-        a, b = (getattr(side.totals, what) if side else 0 for side in (self.a, self.b))
-        difference: Dim = b - a
-        return difference
+        a, b = (side.totals if side else None for side in (self.a, self.b))
+        return _more(what, a, b)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -93,10 +93,16 @@ class Difference:
     def count(self, status: str) -> int:
         return sum(pair.status == status for pair in self.pairs)
 
-    def more(self, what: str) -> Dim:
+    def more(self, what: str) -> Dim | Unknown:
         """The difference in `what`, 'params' or 'macs', of the second network and the first."""
-        difference: Dim = getattr(self.b.totals, what) - getattr(self.a.totals, what)
-        return difference
+        return _more(what, self.a.totals, self.b.totals)
+
+
+def _more(what: str, a: Totals | None, b: Totals | None) -> Dim | Unknown:
+    """The difference of totals in `what`, of which one may not be there; unknown where one of them is."""
+    unknown = (own.uncounted for own in (a, b) if own and what == "macs")
+    difference: Dim = (getattr(b, what) if b else 0) - (getattr(a, what) if a else 0)
+    return next(filter(None, unknown), difference)
 
 
 def compare(a: Analysis, b: Analysis, depth: int | None = None) -> Difference:
@@ -182,7 +188,7 @@ class _Comparison:
 
 def _values(row: Row) -> dict[str, Any]:
     """All arguments of a layer, defaults and what is inferred among them."""
-    return {**{name: getattr(row.layer, name) for name in row.layer.fields}, **row.arguments}
+    return {**{name: vars(row.layer)[name] for name in row.layer.fields}, **row.arguments}
 
 
 def _of_tensors(what: str, a: Tensor, b: Tensor) -> dict[str, tuple[Any, Any]]:

@@ -63,6 +63,8 @@ def count_rows(
             found = beside_products(convention, row, times)
         else:
             found = {"rows that no output needs": -convention.per_mac * macs}
+        if row.layer.uncounted:
+            found = Unknown(row.layer.uncounted)
         if isinstance(found, Unknown):
             unknown.append((row.path, found.reason))
             continue

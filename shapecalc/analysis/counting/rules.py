@@ -82,7 +82,8 @@ def unseen(row: Row, products: Dim) -> Beside:
 
 
 def unmeasured_at_all(row: Row, products: Dim) -> Beside:
-    return Unknown(f"what it counts of {row.type} with {row.layer.given[-1]} has not been measured")
+    by = "" if row.layer.measured else f" with {row.layer.given[-1]}"
+    return Unknown(f"what it counts of {row.type}{by} has not been measured")
 
 
 def unmeasured(row: Row, products: Dim) -> Beside:

@@ -17,7 +17,7 @@ from shapecalc.symbolic import Dim, summed
 class Work:
     """Sums over rows. A sum in which one figure is unknown is unknown too, for the first reason."""
 
-    macs: Dim
+    macs: Dim | Unknown
     macs_without_padding: Dim | Unknown
     ops: Operations | Unknown
     unknown: tuple[tuple[str, str], ...]
@@ -28,8 +28,9 @@ class Work:
         """The sums, of rows each of which is there so many times."""
         counted = list(zip(rows, times, strict=False))
         inside, unread = _total([(row.path, row.macs_without_padding, n) for row, n in counted], summed)
+        macs, uncounted = _total([(row.path, row.counted, n) for row, n in counted], summed)
         ops, undecided = _total([(row.path, row.ops, n) for row, n in counted], Operations.of_all)
-        return cls(summed([n * row.macs for row, n in counted]), inside, ops, (*unread, *undecided))
+        return cls(macs, inside, ops, (*uncounted, *unread, *undecided))
 
     @classmethod
     def of_all(cls, analysis: Analysis) -> Work:
@@ -39,10 +40,6 @@ class Work:
     def under(cls, analysis: Analysis, node: Node) -> Work:
         """The work of the rows under a node of the tree."""
         return cls.of(analysis.rows[node.start : node.stop], analysis.under(node)[1])
-
-    @property
-    def flops(self) -> Dim:
-        return 2 * self.macs
 
 
 def _total(

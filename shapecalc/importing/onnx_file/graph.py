@@ -48,6 +48,8 @@ class Node:
     scopes: Scopes = ()
     """The modules that it belongs to, the outermost first."""
     proto: Any = None
+    foreign: bool = False
+    """Whether it is of a domain that is not ONNX's own, which its type then begins with."""
 
     def __str__(self) -> str:
         return f"{self.type} {quoted(self.name or (self.outputs or ['?'])[0])}"
@@ -78,6 +80,8 @@ class Graph:
     learned: set[str]
     """Those of the stored tensors that may be weights: initializers of real numbers, with axes."""
     imports: list[Any] = field(default_factory=list)
+    told: dict[str, tuple[str, list[int | str | None] | None]] = field(default_factory=dict)
+    """By the name of a tensor, the dtype and the sizes that the file says it has."""
 
 
 def read_graph(path: Path) -> Graph:
@@ -118,7 +122,10 @@ def _graph(model: Any) -> Graph:
     if graph.sparse_initializer:
         raise ArchitectureError("the model has sparse initializers, which are not read")
     inputs = {i.name: _input(i) for i in graph.input if i.name not in stored}
+    told = {i.name: _input(i) for i in (*graph.value_info, *graph.output) if _is_tensor(i)}
     nodes = [_node(n) for n in graph.node]
+    for node in nodes:
+        _check_told(node, told)
     stored |= {"".join(n.outputs): _constant(n) for n in nodes if n.type == "Constant"}
     rest = [n for n in nodes if n.type != "Constant"]
     ordered = _in_order(rest, {*stored, *inputs})
@@ -128,25 +135,36 @@ def _graph(model: Any) -> Graph:
         raise ArchitectureError(f"nothing makes the output {quoted(missing[0])}")
     if not inputs or not outputs:
         raise ArchitectureError("the model has no inputs, or no outputs")
-    return Graph(opset, ordered, stored, inputs, outputs, learned, [*model.opset_import])
+    return Graph(opset, ordered, stored, inputs, outputs, learned, [*model.opset_import], told)
+
+
+def _is_tensor(info: Any) -> bool:
+    return bool(info.type.WhichOneof("value") == "tensor_type")
+
+
+def _check_told(node: Node, told: Mapping[str, Any]) -> None:
+    """Refuse a node of another domain, unless the file says the shapes of what it gives."""
+    if node.foreign and any(y not in told or told[y][1] is None for y in node.outputs if y):
+        domain, _, name = node.type.rpartition(".")
+        where = f"at node {quoted(node.name or (node.outputs or ['?'])[0])}"
+        raise ArchitectureError(
+            f"the operator {name}, {where}, is of the domain {quoted(domain)}, not ONNX's own",
+            hint="value_info of the shapes that it gives lets it be opaque; or leave it out of the model",
+        )
 
 
 def _node(proto: Any) -> Node:
     name = proto.name
     if not all(isinstance(text, str) for text in (name, proto.op_type, *proto.input, *proto.output)):
         raise ArchitectureError("the names of a node are no text: the file is damaged")
-    if proto.domain not in ("", "ai.onnx"):
-        where = f"at node {quoted(name or (proto.output or ['?'])[0])}"
-        raise ArchitectureError(
-            f"the operator {proto.op_type}, {where}, is of the domain {quoted(proto.domain)}, not ONNX's own",
-            hint="what computes it can be left out of the model, and written by hand",
-        )
+    foreign = proto.domain not in ("", "ai.onnx")
     attributes = {a.name: _attribute(a) for a in proto.attribute}
     if any(isinstance(value, onnx.GraphProto) for value in attributes.values()):
         where = quoted(name or (proto.output or ["?"])[0])
         raise ArchitectureError(f"{proto.op_type} {where} is control flow, which hangs on values")
     scopes = scopes_of(name, {p.key: p.value for p in proto.metadata_props})
-    return Node(proto.op_type, name, [*proto.input], [*proto.output], attributes, scopes, proto)
+    type_ = f"{proto.domain}.{proto.op_type}" if foreign else proto.op_type
+    return Node(type_, name, [*proto.input], [*proto.output], attributes, scopes, proto, foreign)
 
 
 def _attribute(attribute: Any) -> Any:

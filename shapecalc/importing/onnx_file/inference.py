@@ -39,6 +39,7 @@ class Inferred:
         """The tensors that hang on an input's values."""
         self.tensors |= inputs
         self.types = {name: _type(tensor) for name, tensor in self.tensors.items()}
+        self.letters = _letters(graph, inputs)
         for node in graph.nodes:
             self.add(node)
 
@@ -51,9 +52,15 @@ class Inferred:
 
     def infer(self, node: Node) -> None:
         """The shapes of what a node gives."""
+        if node.foreign:
+            self.believe(node)
+            return
         try:
             schema = onnx.defs.get_schema(node.type, self.graph.opset, "")
         except Exception:
+            if all(y in self.graph.told for y in node.outputs if y):
+                self.believe(node)
+                return
             known = f"ONNX has no operator {quoted(node.type)} in opset {self.graph.opset}"
             raise ArchitectureError(f"{known}, at node {quoted(node.name or node.outputs[0])}") from None
         reads = [x for x in node.inputs if x]
@@ -69,6 +76,20 @@ class Inferred:
         for name, type_ in found.items():
             if name:
                 self.take(node, name, type_)
+
+    def believe(self, node: Node) -> None:
+        """Take the shapes that the file says for what a node gives, as nobody else knows them.
+
+        Raises:
+            ArchitectureError: it has letters that no input has.
+        """
+        for name in filter(None, node.outputs):
+            dtype, told = self.graph.told[name]
+            sizes = [self.letters.get(size) if isinstance(size, str) else size for size in told or []]
+            if told is None or None in sizes:
+                raise ArchitectureError(f"{node}: the file does not say the shape of {quoted(name)}")
+            self.tensors[name] = Tensor(tuple(size for size in sizes if size is not None), dtype)
+            self.types[name] = _type(self.tensors[name])
 
     def take(self, node: Node, name: str, found: Any) -> None:
         if found.WhichOneof("value") != "tensor_type":
@@ -139,6 +160,15 @@ class Inferred:
                 f"{node}: the shape of {quoted(name)} hangs on values, which no formula knows"
             )
         return self.tensors[name]
+
+
+def _letters(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, int]:
+    """The letters of the inputs, and the numbers in their place."""
+    found: dict[str, int] = {}
+    for name, (_, sizes) in graph.inputs.items():
+        pairs = zip(sizes or [], inputs[name].shape, strict=False)
+        found |= {own: n for own, n in pairs if isinstance(own, str) and isinstance(n, int)}
+    return found
 
 
 def _type(tensor: Tensor) -> Any:

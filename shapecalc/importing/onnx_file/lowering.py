@@ -70,7 +70,7 @@ class Lowering:
         make = ROWS.get(node.type)
         try:
             if make is None:
-                raise UnsayableError("it has no counterpart here")
+                raise UnsayableError(self.absent(node))
             made = make(self, node)
         except UnsayableError as error:
             if self.constants.computed(node):
@@ -108,10 +108,20 @@ class Lowering:
         """Whether a tensor follows from an input or a weight."""
         return name in self.values or name in self.weights
 
+    def absent(self, node: Node) -> str:
+        """Why there is no row for a node."""
+        domain = node.type.rpartition(".")[0]
+        return f"it is of the domain {quoted(domain)}" if node.foreign else "it has no counterpart here"
+
     def opaque(self, node: Node, reason: str) -> list[Value | None]:
         """What nothing here does the same as; its outputs are those that ONNX says."""
         outputs = [Value(self.inferred.tensor(node, y)) for y in node.outputs if y]
-        inputs = [self.tensor(x) for x in node.inputs if x and self.hangs(x)]
+        read = [x for x in node.inputs if x and self.hangs(x)]
+        inputs = [self.tensor(x) for x in read]
+        for name, x in zip(read, inputs, strict=True):
+            x.tensor = self.inferred.tensor(node, name)
+        if any(type(size) is not int for x in inputs for size in self.shape(x)):
+            self.constants.pinned = True  # the file says its shapes at numbers alone
         self.record(Call(node.type, {}, inputs, outputs, reason=reason))
         for y in outputs:
             assert y.tensor is not None

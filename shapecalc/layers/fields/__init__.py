@@ -8,6 +8,7 @@ instance of the layer the same attribute holds the argument's value.
 from __future__ import annotations
 
 from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field
+from shapecalc.layers.fields.measured import NamedTensors, Tensors
 from shapecalc.layers.fields.one import (
     Axis,
     Channels,
@@ -40,6 +41,7 @@ __all__ = [
     "Flag",
     "Index",
     "Inferred",
+    "NamedTensors",
     "Number",
     "Padding",
     "PerAxis",
@@ -54,6 +56,7 @@ __all__ = [
     "SizeForEach",
     "SizeOrSizes",
     "Sizes",
+    "Tensors",
     "Text",
     "Trailing",
     "Whole",

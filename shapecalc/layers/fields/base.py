@@ -45,6 +45,8 @@ class Field(Generic[T]):
     """Whether .inf and -.inf are values."""
     several = False
     """Whether a value can be a list."""
+    mapped = False
+    """Whether a value is a mapping, kept as pairs of a name and what stands there."""
     described = ""
     """What the field accepts, in words, of a field that accepts the same for any number of axes."""
     minimum = 1

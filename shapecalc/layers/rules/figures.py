@@ -38,6 +38,8 @@ class FigureRules(ArgumentRules):
 
     takes_complex: ClassVar[bool] = False
     """Whether its inputs may be complex numbers."""
+    measured: ClassVar[bool] = False
+    """Whether its figures were measured, and torch is not known to have it."""
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
 
@@ -46,6 +48,11 @@ class FigureRules(ArgumentRules):
 
     Those of torch.nn.Linear, as torchao, bitsandbytes, GPTQ and AWQ convert its modules alone.
     """
+
+    @property
+    def uncounted(self) -> str:
+        """Why its multiply-accumulates are not known, and `macs` are 0; by default they are."""
+        return ""
 
     @property
     def window(self) -> tuple[Window, ...]:
