@@ -66,7 +66,6 @@ class relu(OfNumbers):
     """max(x, 0). Source: torch.relu."""
 
     keeps = Keeps.OUTPUT
-    function = "relu"
     each = ReLU.each
 
 
@@ -143,13 +142,9 @@ class Tanh(ToFloating):
 class sigmoid(Sigmoid):
     """1 / (1 + exp(−x)). Source: torch.sigmoid."""
 
-    function = "sigmoid"
-
 
 class tanh(Tanh):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)). Source: torch.tanh."""
-
-    function = "tanh"
 
 
 class Softsign(ToFloating):

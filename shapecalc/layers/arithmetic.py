@@ -41,7 +41,6 @@ class add(Arithmetic):
     """
 
     folds = True
-    function = "add"
     operator = "+"
     takes_complex = True
     other = Number()
@@ -62,7 +61,6 @@ class mul(Arithmetic):
     """
 
     folds = True
-    function = "mul"
     operator = "*"
     takes_complex = True
     other = Number()
@@ -84,7 +82,6 @@ class sub(Arithmetic):
     """
 
     most_branches = 2
-    function = "sub"
     operator = "-"
     takes_complex = True
     other = Number()
@@ -108,7 +105,6 @@ class div(Arithmetic):
     """
 
     most_branches = 2
-    function = "div"
     operator = "/"
     other = Number()
     each = Operations(divide=1)
@@ -152,7 +148,6 @@ class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers 
     """
 
     most_branches = 2
-    function = "pow"
     operator = "**"
     numbers = ("input", "exponent")
     exponent = Number()
@@ -192,7 +187,6 @@ class addcmul(Layer):
 
     elementwise = True
     branching = True
-    function = "addcmul"
     value = Real(1)
     example = example((2, 8, 4), (2, 8, 4), (2, 1, 4))
 

@@ -15,9 +15,9 @@
 
 All rules are in `shapecalc.layers.rules`, in a file for each question. Everything else is derived: the check
 of a file's arguments, inferred sizes, counts, the torch module (`torch.nn` has a class of the same name and
-arguments), and the property tests. A rule takes one parameter for each input; parameters with a default are
-inputs that may be left out. `*xs` makes the type a join of branches, of two at least unless parameters
-before it say otherwise.
+arguments, `torch` a function of a name in lower case), and the property tests. A rule takes one parameter
+for each input; parameters with a default are inputs that may be left out. `*xs` makes the type a join of
+branches, of two at least unless parameters before it say otherwise.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class Layer(CostRules, MemoryRules, ReadingRules):
                 text = (cls.__doc__ or "").format(type=name, **words)
                 type(name, (cls,), {"__doc__": text, "__module__": cls.__module__}, axes=number)
         elif not abstract:
+            if cls.__name__.islower() and "function" not in cls.__dict__:
+                cls.function = cls.__name__
             cls._count_inputs()
             LAYERS.enter(cls)
 

@@ -40,7 +40,6 @@ class view_as_real(Parts):
     Source: torch.view_as_real.
     """
 
-    function = "view_as_real"
     example = example(COMPLEX)
 
     def output(self, x: Tensor) -> Tensor:
@@ -59,7 +58,6 @@ class view_as_complex(Parts):
     Source: torch.view_as_complex.
     """
 
-    function = "view_as_complex"
     example = example((2, 8, 4, 2))
 
     def output(self, x: Tensor) -> Tensor:
@@ -88,7 +86,6 @@ class view_as_complex(Parts):
 class real(Parts):
     """The real parts; real numbers are their own. Source: torch.real."""
 
-    function = "real"
     example = example(COMPLEX)
 
     def output(self, x: Tensor) -> Tensor:
@@ -101,7 +98,6 @@ class real(Parts):
 class imag(Parts):
     """The imaginary parts. Source: torch.imag."""
 
-    function = "imag"
     example = example(COMPLEX)
 
     def output(self, x: Tensor) -> Tensor:

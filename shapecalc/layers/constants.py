@@ -27,7 +27,6 @@ class full(Constant):
     Its dtype is that of the number, int64 or float32, unless `dtype` says another. Source: torch.full.
     """
 
-    function = "full"
     size = Sizes(scalars=True)
     fill_value = Number("a number", infinite=True)
     dtype = Dtype(real=False)
@@ -48,7 +47,6 @@ class full(Constant):
 class zeros(Constant):
     """A tensor of a given size, all of whose elements are 0; it takes no input. Source: torch.zeros."""
 
-    function = "zeros"
     size = Sizes(scalars=True)
     dtype = Dtype(real=False)
     example = example(size=(1, 16, 8))
@@ -60,8 +58,6 @@ class zeros(Constant):
 class ones(zeros):
     """A tensor of a given size, all of whose elements are 1; it takes no input. Source: torch.ones."""
 
-    function = "ones"
-
 
 class arange(Constant):
     """The whole numbers from `start` up to `end`, which is left out, `step` apart; it takes no input.
@@ -69,7 +65,6 @@ class arange(Constant):
     They are of int64, unless `dtype` says another. Source: torch.arange.
     """
 
-    function = "arange"
     own_defaults = frozenset({"start"})  # with step, torch wants it
     end = Size()
     start = FixedSize(0, minimum=0)

@@ -21,7 +21,6 @@ class cumsum(Layer):
     `dtype` is what the elements are taken for. Source: torch.cumsum.
     """
 
-    function = "cumsum"
     dim = Axis()
     dtype = Dtype()
     example = example((2, 8, 4), dim=1)

@@ -189,7 +189,6 @@ class einsum(Layer):
     products is torch's own; with the package opt_einsum it looks for another. Source: torch.einsum.
     """
 
-    function = "einsum"
     takes_complex = True
     equation = Text()
     example = example((2, 16, 8), (2, 24, 8), equation="bqd,bkd->bqk")

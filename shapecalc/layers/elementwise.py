@@ -38,7 +38,6 @@ class Function(Layer, abstract=True):
 class exp(Function):
     """eˣ. Source: torch.exp."""
 
-    function = "exp"
     keeps = Keeps.OUTPUT
     each = Operations(exp=1)
 
@@ -46,14 +45,12 @@ class exp(Function):
 class log(Function):
     """The natural logarithm. Source: torch.log."""
 
-    function = "log"
     each = Operations(exp=1)
 
 
 class sqrt(Function):
     """√x. Source: torch.sqrt."""
 
-    function = "sqrt"
     keeps = Keeps.OUTPUT
     kernels = 1
     each = Operations(exp=1)
@@ -62,7 +59,6 @@ class sqrt(Function):
 class rsqrt(Function):
     """1 / √x. Source: torch.rsqrt."""
 
-    function = "rsqrt"
     keeps = Keeps.OUTPUT
     kernels = 2
     each = Operations(divide=1, exp=1)
@@ -71,7 +67,6 @@ class rsqrt(Function):
 class reciprocal(Function):
     """1 / x. Source: torch.reciprocal."""
 
-    function = "reciprocal"
     keeps = Keeps.OUTPUT
     kernels = 2
     each = Operations(divide=1)
@@ -80,7 +75,6 @@ class reciprocal(Function):
 class sin(Function):
     """The sine. Source: torch.sin."""
 
-    function = "sin"
     kernels = 1
     each = Operations(exp=1)
 
@@ -88,7 +82,6 @@ class sin(Function):
 class cos(Function):
     """The cosine. Source: torch.cos."""
 
-    function = "cos"
     kernels = 2
     each = Operations(exp=1)
 
@@ -96,7 +89,6 @@ class cos(Function):
 class neg(Function):
     """−x. Source: torch.neg."""
 
-    function = "neg"
     keeps = Keeps.NOTHING
     each = NOTHING
 
@@ -111,7 +103,6 @@ class neg(Function):
 class abs(Function):  # noqa: A001  # torch's name
     """|x|; of a complex number the root of the sum of its parts' squares. Source: torch.abs."""
 
-    function = "abs"
     kernels = 1
 
     def output(self, x: Tensor) -> Tensor:
@@ -126,7 +117,6 @@ class abs(Function):  # noqa: A001  # torch's name
 class square(Function):
     """x². Source: torch.square."""
 
-    function = "square"
     operation = "pow"
     kernels = 2
     each = Operations(mul=1)
@@ -139,7 +129,6 @@ class clamp(Function):
     """min(max(x, min), max); one of the bounds may be left out. Source: torch.clamp."""
 
     takes_complex = False
-    function = "clamp"
     min = Number("a number", infinite=True)
     max = Number("a number", infinite=True)
     example = example((2, 8, 4), min=0, max=6)

@@ -57,7 +57,6 @@ class index_select(LookUpAlong):
     Source: torch.index_select.
     """
 
-    function = "index_select"
     dim = Axis()
     example = example((2, 24, 8), Tensor((5,), "int64"), dim=1)
 
@@ -144,7 +143,6 @@ class gather(LookUpAlong):
     Source: torch.gather.
     """
 
-    function = "gather"
     dim = Axis()
     sparse_grad = Flag(False)
     example = example((4, 10, 8), Tensor((4, 3, 8), "int64"), dim=1)
@@ -186,7 +184,6 @@ class take_along_dim(LookUp):
     Source: torch.take_along_dim.
     """
 
-    function = "take_along_dim"
     dim = Axis()
     example = example((4, 10, 8), Tensor((4, 3, 1), "int64"), dim=1)
 

@@ -69,7 +69,6 @@ def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:
 class concat(Rearranging):
     """The branches one after another along `dim`, the channels unless written. Source: torch.concat."""
 
-    function = "concat"
     own_defaults = frozenset({"dim"})
     takes_complex = True
     dim = Axis(1)
@@ -103,7 +102,6 @@ class concat(Rearranging):
 class stack(Rearranging):
     """The branches, all of one shape, side by side along a new axis `dim`. Source: torch.stack."""
 
-    function = "stack"
     takes_complex = True
     dim = Axis(0)
     example = example((2, 8, 4), (2, 8, 4))

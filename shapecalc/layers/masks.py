@@ -39,28 +39,24 @@ class Comparison(Operation, abstract=True):
 class gt(Comparison):
     """Whether the first branch is greater than the second, or than a number: `gt: 0`. Source: torch.gt."""
 
-    function = "gt"
     operator = ">"
 
 
 class ge(Comparison):
     """Whether the first branch is greater than the second or equal, or so to a number. Source: torch.ge."""
 
-    function = "ge"
     operator = ">="
 
 
 class lt(Comparison):
     """Whether the first branch is less than the second, or than a number: `lt: 0`. Source: torch.lt."""
 
-    function = "lt"
     operator = "<"
 
 
 class le(Comparison):
     """Whether the first branch is less than the second or equal, or so to a number. Source: torch.le."""
 
-    function = "le"
     operator = "<="
 
 
@@ -68,7 +64,6 @@ class eq(Comparison):
     """Whether the first branch equals the second, or a number: `eq: 0`. Source: torch.eq."""
 
     takes_complex = True
-    function = "eq"
     operator = "=="
 
 
@@ -76,7 +71,6 @@ class ne(Comparison):
     """Whether the first branch differs from the second, or from a number: `ne: 0`. Source: torch.ne."""
 
     takes_complex = True
-    function = "ne"
     operator = "!="
 
 
@@ -86,7 +80,6 @@ class logical_not(Layer):
     elementwise = True
     aligned = True
     takes_complex = True
-    function = "logical_not"
     keeps = Keeps.NOTHING
     each = NOTHING
 
@@ -115,19 +108,13 @@ class Combination(Layer, abstract=True):
 class logical_and(Combination):
     """Whether both are true. Source: torch.logical_and."""
 
-    function = "logical_and"
-
 
 class logical_or(Combination):
     """Whether one is true, or both. Source: torch.logical_or."""
 
-    function = "logical_or"
-
 
 class logical_xor(Combination):
     """Whether one is true, and the other is not. Source: torch.logical_xor."""
-
-    function = "logical_xor"
 
 
 def check_mask(mask: Tensor, name: str) -> None:
@@ -146,7 +133,6 @@ class where(WithNumbers):
     takes_complex = True
     most_branches = 3
     fewest_branches = 3
-    function = "where"
     numbers = ("", "input", "other")
     input = Number(infinite=True)
     other = Number(infinite=True)
@@ -191,7 +177,6 @@ class masked_fill(Layer):
     elementwise = True
     branching = True
     takes_complex = True
-    function = "masked_fill"
     value = Number("a number", infinite=True)
     each = NOTHING
     example = example((2, 8, 4), Tensor((2, 1, 4), "bool"), value=0)

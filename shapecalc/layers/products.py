@@ -30,7 +30,6 @@ class matmul(Layer):
     right, and the output lacks that axis. Source: torch.matmul.
     """
 
-    function = "matmul"
     operator = "@"
     takes_complex = True
     each = NOTHING
@@ -83,7 +82,6 @@ class bmm(Layer):
     Nothing is broadcast. Source: torch.bmm.
     """
 
-    function = "bmm"
     takes_complex = True
     each = NOTHING
     branching = True

@@ -76,7 +76,6 @@ class Flatten(Reshaping):
 class flatten(Flatten):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
 
-    function = "flatten"
     start_dim = Axis(0)
     end_dim = Axis(-1)
     example = example((2, 16, 5, 5), start_dim=1)
@@ -125,7 +124,6 @@ class Unflatten(Reshaping):
 class unflatten(Reshaping):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
-    function = "unflatten"
     dim = Axis()
     sizes = Sizes(rest=1)
     example = example((2, 12, 5), dim=1, sizes=(3, -1))
@@ -140,7 +138,6 @@ class unflatten(Reshaping):
 class reshape(Reshaping):
     """All elements in another shape, of which one size may be −1. Source: torch.reshape."""
 
-    function = "reshape"
     shape = Sizes(rest=1)
     example = example((2, 12, 5), shape=(2, -1))
 
@@ -175,7 +172,6 @@ class view(reshape):
 class permute(Rearranging):
     """The axes in another order: axis i of the output is axis dims[i] of the input. Source: torch.permute."""
 
-    function = "permute"
     takes_complex = True
     dims = Axes()
     example = example((2, 8, 4, 4), dims=(0, 2, 3, 1))
@@ -201,7 +197,6 @@ class permute(Rearranging):
 class transpose(Rearranging):
     """Two axes change places. Source: torch.transpose."""
 
-    function = "transpose"
     takes_complex = True
     dim0 = Axis()
     dim1 = Axis()
@@ -227,7 +222,6 @@ class transpose(Rearranging):
 class squeeze(Rearranging):
     """Axes of 1 go: those of `dim`, or all of them. An axis of another size stays. Source: torch.squeeze."""
 
-    function = "squeeze"
     takes_complex = True
     dim = Axes(None)
     example = example((2, 8, 1, 1), dim=(2, 3))
@@ -270,7 +264,6 @@ class squeeze(Rearranging):
 class unsqueeze(Rearranging):
     """A new axis of 1, at the place `dim` of the output. Source: torch.unsqueeze."""
 
-    function = "unsqueeze"
     takes_complex = True
     dim = Axis()
     example = example((2, 8), dim=1)
@@ -295,7 +288,6 @@ class roll(Rearranging):
     """
 
     keeps = Keeps.NOTHING
-    function = "roll"
     takes_complex = True
     shifts = Shifts()
     dims = Axes(None)
@@ -331,7 +323,6 @@ class flip(Rearranging):
 
     keeps = Keeps.NOTHING
     aligned = True
-    function = "flip"
     dims = Axes()
     example = example((2, 8, 4, 4), dims=-1)
 

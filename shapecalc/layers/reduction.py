@@ -52,7 +52,6 @@ class mean(Reducing):
     `dtype` is what the elements are taken for. Source: torch.mean.
     """
 
-    function = "mean"
     dtype = Dtype()
 
     def output(self, x: Tensor) -> Tensor:
@@ -77,7 +76,6 @@ class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python'
     `dtype` is what the elements are taken for. Source: torch.sum.
     """
 
-    function = "sum"
     dtype = Dtype()
     takes_complex = True
 
@@ -115,10 +113,6 @@ class Extreme(Reducing, abstract=True):
 class amax(Extreme):
     """The greatest along the axes `dim`, of all elements unless written. Source: torch.amax."""
 
-    function = "amax"
-
 
 class amin(Extreme):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
-
-    function = "amin"

@@ -96,7 +96,6 @@ class slice_scatter(Scattering):
     Of every `step`-th of them, as in Python's `x[start:end:step] = src`. Source: torch.slice_scatter.
     """
 
-    function = "slice_scatter"
     dim = Axis(0)
     start = Position(None)
     end = Position(None)
@@ -120,7 +119,6 @@ class select_scatter(Scattering):
     As in Python's `x[:, index] = src`. Source: torch.select_scatter.
     """
 
-    function = "select_scatter"
     dim = Axis()
     index = Position()
     example = example((2, 24, 8), (2, 8), dim=1, index=0)

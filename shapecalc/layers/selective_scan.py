@@ -30,7 +30,6 @@ class selective_scan(Layer):
     Source: Gu & Dao 2023, arXiv:2312.00752; mamba_ssm's selective_scan_ref.
     """
 
-    function = "selective_scan"
     branching = True
     undecided = "depends on the kernel that scans"
     lettered = (_LETTERS,)

@@ -75,7 +75,6 @@ class split(Rearranging):
     n elements make ⌈n/size⌉ parts. Source: torch.split.
     """
 
-    function = "split"
     takes_complex = True
     split_size_or_sections = SizeOrSizes()
     dim = Axis(0)
@@ -118,7 +117,6 @@ class chunk(Rearranging):
     There may be fewer than `chunks`: 9 elements in 6 chunks are 5, of 2, 2, 2, 2 and 1. Source: torch.chunk.
     """
 
-    function = "chunk"
     takes_complex = True
     chunks = Size()
     dim = Axis(0)
@@ -153,7 +151,6 @@ class chunk(Rearranging):
 class narrow(Rearranging):
     """`length` elements along `dim`, from `start` on. Source: torch.narrow."""
 
-    function = "narrow"
     takes_complex = True
     dim = Axis()
     start = Position()
@@ -269,7 +266,6 @@ class unbind(Rearranging):
     Source: torch.unbind.
     """
 
-    function = "unbind"
     takes_complex = True
     dim = Axis(0)
     example = example((3, 2, 8))
@@ -315,7 +311,6 @@ def subscript(x: str, dim: int, inside: str) -> str:
 class select(Rearranging):
     """The elements with one `index` along `dim`; the axis goes. Source: torch.select."""
 
-    function = "select"
     takes_complex = True
     dim = Axis()
     index = Position()

@@ -92,7 +92,6 @@ class LogSoftmax(AlongAxis):
 class softmax(AlongAxis):
     """exp(x) divided by its sum along `dim`. Source: torch.softmax."""
 
-    function = "softmax"
     dim = Axis()
     example = example((2, 10), dim=-1)
 
@@ -100,7 +99,6 @@ class softmax(AlongAxis):
 class log_softmax(LogSoftmax):
     """The logarithm of softmax along `dim`. Source: torch.log_softmax."""
 
-    function = "log_softmax"
     dim = Axis()
     example = example((2, 10), dim=-1)
 

@@ -41,8 +41,6 @@ class sort(Ordering):
     The smallest comes first, unless `descending`. Source: torch.sort.
     """
 
-    function = "sort"
-
     def output(self, x: Tensor) -> tuple[Tensor, ...]:
         check_axis(self.dim, x, "dim", scalars=True)
         return x, Tensor(x.shape, "int64")
@@ -53,8 +51,6 @@ class argsort(Ordering):
 
     Source: torch.argsort.
     """
-
-    function = "argsort"
 
     def output(self, x: Tensor) -> Tensor:
         check_axis(self.dim, x, "dim", scalars=True)
@@ -99,13 +95,9 @@ class argmax(ArgExtreme):
     Source: torch.argmax.
     """
 
-    function = "argmax"
-
 
 class argmin(ArgExtreme):
     """The place of the least element along `dim`, of all in one row unless written: (N, L) → (N).
 
     Source: torch.argmin.
     """
-
-    function = "argmin"

@@ -27,7 +27,6 @@ class topk(Layer):
     Without `largest` they are the least ones, without `sorted` in any order. Source: torch.topk.
     """
 
-    function = "topk"
     k = Size()
     dim = Axis(-1)
     largest = Flag(True)

@@ -10,10 +10,13 @@ from shapecalc.tensors import Tensor
 
 
 class CallRules(FigureRules):
-    """By default torch.nn has a module of the type's name, which takes the type's arguments."""
+    """By default torch.nn has a module of the type's name, which takes the type's arguments.
+
+    Of a name in lower case, `torch` has a function.
+    """
 
     function: ClassVar[str | None] = None
-    """For a type that is no module, the name of its function below `torch`: `add`, `Tensor.expand`."""
+    """For a type that is no module, its function below `torch`; by default its own name."""
     folds: ClassVar[bool] = False
     """Whether the function takes two inputs, and further ones after the result of these."""
     operator: ClassVar[str] = ""
