@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc.render.grid import short, size
+from shapecalc.render.cells import short, size
 from tests.command import Command
 
 SHELL = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")

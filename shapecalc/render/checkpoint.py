@@ -10,7 +10,8 @@ from shapecalc.checkpoints.naming import in_numeric_order
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.limits import MOST_LISTED
 from shapecalc.errors import UsageError
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
+from shapecalc.render.cells import count, shape, size
+from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 
 _DEEPEST = 50  # levels of a tree; what is deeper is one name
 

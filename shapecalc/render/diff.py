@@ -10,7 +10,8 @@ from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME,
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
 from shapecalc.operations import Unknown
-from shapecalc.render.grid import Column, Grid, Line, count, print_as, shape, signed
+from shapecalc.render.cells import count, shape, signed
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
 

@@ -9,8 +9,9 @@ from shapecalc.analysis.domain.domain import needed_of, solved_each
 from shapecalc.analysis.explain.derivation import Derivation, WindowCount
 from shapecalc.analysis.explain.explain import Explanation
 from shapecalc.engine.results import Analysis
+from shapecalc.render.cells import count
 from shapecalc.render.domain import grouped
-from shapecalc.render.grid import count, print_json
+from shapecalc.render.grid import print_json
 from shapecalc.render.show import heading
 from shapecalc.render.streams import writable
 from shapecalc.render.tree import arguments_text

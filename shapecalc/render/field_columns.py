@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapecalc.engine.nodes import Node
-from shapecalc.render.grid import Column, per_axis
+from shapecalc.render.cells import per_axis
+from shapecalc.render.grid import Column
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.notation import UNICODE, as_factor
 

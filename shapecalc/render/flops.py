@@ -14,9 +14,10 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
+from shapecalc.render.cells import UNKNOWN, percent, share, short
+from shapecalc.render.cells import count as text
 from shapecalc.render.formulas import Formulas
-from shapecalc.render.grid import UNKNOWN, Column, Grid, Line, percent, print_as, share, short
-from shapecalc.render.grid import count as text
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
 from shapecalc.render.tree import (
     active_note,

@@ -13,51 +13,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import cells, visible
 from shapecalc.operations import Unknown
+from shapecalc.render.cells import UNKNOWN, count, per_axis, percent, plain, signed, size
 from shapecalc.render.streams import writable
 from shapecalc.render.wrapping import hung, least, screen, wrapped
-from shapecalc.symbolic import Dim, Expr, ratio
-from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
-from shapecalc.symbolic.notation import text as formula
 from shapecalc.tensors import for_json
 
-UNKNOWN = "unknown"
 GAP = 2  # spaces between the columns of a table
 DEFAULT_WIDTH = 80  # where there is no terminal to ask, and COLUMNS is not set
-
-
-def plain(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def shape(value: object) -> str:
-    """A shape as it is printed everywhere; nothing of nothing."""
-    return shape_text(value) if isinstance(value, tuple) else plain(value)
-
-
-def count(value: object) -> str:
-    """A whole number with separators: 1,992,166; a formula with such numbers; what is unknown as that."""
-    if isinstance(value, Unknown):
-        return UNKNOWN
-    return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
-
-
-def signed(value: object) -> str:
-    """A difference of counts, with its sign."""
-    return f"+{count(value)}" if isinstance(value, int) and value > 0 else count(value)
-
-
-def percent(value: object) -> str:
-    """A share from 0 to 1 in percent; nothing of nothing, and no 0.0% of something."""
-    if not isinstance(value, float) or not value:
-        return ""
-    return f"{100 * value:.1f}%" if value >= 0.0005 else "<0.1%"
-
-
-def share(part: Dim | Unknown, whole: Dim | Unknown) -> float | None:
-    """The part of the whole, None where it is unknown or differs from input to input."""
-    if isinstance(part, Unknown) or isinstance(whole, Unknown):
-        return None
-    return 0.0 if part == 0 else ratio(part, whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,13 +257,6 @@ def _raw(value: object) -> str:
     return "x".join(map(per_axis, written)) if isinstance(written, list) else visible(plain(written))
 
 
-def per_axis(value: object) -> str:
-    """One axis: a size, 188-204 where it differs from element to element, ? where it is unknown."""
-    if isinstance(value, range):
-        return f"{value.start}-{value.stop}"
-    return "?" if value is None else str(value)
-
-
 def print_json(value: object) -> None:
     """Print as JSON, in which no character is one that a terminal obeys."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
@@ -317,30 +272,3 @@ def _escaped(match: re.Match[str]) -> str:
         return match[0]
     units = match[0].encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
-
-
-def size(number: Dim | None) -> str:
-    """Bytes in the unit that suits them, 7.60 MiB; nothing of nothing."""
-    return "" if number is None else _scaled(number, "B", 1024, ("Ki", "Mi", "Gi", "Ti"), ",")
-
-
-def short(number: Dim, unit: str) -> str:
-    """A count in thousands, millions or billions: 762.30 MMACs."""
-    return _scaled(number, unit, 1000, "kMGTP", "")
-
-
-def _scaled(number: Dim, unit: str, base: int, prefixes: Sequence[str], separator: str) -> str:
-    """A number with its unit, behind the prefix of the highest power of the base that is not above it."""
-    if not isinstance(number, int):
-        return f"{within_product(number, GROUPED)} {unit}"
-    power = sum(number >= base ** (1 + place) for place in range(len(prefixes)))
-    if not power:
-        return f"{number} {unit}"
-    return f"{_hundredths(number, base**power, separator)} {prefixes[power - 1]}{unit}"
-
-
-def _hundredths(number: int, unit: int, separator: str) -> str:
-    """number/unit with two decimals, in whole numbers: one of floating point can't be as large as a count."""
-    whole, rest = divmod(100 * number, unit)
-    whole += 2 * rest > unit or (2 * rest == unit and whole % 2)
-    return f"{whole // 100:{separator}}.{whole % 100:02}"

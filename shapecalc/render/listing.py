@@ -7,7 +7,8 @@ from itertools import chain, groupby, repeat
 
 from shapecalc.engine.results import Analysis
 from shapecalc.language.library import Library
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape
+from shapecalc.render.cells import count, shape
+from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 
 _COLUMNS = (
     Column("name", "Name"),

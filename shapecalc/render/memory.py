@@ -9,18 +9,9 @@ from shapecalc.analysis.memory.fitting import Fit, Formula
 from shapecalc.analysis.memory.memory import MODEL, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.engine.nodes import Node
+from shapecalc.render.cells import count, shape, size
 from shapecalc.render.formulas import Formulas
-from shapecalc.render.grid import (
-    DEFAULT_WIDTH,
-    Column,
-    Grid,
-    Line,
-    count,
-    print_grid,
-    print_json,
-    shape,
-    size,
-)
+from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import compute, dtypes, heading, trainable
 from shapecalc.render.tree import first_column, folded_note, measured_note, named_nodes
 from shapecalc.symbolic import Dim

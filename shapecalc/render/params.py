@@ -13,7 +13,8 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.grid import Column, Grid, Line, count, print_grid, print_json, shape, size
+from shapecalc.render.cells import count, shape, size
+from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.tree import (
     active_note,
     folded_note,

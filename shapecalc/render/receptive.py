@@ -7,8 +7,9 @@ from typing import Any
 
 from shapecalc.analysis.receptive.field import Field, Receptive, along
 from shapecalc.engine.nodes import Node, leaves
+from shapecalc.render.cells import shape
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
-from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as, shape
+from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as
 from shapecalc.render.show import heading
 from shapecalc.render.tree import first_column, named_nodes, one_by_one
 

@@ -11,9 +11,10 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.operations import Unknown
+from shapecalc.render.cells import count, percent, shape, share, short, size
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.formulas import Formulas
-from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, share, short, size
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.tree import (
     active_note,
     arguments_text,

@@ -12,7 +12,8 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError, listed
-from shapecalc.render.grid import Column, count
+from shapecalc.render.cells import count
+from shapecalc.render.grid import Column
 
 _FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""

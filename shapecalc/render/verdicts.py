@@ -10,7 +10,8 @@ from pathlib import Path
 from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Usage, Verified
 from shapecalc.errors import UsageError, written
 from shapecalc.language.expectation import Bounds
-from shapecalc.render.grid import Column, Grid, Line, count, percent, print_as, shape, size
+from shapecalc.render.cells import count, percent, shape, size
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.streams import complain, interrupts_raised
 
 _VERIFIED = (

@@ -10,7 +10,8 @@ from shapecalc.analysis.compare.pairing import Pairing
 from shapecalc.analysis.compare.weights import Comparison, Difference, Weight
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.errors import listed
-from shapecalc.render.grid import Column, Grid, Line, print_as, shape
+from shapecalc.render.cells import shape
+from shapecalc.render.grid import Column, Grid, Line, print_as
 
 _DIFFERENCES = (
     Column("weight", "Weight"),

@@ -17,7 +17,7 @@ from shapecalc.layers import Layer
 from shapecalc.layers.activation import ELU, GELU, LeakyReLU, PReLU, ReLU, SiLU, silu
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.adaptive_pooling import AdaptivePool
-from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
+from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.deformable_convolution import DeformConv2d
@@ -28,7 +28,9 @@ from shapecalc.layers.normalization_within import LayerNorm, LocalResponseNorm
 from shapecalc.layers.pooling import AvgPool, MaxPool
 from shapecalc.layers.power_pooling import LPPool
 from shapecalc.layers.products import bmm, matmul
-from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.recurrent import Recurrent
+from shapecalc.layers.recurrent_cell import RecurrentCell
+from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.softmax import Softmax, Softmax2d
 from shapecalc.layers.transformer import InnerAttention, kept_gelu

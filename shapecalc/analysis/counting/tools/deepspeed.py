@@ -10,8 +10,9 @@ from shapecalc.analysis.counting import rules
 from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.analysis.counting.tools.calflops import TABLE, resized
 from shapecalc.engine.results import Row
-from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
+from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.products import bmm
+from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution

@@ -10,7 +10,7 @@ from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.engine.results import Row
 from shapecalc.layers import LAYERS
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
-from shapecalc.layers.attention import MultiheadAttention, scaled_dot_product_attention
+from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.deformable_convolution import DeformConv2d
@@ -19,8 +19,10 @@ from shapecalc.layers.linear import Bilinear, Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.products import bmm, matmul
-from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.recurrent import Recurrent
+from shapecalc.layers.recurrent_cell import RecurrentCell
 from shapecalc.layers.sampling import grid_sample
+from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution

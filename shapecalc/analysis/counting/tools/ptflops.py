@@ -20,7 +20,8 @@ from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, SyncBatchNorm
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.pooling import AvgPool, MaxPool
-from shapecalc.layers.recurrent import Recurrent, RecurrentCell
+from shapecalc.layers.recurrent import Recurrent
+from shapecalc.layers.recurrent_cell import RecurrentCell
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.upsampling import Upsample
 from shapecalc.operations import Unknown
