@@ -135,7 +135,7 @@ def test_weights_that_blocks_share_in_part_are_made_once_and_handed_to_them() ->
     assert found.differences == ()
     assert sorted({*found.names.values()}) == sorted(name for name, _ in module.named_parameters())
     assert "- parameter as shared_weight: [6, 3, 3]" in read("PartlyShared").text
-    assert "mixer(x, scale, " in read("PartlyShared").text
+    assert "mixer from x0, shared_weight, shared_bias, scale, table_weight" in read("PartlyShared").text
 
 
 def test_alike_blocks_of_several_containers_are_one_line() -> None:
