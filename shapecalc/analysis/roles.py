@@ -10,7 +10,7 @@ from shapecalc.layers.base import Rearranging
 
 ATTENDED = ("query", "key", "value")
 ROLES = (*ATTENDED, "output", "gate", "up", "down")
-"""Of an attention what it takes and what it gives to; of a perceptron its one or two ways up, its way down."""
+"""Of an attention what it takes and what it gives to; of a perceptron its ways up, one or two, and down."""
 
 
 def is_linear(row: Row) -> bool:
@@ -22,7 +22,7 @@ def is_linear(row: Row) -> bool:
 
 
 def roles_of(analysis: Analysis) -> Mapping[int, frozenset[str]]:
-    """By the numbers of rows that are such layers, what each is for; a fused one may be for several things."""
+    """By the numbers of rows that are such layers, what each is for; a fused one is for several things."""
     return _Reading(analysis.rows).found()
 
 

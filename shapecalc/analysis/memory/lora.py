@@ -44,12 +44,14 @@ def read_lora(words: Sequence[str]) -> Lora:
 
 
 def adapted(analysis: Analysis, lora: Lora | None) -> Analysis:
-    """The network with adapters, as a file would have it: all else frozen, each layer y that is chosen then
+    """The network with adapters, as a file would have it, all of whose own weights are frozen.
 
-        add: [[y, frozen], [Linear: {out_features: r, bias: false}, Linear: {…, bias: false}, mul: 1]]
+    A layer y that is chosen becomes
 
-    where 1 stands for the scale, which takes no memory. Source: Hu et al. 2021, arXiv:2106.09685, section 4.1;
-    `peft.tuners.lora.layer.Linear`, which adds before it goes on, without dropout.
+        add: [[y frozen], [Linear: {out_features: r, bias: false}, Linear: {…, bias: false}, mul: 1]]
+
+    where 1 stands for the scale, which takes no memory. Source: Hu et al. 2021, arXiv:2106.09685, 4.1;
+    `peft.tuners.lora.layer.Linear`, without dropout.
 
     Raises:
         UsageError: a name is none of a Linear layer.
@@ -77,7 +79,7 @@ def _linear(analysis: Analysis) -> Mapping[int, frozenset[str]]:
 
 
 def _names(analysis: Analysis, number: int, roles: frozenset[str]) -> Iterator[str]:
-    """What a layer answers to: what it is for, the parts and ends of its path, its last name in checkpoints."""
+    """What a layer answers to: what it is for, parts and ends of its path, its last name in checkpoints."""
     path = analysis.rows[number].path
     yield from roles
     labels = path.split(".")
@@ -139,15 +141,15 @@ class _Adapting:
             f"{row.path}.lora_B", "Linear", (_wire(down, first + 1),), out_features=y.shape[-1], bias=False
         )
         scaled = _row(f"{row.path}.scaling", "mul", (_wire(up, first + 2),), other=1)
-        both = (Wire(y, first, 0), _wire(scaled, first + 3))
-        return [base._replace(path=f"{row.path}.base_layer"), down, up, scaled, _row(row.path, "add", both)]
+        both = _row(f"{row.path}.sum", "add", (Wire(y, first, 0), _wire(scaled, first + 3)))
+        return [base._replace(path=f"{row.path}.base_layer"), down, up, scaled, both]
 
     def node(self, node: Node) -> Node:
-        """The node with its rows' new numbers, a chosen layer's with a child for each row but the last."""
+        """The node with its rows' new numbers, a chosen layer's with a child for each of its rows."""
         start, stop = self.starts[node.start], self.starts[node.stop]
         children = tuple([self.node(child) for child in node.children])
         if not children and node.start in self.chosen and node.stop == node.start + 1:
-            rows = self.rows(node.start, self.analysis.rows[node.start])[:-1]
+            rows = self.rows(node.start, self.analysis.rows[node.start])
             labels = [row.path.rpartition(".")[2] for row in rows]
             children = tuple(
                 [
