@@ -12,13 +12,8 @@ from tests.dice import DRAWS
 
 _SHORT = [
     "swin_v2_t",
-    "llm/clip-vit-b-32",
-    "llm/deberta-v3-xsmall",
-    "llm/mamba2-130m",
     "llm/opt-125m",
     "llm/phi-3-mini",
-    "llm/t5-small",
-    "llm/whisper-tiny",
     "imagenet/convnext_tiny",
     "imagenet/efficientnet_v2_s",
     "imagenet/swin_t",
@@ -31,33 +26,20 @@ OWN = [name for name in zoo.names() if not name.startswith(("imagenet/", "llm/")
 OWN += [name for name in ONE_OF_EACH if name.startswith("llm/")]
 """The networks that are taught, and those of other kinds; of a family of language models, one."""
 
+_FEW = 200  # rows
+
 _DECODER = {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "intermediate_size": 512}
 _NARROW = {**_DECODER, "hidden_size": 256, "num_attention_heads": 4}
-_PAIR = {"encoder_layers": 2, "decoder_layers": 2, "d_model": 192, "T": 8, "vocab_size": 100}
 
 _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "detection/retinanet": ("1x3x128x128", {}),
     "detection/yolov8n": ("1x3x64x64", {}),
-    "diffusion/stable-diffusion-unet": (None, {"width": 64, "H": 8, "W": 8, "layers_per_block": 1}),
-    "diffusion/stable-diffusion-vae": ("1x3x32x32", {"width": 32, "layers_per_block": 1}),
-    "llm/bart-base": (None, {**_PAIR, "L": 16, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512}),
-    "llm/bert-base-cased": (None, {**_NARROW}),
-    "llm/clip-vit-b-32": (
-        None,
-        {"vision_layers": 2, "vision_width": 128, "text_layers": 2, "text_width": 128, "vocab_size": 100},
-    ),
-    "llm/deberta-v3-xsmall": (None, {**_DECODER, "num_hidden_layers": 1}),
     "llm/deepseek-v2-lite": (None, {**_NARROW, "moe_intermediate_size": 64, "n_routed_experts": 8}),
-    "llm/gemma-2-2b": (None, {**_NARROW, "head_dim": 64, "sliding_window": 4}),
     "llm/gemma-2b": (None, _NARROW),
     "llm/gpt-oss-20b": (None, {**_DECODER, "hidden_size": 256, "num_local_experts": 8}),
     "llm/gpt2": (None, {"depth": 2, "L": 16, "words": 100, "longest": 64}),
     "llm/llama-2-7b": (None, _NARROW),
     "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100}),
-    "llm/mamba2-130m": (
-        None,
-        {"num_hidden_layers": 2, "hidden_size": 128, "state_size": 16, "L": 8, "vocab_size": 100},
-    ),
     "llm/mixtral-8x7b": (
         None,
         {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
@@ -67,8 +49,6 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "llm/phi-3-mini": (None, _NARROW),
     "llm/qwen2-0.5b": (None, _DECODER),
     "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
-    "llm/t5-small": (None, {"num_layers": 2, "L": 16, "T": 8, "vocab_size": 100}),
-    "llm/whisper-tiny": (None, {**_PAIR, "max_source_positions": 32}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
 }
@@ -123,3 +103,12 @@ def _covering(names: Sequence[str]) -> Iterator[str]:
         name = max(rows, key=lambda name: len(missing & {*rows[name]}) ** 2 / len(rows[name]))
         missing -= {*rows[name]}
         yield name
+
+
+EVERY_TYPE = covering(ONE_OF_EACH)
+"""For what is asked of each row alike: networks that have every layer type; at length, one of each file."""
+
+
+def is_brief(name: str) -> bool:
+    """Whether a network has few rows, for tests that take long for each; at length, every one is taken."""
+    return DRAWS == "long" or len(_types(name)) <= _FEW

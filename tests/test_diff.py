@@ -21,7 +21,7 @@ from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.analysis.compare.difference import Difference, compare
 from shapecalc.operations import Unknown
 from tests.command import Command
-from tests.networks import ONE_OF_EACH
+from tests.networks import EVERY_TYPE
 
 
 def analyse(text: str) -> Analysis:
@@ -227,7 +227,7 @@ def test_every_layer_is_there_once_and_all_differences_add_up(
     assert found.equal is (first == second)
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", EVERY_TYPE)
 def test_a_network_equals_itself(name: str) -> None:
     for depth in (None, 1):
         found = compare(analyse(name), analyse(name), depth)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
-from tests.networks import ONE_OF_EACH, typed
+from tests.networks import EVERY_TYPE, ONE_OF_EACH, typed
 from tests.test_conventions import PUBLISHED
 
 
@@ -30,7 +30,7 @@ def test_json(run: Command) -> None:
         assert sum(layer["operations"][kind] for layer in printed["layers"]) == total
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", EVERY_TYPE)
 def test_columns_add_up(name: str, run: Command) -> None:
     """The printed lines of the layers, added up again, are the printed totals."""
     for words in ("", "--convention torchinfo", "--convention calflops"):

@@ -38,6 +38,8 @@ from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
 
 MODES = (Mode(grad=True, training=True), Mode(grad=True), Mode())
+NAMED = shapecalc.load("lenet")
+"""An analysis is that of a file, whatever its rows."""
 
 CONCERNED = [
     name
@@ -73,7 +75,7 @@ def network_of(drawn: Drawn, tracked: list[bool], frozen: frozenset[str]) -> Ana
     outputs = rows[-1].outputs
     edges = tuple([Edge(len(rows) - 1, port) for port in range(len(outputs))])
     inputs = {str(port): x for port, x in enumerate(drawn.inputs)}
-    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, edges)
+    return Analysis(NAMED, {}, inputs, tuple(rows), (), outputs, edges)
 
 
 @st.composite
@@ -182,7 +184,7 @@ def test_torch_counts_as_many_products(name: str) -> None:
             for analysis in ways(case):
                 check_products(analysis, found)
     assert found["known"] > 1
-    each_drawn(name, count(20, 120), lambda analysis, _: check_products(analysis, found))
+    each_drawn(name, count(10, 120), lambda analysis, _: check_products(analysis, found))
 
 
 def gradients(analysis: Analysis) -> tuple[list[bool], list[bool]]:
@@ -249,5 +251,5 @@ def test_torch_keeps_as_much(name: str) -> None:
         warnings.simplefilter("ignore")
         for case in product(trained(name), MODES):
             check(*case)
-    each_drawn(name, count(15, 180), check)
+    each_drawn(name, count(10, 180), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

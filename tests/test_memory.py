@@ -28,7 +28,7 @@ from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
-from tests.networks import ONE_OF_EACH, ROUTED, covering, short
+from tests.networks import EVERY_TYPE, ROUTED, is_brief, short
 
 FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet", "wavenet"]
 
@@ -55,13 +55,13 @@ def figures(found: Memory) -> dict[str, Dim]:
 
 
 UNKNOWN = {
-    **dict.fromkeys(["llm/mamba-130m", "llm/mamba2-130m"], "depends on the kernel that scans"),
+    "llm/mamba-130m": "depends on the kernel that scans",
     **dict.fromkeys(ROUTED, "depends on how many tokens go to each expert"),
 }
 """Networks of which nothing is said in training → why."""
 
-HALF = [(name, "bfloat16") for name in covering(ONE_OF_EACH)]
-BOTH = [*((name, "float32") for name in ONE_OF_EACH), *HALF]
+HALF = [(name, "bfloat16") for name in EVERY_TYPE if is_brief(name)]
+BOTH = [*((name, "float32") for name in EVERY_TYPE), *HALF]
 
 
 @pytest.mark.parametrize(("name", "dtype"), [each for each in BOTH if each[0] not in UNKNOWN])
@@ -138,7 +138,7 @@ def test_figures_from_outside() -> None:
     assert number(resnet.saved) == 709_793_280
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", EVERY_TYPE)
 def test_the_batch_as_a_formula(name: str) -> None:
     """One formula for all batches has the figures of each."""
     analysis = shapecalc.analyse(shapecalc.load(name))

@@ -43,7 +43,7 @@ from tests.counting import (
 )
 from tests.dice import count
 from tests.families.base import Drawn
-from tests.networks import ONE_OF_EACH
+from tests.networks import EVERY_TYPE
 
 SHAPES = {"BatchNorm1d": (2, 8, 6), "InstanceNorm1d": (2, 8, 6)}
 CONVOLUTIONS = [f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)]
@@ -469,7 +469,7 @@ def test_which_types_declare_operations() -> None:
             assert ops.reason in (f"no count of the operations of {name} is declared", algorithm, measured)
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("name", EVERY_TYPE)
 def test_the_zoo_as_formulas(name: str) -> None:
     """Operations and taps of every row, with symbols, are those of numbers."""
     analysis = shapecalc.analyse(shapecalc.load(name))

@@ -30,6 +30,8 @@ from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call, flat
 
 MODES = (INFERENCE, TRAINING, Mode(grad=True))
+NAMED = shapecalc.load("lenet")
+"""An analysis is that of a file, whatever its rows."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,7 +63,7 @@ def network_of(drawn: Drawn, turned: bool = False, before: str = "Sigmoid") -> A
     if turned:
         edges = [turn(rows, edge, y) for edge, y in zip(edges, outputs, strict=True)]
     inputs = {str(port): x for port, x in enumerate(drawn.inputs)}
-    return Analysis(shapecalc.load("lenet"), {}, inputs, tuple(rows), (), outputs, tuple(edges))
+    return Analysis(NAMED, {}, inputs, tuple(rows), (), outputs, tuple(edges))
 
 
 def turn(rows: list[Row], edge: Edge, y: Tensor) -> Edge:

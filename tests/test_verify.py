@@ -30,7 +30,7 @@ from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
 from tests.dice import DRAWS
 from tests.live import Living
-from tests.networks import is_large
+from tests.networks import ONE_OF_EACH, is_large
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 
@@ -39,17 +39,15 @@ def analysis_of(name: str) -> Analysis:
     return shapecalc.analyse(shapecalc.load(name))
 
 
-LONG = {"llm/deepseek-v3", "llm/gpt-oss-120b"}
-"""Networks whose 20,000 experts are run one by one, which is for long runs."""
-EVERY = [name for name in zoo.names() if DRAWS == "long" or name not in LONG]
+EVERY = zoo.names() if DRAWS == "long" else ONE_OF_EACH
+"""Variants of a file are its modules in other numbers, which are held to published ones at each push."""
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_zoo_agrees_with_torch(name: str) -> None:
     """On the CPU, and on `meta` alone where that would take long, or more memory than there may be."""
     analysis = analysis_of(name)
-    most = 10**9 if name.startswith("imagenet/") else 2 * 10**10
-    is_long = number(analysis.totals.macs) > most
+    is_long = name.startswith("imagenet/") and number(analysis.totals.macs) > 10**9
     verdict = verify(analysis, META if is_long or is_large(name) else CPU, name)
     assert verdict.mismatches == ()
     assert verdict.layers_checked == len(analysis.rows)

@@ -21,9 +21,9 @@ from shapecalc.importing.torch_module import read_module
 from shapecalc.torch_check.network import Network, from_left_to_right, sample
 from tests.dice import DRAWS
 from tests.exporting.running import counted, fill, flat, module_of, namespace, tensors_of
-from tests.networks import ONE_OF_EACH
+from tests.networks import EVERY_TYPE, ROUTED
 
-ZOO = shapecalc.zoo.names() if DRAWS == "long" else ONE_OF_EACH
+ZOO = shapecalc.zoo.names() if DRAWS == "long" else sorted({*EVERY_TYPE, *ROUTED})
 BY_VALUE = {
     "lenet": None,
     "dla34": "1x3x64x64",
