@@ -12,8 +12,13 @@ from tests.dice import DRAWS
 
 _SHORT = [
     "swin_v2_t",
+    "llm/clip-vit-b-32",
+    "llm/deberta-v3-xsmall",
+    "llm/mamba2-130m",
     "llm/opt-125m",
     "llm/phi-3-mini",
+    "llm/t5-small",
+    "llm/whisper-tiny",
     "imagenet/convnext_tiny",
     "imagenet/efficientnet_v2_s",
     "imagenet/swin_t",
@@ -30,16 +35,31 @@ _FEW = 200  # rows
 
 _DECODER = {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "intermediate_size": 512}
 _NARROW = {**_DECODER, "hidden_size": 256, "num_attention_heads": 4}
+_PAIR = {"encoder_layers": 2, "decoder_layers": 2, "d_model": 192, "T": 8, "vocab_size": 100}
 
 _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "detection/retinanet": ("1x3x128x128", {}),
     "detection/yolov8n": ("1x3x64x64", {}),
+    "diffusion/stable-diffusion-unet": (None, {"width": 64, "H": 8, "W": 8, "layers_per_block": 1}),
+    "diffusion/stable-diffusion-vae": ("1x3x32x32", {"width": 32, "layers_per_block": 1}),
+    "llm/bart-base": (None, {**_PAIR, "L": 16, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512}),
+    "llm/bert-base-cased": (None, {**_NARROW}),
+    "llm/clip-vit-b-32": (
+        None,
+        {"vision_layers": 2, "vision_width": 128, "text_layers": 2, "text_width": 128, "vocab_size": 100},
+    ),
+    "llm/deberta-v3-xsmall": (None, {**_DECODER, "num_hidden_layers": 1}),
     "llm/deepseek-v2-lite": (None, {**_NARROW, "moe_intermediate_size": 64, "n_routed_experts": 8}),
+    "llm/gemma-2-2b": (None, {**_NARROW, "head_dim": 64, "sliding_window": 4}),
     "llm/gemma-2b": (None, _NARROW),
     "llm/gpt-oss-20b": (None, {**_DECODER, "hidden_size": 256, "num_local_experts": 8}),
     "llm/gpt2": (None, {"depth": 2, "L": 16, "words": 100, "longest": 64}),
     "llm/llama-2-7b": (None, _NARROW),
     "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100}),
+    "llm/mamba2-130m": (
+        None,
+        {"num_hidden_layers": 2, "hidden_size": 128, "state_size": 16, "L": 8, "vocab_size": 100},
+    ),
     "llm/mixtral-8x7b": (
         None,
         {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
@@ -49,6 +69,8 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "llm/phi-3-mini": (None, _NARROW),
     "llm/qwen2-0.5b": (None, _DECODER),
     "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
+    "llm/t5-small": (None, {"num_layers": 2, "L": 16, "T": 8, "vocab_size": 100}),
+    "llm/whisper-tiny": (None, {**_PAIR, "max_source_positions": 32}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
 }

@@ -44,13 +44,16 @@ from tests.test_saved import in_torch as trained_in_torch
 PREDICTION, TRAINING = Mode(autocast=True), Mode(grad=True, training=True, autocast=True)
 UNKNOWN = {
     **dict.fromkeys(["lstm-lm", "seq2seq-gru"], "cuDNN"),
-    "llm/mamba-130m": "what it keeps for the backward pass depends on the kernel that scans",
+    **dict.fromkeys(
+        ["llm/mamba-130m", "llm/mamba2-130m"],
+        "what it keeps for the backward pass depends on the kernel that scans",
+    ),
     **dict.fromkeys(
         ROUTED, "what it keeps for the backward pass depends on how many tokens go to each expert"
     ),
 }
 """Networks whose training under autocast is not known, with the reason that is said."""
-FUSED = {name for name in OWN if name.startswith("llm/")} - {"llm/gpt2", "llm/opt-125m"}
+FUSED = {name for name in OWN if name.startswith(("llm/", "diffusion/"))} - {"llm/gpt2", "llm/opt-125m"}
 """Networks with attention that a CPU computes in bfloat16 by a kernel of its own; predicted is CUDA's."""
 CPU_LISTS = {
     "LOWER": "bfloat16",

@@ -113,7 +113,8 @@ def test_numbers_are_never_cut(name: str, run: Command) -> None:
 def test_columns_add_up(name: str, run: Command) -> None:
     """The top level of the printed table, added up again, is the printed total."""
     printed = run("show", name, "--depth", "1", "--columns", "layer,params,macs").out
-    rows = [re.split(r"\s{2,}", line) for line in printed.splitlines()[3:] if not line.startswith(" ")]
+    _, body = re.split(r"^Layer.*\n", printed, maxsplit=1, flags=re.MULTILINE)
+    rows = [re.split(r"\s{2,}", line) for line in body.splitlines() if not line.startswith(" ")]
     table = rows[: next(i for i, row in enumerate(rows) if row == [""])]
     added = [sum(int(row[column].replace(",", "")) for row in table) for column in (1, 2)]
     totals = shapecalc.analyse(shapecalc.load(name)).totals

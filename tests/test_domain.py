@@ -101,6 +101,7 @@ SMALLEST: Mapping[str, Sizes] = {
     **dict.fromkeys(["lenet-maxpool", "lenet-batchnorm", "unet"], square(16)),
     "densenet": square(29),
     "detection/yolov8n": square(25),
+    "diffusion/stable-diffusion-vae": square(8),
     "dla34": square(31),
     "hrnet-w18": square(29),
     "nasnet-a-mobile": square(3),

@@ -83,10 +83,13 @@ def check(general: Analysis, sizes: Sizes) -> bool | None:
 
 # The zoo.
 
+FIXED = {"llm/clip-vit-b-32": {"L": 77}, "diffusion/stable-diffusion-unet": {"L_prompt": 768}}
+"""Sizes of an input that are those of a table or a matrix."""
+
 OWN = {"bert-base": {"N": "N", "L": "L"}}
 """Networks whose inputs share a symbol, by the parameters that it is the value of."""
 
-LARGEST = {"N": 4, "D": 20, "L": 1200, "L_target": 50}
+LARGEST = {"N": 4, "D": 20, "L": 1200, "L_target": 50, "T": 50}
 """The largest size drawn for a symbol; 300 for height and width."""
 
 PATCHES_OF_16 = [(16 * i + j, 3136 // i + j) for i in (1, 2, 4, 7, 14) for j in (0, 15)] + [(224, 223)]
@@ -102,9 +105,10 @@ LEVELS.append((24, 32))
 IMAGES = {
     **dict.fromkeys(["dla34", "hrnet-w18", "detection/retinanet", "detection/yolov8n"], LEVELS),
     **dict.fromkeys(["vit-b-16", "imagenet/vit_b_16", "imagenet/vit_l_16"], PATCHES_OF_16),
-    **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32"], PATCHES_OF_32),
+    **dict.fromkeys(["imagenet/vit_b_32", "imagenet/vit_l_32", "llm/clip-vit-b-32"], PATCHES_OF_32),
     **dict.fromkeys([f"imagenet/swin_{size}" for size in "tsb"], WINDOWS),
     **dict.fromkeys([f"swin_v2_{size}" for size in "tsb"], LARGER_WINDOWS),
+    "diffusion/stable-diffusion-unet": [(8 * i, 8 * j) for i in (1, 3, 8) for j in (1, 2, 5)] + [(12, 8)],
     "lenet": [(28, 28), (28, 56), (56, 28), (84, 56), (1, 784), (49, 16), (14, 56), (28, 27)],
     "unet": [(16 * i, 16 * j) for i in range(1, 9) for j in range(1, 9)] + [(16, 24), (31, 32)],
 }
@@ -122,7 +126,8 @@ def in_symbols(name: str) -> Analysis:
 def drawn_sizes(name: str, symbols: Iterable[str], draw: random.Random) -> Sizes:
     """Sizes of an input that a network of the zoo takes, but for some that are too small."""
     sizes = {symbol: draw.randint(1, LARGEST.get(symbol, 300)) for symbol in symbols}
-    return {**sizes, **dict(zip("HW", draw.choice(IMAGES[name]), strict=True))} if name in IMAGES else sizes
+    images = dict(zip("HW", draw.choice(IMAGES[name]), strict=True)) if name in IMAGES else {}
+    return {**sizes, **images, **FIXED.get(name, {})}
 
 
 @pytest.mark.parametrize("name", EVERY_TYPE)
@@ -392,7 +397,19 @@ def inputs_in_words(inputs: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
-SIZES = {"N": 3, "H": 84, "W": 112, "D": 8, "L": 30, "L_target": 7, "C": 5, "K": 7}
+SIZES = {
+    "N": 3,
+    "H": 84,
+    "W": 112,
+    "D": 8,
+    "L": 30,
+    "L_target": 7,
+    "L_prompt": 768,
+    "C": 5,
+    "K": 7,
+    "T": 6,
+    "F": 30,
+}
 
 
 def assert_same_json(run: Command, name: str, symbols: list[str], numbers: list[str], sizes: Sizes) -> None:

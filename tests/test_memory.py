@@ -55,7 +55,7 @@ def figures(found: Memory) -> dict[str, Dim]:
 
 
 UNKNOWN = {
-    "llm/mamba-130m": "depends on the kernel that scans",
+    **dict.fromkeys(["llm/mamba-130m", "llm/mamba2-130m"], "depends on the kernel that scans"),
     **dict.fromkeys(ROUTED, "depends on how many tokens go to each expert"),
 }
 """Networks of which nothing is said in training → why."""

@@ -136,6 +136,27 @@ class Attention(nn.Module):  # type: ignore[misc]
         return self.o_proj((weights @ v).transpose(1, 2).flatten(2))
 
 
+class Asking(nn.Module):  # type: ignore[misc]
+    """WhisperAttention of Hugging Face transformers; with a bias of keys, BartAttention."""
+
+    def __init__(self, width: int, heads: int, memory: int, key_bias: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(memory, width, bias=key_bias)
+        self.v_proj = nn.Linear(memory, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Any, memory: Any) -> Any:
+        asked = ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        q, k, v = (
+            project(y).view(len(y), -1, self.heads, project.out_features // self.heads).transpose(1, 2)
+            for project, y in asked
+        )
+        weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(-1)
+        return self.out_proj((weights @ v).transpose(1, 2).flatten(2))
+
+
 class Decoder(nn.Module):  # type: ignore[misc]
     """LlamaDecoderLayer of Hugging Face transformers."""
 
@@ -368,6 +389,18 @@ CASES = [
         "rotary",
         TURNED("2x5x16"),
         lambda: Attention(16, 4, 4, bias=True),
+    ),
+    Case(
+        "attention from x, y: {hidden_size: 12, num_heads: 3}",
+        "attention",
+        "{x: 2x5x12, y: 2x7x6}",
+        lambda: Asking(12, 3, 6, key_bias=True),
+    ),
+    Case(
+        "attention from x, y: {hidden_size: 12, num_heads: 3, key_bias: false}",
+        "attention",
+        "{x: 2x5x12, y: 2x7x6}",
+        lambda: Asking(12, 3, 6, key_bias=False),
     ),
     Case(
         "rotary_decoder from x, c, s:"

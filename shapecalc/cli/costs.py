@@ -11,6 +11,7 @@ from shapecalc.cli.networks import analysed, analysed_at, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
 from shapecalc.cli.training import (
     Accumulate,
+    LoraOn,
     Master,
     OptimizerName,
     Ranks,
@@ -80,6 +81,7 @@ def memory(
     optimizer: OptimizerName = None,
     master: Master = False,
     accumulate: Accumulate = None,
+    lora: LoraOn = None,
     zero: Zero = None,
     ranks: Ranks = None,
     depth: Depth = 1,
@@ -99,6 +101,7 @@ def memory(
         "optimizer": optimizer,
         "master": master,
         "accumulate": accumulate,
+        "lora": lora,
         "zero": zero,
         "ranks": ranks,
     }

@@ -36,6 +36,14 @@ Accumulate = Annotated[
         min=1, metavar="N", rich_help_panel=_ONE, help="An update for the gradients of so many batches."
     ),
 ]
+LoraOn = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        metavar="r=RANK on=NAMES",
+        rich_help_panel=_ONE,
+        help="Adapters alone are trained, on Linear layers of these names: query,value.",
+    ),
+]
 Zero = Annotated[
     int | None,
     typer.Option(
@@ -53,10 +61,18 @@ Ranks = Annotated[
 
 
 def training_of(given: Mapping[str, Any]) -> Training:
-    """How a step is done, by the options that were given."""
+    """How a step is done, by the options that were given.
+
+    Raises:
+        UsageError: one is not what it has to be.
+    """
+    from shapecalc.analysis.memory.lora import read_lora
     from shapecalc.analysis.memory.training import Training
 
-    return Training(**{name: value for name, value in given.items() if value is not None})
+    found = {name: value for name, value in given.items() if value is not None}
+    if "lora" in found:
+        found["lora"] = read_lora(found["lora"])
+    return Training(**found)
 
 
 def refuse_without_training(given: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from shapecalc.engine.results import Totals
+from shapecalc.engine.results import Analysis, Totals
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError
 from shapecalc.importing.cleaning import cleaned
@@ -16,6 +16,7 @@ from shapecalc.importing.freezing import refuse_half_frozen, where_frozen
 from shapecalc.importing.program import Call, Program, Value, calls, flat
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
+from shapecalc.importing.sharing import hand_round, made_twice
 from shapecalc.importing.structure import Body, structure
 from shapecalc.importing.writer import Writer
 from shapecalc.language.architecture import Architecture, parse
@@ -56,15 +57,10 @@ def imported(program: Program, plain: bool = False, strict: bool = True) -> Impo
         raise ArchitectureError(f"{program.name} calls what has no name here: {'; '.join(opaque)}", hint=hint)
     let_be_measured(program)
     refuse_half_frozen(program)
-    region = cleaned(flat(program.body) if plain else program.body)
-    body = structure(region)
-    if program.undivided and not plain:
-        body = divided(body)
-    folding = Folding(body, where_frozen(program, region))
-    text = Writer(program, body, folding, repeats=not plain).text()
-    architecture = parse(text, f"{program.name}.yaml")
-    at = program.at
-    analysis = analyse(architecture, next(iter(at.values())) if at and len(at) == 1 else at)
+    body, text, architecture, analysis = _written(program, plain)
+    if again := made_twice(program, body, analysis):
+        hand_round(program, again)
+        body, text, architecture, analysis = _written(program, plain)
     return Imported(
         text,
         architecture,
@@ -75,6 +71,20 @@ def imported(program: Program, plain: bool = False, strict: bool = True) -> Impo
         analysis.totals,
         program.origin,
     )
+
+
+def _written(program: Program, plain: bool) -> tuple[Body, str, Architecture, Analysis]:
+    """The steps of a program, their file, and what it comes to."""
+    region = cleaned(flat(program.body) if plain else program.body)
+    body = structure(region)
+    if program.undivided and not plain:
+        body = divided(body)
+    folding = Folding(body, where_frozen(program, region))
+    text = Writer(program, body, folding, repeats=not plain).text()
+    architecture = parse(text, f"{program.name}.yaml")
+    at = program.at
+    analysis = analyse(architecture, next(iter(at.values())) if at and len(at) == 1 else at)
+    return body, text, architecture, analysis
 
 
 def _at_other_sizes(program: Program, body: Body, architecture: Architecture) -> Iterator[str]:

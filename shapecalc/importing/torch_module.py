@@ -53,8 +53,8 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
         raise ArchitectureError("it is compiled by torch.jit, and hidden from Python", hint=hint)
     counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
     with _left_as_it_was(module), without_log(), _mode_of(module) as mode, torch.no_grad():
-        weights = {key: _fake(mode, p) for key, p in module.named_parameters(remove_duplicate=False)}
-        buffers = {key: _fake(mode, b) for key, b in module.named_buffers(remove_duplicate=False)}
+        weights = {key: _fake(mode, p) for key, p in _owned(module, "named_parameters")}
+        buffers = {key: _fake(mode, b) for key, b in _owned(module, "named_buffers")}
         state = _tied(module, {**weights, **buffers})
         arguments, options = tree_map(lambda x: _fake(mode, x), (tuple(inputs), dict(keywords)))
         recorder = Recorder(
@@ -117,13 +117,20 @@ def _fake(mode: Any, x: Any) -> Any:
         return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device="cpu")
 
 
+def _owned(module: Any, which: str) -> Iterator[tuple[str, Any]]:
+    """Parameters or buffers by all names but those of a module that is there again, by its first name.
+
+    torch's `functional_call` puts back what it took away name by name: the second time, its own tensor.
+    """
+    for path, part in module.named_modules():
+        for name, tensor in getattr(part, which)(recurse=False, remove_duplicate=False):
+            yield f"{path}.{name}" if path else name, tensor
+
+
 def _tied(module: Any, state: dict[str, Any]) -> dict[str, Any]:
     """The same, one tensor for all names of a weight that has several."""
     owners: dict[int, str] = {}
-    originals = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
+    originals = [*_owned(module, "named_parameters"), *_owned(module, "named_buffers")]
     return {key: state[owners.setdefault(id(tensor), key)] for key, tensor in originals}
 
 

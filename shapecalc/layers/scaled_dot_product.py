@@ -80,6 +80,7 @@ class scaled_dot_product_attention(Layer):
     """
 
     function = "nn.functional.scaled_dot_product_attention"
+    attends = True
     branching = True
     dropout_p = Real(0.0, low=0, high=1)
     is_causal = Flag(False)

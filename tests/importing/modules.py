@@ -423,6 +423,45 @@ class Positions(nn.Module):
         return torch.where(keep, scores, torch.zeros_like(scores)) @ x
 
 
+class Mixer(nn.Module):
+    """Its own layer beside those that it has from outside."""
+
+    def __init__(self, shared: nn.Module, table: nn.Embedding, exact: bool) -> None:
+        super().__init__()
+        self.own = nn.Conv1d(6, 6, 1)
+        self.shared = shared
+        self.table = table
+        self.mix = nn.Identity() if exact else nn.LayerNorm(6)
+
+    def forward(self, x: Any, scale: Any) -> Any:
+        x = self.own(x) + self.shared(x)
+        return x * scale + self.mix(self.table(torch.arange(x.shape[2], device=x.device))).t()
+
+
+class PartlyShared(nn.Module):
+    """Blocks of one class that have some weights of their own, and others together."""
+
+    def __init__(self, exact: bool = True) -> None:
+        super().__init__()
+        shared, table = nn.Conv1d(6, 6, 3, padding=1, groups=2), nn.Embedding(9, 6)
+        self.mixers = nn.ModuleList([Mixer(shared, table, exact) for _ in range(3)])
+        self.scale = nn.Parameter(torch.ones(6, 1))
+        head = nn.Linear(6, 6, bias=not exact)
+        self.heads = nn.ModuleList([nn.Sequential(nn.Linear(6, 6), head, nn.ReLU()) for _ in range(2)])
+        if not exact:
+            norm = nn.LayerNorm(6)
+            for mixer in self.mixers:
+                mixer.mix = norm
+
+    def forward(self, x: Any) -> Any:
+        for mixer in self.mixers:
+            x = mixer(x, self.scale)
+        x = x.transpose(1, 2)
+        for head in self.heads:
+            x = head(x)
+        return x
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -446,6 +485,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Frozen": (Frozen, {"x": ((2, 3, 8, 8), "float32")}),
     "Recurrent": (Recurrent, {"x": ((2, 7, 6), "float32")}),
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
+    "PartlyShared": (PartlyShared, {"x": ((2, 6, 5), "float32")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""

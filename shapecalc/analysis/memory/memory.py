@@ -11,6 +11,7 @@ from shapecalc.allocation.peak import Peak
 from shapecalc.analysis.memory.backward import Arrived, Backward
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.liveness import Releases, releases
+from shapecalc.analysis.memory.lora import adapted
 from shapecalc.analysis.memory.prediction import (
     Moment,
     Prediction,
@@ -186,11 +187,11 @@ def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sg
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: a layer does not take the dtype.
         UsageError: copies have to be looked at one by one, and there are too many, or too many that differ;
-            or what `how` says does not go together.
+            or what `how` says does not go together, or is not of this network.
     """
     training = (Training(how) if isinstance(how, str) else how).checked(dtype)
     refuse_different(analysis, "the memory of training", Memory.runs)
-    return settled(lambda rows: _memory(rows, dtype, training), analysis)
+    return settled(lambda rows: _memory(adapted(rows, training.lora), dtype, training), analysis)
 
 
 def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.memory.lora import Lora
 from shapecalc.analysis.memory.optimizers import OPTIMIZERS, Optimizer
 from shapecalc.analysis.memory.prediction import AMP
 from shapecalc.errors import UsageError
@@ -31,6 +32,8 @@ class Training(NamedTuple):
     """The stage of ZeRO: at 1 the optimizer's state is partitioned, at 2 gradients too, at 3 all."""
     ranks: int = 1
     """Devices that train together, each on a batch of its own."""
+    lora: Lora | None = None
+    """Which adapters are trained, in place of all that the file does not freeze."""
 
     @property
     def method(self) -> Optimizer:
@@ -50,6 +53,8 @@ class Training(NamedTuple):
     def terms(self) -> list[str]:
         """In words, how the step is done."""
         words = []
+        if self.lora:
+            words.append(f"of adapters alone, LoRA of rank {self.lora.r} on {', '.join(self.lora.on)}")
         if self.zero:
             words.append(
                 f"on each of {self.ranks} ranks under ZeRO {self.zero}, buffers of communication aside"
@@ -93,4 +98,4 @@ class Training(NamedTuple):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        return self._asdict()
+        return {**self._asdict(), "lora": self.lora and self.lora._asdict()}

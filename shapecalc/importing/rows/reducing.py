@@ -92,6 +92,23 @@ def _norm(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
     return to.step("sqrt", sums)
 
 
+@row("weight_norm")
+def _weight_norm(to: Lowering, v: Value, g: Value, dim: int = 0) -> Any:
+    """A direction by its length along all axes but one, times a length of its own."""
+    axes = [axis for axis in range(rank(v)) if dim == -1 or axis != dim]
+    squares = to.step("square", v)
+    squares.tensor = v.tensor
+    lengths = to.step("sum", squares, dim=axes, keepdim=True)
+    lengths.tensor = Tensor(
+        tuple(1 if axis in axes else n for axis, n in enumerate(shape_of(v))), to.shapes[0].dtype
+    )
+    roots = to.step("sqrt", lengths)
+    roots.tensor = lengths.tensor
+    factors = to.step("div", g, roots)
+    factors.tensor = g.tensor
+    return to.step("mul", v, factors)
+
+
 def _pooling(type_: str, defaults: dict[str, Any]) -> Row:
     def make(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
         given = {**defaults, **dict(zip(defaults, args, strict=False)), **kwargs}

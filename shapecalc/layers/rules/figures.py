@@ -43,6 +43,9 @@ class FigureRules(ArgumentRules):
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
 
+    attends: ClassVar[bool] = False
+    """Whether its first inputs are the queries, keys and values of an attention."""
+
     quantized: ClassVar[tuple[str, ...]] = ()
     """The ends of names of its weights (*, out, in) that tools store as int8 or int4; by default none.
 
