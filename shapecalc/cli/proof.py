@@ -54,8 +54,6 @@ def verify(
     format: VerdictForm = "table",
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
-    from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
-
     if weights is not None:
         if device or memory or junit:
             raise UsageError(
@@ -66,7 +64,22 @@ def verify(
         raise UsageError(
             "--names, --write-names and --dtype are for a checkpoint", hint="--weights FILE is one"
         )
-    judge = _judge(device or "cpu")
+    raise typer.Exit(_verify_in_torch(archs, input, set, device or "cpu", memory, junit, format))
+
+
+def _verify_in_torch(
+    archs: list[str] | None,
+    input: list[str] | None,
+    set: list[str] | None,
+    device: str,
+    memory: bool,
+    junit: Path | None,
+    form: str,
+) -> int:
+    """The exit code of `verify` without `--weights`."""
+    from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
+
+    judge = _judge(device)
     if junit:
         write_file(junit)  # found out before the work is done, not after it
     every = all_of(archs)
@@ -74,13 +87,13 @@ def verify(
     found = with_progress(
         list(every),
         lambda name: judge.verify(name, lambda: analysed(every[name], input, set), own, memory),
-        quiet=format == "json",
+        quiet=form == "json",
     )
     report = judge.report(found)
-    print_report(report, format)
+    print_report(report, form)
     if junit:
         write_junit(report, junit)
-    raise typer.Exit(report.exit_code)
+    return report.exit_code
 
 
 def check(archs: Archs = None, format: VerdictForm = "table") -> None:

@@ -73,19 +73,7 @@ def verify(
     _check_runnable(analysis, device, name)
     found = _Findings(analysis)
     found.mismatches += packed
-    usages: tuple[Usage, ...] = ()
-    try:
-        found.run(device)
-        if memory:
-            found.compare_memory()
-            usages = found.measure(device) if device.type == "cuda" else ()
-    except BuildError as error:
-        if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise _unavailable(analysis, device, error.error) from None
-        found.add(error.row, "run in torch", "accepted", str(error))
-    except (RuntimeError, TypeError) as error:
-        # Of the device itself, before a layer runs on it or after the last.
-        raise _unavailable(analysis, device, error) from None
+    usages = found.collect(device, memory)
     if expectations:
         # The computed figures, which torch has just confirmed, beside the file's.
         found.mismatches += [replace(m, what=f"expect {m.what}") for m in broken(analysis)]
@@ -126,6 +114,26 @@ class _Findings:
     def add(self, row: Row, what: str, expected: Any, measured: Any) -> None:
         if expected != measured:
             self.mismatches.append(Mismatch(row.path, what, expected, measured))
+
+    def collect(self, device: Any, memory: bool) -> tuple[Usage, ...]:
+        """Compare all figures, and bytes where `memory` is asked for; what a GPU has in use besides.
+
+        Raises:
+            UnavailableError: the device can't hold the network.
+        """
+        try:
+            self.run(device)
+            if memory:
+                self.compare_memory()
+                return self.measure(device) if device.type == "cuda" else ()
+        except BuildError as error:
+            if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+                raise _unavailable(self.analysis, device, error.error) from None
+            self.add(error.row, "run in torch", "accepted", str(error))
+        except (RuntimeError, TypeError) as error:
+            # Of the device itself, before a layer runs on it or after the last.
+            raise _unavailable(self.analysis, device, error) from None
+        return ()
 
     def run(self, device: Any) -> None:
         """Build the network, run it on `meta` and on the device, and compare what comes."""
