@@ -15,18 +15,8 @@ from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError
 from shapecalc.language.expressions import Scope
 from shapecalc.language.heads import GROUP
-from shapecalc.language.tree import (
-    CHANNELS,
-    BlockStep,
-    ExpertsStep,
-    Fan,
-    GroupStep,
-    LayerStep,
-    Name,
-    Step,
-    Steps,
-    with_channels,
-)
+from shapecalc.language.resolved import CHANNELS, with_channels
+from shapecalc.language.tree import BlockStep, ExpertsStep, Fan, GroupStep, LayerStep, Name, Step, Steps
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim

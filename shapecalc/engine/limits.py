@@ -10,7 +10,8 @@ from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.expressions import Scope
 from shapecalc.language.operators import UndecidedError
-from shapecalc.language.tree import CHANNELS, BlockStep, LayerStep, Step, Steps, with_channels
+from shapecalc.language.resolved import CHANNELS, with_channels
+from shapecalc.language.tree import BlockStep, LayerStep, Step, Steps
 from shapecalc.symbolic import symbol
 
 MOST_ROWS = 1_000_000

@@ -19,7 +19,7 @@ from shapecalc.exporting.expressions import in_python, value_of
 from shapecalc.exporting.literals import Text, camel, identifier, literal, same, unique
 from shapecalc.exporting.program import Item, Leaf, Owner, Region, Series, Several, owners
 from shapecalc.language.expressions import Expression
-from shapecalc.language.tree import CHANNELS
+from shapecalc.language.resolved import CHANNELS
 from shapecalc.layers import Layer
 from shapecalc.layers.fields import Axis, Inferred
 from shapecalc.symbolic import Expr, symbols_in

@@ -8,7 +8,8 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
 from shapecalc.language.names import read_name
-from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
+from shapecalc.language.resolved import CHANNELS
+from shapecalc.language.tree import Argument, Name, Signature
 from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer

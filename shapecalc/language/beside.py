@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.expressions import Expression
 from shapecalc.language.names import read_names
-from shapecalc.language.tree import (
-    CHANNELS,
-    Argument,
-    Name,
-    copies_of,
-    is_frozen,
-    is_there,
-    names_in,
-    stored_as,
-)
+from shapecalc.language.resolved import CHANNELS, copies_of, is_frozen, is_there, names_in, stored_as
+from shapecalc.language.tree import Argument, Name
 from shapecalc.language.values import read_value
 from shapecalc.language.yaml_nodes import Source, YamlNode
 

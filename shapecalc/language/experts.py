@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.heads import EXPERTS
-from shapecalc.language.tree import Argument, ExpertsStep, LayerStep, Steps, names_in
+from shapecalc.language.resolved import names_in
+from shapecalc.language.tree import Argument, ExpertsStep, LayerStep, Steps
 from shapecalc.language.yaml_nodes import Scalar, YamlNode
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.experts import dispatch, experts, route

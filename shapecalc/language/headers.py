@@ -13,7 +13,8 @@ from shapecalc.language.arguments import BESIDE
 from shapecalc.language.heads import GROUP, RESERVED
 from shapecalc.language.names import read_name
 from shapecalc.language.pieces import outside, split
-from shapecalc.language.tree import CHANNELS, Argument, Name, Signature
+from shapecalc.language.resolved import CHANNELS
+from shapecalc.language.tree import Argument, Name, Signature
 from shapecalc.language.values import Words, identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source
 

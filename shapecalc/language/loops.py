@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shapecalc.errors import ArchitectureError, listed, written
 from shapecalc.language.expressions import Scope
 from shapecalc.language.pieces import outside, split
-from shapecalc.language.tree import Value, resolve
+from shapecalc.language.resolved import Value, resolve
 from shapecalc.language.values import Words, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode, kind
 from shapecalc.symbolic.rational import MADE_WHOLE, Rational

@@ -9,7 +9,8 @@ from shapecalc.errors import ArchitectureError, UsageError, quoted, written
 from shapecalc.language import document
 from shapecalc.language.expressions import parse_expression
 from shapecalc.language.inputs import check_symbol
-from shapecalc.language.tree import Argument, resolve
+from shapecalc.language.resolved import resolve
+from shapecalc.language.tree import Argument
 from shapecalc.language.values import WORDS
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping
 from shapecalc.symbolic import Expr, symbol

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shapecalc.language.arguments import PARAMETRIZATIONS
-from shapecalc.language.tree import LayerStep, names_in
+from shapecalc.language.resolved import names_in
+from shapecalc.language.tree import LayerStep
 from shapecalc.language.yaml_nodes import YamlMapping, YamlNode
 from shapecalc.layers.parametrized import PARAMETRIZED
 

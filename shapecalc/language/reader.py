@@ -17,6 +17,7 @@ from shapecalc.language.expressions import Expression
 from shapecalc.language.heads import EXPERTS, GROUP, RESERVED, HeadReader, Written
 from shapecalc.language.loops import Loop, read_loop
 from shapecalc.language.names import Bound
+from shapecalc.language.resolved import names_in
 from shapecalc.language.tree import (
     Argument,
     BlockStep,
@@ -27,7 +28,6 @@ from shapecalc.language.tree import (
     Signature,
     Step,
     Steps,
-    names_in,
 )
 from shapecalc.language.values import Words, is_name
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind

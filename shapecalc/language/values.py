@@ -8,7 +8,7 @@ from functools import cached_property
 
 from shapecalc.errors import ArchitectureError, UnknownNameError, listed, nearest, quoted, shorten
 from shapecalc.language.expressions import KEYWORDS, parse_expression
-from shapecalc.language.tree import Value
+from shapecalc.language.resolved import Value
 from shapecalc.language.yaml_nodes import (
     Scalar,
     Source,

@@ -16,7 +16,8 @@ from shapecalc.language.expectation import read_expectation
 from shapecalc.language.expressions import Scope
 from shapecalc.language.inputs import Inputs, read_inputs
 from shapecalc.language.parameters import require_kind, values_of
-from shapecalc.language.tree import Argument, resolve
+from shapecalc.language.resolved import resolve
+from shapecalc.language.tree import Argument
 from shapecalc.language.values import Words, read_line, read_value, require_mapping
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
 

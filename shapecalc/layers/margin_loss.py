@@ -7,10 +7,10 @@ from shapecalc.allocation.choices import chosen_by, raised_to_zero
 from shapecalc.allocation.gradients import of_sum
 from shapecalc.allocation.kernels import converted, sum_of, times_number
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.activation import LogSigmoid
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_numbers, check_rank
 from shapecalc.layers.fields import Real
+from shapecalc.layers.floating_activation import LogSigmoid
 from shapecalc.layers.joins import operation
 from shapecalc.layers.loss import (
     Loss,

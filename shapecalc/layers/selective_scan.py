@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.activation import SiLU, Softplus
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag
+from shapecalc.layers.floating_activation import SiLU, Softplus
 from shapecalc.layers.reads import ALL, Pattern, Reads, same_place
 from shapecalc.layers.rules.costs import Wanted
 from shapecalc.operations import Operations, Unknown

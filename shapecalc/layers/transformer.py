@@ -12,11 +12,12 @@ from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import UnknownError
-from shapecalc.layers.activation import gelu, relu
+from shapecalc.layers.activation import relu
 from shapecalc.layers.arithmetic import add
 from shapecalc.layers.attention import MultiheadAttention, check_heads
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
+from shapecalc.layers.floating_activation import gelu
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.reads import Reads, except_along

@@ -14,7 +14,7 @@ from shapecalc.analysis.counting import rules
 from shapecalc.analysis.counting.rules import Beside, Convention, Rule
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers import Layer
-from shapecalc.layers.activation import ELU, GELU, LeakyReLU, PReLU, ReLU, SiLU, silu
+from shapecalc.layers.activation import ReLU
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.adaptive_pooling import AdaptivePool
 from shapecalc.layers.attention import MultiheadAttention
@@ -22,6 +22,7 @@ from shapecalc.layers.class_loss import LinearCrossEntropyLoss
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.deformable_convolution import DeformConv2d
 from shapecalc.layers.einsum import einsum
+from shapecalc.layers.floating_activation import ELU, GELU, LeakyReLU, PReLU, SiLU, silu
 from shapecalc.layers.linear import Bilinear, Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from shapecalc.layers.normalization_within import LayerNorm, LocalResponseNorm

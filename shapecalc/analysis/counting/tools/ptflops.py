@@ -11,11 +11,12 @@ from typing import Any
 from shapecalc.analysis.counting import rules
 from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.engine.results import Row
-from shapecalc.layers.activation import ELU, GELU, LeakyReLU, PReLU, ReLU, ReLU6
+from shapecalc.layers.activation import ReLU, ReLU6
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.adaptive_pooling import AdaptivePool
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.floating_activation import ELU, GELU, LeakyReLU, PReLU
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, SyncBatchNorm
 from shapecalc.layers.normalization_within import LayerNorm

@@ -12,10 +12,10 @@ from typing import Any
 from shapecalc.analysis.counting import rules
 from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.engine.results import Row
-from shapecalc.layers.activation import PReLU
 from shapecalc.layers.adaptive import AdaptiveLogSoftmaxWithLoss
 from shapecalc.layers.adaptive_pooling import AdaptiveAvgPool
 from shapecalc.layers.convolution import Convolution
+from shapecalc.layers.floating_activation import PReLU
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization import BatchNorm, InstanceNorm
 from shapecalc.layers.normalization_within import LayerNorm
