@@ -124,6 +124,17 @@ class Lowering:
         self.record(Call(type_, given, [*inputs], outputs))
         return outputs if many else outputs[0]
 
+    def places(self, numbers: Sequence[int]) -> Value:
+        """A tensor of these numbers."""
+        from torch import tensor
+
+        from shapecalc.importing.constants import constant
+
+        value = Value(Tensor((len(numbers),), "int64"))
+        for call in constant(tensor(numbers), value):
+            self.record(call)
+        return value
+
     def number(self, value: Any, wanted: Tensor) -> Value:
         """A tensor all of whose elements are one number."""
         type_, arguments = of_one_number(plain(value), wanted)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from tests.importing.torchvision_models import import_models
+
 Inputs = dict[str, tuple[tuple[int, ...], str]]
 """By the name of each, shape and dtype; an input without name is the first one."""
 
@@ -31,8 +33,7 @@ def _image(size: int) -> Inputs:
 
 def torchvision() -> Iterator[Published]:
     """All of torchvision's for classification, segmentation and video, and its detectors' backbones."""
-    from torchvision import models
-
+    models = import_models()
     for name in models.list_models(module=models):
         quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
         yield Published(
@@ -54,8 +55,7 @@ def torchvision() -> Iterator[Published]:
 
 def backbone(name: str) -> torch.nn.Module:
     """The part of one of torchvision's detectors that makes features of images."""
-    from torchvision import models
-
+    models = import_models()
     found = models.get_model(name, weights=None, weights_backbone=None).backbone
     assert isinstance(found, torch.nn.Module)
     return found
@@ -63,17 +63,16 @@ def backbone(name: str) -> torch.nn.Module:
 
 def timm() -> Iterator[Published]:
     """Those of timm's that `TIMM` lists, at the size of the images that each is made for."""
+    import_models()  # which timm imports
+    yield from map(of_timm, TIMM)
+
+
+def of_timm(name: str) -> Published:
+    """One of timm's models."""
     from timm.models import get_pretrained_cfg
 
-    for name in TIMM:
-        config = get_pretrained_cfg(name)
-        yield Published(
-            "timm",
-            name,
-            "timm:create_model",
-            {"model_name": name},
-            {"": ((1, *config.input_size), "float32")},
-        )
+    size = get_pretrained_cfg(name).input_size
+    return Published("timm", name, "timm:create_model", {"model_name": name}, {"": ((1, *size), "float32")})
 
 
 _TIMM = """
@@ -247,6 +246,7 @@ def transformers() -> Iterator[Published]:
 
 def of_config(word: str, attention: str, config: dict[str, Any]) -> torch.nn.Module:
     """A model of transformers by its classes' word."""
+    import_models()  # which it imports, if it is installed
     import transformers
 
     made = getattr(transformers, f"{word}Config")(**config)
@@ -258,5 +258,31 @@ def of_config(word: str, attention: str, config: dict[str, Any]) -> torch.nn.Mod
     assert isinstance(found, torch.nn.Module)
     return found
 
+
+def find(package: str, name: str) -> Published:
+    """A model by its name; of timm's any, of transformers' with its attention as one function."""
+    if package == "timm":
+        import_models()
+        return of_timm(name)
+    return [model for model in PACKAGES[package]() if model.name == name][-1]
+
+
+GATE: dict[str, tuple[str, ...]] = {
+    "torchvision": ("resnet50", "densenet121", "mobilenet_v3_large", "vit_b_16", "swin_t"),
+    "timm": ("dla34", "hrnet_w18", "test_nfnet"),
+    "transformers": ("BERT", "LLaMA", "DeBERTa", "wav2vec2"),
+}
+"""The twelve that are imported at each push."""
+
+BY_VALUE: dict[str, dict[str, int | None]] = {
+    "torchvision": {
+        **dict.fromkeys(("resnet50", "densenet121", "mobilenet_v3_large"), 64),
+        **dict.fromkeys(("resnet18", "squeezenet1_0", "mobilenet_v2", "mnasnet0_5", "efficientnet_b0"), 64),
+        **dict.fromkeys(("regnet_y_400mf", "shufflenet_v2_x1_0", "convnext_tiny", "googlenet"), 64),
+    },
+    "timm": {**dict.fromkeys(("dla34", "hrnet_w18", "repvgg_a0", "res2next50"), 64)},
+    "transformers": dict.fromkeys(("BERT", "DistilBERT", "ViT", "OPT"), None),
+}
+"""Those whose files compute the same, at images of that size: by package and name."""
 
 PACKAGES = {"torchvision": torchvision, "timm": timm, "transformers": transformers}

@@ -50,6 +50,8 @@ SAME: dict[str, Callable[[Any], Any]] = {
         functional.unfold(x, (2, 3), padding=1) * 2, (4, 6), (2, 3), padding=1
     ),
     "windows": lambda x: x.unfold(2, 3, 1).unfold(-2, 2, 2) * 2,
+    "a part that is all": lambda x: torch.cat([x, x], 1)[:, :8].mul_(2) + 1,
+    "tile": lambda x: x.tile(2, 3),
     "places of several axes": lambda x: x[:, (x[0, :3, 0, 0] > 0).long(), (x[0, :3, 0, 1] > 0).long()],
     "t": lambda x: x[0, 0].t(),
     "permute": lambda x: x.permute(0, 2, 3, 1),

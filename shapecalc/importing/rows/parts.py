@@ -94,14 +94,17 @@ def basic_parts(shape: Sequence[Any], index: Any) -> list[Part]:
     Raises:
         UnsayableError: there are tensors in it.
     """
-    parts, tensors = _split_index(shape, index, _slice)
+    parts, tensors = _split_index(None, shape, index, _slice)
     if tensors:
         raise UnsayableError("a part that tensors say is written to")
     return parts
 
 
 def _split_index(
-    shape: Sequence[Any], index: Any, of_slice: Callable[[int, slice, list[Any]], Part | None]
+    to: Lowering | None,
+    shape: Sequence[Any],
+    index: Any,
+    of_slice: Callable[[int, slice, list[Any]], Part | None],
 ) -> tuple[list[Part], dict[int, Value]]:
     """The basic steps of an index and, by their axes after these, the tensors in it."""
     wanted = list(index) if isinstance(index, tuple) else [index]
@@ -125,6 +128,8 @@ def _split_index(
             made = of_slice(axis, slice(first, first + len(part)), current)
         elif isinstance(part, Value):
             tensors[axis] = part
+        elif to and isinstance(part, list) and part and all(type(place) is int for place in part):
+            tensors[axis] = to.places(part)
         else:
             raise UnsayableError(f"an index of {part!r}")
         found += [made] if made else []
@@ -152,7 +157,7 @@ def _slice(axis: int, part: slice, shape: list[Any]) -> Part | None:
 @row("getitem")
 def _getitem(to: Lowering, input: Value, index: Any) -> Any:
     """Each part of an index by itself: a number selects, a slice narrows, None is a new axis."""
-    parts, tensors = _split_index(shape_of(input), index, _as_written)
+    parts, tensors = _split_index(to, shape_of(input), index, _as_written)
     x = input
     for part in parts:
         x = applied(to, x, part)

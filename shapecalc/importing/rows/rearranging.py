@@ -104,7 +104,8 @@ def _repeat_interleave(
 
 @row("repeat", "tile")
 def _repeat(to: Lowering, input: Value, repeats: Any, *rest: int) -> Any:
-    return to.step("repeat", input, repeats=listed(repeats, rest))
+    many = listed(repeats, rest)
+    return to.step("repeat", input, repeats=[*[1] * (rank(input) - len(many)), *many])  # as of tile
 
 
 @row("roll")

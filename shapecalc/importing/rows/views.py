@@ -137,6 +137,8 @@ def _split(to: Lowering, whole: Value, part: Value, port: int, sizes: Any, dim: 
 def scattered(to: Lowering, whole: Value, part: Value, index: Any) -> Value:
     """The whole with a part at a basic index: what its steps show is put back, the last at first."""
     steps = basic_parts(shape_of(whole), index)
+    if not steps:
+        return part
     values = [whole]
     for step in steps[:-1]:
         values.append(applied(to, values[-1], step))
@@ -165,7 +167,7 @@ def _setitem(to: Lowering, input: Value, index: Any, value: Any) -> Any:
     shape = steps[-1].shape if steps else tuple(shape_of(input))
     assert input.tensor is not None
     part = filled(to, value, Tensor(shape, input.tensor.dtype))
-    return scattered(to, input, part, index) if steps else part
+    return scattered(to, input, part, index)
 
 
 def _where(to: Lowering, input: Value, mask: Value, value: Any) -> Any:
