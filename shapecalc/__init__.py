@@ -8,6 +8,7 @@
 
 TYPE_CHECKING = False  # importing it takes longer than all that is here
 if TYPE_CHECKING:
+    from shapecalc.analysis.serving.serving import Serving, serving
     from shapecalc.engine.nodes import Node
     from shapecalc.engine.results import Analysis, Row, Totals
     from shapecalc.engine.run import analyse
@@ -27,6 +28,7 @@ _HOMES = {
     "importing.network": ("from_torch",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
+    "analysis.serving.serving": ("Serving", "serving"),
     "engine.nodes": ("Node",),
     "engine.results": ("Analysis", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
@@ -43,6 +45,7 @@ __all__ = [
     "Node",
     "Operations",
     "Row",
+    "Serving",
     "ShapecalcError",
     "Tensor",
     "Totals",
@@ -54,6 +57,7 @@ __all__ = [
     "from_torch",
     "load",
     "parse",
+    "serving",
     "symbol",
 ]
 

@@ -77,13 +77,13 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
 """Network → an input that is smaller, and parameters with which it has fewer copies of its blocks."""
 
 
-def _settings(name: str) -> tuple[str | None, Mapping[str, int]]:
+def settings_of(name: str) -> tuple[str | None, Mapping[str, int]]:
     return _SMALLER[name] if name in _SMALLER and DRAWS != "long" else (None, {})
 
 
 def short(name: str) -> Analysis:
     """A network of fewer copies of its blocks, on a smaller input, where it is large; at length, as it is."""
-    return shapecalc.analyse(shapecalc.load(name), *_settings(name))
+    return shapecalc.analyse(shapecalc.load(name), *settings_of(name))
 
 
 @cache
@@ -103,7 +103,7 @@ ROUTED = [name for name in ONE_OF_EACH if analysed(name).active_params is not No
 
 def typed(name: str) -> list[str]:
     """The same network, as a command is asked for it."""
-    shape, parameters = _settings(name)
+    shape, parameters = settings_of(name)
     values = [word for parameter, n in parameters.items() for word in ("--set", f"{parameter}={n}")]
     return [name, *(["--input", shape] if shape else []), *values]
 

@@ -190,7 +190,7 @@ def test_what_is_printed(run: Command, one: str) -> None:
             "--weights int3",
             2,
             "error: --weights 'int3' is no dtype of weights\n"
-            "  hint: int8 or int4, by groups as in int4:128, with zero points as in int4:128+zeros\n",
+            "  hint: int8, int4 or fp8, by groups as in int4:128, with zero points as in int4:128+zeros\n",
         ),
         ("--weights int4:0", 2, "error: --weights 'int4:0' is no dtype of weights\n"),
         ("--weights int4:-8", 2, "error: --weights 'int4:-8' is no dtype of weights\n"),

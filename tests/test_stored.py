@@ -108,7 +108,9 @@ def test_experts_are_stored_too() -> None:
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (5, 6), (3, 4, 6), (1, 2)])
-@pytest.mark.parametrize("text", ["int4", "int4+zeros", "int8:2+zeros", "int8", "int4:1+zeros"])
+@pytest.mark.parametrize(
+    "text", ["int4", "int4+zeros", "int8:2+zeros", "int8", "int4:1+zeros", "fp8", "fp8:2"]
+)
 def test_bytes_are_those_of_packed_tensors(shape: tuple[int, ...], text: str) -> None:
     scheme = read_scheme(text)
     assert scheme is not None
@@ -116,7 +118,7 @@ def test_bytes_are_those_of_packed_tensors(shape: tuple[int, ...], text: str) ->
         pytest.skip("groups do not divide it")
     elements = torch.Size(shape).numel()
     groups = elements // (scheme.group or shape[-1])
-    each = {"int4": 2, "int8": 1}[scheme.dtype]  # that share a byte
+    each = {"int4": 2, "int8": 1, "fp8": 1}[scheme.dtype]  # that share a byte
     needed = -(-elements // each) + 2 * groups + scheme.zeros * -(-groups // each)
     assert bytes_in_torch(shape, scheme) == needed
 
@@ -186,23 +188,23 @@ def test_what_is_printed(
         (
             "input: 1x8\nlayers: [Linear weights int3: 4]",
             "2:25: weights: 'int3' is no dtype of weights",
-            "int8 or int4, by groups as in int4:128, with zero points as in int4:128+zeros",
+            "int8, int4 or fp8, by groups as in int4:128, with zero points as in int4:128+zeros",
         ),
         (
             "input: 1x8\nlayers: [{Linear: 4, weights: 4}]",
             "weights: 4 is no dtype of weights",
-            "int8 or int4",
+            "int8, int4 or fp8",
         ),
-        ("input: 1x8\nlayers: [{Linear: 4, weights: [int4]}]", "is no dtype of weights", "int8 or int4"),
+        ("input: 1x8\nlayers: [{Linear: 4, weights: [int4]}]", "is no dtype of weights", "int8, int4 or fp8"),
         (
             "input: 1x8\nweights: int4:0\nlayers: [Linear: 4]",
             "2:10: weights: 'int4:0' is no dtype",
-            "int8 or",
+            "int8, int4 or fp8",
         ),
         (
             "input: 1x8\nlayers: [Linear: {out_features: 4, dtype: float16}]",
             "2:43: weights: 'float16' is no dtype of weights",
-            "int8 or int4",
+            "int8, int4 or fp8",
         ),
         (
             "input: 1x8\nlayers: [{Linear: {out_features: 4, dtype: int4}, weights: int4}]",

@@ -26,6 +26,7 @@ _COMMANDS = {
     "flops": "costs.flops",
     "params": "show.params",
     "memory": "costs.memory",
+    "serve": "serving.serve",
     "list": "reference.list_",
     "layers": "reference.layers",
     "schema": "reference.schema",

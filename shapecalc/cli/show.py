@@ -83,7 +83,7 @@ def params(
         str | None,
         typer.Option(
             metavar="DTYPE[:GROUP][+zeros]",
-            help="What matrices of Linear layers are, int8 or int4; a scale for each GROUP of inputs.",
+            help="What matrices of Linear layers are: int8, int4, fp8; a scale for each GROUP of inputs.",
         ),
     ] = None,
     keep: Annotated[

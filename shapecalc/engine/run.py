@@ -52,6 +52,13 @@ def analyse(
     return _execute(architecture, input, parameters, brief)
 
 
+def abridged(
+    architecture: Architecture, input: Given = None, parameters: Mapping[str, Any] | None = None
+) -> Analysis:
+    """As `analyse` briefly, of a small network too: of many copies that do the same, some stand for all."""
+    return _execute(architecture, input, parameters, brief=True, most_whole=0)
+
+
 def traced(analysis: Analysis, steps: dict[str, Executed]) -> Analysis:
     """The analysis with a row for every layer; puts into `steps`, by their paths, all steps as executed.
 
@@ -69,13 +76,14 @@ def _execute(
     parameters: Mapping[str, Any] | None,
     brief: bool,
     steps: dict[str, Executed] | None = None,
+    most_whole: int = MOST_WHOLE,
 ) -> Analysis:
     with collecting() as conditions:
         scope, inputs = scope_and_inputs(architecture, input, parameters)
     rows = refuse_too_large(architecture, scope)
     if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
         analyse(architecture, input, parameters, brief=True)
-    run = Execution(Walk(architecture, scope), conditions, brief and rows > MOST_WHOLE)
+    run = Execution(Walk(architecture, scope), conditions, brief and rows > most_whole)
     run.steps = steps
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))

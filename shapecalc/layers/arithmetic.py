@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
+from typing import Any
+
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import (
     of_added_product,
@@ -19,7 +22,7 @@ from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.fields import Choice, Number, Real
 from shapecalc.layers.joins import combine
-from shapecalc.layers.operands import Operation
+from shapecalc.layers.operands import Operation, combined
 from shapecalc.layers.ranges import check_fits, computed_in
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Operations
@@ -32,6 +35,9 @@ class Arithmetic(Operation, abstract=True):
     numbers = ("input", "other")
     input = Number()
     example = example((2, 8, 4), (2, 1, 4))
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return reduce(partial(combined, self.operator), self.operands(*operands))
 
 
 class add(Arithmetic):

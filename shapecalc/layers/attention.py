@@ -18,6 +18,7 @@ from shapecalc.layers.fields import Flag, Inferred, Real, Size
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import Wanted
+from shapecalc.layers.rules.serving import Opened
 from shapecalc.layers.scaled_dot_product import attention_by_math
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
@@ -170,6 +171,20 @@ class MultiheadAttention(Layer):
         rows = queries.samples * self.num_heads * queries.length
         scores = rows * (keys.length + self.more_keys)
         return Operations(add=mapped if self.bias else 0, divide=scores) + shares(scores, rows)
+
+    def opened(self, *inputs: Tensor) -> tuple[Opened, ...]:
+        """Its linear maps, and between them the attention of the heads, as if it were causal by a mask.
+
+        Of one input, or of two, of which the second is keys and values; nothing of other forms.
+        """
+        query, *others = inputs
+        plain = not self.more_keys and not any(self.__dict__[name] for name in ("kdim", "vdim"))
+        if len(others) > 1 or query.rank != 3 or not (self.batch_first and plain):
+            return ()
+        from shapecalc.layers.opened_attention import in_heads  # which is made of other layers
+
+        size, heads = query.shape[-1], self.num_heads
+        return in_heads(size, heads, bias=self.bias, own_keys=bool(others))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         query, key, value = self.feed(*inputs)

@@ -29,6 +29,7 @@ from shapecalc.layers.registry import Registry
 from shapecalc.layers.rules.costs import CostRules
 from shapecalc.layers.rules.memory import MemoryRules
 from shapecalc.layers.rules.reading import ReadingRules
+from shapecalc.layers.rules.serving import ServingRules
 from shapecalc.operations import NOTHING
 from shapecalc.tensors import Shape, Tensor
 
@@ -59,7 +60,7 @@ def examples(*shapes: Shape, **arguments: Any) -> tuple[Example, ...]:
     return tuple(example(shape, **arguments) for shape in shapes)
 
 
-class Layer(CostRules, MemoryRules, ReadingRules):
+class Layer(CostRules, MemoryRules, ReadingRules, ServingRules):
     """One layer with its arguments; the module's text says what a type declares."""
 
     example: ClassVar[Example | None] = None
@@ -132,3 +133,6 @@ class Rearranging(Layer, abstract=True):
     """A type that moves, copies, repeats or looks up elements, and computes nothing."""
 
     each = NOTHING
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return operands[0] if len(operands) == 1 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
@@ -71,6 +73,9 @@ class arange(Constant):
     step = FixedSize(1)
     dtype = Dtype()
     example = example(end=16)
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return self.start + self.step * places[0]
 
     def output(self) -> Tensor:
         beyond: Dim = self.end - self.start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back
@@ -79,6 +79,10 @@ class Convolution(Convolving, abstract=True):
                 hint="write the padding as numbers, (kernel_size - 1) // 2 for an odd kernel",
                 argument="padding",
             )
+
+    def last(self) -> Self:
+        """What a window holds is kept: nothing is padded."""
+        return self.replaced({"padding": (0,) * self.axes})
 
     @property
     def window(self) -> tuple[Window, ...]:

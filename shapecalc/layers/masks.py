@@ -13,7 +13,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.fields import Number
 from shapecalc.layers.joins import combine
-from shapecalc.layers.operands import Operation, WithNumbers
+from shapecalc.layers.operands import Operation, WithNumbers, compared
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps, Saved
 from shapecalc.operations import NOTHING, Operations
@@ -31,6 +31,9 @@ class Comparison(Operation, abstract=True):
 
     def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         return Tensor(broadcast(x.shape, other.shape), "bool")
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return compared(self.operator, *self.operands(*operands))
 
     def saved(self, x: Value, other: Value) -> Saved:
         return ()
@@ -86,6 +89,9 @@ class logical_not(Layer):
     def output(self, x: Tensor) -> Tensor:
         return Tensor(x.shape, "bool")
 
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return None if operands[0] is None else not operands[0]
+
 
 class Combination(Layer, abstract=True):
     """Whether it is so of two branches, element by element: bool. Numbers are true unless they are 0."""
@@ -108,9 +114,15 @@ class Combination(Layer, abstract=True):
 class logical_and(Combination):
     """Whether both are true. Source: torch.logical_and."""
 
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return False if False in operands else None if None in operands else True
+
 
 class logical_or(Combination):
     """Whether one is true, or both. Source: torch.logical_or."""
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        return True if True in operands else None if None in operands else False
 
 
 class logical_xor(Combination):
@@ -145,6 +157,10 @@ class where(WithNumbers):
         for name in () if y.dtype in ("float16", "bfloat16") else ("input", "other"):
             check_fits(self.__dict__[name] or 0, y.dtype, name)  # what is too great for these is infinite
         return y
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        mask, x, other = self.operands(*operands)
+        return None if mask is None else x if mask else other
 
     def chosen(self, *xs: Tensor) -> Tensor:
         mask, x, other = self.operands(*xs)
@@ -184,6 +200,10 @@ class masked_fill(Layer):
     def check(self) -> None:
         if self.value is None:
             raise ArchitectureError("value is missing: a number", hint=self.synopsis(), argument="value")
+
+    def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
+        x, mask = operands
+        return self.value if mask else x if mask is False else None
 
     def output(self, x: Tensor, mask: Tensor) -> Tensor:
         check_mask(mask, "the second branch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial, reduce
 from itertools import accumulate
+from math import inf
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
@@ -12,8 +13,30 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer
 from shapecalc.layers.joins import combine
 from shapecalc.operations import Operations
-from shapecalc.symbolic import summed
+from shapecalc.symbolic import Expr, difference, summed
 from shapecalc.tensors import Tensor, as_scalar
+
+
+def combined(operator: str, x: Any, other: Any) -> Any:
+    """The sum, difference or product of two elements, of which either may be unknown; None if it is."""
+    if operator == "+" and -inf in (x, other):
+        return -inf  # whatever is added
+    if x is None or other is None or operator not in ("+", "-", "*"):
+        return None
+    if isinstance(x, Expr | int) and isinstance(other, Expr | int):
+        return {"+": x + other, "-": x - other, "*": x * other}[operator]
+    return None
+
+
+def compared(operator: str, x: Any, other: Any) -> bool | None:
+    """Whether a comparison of two elements holds; None where that is not known for all sizes."""
+    if not (isinstance(x, Expr | int) and isinstance(other, Expr | int)):
+        return None
+    apart = difference(x, other)
+    if not isinstance(apart, int):
+        return None
+    holds = {">": apart > 0, ">=": apart >= 0, "<": apart < 0, "<=": apart <= 0}
+    return {**holds, "==": apart == 0, "!=": apart != 0}[operator]
 
 
 class WithNumbers(Layer, abstract=True):

@@ -5,11 +5,12 @@ The letters are torch's: T queries, S keys and values, E features.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import passed
 from shapecalc.allocation.kernels import matmul, noisy, softmax, times_number, widened
+from shapecalc.allocation.mode import STATISTIC
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
@@ -173,15 +174,32 @@ class scaled_dot_product_attention(Layer):
         return (figures.macs - means) * (query + key) + means * (value + (query or key))
 
     undecided = "with a mask is not known"
+    stores_scores = True
+    """Whether the scores are a tensor, as in torch's own code; a fused kernel has none."""
+
+    def last(self) -> Self:
+        """The last query sees all keys; a causal mask of one row would show it the first one alone."""
+        return self.replaced({"is_causal": False}) if self.is_causal else self
+
+    def fused(self) -> Self:
+        return self.replaced({"stores_scores": False})
 
     def run(self, trace: Trace, query: Value, key: Value, value: Value, *mask: Value) -> tuple[Value, ...]:
         """The dropout is that of the argument, in evaluation too."""
+        if not self.stores_scores:
+            return (self.run_fused(trace, query, key, value),)
         if mask:
             return self.at_least(
                 trace, Tensor(self.output(query.tensor, key.tensor, value.tensor).shape, query.dtype)
             )
         y = attention_by_math(trace, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
         return (y,)
+
+    def run_fused(self, trace: Trace, query: Value, key: Value, value: Value) -> Value:
+        """The output, and a logarithm of float32 for each query. Source: at::_flash_attention_forward."""
+        y = trace.new(self.output(query.tensor, key.tensor, value.tensor))
+        _sums = trace.new(Tensor(y.shape[:-1], STATISTIC))
+        return y
 
     def ops(self, query: Tensor, key: Tensor, value: Tensor, *mask: Tensor, y: Tensor) -> Operations:
         """The scaling and the softmax of the scores, and the addition of a mask."""

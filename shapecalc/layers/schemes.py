@@ -1,4 +1,4 @@
-"""Matrices of weights that are stored as whole numbers of 8 or 4 bits: their scales and bytes."""
+"""Matrices of weights that are stored in 8 or 4 bits with scales, as whole numbers or as fp8: their bytes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shapecalc.layers.weights import Weight
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import BYTES, check_multiple
 
-BITS = {"int8": 8, "int4": 4}
+BITS = {"int8": 8, "int4": 4, "fp8": 8}
 SCALE = "float16"
 """The dtype of scales, as in the files of GPTQ, AWQ and llama.cpp (Q4_0, Q8_0)."""
 AS_THEY_ARE = "float32"
 """In the place of a scheme: no matrix is stored otherwise."""
-PATTERN = r"(int8|int4)(?::([1-9][0-9]{0,8}))?(\+zeros)?"
-FORMS = "int8 or int4, by groups as in int4:128, with zero points as in int4:128+zeros"
+PATTERN = r"(int8|int4|fp8)(?::([1-9][0-9]{0,8}))?(\+zeros)?"
+FORMS = "int8, int4 or fp8, by groups as in int4:128, with zero points as in int4:128+zeros"
 _SCHEME = re.compile(PATTERN, re.ASCII)
 
 
@@ -70,6 +70,8 @@ def read_scheme(value: object) -> Scheme | None:
         found = quoted(value) if isinstance(value, str) else f"{value}"
         raise ArchitectureError(f"{found} is no dtype of weights", hint=FORMS)
     dtype, group, zeros = match.groups()
+    if zeros and dtype == "fp8":
+        raise ArchitectureError("fp8 has no zero points", hint="fp8, or fp8:128 by groups")
     return Scheme(dtype, None if group is None else int(group), zeros is not None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from shapecalc.allocation.mode import STATISTIC
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
@@ -85,6 +86,10 @@ class selective_scan(Layer):
         steps += (SiLU.each + Operations(mul=1)) * (y.elements if len(more) > 1 else 0)
         steps += Operations(add=1) * (y.elements if len(more) > 2 else 0)
         return steps + Softplus.each * (y.elements if self.delta_softplus else 0)
+
+    def carried(self, u: Tensor, delta: Tensor, a: Tensor, *_: Tensor) -> Tensor:
+        """The state after the last step, (N, D, S), in float32 as it is scanned."""
+        return Tensor((*u.shape[:2], a.shape[1]), STATISTIC)
 
     def reads(self, *inputs: Tensor, **_: Any) -> tuple[Reads, ...]:
         """Of all that makes the state the steps up to its own; of C, D and z its own."""

@@ -62,11 +62,15 @@ class Network(torch.nn.Module):
         self.analysis = analysis
         self.float32 = "float32"
         self.releases = releases(analysis)
-        self.layers = torch.nn.ModuleList([_module(row) for row in analysis.rows])
+        self.layers = torch.nn.ModuleList([self.module(row) for row in analysis.rows])
         tie(self)
         for row, module in zip(analysis.rows, self.layers, strict=True):
             for name in row.frozen:
                 module.get_parameter(name).requires_grad_(False)
+
+    def module(self, row: Row) -> Any:
+        """What holds the weights of a row and, unless it is a function, runs it."""
+        return _module(row)
 
     def converted(self, dtype: str) -> Network:
         """The same with this dtype in place of float32: of its weights, and where a step names it."""

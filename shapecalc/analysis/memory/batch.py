@@ -65,7 +65,7 @@ _MOST_DIGITS = 40
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", re.IGNORECASE)
 
 
-def budget_of(text: str) -> int:
+def budget_of(text: str, option: str = "--fit") -> int:
     """The bytes of a text as 24GiB (2^30) or 24GB (10^9); of a number alone they are bytes.
 
     Raises:
@@ -74,8 +74,8 @@ def budget_of(text: str) -> int:
     match = _BUDGET.fullmatch(text.strip())
     units = {unit.lower(): factor for unit, factor in _UNITS.items()} | {"": 1}
     if not match or match[2].lower() not in units:
-        raise UsageError(f"--fit {quoted(text)} is no size in bytes", hint="as in 24GiB, 512MiB, 80GB")
-    most = f"--fit {quoted(text)} is more than {LARGEST:,} B, which no memory has"
+        raise UsageError(f"{option} {quoted(text)} is no size in bytes", hint="as in 24GiB, 512MiB, 80GB")
+    most = f"{option} {quoted(text)} is more than {LARGEST:,} B, which no memory has"
     if len(match[1]) > _MOST_DIGITS:
         raise UsageError(most)
     budget = int(Fraction(match[1]) * units[match[2].lower()])

@@ -1,0 +1,75 @@
+"""Attention that is one layer of torch becomes the layers that it comes to, so that its keys are tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shapecalc.engine.nodes import Node
+from shapecalc.engine.results import Analysis, Edge, Row, Wire
+from shapecalc.layers.rules.serving import Opened
+
+
+def opened(analysis: Analysis) -> tuple[Analysis, tuple[str, ...]]:
+    """The network with such layers opened, and the paths of those that are taken to see no later tokens."""
+    parts = [row.layer.opened(*row.inputs) for row in analysis.rows]
+    if not any(parts):
+        return analysis, ()
+    rows: list[Row] = []
+    starts: list[int] = []
+    outputs: dict[Edge, Edge] = {}
+    assumed: list[str] = []
+    for number, (row, steps) in enumerate(zip(analysis.rows, parts, strict=True)):
+        starts.append(len(rows))
+        moved = row._replace(sources=tuple([_moved(wire, outputs) for wire in row.sources]))
+        rows += _steps(moved, steps, len(rows)) if steps else [_sharing(moved, starts)]
+        if steps and any(step.layer.is_causal for step in steps):
+            assumed.append(row.path)
+        for port in range(len(row.outputs)):
+            outputs[Edge(number, port)] = Edge(len(rows) - 1, port)
+    starts.append(len(rows))
+    found = replace(
+        analysis,
+        rows=tuple(rows),
+        tree=moved_tree(analysis.tree, starts),
+        output_edges=tuple([outputs.get(edge, edge) for edge in analysis.output_edges]),
+    )
+    return found, tuple(assumed)
+
+
+def moved_tree(nodes: Sequence[Node], starts: Sequence[int]) -> tuple[Node, ...]:
+    """A tree over other rows: `starts` has for each old row, and the end, the number of its first new one."""
+    return tuple(
+        [
+            node._replace(
+                start=starts[node.start],
+                stop=starts[node.stop],
+                children=moved_tree(node.children, starts),
+            )
+            for node in nodes
+        ]
+    )
+
+
+def _moved(wire: Wire, outputs: dict[Edge, Edge]) -> Wire:
+    edge = outputs.get(wire.edge, wire.edge)
+    return Wire(wire.tensor, edge.row, edge.port)
+
+
+def _sharing(row: Row, starts: Sequence[int]) -> Row:
+    return row if row.shares is None else row._replace(shares=starts[row.shares])
+
+
+def _steps(row: Row, steps: Sequence[Opened], first: int) -> list[Row]:
+    """The rows of an opened layer; its weights stay with those that they belong to by their names."""
+    rows: list[Row] = []
+    for step in steps:
+        wires = []
+        for number, port in step.sources:
+            if number < 0:
+                wires.append(row.sources[min(port, len(row.sources) - 1)])
+            else:
+                wires.append(Wire(rows[number].outputs[port], first + number, port))
+        figures = step.layer.figures(tuple([wire.tensor for wire in wires]))
+        rows.append(Row(f"{row.path}.{step.label}", step.layer, tuple(wires), figures))
+    return rows

@@ -1,0 +1,94 @@
+"""A network at a batch and a number of tokens that are letters, and what says which axes they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from shapecalc.analysis.serving.opening import opened
+from shapecalc.engine.inputs import inputs_of
+from shapecalc.engine.results import Analysis
+from shapecalc.engine.run import abridged, analyse
+from shapecalc.errors import UsageError
+from shapecalc.language.architecture import Architecture
+from shapecalc.symbolic import Dim, Expr, symbol, symbols_in
+from shapecalc.tensors import Tensor, is_floating
+
+
+class Tokens(NamedTuple):
+    """A network whose input is a batch of sequences, at letters for both."""
+
+    whole: Analysis
+    """As the file has it."""
+    analysis: Analysis
+    """Attention that is one layer is opened, so that its keys and values are tensors."""
+    batch: Dim
+    length: str
+    inputs: frozenset[int]
+    """The inputs that one new token comes in by, by their numbers."""
+    axis: int
+    """The axis of the output that has an element for each token."""
+    assumed: tuple[str, ...]
+    """The paths of attention that no mask stands beside, which is taken to see no later tokens."""
+
+    @property
+    def tokens(self) -> Expr:
+        return symbol(self.length)
+
+
+def in_tokens(
+    architecture: Architecture,
+    input: Any,
+    values: Mapping[str, Any],
+    batch: Dim,
+    length: str,
+    brief: bool = True,
+) -> Tokens:
+    """The network at letters for the batch and for the tokens of the sequence that it continues.
+
+    That sequence is the last input, batch × tokens (× features), whose tokens the output has, too.
+
+    Raises:
+        UsageError: there is no such input, or another size is a letter.
+    """
+    given = inputs_of(architecture, input, values)
+    for name in reversed([name for name, x in given.items() if _is_sequence(x)]):
+        chosen = {name, *_with_the_same(architecture, name, given)}
+        sizes: dict[str, Tensor] = {}
+        for other, x in given.items():
+            tokens = (symbol(length),) if other in chosen else x.shape[1:2]
+            sizes[other] = Tensor((batch, *tokens, *x.shape[2:]), x.dtype)
+        analysis = (abridged if brief else analyse)(architecture, sizes, values)
+        axes = [axis for axis, n in enumerate(analysis.outputs[0].shape) if n == symbol(length)]
+        if axes:
+            _check_letters(analysis, {*symbols_in(batch), length})
+            simple, assumed = opened(analysis)
+            numbers = frozenset([port for port, other in enumerate(given) if other in chosen])
+            return Tokens(analysis, simple, batch, length, numbers, axes[0], assumed)
+    raise UsageError(
+        f"{architecture.name} does not go on from token to token: no input is a sequence, batch × tokens,"
+        " for each of whose tokens the output has an element",
+        hint="serve is for decoders of text, as llm/llama-3-8b",
+    )
+
+
+def _is_sequence(x: Tensor) -> bool:
+    return x.rank == (3 if is_floating(x.dtype) else 2)
+
+
+def _with_the_same(architecture: Architecture, name: str, given: Mapping[str, Tensor]) -> Iterator[str]:
+    """The other inputs whose second size is the same parameter of the file."""
+    own = architecture.inputs[name].sizes[1:2]
+    for other, x in given.items():
+        sizes = architecture.inputs[other].sizes[1:2]
+        if x.rank > 1 and own and sizes and sizes[0].text == own[0].text and not own[0].text.isdigit():
+            yield other
+
+
+def _check_letters(analysis: Analysis, known: set[str]) -> None:
+    sizes: list[Dim] = [n for row in analysis.rows for w in row.weights.values() for n in w.shape]
+    sizes += [n for x in analysis.inputs.values() for n in x.shape]
+    if others := sorted(symbols_in(*sizes) - known):
+        raise UsageError(
+            f"serve needs numbers for all but the batch and the context, not {', '.join(others)}"
+        )
