@@ -7,7 +7,7 @@ those of the whole network, its products and bytes against the formulas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ class Serving(Network):
         super().__init__(rows.analysis)
         self.kept = kept
         self.memory = memory
+        self.edges = {cache.edge for cache in kept.caches}
         self.whole = whole
         pairs = zip(rows.analysis.rows, rows.runs, strict=True)
         self.runs: dict[int, Run] = {id(row): run for row, run in pairs}
@@ -97,15 +98,10 @@ class Serving(Network):
 
     def remember(self, edge: Edge, y: Any, run: Run) -> None:
         """Keep what a prompt makes for the steps after it, in the place that there is for it, if any."""
-        if run.axis is None and (edge in self.places or edge in self.kept.following.given):
+        if run.axis is None and edge in self.edges:
             room = self.memory.setdefault(edge, y)
             if room is not y:
                 room.copy_(last(y, room.shape))
-
-    @property
-    def places(self) -> Mapping[Edge, int]:
-        """What is kept of all tokens or of the last ones, with the axis of these."""
-        return places(self.kept)
 
 
 def places(kept: Kept) -> dict[Edge, int]:
