@@ -14,20 +14,24 @@ _MOST_VALUES = 4_000_000
 
 
 @without_collecting
-def json_object(content: bytes, source: Opened, what: str) -> dict[str, Any]:
+def json_object(
+    content: bytes, source: Opened, what: str, *, floats: bool = False, most: int = _MOST_VALUES
+) -> dict[str, Any]:
     """The object that a text of JSON is; `what` it is in errors, as in `the header`.
+
+    It has at most so many values, `floats` among them if there may be.
 
     Raises:
         UsageError: it is none, has a key twice, or is too deep or too long.
     """
-    if sum(map(content.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        raise source.error(f"{what} has more than {_MOST_VALUES:,} values")
+    if sum(map(content.count, (b",", b"[", b"{"))) > most:
+        raise source.error(f"{what} has more than {most:,} values")
     try:
         found = json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_object,
-            parse_float=_no_float,
-            parse_constant=_no_float,
+            parse_float=float if floats else _no_float,
+            parse_constant=float if floats else _no_float,
         )
     except UnicodeDecodeError as error:
         byte = content[error.start]

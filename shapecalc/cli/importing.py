@@ -26,7 +26,8 @@ def import_(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="As in torchvision.models:resnet18, path/model.py:Net or model.onnx."
+            metavar="TARGET",
+            help="As in torchvision.models:resnet18, model.py:Net, model.onnx or model.pt2.",
         ),
     ],
     input: Input = None,
@@ -48,10 +49,10 @@ def import_(
         bool, typer.Option("--strict", help="Write no file with steps that are measured alone.")
     ] = False,
 ) -> None:
-    """A torch module or an ONNX model as a file, proved equal to it.
+    """A torch module, an ONNX model or an exported program as a file, proved equal to it.
 
     This command and diff run a Python target's own code, and no other does.
-    ONNX is read as data.
+    Files are read as data.
     """
     found = equal_network(target, given_input(input or []), args, flat, strict)
     if output:
@@ -89,7 +90,7 @@ def is_elsewhere(name: str) -> bool:
     """Whether a name is that of an ONNX file or of a Python target, and of no file with a network."""
     where, colon, _ = name.rpartition(":")
     python = where.endswith(".py") or re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", where)
-    return name.endswith(".onnx") or bool(colon and python and not _is_file(name))
+    return name.endswith((".onnx", ".pt2")) or bool(colon and python and not _is_file(name))
 
 
 def _is_file(name: str) -> bool:
@@ -114,13 +115,23 @@ def equal_network(target: str, shapes: Any, args: str, flat: bool = False, stric
 
 
 def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
-    if Path(target).suffix == ".onnx":
+    if read := {".onnx": _of_onnx, ".pt2": _of_exported}.get(Path(target).suffix):
         if arguments:
-            raise UsageError("--args is what a Python target is called with; an ONNX file takes none")
-        return _of_onnx(Path(target), shapes, flat, strict)
+            raise UsageError("--args is what a Python target is called with; a file takes none")
+        return read(Path(target), shapes, flat, strict)
     if not shapes:
         raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
     return _imported(target, shapes, arguments, flat, strict)
+
+
+def _of_exported(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
+    try:
+        from shapecalc.importing.exported.reading import read_exported
+        from shapecalc.importing.network import imported
+    except ImportError as error:
+        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
+    collect_again()
+    return imported(read_exported(path, shapes), flat, strict)
 
 
 def _of_onnx(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:

@@ -81,12 +81,17 @@ class Lowering:
         """The function that is lowered."""
 
     def lower(
-        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], shapes: list[Tensor]
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        shapes: list[Tensor],
+        own: Row | None = None,
     ) -> list[Value]:
-        """Record what a function becomes; gives the values of its outputs."""
+        """Record what a function becomes, by its `own` row if it has one; gives the values of its outputs."""
         self.shapes, self.name = shapes, name
         found, backwards = word(name)
-        make = ROWS.get(found) or _same_here(found)
+        make = own or ROWS.get(found) or _same_here(found)
         if make is None:
             return self.opaque(name, args, kwargs, "it has no counterpart here")
         ordered = [*args[1::-1], *args[2:]] if backwards else args
