@@ -24,7 +24,7 @@ from shapecalc.layers.fields import Choice, Number, Real
 from shapecalc.layers.joins import combine
 from shapecalc.layers.operands import Operation, combined
 from shapecalc.layers.ranges import check_fits, computed_in
-from shapecalc.layers.rules import Saved
+from shapecalc.layers.rules import Keeps, Saved
 from shapecalc.operations import Operations
 from shapecalc.tensors import BYTES, Tensor, broadcast, is_floating, result_dtype
 
@@ -50,11 +50,9 @@ class add(Arithmetic):
     operator = "+"
     takes_complex = True
     other = Number()
+    keeps = Keeps.NOTHING
     each = Operations(add=1)
     example = example((2, 8, 4, 4), (2, 8, 4, 4))
-
-    def saved(self, x: Value, other: Value) -> Saved:
-        return ()
 
     def back(self, x: Value, other: Value) -> Back:
         return passed(x.look, other.look)
@@ -91,14 +89,12 @@ class sub(Arithmetic):
     operator = "-"
     takes_complex = True
     other = Number()
+    keeps = Keeps.NOTHING
     each = Operations(add=1)
 
     def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         check_numbers(x, other)
         return combine(x, other)
-
-    def saved(self, x: Value, other: Value) -> Saved:
-        return ()
 
     def back(self, x: Value, other: Value) -> Back:
         return of_difference(x.look, other.look)

@@ -15,7 +15,7 @@ from shapecalc.layers.fields import Number
 from shapecalc.layers.joins import combine
 from shapecalc.layers.operands import Operation, WithNumbers, compared
 from shapecalc.layers.ranges import check_fits
-from shapecalc.layers.rules import Keeps, Saved
+from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Operations
 from shapecalc.tensors import Tensor, as_scalar, broadcast
 
@@ -26,6 +26,7 @@ class Comparison(Operation, abstract=True):
     most_branches = 2
     numbers = ("", "other")
     other = Number(infinite=True)
+    keeps = Keeps.NOTHING
     each = Operations(compare=1)
     example = example((2, 8, 4), (2, 1, 4))
 
@@ -34,9 +35,6 @@ class Comparison(Operation, abstract=True):
 
     def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
         return compared(self.operator, *self.operands(*operands))
-
-    def saved(self, x: Value, other: Value) -> Saved:
-        return ()
 
 
 class gt(Comparison):
