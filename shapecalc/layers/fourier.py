@@ -17,14 +17,7 @@ from shapecalc.layers.fields import Axes, Axis, Choice, Size, Sizes
 from shapecalc.layers.reads import AxisReads, Reads, except_along
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import (
-    Tensor,
-    check_at_least,
-    complex_of,
-    is_complex,
-    is_differentiable,
-    real_of,
-)
+from shapecalc.tensors import Tensor, check_at_least, complex_of, is_complex, is_differentiable, real_of
 
 _NORMS = ("backward", "forward", "ortho")
 

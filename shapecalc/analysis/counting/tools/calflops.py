@@ -34,7 +34,7 @@ from shapecalc.layers.recurrent_cell import RecurrentCell
 from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.softmax import Softmax, Softmax2d
-from shapecalc.layers.transformer import InnerAttention, kept_gelu
+from shapecalc.layers.transformer_parts import InnerAttention, kept_gelu
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.upsampling import Resize
 from shapecalc.operations import Unknown

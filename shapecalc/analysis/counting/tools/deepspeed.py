@@ -14,7 +14,7 @@ from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.products import bmm
 from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
-from shapecalc.layers.transformer import InnerAttention
+from shapecalc.layers.transformer_parts import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.upsampling import Resize
 from shapecalc.symbolic import Dim

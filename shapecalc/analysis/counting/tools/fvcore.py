@@ -24,7 +24,7 @@ from shapecalc.layers.recurrent_cell import RecurrentCell
 from shapecalc.layers.sampling import grid_sample
 from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
-from shapecalc.layers.transformer import InnerAttention
+from shapecalc.layers.transformer_parts import InnerAttention
 from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.unpooling import MaxUnpool
 from shapecalc.layers.upsampling import Resize
