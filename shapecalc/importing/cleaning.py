@@ -8,6 +8,7 @@ from shapecalc.importing.program import Call, Node, Region, Value
 from shapecalc.importing.structure import free
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import Rearranging
+from shapecalc.layers.sorting import ArgExtreme
 
 
 def cleaned(body: Region) -> Region:
@@ -34,9 +35,11 @@ def _drop(region: Region, read: set[Value]) -> None:
 
 
 def _idle(call: Call) -> bool:
-    """Whether a call only moves elements, none of them of a weight."""
+    """Whether a call only moves elements, none of them of a weight, or tells the places of some."""
     layer = LAYERS.get(call.type)
-    return layer is not None and issubclass(layer, Rearranging) and not call.weights and not call.reason
+    if layer is None or call.weights or call.reason:
+        return False
+    return issubclass(layer, (Rearranging, ArgExtreme))
 
 
 def _regions(region: Region) -> Iterator[Region]:

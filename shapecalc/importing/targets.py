@@ -147,27 +147,59 @@ def _advice(error: BaseException) -> str | None:
     return None
 
 
+_MOST = 2**28
+"""Elements of weights that are allocated for a module that looks at them while it is built: 1 GiB."""
+
+
 def _built(target: str, make: Callable[[], Any]) -> Any:
-    """What a maker makes on fake tensors or, where it looks at values, with its weights on `meta`."""
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True), redirect_stdout(sys.stderr), without_log():
-            return make()
-    except (Exception, SystemExit):
-        with users_code(f"building {target}"), _weights_on_meta():
-            return make()
+    """What a maker makes on fake tensors; where it looks at values, with its weights on `meta`.
+
+    Where that is no way either, as where it copies what it makes beside a weight, with real weights, if
+    these are few.
+    """
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    for weights in (fake, _registered(_on_meta)):
+        try:
+            with weights, redirect_stdout(sys.stderr), without_log():
+                return make()
+        except (Exception, SystemExit):
+            continue
+    with users_code(f"building {target}"), _registered(_Allocated(target)):
+        return make()
+
+
+def _on_meta(parameter: Any) -> Any:
+    """No weight is filled; other tensors are real."""
+    return torch.nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+
+
+class _Allocated:
+    """Leaves weights as they are, as long as they are few."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.elements = 0
+
+    def __call__(self, parameter: Any) -> Any:
+        self.elements += parameter.numel()
+        if self.elements > _MOST:
+            message = f"{self.target} looks at the values of its weights while it is built"
+            hint = f"there are more than {_MOST:,} of them: give it fewer, or build it elsewhere"
+            raise ArchitectureError(message, hint=hint)
+        return parameter
 
 
 @contextmanager
-def _weights_on_meta() -> Iterator[None]:
-    """Parameters go to `meta` as soon as a module has them: none is filled, other tensors are real."""
+def _registered(change: Callable[[Any], Any]) -> Iterator[None]:
+    """Parameters are changed as soon as a module has them."""
     register = torch.nn.Module.register_parameter
 
-    def on_meta(module: Any, name: str, parameter: Any) -> None:
+    def changed(module: Any, name: str, parameter: Any) -> None:
         if parameter is not None and parameter.device.type != "meta":
-            parameter = torch.nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+            parameter = change(parameter)
         register(module, name, parameter)
 
-    torch.nn.Module.register_parameter = on_meta
+    torch.nn.Module.register_parameter = changed
     try:
         yield
     finally:

@@ -191,6 +191,25 @@ def test_options_that_can_not_be_are_named(run: Command, words: list[str], code:
     assert "Traceback" not in found.err
 
 
+def test_a_module_that_looks_at_its_weights_while_it_is_built_has_few(folder: Path, run: Command) -> None:
+    """It copies what it makes beside a weight, so that neither fake ones nor those on meta will do."""
+    (folder / "looking.py").write_text(
+        "import torch\nfrom torch import nn\n\n\n"
+        "class Looking(nn.Module):\n"
+        "    def __init__(self, width=4):\n"
+        "        super().__init__()\n"
+        "        self.layer = nn.Linear(width, width)\n"
+        "        table = torch.arange(width, device=self.layer.weight.device)\n"
+        "        assert table.tolist()[1] == 1\n\n"
+        "    def forward(self, x):\n"
+        "        return self.layer(x)\n"
+    )
+    assert "Linear: 4" in run("import", "looking.py:Looking", "--input", "1x4").out
+    refused = run("import", "looking.py:Looking", "--input", "1x4", "--args", "{width: 20000}")
+    assert refused.code == 1
+    assert "looking.py:Looking looks at the values of its weights while it is built" in refused.err
+
+
 def test_what_fails_on_fake_tensors_prints_one_error_alone(folder: Path) -> None:
     """In a process of its own, where torch's log goes to the screen."""
     found = forked.command("import", "model.py:Net", "--input", "1x3x28x28", cwd=folder)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.importing.arguments import UnsayableError
-from shapecalc.importing.lowering import ROWS, Lowering, Row, is_mask, of_two, row
+from shapecalc.importing.leaves import plain
+from shapecalc.importing.lowering import ROWS, Lowering, Row, as_number, is_mask, of_two, row
 from shapecalc.importing.program import Value
 from shapecalc.layers import LAYERS
+from shapecalc.tensors import Tensor
 
 _MODULES = {
     "celu": "CELU",
@@ -80,6 +82,21 @@ def _logical(type_: str) -> Row:
 for _name in ("and", "or", "xor"):
     for _form in (_name, f"bitwise_{_name}"):
         ROWS[_form] = _logical(f"logical_{_name}")
+
+
+@row("clamp")
+def _clamp(to: Lowering, input: Value, min: Any = None, max: Any = None) -> Any:
+    """Between two numbers; a bound that is a tensor is chosen where an element is beyond it."""
+    sides = {"min": as_number(to, min), "max": as_number(to, max)}
+    y = input
+    for compare, bound in zip(("lt", "gt"), sides.values(), strict=True):
+        if isinstance(bound, Value):
+            beyond = to.step(compare, y, bound)
+            beyond.tensor = Tensor(to.shapes[0].shape, "bool")
+            y = to.step("where", beyond, bound, y)
+            y.tensor = to.shapes[0]
+    numbers = {key: plain(bound) for key, bound in sides.items() if not isinstance(bound, Value)}
+    return to.step("clamp", y, **numbers) if any(v is not None for v in numbers.values()) else y
 
 
 @row("invert", "bitwise_not")

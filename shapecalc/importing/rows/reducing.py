@@ -38,10 +38,14 @@ ROWS.update({name: _reduction(name) for name in ("mean", "sum", "amax", "amin")}
 
 @row("max", "min")
 def _extreme(to: Lowering, input: Value, dim: Any = None, keepdim: bool = False) -> Any:
-    if dim is not None:
-        raise UnsayableError("a greatest element beside its place, or of two tensors")
-    kind = "amax" if to.name.endswith("max") else "amin"
-    return to.step(kind, input, keepdim=False)
+    """The greatest or least element, along an axis also its place."""
+    word = "max" if to.name.endswith("max") else "min"
+    if dim is None:
+        return to.step(f"a{word}", input, keepdim=False)
+    if not isinstance(dim, int):
+        raise UnsayableError("the greatest or least of two tensors")
+    axis = axis_of(input, dim)
+    return [to.step(kind, input, dim=axis, keepdim=keepdim) for kind in (f"a{word}", f"arg{word}")]
 
 
 @row("var")
