@@ -1,7 +1,8 @@
 """Commands in a process of their own, each forked from one that has imported shapecalc already.
 
 So none takes the time of a start, and what it uses is its own: its seconds and its memory, which on Linux
-begin with what its parent has in use, here nothing but shapecalc.
+begin with what its parent has in use, here nothing but shapecalc. Commands that run torch, and are not
+measured, may be forked from a process that has imported it too.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Forked(NamedTuple):
     megabytes: float
 
 
-def command(*words: str, cwd: Path | None = None, **env: str) -> Forked:
-    """`command("show", "nin")` is `shapecalc show nin`."""
-    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env)
+def command(*words: str, cwd: Path | None = None, torch: bool = False, **env: str) -> Forked:
+    """`command("show", "nin")` is `shapecalc show nin`; with `torch`, from a process that has imported it."""
+    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env, torch=torch)
 
 
-def forked(code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Forked:
+def forked(
+    code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, torch: bool = False
+) -> Forked:
     """Python of that text, with these words as `sys.argv`, and nothing to read."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
@@ -53,13 +56,13 @@ def forked(code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str
             "cwd": str(cwd or Path.cwd()),
             "env": {**os.environ, **(env or {})},
         }
-        used = _asked({**job, "out": str(out), "err": str(err)})
+        used = _asked({**job, "out": str(out), "err": str(err)}, torch)
         texts = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
         return Forked(used["code"], *texts, used["seconds"], used["megabytes"])
 
 
-def _asked(job: Mapping[str, object]) -> Any:
-    server = _server()
+def _asked(job: Mapping[str, object], torch: bool) -> Any:
+    server = _server(torch)
     assert server.stdin
     assert server.stdout
     print(json.dumps(job), file=server.stdin, flush=True)
@@ -67,10 +70,10 @@ def _asked(job: Mapping[str, object]) -> Any:
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
-    """The one process that a process of tests forks from; it ends with it."""
+def _server(torch: bool) -> subprocess.Popen[str]:
+    """The one process that a process of tests forks from, and that with torch; they end with it."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked"],
+        [sys.executable, "-m", "tests.forked", *(["torch"] if torch else [])],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -117,16 +120,18 @@ def _prepare(job: Any) -> None:
     sys.modules["__main__"].__package__ = None  # by which a command is named in its help
 
 
-def _import_all() -> None:
+def _import_all(torch: bool) -> None:
     for file in (ROOT / "shapecalc").rglob("*.py"):
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         if not name.startswith(_HEAVY):
             import_module(name.removesuffix(".__init__"))
     assert "torch" not in sys.modules
+    if torch:
+        import_module("shapecalc.torch_check.verify")
 
 
 if __name__ == "__main__":
-    _import_all()
+    _import_all(sys.argv[1:] == ["torch"])
     if (job := _jobs()) is not None:
         _prepare(job)
         exec(compile(job["code"], "<forked>", "exec"), {"__name__": "__main__"})

@@ -28,6 +28,7 @@ WIDTH = 80
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(r"\d+\.\d+ s\b|torch \d[.\w+]*")  # seconds, and the version of torch
 _PLAIN = re.compile(r"shapecalc ([^|&;<>$]*)(?:\| (.*))?")
+_WITH_TORCH = ("verify", "import", "export")
 _SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
 
 
@@ -106,7 +107,8 @@ def _forked(words: str, after: str | None, work: Path) -> subprocess.CompletedPr
     """A single command of shapecalc, with what its output is piped to; it starts at once."""
     from tests.forked import command  # not where this file is a script
 
-    done = command(*shlex.split(words), cwd=work, COLUMNS=str(WIDTH), SHAPECALC_PATH="")
+    torch = words.startswith(_WITH_TORCH)
+    done = command(*shlex.split(words), cwd=work, torch=torch, COLUMNS=str(WIDTH), SHAPECALC_PATH="")
     run = subprocess.CompletedProcess(words, done.code, done.out, done.err)
     return (
         run

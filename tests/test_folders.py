@@ -86,7 +86,7 @@ def test_what_is_no_file_is_no_architecture(folder: Path) -> None:
 def test_what_is_no_file_as_an_argument(name: str, message: str, folder: Path) -> None:
     make_odd(folder)
     for words in (["show"], ["check"], ["verify", "--device", "meta"], ["list"]):
-        done = command(*words, name)
+        done = command(*words, name, torch="verify" in words)
         assert done.code == 2
         if words != ["list"]:
             assert done.err.startswith(f"error: {message}"), done.err
