@@ -86,6 +86,7 @@ def test_every_network_of_images_is_proved() -> None:
     assert CONVOLUTIONAL.keys() >= {name for name in of_images if "/" not in name}
 
 
+@pytest.mark.no_cover  # most of it is torch's
 @pytest.mark.parametrize("name", [*CONVOLUTIONAL, *PUBLISHED])
 def test_gradients_have_the_claimed_support(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.load(name), *{**CONVOLUTIONAL, **PUBLISHED}[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,9 +30,12 @@ def inputs_of(name: str) -> dict[str, Any]:
     }
 
 
-def read(name: str, plain: bool = False) -> Imported:
+def read_anew(name: str, plain: bool = False) -> Imported:
     make, _ = MODULES[name]
     return imported(read_module(make(), [], inputs_of(name), name), plain)
+
+
+read = cache(read_anew)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -102,7 +106,7 @@ def test_repetition_and_names_are_the_modules_own() -> None:
 
 
 def test_the_same_module_gives_the_same_text() -> None:
-    assert read("VisionTransformer").text == read("VisionTransformer").text
+    assert read_anew("VisionTransformer").text == read_anew("VisionTransformer").text
 
 
 def test_a_module_that_is_there_again_keeps_its_weights() -> None:
