@@ -20,6 +20,7 @@ from shapecalc.cli.training import (
     refuse_without_training,
     training_of,
 )
+from shapecalc.errors import UsageError
 
 
 def receptive(
@@ -49,6 +50,9 @@ def flops(
         str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(NAMES)}; or all.")
     ] = None,
     backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Of one token, beside the rule of 6 for each parameter.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
     depth: Depth = None,
     unfold: Unfold = False,
@@ -60,6 +64,16 @@ def flops(
     from shapecalc.render.flops import is_known, print_flops
 
     chosen = chosen_by(convention)
+    if tokens:
+        if chosen or depth or strict or unfold:
+            raise UsageError(
+                "--tokens is of the whole network", hint="it goes with --input, --set and --format"
+            )
+        from shapecalc.analysis.counting.per_token import per_token
+        from shapecalc.render.per_token import print_per_token
+
+        print_per_token(per_token(analysed(arch, input, set)), format)
+        return
     analysis = analysed(arch, input, set)
     print_flops(analysis, chosen, format, depth, backward, unfold)
     raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
