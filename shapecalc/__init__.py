@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.importing.network import from_torch
     from shapecalc.language.architecture import Architecture
     from shapecalc.operations import Operations, Unknown
+    from shapecalc.render.drawing.draw import Drawing, draw
     from shapecalc.symbolic import Expr, at, symbol
     from shapecalc.tensors import Tensor
     from shapecalc.zoo import load, parse
@@ -29,6 +30,7 @@ _HOMES = {
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
     "analysis.serving.serving": ("Serving", "serving"),
+    "render.drawing.draw": ("Drawing", "draw"),
     "engine.nodes": ("Node",),
     "engine.results": ("Analysis", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
@@ -41,6 +43,7 @@ __all__ = [
     "Analysis",
     "Architecture",
     "ArchitectureError",
+    "Drawing",
     "Expr",
     "Node",
     "Operations",
@@ -54,6 +57,7 @@ __all__ = [
     "UsageError",
     "analyse",
     "at",
+    "draw",
     "from_torch",
     "load",
     "parse",

@@ -35,6 +35,7 @@ _COMMANDS = {
     "diff": "proof.diff",
     "import": "importing.import_",
     "export": "exporting.export",
+    "draw": "drawing.draw",
 }
 """Each command, in the order of the help, with its file in this folder and its function there."""
 

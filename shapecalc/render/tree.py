@@ -15,7 +15,7 @@ from shapecalc.errors import UsageError, listed
 from shapecalc.render.cells import count
 from shapecalc.render.grid import Column
 
-_FEWEST = 3
+FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
 
@@ -73,10 +73,10 @@ def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
 
 def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> Sequence[Node]:
     found: list[Node] = []
-    for _, group in groupby(nodes, _in_a_row(analysis, alike)):
+    for _, group in groupby(nodes, in_a_row(analysis, alike)):
         run = list(group)
         copies = sum(node.copies for node in run)
-        found += run if copies < _FEWEST else [_together(run[0], copies)]
+        found += run if copies < FEWEST else [_together(run[0], copies)]
     return found
 
 
@@ -93,7 +93,7 @@ def _numbered(label: str) -> tuple[str, int]:
     return name, int(index)
 
 
-def _in_a_row(analysis: Analysis, alike: Alike | None) -> Callable[[Node], Hashable]:
+def in_a_row(analysis: Analysis, alike: Alike | None = None) -> Callable[[Node], Hashable]:
     """What nodes that follow one another have in common if they do the same, and are numbered on."""
     before = 0
 

@@ -1,0 +1,57 @@
+"""Pictures of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from shapecalc.cli.networks import analysed
+from shapecalc.cli.options import Arch, Input, Set, write_whole
+
+
+def draw(
+    arch: Arch,
+    view: Annotated[
+        Literal["blocks", "volumes", "graph"],
+        typer.Option(help="The network with each block once beside it; changes of shape; all layers."),
+    ] = "blocks",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
+    ] = None,
+    input: Input = None,
+    set: Set = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Of the graph, levels of blocks to open.")] = None,
+    direction: Annotated[
+        Literal["TB", "LR"], typer.Option(help="From top to bottom, or from left to right.")
+    ] = "TB",
+    format: Annotated[
+        Literal["svg", "mermaid", "dot"], typer.Option("--format", "-f", help="The form of the output.")
+    ] = "svg",
+    show: Annotated[
+        str,
+        typer.Option(metavar="A,B,…", help="What boxes say besides: of shapes, params, macs, receptive."),
+    ] = "",
+    colour: Annotated[
+        Literal["role", "params", "macs"],
+        typer.Option("--color", help="What colours mean: the kind of layer, or its share of a figure."),
+    ] = "role",
+) -> None:
+    """A picture of a network, as SVG or as text for Mermaid and graphviz."""
+    from shapecalc.render.drawing.draw import draw
+
+    picture = draw(
+        analysed(arch, input, set),
+        view,
+        depth=depth,
+        direction=direction,
+        form=format,
+        show=show,
+        colour=colour,
+    )
+    if output is None:
+        print(picture.text, end="")
+    else:
+        write_whole(output, picture.text)

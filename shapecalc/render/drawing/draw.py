@@ -1,0 +1,106 @@
+"""A picture of a network in the form that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shapecalc.engine.results import Analysis
+from shapecalc.errors import UsageError
+from shapecalc.render.drawing.figures import Figures
+from shapecalc.render.drawing.parts import Figure
+
+VIEWS = ("blocks", "volumes", "graph")
+FORMS = ("svg", "mermaid", "dot")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture as text; a notebook shows one that is SVG."""
+
+    text: str
+    form: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        kind = "image/svg+xml" if self.form == "svg" else "text/plain"
+        return {kind: self.text, "text/plain": self.text if self.form != "svg" else "a drawing as SVG"}
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def draw(
+    analysis: Analysis,
+    view: str = "blocks",
+    *,
+    depth: int | None = None,
+    direction: str = "TB",
+    form: str = "svg",
+    show: str = "",
+    colour: str = "role",
+) -> Drawing:
+    """A picture of a network, the same bytes each time.
+
+    Args:
+        analysis: what `shapecalc.analyse` gave.
+        view: `blocks`, the network with each block of its file once beside it; `volumes`, a glyph for each
+            change of shape; `graph`, all layers.
+        depth: of the graph, how many levels of blocks are open.
+        direction: `TB` from top to bottom, `LR` from left to right.
+        form: `svg`, or `mermaid` or `dot` as text for other programs.
+        show: what stands in the boxes besides: of `shapes,params,macs,receptive`.
+        colour: what the colours mean: `role`, or the share of `params` or `macs`.
+
+    Raises:
+        UsageError: the view has no such form, or the picture would be too large.
+    """
+    if view == "volumes":
+        if form != "svg" or depth is not None or show or colour != "role":
+            raise UsageError("the view volumes is SVG, of shapes alone", hint="--view graph has the others")
+        return Drawing(_volumes(analysis), form)
+    if view == "blocks" and depth is not None:
+        raise UsageError(
+            "--depth is for the graph: the view blocks draws each block once", hint="--view graph"
+        )
+    figures = Figures.of(analysis, show, colour)
+    return Drawing(_formed(figures.analysis, _figures(figures, view, depth), form, direction, figures), form)
+
+
+def _figures(figures: Figures, view: str, depth: int | None) -> list[Figure]:
+    if view == "graph":
+        from shapecalc.render.drawing.graph import graph
+
+        return [graph(figures, depth)]
+    from shapecalc.render.drawing.blocks import Blocks
+
+    return Blocks(figures).all()
+
+
+def _formed(analysis: Analysis, made: list[Figure], form: str, direction: str, figures: Figures) -> str:
+    if form == "mermaid":
+        from shapecalc.render.drawing.mermaid import mermaid
+
+        return mermaid(made, direction)
+    if form == "dot":
+        from shapecalc.render.drawing.dot import dot
+
+        return dot(made, direction, analysis.name)
+    from shapecalc.render.drawing.svg import svg
+
+    return svg(made, direction == "TB", analysis.name, _described(analysis, figures))
+
+
+def _described(analysis: Analysis, figures: Figures) -> str:
+    """The picture in words, for those who can't see it."""
+    from shapecalc.render.show import heading, notes
+
+    about = "" if figures.colour == "role" else f" Colours: the share of {figures.colour}."
+    return ". ".join([heading(analysis), *notes(analysis)]) + "." + about
+
+
+def _volumes(analysis: Analysis) -> str:
+    from shapecalc.render.drawing.svg import document
+    from shapecalc.render.drawing.volumes import drawn
+
+    width, height, inside = drawn(analysis)
+    return document(width, height, analysis.name, _described(analysis, Figures(analysis)), inside)
