@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Totals
 from shapecalc.errors import UsageError, nearest, quoted
-from shapecalc.render.grid import count, percent, share
+from shapecalc.render.cells import count, percent, share
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.notation import shape_text
 
