@@ -36,6 +36,7 @@ _COMMANDS = {
     "import": "importing.import_",
     "export": "exporting.export",
     "draw": "drawing.draw",
+    "report": "reporting.report",
 }
 """Each command, in the order of the help, with its file in this folder and its function there."""
 

@@ -1,0 +1,1 @@
+"""The page of a network: one HTML file whose figures follow the sizes, with nothing from elsewhere."""
