@@ -159,7 +159,8 @@ def test_the_address_holds_what_is_seen(context: Any, tmp_path: Path) -> None:
     assert first.text("#which").startswith("nin[1].Conv2d[0]: in_channels 96")
     assert "⌊(n − k + p + s)/s⌋ = ⌊(11 − 5 + 4 + 1)/1⌋ = 11" in first.text("#why")
     again = Opened(context, path, "#" + first.tab.url.partition("#")[2])
-    state = "[location.hash, document.documentElement.dataset.theme, document.body.innerText]"
+    seen = "['#rows', 'dl', '#why'].map(what => document.querySelector(what).innerText)"
+    state = f"[location.hash, document.documentElement.dataset.theme, {seen}]"
     assert again.tab.evaluate(state) == first.tab.evaluate(state)
     wrong = Opened(context, path, "#H=no&row=none")
     assert "H is a number" in wrong.text("#note")
