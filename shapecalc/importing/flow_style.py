@@ -35,6 +35,40 @@ class Line:
         return f"{head}{self.beside}" + (f" times {self.times}" if self.times > 1 else "")
 
 
+_LONGEST = 8
+"""Lines of a row that comes again."""
+
+
+def rows_once(lines: Sequence[Line]) -> list[Line]:
+    """The same steps, where several in a row come again right after themselves: once, and how often."""
+    found: list[Line] = []
+    at = 0
+    while at < len(lines):
+        length, times = _row(lines[at:])
+        row = [*lines[at : at + length]]
+        found += row if times == 1 else [Line("seq", value=rows_once(row), times=times)]
+        at += length * times
+    return found
+
+
+def _row(lines: Sequence[Line]) -> tuple[int, int]:
+    """Of the row at the beginning that saves most lines, how long it is, and how often it comes."""
+    best = (1, 1)
+    for length in range(2, min(_LONGEST, len(lines) // 2) + 1):
+        row, times = lines[:length], 1
+        while _alike(row, lines[length * times : length * (times + 1)]):
+            times += 1
+        if times > 1 and length * (times - 1) > best[0] * (best[1] - 1):
+            best = (length, times)
+    return best
+
+
+def _alike(row: Sequence[Line], other: Sequence[Line]) -> bool:
+    return len(row) == len(other) and all(
+        a.same(b) and a.times == b.times for a, b in zip(row, other, strict=True)
+    )
+
+
 def flow(value: Any) -> str:
     """A value in flow style."""
     if isinstance(value, Line):

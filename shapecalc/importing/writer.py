@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapecalc.importing.flow_style import Line, flow, listed
+from shapecalc.importing.flow_style import Line, flow, listed, rows_once
 from shapecalc.importing.folding import REQUIRED, Folding, Group, inlined, walk
 from shapecalc.importing.program import Call, Program, Region, Text, Value, calls
 from shapecalc.importing.structure import Body, Step, reads
@@ -166,7 +166,7 @@ class Writer:
                     found[-1].times += line.times
                 else:
                     found.append(line)
-        return found
+        return rows_once(found) if self.repeats else found
 
     def line(
         self, step: Step, scope: Scope, group: Group | None, numbers: Mapping[int, int], top: bool
