@@ -27,7 +27,7 @@ def import_(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="As in torchvision.models:resnet18, model.py:Net, model.onnx or model.pt2.",
+            help="As in torchvision.models:resnet18, model.py:Net, model.onnx, model.pt2 or config.json.",
         ),
     ],
     input: Input = None,
@@ -52,8 +52,12 @@ def import_(
     """A torch module, an ONNX model or an exported program as a file, proved equal to it.
 
     This command and diff run a Python target's own code, and no other does.
-    Files are read as data.
+    Files are read as data; a config.json of Hugging Face transformers is a
+    network of one of the zoo's families.
     """
+    if Path(target).suffix == ".json":
+        _of_config(Path(target), output, bool(input or args or names or flat or strict))
+        return
     found = equal_network(target, given_input(input or []), args, flat, strict)
     if output:
         write_whole(output, found.text)
@@ -69,6 +73,22 @@ def import_(
         streams.complain(f"{call}; the file has it as opaque, with figures that were measured")
     if found.opaque:
         raise typer.Exit(1)
+
+
+def _of_config(path: Path, output: Path | None, more: bool) -> None:
+    """The network that a configuration is: a note which it is, and the command that shows it."""
+    from shapecalc.engine.run import analyse
+    from shapecalc.importing.config_json import configured
+    from shapecalc.importing.config_written import as_file
+
+    if more:
+        raise UsageError("a config.json is read as it is", hint="-o writes the network as a file")
+    found = configured(path)
+    params = analyse(found.architecture, parameters=found.settings).totals.params
+    streams.note(f"{path}: {found.variant or f'a network of {found.file}'}, {params:,} parameters")
+    print(found.command)
+    if output:
+        write_whole(output, as_file(found))
 
 
 def _arguments(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language import document
 from shapecalc.language.beside import read_weights
 from shapecalc.language.blocks import block_names, read_blocks
+from shapecalc.language.config_keys import Config, read_config
 from shapecalc.language.expectation import Expectation, read_expectation
 from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
 from shapecalc.language.library import Find, Libraries, Library, is_library, nowhere
@@ -28,7 +29,7 @@ from shapecalc.pause_gc import without_collecting
 
 KEYS = (
     *("name", "source", "notes", "input", "parameters", "variants", "expect"),
-    *("weights", "use", "names", "blocks", "layers"),
+    *("weights", "use", "names", "config", "blocks", "layers"),
 )
 NO_NAMES = Names()
 
@@ -67,6 +68,8 @@ class Architecture:
     """The variants; None of a file without."""
     names: Names = NO_NAMES
     """What its weights are called in a checkpoint."""
+    config: Config | None = None
+    """What the keys of a published configuration are for its parameters; None where the file does not say."""
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -204,6 +207,7 @@ class _FileReader:
             weights=weights,
             libraries=tuple(self.libraries.known.values()),
             names=self.read("names", read_names, NO_NAMES),
+            config=self.read("config", partial(read_config, parameters=parameters), None),
         )
         read = partial(read_variants, parameters=parameters, inputs=inputs, words=self.words)
         variants = self.read("variants", read, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from shapecalc.language import library
 from shapecalc.language.arguments import BESIDE
+from shapecalc.language.config_keys import MODEL_TYPE
 from shapecalc.language.expectation import BOUNDS
 from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.variants import NAME
@@ -90,6 +91,12 @@ _FILE: dict[str, Any] = {
         "additionalProperties": _TEXT_OR_NUMBER,
         "properties": {IGNORED: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}},
         "description": "path here: name in a checkpoint, of a weight, a layer or a block; * is any one word",
+    },
+    "config": {
+        "type": "object",
+        "required": [MODEL_TYPE],
+        "additionalProperties": {"type": ["string", "array", "object"]},
+        "description": "key of a config.json: the parameter that has its value, or the values it may have",
     },
     "blocks": {"type": "object", "additionalProperties": _STEPS},
     "layers": _STEPS,
