@@ -174,7 +174,7 @@ KEYS = [
         "2:1",
         "the key 'zzz' is unknown",
         "the keys of a file: name, source, notes, input, parameters, variants, expect, "
-        "weights, use, names, blocks, layers",
+        "weights, use, names, config, blocks, layers",
     ),
     Wrong("no input", "layers: [ReLU]\n", "1:1", "the key 'input' is missing"),
     Wrong("no layers", "input: 1x3\n", "1:1", "the key 'layers' is missing"),
