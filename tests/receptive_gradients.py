@@ -7,7 +7,7 @@ cancels or vanishes, and the gradient of an output element is 0 exactly outside 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -23,8 +23,12 @@ from shapecalc.symbolic import number
 from shapecalc.torch_check.network import Network, build, sample
 
 
-def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "last")) -> tuple[Mismatch, ...]:
-    """The rows whose fields differ from where torch's gradients are.
+def prove(
+    receptive: Receptive,
+    places: Sequence[str] = ("first", "centre", "last"),
+    rows: Container[int] | None = None,
+) -> tuple[Mismatch, ...]:
+    """The rows whose fields differ from where torch's gradients are, of all or of those numbers.
 
     Of each row elements at `places` are compared: in the middle and at both ends of all axes; in the middle
     alone where the row before has the same field. Where a field has no gaps, all of it is compared, else its
@@ -33,8 +37,9 @@ def prove(receptive: Receptive, places: Sequence[str] = ("first", "centre", "las
     source, outputs = run(receptive)
     found: list[Mismatch] = []
     before: AxisFields = ()
-    for field, y in zip(receptive.fields, outputs, strict=True):
-        if any(not isinstance(axis_field, Undefined) for axis_field in field.along_axes):
+    for index, (field, y) in enumerate(zip(receptive.fields, outputs, strict=True)):
+        asked = rows is None or index in rows
+        if asked and any(not isinstance(axis_field, Undefined) for axis_field in field.along_axes):
             for place in places if field.along_axes != before else places[len(places) // 2 :][:1]:
                 found.extend(_differences(receptive, field, y, source, place))
         before = field.along_axes
