@@ -8,6 +8,10 @@
 
 TYPE_CHECKING = False  # importing it takes longer than all that is here
 if TYPE_CHECKING:
+    from shapecalc.analysis.compare.difference import Difference, compare
+    from shapecalc.analysis.counting.totals import Work
+    from shapecalc.analysis.domain.domain import Domain, domain
+    from shapecalc.analysis.memory.memory import Memory, memory
     from shapecalc.analysis.serving.serving import Serving, serving
     from shapecalc.engine.nodes import Node
     from shapecalc.engine.results import Analysis, Row, Totals
@@ -31,6 +35,10 @@ _HOMES = {
     "operations": ("Operations", "Unknown"),
     "analysis.serving.serving": ("Serving", "serving"),
     "render.drawing.draw": ("Drawing", "draw"),
+    "analysis.compare.difference": ("Difference", "compare"),
+    "analysis.counting.totals": ("Work",),
+    "analysis.domain.domain": ("Domain", "domain"),
+    "analysis.memory.memory": ("Memory", "memory"),
     "engine.nodes": ("Node",),
     "engine.results": ("Analysis", "Row", "Totals"),
     "symbolic": ("Expr", "at", "symbol"),
@@ -43,8 +51,11 @@ __all__ = [
     "Analysis",
     "Architecture",
     "ArchitectureError",
+    "Difference",
+    "Domain",
     "Drawing",
     "Expr",
+    "Memory",
     "Node",
     "Operations",
     "Row",
@@ -55,11 +66,15 @@ __all__ = [
     "UnavailableError",
     "Unknown",
     "UsageError",
+    "Work",
     "analyse",
     "at",
+    "compare",
+    "domain",
     "draw",
     "from_torch",
     "load",
+    "memory",
     "parse",
     "serving",
     "symbol",
@@ -76,6 +91,13 @@ def __getattr__(name: str) -> object:
     found = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = found
     return found
+
+
+def load_ipython_extension(shell: object) -> None:
+    """`%load_ext shapecalc` lets a notebook read a cell of YAML that begins with `%%shapecalc`."""
+    from shapecalc.render.notebook import load_magic
+
+    load_magic(shell)
 
 
 def __dir__() -> list[str]:

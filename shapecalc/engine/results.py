@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from itertools import repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from shapecalc.layers import Figures, Layer
 from shapecalc.layers.schemes import Scheme, size_in_bytes
 from shapecalc.layers.weights import Weights
 from shapecalc.operations import Operations, Unknown
+from shapecalc.shown import Shown
 from shapecalc.symbolic import Dim, Expr, summed, symbols_in
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.implied import decisive
@@ -219,7 +221,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Shown):
     """Every figure of a network at given inputs."""
 
     architecture: Architecture
@@ -334,6 +336,10 @@ class Analysis:
     def schemes(self) -> tuple[Scheme, ...]:
         """Those under which weights are stored, each once."""
         return tuple(dict.fromkeys([scheme for row in self.rows for scheme in row.stored.values()]))
+
+    def report(self) -> Any:
+        """The page of the network, whose figures follow its sizes, for a notebook; its `html` is the page."""
+        return import_module("shapecalc.render.notebook").page(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The analysis in JSON's types: sizes and counts are integers, or formulas as text."""

@@ -34,12 +34,21 @@ def print_diff(
     difference: Difference, shown: Difference, names: tuple[str, str], form: str, whole: bool
 ) -> None:
     """Print `shown`, which is `difference` or the blocks of it; `whole`, what is the same too."""
-    heading = f"A: {names[0]} · B: {names[1]}"
     print_as(
         form,
         lambda: to_json(difference, shown, names),
-        lambda: Grid(heading, _COLUMNS, list(_lines(shown, whole)), _notes(difference, shown)),
+        lambda: _grid(difference, shown, names, whole),
     )
+
+
+def diff_grid(difference: Difference) -> Grid:
+    """The layers that differ, under the names that the networks have."""
+    return _grid(difference, difference, (difference.a.name, difference.b.name), False)
+
+
+def _grid(difference: Difference, shown: Difference, names: tuple[str, str], whole: bool) -> Grid:
+    heading = f"A: {names[0]} · B: {names[1]}"
+    return Grid(heading, _COLUMNS, list(_lines(shown, whole)), _notes(difference, shown))
 
 
 def to_json(difference: Difference, shown: Difference, names: tuple[str, str]) -> dict[str, Any]:

@@ -33,9 +33,14 @@ def print_domain(domain: Domain, form: str) -> None:
     if form == "json":
         print_json(domain_json(domain))
         return
+    print_grid(domain_grid(domain), form)
+
+
+def domain_grid(domain: Domain) -> Grid:
+    """The conditions, and what they leave."""
     lines = list(_conditions(domain))
     notes = [*_inputs(domain), *_border(domain)]
-    print_grid(Grid(heading(domain.analysis), _CONDITIONS if lines else (), lines, notes), form)
+    return Grid(heading(domain.analysis), _CONDITIONS if lines else (), lines, notes)
 
 
 def _conditions(domain: Domain) -> Iterator[Line]:

@@ -100,6 +100,13 @@ def _of_work(analysis: Analysis, form: str, depth: int | None, backward: bool, u
     return Grid(heading(analysis), columns, lines, notes)
 
 
+def work_grid(work: Work) -> Grid:
+    """The operations of a network in total, in one line."""
+    return Grid(
+        "Operations", _WORK, [Line((work.macs, *_kinds(work.ops)))], _work_notes(work, Formulas(None))
+    )
+
+
 def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
     return tuple(ops if isinstance(ops, Unknown) else getattr(ops, kind) for kind in KINDS)
 

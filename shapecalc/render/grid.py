@@ -232,13 +232,24 @@ _BELOW = 2  # how much further in a label of the tree goes on
 _THROUGH = str.maketrans("├└`", "││|")
 
 
+def text_of(grid: Grid) -> str:
+    """A grid as plain text, each line as long as it is."""
+    lines = _laid_out(grid, _written(grid)) if grid.columns else []
+    table = ["".join(text for text, _ in line).rstrip() for line in lines]
+    return "\n".join([grid.heading, "", *table, "", *grid.notes])
+
+
 def print_markdown(grid: Grid) -> None:
+    print(writable(markdown_of(grid)))
+
+
+def markdown_of(grid: Grid) -> str:
     bars = ["---:" if column.right else "---" for column in grid.columns]
     rows = [[column.title for column in grid.columns], bars, *grid.texts()]
     table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows)
     notes = "\n".join("- " + " ".join(note.split()) for note in grid.notes if note)
     parts = [f"**{grid.heading}**", *([table] if grid.columns else []), *([notes] if notes else [])]
-    print(writable("\n\n".join(parts)))
+    return "\n\n".join(parts)
 
 
 def print_csv(grid: Grid) -> None:

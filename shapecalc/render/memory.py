@@ -34,6 +34,17 @@ def print_memory(
     if form == "json" and step:
         print_json({**step.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
         return
+    print_grid(_grid(found, form, depth, step, fit, unfold), form)
+
+
+def memory_grid(found: Prediction, depth: int | None) -> Grid:
+    """The table of the memory in prediction or, of a `Memory`, in training too."""
+    return _grid(found, "table", depth, found if isinstance(found, Memory) else None, None, False)
+
+
+def _grid(
+    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None, unfold: bool
+) -> Grid:
     analysis = found.analysis
     nodes = named_nodes(analysis, form, depth, unfold, step.saved_by_row.__getitem__ if step else None)
     columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
@@ -43,7 +54,7 @@ def print_memory(
         notes += ["", *folded]
     if fit:
         notes += ["", _fit(fit)]
-    print_grid(Grid(heading(analysis), columns, lines, notes), form)
+    return Grid(heading(analysis), columns, lines, notes)
 
 
 def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: bool) -> Line:

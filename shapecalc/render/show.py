@@ -124,6 +124,11 @@ def print_show(
     print_as(form, lambda: to_json(analysis, depth, layout), grid)
 
 
+def show_grid(analysis: Analysis, depth: int | None) -> Grid:
+    """The table of all layers, without their shares."""
+    return _grid(analysis, "table", depth, "layer,arguments,output,params,macs", "NCHW", False)
+
+
 def _grid(
     analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str, unfold: bool
 ) -> Grid:

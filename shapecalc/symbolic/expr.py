@@ -72,6 +72,12 @@ class Expr:
     def __bool__(self) -> bool:
         raise TypeError(f"the formula {self} has no truth value")
 
+    def _repr_latex_(self) -> str:
+        """The formula as a notebook typesets it."""
+        from shapecalc.symbolic.notation import LATEX, text
+
+        return f"${text(self, LATEX)}$"
+
     def __repr__(self) -> str:
         return self.ascii()
 

@@ -14,6 +14,7 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Edge, Row, Totals
 from shapecalc.layers.schemes import AS_THEY_ARE
 from shapecalc.operations import Unknown
+from shapecalc.shown import Shown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, for_json
 
@@ -72,7 +73,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Shown):
     """Two analyses and the pairs of their layers, in order."""
 
     a: Analysis

@@ -10,11 +10,12 @@ from typing import Any
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.operations import Operations, Unknown
+from shapecalc.shown import Shown
 from shapecalc.symbolic import Dim, summed
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(Shown):
     """Sums over rows. A sum in which one figure is unknown is unknown too, for the first reason."""
 
     macs: Dim | Unknown

@@ -16,6 +16,7 @@ from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
 from shapecalc.analysis.domain.solving import solve, where_remainder
 from shapecalc.analysis.domain.stretches import Effort, shifted
 from shapecalc.engine.results import Analysis
+from shapecalc.shown import Shown
 from shapecalc.symbolic import Dim, at, symbols_in
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.implied import decisive
@@ -62,7 +63,7 @@ class AxisWindow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(Shown):
     """The inputs that a network takes: sizes in `boxes` that meet the `open` conditions besides."""
 
     analysis: Analysis

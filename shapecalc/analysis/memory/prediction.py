@@ -16,6 +16,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.shown import Shown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor
@@ -63,7 +64,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Shown):
     """Bytes that a network needs in prediction, as torch has them on `meta`.
 
     Activations are all that is neither parameter nor buffer; the caller's inputs are among them throughout.
