@@ -11,7 +11,7 @@ import typer
 from shapecalc.checkpoints.rules_written import written
 from shapecalc.cli.networks import given_input
 from shapecalc.cli.options import Input, write_whole
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed
 from shapecalc.pause_gc import collect_again
 from shapecalc.render import streams
 from shapecalc.zoo.index import exists
@@ -131,6 +131,11 @@ def equal_network(target: str, shapes: Any, args: str, flat: bool = False, stric
         raise _different(found)
     for said in found.fixed:
         streams.note(f"holds at this size only: {said}")
+    if found.lost:
+        said = listed([*dict.fromkeys(found.lost)], 3)
+        streams.note(f"zeros stand for constants whose values are not in the file: {said}")
+    if found.unread:
+        streams.note(f"buffers that no layer reads are not in the file: {listed(found.unread, 3)}")
     return found
 
 

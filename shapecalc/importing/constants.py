@@ -28,7 +28,7 @@ def constant(tensor: Any, value: Value) -> list[Call]:
 
 def _zeros(found: Tensor, value: Value) -> Call:
     """Zeros in place of values that no step makes: no figure hangs on them."""
-    return Call(*of_one_number(0, found), [], [value])
+    return Call(*of_one_number(0, found), [], [value], lost=True)
 
 
 def _one_number(tensor: Any, found: Tensor, value: Value) -> list[Call]:

@@ -27,6 +27,24 @@ def is_leaf(module: Any) -> bool:
     return bool(own and not hooked and name not in _COMPOSED)
 
 
+def keeps_shape(module: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a module is sure to give a tensor like the one that it takes.
+
+    So does BatchNorm that predicts, which torch takes apart on fake tensors: more work than all else in a
+    network of convolutions.
+
+    Raises:
+        ValueError: torch's own, of a tensor with other axes than the module takes.
+    """
+    norm = isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and not module.training
+    if not norm or module.running_mean is None or len(args) != 1 or kwargs:
+        return False
+    (x,) = args
+    module._check_input_dim(x)
+    own = (module.running_mean.dtype, module.num_features)
+    return x.dim() > 1 and (x.dtype, x.shape[1]) == own and x.is_floating_point()
+
+
 def arguments_of(module: Any) -> dict[str, Any]:
     """The arguments that make a layer like the module, but for defaults and what follows from the input."""
     layer = LAYERS[type(module).__name__]

@@ -38,6 +38,10 @@ class Imported:
     """By a row's path and its weight, the module's name of the weight."""
     opaque: tuple[str, ...]
     """What has no counterpart here, with its place in the user's code: the file has it as measured."""
+    lost: tuple[str, ...]
+    """The constants whose values are not in the file, each with its shape and its place."""
+    unread: tuple[str, ...]
+    """The module's buffers that no layer of the file has."""
     totals: Totals
     origin: str
     """Whose figures they are compared with, in words."""
@@ -61,13 +65,16 @@ def imported(program: Program, plain: bool = False, strict: bool = True) -> Impo
     if again := made_twice(program, body, analysis):
         hand_round(program, again)
         body, text, architecture, analysis = _written(program, plain)
+    found = names(program, body, analysis)
     return Imported(
         text,
         architecture,
         tuple(differences(program, body, analysis)),
         (*program.fixed, *_at_other_sizes(program, body, architecture)),
-        names(program, body, analysis),
+        found,
         opaque,
+        tuple([f"{_text(c, c.outputs[0])}, {c.place}" for c in calls(program.body) if c.lost]),
+        tuple(sorted({*program.buffers} - {*found.values()})),
         analysis.totals,
         program.origin,
     )

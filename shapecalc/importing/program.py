@@ -36,6 +36,8 @@ class Call:
     """Why nothing here does the same, of an opaque call: its outputs and parameters are measured."""
     macs: int | None = None
     """Of an opaque call, its multiply-accumulates by torch's counter; None where nobody has counted."""
+    lost: bool = False
+    """Whether it stands for a constant whose values no step makes."""
 
 
 @dataclass(eq=False, slots=True)

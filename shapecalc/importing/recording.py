@@ -21,7 +21,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.aliases import Aliases, View, shares
 from shapecalc.importing.constants import constant
-from shapecalc.importing.leaves import arguments_of, is_leaf
+from shapecalc.importing.leaves import arguments_of, is_leaf, keeps_shape
 from shapecalc.importing.lowering import Lowering
 from shapecalc.importing.program import Call, Region, Value
 from shapecalc.tensors import Tensor
@@ -224,7 +224,8 @@ class Recorder(TorchFunctionMode):
         inputs, versions = self.read(given), [x._version for x in given]
         self.silent = True
         try:
-            result = original(module, *args, **kwargs)
+            like = keeps_shape(module, args, kwargs)
+            result = torch.empty_like(args[0]) if like else original(module, *args, **kwargs)
             type_ = type(module).__name__
             if type_ == "Identity" or getattr(module, "p", 1) == 0:  # a Dropout of nothing
                 return result

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from shapecalc.importing.alignment import alike
 from shapecalc.importing.program import Program, calls
 from shapecalc.importing.sizes import inferred, undecided
-from shapecalc.importing.torch_module import read_module
+from shapecalc.importing.torch_module import Copies, read_module
 
 Group: TypeAlias = tuple[tuple[int, int], ...]
 """Axes that have one size: each by the number of its input and its own."""
@@ -59,9 +59,10 @@ def read_at_sizes(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any
     Raises:
         ArchitectureError: the module fails at the sizes given.
     """
-    program = read_module(module, inputs, keywords, name)
+    copies = Copies(module)
+    program = read_module(module, inputs, keywords, name, copies)
     if not any(call.reason for call in calls(program.body)):  # what is measured holds at these sizes alone
-        _Runs(module, (tuple(inputs), dict(keywords)), program).find()
+        _Runs(module, (tuple(inputs), dict(keywords)), program, copies).find()
     inferred(program)
     return program
 
@@ -69,8 +70,9 @@ def read_at_sizes(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any
 class _Runs:
     """Searches the sizes at which a module makes the same calls."""
 
-    def __init__(self, module: Any, given: Any, program: Program) -> None:
+    def __init__(self, module: Any, given: Any, program: Program, copies: Copies) -> None:
         self.module = module
+        self.copies = copies
         self.leaves, self.tree = tree_flatten(given)
         self.program = program
 
@@ -127,7 +129,7 @@ class _Runs:
         try:
             inputs, keywords = tree_unflatten([*map(_resized, self.leaves, shapes)], self.tree)
             with _quiet():
-                found = read_module(self.module, inputs, keywords, self.program.name)
+                found = read_module(self.module, inputs, keywords, self.program.name, self.copies)
         except (
             Exception,
             SystemExit,

@@ -42,8 +42,31 @@ def sample_inputs(shapes: str | Mapping[str, str] | None) -> tuple[list[Any], di
     return ([] if alone is None else [alone]), made
 
 
-def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Program:
+class Copies:
+    """The weights of a module as fake tensors, which all of its runs have in common."""
+
+    def __init__(self, module: Any) -> None:
+        with _mode_of(module) as self.mode, torch.no_grad():
+            weights = {key: self.fake(p) for key, p in _owned(module, "named_parameters")}
+            buffers = {key: self.fake(b) for key, b in _owned(module, "named_buffers")}
+        self.state = _tied(module, {**weights, **buffers})
+        self.weights = {key: self.state[key] for key in weights}
+        self.buffers = {key: self.state[key] for key in buffers}
+
+    def fake(self, x: Any) -> Any:
+        return _fake(self.mode, x)
+
+
+def read_module(
+    module: Any,
+    inputs: Sequence[Any],
+    keywords: Mapping[str, Any],
+    name: str,
+    copies: Copies | None = None,
+) -> Program:
     """The program of a module, run once on fake tensors like `inputs` and `keywords`.
+
+    `copies` are those of its weights, where other runs have made them.
 
     Raises:
         ArchitectureError: the module fails on fake tensors, or its run depends on values.
@@ -52,23 +75,19 @@ def read_module(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any],
         hint = "import the module that it was compiled of, or a module around it"
         raise ArchitectureError("it is compiled by torch.jit, and hidden from Python", hint=hint)
     counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
-    with _left_as_it_was(module), without_log(), _mode_of(module) as mode, torch.no_grad():
-        weights = {key: _fake(mode, p) for key, p in _owned(module, "named_parameters")}
-        buffers = {key: _fake(mode, b) for key, b in _owned(module, "named_buffers")}
-        state = _tied(module, {**weights, **buffers})
-        arguments, options = tree_map(lambda x: _fake(mode, x), (tuple(inputs), dict(keywords)))
-        recorder = Recorder(
-            module, {key: state[key] for key in weights}, {key: state[key] for key in buffers}, counter
-        )
+    copies = copies or Copies(module)
+    with _left_as_it_was(module), without_log(), _allowing(copies.mode), torch.no_grad():
+        arguments, options = tree_map(copies.fake, (tuple(inputs), dict(keywords)))
+        recorder = Recorder(module, copies.weights, copies.buffers, counter)
         given = recorder.take_inputs(arguments, options)
         with plain_attention(), counter, recorder.recording():
-            result = functional_call(module, state, arguments, options, tie_weights=False)
+            result = functional_call(module, copies.state, arguments, options, tie_weights=False)
     return Program(
         name,
         given,
         recorder.whole(result),
-        {key: described(state[key]) for key, _ in module.named_parameters()},
-        {key: described(state[key]) for key, _ in module.named_buffers()},
+        {key: described(copies.state[key]) for key, _ in module.named_parameters()},
+        {key: described(copies.state[key]) for key, _ in module.named_buffers()},
         frozenset(key for key, weight in module.named_parameters() if not weight.requires_grad),
         (counter.get_total_flops() - recorder.flops_of_constants) // 2,
     )
@@ -101,7 +120,13 @@ def plain_attention() -> Iterator[None]:
 def _mode_of(module: Any) -> Iterator[Any]:
     """The fake mode that the module was built in, as tensors of two don't meet; constants are real."""
     modes = [weight.fake_mode for weight in module.parameters() if isinstance(weight, FakeTensor)]
-    mode: Any = modes[0] if modes else FakeTensorMode()
+    with _allowing(modes[0] if modes else FakeTensorMode()) as mode:
+        yield mode
+
+
+@contextmanager
+def _allowing(mode: Any) -> Iterator[Any]:
+    """Let the tensors of a fake mode meet others, which are constants."""
     allowed, mode.allow_non_fake_inputs = mode.allow_non_fake_inputs, True
     try:
         yield mode

@@ -56,6 +56,14 @@ class Sliding(Net):
         y.unfold(1, 2, 1).mul_(2)
         return y
 
+class Waving(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(3))
+        self.register_buffer("mean", torch.zeros(28))
+    def forward(self, x):
+        return (x - self.mean) * torch.sin(torch.arange(28.0))
+
 class Leaving(Net):
     def __init__(self):
         sys.exit(3)
@@ -170,6 +178,15 @@ def test_what_has_no_counterpart_is_measured(
     for text in (*told, "the file has it as opaque, with figures that were measured"):
         assert text in found.err
     assert "Traceback" not in found.err
+
+
+def test_what_the_file_does_not_have_is_told(run: Command) -> None:
+    found = run("import", "model.py:Waving", "--input", "1x1x28x28")
+    assert (found.code, "zeros: [28]" in found.out, "buffer: [28]" in found.out) == (0, True, True)
+    assert "zeros stand for constants whose values are not in the file: 28, " in found.err
+    assert "model.py:51" in found.err
+    assert "note: buffers that no layer reads are not in the file: seen\n" in found.err
+    assert "note: buffers" not in run("import", "model.py:Net", "--input", "1x1x28x28").err
 
 
 OPTIONS = [

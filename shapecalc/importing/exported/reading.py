@@ -229,7 +229,7 @@ class _Reading:
         """A constant whose values are not computed, as nothing is run: zeros of its shape."""
         value = Value(tensor)
         dtype = {} if tensor.dtype == "float32" else {"dtype": tensor.dtype}
-        self.pending[value] = Call("zeros", {"size": [*tensor.shape], **dtype}, [], [value])
+        self.pending[value] = Call("zeros", {"size": [*tensor.shape], **dtype}, [], [value], lost=True)
         return value
 
     def write(self, node: Node, value: Value, constant: bool) -> None:
