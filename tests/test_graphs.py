@@ -260,6 +260,22 @@ ALIKE = {
         input: 2x4x3
         layers: [Linear: 3, {split: 1, as: [a, b]}, {ChannelShuffle: 4, from: b}, ReLU: {inplace: true}]
         """,
+    "a pixel that seems to lie channels last": """
+        {input: 1x1x8, layers: [transpose: [2, 0], ConvTranspose2d: {out_channels: 2, kernel_size: 2}, GELU]}
+        """,
+    "images of one channel, and parts of images, that do": """
+        input: {a: 2x5x5x1, b: 2x5x5x8}
+        layers:
+          - permute from a: [0, 3, 1, 2]
+          - Conv2d as x: {out_channels: 3, kernel_size: 2}
+          - permute from b: [0, 3, 1, 2]
+          - narrow: {dim: 1, start: 2, length: 4}
+          - Conv2d: {out_channels: 3, kernel_size: 2}
+          - add: [x, []]
+        """,
+    "a volume without a batch axis, which is no image": """
+        {input: 4x3x3x3, layers: [permute: [0, 3, 1, 2], Conv3d: {out_channels: 16, kernel_size: 2}, GELU]}
+        """,
     "a number repeated to the shape of a number": """
         {input: 1, layers: [{parameter: [3]}, {unbind: 0, as: [a, b, c]}, {expand_as: [b, c]}]}
         """,

@@ -26,15 +26,6 @@ _REPEATED = "a matrix is repeated"
 CONVERT = "leave it out, or put an Embedding or another layer that gives floating-point numbers before it"
 
 
-def lies_channels_last(x: Value) -> bool:
-    """Whether the elements of an image lie position by position, with all channels of each in a row."""
-    if x.strides is None or x.rank not in (4, 5):
-        return False
-    order = (0, *range(2, x.rank), 1)
-    shape, strides = (tuple([own[i] for i in order]) for own in (x.shape, x.strides))
-    return not is_scattered(shape, strides) and is_scattered(x.shape, x.strides)
-
-
 def suggested(shape: Shape, x: Value) -> Strides | None:
     """Those of images of this shape made of others: channels last where torch takes these to lie so.
 
@@ -44,16 +35,21 @@ def suggested(shape: Shape, x: Value) -> Strides | None:
 
 
 def convolution_back(x: Value, matrix: Value, *bias: Value) -> Back:
-    """The gradients of a convolution; those of image and weight lie channels last where the image does.
+    """The gradients of a convolution; those of image and weight lie channels last where the image seems to.
 
-    Source: at::convolution_backward.
+    An image without a batch axis is seen with one. Source: at::convolution_backward.
     """
     image, weight, *others = looks([x, matrix, *bias])
-    last = lies_channels_last(x)
+    lead = (1,) * (matrix.rank - x.rank)
+    steps = tuple([x.shape[0] * x.all_strides[0] for _ in lead])
+    last = seem_channels_last((*lead, *x.shape), x.strides and (*steps, *x.strides))
+
+    def laid(shape: Shape) -> Strides | None:
+        missing = matrix.rank - len(shape)
+        return channels_last((1,) * missing + shape)[missing:] if last else None
 
     def back(trace: Trace, _: Value) -> Sequence[Value | None]:
-        strides = channels_last if last else lambda _: None
-        firsts = each([image, weight], lambda y: trace.new(y.tensor, strides(y.shape)))
+        firsts = each([image, weight], lambda y: trace.new(y.tensor, laid(y.shape)))
         return [*firsts, *each(others, lambda y: trace.new(y.tensor))]
 
     return back
