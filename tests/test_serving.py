@@ -211,3 +211,15 @@ layers:
     words = ("--context", "8", "--batch", "3", "--dtype", "float32", "--format", "json")
     found = json.loads(run("serve", str(tmp_path / "own.yaml"), *words).out)
     assert found["cache"]["bytes"] == 3 * 8 * 2 * 2 * 4 * 4
+
+
+def test_the_cache_is_explained(run: Command) -> None:
+    """DeepSeek's latent, a window of a mask, what is taken for granted of a layer that says nothing."""
+    latent = run("explain", "llm/deepseek-v2-lite", "--cache").out
+    assert "N⋅T⋅512 elements of 2 B = 1,024⋅N⋅T B, of 27 layers 27,648⋅N⋅T B" in latent
+    assert "Instead of  N×16×T×192 and N×16×T×128, which are made of it" in latent
+    assert "a mask hides those that are 128 places back" in run("explain", "llm/gpt-oss-20b", "--cache").out
+    assert "of which the file says nothing" in run("explain", "gpt2", "--cache").out
+    found = json.loads(run("explain", "gpt2", "--cache", "--format", "json").out)
+    assert found["formula"] == "36864*N*T"
+    assert run("explain", "gpt2", "Linear[0]", "--cache").code == 2

@@ -49,8 +49,16 @@ def explain(
     set: Set = None,
     format: ExplanationForm = "text",
     ascii: Ascii = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="What a decoder of text keeps from token to token, and why.")
+    ] = False,
 ) -> None:
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
+    if cache:
+        if layer is not None or format not in ("text", "json"):
+            raise UsageError("--cache is of the whole network, as text or JSON")
+        _explain_cache(arch, input, set, format)
+        return
     from shapecalc.analysis.domain.generalise import in_general
     from shapecalc.analysis.explain.explain import explain
     from shapecalc.render.explain import print_explanations
@@ -62,6 +70,15 @@ def explain(
     except ArchitectureError as error:
         problem = error.message
     print_explanations(analysis, explain(analysis, node, general), format, problem)
+
+
+def _explain_cache(arch: str, input: list[str] | None, set: list[str] | None, form: str) -> None:
+    from shapecalc.analysis.serving.serving import serving
+    from shapecalc.cli.networks import settings
+    from shapecalc.render.cache import print_cache
+
+    architecture, given, values = settings(arch, input, set)
+    print_cache(serving(architecture, "N", "T", input=given, parameters=values), form)
 
 
 def params(

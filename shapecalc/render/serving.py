@@ -63,7 +63,6 @@ def _line(found: Serving, alike: list[Cache]) -> Line:
     times = sum(cache.times for cache in alike)
     total = found.at(summed([cache.total for cache in alike]))
     path = common_path([cache.path for cache in alike])
-    path = path.replace("[0]", "[*]", 1) if len(alike) == 1 and times > 1 else path
     return Line((path, alike[0].kind, alike[0].shape.shape, times, total))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.allocation.mode import STATISTIC
 from shapecalc.analysis.serving.cut import Place, places_kept
-from shapecalc.analysis.serving.following import Followed, Following
+from shapecalc.analysis.serving.following import End, Followed, Following
 from shapecalc.analysis.serving.masks import Masks
 from shapecalc.engine.results import Edge
 from shapecalc.errors import UsageError
@@ -37,6 +37,8 @@ class Cache(NamedTuple):
     edge: Edge
     read: tuple[str, ...]
     """The paths of the layers that read it."""
+    becomes: tuple[Tensor, ...] = ()
+    """Where other tensors are made of it before they are read, these, with as many tokens."""
 
     @property
     def total(self) -> Dim:
@@ -51,6 +53,7 @@ class Cache(NamedTuple):
             "window": self.window,
             "layers": self.times,
             "read_by": list(self.read),
+            "becomes": [for_json(x.shape) for x in self.becomes],
         }
 
 
@@ -134,29 +137,29 @@ def _keys(
     tokens = following.network.tokens
     readers = _readers(following, found, {edge for edge, _ in places})
     for edge, axis in places:
-        rows = readers[edge]
+        rows = list(dict.fromkeys([end.row for end in readers[edge]]))
         all_windows = [windows.get(row) for row in rows]
         window = None if None in all_windows or not rows else max(w for w in all_windows if w is not None)
         x = _tensor(following, edge)
         shape = with_size(x, axis, tokens if window is None else minimum(tokens, window))
         size = shape.elements * _element(x.dtype, kv)
-        each = at(x.elements, {**dict.fromkeys(following.network.analysis.symbols, 1)}) * _element(
-            x.dtype, kv
-        )
+        each = at(x.elements, _ones(following)) * _element(x.dtype, kv)
         read = tuple([following.rows[row].path for row in rows])
-        yield _cache(following, edge, KEYS, shape, size, each, window, read)
+        others = dict.fromkeys([end.edge for end in readers[edge] if end.edge != edge])
+        becomes = tuple([_tensor(following, other) for other in others])
+        yield _cache(following, edge, KEYS, shape, size, each, window, read)._replace(becomes=becomes)
 
 
-def _readers(following: Following, found: Followed, places: set[Edge]) -> dict[Edge, list[int]]:
-    """The rows that read all tokens of what each tensor becomes."""
-    readers: dict[Edge, list[int]] = {edge: [] for edge in places}
+def _readers(following: Following, found: Followed, places: set[Edge]) -> dict[Edge, list[End]]:
+    """Where all tokens are read of what each tensor becomes."""
+    readers: dict[Edge, list[End]] = {edge: [] for edge in places}
     for end in found.ends:
         left = [(end.edge, end.axis)]
         while left:
             edge, axis = left.pop()
             if edge in readers:
-                if end.row not in readers[edge]:
-                    readers[edge].append(end.row)
+                if end not in readers[edge]:
+                    readers[edge].append(end)
             else:
                 left += following.before(edge, axis) or ()
     return readers
