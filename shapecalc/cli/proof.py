@@ -11,6 +11,8 @@ from shapecalc.cli.importing import equal_network, is_elsewhere
 from shapecalc.cli.networks import Side, all_of, analysed, given_input, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.cli.weights import verify_weights
+from shapecalc.engine.limits import MOST_FOLLOWED
+from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
 from shapecalc.pause_gc import collect_again
 
@@ -144,16 +146,20 @@ def diff(
 
 
 def _side(side: Side) -> Analysis:
-    """The analysis of a network by its name, or of one from elsewhere."""
+    """The analysis of a network by its name, or of one from elsewhere; of layer and layer unless too many."""
     if is_elsewhere(side.name):
         found = equal_network(side.name, given_input(side.input or []), side.args)
-        return analysed(found.architecture, None, side.set)
+        return _compared(analysed(found.architecture, None, side.set))
     if side.args:
         raise UsageError(
             f"--args is what a Python target is called with, and {quoted(side.name)} is a file",
             hint="a file's parameters are given by --set NAME=VALUE",
         )
-    return analysed(side.name, side.input, side.set)
+    return _compared(analysed(side.name, side.input, side.set))
+
+
+def _compared(analysis: Analysis) -> Analysis:
+    return whole(analysis, "diff") if analysis.layers <= MOST_FOLLOWED else analysis
 
 
 def _judge(device: str) -> Judge:

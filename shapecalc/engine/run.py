@@ -76,14 +76,18 @@ def _execute(
     parameters: Mapping[str, Any] | None,
     brief: bool,
     steps: dict[str, Executed] | None = None,
-    most_whole: int = MOST_WHOLE,
+    most_whole: int | None = None,
 ) -> Analysis:
     with collecting() as conditions:
         scope, inputs = scope_and_inputs(architecture, input, parameters)
     rows = refuse_too_large(architecture, scope)
     if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
         analyse(architecture, input, parameters, brief=True)
-    run = Execution(Walk(architecture, scope), conditions, brief and rows > most_whole)
+    run = Execution(
+        Walk(architecture, scope),
+        conditions,
+        brief and rows > (MOST_WHOLE if most_whole is None else most_whole),
+    )
     run.steps = steps
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))

@@ -261,6 +261,32 @@ def resident() -> int:
     return int(status.partition("VmRSS:")[2].split()[0])
 
 
+def language_models() -> list[list[str]]:
+    """Llama 3 70B: analysed again and again, shown by one command, and served in letters by one."""
+    large, small = shapecalc.load("llm/llama-3-70b"), shapecalc.load("resnet18")
+    warm = in_turn(
+        partial(shapecalc.analyse, large, brief=True),
+        partial(shapecalc.analyse, small, brief=True),
+        9,
+        calls=5,
+    )
+    shown = in_turn(process(*SHAPECALC, "show", "llm/llama-3-70b"), process(*SHAPECALC, "show", "nin"), 7)
+    letters = (*SHAPECALC, "serve", "llm/llama-3-70b", "--context", "T", "--batch", "N")
+    served = in_turn(process(*letters), process(sys.executable, "-c", "pass"), 7)
+    return [
+        row(
+            "analysis of Llama 3 70B against that of resnet18", *warm, f"{warm[0] / warm[1]:.1f} ×", "< 50 ms"
+        ),
+        row("cold `show llm/llama-3-70b` against nin", *shown, f"{shown[0] / shown[1]:.1f} ×", "≤ 1.5 ×"),
+        row(
+            "cold `serve llm/llama-3-70b` in letters against the interpreter's start",
+            *served,
+            f"{served[0] / served[1]:.0f} ×",
+            "< 300 ms",
+        ),
+    ]
+
+
 def cold_list() -> list[str]:
     """The whole zoo, every network parsed and analysed by one command."""
     ours = process(*SHAPECALC, "list")
@@ -353,6 +379,7 @@ def main() -> None:
         cold_show(),
         cold_memory(),
         cold_list(),
+        *language_models(),
         analysis(),
         export_of_resnet(),
         fresh_analysis(),
