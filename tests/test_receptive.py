@@ -321,11 +321,16 @@ def as_given(value: Any) -> Any:
     return [as_given(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+WITH_KERNELS = ("conv1d", "conv2d", "conv3d")
+"""Types that are given a kernel: of it, an element beside padding reads a part, along whatever axis."""
+
+
 def alone(name: str) -> Analysis | None:
     """The type's example as a network of its own, None where it needs more than that."""
     example = LAYERS[name].example
     inputs = example.inputs if example else (Tensor((2, 6, 8)),) * int(LAYERS[name].inputs_range[0])
     arguments = {key: as_given(value) for key, value in example.arguments.items()} if example else {}
+    arguments |= {"padding": 0} if name in WITH_KERNELS else {}
     given = {f"x{i}": f"{'x'.join(map(str, x.shape))}:{x.dtype}" for i, x in enumerate(inputs)}
     text = yaml.safe_dump({"input": given, "layers": [{name: arguments or None, "from": list(given)}]})
     try:
