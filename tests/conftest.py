@@ -39,7 +39,7 @@ providers._get_local_constants = Constants
 
 
 _UNTRACED = """
-autocast autocast_graphs counters layers neighbours published
+autocast autocast_graphs counters frozen_layers layers neighbours published
 domain_graphs folders frozen_graphs huge mutants readme scale
 """
 UNTRACED = {*_UNTRACED.split()}
