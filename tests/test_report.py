@@ -304,3 +304,21 @@ def test_it_is_made_at_once() -> None:
     analysis = analysed("imagenet/resnet50")
     _, seconds = timed(lambda: written(analysis, "x"), enough=1)
     assert seconds < 2
+
+
+_MEASURE = """() => [...document.querySelectorAll('g.b')].flatMap(g => {
+    const box = g.querySelector('rect').getBBox();
+    return [...g.querySelectorAll('text')].map(text => [text, text.getBBox()]).filter(([, own]) =>
+        own.x < box.x || own.x + own.width > box.x + box.width
+        || own.y < box.y - 1 || own.y + own.height > box.y + box.height + 1,
+    ).map(([text]) => text.textContent);
+})"""
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_texts_of_pictures_are_inside_their_boxes(name: str, context: Any, tmp_path: Path) -> None:
+    for view, options in (("blocks", {}), ("graph", {"show": "shapes,params,macs", "colour": "macs"})):
+        path = tmp_path / f"{view}.svg"
+        picture = shapecalc.draw(analysed(name), view, **options)  # type: ignore[arg-type]
+        path.write_text(picture.text, encoding="utf-8")
+        assert Opened(context, path).tab.evaluate(_MEASURE) == []

@@ -31,6 +31,10 @@ def receptive(
     of: Annotated[
         str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
     ] = None,
+    windows_only: Annotated[
+        bool,
+        typer.Option("--windows-only", help="Without what sees all, as gates do, beside what does not."),
+    ] = False,
     unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
@@ -39,7 +43,7 @@ def receptive(
     from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
-    print_receptive(receptive(analysed(arch, input, set), of), format, depth, unfold)
+    print_receptive(receptive(analysed(arch, input, set), of, windows_only), format, depth, unfold)
 
 
 def flops(

@@ -22,7 +22,7 @@ _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 def print_receptive(receptive: Receptive, form: str, depth: int | None, unfold: bool) -> None:
     analysis = one_by_one(receptive.analysis, form, unfold)
     if analysis is not receptive.analysis:
-        receptive = along(analysis, receptive.input, receptive.axes)
+        receptive = along(analysis, receptive.input, receptive.axes, receptive.windows_only)
     print_as(form, lambda: to_json(receptive, depth), lambda: _grid(receptive, form, depth, unfold))
 
 
@@ -62,6 +62,8 @@ def notes(receptive: Receptive) -> Iterator[str]:
     letters = _LETTERS.get(len(receptive.space), "the spatial axes")
     which = "the input" if len(receptive.analysis.inputs) == 1 else f"the input {receptive.input}"
     yield f"Unit        elements of {which}, {letters}; a start below 0 lies in the padding"
+    if receptive.windows_only:
+        yield "By windows  what sees the whole input is left out beside what does not"
     if any(axis and axis.pattern for field in receptive.fields for axis in field.axes):
         yield "Pattern     neighbours see differently: start is element 0's, JSON has all"
     yield from _reasons(receptive)

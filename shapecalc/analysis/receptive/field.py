@@ -119,6 +119,8 @@ class Receptive:
     fields: tuple[Field, ...]
     outputs: tuple[Field, ...]
     """Those of the network's outputs that are outputs of a row."""
+    windows_only: bool = False
+    """Whether what sees the whole input is left out where it is joined with what doesn't."""
 
     def along_axes(self, number: int) -> AxisFields:
         """The fields of a row's output along the axes."""
@@ -143,6 +145,7 @@ class Receptive:
             "input": {"name": self.input, "shape": for_json(self.space)},
             "layers": [field.to_dict() for field in self.fields],
             "past_border": past and past.row.path,
+            **({"windows_only": True} if self.windows_only else {}),
         }
 
 
@@ -172,30 +175,32 @@ def spatial_axes(analysis: Analysis, name: str) -> tuple[int, ...]:
     return tuple(range(1 if alone or not is_floating(tensor.dtype) else 2, tensor.rank))
 
 
-def receptive(analysis: Analysis, of: str | None = None) -> Receptive:
+def receptive(analysis: Analysis, of: str | None = None, windows_only: bool = False) -> Receptive:
     """The receptive field of every row, with respect to the first input that has spatial axes or to `of`.
+
+    `windows_only` leaves out what sees the whole input where it is joined with what doesn't.
 
     Raises:
         UsageError: there is no such input.
     """
     name = _chosen(analysis, of)
-    return along(analysis, name, spatial_axes(analysis, name))
+    return along(analysis, name, spatial_axes(analysis, name), windows_only)
 
 
-def along(analysis: Analysis, name: str, axes: tuple[int, ...]) -> Receptive:
+def along(analysis: Analysis, name: str, axes: tuple[int, ...], windows_only: bool = False) -> Receptive:
     """The fields with respect to these axes of an input, whatever they hold.
 
     Copies by `times` that have the same fields are followed once, others one by one.
     """
     refuse_long(len(analysis.rows), "the receptive field", MOST_FOLLOWED)
-    walk = Walk(analysis, name, axes)
+    walk = Walk(analysis, name, axes, windows_only)
     if analysis.brief and not _settled(walk, analysis.tree):
         analysis = whole(analysis, "the receptive field", MOST_FOLLOWED)
-        walk = Walk(analysis, name, axes)
+        walk = Walk(analysis, name, axes, windows_only)
     fields = tuple([Field(row, walk.fields(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
     ends = [edge for edge in analysis.output_edges if edge.row >= 0]
     outputs = tuple(Field(analysis.rows[edge.row], walk.fields(edge)) for edge in ends)
-    return Receptive(analysis, name, axes, fields, outputs)
+    return Receptive(analysis, name, axes, fields, outputs, windows_only)
 
 
 def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shapecalc.analysis.receptive.axis_fields import NOTHING_READ, Exact, Undefined, through
+from shapecalc.analysis.receptive.axis_fields import NOTHING_READ, Exact, Undefined, Whole, through
 from shapecalc.analysis.receptive.channel_rules import carried
 from shapecalc.analysis.receptive.channels import AxisFields, Channels, Run, added, beside, together, uniform
 from shapecalc.engine.results import Analysis, Edge, Row
@@ -15,10 +15,18 @@ from shapecalc.tensors import Tensor
 
 
 class Walk:
-    """The fields of every row's outputs, along some axes of one of the network's inputs."""
+    """The fields of every row's outputs, along some axes of one of the network's inputs.
 
-    def __init__(self, analysis: Analysis, name: str, axes: tuple[int, ...]) -> None:
+    `windows_only` leaves out, of what a row reads, that which sees the whole input beside that which doesn't:
+    the gates of squeeze-and-excite, attention beside its residual. It is the field of the convolutions' way,
+    which papers print.
+    """
+
+    def __init__(
+        self, analysis: Analysis, name: str, axes: tuple[int, ...], windows_only: bool = False
+    ) -> None:
         self.rows = analysis.rows
+        self.windows_only = windows_only
         tensor = analysis.inputs[name]
         self.axes = axes
         self.space = tuple(tensor.shape[axis] for axis in self.axes)
@@ -45,9 +53,22 @@ class Walk:
 
     def step(self, row: Row, port: int) -> Channels | None:
         below = tuple([self.channels(wire.row, wire.port) for wire in row.sources])
+        if self.windows_only and len(below) > 1:
+            below = _by_windows(below)
         if row.layer.elementwise and len(below) == 1:
             return below[0]
         return _step(row.layer, row.inputs, port, below, self.space) if any(below) else None
+
+
+def _by_windows(below: tuple[Channels | None, ...]) -> tuple[Channels | None, ...]:
+    """The fields without those of the whole input, unless there are no others."""
+    left = tuple([None if channels and _is_whole(channels) else channels for channels in below])
+    return left if any(left) else below
+
+
+def _is_whole(channels: Channels) -> bool:
+    fields = together(channels.runs)
+    return fields is not None and all(isinstance(field, Whole) for field in fields)
 
 
 @lru_cache(maxsize=10_000)
