@@ -11,8 +11,13 @@ from shapecalc.layers.rules.serving import Opened
 
 
 def opened(analysis: Analysis) -> tuple[Analysis, tuple[str, ...]]:
-    """The network with such layers opened, and the paths of those that are taken to see no later tokens."""
-    parts = [row.layer.opened(*row.inputs) for row in analysis.rows]
+    """The network with such layers opened, and the paths of those that are taken to see no later tokens.
+
+    One of which more is read than its first output, as its scores, stays as it is.
+    """
+    read = {edge.row for row in analysis.rows for edge in row.edges if edge.port}
+    rows_of = enumerate(analysis.rows)
+    parts = [() if number in read else row.layer.opened(*row.inputs) for number, row in rows_of]
     if not any(parts):
         return analysis, ()
     rows: list[Row] = []
@@ -25,14 +30,16 @@ def opened(analysis: Analysis) -> tuple[Analysis, tuple[str, ...]]:
         rows += _steps(moved, steps, len(rows)) if steps else [_sharing(moved, starts)]
         if steps and any(step.layer.is_causal for step in steps):
             assumed.append(row.path)
-        for port in range(len(row.outputs)):
+        for port in range(1 if steps else len(row.outputs)):
             outputs[Edge(number, port)] = Edge(len(rows) - 1, port)
     starts.append(len(rows))
+    edges = [outputs.get(edge, edge) for edge in analysis.output_edges if edge.row < 0 or edge in outputs]
     found = replace(
         analysis,
         rows=tuple(rows),
         tree=moved_tree(analysis.tree, starts),
-        output_edges=tuple([outputs.get(edge, edge) for edge in analysis.output_edges]),
+        outputs=tuple([rows[e.row].outputs[e.port] if e.row >= 0 else analysis.outputs[0] for e in edges]),
+        output_edges=tuple(edges),
     )
     return found, tuple(assumed)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from shapecalc.layers.rules.arguments import ArgumentRules
 from shapecalc.tensors import Tensor
@@ -19,8 +20,8 @@ class Opened(NamedTuple):
     layer: Layer
     sources: tuple[tuple[int, int], ...]
     """The layer before it and its output; of −1 the inputs of the whole."""
-    weights: Mapping[str, str] = {}
-    """By the names of its own weights, those of the whole."""
+    weights: Mapping[str, str] = MappingProxyType({})
+    """By the names of its own weights, those of the whole; they may be a part of these."""
 
 
 class ServingRules(ArgumentRules):
@@ -28,8 +29,6 @@ class ServingRules(ArgumentRules):
 
     is_causal: Any = False
     """Whether, by itself, it keeps a token from seeing later ones."""
-    assumes_causal: ClassVar[bool] = False
-    """Whether, opened, it is taken to see no later tokens, since a mask is no argument of it."""
 
     def last(self) -> Self:
         """The layer as it is run for the last token alone, which may see all; by default itself."""
