@@ -137,6 +137,7 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     made = [x for x in kernel.back(trace, *given) if x is not None] if any(given) else []
     if not made:  # there is none to hand on
         return Way(_rises(trace, set()), (), (None,) * len(kernel.looks))
+    done = len(trace.events)
     for i, look in enumerate(kernel.looks):
         made[i] = trace.summed_to(made[i], look.shape)
         made[i] = trace.converted(made[i], look.dtype)
@@ -145,7 +146,8 @@ def way_back(kernel: Kernel, arriving: tuple[Look | None, ...], mode: Mode) -> W
     stays = sorted({x.storage.number for x in made} - set(range(first)))
     numbers = {number: new for new, number in enumerate([*range(first), *stays])}
     return Way(
-        rises=_rises(trace, set(stays)),
+        rises=_rises(trace, set(stays), stop=done),
+        late=_rises(trace, set(stays), done),
         sizes=tuple([trace.sizes[number] for number in stays]),
         gradients=tuple([NewGradient(numbers[x.storage.number], x.look, _index(arrived, x)) for x in made]),
     )
@@ -187,14 +189,18 @@ def _output(y: Value, numbers: Mapping[int, int]) -> Output:
     return Output(given, y.number, numbers[y.storage.number], base)
 
 
-def _rises(trace: Trace, stays: set[int]) -> tuple[Dim, ...]:
-    """The levels of a trace that none of the others is certain to exceed; what stays is not let go."""
+def _rises(trace: Trace, stays: set[int], start: int = 0, stop: int | None = None) -> tuple[Dim, ...]:
+    """The levels of a trace that none of the others is certain to exceed; what stays is not let go.
+
+    `start`, `stop`: the events between which levels count, unless all do.
+    """
     levels: list[Dim] = []
     alive: Dim = 0
-    for event in trace.events:
+    for place, event in enumerate(trace.events[:stop]):
         if isinstance(event, Made):
             alive = alive + trace.sizes[event.storage]
-            levels.append(alive)
+            if place >= start:
+                levels.append(alive)
         elif isinstance(event, Freed) and event.storage not in stays:
             alive = alive - trace.sizes[event.storage]
     return unexceeded(levels)

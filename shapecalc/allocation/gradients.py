@@ -65,6 +65,8 @@ class Way(NamedTuple):
     """Of each input that needs one; None where there is none to hand on, as of a count."""
     conditions: tuple[Condition, ...] = ()
     """What symbols must satisfy for all of this."""
+    late: tuple[Dim, ...] = ()
+    """As `rises`, where gradients are summed or converted to fit: what was computed again is gone by then."""
 
 
 def each(inputs: Iterable[Look], gradient: Callable[[Look], Value]) -> list[Value | None]:

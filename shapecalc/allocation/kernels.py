@@ -80,10 +80,14 @@ def linear(trace: Trace, x: Value, weights: Sequence[Value]) -> Value:
 
 
 def affine(trace: Trace, x: Value, shape: Shape, turned: Value, bias: Sequence[Value]) -> Value:
-    """As the arguments of addmm: the bias has its gradient first, the matrix, which is given turned, last."""
-    # Each factor is kept for the gradient of the other; a matrix that is no copy is there anyway.
-    kept = [*([x] if turned.tracked else []), *(trace.copies([turned]) if x.tracked else [])]
-    back = of_matrices(*looks(bias), x.look, turned.look)
+    """As the arguments of addmm: the gradient of the bias is summed when those of both factors are there."""
+    # Each factor is kept for the gradient of the other; a matrix that is no copy takes no bytes.
+    kept = [*([x] if turned.tracked else []), *([turned] if x.tracked else [])]
+    own, added = of_matrices(x.look, turned.look), passed(*looks(bias))
+
+    def back(trace: Trace, grad: Value) -> list[Value | None]:
+        return [*added(trace, grad), *own(trace, grad)]
+
     return trace.kernel(Tensor(shape, x.dtype), *bias, x, turned, keeps=kept, back=back)
 
 

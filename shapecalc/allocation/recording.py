@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from shapecalc.allocation.gradients import Back, Way, anew, joined, like, seen_again, seen_as, written_into
 from shapecalc.allocation.mode import STATISTIC, Mode, bytes_of, size_of
 from shapecalc.allocation.strides import Strides, dense, elementwise_strides, is_in_a_row, unless_in_a_row
-from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Storage, Value
+from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Scalar, Storage, Value
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Shape, Tensor, as_scalar, broadcast, is_floating, product, result_dtype
@@ -111,7 +111,7 @@ class Recording:
 
     def scalar(self, number: float, beside: Value) -> Value:
         """A number beside a tensor, which takes no memory."""
-        return Value(as_scalar(number, beside.dtype), Storage(self, 0))
+        return Scalar(as_scalar(number, beside.dtype), Storage(self, 0))
 
     def new(self, made: Tensor, strides: Strides | None = None) -> Value:
         """A tensor that no gradient flows through: random numbers, indices, zeros; a gradient itself."""
@@ -176,7 +176,7 @@ class Recording:
             kernel = Kernel(
                 inputs=tuple([x.number for x in tracked]),
                 outputs=tuple([y.number for y in outputs]),
-                kept=tuple([x.storage.number for x in (*kept, *attributes)]),
+                kept=tuple([x.storage.number for x in (*kept, *attributes) if not isinstance(x, Scalar)]),
                 holds=tuple([x.number for x in kept if x.tracked and not {x, x.base} & set(outputs)]),
                 back=back or anew(*[x.look for x in inputs]),
                 looks=tuple([x.look for x in tracked]),

@@ -118,6 +118,15 @@ class Value:
         return in_a_row(self.shape) if self.strides is None else self.strides
 
 
+class Scalar(Value):
+    """A number beside a tensor, which takes no memory; hooks are not told that autograd keeps it.
+
+    Source: the constructor of torch::autograd::SavedVariable, which leaves out wrapped numbers.
+    """
+
+    __slots__ = ()
+
+
 class Parameter(Value):
     """A weight that is learned; under autocast its copy in a lower dtype, once made, is used again.
 

@@ -11,6 +11,7 @@ from shapecalc.cli.networks import analysed, analysed_at, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
 from shapecalc.cli.training import (
     Accumulate,
+    Checkpoint,
     LoraOn,
     Master,
     OptimizerName,
@@ -99,6 +100,7 @@ def memory(
     optimizer: OptimizerName = None,
     master: Master = False,
     accumulate: Accumulate = None,
+    checkpoint: Checkpoint = None,
     lora: LoraOn = None,
     zero: Zero = None,
     ranks: Ranks = None,
@@ -119,6 +121,7 @@ def memory(
         "optimizer": optimizer,
         "master": master,
         "accumulate": accumulate,
+        "checkpoint": checkpoint,
         "lora": lora,
         "zero": zero,
         "ranks": ranks,

@@ -36,6 +36,14 @@ Accumulate = Annotated[
         min=1, metavar="N", rich_help_panel=_ONE, help="An update for the gradients of so many batches."
     ),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BLOCK",
+        rich_help_panel=_ONE,
+        help="Of this step the inputs alone are kept; the way back computes it again.",
+    ),
+]
 LoraOn = Annotated[
     tuple[str, str] | None,
     typer.Option(

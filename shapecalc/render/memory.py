@@ -119,6 +119,8 @@ def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
 def _on_each_device(found: Memory, formulas: Formulas) -> Iterator[str]:
     """How the step is done, then what a device has: each figure, how far it is known, and by which rule."""
     yield from [f"  {term}" for term in found.how.terms]
+    if found.how.checkpoint:
+        yield f"  {compute(formulas.total(found.recomputed))}, again"
     figures = list(found.figures())
     sizes = [size(formulas.total(figure.bytes)) for figure in figures]
     columns = sizes, [figure.what for figure in figures], [figure.status for figure in figures]

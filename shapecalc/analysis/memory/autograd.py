@@ -17,17 +17,19 @@ from shapecalc.engine.nodes import Node
 class GradNode:
     """A kernel that autograd goes back through."""
 
-    __slots__ = ("before", "holders", "holds", "kernel", "run", "versions")
+    __slots__ = ("again", "before", "holders", "holds", "kernel", "run", "versions")
 
-    def __init__(self, kernel: Kernel, run: Run, before: Sequence[GradNode], versions: Sequence[int]) -> None:
+    def __init__(self, kernel: Kernel, run: Run, before: Sequence[GradNode]) -> None:
         self.kernel = kernel
         self.run = run
         self.before = before
-        self.versions = versions
+        self.versions: Sequence[int] = ()
         """How often each storage that is kept had been written over before."""
         self.holds: list[int] = []
         """The values of the tensors that are kept for it, and of what these are views of."""
         self.holders = 0
+        self.again: list[int] = []
+        """The storages that are kept for it once its segment has been computed again, till it has run."""
 
     def values(self, numbers: Iterable[int]) -> list[int]:
         """The values of the pass that bear these numbers in the kernel's footprint."""
@@ -43,13 +45,23 @@ class GradNode:
 
     @property
     def kept(self) -> list[int]:
-        return [self.run.storages[number] for number in self.kernel.kept]
+        if self.run.segment is None:
+            return [self.run.storages[number] for number in self.kernel.kept]
+        attributes = [self.run.storages[number] for number in self.kernel.attributes]
+        return [*attributes, *(self.run.segment.storages if self.own else [])]
+
+    @property
+    def own(self) -> list[int]:
+        """The storages that are kept for it, or would be, had it not its segment; no attributes of code."""
+        kernel = self.kernel
+        return [self.run.storages[number] for number in kernel.kept if number not in kernel.attributes]
 
     @property
     def released(self) -> list[int]:
         """The storages, of those kept, that are let go once the backward pass is through this node."""
-        kernel = self.kernel
-        return [self.run.storages[number] for number in kernel.kept if number not in kernel.attributes]
+        if self.run.segment is None:
+            return self.own
+        return self.run.segment.storages if self.own else []
 
 
 class Graph:
@@ -74,17 +86,26 @@ class Graph:
         for kernel in run.kernels:
             inputs = dict.fromkeys([run.values[x] for x in kernel.inputs])
             before = [self.makers[x] for x in inputs if x in self.makers]
-            node = GradNode(kernel, run, before, [self.version(run.storages[n]) for n in kernel.kept])
+            node = GradNode(kernel, run, before)
+            node.versions = self.versions(node)
             for each in before:
                 each.holders += 1
             self.ledger.keep(node.kept, run.row)
-            kept = node.values(kernel.holds)
+            kept = [] if run.segment else node.values(kernel.holds)
+            if run.segment:
+                run.segment.nodes.append(node)
             node.holds = [*kept, *[self.bases[value] for value in kept if value in self.bases]]
             for value in node.holds:
                 self.hold(value)
             for value in node.outputs:
                 self.make(value, node)
             self.nodes.append(node)
+
+    def versions(self, node: GradNode) -> list[int]:
+        """How often each storage that is kept has been written over; an input of a segment, before that."""
+        inputs = node.run.segment.versions if node.run.segment and node.own else []
+        own = node.kept[: len(node.kept) - len(inputs)]
+        return [*[self.version(storage) for storage in own], *inputs]
 
     def make(self, value: int, node: GradNode) -> None:
         known, count = self.makers.get(value), self.tensors[value]

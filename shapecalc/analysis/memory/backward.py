@@ -14,7 +14,7 @@ from shapecalc.allocation.strides import dense, elementwise_strides, is_scattere
 from shapecalc.allocation.values import Look
 from shapecalc.analysis.memory.autograd import GradNode
 from shapecalc.analysis.memory.copies import Leaps
-from shapecalc.analysis.memory.forward import Forward
+from shapecalc.analysis.memory.forward import Again, Forward
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import Condition, collecting
 
@@ -88,8 +88,13 @@ class Backward:
         """Make the gradients of a kernel's inputs from those of its outputs, and let go what it kept."""
         ledger, row, inputs = self.ledger, node.run.row, node.inputs
         found = [self.gradients.pop(value, None) for value in node.outputs]
+        if (segment := node.run.segment) and node.own and not segment.is_again:
+            Again(self.forward, segment)
         way = self.way(node.kernel, tuple([x.look if x else None for x in found]), row)
         ledger.rise(way.rises, row)
+        for storage in node.again:
+            ledger.release(storage)
+        ledger.rise(way.late, row)
         here = [gradient for gradient in found if gradient]
         made = self.made(way, here)
         there = [gradient for gradient in made if gradient]

@@ -14,6 +14,7 @@ from shapecalc.analysis.memory.autograd import Graph
 from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
+from shapecalc.analysis.memory.segments import Segment
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.symbolic.conditions import Condition, Known
@@ -39,9 +40,17 @@ class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
     def __init__(
-        self, analysis: Analysis, mode: Mode, freed: Releases | None = None, *, tracked: bool = False
+        self,
+        analysis: Analysis,
+        mode: Mode,
+        freed: Releases | None = None,
+        *,
+        tracked: bool = False,
+        segments: Sequence[Segment] = (),
     ) -> None:
         """`freed`: what `releases` gives, if that is known; `tracked`: gradients flow back to the inputs.
+
+        `segments`: what is computed again on the way back.
 
         Raises:
             UnknownError: it is not known what a layer allocates.
@@ -68,9 +77,11 @@ class Forward:
         """Of each view, by its value, how often its storage had been written over when it was made."""
         self.refusal: ArchitectureError | None = None
         """Why torch can't train the network, if it can't."""
+        self.segments = {n: segment for segment in segments for n in range(segment.start, segment.stop)}
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
-        self.execute(releases(analysis) if freed is None else freed)
+        self.freed = releases(analysis) if freed is None else freed
+        self.execute(self.freed)
 
     def execute(self, freed: Releases) -> None:
         """Run row after row, and leap over copies that a brief analysis leaves out."""
@@ -78,6 +89,8 @@ class Forward:
         leaps = Leaps(analysis) if analysis.brief else None
         kinds: list[object] = []
         for number, row in enumerate(analysis.rows):
+            if (segment := self.segments.get(number)) and segment.start == number:
+                self.begin(segment)
             self.run(number, row)
             if leaps:
                 kinds.append([self.flows[number, port].given for port in range(len(row.outputs))])
@@ -101,6 +114,11 @@ class Forward:
         storage = ledger.held(size_of(tensor, self.mode), -1)
         self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(ledger.gradients))
         ledger.gradients.append(ledger.sizes[storage])
+
+    def begin(self, segment: Segment) -> None:
+        """Note the inputs of a segment, and how they are."""
+        segment.inputs = {edge: self.flows[edge] for edge in segment.edges}
+        segment.versions = [self.graph.version(storage) for storage in segment.storages]
 
     def run(self, number: int, row: Row) -> None:
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
@@ -129,7 +147,7 @@ class Forward:
         values = self.values(number, row, footprint, flows)
         first = len(self.graph.nodes)
         if footprint.kernels:
-            self.graph.add(Run(footprint.kernels, storages, values, number))
+            self.graph.add(Run(footprint.kernels, storages, values, number, self.segments.get(number)))
         if footprint.lowered:
             self.lower(number, row, footprint, storages, values)
         for port, output in enumerate(footprint.outputs):
@@ -222,6 +240,54 @@ class Forward:
                 weight = owner_of(number, row, name)
                 values[value] = self.parameters.setdefault(weight, values[value])
         return values
+
+
+class Again(Forward):
+    """The rows of a segment, run again on the way back, on the ledger of the pass before.
+
+    What is kept is held for the calls of that pass; its own graph, and what it gives, are let go.
+    """
+
+    def __init__(self, before: Forward, segment: Segment) -> None:
+        self.analysis, self.mode, self.ledger = before.analysis, before.mode, before.ledger
+        self.known, self.conditions, self.bounded = before.known, before.conditions, before.bounded
+        self.parameters, self.refusal = before.parameters, before.refusal
+        self.lowered = {}
+        self.flows = dict(segment.inputs)
+        self.graph = Graph(self.ledger)
+        self.seen = {flow.value: 0 for flow in segment.inputs.values()}
+        self.made = []
+        self.segments = {}
+        for number in range(segment.start, segment.stop):
+            self.run(number, self.analysis.rows[number])
+            for edge in before.freed[number]:
+                if edge.row >= segment.start:
+                    self.release(self.flows.pop(edge))
+        self.hand_over(segment)
+
+    def hand_over(self, segment: Segment) -> None:
+        """Hold for the calls of the pass before what is kept for those of this one, which are let go.
+
+        Raises:
+            ArchitectureError: they are not the same calls, since a view of a tensor that was written over is
+                another one by then.
+        """
+        if len(segment.nodes) != len(self.graph.nodes):
+            path = self.analysis.rows[segment.start].path
+            message = "what is computed again differs: its inputs have been written over before"
+            raise ArchitectureError(message, path=path, hint="take inplace: false")
+        for node, again in zip(segment.nodes, self.graph.nodes, strict=True):
+            if node.holders >= 0:
+                node.again = again.own
+                for storage in node.again:
+                    self.ledger.hold(storage)
+        for flow in [flow for edge, flow in self.flows.items() if edge not in segment.inputs]:
+            self.ledger.release(flow.storage)
+        for again in self.graph.nodes:
+            if again.holders >= 0:
+                for storage in again.kept:
+                    self.ledger.release(storage)
+        segment.is_again = True
 
 
 def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:

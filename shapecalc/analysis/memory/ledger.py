@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shapecalc.allocation.footprint import Footprint
 from shapecalc.allocation.peak import Level, Peak
 from shapecalc.allocation.recording import Kernel
+from shapecalc.analysis.memory.segments import Segment
 from shapecalc.symbolic import Dim
 
 
@@ -19,6 +20,8 @@ class Run(NamedTuple):
     storages: Sequence[int]
     values: Sequence[int]
     row: int
+    segment: Segment | None = None
+    """What is computed again on the way back, if the row is part of such."""
 
 
 class Ledger:

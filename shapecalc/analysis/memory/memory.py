@@ -21,7 +21,9 @@ from shapecalc.analysis.memory.prediction import (
     settled,
 )
 from shapecalc.analysis.memory.ranks import Held, held
+from shapecalc.analysis.memory.segments import Segment, followed, recomputed_macs, segments_of
 from shapecalc.analysis.memory.training import Training
+from shapecalc.engine.limits import MOST_FOLLOWED
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UnknownError
@@ -63,6 +65,8 @@ class Memory(Prediction):
     """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
     training_conditions: tuple[Condition, ...]
     """What symbols must satisfy for the formulas of training, beside those of prediction."""
+    recomputed: Dim
+    """Multiply-accumulates that the way back does again."""
     passes: Moment
     """Activations and gradients of a step in training: forward, and back to all parameters."""
     refusal: ArchitectureError | None
@@ -125,6 +129,8 @@ class Memory(Prediction):
         """What the most at once is: exact on one device, unless an update decides that may make less."""
         if self.how.ranks > 1:
             return MODEL
+        if self.how.checkpoint:  # torch stops early, by default
+            return AT_MOST
         updates = any(path == UPDATE for _, path in self.training.alternatives)
         return AT_MOST if updates and self.held.update.at_most else EXACT
 
@@ -149,6 +155,7 @@ class Memory(Prediction):
             "gradients": self.gradients,
             "optimizer": self.optimizer,
             "saved": self.saved,
+            "recomputed_macs": self.recomputed,
             "activations_peak": self.activations.bytes,
             "inference_peak": self.prediction.bytes,
             "training_peak": self.training.bytes,
@@ -191,13 +198,15 @@ def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sg
     """
     training = (Training(how) if isinstance(how, str) else how).checked(dtype)
     refuse_different(analysis, "the memory of training", Memory.runs)
+    analysis = followed(analysis, training.checkpoint, MOST_FOLLOWED)
     return settled(lambda rows: _memory(adapted(rows, training.lora), dtype, training), analysis)
 
 
 def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
     freed = releases(analysis)
     found = prediction_of(analysis, dtype, freed)
-    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed, training)
+    again = segments_of(analysis, training.checkpoint)
+    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed, training, again)
     known = Known([*analysis.conditions, *found.conditions])
     return Memory(
         **{field.name: getattr(found, field.name) for field in fields(found)},
@@ -206,6 +215,7 @@ def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
         saved_by_row=tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         training_conditions=tuple([c for c in step.conditions if not known.imply(c)]),
         passes=step.peak,
+        recomputed=recomputed_macs(analysis, again),
         refusal=step.refusal,
     )
 
@@ -219,10 +229,12 @@ class Step(NamedTuple):
     refusal: ArchitectureError | None
 
 
-def step_of(analysis: Analysis, mode: Mode, freed: Releases, training: Training) -> Step:
+def step_of(
+    analysis: Analysis, mode: Mode, freed: Releases, training: Training, again: Sequence[Segment]
+) -> Step:
     """A pass forward and one back; where it is not known what a layer keeps, nothing but that."""
     try:
-        forward = Forward(analysis, mode, freed)
+        forward = Forward(analysis, mode, freed, segments=again)
         saved = forward.ledger.saved()
         backward = Backward(forward, _arrived(training))
     except UnknownError as error:

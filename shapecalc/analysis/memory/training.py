@@ -32,6 +32,8 @@ class Training(NamedTuple):
     """The stage of ZeRO: at 1 the optimizer's state is partitioned, at 2 gradients too, at 3 all."""
     ranks: int = 1
     """Devices that train together, each on a batch of its own."""
+    checkpoint: str | None = None
+    """The step whose inputs alone are kept, and which the way back computes again."""
     lora: Lora | None = None
     """Which adapters are trained, in place of all that the file does not freeze."""
 
@@ -53,6 +55,8 @@ class Training(NamedTuple):
     def terms(self) -> list[str]:
         """In words, how the step is done."""
         words = []
+        if self.checkpoint:
+            words.append(f"with {self.checkpoint} computed again on the way back, whole (early stop off)")
         if self.lora:
             words.append(f"of adapters alone, LoRA of rank {self.lora.r} on {', '.join(self.lora.on)}")
         if self.zero:
@@ -89,6 +93,11 @@ class Training(NamedTuple):
             raise UsageError(
                 f"--optimizer {self.optimizer} needs matrices as they are, and --zero cuts them",
                 hint="without --zero, or --optimizer adamw",
+            )
+        if self.checkpoint and dtype == AMP:
+            raise UsageError(
+                "--checkpoint is not followed under autocast, which casts weights again on the way back",
+                hint="--dtype bfloat16 --master",
             )
         if self.master and (dtype == AMP or BYTES[dtype] == 4):
             raise UsageError(
