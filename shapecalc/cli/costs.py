@@ -15,7 +15,9 @@ from shapecalc.cli.training import (
     LoraOn,
     Master,
     OptimizerName,
+    Pipeline,
     Ranks,
+    Tensor,
     Train,
     Zero,
     refuse_without_training,
@@ -104,6 +106,8 @@ def memory(
     lora: LoraOn = None,
     zero: Zero = None,
     ranks: Ranks = None,
+    tensor: Tensor = None,
+    pipeline: Pipeline = None,
     depth: Depth = 1,
     unfold: Unfold = False,
     format: Form = "table",
@@ -125,6 +129,8 @@ def memory(
         "lora": lora,
         "zero": zero,
         "ranks": ranks,
+        "tensor": tensor,
+        "pipeline": pipeline,
     }
     if not train and format != "json":  # which has all figures
         refuse_without_training(options)

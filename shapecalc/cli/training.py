@@ -66,6 +66,24 @@ Ranks = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", rich_help_panel=_SEVERAL, help="The devices of --zero."),
 ]
+Tensor = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        rich_help_panel=_SEVERAL,
+        help="Matrices are split among N, as Megatron does.",
+    ),
+]
+Pipeline = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        rich_help_panel=_SEVERAL,
+        help="Stages of the repeated blocks, and what each has.",
+    ),
+]
 
 
 def training_of(given: Mapping[str, Any]) -> Training:

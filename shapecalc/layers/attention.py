@@ -6,8 +6,8 @@ values, N samples, E features.
 
 from __future__ import annotations
 
-from collections.abc import Set
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import in_zeros, narrowed, of_repetition
@@ -46,6 +46,12 @@ class MultiheadAttention(Layer):
     over the heads, (N, T, S); with `batch_first` (N, T, …), without a batch (T, …).
     Source: torch.nn.MultiheadAttention; Vaswani et al. 2017, arXiv:1706.03762.
     """
+
+    splits: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("in_proj_weight", "in_proj_bias"), "columns"),
+        **dict.fromkeys(("q_proj_weight", "k_proj_weight", "v_proj_weight"), "columns"),
+        "out_proj.weight": "rows",
+    }
 
     family = "attention"
     embed_dim = Inferred(axis=-1)

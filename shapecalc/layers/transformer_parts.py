@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import dropout, layer_norm, sum_of
@@ -28,6 +29,11 @@ from shapecalc.tensors import Tensor, check_equal
 class TransformerParts(Layer, abstract=True):
     """The arguments of all transformers, and the two layers that they are stacked of."""
 
+    splits: ClassVar[Mapping[str, str]] = {
+        **MultiheadAttention.splits,
+        **dict.fromkeys(("linear1.weight", "linear1.bias"), "columns"),
+        "linear2.weight": "rows",
+    }
     num_layers: int = 1
     """The number of layers of a stack; a single layer has no such argument."""
     d_model = Inferred(axis=-1)

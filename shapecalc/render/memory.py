@@ -8,6 +8,8 @@ from typing import Any
 from shapecalc.analysis.memory.fitting import Fit, Formula
 from shapecalc.analysis.memory.memory import MODEL, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
+from shapecalc.analysis.memory.splitting import grouped
+from shapecalc.analysis.memory.stages import stages_of
 from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import count, shape, size
 from shapecalc.render.formulas import Formulas
@@ -128,6 +130,30 @@ def _on_each_device(found: Memory, formulas: Formulas) -> Iterator[str]:
     for number, figure in enumerate(figures):
         texts = [f"{column[number]:<{width}}" for column, width in zip(columns, widths, strict=True)]
         yield f"  {'  '.join([*texts, figure.rule])}".rstrip()
+    yield from _splits(found)
+    yield from _stages(found, formulas)
+
+
+def _splits(found: Memory) -> Iterator[str]:
+    """What each of several devices has a part of; all else is whole on each."""
+    if found.splits:
+        yield "  split, all else is whole:"
+    for (by, name, whole, part), times in grouped(found.splits).items():
+        copies = f" × {times:,}" if times > 1 else ""
+        yield f"  by {by:<10}  {shape(whole)} → {shape(part)}{copies}  {name}"
+
+
+def _stages(found: Memory, formulas: Formulas) -> Iterator[str]:
+    """What each stage of a pipeline has."""
+    for number, stage in enumerate(stages_of(found)):
+        sizes = [stage.parameters, stage.gradients, stage.optimizer, stage.saved]
+        texts = [size(formulas.total(x)) for x in sizes]
+        if not number:
+            yield "  stages, with blocks, parameters, gradients, optimizer (exact), kept (model):"
+        yield (
+            f"  {number}  {stage.blocks.start} to {stage.blocks.stop - 1}  {'  '.join(texts)}"
+            f" of {stage.batches} under way"
+        )
 
 
 def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:

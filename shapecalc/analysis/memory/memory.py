@@ -22,6 +22,8 @@ from shapecalc.analysis.memory.prediction import (
 )
 from shapecalc.analysis.memory.ranks import Held, held
 from shapecalc.analysis.memory.segments import Segment, followed, recomputed_macs, segments_of
+from shapecalc.analysis.memory.splitting import Splits, splits_of
+from shapecalc.analysis.memory.stages import staged, stages_of
 from shapecalc.analysis.memory.training import Training
 from shapecalc.engine.limits import MOST_FOLLOWED
 from shapecalc.engine.nodes import Node
@@ -65,6 +67,8 @@ class Memory(Prediction):
     """Bytes of the storages that autograd keeps in training, each at the first row that it is kept for."""
     training_conditions: tuple[Condition, ...]
     """What symbols must satisfy for the formulas of training, beside those of prediction."""
+    splits: Splits
+    """The weights that are split among devices."""
     recomputed: Dim
     """Multiply-accumulates that the way back does again."""
     passes: Moment
@@ -127,7 +131,7 @@ class Memory(Prediction):
     @property
     def training_status(self) -> str:
         """What the most at once is: exact on one device, unless an update decides that may make less."""
-        if self.how.ranks > 1:
+        if self.how.ranks > 1 or self.how.tensor > 1:
             return MODEL
         if self.how.checkpoint:  # torch stops early, by default
             return AT_MOST
@@ -169,6 +173,11 @@ class Memory(Prediction):
             known["saved"] = None
         elif not self.how.plain:
             known["device"] = [figure.to_dict() for figure in self.figures()]
+            known["split"] = [
+                {**split._asdict(), "shape": for_json(split.shape), "part": for_json(split.part)}
+                for split in self.splits.values()
+            ]
+            known["stages"] = [stage.to_dict() for stage in stages_of(self)]
         saved_by_row = [None if self.saving_unknown else saved for saved in self.saved_by_row]
         inputs = {name: tensor.to_dict() for name, tensor in self.analysis.inputs.items()}
         return {
@@ -198,6 +207,7 @@ def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sg
     """
     training = (Training(how) if isinstance(how, str) else how).checked(dtype)
     refuse_different(analysis, "the memory of training", Memory.runs)
+    analysis = staged(analysis, training.pipeline)
     analysis = followed(analysis, training.checkpoint, MOST_FOLLOWED)
     return settled(lambda rows: _memory(adapted(rows, training.lora), dtype, training), analysis)
 
@@ -205,13 +215,15 @@ def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sg
 def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
     freed = releases(analysis)
     found = prediction_of(analysis, dtype, freed)
+    splits = splits_of(analysis, training.tensor)
     again = segments_of(analysis, training.checkpoint)
     step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed, training, again)
     known = Known([*analysis.conditions, *found.conditions])
     return Memory(
         **{field.name: getattr(found, field.name) for field in fields(found)},
         how=training,
-        held=held(analysis, mode_of(dtype).dtype, training),
+        held=held(analysis, mode_of(dtype).dtype, training, splits),
+        splits=splits,
         saved_by_row=tuple([step.saved.get(row, 0) for row in range(len(analysis.rows))]),
         training_conditions=tuple([c for c in step.conditions if not known.imply(c)]),
         passes=step.peak,
@@ -246,7 +258,7 @@ def step_of(
 
 def _arrived(training: Training) -> Arrived:
     """What becomes of the gradient of a parameter."""
-    if training.zero > 1:
+    if training.zero > 1 or training.tensor > 1:
         return Arrived.REDUCED
     return Arrived.ADDED if training.accumulate > 1 else Arrived.STAYS
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shapecalc.allocation.mode import bytes_of
 from shapecalc.analysis.memory.optimizers import Trained, Update, total
+from shapecalc.analysis.memory.splitting import Splits
 from shapecalc.analysis.memory.training import Training
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers.schemes import size_in_bytes
@@ -40,19 +42,21 @@ class Held(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """A parameter, and whether it is trained."""
+    """A parameter, the row that owns it, and whether it is trained."""
+
+    row: int
 
     of: Trained
     trained: bool
 
 
-def held(analysis: Analysis, dtype: str, training: Training) -> Held:
-    """What a rank holds of a network whose float32 is `dtype`.
+def held(analysis: Analysis, dtype: str, training: Training, splits: Splits) -> Held:
+    """What a rank holds of a network whose float32 is `dtype`, and some of whose weights are split.
 
     Raises:
         ArchitectureError: the state of the optimizer has no formula.
     """
-    weights = list(weights_of(analysis, dtype))
+    weights = list(weights_of(analysis, dtype, splits))
     whole = [weight.of for weight in weights if weight.trained]
     parts = [_part(weight, training) for weight in weights] if training.zero == 3 else weights
     own = [weight.of for weight in parts if weight.trained]
@@ -75,8 +79,8 @@ def held(analysis: Analysis, dtype: str, training: Training) -> Held:
     )
 
 
-def weights_of(analysis: Analysis, dtype: str) -> Iterator[Weight]:
-    """The parameters of a network, each once, in the order of its layers."""
+def weights_of(analysis: Analysis, dtype: str, splits: Splits = MappingProxyType({})) -> Iterator[Weight]:
+    """The parameters of a network, each once, in the order of its layers; of what is split the part."""
     sizes = bytes_of(dtype)
     last = max([n for n, row in enumerate(analysis.rows) if _multiplies(row)], default=-1)
     for number, (row, times) in enumerate(zip(analysis.rows, analysis.times, strict=True)):
@@ -84,8 +88,9 @@ def weights_of(analysis: Analysis, dtype: str) -> Iterator[Weight]:
             if not weight.buffer:
                 hidden = len(weight.shape) == 2 and number != last and _multiplies(row)
                 path = f"{row.path}.{name}"
-                own = Trained(path, weight.shape, sizes[weight.dtype], hidden, times)
-                yield Weight(own, name not in row.frozen)
+                split = splits.get((number, name))
+                own = Trained(path, split.part if split else weight.shape, sizes[weight.dtype], hidden, times)
+                yield Weight(number, own, name not in row.frozen)
 
 
 def _multiplies(row: Row) -> bool:

@@ -32,6 +32,10 @@ class Training(NamedTuple):
     """The stage of ZeRO: at 1 the optimizer's state is partitioned, at 2 gradients too, at 3 all."""
     ranks: int = 1
     """Devices that train together, each on a batch of its own."""
+    tensor: int = 1
+    """Devices among which matrices are split."""
+    pipeline: int = 1
+    """Devices each of which has some of the repeated blocks."""
     checkpoint: str | None = None
     """The step whose inputs alone are kept, and which the way back computes again."""
     lora: Lora | None = None
@@ -44,7 +48,7 @@ class Training(NamedTuple):
     @property
     def adds_up(self) -> bool:
         """Whether gradients of parameters do not stay as they arrive: they go to others that are there."""
-        return self.accumulate > 1 or self.zero > 1
+        return self.accumulate > 1 or self.zero > 1 or self.tensor > 1
 
     @property
     def plain(self) -> bool:
@@ -63,6 +67,8 @@ class Training(NamedTuple):
             words.append(
                 f"on each of {self.ranks} ranks under ZeRO {self.zero}, buffers of communication aside"
             )
+        if self.tensor > 1:
+            words.append(f"on each of {self.tensor} devices that share matrices, activations whole")
         if self.accumulate > 1:
             words.append(f"with one update for the gradients of {self.accumulate} batches")
         if self.master:
@@ -89,6 +95,8 @@ class Training(NamedTuple):
             raise UsageError("--ranks is for --zero", hint="--zero 1, 2 or 3 says what is partitioned")
         if self.zero and self.ranks == 1:
             raise UsageError("--zero partitions over ranks, and there is 1", hint="--ranks 8")
+        if self.pipeline > 1 and (self.zero or self.tensor > 1):
+            raise UsageError("--pipeline is not beside --zero or --tensor", hint="ask for each by itself")
         if self.zero and self.method.whole:
             raise UsageError(
                 f"--optimizer {self.optimizer} needs matrices as they are, and --zero cuts them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -43,6 +44,8 @@ class FigureRules(ArgumentRules):
     routed: ClassVar[bool] = False
     """Whether each token meets a part of its weights alone."""
 
+    splits: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The ends of names of its weights that tensor parallelism splits, by columns or rows of a matrix."""
     attends: ClassVar[bool] = False
     """Whether its first inputs are the queries, keys and values of an attention."""
 
