@@ -19,6 +19,7 @@ from shapecalc.analysis.memory.memory import AT_MOST, memory
 from shapecalc.analysis.memory.segments import segments_of
 from shapecalc.analysis.memory.training import Training
 from shapecalc.engine.results import Edge
+from shapecalc.engine.run import abridged
 from shapecalc.symbolic import at, number
 from shapecalc.torch_check.memory import Alive, Told, attributes, kept
 from shapecalc.torch_check.network import Network, sample
@@ -201,7 +202,7 @@ def test_less_is_kept_the_more_is_computed_again() -> None:
 
 
 @pytest.mark.parametrize("copies", [40, 41])
-def test_many_copies_are_as_each_by_itself(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_copies_are_as_each_by_itself(copies: int) -> None:
     text = f"""
 input: 2x8
 blocks:
@@ -209,9 +210,7 @@ blocks:
   outer: [LayerNorm, inner times 2]
 layers: [outer times {copies}]
 """
-    whole = memory(shapecalc.analyse(shapecalc.parse(text)), how=Training("adam", checkpoint="outer"))
-    monkeypatch.setattr("shapecalc.engine.run.MOST_WHOLE", 10)
-    brief = shapecalc.analyse(shapecalc.parse(text), brief=True)
+    brief = abridged(shapecalc.parse(text))
     assert brief.brief
     for block in ("outer", "inner"):
         found = memory(brief, how=Training("adam", checkpoint=block))

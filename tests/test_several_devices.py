@@ -86,6 +86,15 @@ def test_shards_compute_what_the_whole_does() -> None:
     assert torch.equal(summed, torch.relu(x @ first.T + bias) @ second.T)
 
 
+def test_copies_that_are_left_out_are_split_too(run: Command) -> None:
+    done = run("memory", "llama-3-70b", "--train", "--dtype", "bfloat16", "--tensor", "8", columns=200)
+    assert "8192×28672 → 8192×3584 × 80  rotary_decoder[*].swiglu[*].Linear[*].weight" in done.out
+    found = json.loads(run("memory", "llama-3-70b", "--train", "--tensor", "8", "--format", "json").out)
+    parameters = next(x["bytes"] for x in found["device"] if x["what"] == "parameters")
+    whole = (2 * 80 + 1) * 8192  # norms
+    assert parameters == 4 * ((found["parameters"] // 4 - whole) // 8 + whole)
+
+
 @pytest.mark.parametrize("stages", [1, 2])
 @pytest.mark.parametrize("name", ["llm/llama-2-7b", "llm/gpt2", "vit-b-16"])
 def test_stages_add_up(name: str, stages: int) -> None:

@@ -138,7 +138,7 @@ def _splits(found: Memory) -> Iterator[str]:
     """What each of several devices has a part of; all else is whole on each."""
     if found.splits:
         yield "  split, all else is whole:"
-    for (by, name, whole, part), times in grouped(found.splits).items():
+    for (by, name, whole, part), times in grouped(found.splits, found.analysis.times).items():
         copies = f" × {times:,}" if times > 1 else ""
         yield f"  by {by:<10}  {shape(whole)} → {shape(part)}{copies}  {name}"
 

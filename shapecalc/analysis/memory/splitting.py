@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.roles import roles_of
@@ -137,10 +137,13 @@ class _Splitting:
                 yield number, name, self.part(rows[number], name, VOCABULARY, 0)
 
 
-def grouped(splits: Splits) -> dict[tuple[str, str, Shape, Shape], int]:
-    """How many weights of each kind are split: by what, names without numbers, whole and in part."""
+def grouped(splits: Splits, times: Sequence[int]) -> dict[tuple[str, str, Shape, Shape], int]:
+    """How many weights of each kind are split: by what, names without numbers, whole and in part.
+
+    `times`: how many layers each row stands for.
+    """
     found: dict[tuple[str, str, Shape, Shape], int] = {}
-    for split in splits.values():
+    for (number, _), split in splits.items():
         key = split.by, skeleton(split.path), split.shape, split.part
-        found[key] = found.get(key, 0) + 1
+        found[key] = found.get(key, 0) + times[number]
     return found
