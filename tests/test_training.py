@@ -238,6 +238,16 @@ def test_zero_of_the_paper() -> None:
     assert [f"{size:.1f}" for size in known] == ["31.4", "16.6", "1.9"]
 
 
+def test_at_stage_0_each_rank_has_all(run: Command) -> None:
+    words = ("memory", "nin", "--train", "--optimizer", "adam", "--format", "json")
+    plain = json.loads(run(*words).out)
+    found = json.loads(run(*words, "--zero", "0", "--ranks", "8").out)
+    same = ("parameters", "gradients", "optimizer", "saved", "training_peak")
+    assert [found[name] for name in same] == [plain[name] for name in same]
+    assert (found["training_peak_status"], found["terms"]["ranks"]) == (MODEL, 8)
+    assert "on each of 8 ranks under ZeRO 0" in run(*words[:-2], "--zero", "0", "--ranks", "8").out
+
+
 def test_more_is_partitioned_from_stage_to_stage() -> None:
     analysis = short("llm/llama-2-7b")
     found = [memory(analysis, how=Training("adamw", zero=n, ranks=4)) for n in (1, 2, 3)]

@@ -96,6 +96,8 @@ def training_of(given: Mapping[str, Any]) -> Training:
     from shapecalc.analysis.memory.training import Training
 
     found = {name: value for name, value in given.items() if value is not None}
+    if "ranks" in found and "zero" not in found:
+        raise UsageError("--ranks is for --zero", hint="--zero 0, 1, 2 or 3 says what is partitioned")
     if "lora" in found:
         found["lora"] = read_lora(found["lora"])
     return Training(**found)

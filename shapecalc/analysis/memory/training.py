@@ -63,7 +63,7 @@ class Training(NamedTuple):
             words.append(f"with {self.checkpoint} computed again on the way back, whole (early stop off)")
         if self.lora:
             words.append(f"of adapters alone, LoRA of rank {self.lora.r} on {', '.join(self.lora.on)}")
-        if self.zero:
+        if self.ranks > 1:
             words.append(
                 f"on each of {self.ranks} ranks under ZeRO {self.zero}, buffers of communication aside"
             )
@@ -91,8 +91,6 @@ class Training(NamedTuple):
         Raises:
             UsageError: options do not go with each other.
         """
-        if self.ranks > 1 and not self.zero:
-            raise UsageError("--ranks is for --zero", hint="--zero 1, 2 or 3 says what is partitioned")
         if self.zero and self.ranks == 1:
             raise UsageError("--zero partitions over ranks, and there is 1", hint="--ranks 8")
         if self.pipeline > 1 and (self.zero or self.tensor > 1):
