@@ -253,7 +253,7 @@ def of_config(word: str, attention: str, config: dict[str, Any]) -> torch.nn.Mod
     if attention == "sdpa" and not getattr(transformers, f"{word}Model")._supports_sdpa:
         attention = "eager"
     made._attn_implementation = attention
-    made._experts_implementation = "eager"
+    made._experts_implementation = "batched_mm"
     found = getattr(transformers, f"{word}Model")(made)
     assert isinstance(found, torch.nn.Module)
     return found
@@ -280,7 +280,7 @@ BY_VALUE: dict[str, dict[str, int | None]] = {
         **dict.fromkeys(("resnet18", "squeezenet1_0", "mobilenet_v2", "mnasnet0_5", "efficientnet_b0"), 64),
         **dict.fromkeys(("regnet_y_400mf", "shufflenet_v2_x1_0", "convnext_tiny", "googlenet"), 64),
     },
-    "timm": {**dict.fromkeys(("dla34", "hrnet_w18", "repvgg_a0", "res2next50"), 64)},
+    "timm": {**dict.fromkeys(("dla34", "hrnet_w18", "repvgg_a0", "regnetx_002"), 64)},
     "transformers": dict.fromkeys(("BERT", "DistilBERT", "ViT", "OPT"), None),
 }
 """Those whose files compute the same, at images of that size: by package and name."""
