@@ -31,7 +31,7 @@ LINES = {
 }
 """Lines that a prototype needed; as many and three tenths are allowed."""
 MOST_LINES = {**{name: lines * 13 // 10 for name, lines in LINES.items()}, "hrnet_w18": 249, "swin_t": 163}
-"""Of swin_t what is reached: at several sizes its attention is three blocks, shifted, not, and of one window."""
+"""Of swin_t what is reached: at several sizes its attention is three blocks: shifted, not, of one window."""
 
 
 @pytest.fixture(autouse=True)
