@@ -37,7 +37,7 @@ def read_lora(words: Sequence[str]) -> Lora:
     """
     ranks = [match for word in words if (match := _RANK.fullmatch(word))]
     names = [word[3:] for word in words if word.startswith("on=") and len(word) > 3]
-    if len(ranks) != 1 or len(names) != 1:
+    if len(ranks) != 1 or len(names) != 1 or not all(names[0].split(",")):
         found = " ".join(words)
         raise UsageError(f"--lora {quoted(found)} is no rank with names", hint="--lora r=16 on=query,value")
     return Lora(int(ranks[0][1]), tuple(names[0].split(",")))
@@ -98,7 +98,7 @@ def _unknown(analysis: Analysis, name: str, names: Mapping[int, set[str]]) -> Us
         message = f"--lora on={name}: no Linear layer of {analysis.name} is the {name} of anything"
         hint = f"there are {listed([x for x in ROLES if x in known] or known)}"
         return UsageError(message, hint=f"{hint}; MultiheadAttention has its matrices within")
-    short = [x for x in known if "." not in x and "[" not in x]
+    short = [x for x in known if x and "." not in x and "[" not in x and not x.isdigit()]
     hint = nearest(name, known) or (f"names: {listed(short)}" if short else "the network has no Linear layer")
     return UsageError(f"--lora on={quoted(name)} names no step of {analysis.name}", hint=hint)
 
