@@ -184,7 +184,8 @@ def test_the_largest_batch_with_adapters() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("r=0", "on=a"), ("r=2", "on="), ("on=a", "on=b"), ("r=2", "r=3"), ("r=x", "a")]
+    "words",
+    [("r=0", "on=a"), ("r=2", "on="), ("r=2", "on=a,"), ("on=a", "on=b"), ("r=2", "r=3"), ("r=x", "a")],
 )
 def test_what_is_no_rank_with_names(words: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="is no rank with names"):
