@@ -137,6 +137,14 @@ def test_what_commands_print(run: Command) -> None:
     assert "floor(H/16)*floor(W/16)" in run("flops", "unet", "--input", "Nx3xHxW", "--format", "json").out
 
 
+def test_a_formula_may_come_to_nothing(run: Command) -> None:
+    """Of a term that is 0 wherever the conditions hold, as heads that are repeated by one head are."""
+    words = ("--input", "WxW", "--set", "words=P", "--set", "hidden=K", "--set", "heads=P")
+    done = run("flops", "llm/smollm2-135m", *words, "--convention", "all")
+    assert done.code == 0
+    assert "divisible by 3" in done.out
+
+
 def test_equal_sizes_are_one() -> None:
     same, whole = Condition(W, EQUAL, H, ""), Condition(H, MULTIPLE, 2, "")
     analysis = shapecalc.analyse(shapecalc.parse("input: 1x1x4x4\nlayers: [ReLU]"), "Nx1xHxW")

@@ -225,6 +225,8 @@ def _terms(found: Count, formulas: Formulas) -> list[str]:
     terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
     for what, more in found.beside.items():
         number = formulas.total(more)
+        if number == 0:
+            continue  # wherever the conditions hold
         most = greatest(number)
         less = most is not None and most <= 0
         terms.append(f"{'−' if less else '+'} {_within(-number if less else number)} {what}")

@@ -207,6 +207,8 @@ def _by_fractions(inner: Dim, levels: Mapping[str, _Level]) -> Dim | None:
     """The same for u = (size − more)/times: all is multiplied by powers of `times`, then divided."""
     levels = {name: level for name, level in levels.items() if level.times > 1}
     terms = None if isinstance(inner, int) else multiplied_out(inner.terms)
+    if terms == {}:
+        return 0
     if terms is None or not levels:
         return None if levels and not isinstance(inner, int) else inner
     most = {name: max(_power(product, name) for product in terms) for name in levels}
