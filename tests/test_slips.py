@@ -109,6 +109,7 @@ def test_a_list_below_a_bare_name() -> None:
         ("transpose: [-1, k]", "transpose: {dim0: -1, dim1: 2}"),
         ("narrow: [1, 0, 4]", "narrow: {dim: 1, start: 0, length: 4}"),
         ("select: [2, k]", "select: {dim: 2, index: 2}"),
+        ("unfold: [1, 3, k]", "unfold: {dimension: 1, size: 3, step: 2}"),
     ],
 )
 def test_a_list_for_several_arguments_of_one_value(short: str, long: str) -> None:
@@ -127,7 +128,7 @@ def test_a_list_for_several_arguments_of_one_value(short: str, long: str) -> Non
 def test_which_types_take_such_a_list() -> None:
     """Those that need several arguments, none of which can be a list itself, and no more."""
     taken = {name for name, t in LAYERS.items() if t.listed_arguments()}
-    assert taken == {"transpose", "narrow", "select", "select_scatter"}
+    assert taken == {"transpose", "narrow", "select", "select_scatter", "unfold"}
 
 
 def test_a_list_of_another_length() -> None:
