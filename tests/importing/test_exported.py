@@ -198,6 +198,29 @@ def test_what_has_no_counterpart_is_opaque(tmp_path: Path, run: Command) -> None
     assert run("import", str(path), "--strict").out == ""
 
 
+class Writing(nn.Module):
+    """What is written to a view whose tensor nothing reads any more; or one that is read."""
+
+    def __init__(self, again: bool) -> None:
+        super().__init__()
+        self.again = again
+
+    def forward(self, x: Any) -> Any:
+        y = torch.flatten(torch.relu(x), 1)
+        z = nn.functional.dropout(y, 0.5, False, inplace=True).mul_(2)
+        return z + y if not self.again else z + torch.relu_(y.view(2, 4, 3)).sum(1, keepdim=True).sum() + z
+
+
+def test_what_is_written_in_place_is_a_new_value(tmp_path: Path) -> None:
+    """y is z: both are twice the flattened tensor."""
+    x = torch.randn(2, 4, 3)
+    found = read(saved(tmp_path, Writing(False), x))
+    assert [row.type for row in analyse(found.architecture).rows] == ["relu", "flatten", "mul", "add"]
+    assert "add: [[], []]" in found.text
+    with pytest.raises(ArchitectureError, match="writes to a part of a tensor"):
+        read(saved(tmp_path, Writing(True), x))
+
+
 def test_nothing_is_unpickled_and_no_weight_is_read(tmp_path: Path) -> None:
     """All records but the program may be anything."""
     path = saved(tmp_path, *_made("Recurrent"))

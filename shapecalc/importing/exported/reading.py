@@ -158,10 +158,19 @@ class _Reading:
         """By the name of a view, that of the tensor that it is of."""
         self.constant = {*graph.constants}
         """The names of tensors that hang on no input and no weight."""
+        self.again: dict[str, str] = {}
+        """By a name of a tensor that was written to, its first one."""
         self.node: Node | None = None
+        self.number = 0
+        self.last = dict.fromkeys(graph.outputs, len(graph.nodes))
+        """By the name of a tensor, the number of the last node that reads it."""
+        for number, node in enumerate(graph.nodes):
+            read = tensors_in([node.args, [*node.kwargs.values()]])
+            self.last |= {name: max(number, self.last.get(name, 0)) for name in read}
 
     def program(self, name: str) -> Program:
-        for node in self.graph.nodes:
+        for number, node in enumerate(self.graph.nodes):
+            self.number = number
             self.lower(node)
         self.node = None
         outputs = [self.value(name) for name in self.graph.outputs]
@@ -201,6 +210,7 @@ class _Reading:
         constant = plain in _OF_A_SHAPE or all(name in self.constant for name in read)
         if constant:
             self.constant.update(node.outputs)
+        before = self.values.get(str(node.args[0])) if written and node.args else None
         if constant and (written or not self.is_sayable(plain)):
             made = [self.lost(shape) for shape in shapes]
         else:
@@ -208,9 +218,11 @@ class _Reading:
         for name, value, shape in zip(node.outputs, made, shapes, strict=True):
             value.tensor = value.tensor or shape
             self.values[name] = value
-        if plain in _VIEWS and node.args and isinstance(node.args[0], Name):
-            self.shown |= dict.fromkeys(node.outputs, str(node.args[0]))
+        if plain in _VIEWS and not written and node.args and isinstance(node.args[0], Name):
+            self.shown |= dict.fromkeys(node.outputs, self.first_name(node.args[0]))
         if written:
+            self.again |= dict.fromkeys(node.outputs, self.first_name(node.args[0]))
+        if written and made[0] is not before:  # a dropout that predicts writes nothing
             self.write(node, made[0], constant)
 
     def is_sayable(self, word: str) -> bool:
@@ -234,14 +246,31 @@ class _Reading:
 
     def write(self, node: Node, value: Value, constant: bool) -> None:
         """Let the tensor that an operator writes to be what it makes of it; so what that is a part of."""
-        name = str(node.args[0])
+        name = self.first_name(node.args[0])
+        self.values |= {own: value for own, first in self.again.items() if first == name}
         self.values[name] = value
         if constant:
             while name := self.shown.get(name, ""):
                 self.values[name] = self.lost(self.graph.tensors[name])
-        elif name in self.shown or name in self.shown.values():
+        elif any(self.last.get(other, -1) > self.number for other in self.beside(name)):
             hint = "program.run_decompositions() makes one that writes nothing in place"
             raise ArchitectureError(f"{node.place}: {node.target} writes to a part of a tensor", hint=hint)
+
+    def first_name(self, name: str) -> str:
+        """The first name of a tensor, which has another one after each time that it is written to."""
+        return self.again.get(name, str(name))
+
+    def beside(self, name: str) -> set[str]:
+        """The other tensors that may lie in the memory of one."""
+        whole = name
+        while whole in self.shown:
+            whole = self.shown[whole]
+        found, before = {whole}, 0
+        while len(found) > before:
+            before = len(found)
+            found |= {part for part, of in self.shown.items() if of in found}
+        found.discard(name)
+        return found | {own for own, first in self.again.items() if first in found}
 
     def argument(self, x: Any) -> Any:
         if isinstance(x, Name):
