@@ -114,7 +114,8 @@ class index(LookUpAlong):
         return shape
 
     def in_python(self, x: Any, *index: Any) -> str:
-        return subscript(x, self.dim, ", ".join(index))
+        last = self.dim + len(index) - 1  # of a negative axis, what comes after counts from there
+        return subscript(x, last if self.dim < 0 else self.dim, ", ".join(index))
 
     def feed(self, x: Any, *index: Any) -> tuple[Any, ...]:
         """torch has an index for each axis, None for one of which all is taken."""
