@@ -163,11 +163,19 @@ class UnavailableError(ShapecalcError):
     exit_code = 3
 
 
+def _alike(a: str, b: str) -> int:
+    """At how many places two words have the same character."""
+    return sum(map(str.__eq__, a, b))
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """A hint that names the candidates closest to `name`, or None if none is close."""
     from difflib import get_close_matches  # only an error pays for this import
 
-    by_lower = {candidate.lower(): candidate for candidate in names}
+    by_lower: dict[str, str] = {}
+    for candidate in names:  # of two that differ in case alone, the one that is written more alike
+        other = by_lower.setdefault(candidate.lower(), candidate)
+        by_lower[candidate.lower()] = max(other, candidate, key=lambda known: _alike(known, name))
     if name.lower() in by_lower:  # nothing is closer: Conv2D is no Conv3d
         return f"did you mean {by_lower[name.lower()]}?"
     close = get_close_matches(name.lower()[:100], list(by_lower)[:MOST_COMPARED], n=3, cutoff=0.6)

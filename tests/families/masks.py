@@ -57,6 +57,12 @@ def sides(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     return {name: draw(number) for name in names}
 
 
+@st.composite
+def fill(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """The number that is put in, which is seldom left out."""
+    return {} if rarely(draw, 8) else {"value": draw(st.sampled_from(NUMBERS))}
+
+
 INPUTS = {
     **dict.fromkeys(COMPARISONS, compared),
     **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), combined),
@@ -64,7 +70,7 @@ INPUTS = {
     "masked_fill": lambda: masked((2, 2, 2, 2, 2, 1, 3), 1),
 }
 
-ARGUMENTS = {**dict.fromkeys(COMPARISONS, other), "where": sides}
+ARGUMENTS = {**dict.fromkeys(COMPARISONS, other), "where": sides, "masked_fill": fill}
 
 MASK = Tensor((2, 3), "bool")
 
