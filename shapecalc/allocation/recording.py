@@ -9,8 +9,16 @@ from typing import NamedTuple, TypeAlias
 
 from shapecalc.allocation.gradients import Back, Way, anew, joined, like, seen_again, seen_as, written_into
 from shapecalc.allocation.mode import STATISTIC, Mode, bytes_of, size_of
-from shapecalc.allocation.strides import Strides, dense, elementwise_strides, is_in_a_row, unless_in_a_row
+from shapecalc.allocation.strides import (
+    Strides,
+    dense,
+    elementwise_strides,
+    is_in_a_row,
+    overlapping,
+    unless_in_a_row,
+)
 from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Scalar, Storage, Value
+from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Shape, Tensor, as_scalar, broadcast, is_floating, product, result_dtype
@@ -211,6 +219,9 @@ class Recording:
         the view anew. Source: torch::autograd::CopySlices, VariableHooks::grad_fn.
         """
         self.check_writable(x)
+        if x.base is not None and overlapping(x.shape, x.all_strides):
+            message = "it writes over a view in which several elements are one"
+            raise UnknownError(f"{message}: what that takes is not known")
         self.written.append(x.storage.number)
         kept = [x if isinstance(kept, Tensor) else kept for kept in keeps]
         back = back or like(x.look)

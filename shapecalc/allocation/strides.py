@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, least
+from shapecalc.symbolic import Dim, least, number
 from shapecalc.symbolic.conditions import at_large, at_least, collecting, differ, not_one
 from shapecalc.tensors import Shape
 
@@ -223,3 +223,16 @@ def _less(first: Dim, second: Dim) -> bool:
     raise ArchitectureError(
         f"whether this is a copy or a view depends on {first} and {second}", hint="give numbers"
     )
+
+
+def overlapping(shape: Shape, strides: Strides) -> bool:
+    """Whether several elements of a tensor stand at one place, as in windows that overlap; no for letters."""
+    axes = [(step, n) for step, n in zip(strides, shape, strict=True) if n != 1]
+    if not all(isinstance(size, int) for axis in axes for size in axis):
+        return False
+    extent = 1
+    for step, n in sorted(axes, key=lambda axis: number(axis[0])):
+        if number(step) < extent:
+            return True
+        extent += number(step) * (number(n) - 1)
+    return False

@@ -58,7 +58,7 @@ def sides(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
 
 
 @st.composite
-def fill(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+def fill(draw: st.DrawFn, _: tuple[Tensor, ...]) -> dict[str, Any]:
     """The number that is put in, which is seldom left out."""
     return {} if rarely(draw, 8) else {"value": draw(st.sampled_from(NUMBERS))}
 
