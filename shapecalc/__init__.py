@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from shapecalc.analysis.domain.domain import Domain, domain
     from shapecalc.analysis.memory.memory import Memory, memory
     from shapecalc.analysis.serving.serving import Serving, serving
+    from shapecalc.analysis.sweep.points import Point
+    from shapecalc.analysis.sweep.sweep import sweep
     from shapecalc.engine.nodes import Node
     from shapecalc.engine.results import Analysis, Row, Totals
     from shapecalc.engine.run import analyse
@@ -34,6 +36,8 @@ _HOMES = {
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
     "analysis.serving.serving": ("Serving", "serving"),
+    "analysis.sweep.points": ("Point",),
+    "analysis.sweep.sweep": ("sweep",),
     "render.drawing.draw": ("Drawing", "draw"),
     "analysis.compare.difference": ("Difference", "compare"),
     "analysis.counting.totals": ("Work",),
@@ -58,6 +62,7 @@ __all__ = [
     "Memory",
     "Node",
     "Operations",
+    "Point",
     "Row",
     "Serving",
     "ShapecalcError",
@@ -77,6 +82,7 @@ __all__ = [
     "memory",
     "parse",
     "serving",
+    "sweep",
     "symbol",
 ]
 

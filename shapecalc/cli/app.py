@@ -27,6 +27,7 @@ _COMMANDS = {
     "params": "show.params",
     "memory": "costs.memory",
     "serve": "serving.serve",
+    "sweep": "sweeping.sweep",
     "list": "reference.list_",
     "layers": "reference.layers",
     "schema": "reference.schema",

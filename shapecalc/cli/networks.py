@@ -53,7 +53,7 @@ def settings(network: Network, input: list[str] | None, set: list[str] | None) -
     architecture = found if isinstance(found, Architecture) else zoo.load(found)
     for (file, what), names in architecture.hidden.items():
         streams.note(f"in {file}, {listed(names)}: {what}, not the layer type of that name")
-    values = {name: given_value(text) for name, text in _assignments(set or [], "--set").items()}
+    values = {name: given_value(text) for name, text in assignments(set or [], "--set").items()}
     return architecture, given_input(input or []), values
 
 
@@ -87,10 +87,11 @@ def given_input(texts: list[str]) -> str | dict[str, str] | None:
     """What `--input` gave: one shape, or shapes by name."""
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]
-    return _assignments(texts, "--input") or None
+    return assignments(texts, "--input") or None
 
 
-def _assignments(texts: list[str], option: str) -> dict[str, str]:
+def assignments(texts: list[str], option: str) -> dict[str, str]:
+    """What stands on both sides of the equals sign of each text."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))

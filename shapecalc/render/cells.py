@@ -54,8 +54,10 @@ def per_axis(value: object) -> str:
     return "?" if value is None else str(value)
 
 
-def size(number: Dim | None) -> str:
+def size(number: Dim | Unknown | None) -> str:
     """Bytes in the unit that suits them, 7.60 MiB; nothing of nothing."""
+    if isinstance(number, Unknown):
+        return UNKNOWN
     return "" if number is None else _scaled(number, "B", 1024, ("Ki", "Mi", "Gi", "Ti"), ",")
 
 

@@ -1,0 +1,90 @@
+"""The figures that a sweep has of a network, each the one that another command prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shapecalc.engine.results import Analysis, Totals
+from shapecalc.operations import Unknown
+from shapecalc.symbolic import Dim, Expr, at
+from shapecalc.symbolic.conditions import Condition
+
+if TYPE_CHECKING:  # which most sweeps ask for no figure of
+    from shapecalc.analysis.memory.memory import Memory
+    from shapecalc.analysis.memory.prediction import Prediction
+
+
+class Figures:
+    """What is known of a network, each part found when the first figure of it is asked for."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+
+    @cached_property
+    def totals(self) -> Totals:
+        return self.analysis.totals
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        from shapecalc.analysis.memory.prediction import predicted
+
+        return predicted(self.analysis)
+
+    @cached_property
+    def memory(self) -> Memory:
+        from shapecalc.analysis.memory.memory import memory
+
+        found = memory(self.analysis)
+        if found.refusal:
+            raise found.refusal
+        return found
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Where the formulas of all that was asked for hold."""
+        parts = [vars(self)[name] for name in ("prediction", "memory") if name in vars(self)]
+        return (*self.analysis.conditions, *[c for part in parts for c in part.all_conditions])
+
+
+def _peak(of: Figures) -> Dim | Unknown:
+    bounded = of.prediction.bounded
+    return Unknown(next(iter(bounded.values()))) if bounded else of.prediction.prediction.bytes
+
+
+def _receptive(of: Figures) -> object:
+    """How many elements an element of the first output sees, axis by axis; None where it is not known."""
+    from shapecalc.analysis.receptive.field import receptive
+
+    axes = receptive(of.analysis).outputs[0].axes
+    if any(axis is None or axis.pattern for axis in axes):
+        return Unknown("it is not the same for every element, or is not followed: see receptive")
+    return tuple(axis.size for axis in axes if axis)
+
+
+FIGURES: Mapping[str, Callable[[Figures], object]] = {
+    "params": lambda of: of.totals.params,
+    "trainable": lambda of: of.totals.trainable_params,
+    "buffers": lambda of: of.totals.buffers,
+    "macs": lambda of: of.totals.counted,
+    "flops": lambda of: of.totals.flops,
+    "weights": lambda of: of.analysis.weight_bytes(),
+    "output": lambda of: of.analysis.outputs[0].shape,
+    "receptive": _receptive,
+    "peak": _peak,
+    "training": lambda of: of.memory.training.bytes,
+    "saved": lambda of: of.memory.saved,
+}
+"""By the names of columns: counts, shapes, and bytes in float32, those of training in a step of sgd."""
+SHAPES = frozenset({"output", "receptive"})
+"""Those that are several sizes, none of which is above another."""
+AT_EACH_POINT = frozenset({"receptive"})
+"""Those that are never had from formulas: whether a field's formula holds is in no condition."""
+
+
+def put_in(figure: object, sizes: Mapping[str, int]) -> object:
+    """A figure with numbers in place of its letters."""
+    if isinstance(figure, tuple):
+        return tuple(put_in(size, sizes) for size in figure)
+    return at(figure, sizes) if isinstance(figure, Expr) else figure

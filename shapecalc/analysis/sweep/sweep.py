@@ -1,0 +1,79 @@
+"""`sweep`: a network at many points, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from shapecalc.analysis.sweep.choice import read_choice
+from shapecalc.analysis.sweep.conditions import no_column
+from shapecalc.analysis.sweep.figures import FIGURES
+from shapecalc.analysis.sweep.points import Axis, Point, Sweep
+from shapecalc.analysis.sweep.ranges import axis_values, refuse_twice
+from shapecalc.engine.inputs import Given
+from shapecalc.errors import UsageError
+from shapecalc.language.architecture import Architecture
+
+
+def sweep(
+    networks: Architecture | Mapping[str, Architecture],
+    input: Given = None,
+    *,
+    set: Mapping[str, str | Iterable[object]] | None = None,
+    vary: Mapping[str, str | Iterable[object]] | None = None,
+    columns: Sequence[str] = ("params", "macs"),
+    where: Sequence[str] = (),
+    zipped: bool = False,
+) -> Iterator[Point]:
+    """The points of a sweep, one by one as they are asked for; `to_dict` of each is a row for a frame.
+
+    Args:
+        networks: one, or several by their names, such as the variants of a file.
+        input: as for `analyse`; its letters are what `vary` gives sizes.
+        set: values for parameters of the file, by name; as text, `"32..128:8"`, or one by one.
+        vary: sizes for letters, by name, likewise.
+        columns: the figures that are wanted: params, trainable, buffers, macs, flops, weights, output,
+            receptive, peak, training, saved; bytes are those of float32, in a step of sgd.
+        where: comparisons that all must be true, as `"macs <= 600M"`.
+        zipped: take the values of all axes side by side, in place of each with each.
+
+    Raises:
+        UsageError: an axis, a value, a column or a comparison is wrong at every point. What is wrong at
+            one point is the `error` of that point.
+    """
+    axes = [
+        *(axis_of(name, values, "--set") for name, values in (set or {}).items()),
+        *(axis_of(name, values, "--vary", letter=True) for name, values in (vary or {}).items()),
+    ]
+    choice = read_choice(axes, where, None, None)
+    named = {networks.name: networks} if isinstance(networks, Architecture) else networks
+    swept = Sweep(named, input, axes, figures_of(columns, axes, choice.columns), zipped)
+    swept.check()
+    return choice.kept(swept.points())
+
+
+def axis_of(name: str, values: str | Iterable[object], option: str, letter: bool = False) -> Axis:
+    """An axis of values given as text or one by one."""
+    what = f"{option} {name}"
+    if isinstance(values, str):
+        return Axis(name, axis_values(values, what), letter)
+    found = tuple(tuple(value) if isinstance(value, list) else value for value in values)
+    if not found:
+        raise UsageError(f"{what} has no values")
+    refuse_twice(found, what)
+    return Axis(name, found, letter)
+
+
+def figures_of(columns: Sequence[str], axes: Sequence[Axis], deciding: Sequence[str] = ()) -> list[str]:
+    """The figures that are wanted, and those that decide which points are kept, each once.
+
+    Raises:
+        UsageError: one is none.
+    """
+    names = [column.strip().lower() for column in columns if column.strip()]
+    if not names:
+        raise UsageError("--columns: at least one is needed", hint=f"columns: {', '.join(FIGURES)}")
+    for name in names:
+        if name not in FIGURES:
+            raise no_column("--columns", name, FIGURES)
+    others = {"name", *(axis.name for axis in axes)}
+    return list(dict.fromkeys([*names, *(name for name in deciding if name not in others)]))

@@ -1,0 +1,110 @@
+"""Networks at many points: parameters and sizes over ranges."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal, TextIO
+
+import typer
+
+from shapecalc.cli.networks import all_of, assignments, given_input, settings
+from shapecalc.cli.options import Ascii, Input, write_whole
+from shapecalc.errors import UsageError
+from shapecalc.language.architecture import Architecture
+
+
+def sweep(
+    archs: Annotated[list[str], typer.Argument(metavar="ARCH...", help="YAML files, or names of the zoo.")],
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", "-s", metavar="NAME=VALUES", help="Of a parameter: 32..128:8 or 18,34; repeatable."
+        ),
+    ] = None,
+    input: Input = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LETTER=VALUES", help="Sizes for a letter of the input; repeatable."),
+    ] = None,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Of a file, each of its variants, too.")
+    ] = False,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="Values side by side, in place of each with each.")
+    ] = False,
+    columns: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Figures, such as peak, training, receptive, output.")
+    ] = "params,macs",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMPARISON", help="Only points as 'macs <= 600M'; repeatable."),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Mark what no point is better than: the less the better; A:max."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The least first; COLUMN:desc for the largest.")
+    ] = None,
+    format: Annotated[
+        Literal["table", "json", "csv", "markdown"],
+        typer.Option("--format", "-f", help="The form of the output."),
+    ] = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
+    ] = None,
+    ascii: Ascii = False,
+) -> None:
+    """Networks at many points: parameters and sizes over ranges, with the figures of each."""
+    from shapecalc.analysis.sweep.choice import read_choice
+    from shapecalc.analysis.sweep.points import Sweep
+    from shapecalc.analysis.sweep.sweep import axis_of, figures_of
+    from shapecalc.render.grid import markdown_of, print_grid, text_of
+    from shapecalc.render.sweep import Rows, sweep_grid, write_csv, write_json
+
+    axes = [
+        *(axis_of(name, text, "--set") for name, text in assignments(set or [], "--set").items()),
+        *(axis_of(name, text, "--vary", True) for name, text in assignments(vary or [], "--vary").items()),
+    ]
+    choice = read_choice(axes, where or [], pareto, sort)
+    wanted = figures_of(columns.split(","), axes, choice.columns)
+    swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped)
+    swept.check()
+    rows = Rows(swept, choice)
+    if format in ("csv", "json"):
+        with _opened(output) as file:
+            (write_csv if format == "csv" else write_json)(rows, file)
+    elif output is None:
+        print_grid(sweep_grid(rows), format)
+    else:
+        write_whole(output, (text_of if format == "table" else markdown_of)(sweep_grid(rows)) + "\n")
+    raise typer.Exit(int(rows.all_failed))
+
+
+def _networks(archs: list[str], variants: bool) -> dict[str, Architecture]:
+    """The networks by the names that they are asked for, of a file all variants where those are wanted."""
+    found: dict[str, Architecture] = {}
+    for arch in archs:
+        if arch in found:
+            raise UsageError(f"{arch} is given twice")
+        named = all_of([arch]) if variants else {arch: arch}
+        found.update({name: settings(network, None, None)[0] for name, network in named.items()})
+    return found
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """The file that rows go to as they come, or the screen."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        file = output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageError(f"{output} can't be written: {error.strerror}") from None
+    with file:
+        yield file
