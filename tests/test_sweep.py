@@ -283,7 +283,7 @@ def test_unknown_counts_are_no_zero_and_not_left_out_in_silence(tmp_path: Path, 
     done = run("sweep", str(file), "--format", "csv")
     assert done.out.splitlines()[1] == f"{file},19,unknown,"
     done = run("sweep", str(file), "--where", "macs < 3")
-    assert "of 1 more, --where can't be told: a figure is not known" in done.out
+    assert "1 more left out: a figure that --where asks for is not known" in done.out
 
 
 def test_side_by_side(run: Command) -> None:
@@ -342,3 +342,53 @@ def test_a_value_is_one_of_its_kind_for_python_too() -> None:
         shapecalc.sweep(
             shapecalc.parse("input: 1x4\nparameters: {macs: 1}\nlayers: [Linear: macs]"), set={"macs": [1]}
         )
+
+
+def _joined(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "own.csv"
+    file.write_text(text, encoding="utf-8")
+    return ["--join", str(file)]
+
+
+def test_columns_of_a_file_stand_beside_the_figures(tmp_path: Path, run: Command) -> None:
+    words = _joined(
+        tmp_path, "name,accuracy,by\nvgg11,69.020,a\nimagenet/vgg: vgg13,69.928,\nvgg19,1e999999999,b\n"
+    )
+    done = run("sweep", "imagenet/vgg", "--variants", *words, "--format", "json")
+    rows = {row["name"].partition(": ")[2]: row for row in json.loads(done.out)}
+    assert (rows["vgg11"]["accuracy"], rows["vgg11"]["by"]) == (69.02, "a")
+    assert (rows["vgg13"]["accuracy"], rows["vgg13"]["by"]) == (69.928, None)
+    assert (rows["vgg16"]["accuracy"], rows["vgg16"]["by"]) == (None, None)
+    assert rows["vgg19"]["accuracy"] == "1e999999999"  # no number that anything is compared with
+
+
+def test_columns_of_a_file_decide(tmp_path: Path, run: Command) -> None:
+    """Joined by what is varied, as a number however it is written."""
+    words = _joined(tmp_path, "width,accuracy\n4.0,50.5\n8,60\n12,55\n")
+    ask = ["--where", "accuracy > 50", "--pareto", "params,accuracy:max", "--sort", "accuracy:desc"]
+    swept = ["vgg11-small", "--set", "width=4..16:4"]
+    done = run("sweep", *swept, *words, "--on", "width", *ask, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    found = [(row["width"], row["accuracy"], row["pareto"]) for row in rows]
+    assert found == [("8", "60", "true"), ("12", "55", "false"), ("4", "50.5", "true")]
+
+
+NO_TABLES = [
+    ("", "name", "own.csv:1: there is no column 'name' to join by\n  hint: its columns: none"),
+    ("nam,x\n1,2", "name", "own.csv:1: there is no column 'name' to join by\n  hint: did you mean nam?"),
+    ("name,x\n1,2", "size", "--on: there is no column 'size'\n  hint: columns: name, classes"),
+    ("name,x,x\n", "name", "the column 'x' is nameless, twice there, or one of the sweep's own"),
+    ("name,\n", "name", "the column '' is nameless"),
+    ("name,macs\n", "name", "the column 'macs' is nameless, twice there, or one of the sweep's own"),
+    ("name,x\na,1\nb\n", "name", "own.csv:3: 1 values, for the 2 columns of the first line"),
+    ("name,x\na,1\na,2\n", "name", "--join: name is 'a' in two rows"),
+    ('name,x\n"a,1\n', "name", "own.csv is no CSV: unexpected end of data"),
+]
+
+
+@pytest.mark.parametrize(("text", "on", "message"), NO_TABLES)
+def test_no_table_to_join(text: str, on: str, message: str, tmp_path: Path, run: Command) -> None:
+    words = _joined(tmp_path, text)
+    done = run("sweep", "lenet-maxpool", "--set", "classes=2,3", *words, "--on", on)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err

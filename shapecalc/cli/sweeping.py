@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
@@ -14,6 +14,10 @@ from shapecalc.cli.networks import all_of, assignments, given_input, settings
 from shapecalc.cli.options import Ascii, Input, write_whole
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
+
+if TYPE_CHECKING:
+    from shapecalc.analysis.sweep.joined import Joined
+    from shapecalc.analysis.sweep.points import Axis
 
 
 def sweep(
@@ -49,6 +53,13 @@ def sweep(
     sort: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The least first; COLUMN:desc for the largest.")
     ] = None,
+    join: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Columns of your own, such as accuracies, beside the figures."),
+    ] = None,
+    on: Annotated[
+        str, typer.Option(metavar="COLUMN", help="With --join, the column that both have.")
+    ] = "name",
     format: Annotated[
         Literal["table", "json", "csv", "markdown"],
         typer.Option("--format", "-f", help="The form of the output."),
@@ -70,9 +81,10 @@ def sweep(
         *(axis_of(name, text, "--set") for name, text in assignments(set or [], "--set").items()),
         *(axis_of(name, text, "--vary", True) for name, text in assignments(vary or [], "--vary").items()),
     ]
-    choice = read_choice(axes, where or [], pareto, sort)
+    joined = _joined(join, on, axes)
+    choice = read_choice(axes, where or [], pareto, sort, joined.columns if joined else ())
     wanted = figures_of(columns.split(","), axes, choice.columns)
-    swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped)
+    swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined)
     swept.check()
     rows = Rows(swept, choice)
     if format in ("csv", "json"):
@@ -96,6 +108,18 @@ def _networks(archs: list[str], variants: bool) -> dict[str, Architecture]:
     return found
 
 
+def _joined(file: Path | None, on: str, axes: Sequence[Axis]) -> Joined | None:
+    """The columns of a file, which are joined by the network's name or by what is varied."""
+    if file is None:
+        return None
+    from shapecalc.analysis.sweep.figures import FIGURES
+    from shapecalc.analysis.sweep.joined import read_joined
+    from shapecalc.zoo.files import text_of
+
+    own = ["name", *(axis.name for axis in axes)]
+    return read_joined(text_of(file), str(file), on, own, [*own, *FIGURES, "note", "error", "pareto"])
+
+
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     """The file that rows go to as they come, or the screen."""
@@ -103,7 +127,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        file = output.open("w", encoding="utf-8", newline="")
+        file = output.open("w", encoding="utf-8", newline="", buffering=1)  # whole lines, if it is ended
     except OSError as error:
         raise UsageError(f"{output} can't be written: {error.strerror}") from None
     with file:

@@ -91,7 +91,7 @@ class Rows:
 def write_csv(rows: Rows, file: TextIO) -> None:
     """A line for each point, written before the next one is computed."""
     pareto = bool(rows.choice.pareto)
-    keys = [*(axis.name for axis in rows.swept.axes), *rows.swept.columns]
+    keys = [*(axis.name for axis in rows.swept.axes), *rows.swept.all_columns]
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["name", *keys, *(["pareto"] if pareto else []), "error"])
     for point, best in rows:
@@ -127,7 +127,7 @@ def sweep_grid(rows: Rows) -> Grid:
     columns = [
         *([Column("name", "Network")] if len(swept.networks) > 1 else []),
         *[_axis_column(axis) for axis in axes],
-        *[_COLUMNS[key] for key in swept.columns],
+        *[_COLUMNS.get(key) or Column(key, key) for key in swept.all_columns],
         *([Column("note", "Note")] if choice.pareto or errors.texts else []),
     ]
     lines = []
@@ -166,9 +166,8 @@ def _notes(rows: Rows, shown: int, best: int) -> list[str]:
     left = rows.points - shown - len(rows.unknown)
     notes = [f"Swept       {points}" + (f", {count(left)} of them left out by --where" if left else "")]
     if rows.unknown:
-        notes.append(
-            f"Unknown     of {count(len(rows.unknown))} more, --where can't be told: a figure is not known"
-        )
+        unknown = count(len(rows.unknown))
+        notes.append(f"Unknown     {unknown} more left out: a figure that --where asks for is not known")
     if rows.choice.pareto:
         goals = [f"{'more' if goal.largest else 'less'} {goal.column}" for goal in rows.choice.pareto]
         *most, last = goals

@@ -86,14 +86,20 @@ class Choice(NamedTuple):
         return tuple(signed) if len(signed) == len(values) else None
 
 
-def read_choice(axes: Sequence[Axis], where: Iterable[str], pareto: str | None, sort: str | None) -> Choice:
-    """The choice that texts ask for.
+def read_choice(
+    axes: Sequence[Axis],
+    where: Iterable[str],
+    pareto: str | None = None,
+    sort: str | None = None,
+    joined: Sequence[str] = (),
+) -> Choice:
+    """The choice that texts ask for; `joined` are the columns of the user's file.
 
     Raises:
         UsageError: one names no column, or one that has no order.
     """
-    columns = list(dict.fromkeys(["name", *(axis.name for axis in axes), *FIGURES]))
-    words = {"name", *(axis.name for axis in axes if not axis.letter)}
+    columns = list(dict.fromkeys(["name", *(axis.name for axis in axes), *FIGURES, *joined]))
+    words = {"name", *joined, *(axis.name for axis in axes if not axis.letter)}
     comparisons = [read_comparison(text, columns, words) for text in where]
     for one in comparisons:
         for name in one.columns:

@@ -29,6 +29,8 @@ _FACTORS: Mapping[str, int] = {"": 1, "b": 1} | {
     for unit, base in (("", 1000), ("b", 1000), ("ib", 1024))
 }
 _NUMBER = re.compile(r"(-?[0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([a-z]*)", re.IGNORECASE)
+_WRITTEN = re.compile(r"[+-]?[0-9]{1,400}(?:/[0-9]{1,30}|(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?)")
+"""A number as a file may have it, of no more digits than are quickly read."""
 _HINT = "as in 'macs <= 600M', 'peak < 8GiB' or 'S >= width': K, M, G are powers of 1000, KiB of 1024"
 
 
@@ -104,11 +106,12 @@ def numeric(value: object) -> Fraction | None:
     """The number that a value is, as it is written: 0.1 is one tenth; None of one that is none."""
     if isinstance(value, Fraction):
         return value
-    if type(value) not in (int, float, str):
-        return None
+    if type(value) is int:
+        return Fraction(value)
+    text = str(value) if type(value) in (float, str) else ""
     try:
-        return Fraction(str(value)) if not isinstance(value, int) else Fraction(value)
-    except (ValueError, ZeroDivisionError):  # a word, inf, or 1/0
+        return Fraction(text) if _WRITTEN.fullmatch(text) else None
+    except ZeroDivisionError:  # 1/0
         return None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.sweep.figures import AT_EACH_POINT, FIGURES, Figures, put_in
+from shapecalc.analysis.sweep.joined import Joined
 from shapecalc.engine.inputs import Given, inputs_of
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, nearest
@@ -80,6 +81,7 @@ class Sweep(NamedTuple):
     axes: Sequence[Axis]
     columns: Sequence[str]
     zipped: bool = False
+    joined: Joined | None = None
 
     @property
     def size(self) -> int:
@@ -90,7 +92,19 @@ class Sweep(NamedTuple):
     def points(self) -> Iterator[Point]:
         """Each point, as it is asked for; networks first, then the axes, of which the last goes fastest."""
         for name, architecture in self.networks.items():
-            yield from _Network(self, name, architecture).points()
+            for point in _Network(self, name, architecture).points():
+                yield self._with_joined(point)
+
+    def _with_joined(self, point: Point) -> Point:
+        """The point with the columns of the user's file, too."""
+        if self.joined is None:
+            return point
+        return replace(point, figures={**point.figures, **self.joined.of(point.get(self.joined.on))})
+
+    @property
+    def all_columns(self) -> Sequence[str]:
+        """The figures, and the columns of the user's file."""
+        return [*self.columns, *(self.joined.columns if self.joined else ())]
 
     def check(self) -> None:
         """Refuse what is wrong at every point.

@@ -44,7 +44,7 @@ def sweep(
         *(axis_of(name, values, "--set") for name, values in (set or {}).items()),
         *(axis_of(name, values, "--vary", letter=True) for name, values in (vary or {}).items()),
     ]
-    choice = read_choice(axes, where, None, None)
+    choice = read_choice(axes, where)
     named = {networks.name: networks} if isinstance(networks, Architecture) else networks
     swept = Sweep(named, input, axes, figures_of(columns, axes, choice.columns), zipped)
     swept.check()
@@ -63,8 +63,8 @@ def axis_of(name: str, values: str | Iterable[object], option: str, letter: bool
     return Axis(name, found, letter)
 
 
-def figures_of(columns: Sequence[str], axes: Sequence[Axis], deciding: Sequence[str] = ()) -> list[str]:
-    """The figures that are wanted, and those that decide which points are kept, each once.
+def figures_of(columns: Sequence[str], axes: Sequence[Axis], deciding: Sequence[str]) -> list[str]:
+    """The figures that are wanted, and those among the columns that decide which points are kept, each once.
 
     Raises:
         UsageError: one is none.
@@ -75,5 +75,5 @@ def figures_of(columns: Sequence[str], axes: Sequence[Axis], deciding: Sequence[
     for name in names:
         if name not in FIGURES:
             raise no_column("--columns", name, FIGURES)
-    others = {"name", *(axis.name for axis in axes)}
-    return list(dict.fromkeys([*names, *(name for name in deciding if name not in others)]))
+    others = {axis.name for axis in axes}
+    return list(dict.fromkeys([*names, *(one for one in deciding if one in FIGURES and one not in others)]))
