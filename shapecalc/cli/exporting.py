@@ -18,8 +18,10 @@ from shapecalc.render import streams
 def export(
     arch: Arch,
     to: Annotated[
-        Literal["torch", "onnx"],
-        typer.Option("--to", help="A module of torch as code, or an ONNX model, for which -o is needed."),
+        Literal["torch", "onnx", "keras"],
+        typer.Option(
+            "--to", help="A module of torch or a model of Keras 3 as code, or an ONNX model, which needs -o."
+        ),
     ] = "torch",
     output: Annotated[
         Path | None,
@@ -28,16 +30,17 @@ def export(
     input: Input = None,
     set: Set = None,
 ) -> None:
-    """A network as a module of torch, with a class for each block, or as an ONNX model: equal in figures."""
+    """A network as a module of torch, with a class for each block, as Keras code or as an ONNX model."""
+    from shapecalc.exporting.keras_source import keras_source
     from shapecalc.exporting.torch_source import torch_source
 
     if to == "onnx" and output is None:
         raise UsageError("an ONNX model is no text for a screen", hint="-o net.onnx is where it goes")
     analysis = analysed(arch, input, set)
-    source = torch_source(analysis)
+    source = keras_source(analysis) if to == "keras" else torch_source(analysis)
     if output is None:
         print(source.text, end="")
-    elif to == "torch":
+    elif to != "onnx":
         write_whole(output, source.text)
     else:
         sizes = _sizes(arch, analysis, set)

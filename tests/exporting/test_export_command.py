@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import shapecalc
+from shapecalc.exporting.keras_source import keras_source
 from shapecalc.exporting.torch_source import torch_source
 from tests.command import Command
 
@@ -33,6 +34,14 @@ def test_the_module_runs_without_shapecalc(run: Command, tmp_path: Path) -> None
     command = [sys.executable, "-W", "error", "-W", "ignore:Failed to initialize NumPy", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout == "2 10 False\n", done.stderr
+
+
+def test_keras_code_goes_to_the_screen_or_to_a_file(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    text = keras_source(shapecalc.analyse(shapecalc.load("nin"))).text
+    assert run("export", "nin", "--to", "keras").out == text
+    run("export", "nin", "--to", "keras", "-o", str(file))
+    assert file.read_text(encoding="utf-8") == text
 
 
 def test_a_file_that_can_not_be_written_is_said(run: Command, tmp_path: Path) -> None:

@@ -1,0 +1,333 @@
+"""Each layer as calls of Keras 3: its counterpart, by the class of its layer type.
+
+A layer type itself says how torch is called, which is what it is defined by; what another framework has
+for it is a matter of that framework, and stands here in one table. What is not here is refused.
+Source: keras.io/api/layers and keras.io/api/ops, and torch's documentation of the same layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from shapecalc.engine.results import Row
+from shapecalc.errors import ArchitectureError
+from shapecalc.exporting import keras_windows  # noqa: F401 - has rules of its own
+from shapecalc.exporting.keras_calls import FIRST, Made, NoCounterpartError, Slot, Written, calls, short
+from shapecalc.layers import Layer
+from shapecalc.layers.activation import ReLU
+from shapecalc.layers.arithmetic import Arithmetic
+from shapecalc.layers.dropout import DropoutLayer
+from shapecalc.layers.embedding import Embedding
+from shapecalc.layers.floating_activation import PReLU
+from shapecalc.layers.fold import ChannelShuffle
+from shapecalc.layers.joins import concat
+from shapecalc.layers.linear import Linear
+from shapecalc.layers.normalization import BatchNorm, GroupNorm
+from shapecalc.layers.normalization_within import LayerNorm, RMSNorm
+from shapecalc.layers.products import matmul
+from shapecalc.layers.rearrange import Identity, Reshaping, permute, squeeze, transpose, unsqueeze
+from shapecalc.layers.recurrent import Recurrent
+from shapecalc.layers.reduction import Reducing
+from shapecalc.layers.slicing import chunk, split
+from shapecalc.layers.softmax import AlongAxis
+
+ACTIVATIONS: Mapping[str, str] = {
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "SiLU": "silu",
+    "Mish": "mish",
+    "Hardswish": "hard_silu",
+    "Hardsigmoid": "hard_sigmoid",
+    "SELU": "selu",
+    "Softsign": "softsign",
+    "Tanhshrink": "tanh_shrink",
+    "LogSigmoid": "log_sigmoid",
+}
+"""By torch's name, that of `keras.activations`, where the function is the same and takes no arguments."""
+FUNCTIONS: Mapping[str, str] = {
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "silu": "silu",
+    "exp": "exp",
+    "log": "log",
+    "sqrt": "sqrt",
+    "rsqrt": "rsqrt",
+    "reciprocal": "reciprocal",
+    "sin": "sin",
+    "cos": "cos",
+    "neg": "negative",
+    "abs": "abs",
+    "square": "square",
+}
+"""By torch's name of a function of one tensor, that of `keras.ops`."""
+REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min"}
+SOFTMAX = {
+    "Softmax": "softmax",
+    "softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "log_softmax": "log_softmax",
+}
+
+
+def counterpart(row: Row, inputs: Sequence[str]) -> list[Made | Written]:
+    """The calls that are the layer, one after another; the first takes the inputs.
+
+    Raises:
+        ArchitectureError: Keras has none that gives the same.
+    """
+    if row.shared:
+        raise refused(row, "its weights are another layer's, and a Keras layer owns its weights")
+    if row.stored:
+        raise refused(row, "Keras has no counterpart of weights that are stored as whole numbers")
+    try:
+        made = [*calls(row.layer, row, inputs)]
+    except NoCounterpartError as error:
+        raise refused(row, error.why) from None
+    return [*made] if not row.frozen else [*made[:-1], _frozen(row, made[-1])]
+
+
+def _frozen(row: Row, made: Made | Written) -> Made:
+    if row.trained or not isinstance(made, Made):
+        raise refused(row, "a Keras layer is trained whole or not at all")
+    return Made(made.function, [*made.arguments, "trainable=False"], made.listed)
+
+
+def refused(row: Row, why: str) -> ArchitectureError:
+    """The error of a layer that can't be written."""
+    return ArchitectureError(f"{row.type}: {why}", path=row.path)
+
+
+@calls.register
+def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Made | Written]:
+    if layer.type in ACTIVATIONS:
+        yield Made("layers.Activation", [f'"{ACTIVATIONS[layer.type]}"'])
+    elif layer.type in FUNCTIONS:
+        yield Made(f"ops.{FUNCTIONS[layer.type]}")
+    elif own := _OWN.get(layer.type):
+        yield own(layer)
+    else:
+        raise NoCounterpartError
+
+
+def _gelu(layer: Any) -> Made:
+    return Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")])
+
+
+def _bounded(layer: Any) -> Made:
+    if layer.min_val != 0:
+        return Made("ops.clip", [Slot("x_min", layer.min_val), Slot("x_max", layer.max_val)])
+    return Made("layers.ReLU", [Slot("max_value", layer.max_val)])
+
+
+_OWN = {
+    "ReLU6": lambda _: Made("layers.ReLU", [Slot("max_value", 6.0)]),
+    "Hardtanh": _bounded,
+    "LeakyReLU": lambda layer: Made("layers.LeakyReLU", [Slot("negative_slope", layer.negative_slope, 0.3)]),
+    "ELU": lambda layer: Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)]),
+    "GELU": _gelu,
+    "gelu": _gelu,
+}
+
+
+@calls.register
+def _(layer: ReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.ReLU")
+
+
+@calls.register
+def _(layer: Identity, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.Identity")
+
+
+@calls.register
+def _(layer: Linear, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    if row.inputs[0].rank < 2:
+        raise NoCounterpartError("Keras needs the batch axis")
+    yield Made(
+        "layers.Dense", [Slot("units", layer.out_features, keyword=False), Slot("use_bias", layer.bias, True)]
+    )
+
+
+@calls.register
+def _(layer: BatchNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Keras' momentum is the weight of what was before, torch's that of what is new."""
+    if not layer.track_running_stats or layer.momentum is None:
+        raise NoCounterpartError("Keras has running statistics, with a momentum")
+    yield Made(
+        "layers.BatchNormalization",
+        [
+            Slot("axis", 1),
+            Slot("momentum", round(1 - layer.momentum, 12), 0.99),
+            Slot("epsilon", layer.eps, 1e-3),
+            *_affine(layer.affine, layer.bias),
+        ],
+    )
+
+
+def _affine(affine: bool, bias: bool) -> list[Slot]:
+    return [Slot("center", affine and bias, True), Slot("scale", affine, True)]
+
+
+@calls.register
+def _(layer: GroupNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    groups = [Slot("groups", layer.num_groups, 32), Slot("axis", 1), Slot("epsilon", layer.eps, 1e-3)]
+    yield Made("layers.GroupNormalization", [*groups, *_affine(layer.affine, layer.bias)])
+
+
+@calls.register
+def _(layer: LayerNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    count = len(row.arguments["normalized_shape"])
+    axes = short(range(-count, 0))
+    own = _affine(layer.elementwise_affine, layer.bias)
+    yield Made("layers.LayerNormalization", [Slot("axis", axes, -1), Slot("epsilon", layer.eps, 1e-3), *own])
+
+
+@calls.register
+def _(layer: RMSNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Without weights, or with an eps that follows from the dtype, it is torch's alone."""
+    eps, count = vars(layer)["eps"], len(row.arguments["normalized_shape"])
+    if not layer.elementwise_affine or eps is None or count != 1:
+        raise NoCounterpartError("Keras' RMSNormalization has weights, an epsilon and one axis")
+    yield Made("layers.RMSNormalization", [Slot("epsilon", eps, 1e-6)])
+
+
+@calls.register
+def _(layer: PReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """torch's slopes are one, or one a channel; Keras' one an element, but along the axes that share it."""
+    first = 1 if layer.num_parameters == 1 else 2
+    axes = tuple(range(first, row.inputs[0].rank))
+    yield Made("layers.PReLU", [Slot("shared_axes", axes, ())])
+
+
+@calls.register
+def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    raise NoCounterpartError("Keras' recurrent layers have one bias where torch's have two")
+
+
+@calls.register
+def _(layer: ChannelShuffle, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Two axes of the channels change places. Source: Zhang et al. 2017, arXiv:1707.01083."""
+    channels, *space = row.inputs[0].shape[1:]
+    yield Made(
+        "layers.Reshape",
+        [Slot("target_shape", (layer.groups, channels // layer.groups, *space), keyword=False)],
+    )
+    yield Made("ops.swapaxes", ["1", "2"])
+    yield Made("layers.Reshape", [Slot("target_shape", (channels, *space), keyword=False)])
+
+
+@calls.register
+def _(layer: DropoutLayer, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    rate = Slot("rate", layer.p, keyword=False)
+    axes = {"Dropout1d": 1, "Dropout2d": 2, "Dropout3d": 3}.get(layer.type)
+    if axes == 1:
+        raise NoCounterpartError("Keras drops whole channels of a sequence only with channels last")
+    if axes:
+        yield Made(f"layers.SpatialDropout{axes}D", [rate, FIRST])
+    elif layer.type in ("Dropout", "dropout"):
+        yield Made("layers.Dropout", [rate])
+    else:
+        raise NoCounterpartError
+
+
+@calls.register
+def _(layer: Embedding, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    if vars(layer).get("max_norm") is not None:
+        raise NoCounterpartError("Keras' embeddings have no max_norm")
+    sizes = {"input_dim": layer.num_embeddings, "output_dim": layer.embedding_dim}
+    yield Made("layers.Embedding", [Slot(name, size, keyword=False) for name, size in sizes.items()])
+
+
+@calls.register
+def _(layer: concat, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.Concatenate", [Slot("axis", layer.dim, -1)], listed=True)
+
+
+@calls.register
+def _(layer: Arithmetic, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    yield _in_python(layer, inputs)
+
+
+@calls.register
+def _(layer: matmul, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    yield _in_python(layer, inputs)
+
+
+def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
+    """An operator of Python's means the same to Keras."""
+    text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "@") else None
+    if text is None:
+        raise NoCounterpartError
+    return Written(text)
+
+
+@calls.register
+def _(layer: Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function = REDUCTIONS.get(layer.type)
+    if function is None or getattr(layer, "dtype", None) is not None:
+        raise NoCounterpartError
+    axes = layer.dim
+    axis = axes if not isinstance(axes, (tuple, list)) else short(axes) if len(axes) == 1 else tuple(axes)
+    yield Made(f"ops.{function}", [Slot("axis", axis, None), Slot("keepdims", layer.keepdim, False)])
+
+
+@calls.register
+def _(layer: AlongAxis, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function, axis = SOFTMAX.get(layer.type), vars(layer).get("dim")
+    if function is None or axis is None:
+        raise NoCounterpartError
+    yield Made(f"ops.{function}", [Slot("axis", axis, -1)])
+
+
+@calls.register
+def _(layer: Reshaping, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Keras' Reshape leaves the batch axis as it is."""
+    x, y = row.inputs[0], row.output
+    if not x.rank or not y.rank or x.shape[0] != y.shape[0]:
+        raise NoCounterpartError("Keras' Reshape leaves the first axis, the batch, as it is")
+    free = [n for n in y.shape[1:] if not isinstance(n, int)]
+    if len(free) > 1:
+        raise NoCounterpartError("only one size can be left to Keras")
+    shape = tuple(n if isinstance(n, int) else -1 for n in y.shape[1:])
+    if len(shape) == 1:
+        shape = (-1,)
+    yield Made("layers.Reshape", [Slot("target_shape", shape, keyword=False)])
+
+
+@calls.register
+def _(layer: permute, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.transpose", [Slot("axes", tuple(d % row.inputs[0].rank for d in layer.dims))])
+
+
+@calls.register
+def _(layer: transpose, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    axes = {"axis1": layer.dim0, "axis2": layer.dim1}
+    yield Made("ops.swapaxes", [Slot(name, axis, keyword=False) for name, axis in axes.items()])
+
+
+@calls.register
+def _(layer: unsqueeze, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.expand_dims", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: squeeze, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    dim = vars(layer)["dim"]
+    axes = () if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    if not axes or row.output.rank != row.inputs[0].rank - len(axes):
+        raise NoCounterpartError("Keras' squeeze needs axes of size 1")
+    yield Made("ops.squeeze", [Slot("axis", short(axes) if len(axes) == 1 else axes)])
+
+
+@calls.register(chunk)
+@calls.register(split)
+def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Keras' split is told how many equal parts there are, or where each but the first begins."""
+    sizes = [y.shape[layer.dim] for y in row.outputs]
+    if len(sizes) < 2 or not all(isinstance(size, int) for size in sizes):
+        raise NoCounterpartError("Keras' split needs two parts or more, of sizes that are numbers")
+    parts = len(sizes) if len({*sizes}) == 1 else [*accumulate(sizes[:-1])]
+    yield Made("ops.split", [Slot("indices_or_sections", parts, keyword=False), Slot("axis", layer.dim, 0)])

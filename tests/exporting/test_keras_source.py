@@ -1,0 +1,370 @@
+"""Networks as Keras code: every layer's shape, all weights and the values are the network's own."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import shapecalc
+from shapecalc import ArchitectureError
+from shapecalc.engine.results import Analysis, Row
+from shapecalc.exporting.keras_source import KerasSource, keras_source
+from shapecalc.language.architecture import Architecture
+from shapecalc.torch_check.network import Network, sample
+from tests.exporting.running import tensors_of
+from tests.networks import EVERY_TYPE
+
+os.environ["KERAS_BACKEND"] = "torch"
+
+TAUGHT = {
+    "alexnet": None,
+    "cnn3d": None,
+    "dcgan": None,
+    "densenet": "1x1x64x64",
+    "googlenet": "1x1x64x64",
+    "imagenet/googlenet": "1x3x64x64",
+    "imagenet/mobilenet_v2": "1x3x64x64",
+    "imagenet/mobilenet_v3_small": "1x3x64x64",
+    "lenet": None,
+    "lenet-batchnorm": None,
+    "lenet-maxpool": None,
+    "mobilenet-v1": "1x3x64x64",
+    "nin": None,
+    "resnet18": "1x1x64x64",
+    "unet": "1x3x32x32",
+    "vgg11-small": None,
+}
+"""The taught networks, at the sizes that they are run at."""
+
+
+class Built:
+    """A model of Keras, and by row the tensor that its code gave the layer's first output as."""
+
+    def __init__(self, source: KerasSource, analysis: Analysis) -> None:
+        seen: list[Any] = []
+        tree = ast.parse(source.text)
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+        def see(value: Any) -> Any:
+            seen.append(value)
+            return value
+
+        names: dict[str, Any] = {"_seen": see}
+        watched = ast.fix_missing_locations(_Watch(functions).visit(tree))
+        exec(compile(watched, f"{source.name}.py", "exec"), names)
+        self.model = names[source.name]()
+        statements = iter(seen)
+        self.tensors: list[Any] = []
+        self.layers: list[Any] = []
+        for count in source.statements:
+            values = [next(statements) for _ in range(count)]
+            self.tensors.append(values[-1])
+            self.layers.append(next((layer for v in values if (layer := _layer(v)).weights), None))
+        assert next(statements, None) is None
+        assert len(self.tensors) == len(analysis.rows)
+
+    def every(self) -> Any:
+        """The same model, which gives what each of its layers does."""
+        tensors = [x for value in self.tensors for x in listed(value)]
+        return type(self.model)(self.model.inputs, tensors)
+
+
+class _Watch(ast.NodeTransformer):
+    """Lets `_seen` see what each statement gives that is no call of a block's function."""
+
+    def __init__(self, functions: set[str]) -> None:
+        self.functions = {*functions, "keras.Input"}
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        if not (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in self.functions):
+            node.value = ast.Call(ast.Name("_seen", ast.Load()), [node.value], [])
+        return node
+
+
+def _layer(value: Any) -> Any:
+    first = value[0] if isinstance(value, (list, tuple)) else value
+    operation = first._keras_history.operation
+    return operation if hasattr(operation, "weights") else _NoWeights
+
+
+class _NoWeights:
+    weights = ()
+
+
+def built(architecture: Architecture, input: str | None = None) -> tuple[Analysis, Built]:
+    pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")
+    analysis = shapecalc.analyse(architecture, input)
+    return analysis, Built(keras_source(analysis), analysis)
+
+
+def listed(value: Any) -> list[Any]:
+    return [*value] if isinstance(value, (list, tuple)) else [value]
+
+
+def shapes(value: Any, batch: Any) -> Iterator[tuple[int, ...]]:
+    """Of each tensor, the sizes; the batch is None to Keras."""
+    for tensor in listed(value):
+        yield tuple(batch if n is None else n for n in tensor.shape)
+
+
+def elements(weights: Any) -> int:
+    return sum(weight.shape.numel() for weight in (w.value for w in weights))
+
+
+@pytest.mark.parametrize("name", TAUGHT)
+def test_a_taught_network_is_equal(name: str) -> None:
+    check_equal(*built(shapecalc.load(name), TAUGHT[name]))
+
+
+LAYERS = {
+    "2x5:int64": ["Embedding: {num_embeddings: 7, embedding_dim: 3}"],
+    "2x3x1x4": ["squeeze: 2", "squeeze: -2", "matmul: [[], [transpose: [2, 3]]]"],
+    "2x4x9": [
+        "Conv1d: {out_channels: 8, kernel_size: 3, stride: 2, padding: 2, groups: 2}",
+        "Conv1d: {out_channels: 8, kernel_size: 4, padding: same}",
+        "ConvTranspose1d: {out_channels: 3, kernel_size: 4, stride: 2, bias: false}",
+        "MaxPool1d: {kernel_size: 3, stride: 2, padding: 1}",
+        "AvgPool1d: {kernel_size: 3, stride: 1, padding: 1, count_include_pad: false}",
+        "Linear: 5",
+        "LayerNorm",
+        "LayerNorm: {normalized_shape: [4, 9], eps: 0.01}",
+        "RMSNorm: {eps: 0.01}",
+        "transpose: [1, 2]",
+        "permute: [0, 2, 1]",
+        "softmax: 1",
+        "sum: {dim: 1, keepdim: true}",
+        "unsqueeze: 1",
+        "ReflectionPad1d: 2",
+    ],
+    "1x4x8x9": [
+        "Conv2d: {out_channels: 6, kernel_size: [3, 5], padding: [1, 2]}",
+        "Conv2d: {out_channels: 6, kernel_size: 3, stride: 2, padding: 1, bias: false}",
+        "Conv2d: {out_channels: 6, kernel_size: [2, 4], dilation: [3, 1], padding: same}",
+        "Conv2d: {out_channels: 8, kernel_size: 3, dilation: 2, padding: 1, groups: 4}",
+        "Conv2d: {out_channels: 6, kernel_size: 3, padding: 1, padding_mode: reflect}",
+        "ConvTranspose2d: {out_channels: 6, kernel_size: 3, stride: 2, padding: 1, output_padding: 1}",
+        "ConvTranspose2d: {out_channels: 6, kernel_size: 4, stride: 2, padding: [1, 0]}",
+        "BatchNorm2d: {eps: 0.1, momentum: 0.3}",
+        "BatchNorm2d: {affine: false}",
+        "GroupNorm: 2",
+        "MaxPool2d: {kernel_size: 3, stride: 1, padding: 1}",
+        "MaxPool2d: {kernel_size: 3, stride: 2, ceil_mode: true}",
+        "MaxPool2d: {kernel_size: [3, 2], stride: [2, 3], padding: [1, 0]}",
+        "AvgPool2d: {kernel_size: 3, stride: 2, padding: 1}",
+        "AdaptiveAvgPool2d: [2, 3]",
+        "AdaptiveMaxPool2d: 1",
+        "ZeroPad2d: [0, 1, 2, 3]",
+        "ConstantPad2d: {padding: 1, value: 2.5}",
+        "Upsample: {scale_factor: 2}",
+        "Upsample: {scale_factor: 3, mode: bilinear}",
+        "ChannelShuffle: 2",
+        "chunk: {chunks: 2, dim: 1}",
+        "split: {split_size_or_sections: [1, 3], dim: 1}",
+        "Flatten",
+        "Flatten: {start_dim: 2}",
+        "mean: [2, 3]",
+        "amax: {dim: 1}",
+        "PReLU",
+        "PReLU: 4",
+        "Dropout2d: 0.3",
+        "concat: [[ReLU], [Sigmoid], [Tanh]]",
+        "mul: [[ReLU], [AdaptiveAvgPool2d: 1]]",
+        "sub: [[], [SiLU]]",
+        *["ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Mish"],
+        *["Hardswish", "Hardsigmoid", "Hardtanh", "LogSigmoid"],
+        *["Softsign", "Tanhshrink", "Identity", "Dropout", "relu", "sigmoid", "tanh", "silu"],
+        *["exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "neg", "abs", "square"],
+    ],
+    "1x2x4x5x6": [
+        "Conv3d: {out_channels: 4, kernel_size: [1, 2, 3], stride: [1, 2, 1], padding: [0, 1, 1]}",
+        "ConvTranspose3d: {out_channels: 2, kernel_size: 2, stride: 2}",
+        "MaxPool3d: {kernel_size: 2, padding: 1}",
+        "AvgPool3d: 2",
+        "AdaptiveAvgPool3d: 1",
+    ],
+}
+"""By the shape of the input, layers."""
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize(("input", "layer"), [(x, layer) for x, some in LAYERS.items() for layer in some])
+def test_a_layer_is_equal(input: str, layer: str) -> None:
+    check_equal(*built(shapecalc.parse(f"input: {input}\nlayers:\n- {layer}\n")))
+
+
+def check_equal(analysis: Analysis, keras: Built) -> None:
+    """All layers' shapes, the weights that are trained and those that are not, and all values."""
+    for row, value in zip(analysis.rows, keras.tensors, strict=True):
+        assert [*shapes(value, row.output.shape[0])] == [y.shape for y in row.outputs], row.path
+    assert elements(keras.model.trainable_weights) == analysis.totals.params
+    moving = sum(row.buffers for row in analysis.rows) - sum(
+        "num_batches_tracked" in row.own_weights for row in analysis.rows
+    )
+    assert elements(keras.model.non_trainable_weights) == moving
+    check_values(analysis, keras)
+
+
+def check_values(analysis: Analysis, keras: Built) -> None:
+    """Give both the same weights, drawn, and hold what every layer gives to each other."""
+    torch.manual_seed(0)
+    network = Network(analysis).eval()
+    inputs = [sample(x, "cpu") for x in analysis.inputs.values()]
+    expected: list[tuple[Any, ...]] = []
+    with torch.no_grad():
+        for row, layer, own in zip(analysis.rows, network.layers, keras.layers, strict=True):
+            if row.weights:
+                draw(tensors_of(layer))
+                copy(row, tensors_of(layer), own)
+        network(*inputs, observe=lambda _, outputs: expected.append(outputs))
+        found = keras.every()(inputs[0] if len(inputs) == 1 else inputs, training=False)
+    values = iter(listed(found))
+    for row, ys in zip(analysis.rows, expected, strict=True):
+        for y in ys:
+            x = next(values)
+            scale = y.abs().max().clamp(min=1e-6)
+            assert x.shape == y.shape
+            assert float((x - y).abs().max() / scale) <= 1e-5, row.path
+    assert next(values, None) is None
+
+
+def draw(weights: dict[str, Any]) -> None:
+    """Weights of both signs, small enough that what a deep network gives stays a number."""
+    for tensor in weights.values():
+        if tensor.ndim > 1:
+            tensor.copy_(torch.randn_like(tensor) / tensor[0].numel() ** 0.5)
+        elif tensor.is_floating_point():
+            tensor.copy_(torch.rand_like(tensor) + 0.5)
+
+
+def copy(row: Row, theirs: dict[str, Any], own: Any) -> None:
+    names = dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), "weight")
+    names |= {"bias": "bias", "beta": "bias"}
+    names |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+    assert len(own.weights) == len([name for name in row.weights if name != "num_batches_tracked"])
+    for weight in own.weights:
+        tensor = theirs[names[weight.name]]
+        if weight.name == "kernel":
+            tensor = tensor.permute(*range(2, tensor.ndim), 1, 0)
+        weight.assign(tensor.reshape(tuple(weight.shape)))
+
+
+def exported(text: str) -> str:
+    """The code after the docstring and the imports."""
+    text = keras_source(shapecalc.analyse(shapecalc.parse(text))).text
+    return text[text.index("def ") :]
+
+
+def test_a_block_is_a_function_whose_parameters_are_what_its_uses_differ_in() -> None:
+    text = """
+name: Units
+input: 1x8x32x32
+blocks:
+  unit(out, stride=1):
+    - add:
+      - [Conv2d: {out_channels: out, kernel_size: 3, stride: stride, padding: 1, bias: false}, BatchNorm2d]
+      - [Conv2d: {out_channels: out, kernel_size: 1, stride: stride}]
+    - ReLU
+layers:
+  - unit: {out: 16, stride: 2}
+  - unit: {out: 32, stride: 4}
+  - mean: [2, 3]
+  - Linear: 10
+"""
+    assert (
+        exported(text)
+        == """def unit(x, out, stride=1):
+    y = layers.ZeroPadding2D(1, data_format="channels_first")(x)
+    y = layers.Conv2D(
+        out, 3, strides=stride, use_bias=False, data_format="channels_first"
+    )(y)
+    y = layers.BatchNormalization(axis=1, momentum=0.9, epsilon=1e-05)(y)
+    x = layers.Conv2D(out, 1, strides=stride, data_format="channels_first")(x)
+    x = y + x
+    x = layers.ReLU()(x)
+    return x
+
+
+def units():
+    inputs = x = keras.Input((8, 32, 32))
+    x = unit(x, 16, stride=2)
+    x = unit(x, 32, stride=4)
+    x = ops.mean(x, axis=(2, 3))
+    x = layers.Dense(10)(x)
+    return keras.Model(inputs, x, name="units")
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        ("Conv2d: {out_channels: 4, kernel_size: 3, stride: 2, dilation: 2}", "no strides beside a dilation"),
+        (
+            "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1, padding_mode: circular}",
+            "not by mode circular",
+        ),
+        ("ConvTranspose2d: {out_channels: 4, kernel_size: 2, stride: 3}", "smaller than its stride"),
+        ("ConvTranspose2d: {out_channels: 4, kernel_size: 4, groups: 2}", "have no groups"),
+        (
+            "ConvTranspose2d: {out_channels: 4, kernel_size: 4, stride: 2, output_padding: 1}",
+            "beyond the padding",
+        ),
+        ("MaxPool2d: {kernel_size: 2, dilation: 2}", "no dilation"),
+        ("AvgPool2d: {kernel_size: 3, stride: 2, padding: 1, count_include_pad: false}", 'padding="same"'),
+        ("AvgPool2d: {kernel_size: 3, stride: 2, ceil_mode: true}", "reach beyond the input"),
+        ("AdaptiveAvgPool2d: 3", "3 do not fill an axis of 8 alike"),
+        ("BatchNorm2d: {track_running_stats: false}", "running statistics"),
+        ("LPPool2d: {norm_type: 2, kernel_size: 2}", "no layer that gives the same"),
+        ("LSTM: 3", "one bias where torch's have two"),
+        ("Flatten: 0", "the batch, as it is"),
+    ],
+)
+def test_what_keras_does_not_have_is_refused(layer: str, why: str) -> None:
+    shape = "2x4x8" if layer.startswith("LSTM") else "2x4x8x8"
+    with pytest.raises(ArchitectureError) as error:
+        exported(f"input: {shape}\nlayers:\n- ReLU\n- {layer}\n")
+    assert why in str(error.value)
+    assert error.value.path == f"{layer.partition(':')[0]}[0]"
+
+
+def test_shared_weights_are_refused() -> None:
+    text = "input: 1x4\nlayers:\n- Linear: 4\n  as: a\n- Linear: 4\n  share: a\n"
+    with pytest.raises(ArchitectureError, match="a Keras layer owns its weights"):
+        exported(text)
+
+
+def test_inputs_are_named_where_there_are_several() -> None:
+    text = "input: {a: 1x4, b: '1x4:int64'}\nlayers:\n- Linear: 3\n  from: a\n- concat: [[], b]\n"
+    assert 'b = keras.Input((4,), dtype="int64", name="b")' in exported(text)
+    assert "keras.Model([a, b], x, name=" in exported(text)
+
+
+def test_a_letter_stays_free() -> None:
+    text = "input: Nx3xHxW\nlayers:\n- Conv2d: {out_channels: 4, kernel_size: 3}\n- ReLU\n"
+    assert "keras.Input((3, None, None))" in exported(text)
+    flat = "input: Nx3xHx4\nlayers:\n- AdaptiveAvgPool2d: 2\n"
+    with pytest.raises(ArchitectureError, match="do not fill an axis of H alike"):
+        exported(flat)
+
+
+def test_copies_in_a_row_are_a_loop() -> None:
+    text = "input: 1x4\nblocks:\n  unit:\n  - Linear: 4\n  - ReLU\nlayers:\n- unit times 3\n- Linear: 2\n"
+    assert "    for _ in range(3):\n        x = unit(x)\n    x = layers.Dense(2)(x)\n" in exported(text)
+
+
+@pytest.mark.parametrize("name", [*EVERY_TYPE])
+def test_a_network_is_written_or_its_layer_is_named(name: str) -> None:
+    analysis = shapecalc.analyse(shapecalc.load(name))
+    try:
+        source = keras_source(analysis)
+    except ArchitectureError as error:
+        assert error.path  # noqa: PT017 - one or the other
+        return
+    assert len(source.statements) == len(analysis.rows)
+    assert max(map(len, source.text.splitlines())) <= 110
+    ast.parse(source.text)
