@@ -86,13 +86,22 @@ def counterpart(row: Row, inputs: Sequence[str]) -> list[Made | Written]:
         made = [*calls(row.layer, row, inputs)]
     except NoCounterpartError as error:
         raise refused(row, error.why) from None
-    return [*made] if not row.frozen else [*made[:-1], _frozen(row, made[-1])]
+    return _frozen(row, made) if row.frozen else made
 
 
-def _frozen(row: Row, made: Made | Written) -> Made:
-    if row.trained or not isinstance(made, Made):
+def _frozen(row: Row, calls: Sequence[Made | Written]) -> list[Made | Written]:
+    """The same calls, the layer among them not trained."""
+    if row.trained:
         raise refused(row, "a Keras layer is trained whole or not at all")
-    return Made(made.function, [*made.arguments, "trainable=False"], made.listed)
+    if row.buffers:
+        raise refused(row, "Keras freezes its running statistics too, which torch does not")
+    beside = ("ops.", "layers.ZeroPadding", "layers.Cropping")
+    return [
+        Made(made.function, [*made.arguments, "trainable=False"], made.listed)
+        if isinstance(made, Made) and not made.function.startswith(beside)
+        else made
+        for made in calls
+    ]
 
 
 def refused(row: Row, why: str) -> ArchitectureError:

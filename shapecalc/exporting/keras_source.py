@@ -84,6 +84,8 @@ class _Writer:
         self.bodies: dict[int, Body] = {}
         self.kinds: dict[int, tuple[Any, ...]] = {}
         """By the identity of a region, what it has in common with those of the same function."""
+        self.variables: set[str] = set()
+        """All names of tensors, which hide a function's of the same name."""
         self.functions: list[Function] = []
         self.of: dict[int, tuple[Function, list[Slot]]] = {}
         """By the identity of a region, its function and its own slots."""
@@ -133,6 +135,7 @@ class _Writer:
             for place, made in enumerate(calls):
                 body.statements.append(Statement(targets, made, targets if place else inputs))
         body.outputs = [names.of[edge] for edge in region.outputs]
+        self.variables.update(body.inputs, *(statement.targets for statement in body.statements))
         for statement in body.statements:
             kind.append((*statement.targets, "=", *statement.inputs, *self.kind(statement.call)))
         self.bodies[id(region)] = body
@@ -148,6 +151,8 @@ class _Writer:
     def layer(self, item: Leaf, inputs: Sequence[str]) -> list[Made | Written]:
         if item.alias:
             raise refused(item.row, "its weights are another layer's, and a Keras layer owns its weights")
+        if any(_has_letters(weight.shape) for weight in item.row.weights.values()):
+            raise refused(item.row, "the shape of its weights has a letter, where code needs a number")
         calls = counterpart(item.row, inputs)
         for made in calls:
             for slot in made.arguments if isinstance(made, Made) else ():
@@ -199,7 +204,9 @@ class _Writer:
         needed = [slot for slot in found.values() if slot.default is NEEDED]
         told = [slot for slot in found.values() if slot.default is not NEEDED]
         parameters = [*(Slot(s.name, s.value, s.default, len(needed) > 1) for s in needed), *told]
-        title = unique(identifier(snake(first.region.title)), {*taken} - tensors)
+        title = identifier(snake(first.region.title))
+        title = f"{title}_block" if title in self.variables else title
+        title = unique(title, {*taken, *self.variables})
         function = Function(title, first, parameters, names)
         for body in bodies:
             self.of[id(body.region)] = function, self.slots(body)
