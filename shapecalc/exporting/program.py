@@ -52,6 +52,11 @@ class Leaf:
         """Whether it is nothing but a weight."""
         return bool(self.row.layer.function and self.row.weights)
 
+    @property
+    def is_maker(self) -> bool:
+        """Whether it makes a tensor of none, as `arange` does."""
+        return not self.inputs and not self.is_module and not self.is_weight
+
 
 @dataclass(eq=False, slots=True)
 class Region:

@@ -13,7 +13,7 @@ from shapecalc.engine.results import Analysis, Edge
 from shapecalc.engine.run import traced, whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.exporting.helpers import foreign_modules
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, is_module, leaves
+from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, is_module, leaves, owners
 from shapecalc.exporting.sharing import share
 from shapecalc.language.heads import GROUP
 from shapecalc.language.tree import BlockStep, ExpertsStep, LayerStep, Step
@@ -33,8 +33,21 @@ def structured(analysis: Analysis) -> Region:
     if len(analysis.inputs) > 1:
         root.called = {Edge(-1, port): name for port, name in enumerate(analysis.inputs)}
     root.called |= reader.called(analysis.tree)
+    lend(root)
     share(root)
     return root
+
+
+def lend(region: Region) -> None:
+    """Give each region that takes no tensor the first of the one around it, if it makes tensors of none.
+
+    Such a tensor is to lie on the device of the others, which its `forward` is told by one of them.
+    """
+    for item in owners(region.items):
+        if isinstance(item, Region):
+            if not item.inputs and any(leaf.is_maker for leaf in leaves(item.items)):
+                item.inputs = region.inputs[:1]
+            lend(item)
 
 
 class _Reader:

@@ -227,6 +227,32 @@ def test_tensors_of_nothing_lie_where_the_input_does() -> None:
     assert "torch.arange(end=8, start=0, dtype=torch.float32, device=x.device)" in exported(text).text
 
 
+WITHOUT_TENSORS = """
+input: 1x8
+blocks:
+  positions(n): [arange: {end: n, dtype: float32}, unsqueeze: 0]
+  deep: [positions: 8, Linear: 8]
+  deeper: [deep, ReLU]
+  weight: [parameter: {shape: [1, 8]}]
+layers:
+  - Linear as a: 8
+  - deeper as t
+  - weight as w
+  - deep as c.i for i in range(2)
+  - add: [t, a, w, c.0, c.1]
+"""
+
+
+def test_a_block_that_takes_no_tensor_is_told_by_one_where_its_own_are_to_lie() -> None:
+    """On `meta`, where the others lie, a tensor that was made on the CPU can't be added to them."""
+    source = exported(WITHOUT_TENSORS)
+    module = module_of(source).to("meta").requires_grad_(False)
+    y = module(torch.zeros(1, 8, device="meta"))
+    assert (y.device.type, tuple(y.shape)) == ("meta", (1, 8))
+    assert "class Deep(nn.Sequential)" in source.text
+    assert sum(tensor.numel() for tensor in tensors_of(module).values()) == 4 * 72 + 8
+
+
 def test_a_size_that_is_a_formula_is_refused() -> None:
     file = shapecalc.parse("input: 1x3x8x8\nlayers: [Flatten, Linear: 2]")
     analysis = shapecalc.analyse(file, "Nx3x8xW")
