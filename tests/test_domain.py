@@ -28,6 +28,7 @@ from shapecalc.analysis.domain.generalise import in_general, sizes_of
 from shapecalc.analysis.domain.sizesets import EVERY
 from shapecalc.analysis.domain.wanted import inputs_that_give
 from shapecalc.engine.inputs import inputs_of
+from shapecalc.language.inputs import parse_input
 from shapecalc.layers import Weight
 from shapecalc.symbolic import at, number
 from shapecalc.symbolic.conditions import Condition
@@ -264,6 +265,16 @@ def test_two_inputs_that_must_agree() -> None:
     found = domain(general(pair))
     assert [str(condition) for condition in found.open] == ["H = H_b", "W = W_b"]
     assert set((found.smallest or {}).values()) == {3}
+
+
+def test_symbols_of_an_input_with_an_x_in_its_name_are_read_as_inputs_again() -> None:
+    """An x joins sizes: 1xL_text would be three of them. Of such an input the symbols have the number."""
+    text = "input: {image: 1x8, text: 1x77:int64, box: 1x3x9x9}\nlayers: [Linear: 4]"
+    found = general(text)
+    assert str(found.inputs["text"]) == "1×L_2"
+    assert str(found.inputs["box"]) == "1×3×H_3×W_3"
+    for x in found.inputs.values():
+        assert parse_input(str(x)).tensor({}).shape == x.shape
 
 
 # The weights are those at the file's own input.

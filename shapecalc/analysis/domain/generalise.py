@@ -7,7 +7,9 @@ from typing import Any
 
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
+from shapecalc.errors import ArchitectureError
 from shapecalc.language.architecture import Architecture
+from shapecalc.language.inputs import check_symbol
 from shapecalc.symbolic import Expr, symbol, symbols_in
 from shapecalc.tensors import Tensor, is_floating
 
@@ -21,15 +23,14 @@ def generalised(
     """Inputs with symbols in place of their spatial sizes, and of the batch; channels and features stay.
 
     A size that the file has as a parameter is a symbol of its name, in all inputs. Other symbols of further
-    inputs bear the input's name: `H`, `H_template`; a name that is `taken` gets a line after it. Inputs with
-    symbols stay as they are.
+    inputs bear the input's name, `H`, `H_template`, or its number where no symbol may have that, as `L_2` of
+    an input `text`; a name that is `taken` gets a line after it. Inputs with symbols stay as they are.
     """
     if any(isinstance(size, Expr) for tensor in inputs.values() for size in tensor.shape):
         return dict(inputs)
-    first, decided = next(iter(inputs)), architecture.decided
-    general = {}
-    for name, tensor in inputs.items():
-        letters = _letters(tensor, "" if name == first else f"_{name}", batch)
+    decided, general = architecture.decided, {}
+    for place, (name, tensor) in enumerate(inputs.items(), 1):
+        letters = _letters(tensor, "" if place == 1 else _ending(name, place), batch)
         texts = [expression.text for expression in architecture.inputs[name].sizes]
         if len(texts) == tensor.rank:
             own = [text if text in decided else None for text in texts]
@@ -39,6 +40,15 @@ def generalised(
         shape = tuple(symbol(letter) if letter else size for letter, size in sizes)
         general[name] = Tensor(shape, tensor.dtype)
     return general
+
+
+def _ending(name: str, place: int) -> str:
+    """What the symbols of a further input end with, so that `--input` reads what is printed of them."""
+    try:
+        check_symbol(f"L_{name}")
+    except ArchitectureError:
+        return f"_{place}"
+    return f"_{name}"
 
 
 def _letters(tensor: Tensor, suffix: str, batch: bool) -> list[str | None]:
