@@ -131,6 +131,8 @@ REFUSED = [
     ("llm/llama-3-8b --context 128 --batch -3", 2, "--batch '-3' is no number from 1 on, and no letter"),
     ("llm/llama-3-8b --context 99999999999999999999999", 2, "is no number from 1 on, and no letter"),
     ("llm/llama-3-8b --context X --batch X", 2, "the letters X and X are one, or parameters of the file"),
+    ("llm/llama-3-8b --context max", 2, "'max' can't be the name of a symbol"),
+    ("llm/llama-3-8b --context 128 --batch x", 2, "'x' can't be the name of a symbol"),
     ("llm/llama-3-8b --context vocab_size", 2, "are one, or parameters of the file"),
     ("llm/llama-3-8b --context 128 --new 128", 2, "--new 128 of 128 tokens leaves none for the prompt"),
     ("llm/llama-3-8b --context T --new 1", 2, "--new is for numbers"),
@@ -138,6 +140,7 @@ REFUSED = [
     ("nin --context 128", 2, "NiN does not go on from token to token"),
     ("bert-base --context 128", 2, "BERT-base does not go on from token to token"),
     ("lstm-lm --context 16", 1, "LSTM: what it keeps from token to token is not known"),
+    ("deberta-v3-xsmall --context 16", 1, "matmul: a token sees later ones"),
     ("transformer --context 16", 1, "TransformerDecoder: a token sees later ones"),
 ]
 

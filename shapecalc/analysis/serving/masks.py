@@ -14,6 +14,7 @@ from shapecalc.analysis.serving.following import End, Followed, Following
 from shapecalc.engine.results import Edge, Wire
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.reads import Pattern
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, symbol, symbols_in
 
 _QUERY = symbol("the place of the query")
@@ -101,12 +102,22 @@ class Masks:
             key = self._key_axis(self.rows[edge.row].outputs[edge.port].shape, query)
             if key is None:
                 continue
-            if any(self._of_places(wire.tensor.shape) for wire in self._fixed(edge)):
+            needs = self.following.needs(edge, query)
+            if self._chooses(edge):
+                needs = [need for need in needs if need.edge in self.following.made]
+            elif any(self._of_places(wire.tensor.shape) for wire in self._fixed(edge)):
                 yield edge, (query, key), False
-            left += [(n.edge, n.axis, n.tokens) for n in self.following.needs(edge, query)]
+            left += [(need.edge, need.axis, need.tokens) for need in needs]
 
     def _fixed(self, edge: Edge) -> list[Wire]:
         return [wire for wire in self.rows[edge.row].sources if wire.edge not in self.following.made]
+
+    def _chooses(self, edge: Edge) -> bool:
+        """Whether values say which elements a row takes, as of `gather`: these hide nothing."""
+        row = self.rows[edge.row]
+        reads = row.layer.reads_of(row.inputs, edge.port) or (None,) * len(row.sources)
+        taken = [own or () for own, e in zip(reads, row.edges, strict=True) if e in self.following.made]
+        return any(isinstance(one, Unknown) for own in taken for one in own)
 
     def _of_places(self, shape: tuple[Dim, ...]) -> bool:
         return any(self.following.network.length in symbols_in(n) for n in shape)

@@ -24,8 +24,9 @@ from shapecalc.analysis.serving.following import Following
 from shapecalc.analysis.serving.steps import Stepped, Steps
 from shapecalc.analysis.serving.tokens import Tokens, in_tokens
 from shapecalc.engine.results import Analysis
-from shapecalc.errors import UsageError, quoted
+from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.language.architecture import Architecture
+from shapecalc.language.inputs import check_symbol
 from shapecalc.layers.schemes import Scheme, size_in_bytes
 from shapecalc.symbolic import Dim, at, minimum, number, summed, symbol, symbols_in
 from shapecalc.symbolic.conditions import Condition
@@ -269,13 +270,22 @@ def _letters(architecture: Architecture, batch: int | str, context: int | str) -
     taken = {name for name in architecture.parameters if name not in architecture.decided}
     found: list[str] = []
     for given, letter in ((batch, "N"), (context, "T")):
-        name = given if isinstance(given, str) else letter
+        name = _checked(given) if isinstance(given, str) else letter
         while not isinstance(given, str) and name in {*taken, *found, str(batch), str(context)}:
             name += "_"
         found.append(name)
     if found[0] == found[1] or taken & {*found}:
         raise UsageError(f"the letters {found[0]} and {found[1]} are one, or parameters of the file")
     return found[0], found[1]
+
+
+def _checked(letter: str) -> str:
+    """The letter, if formulas do not use it for something else, as `max` or the `x` between sizes."""
+    try:
+        check_symbol(letter)
+    except ArchitectureError as error:
+        raise UsageError(error.message, hint=error.hint) from None
+    return letter
 
 
 def _formulas(
