@@ -188,8 +188,9 @@ def test_the_largest_batch_with_adapters() -> None:
     [("r=0", "on=a"), ("r=2", "on="), ("r=2", "on=a,"), ("on=a", "on=b"), ("r=2", "r=3"), ("r=x", "a")],
 )
 def test_what_is_no_rank_with_names(words: tuple[str, str]) -> None:
-    with pytest.raises(UsageError, match="is no rank with names"):
+    with pytest.raises(UsageError, match="is no rank with names") as caught:
         read_lora(words)
+    assert caught.value.hint == "--lora r=16 on=query,value; the rank is from 1 to 999,999,999"
 
 
 @pytest.mark.parametrize(

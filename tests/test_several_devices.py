@@ -123,6 +123,7 @@ def test_the_first_stage_has_most_batches_under_way() -> None:
 REFUSED = [
     ("llama-3.2-1b --tensor 16", "--tensor 16 does not divide the 8 heads of keys", "--tensor 8 does"),
     ("gpt2 --tensor 5", "--tensor 5 does not divide the 12 heads of seq[0]", "--tensor 4 does"),
+    ("llama-3.2-1b --tensor 999999999999", "does not divide the 2,048 outputs", "--tensor 2048 does"),
     ("nin --tensor 2", "has no attention and no perceptron to split", "take any network"),
     ("llama-3.2-1b --pipeline 17", "has 16 rotary_decoder", "at least one of the steps"),
     ("lenet --pipeline 2", "has 0 block in a row", "at least one of the steps"),

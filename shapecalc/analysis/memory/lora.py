@@ -16,6 +16,7 @@ from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
 
 _RANK = re.compile(r"r=([1-9][0-9]{0,8})", re.ASCII)
+_HINT = "--lora r=16 on=query,value; the rank is from 1 to 999,999,999"
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -39,7 +40,7 @@ def read_lora(words: Sequence[str]) -> Lora:
     names = [word[3:] for word in words if word.startswith("on=") and len(word) > 3]
     if len(ranks) != 1 or len(names) != 1 or not all(names[0].split(",")):
         found = " ".join(words)
-        raise UsageError(f"--lora {quoted(found)} is no rank with names", hint="--lora r=16 on=query,value")
+        raise UsageError(f"--lora {quoted(found)} is no rank with names", hint=_HINT)
     return Lora(int(ranks[0][1]), tuple(names[0].split(",")))
 
 

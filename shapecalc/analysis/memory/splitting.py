@@ -31,6 +31,8 @@ class Split(NamedTuple):
 
 Splits = Mapping[tuple[int, str], Split]
 """By the row's number and the name of the weight."""
+_MOST_TRIED = 10_000
+"""The most devices of which a hint is made."""
 
 
 def splits_of(analysis: Analysis, devices: int) -> Splits:
@@ -106,8 +108,9 @@ class _Splitting:
             raise UsageError(f"--tensor {self.devices}: {path} has {size} {what}", hint="give a number")
         if size % self.devices:
             message = f"--tensor {self.devices} does not divide the {size:,} {what} of {path}"
-            fit = [n for n in range(2, self.devices) if size % n == 0]
-            raise UsageError(message, hint=f"--tensor {fit[-1]} does" if fit else None)
+            fewer = range(min(self.devices - 1, size, _MOST_TRIED), 1, -1)
+            fit = next((n for n in fewer if size % n == 0), None)
+            raise UsageError(message, hint=f"--tensor {fit} does" if fit else None)
 
     def split(self, number: int, name: str, by: str, axis: int) -> tuple[int, str, Split]:
         row = self.analysis.rows[number]

@@ -70,7 +70,7 @@ class Training(NamedTuple):
         if self.tensor > 1:
             words.append(f"on each of {self.tensor} devices that share matrices, activations whole")
         if self.accumulate > 1:
-            words.append(f"with one update for the gradients of {self.accumulate} batches")
+            words.append(f"with one update for the gradients of {self.accumulate:,} batches")
         if self.master:
             words.append("with an update in float32, for which gradients are copied")
         return words
