@@ -252,6 +252,10 @@ def test_a_block_is_drawn_once_with_what_differs_at_its_uses() -> None:
         ),
         (("imagenet/densenet201", "--view", "graph", "-f", "mermaid"), "error: Mermaid draws 500 lines"),
         (("nin", "-o", "no/such/folder.svg"), "error: no/such/folder.svg can't be written"),
+        (
+            ("nin", "-o", "nin.png"),
+            "error: nin.png: a picture is SVG, or text for Mermaid and graphviz\n  hint: -o nin.svg",
+        ),
     ],
 )
 def test_refusals(run: Command, words: tuple[str, ...], message: str) -> None:

@@ -285,6 +285,7 @@ def test_a_step_of_a_slider_is_quick(context: Any, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("nin", "-o", "nin.pdf"), "error: nin.pdf is no page for a browser\n  hint: -o nin.html"),
+        (("nin", "-o", ""), "error: . is no page for a browser\n  hint: -o net.html"),
         (("nin", "-o", "no/such/page.html"), "error: no/such/page.html can't be written"),
     ],
 )

@@ -9,6 +9,10 @@ import typer
 
 from shapecalc.cli.networks import analysed
 from shapecalc.cli.options import Arch, Input, Set, write_whole
+from shapecalc.errors import UsageError
+
+_OTHERS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps", ".ps")
+"""What the names of pictures that are none of these end with."""
 
 
 def draw(
@@ -42,6 +46,9 @@ def draw(
     """A picture of a network, as SVG or as text for Mermaid and graphviz."""
     from shapecalc.render.drawing.draw import draw
 
+    if output is not None and output.suffix.lower() in _OTHERS:
+        hint = f"-o {output.with_suffix('.svg')}, which browsers show, print and save as others"
+        raise UsageError(f"{output}: a picture is SVG, or text for Mermaid and graphviz", hint=hint)
     picture = draw(
         analysed(arch, input, set),
         view,

@@ -36,6 +36,8 @@ def export(
 
     if to == "onnx" and output is None:
         raise UsageError("an ONNX model is no text for a screen", hint="-o net.onnx is where it goes")
+    if to == "torch" and output is not None and output.suffix == ".onnx":
+        raise UsageError(f"{output} is an ONNX model by its name, and --to is torch", hint="--to onnx")
     analysis = analysed(arch, input, set)
     source = keras_source(analysis) if to == "keras" else torch_source(analysis)
     if output is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,6 +56,8 @@ def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | N
     Raises:
         UsageError: it can't be written.
     """
+    if path.name in ("", ".."):
+        raise UsageError(f"{path} can't be written: Is a directory", hint="-o takes the name of a file")
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -64,4 +67,5 @@ def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | N
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long can't be looked for either
+            part.unlink(missing_ok=True)

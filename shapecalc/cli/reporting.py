@@ -29,7 +29,8 @@ def report(
     from shapecalc.render.report.page import page
 
     if output is not None and output.suffix not in (".html", ".htm"):
-        raise UsageError(f"{output} is no page for a browser", hint=f"-o {output.with_suffix('.html')}")
+        name = "net.html" if output.name in ("", "..") else output.with_suffix(".html")
+        raise UsageError(f"{output} is no page for a browser", hint=f"-o {name}")
     settings = [word for value in set or [] for word in ("--set", value)]
     text = page(analysed(arch, input, set), shlex.join(["shapecalc", "show", arch, *settings]), fixed)
     if output is None:

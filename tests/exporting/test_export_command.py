@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import shapecalc
 from shapecalc.exporting.keras_source import keras_source
 from shapecalc.exporting.torch_source import torch_source
@@ -52,6 +54,21 @@ def test_a_file_that_can_not_be_written_is_said(run: Command, tmp_path: Path) ->
     assert done.code == 2
     assert "can't be written: Is a directory" in done.errors
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "error: . can't be written: Is a directory\n  hint: -o takes the name of a file\n"),
+        ("..", "error: .. can't be written: Is a directory\n  hint: -o takes the name of a file\n"),
+        (f"{'a' * 300}.py", "can't be written: File name too long\n"),
+        ("net.onnx", "error: net.onnx is an ONNX model by its name, and --to is torch\n  hint: --to onnx\n"),
+    ],
+)
+def test_a_name_that_is_none_of_a_file_is_said(name: str, message: str, run: Command) -> None:
+    done = run("export", "lenet", "-o", name, columns=400)
+    assert (done.code, done.out) == (2, "")
+    assert done.errors.endswith(message)
 
 
 def test_what_is_wrong_leaves_the_file(run: Command, tmp_path: Path) -> None:
