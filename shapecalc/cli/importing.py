@@ -86,6 +86,8 @@ def _of_config(path: Path, output: Path | None, more: bool) -> None:
     found = configured(path)
     params = analyse(found.architecture, parameters=found.settings).totals.params
     streams.note(f"{path}: {found.variant or f'a network of {found.file}'}, {params:,} parameters")
+    if found.window is not None:
+        streams.note(f"its window of {found.window:,} tokens is left out: serve counts what is kept of all")
     print(found.command)
     if output:
         write_whole(output, as_file(found))

@@ -22,6 +22,7 @@ from shapecalc.zoo.files import text_of
 LARGEST = 2_000_000
 """Characters of a configuration; those of networks with 20,000 classes have one."""
 _MOST_VALUES = 100_000
+_WINDOW = "sliding_window"
 
 NO_FIGURE = (
     *(
@@ -74,6 +75,8 @@ class Configured(NamedTuple):
     """The variant of the file that it is, by the name that finds it."""
     given: Mapping[str, Any]
     """All values that the configuration has for parameters."""
+    window: int | None = None
+    """How many tokens attention looks back, where the file has all see all earlier ones."""
 
     @property
     def command(self) -> str:
@@ -149,7 +152,7 @@ def configured(path: Path) -> Configured:
     file, architecture, config = _family(path, kind)
     reader = _Reader(path, file, architecture, config)
     given = reader.settings(found)
-    return _settled(file, architecture, reader, given)
+    return _settled(file, architecture, reader, given)._replace(window=reader.window(found))
 
 
 def _family(path: Path, kind: str) -> tuple[str, Architecture, Config]:
@@ -220,6 +223,12 @@ class _Reader:
             message = f"{self.path}: {self.file} has no place for {_in_json(key)}: {_in_json(value)}"
             raise UsageError(message, hint=f"its {key} is {allowed}")
         return {} if value is None else {rule.parameter: self.checked(key, value, rule.parameter)}
+
+    def window(self, found: Mapping[str, Any]) -> int | None:
+        """The window of a configuration that has no place in the file, so that none of its masks has it."""
+        window = found.get(_WINDOW)
+        used = found.get("use_sliding_window", True) is True and _WINDOW not in self.placed()
+        return window if used and type(window) is int else None
 
     def check_ignored(self, key: str) -> None:
         if key in self.config.ignored or any(fnmatchcase(key, known) for known in NO_FIGURE):

@@ -68,6 +68,20 @@ def test_each_family_has_a_published_and_an_odd_one() -> None:
     assert sorted(case.config["model_type"] for case in CASES) == sorted(map(str, types * 2))
 
 
+@pytest.mark.parametrize(
+    ("of", "window", "told"), [("mistral", 4096, True), ("mistral", None, False), ("gemma2", 64, False)]
+)
+def test_a_window_that_is_left_out_is_said(
+    of: str, window: int | None, told: bool, tmp_path: Path, run: Command
+) -> None:
+    """Parameters and MACs are the same with a mask; gemma2 has the window as a parameter of its mask."""
+    config = next(case.config for case in CASES if case.config["model_type"] == of)
+    done = run("import", str(file_of(tmp_path, {**config, "sliding_window": window})))
+    assert done.code == 0
+    note = "note: its window of 4,096 tokens is left out: serve counts what is kept of all\n"
+    assert (note in done.err) is told
+
+
 def test_the_command(tmp_path: Path, run: Command) -> None:
     """What shows the network is printed, and shows it."""
     path = file_of(tmp_path, {**LLAMA, "num_hidden_layers": 2, "vocab_size": 50})
