@@ -21,7 +21,7 @@ _LARGEST_DIRECTORY = 16_000_000
 _ELSEWHERE = 0xFFFFFFFF
 """In place of a number that takes more than 4 bytes."""
 _MOST_FIELDS = 16  # beside an entry, among which the one with large numbers is looked for
-_CUT = "the file is cut off, or it is none that torch.save writes"
+_CUT = "the file is cut off, or it is none that torch writes"
 
 
 class Record(NamedTuple):

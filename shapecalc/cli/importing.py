@@ -11,7 +11,7 @@ import typer
 from shapecalc.checkpoints.rules_written import written
 from shapecalc.cli.networks import given_input
 from shapecalc.cli.options import Input, write_whole
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed
+from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed, quoted
 from shapecalc.pause_gc import collect_again
 from shapecalc.render import streams
 from shapecalc.zoo.index import exists
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.importing.network import Imported
 
 _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:int64"
+_TARGETS = "as in model.py:Net and package.module:function, or a file model.onnx, model.pt2 or config.json"
 
 
 def import_(
@@ -146,6 +147,10 @@ def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, stric
         if arguments:
             raise UsageError("--args is what a Python target is called with; a file takes none")
         return read(Path(target), shapes, flat, strict)
+    if ":" not in target:
+        raise UsageError(
+            f"{quoted(target)} is no Python target, and no file that import reads", hint=_TARGETS
+        )
     if not shapes:
         raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
     return _imported(target, shapes, arguments, flat, strict)

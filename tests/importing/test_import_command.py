@@ -189,6 +189,16 @@ def test_what_the_file_does_not_have_is_told(run: Command) -> None:
     assert "note: buffers" not in run("import", "model.py:Net", "--input", "1x1x28x28").err
 
 
+@pytest.mark.parametrize("name", ["net.yaml", ".", "", "model.py"])
+def test_what_import_does_not_read_is_said_before_its_shapes(name: str, run: Command) -> None:
+    found = run("import", name, columns=200)
+    assert (found.code, found.out) == (2, "")
+    assert (
+        f"'{name}' is no Python target, and no file that import reads\n  hint: as in model.py:Net"
+        in found.err
+    )
+
+
 OPTIONS = [
     ([], 2, "the shapes of the inputs are needed"),
     (["-i", "1x1xHxW"], 1, "the input 1x1xHxW has letters"),
