@@ -153,6 +153,13 @@ def test_refused(command: str, code: int, message: str, run: Command) -> None:
     assert seconds <= LONGEST
 
 
+@pytest.mark.parametrize("words", [("gpt2", "embedding"), ("gpt2", "--format", "latex")])
+def test_what_is_kept_is_of_the_whole_network(words: tuple[str, ...], run: Command) -> None:
+    done = run("explain", *words, "--cache")
+    assert (done.code, done.out) == (2, "")
+    assert "--cache is of the whole network, as text or JSON\n  hint: without a LAYER, and" in done.err
+
+
 BOTH_WAYS = """
 input: 1xL:int64
 parameters: {L: 8}
@@ -165,6 +172,22 @@ layers:
 def test_attention_in_both_directions_is_refused() -> None:
     with pytest.raises(ArchitectureError, match="a token sees later ones"):
         written(BOTH_WAYS, 1, 8)
+
+
+TIED = """
+input: 1x16:int64
+layers:
+  - Embedding as x: {num_embeddings: 10, embedding_dim: 4}
+  - parameter as places: {shape: [16, 4]}
+  - add: [x, places]
+"""
+
+
+def test_what_ties_a_network_to_one_length_is_said() -> None:
+    with pytest.raises(UsageError, match="does not go on from token to token") as caught:
+        written(TIED, 1, 8)
+    hint = "add[0] needs T = 16: a number of tokens is a parameter, as L of input: 1xL:int64"
+    assert caught.value.hint == hint
 
 
 def test_a_network_that_keeps_nothing_is_refused() -> None:

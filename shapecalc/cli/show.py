@@ -56,7 +56,8 @@ def explain(
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
     if cache:
         if layer is not None or format not in ("text", "json"):
-            raise UsageError("--cache is of the whole network, as text or JSON")
+            hint = "without a LAYER, and with --format text or json"
+            raise UsageError("--cache is of the whole network, as text or JSON", hint=hint)
         _explain_cache(arch, input, set, format)
         return
     from shapecalc.analysis.domain.generalise import in_general

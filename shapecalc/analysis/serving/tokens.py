@@ -12,6 +12,7 @@ from shapecalc.engine.run import abridged, analyse
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.symbolic import Dim, Expr, symbol, symbols_in
+from shapecalc.symbolic.conditions import EQUAL
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -51,7 +52,7 @@ def in_tokens(
     Raises:
         UsageError: there is no such input, or another size is a letter.
     """
-    given = inputs_of(architecture, input, values)
+    given, tied = inputs_of(architecture, input, values), None
     for name in reversed([name for name, x in given.items() if _is_sequence(x)]):
         chosen = {name, *_with_the_same(architecture, name, given)}
         sizes: dict[str, Tensor] = {}
@@ -65,10 +66,16 @@ def in_tokens(
             simple, assumed = opened(analysis)
             numbers = frozenset([port for port, other in enumerate(given) if other in chosen])
             return Tokens(analysis, simple, batch, length, numbers, axes[0], assumed)
+        tied = tied or next(
+            (c for c in analysis.decisive_conditions if c.relation == EQUAL and length in c.symbols), None
+        )
+    hint = "serve is for decoders of text, as llm/llama-3-8b"
+    if tied:
+        hint = f"{tied.path} needs {tied}: a number of tokens is a parameter, as L of input: 1xL:int64"
     raise UsageError(
         f"{architecture.name} does not go on from token to token: no input is a sequence, batch × tokens,"
         " for each of whose tokens the output has an element",
-        hint="serve is for decoders of text, as llm/llama-3-8b",
+        hint=hint,
     )
 
 
