@@ -70,7 +70,7 @@ def imported(program: Program, plain: bool = False, strict: bool = True) -> Impo
         text,
         architecture,
         tuple(differences(program, body, analysis)),
-        (*program.fixed, *_at_other_sizes(program, body, architecture)),
+        (*program.fixed, *_at_other_sizes(program, body, analysis)),
         found,
         opaque,
         tuple([f"{_text(c, c.outputs[0])}, {c.place}" for c in calls(program.body) if c.lost]),
@@ -94,8 +94,13 @@ def _written(program: Program, plain: bool) -> tuple[Body, str, Architecture, An
     return body, text, architecture, analysis
 
 
-def _at_other_sizes(program: Program, body: Body, architecture: Architecture) -> Iterator[str]:
-    """In what the file differs from the program's runs at other sizes, the first difference of each."""
+def _at_other_sizes(program: Program, body: Body, own: Analysis) -> Iterator[str]:
+    """In what the file differs from the program's runs at other sizes, the first difference of each.
+
+    That a step was measured at its own size alone is said once.
+    """
+    architecture = own.architecture
+    measured, said = {row.path for row in own.rows if row.layer.measured}, False
     for number, run in enumerate(program.runs):
         tensors = [value.tensor for value in run.inputs.values() if value.tensor]
         inputs = dict(zip(architecture.inputs, tensors, strict=True))
@@ -103,7 +108,10 @@ def _at_other_sizes(program: Program, body: Body, architecture: Architecture) ->
         try:
             analysis = analyse(architecture, inputs)
         except ShapecalcError as error:
-            yield f"at {shapes} the file is refused: {error.message}"
+            known = error.path in measured
+            if not (known and said):
+                yield f"at {shapes} the file is refused: {error.message}"
+            said = said or known
             continue
         for difference in islice(differences(program, body, analysis, number), 1):
             yield f"at {shapes}: {difference}"

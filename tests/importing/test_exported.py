@@ -198,6 +198,14 @@ def test_what_has_no_counterpart_is_opaque(tmp_path: Path, run: Command) -> None
     assert run("import", str(path), "--strict").out == ""
 
 
+def test_that_a_step_was_measured_at_one_size_is_said_once(tmp_path: Path, run: Command) -> None:
+    batch = torch.export.Dim("batch", min=2, max=512)
+    found = run("import", str(saved(tmp_path, Strange(), torch.zeros(2, 3), dynamic_shapes=({0: batch},))))
+    assert "call: torch.ops.aten.special_bessel_j0, inputs: [2x3]" in found.out
+    assert found.err.count("holds at this size only") == 1
+    assert "at 3×3 the file is refused: opaque: torch.ops.aten.special_bessel_j0 was measured" in found.err
+
+
 class Writing(nn.Module):
     """What is written to a view whose tensor nothing reads any more; or one that is read."""
 
