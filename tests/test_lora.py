@@ -209,6 +209,13 @@ def test_what_is_no_rank_with_names(words: tuple[str, str]) -> None:
             "no Linear layer of GPT-2 small is the query of anything",
             "has its matrices within",
         ),
+        (
+            "nin",
+            "query",
+            "no Linear layer of NiN is the query of anything",
+            "the network has no Linear layer",
+        ),
+        ("nin", "nin", "there is no Linear layer in it", "hint: the network has no Linear layer"),
         ("nin", "Linear", "names no step of NiN", "the network has no Linear layer"),
     ],
 )

@@ -17,6 +17,7 @@ from shapecalc.tensors import Tensor
 
 _RANK = re.compile(r"r=([1-9][0-9]{0,8})", re.ASCII)
 _HINT = "--lora r=16 on=query,value; the rank is from 1 to 999,999,999"
+_NONE = "the network has no Linear layer"
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -92,15 +93,16 @@ def _names(analysis: Analysis, number: int, roles: frozenset[str]) -> Iterator[s
 
 def _unknown(analysis: Analysis, name: str, names: Mapping[int, set[str]]) -> UsageError:
     known = sorted(set().union(*names.values()))
+    there = listed([x for x in ROLES if x in known] or known)
     if any(name in (node.path, node.label, _INDEX.sub("", node.label)) for node in all_nodes(analysis.tree)):
         message = f"--lora on={name}: there is no Linear layer in it, and no other takes adapters"
-        return UsageError(message, hint=f"names: {listed([x for x in ROLES if x in known] or known)}")
+        return UsageError(message, hint=f"names: {there}" if known else _NONE)
     if name in ROLES:
         message = f"--lora on={name}: no Linear layer of {analysis.name} is the {name} of anything"
-        hint = f"there are {listed([x for x in ROLES if x in known] or known)}"
-        return UsageError(message, hint=f"{hint}; MultiheadAttention has its matrices within")
+        hint = f"there are {there}; MultiheadAttention has its matrices within"
+        return UsageError(message, hint=hint if known else _NONE)
     short = [x for x in known if x and "." not in x and "[" not in x and not x.isdigit()]
-    hint = nearest(name, known) or (f"names: {listed(short)}" if short else "the network has no Linear layer")
+    hint = nearest(name, known) or (f"names: {listed(short)}" if short else _NONE)
     return UsageError(f"--lora on={quoted(name)} names no step of {analysis.name}", hint=hint)
 
 
