@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, shorten
 from shapecalc.render import streams
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
@@ -41,6 +41,8 @@ Ascii = Annotated[
     bool,
     typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),
 ]
+_LONGEST = 200
+"""Characters of a name in a message, which has the reason behind it."""
 _FORM = typer.Option("--format", "-f", help="The form of the output.")
 Form = Annotated[Literal["table", "json", "csv", "markdown"], _FORM]
 """Of an output that is one table."""
@@ -65,7 +67,7 @@ def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | N
             check(part)
         part.replace(path)
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+        raise UsageError(f"{shorten(str(path), _LONGEST)} can't be written: {error.strerror}") from None
     finally:
         with suppress(OSError):  # a name that is too long can't be looked for either
             part.unlink(missing_ok=True)
