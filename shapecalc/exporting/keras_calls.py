@@ -56,7 +56,7 @@ FIRST = 'data_format="channels_first"'
 class NoCounterpartError(Exception):
     """Keras has no counterpart."""
 
-    def __init__(self, why: str = "Keras has no layer that gives the same") -> None:
+    def __init__(self, why: str = "no layer of Keras is known to give the same") -> None:
         self.why = why
 
 

@@ -201,8 +201,10 @@ class _Writer:
                 free = unique(name, {*taken, *(slot.name for slot in found.values())})
                 found[key] = Slot(free, values[0], column[0].default, True)
             names.append(found[key].name)
-        needed = [slot for slot in found.values() if slot.default is NEEDED]
-        told = [slot for slot in found.values() if slot.default is not NEEDED]
+        order = [identifier(name) for name in first.region.values]
+        ordered = sorted(found.values(), key=lambda s: order.index(s.name) if s.name in order else len(order))
+        needed = [slot for slot in ordered if slot.default is NEEDED]
+        told = [slot for slot in ordered if slot.default is not NEEDED]
         parameters = [*(Slot(s.name, s.value, s.default, len(needed) > 1) for s in needed), *told]
         title = identifier(snake(first.region.title))
         title = f"{title}_block" if title in self.variables else title

@@ -322,7 +322,7 @@ def units():
         ("AvgPool2d: {kernel_size: 3, stride: 2, ceil_mode: true}", "reach beyond the input"),
         ("AdaptiveAvgPool2d: 3", "3 do not fill an axis of 8 alike"),
         ("BatchNorm2d: {track_running_stats: false}", "running statistics"),
-        ("LPPool2d: {norm_type: 2, kernel_size: 2}", "no layer that gives the same"),
+        ("LPPool2d: {norm_type: 2, kernel_size: 2}", "no layer of Keras is known to give the same"),
         ("LSTM: 3", "one bias where torch's have two"),
         ("Flatten: 0", "the batch, as it is"),
     ],
