@@ -16,12 +16,15 @@ from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, nearest
 from shapecalc.language.architecture import Architecture
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Expr, at, symbols_in
+from shapecalc.symbolic import Expr, at, symbol, symbols_in
+from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor, for_json
 
 MOST_POINTS = 10_000_000
 _FEWEST = 3
-"""Points that are worth formulas, which take longer than numbers."""
+"""Points that are worth formulas in a letter of the input, which take longer than numbers."""
+_MANY = 50
+"""Points that are worth formulas in a parameter, too."""
 
 
 class Axis(NamedTuple):
@@ -153,7 +156,9 @@ def _check_sizes(axis: Axis) -> None:
 def _check_values(architecture: Architecture, axes: Sequence[Axis]) -> None:
     """Refuse a parameter that the file lacks, and a value of another kind than its default."""
     for axis in axes:
-        for value in axis.values:
+        numbers = {type(value): value for value in reversed(axis.values) if type(value) in (int, float)}
+        others = [value for value in axis.values if type(value) not in numbers]
+        for value in (*numbers.values(), *others):  # of numbers of a kind, one stands for all
             try:
                 architecture.scope({axis.name: value})
             except UsageError:
@@ -193,6 +198,21 @@ def _letters(architecture: Architecture, given: Given, values: Mapping[str, obje
     return symbols_in(*[size for tensor in inputs.values() for size in tensor.shape], *formulas)
 
 
+class Formulas(NamedTuple):
+    """Figures with letters in place of numbers, and the conditions under which they hold."""
+
+    figures: Mapping[str, object]
+    conditions: Sequence[Condition]
+    letters: Sequence[str]
+
+    def at(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The figures at these values; none where the formulas do not hold for them."""
+        numbers = {name: _number(values[name]) for name in self.letters}
+        if not all(condition.holds(numbers) for condition in self.conditions):
+            return {}
+        return {column: put_in(figure, numbers) for column, figure in self.figures.items()}
+
+
 class _Network:
     """One network of a sweep."""
 
@@ -200,63 +220,75 @@ class _Network:
         self.sweep = sweep
         self.name = name
         self.architecture = architecture
+        self.parameters = [axis for axis in sweep.axes if not axis.letter]
         self.letters = [axis for axis in sweep.axes if axis.letter]
-        self.others = [axis for axis in sweep.axes if not axis.letter]
 
     def points(self) -> Iterator[Point]:
         if self.sweep.zipped:
-            yield from self.pairs()
+            for place in range(max([len(axis.values) for axis in self.sweep.axes], default=1)):
+                pair = {
+                    axis.name: axis.values[place if len(axis.values) > 1 else 0] for axis in self.sweep.axes
+                }
+                yield self.point(pair, None)
             return
-        for values in _grid(self.others):
-            formulas = self.formulas(values)
-            for sizes in _grid(self.letters):
-                yield self.point(values, sizes, formulas)
+        general = self.in_general()
+        others = self.parameters[: len(self.parameters) + len(self.letters) - len(general)]
+        for values in _grid(others):
+            formulas = self.formulas(values, general)
+            for sizes in _grid(general or self.letters):
+                yield self.point({**values, **sizes}, formulas)
 
-    def pairs(self) -> Iterator[Point]:
-        for place in range(max([len(axis.values) for axis in self.sweep.axes], default=1)):
-            values, sizes = (
-                {axis.name: axis.values[place if len(axis.values) > 1 else 0] for axis in axes}
-                for axes in (self.others, self.letters)
-            )
-            yield self.point(values, sizes, None)
+    def in_general(self) -> list[Axis]:
+        """The axes, the last ones of all, for which letters are analysed once in place of their numbers.
 
-    def formulas(self, values: Mapping[str, object]) -> tuple[Figures, Mapping[str, object]] | None:
-        """The figures with letters, once for all of their sizes; None where there are none, or few sizes."""
-        if prod(len(axis.values) for axis in self.letters) < _FEWEST or not self.letters:
-            return None
+        A parameter is among them if its values are whole numbers and the network can be analysed with a
+        letter in its place: a number of copies can't.
+        """
+        found = self.letters
+        for axis in reversed(self.parameters):
+            wider = [axis, *found]
+            if prod(len(each.values) for each in wider) < _MANY or not self.takes_letter(axis):
+                break
+            first = {other.name: other.values[0] for other in self.parameters if other not in wider}
+            if self.formulas(first, wider) is None:
+                break
+            found = wider
+        return found
+
+    def takes_letter(self, axis: Axis) -> bool:
+        """Whether the values of a parameter are sizes: a letter is one of at least 1."""
         try:
-            found = Figures(analyse(self.architecture, self.sweep.input, values, brief=True))
+            default = self.architecture.scope()[axis.name]
+        except ShapecalcError:
+            return False
+        return type(default) is int and all(type(value) is int and value > 0 for value in axis.values)
+
+    def formulas(self, values: Mapping[str, object], general: Sequence[Axis]) -> Formulas | None:
+        """The figures with letters, once for all of their sizes; None where there are few, or no formulas."""
+        if not general or prod(len(axis.values) for axis in general) < _FEWEST:
+            return None
+        letters = {axis.name: symbol(axis.name) for axis in general if not axis.letter}
+        try:
+            found = Figures(analyse(self.architecture, self.sweep.input, {**values, **letters}, brief=True))
             wanted = [column for column in self.sweep.columns if column not in AT_EACH_POINT]
-            return found, {column: FIGURES[column](found) for column in wanted}
+            figures = {column: FIGURES[column](found) for column in wanted}
         except ShapecalcError:  # a layer that takes no formulas, or not these
             return None
+        return Formulas(figures, found.conditions, [axis.name for axis in general])
 
-    def point(
-        self,
-        values: Mapping[str, object],
-        sizes: Mapping[str, object],
-        formulas: tuple[Figures, Mapping[str, object]] | None,
-    ) -> Point:
-        there = {**values, **sizes}
+    def point(self, there: Mapping[str, object], formulas: Formulas | None) -> Point:
         ordered = {axis.name: there[axis.name] for axis in self.sweep.axes}
-        numbers = {name: size for name, size in sizes.items() if isinstance(size, int)}
-        known: dict[str, object] = {}
-        if formulas and all(condition.holds(numbers) for condition in formulas[0].conditions):
-            known = {column: put_in(figure, numbers) for column, figure in formulas[1].items()}
+        known = formulas.at(ordered) if formulas else {}
         if len(known) == len(self.sweep.columns):
             return Point(self.name, ordered, known)
-        return self.computed(ordered, values, numbers, known)
+        return self.computed(ordered, known)
 
-    def computed(
-        self,
-        ordered: Mapping[str, object],
-        values: Mapping[str, object],
-        sizes: Mapping[str, int],
-        known: Mapping[str, object],
-    ) -> Point:
+    def computed(self, ordered: Mapping[str, object], known: Mapping[str, object]) -> Point:
         """The point as `show` has it: analysed by itself, for the figures that are not known."""
         figures: dict[str, object] = dict.fromkeys(self.sweep.columns)
         error: ShapecalcError | None = None
+        values = {axis.name: ordered[axis.name] for axis in self.parameters}
+        sizes = {axis.name: _number(ordered[axis.name]) for axis in self.letters}
         try:
             found = Figures(analyse(self.architecture, *self.given(values, sizes), brief=True))
         except ShapecalcError as refusal:
@@ -282,6 +314,12 @@ class _Network:
         scope = self.architecture.scope(values)
         own = {name: at(v, sizes) if isinstance(v := scope[name], Expr) else values[name] for name in values}
         return put, own
+
+
+def _number(value: object) -> int:
+    """A value of an axis of sizes, which has been looked at."""
+    assert isinstance(value, int)
+    return value
 
 
 def _grid(axes: Sequence[Axis]) -> Iterator[dict[str, object]]:

@@ -75,4 +75,10 @@ def _range(part: str, option: str) -> Iterator[object]:
     number = int((last - first) // step) + 1
     if number > MOST_VALUES:
         raise UsageError(f"{what} has {number:,} values, at most {MOST_VALUES:,} are taken")
-    return (given_value(f"{(first + step * place).normalize():f}") for place in range(number))
+    return (_as_read(first + step * place) for place in range(number))
+
+
+def _as_read(number: Decimal) -> object:
+    """The number as a file would have it."""
+    whole = number.to_integral_value()
+    return int(whole) if whole == number else float(number)
