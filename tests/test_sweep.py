@@ -113,6 +113,15 @@ PARAMETERS = [
 ]
 
 
+def test_the_grid_of_mobilenet_is_as_published(run: Command) -> None:
+    """Howard et al., MobileNets, arXiv:1704.04861, tables 6 and 7: millions of MACs."""
+    words = ["--set", "width=0.5..1:0.25", "--input", "1x3xSxS", "--vary", "S=128..224:32"]
+    rows = json.loads(run("sweep", "mobilenet-v1", *words, "--format", "json").out)
+    found = {(row["width"], row["S"]): round(row["macs"] / 10**6) for row in rows}
+    assert [found[width, 224] for width in (1, 0.75, 0.5)] == [569, 325, 149]
+    assert [found[1, size] for size in (224, 192, 128)] == [569, 418, 186]
+
+
 @pytest.mark.parametrize(("name", "input", "set", "vary"), PARAMETERS)
 def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     name: str,
