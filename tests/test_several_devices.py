@@ -11,7 +11,7 @@ import torch
 import shapecalc
 from shapecalc import Analysis
 from shapecalc.analysis.memory.memory import MODEL, memory
-from shapecalc.analysis.memory.splitting import COLUMNS, ROWS, splits_of
+from shapecalc.analysis.memory.splitting import COLUMNS, ROWS, VOCABULARY, splits_of
 from shapecalc.analysis.memory.stages import stages_of
 from shapecalc.analysis.memory.training import Training
 from shapecalc.symbolic import number
@@ -65,6 +65,16 @@ def test_parts_make_up_the_whole(name: str) -> None:
         ]
     kinds = {split.by for split in splits.values()}
     assert {COLUMNS, ROWS} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [("bert-base", []), ("llm/clip-vit-b-32", []), ("llm/gpt2", ["embedding.weight"])],
+)
+def test_a_table_alone_is_split_by_vocabulary(name: str, tables: list[str]) -> None:
+    """BERT's pooler has as many outputs as its norms have numbers, and CLIP's scale no axis at all."""
+    splits = splits_of(short(name), 2).values()
+    assert [split.path for split in splits if split.by == VOCABULARY] == tables
 
 
 def test_shards_compute_what_the_whole_does() -> None:

@@ -10,7 +10,7 @@ from shapecalc.checkpoints.naming import skeleton
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Shape
+from shapecalc.tensors import Shape, is_floating
 
 COLUMNS, ROWS, VOCABULARY = "columns", "rows", "vocabulary"
 """A device has outputs of a matrix, inputs of it, or rows of a table and the outputs of the last matrix.
@@ -131,13 +131,18 @@ class _Splitting:
         last = max(matrices, default=None)
         if last is None or last in self.roles:
             return
-        words = rows[last].weights["weight"].shape[0]
-        tables = [n for n, row in enumerate(rows) if row.macs == 0 and "weight" in row.own_weights]
-        own = [n for n in tables if rows[n].weights["weight"].shape[0] == words and len(rows[n].inputs) == 1]
+        words = rows[last].weights["weight"].shape[:1]
+        own = [n for n, row in enumerate(rows) if _is_table(row) and row.weights["weight"].shape[:1] == words]
         if own:
             ends = [(last, name) for name in rows[last].own_weights]
             for number, name in [*[(n, "weight") for n in own], *ends]:
                 yield number, name, self.part(rows[number], name, VOCABULARY, 0)
+
+
+def _is_table(row: Row) -> bool:
+    """Whether whole numbers say which rows of its weight are taken; a norm has a number for each feature."""
+    numbers = len(row.inputs) == 1 and not is_floating(row.inputs[0].dtype)
+    return numbers and row.macs == 0 and "weight" in row.own_weights
 
 
 def grouped(splits: Splits, times: Sequence[int]) -> dict[tuple[str, str, Shape, Shape], int]:
