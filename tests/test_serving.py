@@ -190,6 +190,17 @@ def test_what_ties_a_network_to_one_length_is_said() -> None:
     assert caught.value.hint == hint
 
 
+def test_weights_that_depend_on_the_length_are_refused() -> None:
+    text = (
+        TIED.replace("1x16", "1xL")
+        .replace("layers:", "parameters: {L: 16}\nlayers:")
+        .replace("16, 4", "L, 4")
+    )
+    with pytest.raises(UsageError, match="parameter: its weights have a size for each token") as caught:
+        written(text, 1, 8)
+    assert caught.value.path == "places"
+
+
 def test_a_network_that_keeps_nothing_is_refused() -> None:
     text = "input: 1x8:int64\nlayers: [Embedding: {num_embeddings: 10, embedding_dim: 4}, Linear: 10]"
     with pytest.raises(UsageError, match="keeps nothing from token to token: it has no attention"):

@@ -93,6 +93,11 @@ def _with_the_same(architecture: Architecture, name: str, given: Mapping[str, Te
 
 
 def _check_letters(analysis: Analysis, known: set[str]) -> None:
+    for row in analysis.rows:
+        if symbols_in(*[n for w in row.weights.values() for n in w.shape]) & known:
+            message = "its weights have a size for each token or sequence, so the network is of one length"
+            hint = "serve is for networks whose weights are the same for any context"
+            raise UsageError(f"{row.type}: {message}", hint=hint, path=row.path)
     sizes: list[Dim] = [n for row in analysis.rows for w in row.weights.values() for n in w.shape]
     sizes += [n for x in analysis.inputs.values() for n in x.shape]
     if others := sorted(symbols_in(*sizes) - known):
