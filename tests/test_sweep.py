@@ -345,7 +345,9 @@ def test_unknown_counts_are_no_zero_and_not_left_out_in_silence(tmp_path: Path, 
     done = run("sweep", str(file), "--format", "csv")
     assert done.out.splitlines()[1] == f"{file},19,unknown,"
     done = run("sweep", str(file), "--where", "macs < 3")
-    assert "1 more left out: a figure that --where asks for is not known" in done.out
+    left_out = "1 more left out: a figure that --where asks for is not known"
+    assert left_out in done.out
+    assert f"note: {left_out}" in run("sweep", str(file), "--where", "macs < 3", "--format", "csv").err
 
 
 def test_side_by_side(run: Command) -> None:

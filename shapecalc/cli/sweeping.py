@@ -14,6 +14,7 @@ from shapecalc.cli.networks import all_of, assignments, given_input, settings
 from shapecalc.cli.options import Ascii, Input, write_whole
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
+from shapecalc.render import streams
 
 if TYPE_CHECKING:
     from shapecalc.analysis.sweep.joined import Joined
@@ -90,6 +91,8 @@ def sweep(
     if format in ("csv", "json"):
         with _opened(output) as file:
             (write_csv if format == "csv" else write_json)(rows, file)
+        if rows.unknown:
+            streams.note(rows.unknown_note)
     elif output is None:
         print_grid(sweep_grid(rows), format)
     else:

@@ -47,20 +47,29 @@ class Rows:
     def __init__(self, swept: Sweep, choice: Choice) -> None:
         self.swept = swept
         self.choice = choice
-        self.printed = 0
         self.failed = 0
         self.points = 0
-        self.unknown: list[Point] = []
+        self.unknown = 0
 
     def __iter__(self) -> Iterator[tuple[Point, bool]]:
         """Each point, and whether it is one of the best; of large sweeps as they come, where that can be."""
-        kept = self.choice.kept(self._counted(), self.unknown)
+        kept = self.choice.kept(self._counted(), self._left_open)
         if self.choice.at_once:
             yield from ((point, False) for point in kept)
             return
         points = self.choice.in_order(kept)
         best = self.choice.best(points) if self.choice.pareto else [False] * len(points)
         yield from zip(points, best, strict=True)
+
+    def _left_open(self) -> None:
+        self.unknown += 1
+
+    @property
+    def unknown_note(self) -> str:
+        """What is to be said of points that are left out because a figure is not known; or nothing."""
+        if not self.unknown:
+            return ""
+        return f"{count(self.unknown)} more left out: a figure that --where asks for is not known"
 
     def _counted(self) -> Iterator[Point]:
         first: Point | None = None
@@ -163,11 +172,10 @@ def _heading(swept: Sweep) -> str:
 def _notes(rows: Rows, shown: int, best: int) -> list[str]:
     """How many points there are, and what became of them."""
     points = "1 point" if rows.points == 1 else f"{count(rows.points)} points"
-    left = rows.points - shown - len(rows.unknown)
+    left = rows.points - shown - rows.unknown
     notes = [f"Swept       {points}" + (f", {count(left)} of them left out by --where" if left else "")]
     if rows.unknown:
-        unknown = count(len(rows.unknown))
-        notes.append(f"Unknown     {unknown} more left out: a figure that --where asks for is not known")
+        notes.append(f"Unknown     {rows.unknown_note}")
     if rows.choice.pareto:
         goals = [f"{'more' if goal.largest else 'less'} {goal.column}" for goal in rows.choice.pareto]
         *most, last = goals

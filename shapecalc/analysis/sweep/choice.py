@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -39,11 +39,11 @@ class Choice(NamedTuple):
         ordered = [order.column for order in (*self.pareto, *([self.sort] if self.sort else []))]
         return list(dict.fromkeys([*compared, *ordered]))
 
-    def kept(self, points: Iterable[Point], unknown: list[Point] | None = None) -> Iterator[Point]:
+    def kept(self, points: Iterable[Point], left_open: Callable[[], None] | None = None) -> Iterator[Point]:
         """The points that all comparisons are true of, and those whose error leaves it open.
 
-        Of a point without an error, a figure that is not known leaves it open too: such a point is put
-        into `unknown` in place of being kept.
+        Of a point without an error, a figure that is not known leaves it open too: such a point is not
+        kept, and `left_open` is called.
         """
         for point in points:
             found = [one.holds({name: point.get(name) for name in one.columns}) for one in self.where]
@@ -51,8 +51,8 @@ class Choice(NamedTuple):
                 continue
             if None not in found or point.error:
                 yield point
-            elif unknown is not None:
-                unknown.append(point)
+            elif left_open:
+                left_open()
 
     def in_order(self, points: Iterable[Point]) -> list[Point]:
         """The points sorted, those without a figure last; as they come where no order is asked for."""
