@@ -65,6 +65,19 @@ def test_a_field_is_that_of_receptive(run: Command) -> None:
         assert row["receptive"] == "x".join(map(str, fields["layers"][-1]["size"]))
 
 
+@pytest.mark.parametrize(("dtype", "optimizer"), [("bfloat16", "adamw"), ("float32", "adam8bit")])
+def test_bytes_are_those_of_a_dtype_and_an_optimizer(dtype: str, optimizer: str, run: Command) -> None:
+    terms = ["--dtype", dtype, "--optimizer", optimizer, "--format", "json"]
+    words = ["--input", "2x3xSxS", "--vary", "S=32..128:32", "--columns", "weights,peak,training"]
+    rows = json.loads(run("sweep", "vgg11-small", *words, *terms).out)
+    assert len(rows) == 4
+    for row in rows:
+        at = ["--input", f"2x3x{row['S']}x{row['S']}"]
+        needed = json.loads(run("memory", "vgg11-small", *at, *terms).out)
+        assert (row["peak"], row["training"]) == (needed["inference_peak"], needed["training_peak"])
+        assert row["weights"] == needed["parameters"] + needed["buffers"]
+
+
 @pytest.fixture
 def analysed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is analysed while a sweep goes on."""
@@ -400,6 +413,10 @@ def test_a_value_is_one_of_its_kind_for_python_too() -> None:
         "macs": shapecalc.analyse(network, parameters={"width": 4}).totals.macs,
         "error": None,
     }
+    with pytest.raises(UsageError, match="there is no optimizer 'adamm' to give bytes for"):
+        shapecalc.sweep(network, optimizer="adamm")
+    with pytest.raises(UsageError, match="there is no dtype 'int8' to give bytes for"):
+        shapecalc.sweep(network, dtype="int8")
     with pytest.raises(UsageError, match="--set width has no values"):
         shapecalc.sweep(network, set={"width": []})
     with pytest.raises(UsageError, match="macs is varied, and is a column of its own"):

@@ -12,6 +12,7 @@ import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
 from shapecalc.cli.options import Ascii, Input, write_whole
+from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.render import streams
@@ -54,6 +55,10 @@ def sweep(
     sort: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The least first; COLUMN:desc for the largest.")
     ] = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"], typer.Option(help="What float32 is, in bytes.")
+    ] = "float32",
+    optimizer: OptimizerName = None,
     join: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="Columns of your own, such as accuracies, beside the figures."),
@@ -72,7 +77,9 @@ def sweep(
     ascii: Ascii = False,
 ) -> None:
     """Networks at many points: parameters and sizes over ranges, with the figures of each."""
+    from shapecalc.analysis.sweep.checks import check
     from shapecalc.analysis.sweep.choice import read_choice
+    from shapecalc.analysis.sweep.figures import Terms
     from shapecalc.analysis.sweep.points import Sweep
     from shapecalc.analysis.sweep.sweep import axis_of, figures_of
     from shapecalc.render.grid import markdown_of, print_grid, text_of
@@ -85,8 +92,16 @@ def sweep(
     joined = _joined(join, on, axes)
     choice = read_choice(axes, where or [], pareto, sort, joined.columns if joined else ())
     wanted = figures_of(columns.split(","), axes, choice.columns)
-    swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined)
-    swept.check()
+    swept = Sweep(
+        _networks(archs, variants),
+        given_input(input or []),
+        axes,
+        wanted,
+        zipped,
+        joined,
+        Terms(dtype, optimizer or "sgd"),
+    )
+    check(swept)
     rows = Rows(swept, choice)
     if format in ("csv", "json"):
         with _opened(output) as file:

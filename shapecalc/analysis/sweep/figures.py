@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.engine.results import Analysis, Totals
 from shapecalc.operations import Unknown
@@ -16,11 +16,21 @@ if TYPE_CHECKING:  # which most sweeps ask for no figure of
     from shapecalc.analysis.memory.prediction import Prediction
 
 
+class Terms(NamedTuple):
+    """What bytes are given for."""
+
+    dtype: str = "float32"
+    """What float32 is."""
+    optimizer: str = "sgd"
+    """What updates the parameters in training."""
+
+
 class Figures:
     """What is known of a network, each part found when the first figure of it is asked for."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, terms: Terms) -> None:
         self.analysis = analysis
+        self.terms = terms
 
     @cached_property
     def totals(self) -> Totals:
@@ -30,13 +40,13 @@ class Figures:
     def prediction(self) -> Prediction:
         from shapecalc.analysis.memory.prediction import predicted
 
-        return predicted(self.analysis)
+        return predicted(self.analysis, self.terms.dtype)
 
     @cached_property
     def memory(self) -> Memory:
         from shapecalc.analysis.memory.memory import memory
 
-        found = memory(self.analysis)
+        found = memory(self.analysis, *self.terms)
         if found.refusal:
             raise found.refusal
         return found
@@ -69,14 +79,14 @@ FIGURES: Mapping[str, Callable[[Figures], object]] = {
     "buffers": lambda of: of.totals.buffers,
     "macs": lambda of: of.totals.counted,
     "flops": lambda of: of.totals.flops,
-    "weights": lambda of: of.analysis.weight_bytes(),
+    "weights": lambda of: of.analysis.weight_bytes(of.terms.dtype),
     "output": lambda of: of.analysis.outputs[0].shape,
     "receptive": _receptive,
     "peak": _peak,
     "training": lambda of: of.memory.training.bytes,
     "saved": lambda of: of.memory.saved,
 }
-"""By the names of columns: counts, shapes, and bytes in float32, those of training in a step of sgd."""
+"""By the names of columns: counts, shapes, and bytes."""
 SHAPES = frozenset({"output", "receptive"})
 """Those that are several sizes, none of which is above another."""
 AT_EACH_POINT = frozenset({"receptive"})

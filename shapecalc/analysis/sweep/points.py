@@ -9,18 +9,17 @@ from math import prod
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.sweep.figures import AT_EACH_POINT, FIGURES, Figures, put_in
+from shapecalc.analysis.sweep.figures import AT_EACH_POINT, FIGURES, Figures, Terms, put_in
 from shapecalc.analysis.sweep.joined import Joined
 from shapecalc.engine.inputs import Given, inputs_of
 from shapecalc.engine.run import analyse
-from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, nearest
+from shapecalc.errors import ShapecalcError
 from shapecalc.language.architecture import Architecture
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Expr, at, symbol, symbols_in
+from shapecalc.symbolic import Expr, at, symbol
 from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import Tensor, for_json
 
-MOST_POINTS = 10_000_000
 _FEWEST = 3
 """Points that are worth formulas in a letter of the input, which take longer than numbers."""
 _MANY = 50
@@ -85,6 +84,7 @@ class Sweep(NamedTuple):
     columns: Sequence[str]
     zipped: bool = False
     joined: Joined | None = None
+    terms: Terms = Terms()
 
     @property
     def size(self) -> int:
@@ -108,94 +108,6 @@ class Sweep(NamedTuple):
     def all_columns(self) -> Sequence[str]:
         """The figures, and the columns of the user's file."""
         return [*self.columns, *(self.joined.columns if self.joined else ())]
-
-    def check(self) -> None:
-        """Refuse what is wrong at every point.
-
-        Raises:
-            UsageError: an axis is of no parameter or letter, or a value of no kind that it takes; a letter
-                has no values; there are too many points.
-        """
-        if self.size > MOST_POINTS:
-            raise UsageError(f"the sweep has {self.size:,} points, at most {MOST_POINTS:,} are taken")
-        if self.zipped:
-            _check_pairs(self.axes)
-        _check_names(self.axes, self.columns)
-        for axis in self.axes:
-            if axis.letter:
-                _check_sizes(axis)
-        for architecture in self.networks.values():
-            _check_values(architecture, [axis for axis in self.axes if not axis.letter])
-            _check_letters(architecture, self)
-
-
-def _check_pairs(axes: Sequence[Axis]) -> None:
-    lengths = {axis.name: len(axis.values) for axis in axes if len(axis.values) > 1}
-    if len({*lengths.values()}) > 1:
-        counts = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
-        raise UsageError(f"--zip takes the values of all axes side by side, and {counts}")
-
-
-def _check_names(axes: Sequence[Axis], columns: Sequence[str]) -> None:
-    names = [axis.name for axis in axes]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"{name} is varied twice", hint="one --set or --vary has all of its values")
-        if name in columns or name in ("name", "note", "error", "pareto"):
-            raise UsageError(
-                f"{name} is varied, and is a column of its own, too", hint="leave out the column"
-            )
-
-
-def _check_sizes(axis: Axis) -> None:
-    for value in axis.values:
-        if type(value) is not int or value < 1:
-            raise UsageError(f"--vary {axis.name}: a size is a whole number of at least 1, not {value}")
-
-
-def _check_values(architecture: Architecture, axes: Sequence[Axis]) -> None:
-    """Refuse a parameter that the file lacks, and a value of another kind than its default."""
-    for axis in axes:
-        numbers = {type(value): value for value in reversed(axis.values) if type(value) in (int, float)}
-        others = [value for value in axis.values if type(value) not in numbers]
-        for value in (*numbers.values(), *others):  # of numbers of a kind, one stands for all
-            try:
-                architecture.scope({axis.name: value})
-            except UsageError:
-                raise
-            except ShapecalcError:  # together with the others' values it may be right
-                continue
-
-
-def _check_letters(architecture: Architecture, sweep: Sweep) -> None:
-    """Refuse letters without values, and values for letters that are not there."""
-    first = {axis.name: axis.values[0] for axis in sweep.axes if not axis.letter}
-    varied = [axis.name for axis in sweep.axes if axis.letter]
-    try:
-        letters = _letters(architecture, sweep.input, first)
-    except ArchitectureError:  # of the first values, which others need not have
-        return
-    for name in varied:
-        if name not in letters:
-            hint = (
-                nearest(name, letters)
-                or f"letters: {listed(sorted(letters)) or 'none'}, as in --input 1x3xSxS"
-            )
-            raise UsageError(
-                f"--vary {name}: the input of {architecture.name} has no letter {name}", hint=hint
-            )
-    for name in sorted(letters - {*varied}):
-        raise UsageError(
-            f"{architecture.name} has the letter {name}, and a sweep needs numbers for it",
-            hint=f"--vary {name}=FIRST..LAST:STEP, or a number in its place",
-        )
-
-
-def _letters(architecture: Architecture, given: Given, values: Mapping[str, object]) -> frozenset[str]:
-    """The letters of the inputs, and of values for parameters."""
-    inputs = inputs_of(architecture, given, values)
-    formulas = [value for value in architecture.scope(values).values() if isinstance(value, Expr)]
-    return symbols_in(*[size for tensor in inputs.values() for size in tensor.shape], *formulas)
 
 
 class Formulas(NamedTuple):
@@ -269,7 +181,10 @@ class _Network:
             return None
         letters = {axis.name: symbol(axis.name) for axis in general if not axis.letter}
         try:
-            found = Figures(analyse(self.architecture, self.sweep.input, {**values, **letters}, brief=True))
+            found = Figures(
+                analyse(self.architecture, self.sweep.input, {**values, **letters}, brief=True),
+                self.sweep.terms,
+            )
             wanted = [column for column in self.sweep.columns if column not in AT_EACH_POINT]
             figures = {column: FIGURES[column](found) for column in wanted}
         except ShapecalcError:  # a layer that takes no formulas, or not these
@@ -290,7 +205,9 @@ class _Network:
         values = {axis.name: ordered[axis.name] for axis in self.parameters}
         sizes = {axis.name: _number(ordered[axis.name]) for axis in self.letters}
         try:
-            found = Figures(analyse(self.architecture, *self.given(values, sizes), brief=True))
+            found = Figures(
+                analyse(self.architecture, *self.given(values, sizes), brief=True), self.sweep.terms
+            )
         except ShapecalcError as refusal:
             return Point(self.name, ordered, figures, refusal)
         for column in self.sweep.columns:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from shapecalc.analysis.sweep.checks import check
 from shapecalc.analysis.sweep.choice import read_choice
 from shapecalc.analysis.sweep.conditions import no_column
-from shapecalc.analysis.sweep.figures import FIGURES
+from shapecalc.analysis.sweep.figures import FIGURES, Terms
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep
 from shapecalc.analysis.sweep.ranges import axis_values, refuse_twice
 from shapecalc.engine.inputs import Given
@@ -23,6 +24,8 @@ def sweep(
     columns: Sequence[str] = ("params", "macs"),
     where: Sequence[str] = (),
     zipped: bool = False,
+    dtype: str = "float32",
+    optimizer: str = "sgd",
 ) -> Iterator[Point]:
     """The points of a sweep, one by one as they are asked for; `to_dict` of each is a row for a frame.
 
@@ -32,9 +35,11 @@ def sweep(
         set: values for parameters of the file, by name; as text, `"32..128:8"`, or one by one.
         vary: sizes for letters, by name, likewise.
         columns: the figures that are wanted: params, trainable, buffers, macs, flops, weights, output,
-            receptive, peak, training, saved; bytes are those of float32, in a step of sgd.
+            receptive, peak, training, saved.
         where: comparisons that all must be true, as `"macs <= 600M"`.
         zipped: take the values of all axes side by side, in place of each with each.
+        dtype: what float32 is, in bytes.
+        optimizer: what updates the parameters in training, by its name in `memory`.
 
     Raises:
         UsageError: an axis, a value, a column or a comparison is wrong at every point. What is wrong at
@@ -46,8 +51,10 @@ def sweep(
     ]
     choice = read_choice(axes, where)
     named = {networks.name: networks} if isinstance(networks, Architecture) else networks
-    swept = Sweep(named, input, axes, figures_of(columns, axes, choice.columns), zipped)
-    swept.check()
+    swept = Sweep(
+        named, input, axes, figures_of(columns, axes, choice.columns), zipped, terms=Terms(dtype, optimizer)
+    )
+    check(swept)
     return choice.kept(swept.points())
 
 
