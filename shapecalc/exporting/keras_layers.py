@@ -82,6 +82,9 @@ def counterpart(row: Row, inputs: Sequence[str]) -> list[Made | Written]:
         raise refused(row, "its weights are another layer's, and a Keras layer owns its weights")
     if row.stored:
         raise refused(row, "Keras has no counterpart of weights that are stored as whole numbers")
+    read = () if isinstance(row.layer, Embedding) else row.inputs
+    if odd := next((x.dtype for x in (*read, *row.outputs) if x.dtype != "float32"), None):
+        raise refused(row, f"Keras' layers compute in float32, whatever they are given, and this is {odd}")
     try:
         made = [*calls(row.layer, row, inputs)]
     except NoCounterpartError as error:
@@ -125,6 +128,12 @@ def _gelu(layer: Any) -> Made:
     return Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")])
 
 
+def _leaky(layer: Any) -> Made:
+    if layer.negative_slope < 0:
+        raise NoCounterpartError("Keras' LeakyReLU has no negative slope")
+    return Made("layers.LeakyReLU", [Slot("negative_slope", layer.negative_slope, 0.3)])
+
+
 def _bounded(layer: Any) -> Made:
     if layer.min_val != 0:
         return Made("ops.clip", [Slot("x_min", layer.min_val), Slot("x_max", layer.max_val)])
@@ -134,7 +143,7 @@ def _bounded(layer: Any) -> Made:
 _OWN = {
     "ReLU6": lambda _: Made("layers.ReLU", [Slot("max_value", 6.0)]),
     "Hardtanh": _bounded,
-    "LeakyReLU": lambda layer: Made("layers.LeakyReLU", [Slot("negative_slope", layer.negative_slope, 0.3)]),
+    "LeakyReLU": _leaky,
     "ELU": lambda layer: Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)]),
     "GELU": _gelu,
     "gelu": _gelu,
@@ -189,6 +198,8 @@ def _(layer: GroupNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 @calls.register
 def _(layer: LayerNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     count = len(row.arguments["normalized_shape"])
+    if count == row.inputs[0].rank:
+        raise NoCounterpartError("Keras has no weights along the batch axis")
     axes = short(range(-count, 0))
     own = _affine(layer.elementwise_affine, layer.bias)
     yield Made("layers.LayerNormalization", [Slot("axis", axes, -1), Slot("epsilon", layer.eps, 1e-3), *own])

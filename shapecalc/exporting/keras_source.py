@@ -80,6 +80,8 @@ def keras_source(analysis: Analysis) -> KerasSource:
 class _Writer:
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
+        first = next(iter(analysis.inputs.values()))
+        self.batch = first.shape[0] if first.rank else None
         self.count: dict[int, int] = {}
         self.bodies: dict[int, Body] = {}
         self.kinds: dict[int, tuple[Any, ...]] = {}
@@ -154,6 +156,8 @@ class _Writer:
         if any(_has_letters(weight.shape) for weight in item.row.weights.values()):
             raise refused(item.row, "the shape of its weights has a letter, where code needs a number")
         calls = counterpart(item.row, inputs)
+        if whole := [y for y in item.row.outputs if y.shape[:1] != (self.batch,)]:
+            raise refused(item.row, f"{whole[0]} does not begin with the batch axis, which Keras leaves free")
         for made in calls:
             for slot in made.arguments if isinstance(made, Made) else ():
                 if isinstance(slot, Slot) and _has_letters(slot.value):

@@ -205,7 +205,9 @@ def _(layer: Padded, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Where all axes after the channels are padded by zeros, a layer; else a function."""
     ends = [*zip(layer.sides[::2], layer.sides[1::2], strict=True)][::-1]
     value = vars(layer).get("value") or 0.0
-    if layer.mode != "constant":
+    if not any(layer.sides):
+        yield Made("layers.Identity")
+    elif layer.mode != "constant":
         padding(ends)
         yield filled(row, ends, _mode(layer.mode))
     elif value == 0 and len(ends) == row.inputs[0].rank - 2 <= 3:
