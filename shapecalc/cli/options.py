@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -55,19 +56,40 @@ ExplanationForm = Annotated[Literal["text", "markdown", "latex", "json"], _FORM]
 def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | None = None) -> None:
     """Write to a file, whole or not at all; `check` sees it before it takes the place of one that is there.
 
+    A link stays, and what it leads to is written; what is no file, as a pipe or /dev/null, is written to.
+
     Raises:
         UsageError: it can't be written.
     """
     if path.name in ("", ".."):
         raise UsageError(f"{path} can't be written: Is a directory", hint="-o takes the name of a file")
+    content = text if isinstance(text, bytes) else text.encode()
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            _write_into(path, content, check)
+        else:
+            _replace(Path(os.path.realpath(path)), content, check)
+    except OSError as error:
+        raise UsageError(f"{shorten(str(path), _LONGEST)} can't be written: {error.strerror}") from None
+
+
+def _write_into(path: Path, content: bytes, check: Callable[[Path], None] | None) -> None:
+    """Write to a pipe or a device, in whose place a file must not come."""
+    if check:
+        raise UsageError(
+            f"{path} can't be written: it can't be read again", hint="-o takes the name of a file"
+        )
+    with path.open("wb") as stream:
+        stream.write(content)
+
+
+def _replace(path: Path, content: bytes, check: Callable[[Path], None] | None) -> None:
     part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(text if isinstance(text, bytes) else text.encode())
+        part.write_bytes(content)
         if check:
             check(part)
         part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{shorten(str(path), _LONGEST)} can't be written: {error.strerror}") from None
     finally:
         with suppress(OSError):  # a name that is too long can't be looked for either
             part.unlink(missing_ok=True)

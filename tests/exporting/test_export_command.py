@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,23 @@ def test_a_name_that_is_none_of_a_file_is_said(name: str, message: str, run: Com
     done = run("export", "lenet", "-o", name, columns=400)
     assert (done.code, done.out) == (2, "")
     assert done.errors.endswith(message)
+
+
+def test_a_pipe_is_written_to_and_a_link_followed(run: Command, tmp_path: Path) -> None:
+    """No file comes in their place; what is done to a pipe is done to /dev/null, too."""
+    text = torch_source(shapecalc.analyse(shapecalc.load("lenet"))).text
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link.py", tmp_path / "net.py"
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as reader:
+        assert run("export", "lenet", "-o", str(pipe)).code == 0
+        assert reader.read() == text
+    assert pipe.is_fifo()
+    file.write_text("what was there")
+    link.symlink_to(file)
+    assert run("export", "lenet", "-o", str(link)).code == 0
+    assert link.is_symlink()
+    assert file.read_text(encoding="utf-8") == text
+    assert sorted(tmp_path.iterdir()) == [link, file, pipe]
 
 
 def test_what_is_wrong_leaves_the_file(run: Command, tmp_path: Path) -> None:
