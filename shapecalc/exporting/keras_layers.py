@@ -209,7 +209,7 @@ def _(layer: LayerNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 def _(layer: RMSNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Without weights, or with an eps that follows from the dtype, it is torch's alone."""
     eps, count = vars(layer)["eps"], len(row.arguments["normalized_shape"])
-    if not layer.elementwise_affine or eps is None or count != 1:
+    if not layer.elementwise_affine or eps is None or count != 1 or row.inputs[0].rank == 1:
         raise NoCounterpartError("Keras' RMSNormalization has weights, an epsilon and one axis")
     yield Made("layers.RMSNormalization", [Slot("epsilon", eps, 1e-6)])
 
@@ -245,6 +245,8 @@ def _(layer: DropoutLayer, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     axes = {"Dropout1d": 1, "Dropout2d": 2, "Dropout3d": 3}.get(layer.type)
     if axes == 1:
         raise NoCounterpartError("Keras drops whole channels of a sequence only with channels last")
+    if axes and row.inputs[0].rank != axes + 2:
+        raise NoCounterpartError("Keras needs the batch axis")
     if axes:
         yield Made(f"layers.SpatialDropout{axes}D", [rate, FIRST])
     elif layer.type in ("Dropout", "dropout"):

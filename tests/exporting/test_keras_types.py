@@ -30,7 +30,9 @@ def test_a_layer_that_is_written_is_equal(name: str) -> None:
     @settings(max_examples=count(5, 200))
     @each_layer(LAYERS[name], (True,))
     def check(drawn: Drawn, _: Sequence[bool]) -> None:
-        assume(all(x.rank for x in drawn.inputs) and drawn.inputs)
+        if not drawn.inputs:  # what is made of nothing is no network for Keras
+            return
+        assume(all(x.rank for x in drawn.inputs))
         try:
             analysis = network_of(drawn)
         except ShapecalcError:
