@@ -306,7 +306,7 @@ def test_memory_of_a_network_with_an_unknown(
     first = next(compare(shapecalc.analyse(shapecalc.parse(file.read_text()))))
     assert first.at_least
     assert first.agrees
-    assert "Prediction   at least" in run("memory", str(file)).out
+    assert "Prediction   peak of at least" in run("memory", str(file)).out
     assert "at most a batch" in run("memory", str(file), "--fit", "1MiB").out
     refused = run("memory", str(file), "--train")
     assert refused.code == 1

@@ -10,6 +10,8 @@ from shapecalc.symbolic.notation import GROUPED, shape_text, within_product
 from shapecalc.symbolic.notation import text as formula
 
 UNKNOWN = "unknown"
+PEAK = "peak"
+"""What stands before the most bytes alive at once; a bound of one says so, and in which direction."""
 
 
 def plain(value: object) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.memory.fitting import Fit, Formula
-from shapecalc.analysis.memory.memory import MODEL, Memory
+from shapecalc.analysis.memory.memory import AT_MOST, EXACT, MODEL, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.analysis.memory.splitting import grouped
 from shapecalc.analysis.memory.stages import stages_of
 from shapecalc.engine.nodes import Node
-from shapecalc.render.cells import count, shape, size
+from shapecalc.render.cells import PEAK, count, shape, size
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import compute, dtypes, heading, trainable
@@ -25,6 +25,8 @@ _LAYERS = (
 )
 
 
+_PEAKS = {EXACT: PEAK, AT_MOST: f"{PEAK} of at most", MODEL: f"modelled {PEAK}"}
+"""How far a peak is known → what stands before it."""
 _WIDEST = 30
 """Characters of a figure up to which those below are aligned with it."""
 
@@ -88,7 +90,7 @@ def _facts(found: Prediction, formulas: Formulas) -> Iterator[str]:
 def _prediction(found: Prediction, formulas: Formulas) -> Iterator[str]:
     casts = ", and weights as cast" if found.dtype == AMP else ""
     most = formulas.most(found.prediction)
-    yield from _most("Prediction  ", most, bound="at least" if found.bounded else "at most")
+    yield from _most("Prediction  ", most, bound=f"{PEAK} of at least" if found.bounded else PEAK)
     yield _weights(found)
     for layer, why in found.bounded.items():
         yield f"  and what {layer} makes on the way, which {why}"
@@ -106,7 +108,7 @@ def _weights(found: Prediction) -> str:
 def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
     most = formulas.most(found.training)
     step = f", in a step with {found.how.method.title}"
-    bound = "modelled at" if found.training_status == MODEL else "at most"
+    bound = _PEAKS[found.training_status]
     yield from _most("Training    ", most, step, bound)
     if not found.how.plain:
         yield from _on_each_device(found, formulas)
@@ -156,10 +158,10 @@ def _stages(found: Memory, formulas: Formulas) -> Iterator[str]:
         )
 
 
-def _most(title: str, moment: Moment, more: str = "", bound: str = "at most") -> Iterator[str]:
+def _most(title: str, moment: Moment, more: str = "", bound: str = PEAK) -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
     if len(moment.alternatives) > 1:
-        yield f"{title} {bound} the greatest of these{more}"
+        yield f"{title} {bound}, the greatest of these{more}"
         for most, path in moment.alternatives:
             yield f"    {size(most)}{f' at {path}' if path else ''}"
         return

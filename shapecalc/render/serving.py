@@ -9,7 +9,7 @@ from shapecalc.analysis.serving.caches import Cache
 from shapecalc.analysis.serving.capacity import Capacity
 from shapecalc.analysis.serving.serving import Pass, Serving
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.cells import count, shape, short, size
+from shapecalc.render.cells import PEAK, count, shape, short, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -139,14 +139,14 @@ def _of(name: str, tokens: Dim | str) -> str:
 
 
 def _peak(found: Serving, name: str) -> Iterator[str]:
-    bound = "at least" if found.bounded else "at most"
+    bound = f"{PEAK} of at least" if found.bounded else PEAK
     peaks, of = found.peak(name), "weights and cache among them"
     if name == "prefill" and found.prompts is not None:
         of += f", {found.prompts:,} prompt{'s'[: found.prompts != 1]} at once"
     if len(peaks) == 1:
-        yield f"{_MARGIN}{bound} {size(peaks[0])} at once, {of}"
+        yield f"{_MARGIN}{bound} {size(peaks[0])}, {of}"
     else:
-        yield f"{_MARGIN}{bound} the greatest of these at once, {of}:"
+        yield f"{_MARGIN}{bound}, the greatest of these, {of}:"
         yield from (f"{_MARGIN}  {size(peak)}" for peak in peaks)
 
 

@@ -74,7 +74,7 @@ def _usage(name: str, usage: Usage) -> str:
     """The bytes that a device had in use, beside those that are predicted."""
     share = f"{100 * usage.workspace / usage.predicted:+.2f} %"
     return (
-        f"{name}, {usage.what}: {size(usage.predicted)} predicted, {size(usage.measured)} in use at most"
+        f"{name}, {usage.what}: {size(usage.predicted)} predicted, {size(usage.measured)} in use at the peak"
         f" ({share}: workspace of libraries {size(usage.workspace)})"
     )
 
