@@ -79,7 +79,7 @@ def test_of_sizes_that_shrink_the_last_one_decides() -> None:
 HOLDS = {
     "imagenet/resnet18": ["N⋅⌈H/32⌉⋅⌈W/32⌉ ≥ 2"],
     "imagenet/mobilenet_v3_large": ["⌈H/32⌉⋅⌈W/32⌉ ≥ 2"],
-    "imagenet/shufflenet_v2_x1_0": ["N ≥ 2", "⌈H/32⌉⋅⌈W/32⌉ ≥ 2"],
+    "imagenet/shufflenet_v2_x1_0": ["N ≥ 2"],  # of one pixel, too: gradients lie there as its strides say
     "imagenet/inception_v3": ["H ≥ 75", "W ≥ 75", "N⋅⌊(H − 43)/32⌋⋅⌊(W − 43)/32⌋ ≥ 2"],
     "unet": ["H divisible by 16", "W divisible by 16"],
 }

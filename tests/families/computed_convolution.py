@@ -64,6 +64,15 @@ STRICTER = (
         "whole numbers are convolved where torch's kernels for a size of the image have their dtype",
         drawn("conv2d", Tensor((2, 4, 5, 5), "int16"), Tensor((6, 4, 3, 3), "int16")),
     ),
+    Stricter(
+        "conv.d",
+        "branches of one dtype are needed, not",
+        "torch looks at the dtype of a bias in some of its kernels only",
+        drawn(
+            *("conv1d", Tensor((4, 4, 4)), Tensor((4, 4, 1)), Tensor((4,), "bfloat16")),
+            padding="same",
+        ),
+    ),
 )
 
 RARE = (

@@ -222,7 +222,7 @@ def test_letters_of_its_shape_are_those_of_the_input(tmp_path: Path, run: Comman
 
 OPTIONS = [
     (["nowhere.onnx"], 2, "nowhere.onnx can't be read: No such file or directory"),
-    (["model.onnx", "--args", "{a: 1}"], 2, "an ONNX file takes none"),
+    (["model.onnx", "--args", "{a: 1}"], 2, "a file takes none"),
     (["model.onnx", "-i", "z=1x2"], 2, "the model has no input 'z'"),
     (["model.onnx", "-i", "1x2"], 2, "the input 'x' is 2×4×9×8 in the file, and can't be 1×2"),
     (["model.onnx", "-i", "1x4x9x8"], 2, "the input 'x' is 2×4×9×8 in the file, and can't be 1×4×9×8"),
