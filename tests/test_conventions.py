@@ -127,7 +127,7 @@ UNKNOWN = {
     "MaxUnpool2d": {"fvcore"},
     "MaxUnpool3d": {"fvcore"},
     "Softmax": {"thop"},
-    **dict.fromkeys(("einsum", "conv1d", "conv2d", "conv3d"), {"fvcore", "calflops", "deepspeed"}),
+    **{name: {"fvcore", "calflops", "deepspeed"} for name in ("einsum", "conv1d", "conv2d", "conv3d")},
 }
 """Layer type → the tools whose count of its example is not known."""
 

@@ -14,6 +14,11 @@ PEAK = "peak"
 """What stands before the most bytes alive at once; a bound of one says so, and in which direction."""
 
 
+def of_these(bound: str) -> str:
+    """A peak, or a bound of one, that is the greatest of several."""
+    return f"{bound}{',' * (bound == PEAK)} the greatest of these"
+
+
 def plain(value: object) -> str:
     return "" if value is None else str(value)
 

@@ -11,7 +11,7 @@ from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.analysis.memory.splitting import grouped
 from shapecalc.analysis.memory.stages import stages_of
 from shapecalc.engine.nodes import Node
-from shapecalc.render.cells import PEAK, count, shape, size
+from shapecalc.render.cells import PEAK, count, of_these, shape, size
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import compute, dtypes, heading, trainable
@@ -161,7 +161,7 @@ def _stages(found: Memory, formulas: Formulas) -> Iterator[str]:
 def _most(title: str, moment: Moment, more: str = "", bound: str = PEAK) -> Iterator[str]:
     """The peak in a line or, where sizes decide which it is, all that it may be."""
     if len(moment.alternatives) > 1:
-        yield f"{title} {bound}, the greatest of these{more}"
+        yield f"{title} {of_these(bound)}{more}"
         for most, path in moment.alternatives:
             yield f"    {size(most)}{f' at {path}' if path else ''}"
         return

@@ -9,7 +9,7 @@ from shapecalc.analysis.serving.caches import Cache
 from shapecalc.analysis.serving.capacity import Capacity
 from shapecalc.analysis.serving.serving import Pass, Serving
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.cells import PEAK, count, shape, short, size
+from shapecalc.render.cells import PEAK, count, of_these, shape, short, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -146,7 +146,7 @@ def _peak(found: Serving, name: str) -> Iterator[str]:
     if len(peaks) == 1:
         yield f"{_MARGIN}{bound} {size(peaks[0])}, {of}"
     else:
-        yield f"{_MARGIN}{bound}, the greatest of these, {of}:"
+        yield f"{_MARGIN}{of_these(bound)}, {of}:"
         yield from (f"{_MARGIN}  {size(peak)}" for peak in peaks)
 
 
