@@ -251,6 +251,7 @@ def test_a_block_is_drawn_once_with_what_differs_at_its_uses() -> None:
             "error: the view volumes draws sizes, and there are letters",
         ),
         (("imagenet/densenet201", "--view", "graph", "-f", "mermaid"), "error: Mermaid draws 500 lines"),
+        (("imagenet/densenet201", "--view", "graph", "-f", "mermaid"), "hint: --view graph --depth 2 fits"),
         (("nin", "-o", "no/such/folder.svg"), "error: no/such/folder.svg can't be written"),
         (
             ("nin", "-o", "nin.png"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.render.drawing.figures import Figures
-from shapecalc.render.drawing.parts import Figure
+from shapecalc.render.drawing.parts import Figure, TooLargeError
 
 VIEWS = ("blocks", "volumes", "graph")
 FORMS = ("svg", "mermaid", "dot")
+_DEEPEST = 8
+"""Levels of blocks, one more than are tried for a picture that fits."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,23 @@ def draw(
             "--depth is for the graph: the view blocks draws each block once", hint="--view graph"
         )
     figures = Figures.of(analysis, show, colour)
-    return Drawing(_formed(figures.analysis, _figures(figures, view, depth), form, direction, figures), form)
+    try:
+        return Drawing(_drawn(figures, view, depth, form, direction), form)
+    except TooLargeError as error:
+        raise UsageError(error.message, hint=_fitting(figures, depth, form, direction)) from None
+
+
+def _drawn(figures: Figures, view: str, depth: int | None, form: str, direction: str) -> str:
+    return _formed(figures.analysis, _figures(figures, view, depth), form, direction, figures)
+
+
+def _fitting(figures: Figures, depth: int | None, form: str, direction: str) -> str | None:
+    """A hint of the most levels with which the graph is drawn; None if there are too many boxes at one."""
+    for fewer in range(min(depth or _DEEPEST, _DEEPEST) - 1, 0, -1):
+        with suppress(TooLargeError):
+            _drawn(figures, "graph", fewer, form, direction)
+            return f"--view graph --depth {fewer} fits"
+    return None
 
 
 def _figures(figures: Figures, view: str, depth: int | None) -> list[Figure]:

@@ -7,10 +7,9 @@ from functools import partial
 
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
-from shapecalc.errors import UsageError
 from shapecalc.render.drawing.building import Builder, in_runs, links, several, with_rows, with_ways
 from shapecalc.render.drawing.figures import Figures
-from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack
+from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack, TooLargeError
 from shapecalc.render.drawing.wording import lines, role, step_name, words
 from shapecalc.render.tree import FEWEST, in_a_row, own_row
 from shapecalc.symbolic.notation import shape_text
@@ -23,7 +22,7 @@ def graph(figures: Figures, depth: int | None) -> Figure:
     """The picture of a network as its steps are nested.
 
     Raises:
-        UsageError: it would have more than `MOST_BOXES` boxes.
+        TooLargeError: it would have more than `MOST_BOXES` boxes.
     """
     runs = in_runs(partial(in_a_row, figures.analysis), FEWEST)
     builder = Builder(
@@ -62,10 +61,8 @@ def inputs_above(tops: Sequence[Box]) -> list[Part]:
 
 def refuse_many(number: int) -> None:
     if number > MOST_BOXES:
-        hint = "--depth 1 closes all blocks, --depth 2 those inside of them"
-        raise UsageError(
-            f"a picture of {number:,} boxes is too large: {MOST_BOXES:,} are the most", hint=hint
-        )
+        message = f"a picture of {number:,} boxes is too large: {MOST_BOXES:,} are the most"
+        raise TooLargeError(message)
 
 
 def layer_box(figures: Figures, node: Node, copies: int) -> Box:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from shapecalc.errors import UsageError, visible
+from shapecalc.errors import visible
 from shapecalc.render.drawing.numbering import Numbering
-from shapecalc.render.drawing.parts import Box, Figure, Part, Stack, inside
+from shapecalc.render.drawing.parts import Box, Figure, Part, Stack, TooLargeError, inside
 
 _MOST_EDGES = 500
 _MOST_TEXT = 50_000
@@ -17,7 +17,7 @@ def mermaid(figures: Sequence[Figure], direction: str) -> str:
     """The flowchart as text.
 
     Raises:
-        UsageError: Mermaid would not draw it.
+        TooLargeError: Mermaid would not draw it.
     """
     edges = sum(len(figure.links) for figure in figures)
     names = Numbering()
@@ -28,9 +28,8 @@ def mermaid(figures: Sequence[Figure], direction: str) -> str:
     text = "\n".join(lines) + "\n"
     if edges > _MOST_EDGES or len(text) > _MOST_TEXT:
         found = f"{edges:,} lines between boxes and {len(text):,} characters"
-        hint = "--view graph --depth 1 closes all blocks, --depth 2 those inside of them"
         message = f"Mermaid draws {_MOST_EDGES} lines and {_MOST_TEXT:,} characters at most: here are {found}"
-        raise UsageError(message, hint=hint)
+        raise TooLargeError(message)
     return text
 
 

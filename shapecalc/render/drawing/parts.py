@@ -6,6 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from shapecalc.errors import UsageError
+
+
+class TooLargeError(UsageError):
+    """A picture that would have more in it than is drawn; a graph of fewer levels may have less."""
+
 
 @dataclass(eq=False)
 class Box:
