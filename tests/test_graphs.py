@@ -408,6 +408,10 @@ REFUSED = {
         """,
     "a weight": "{input: 2x4, layers: [parameter: [4], ReLU: {inplace: true}]}",
     "a look at a weight": "{input: 2x4, layers: [parameter: [4], unsqueeze: 0, ReLU: {inplace: true}]}",
+    "no look at neighbours of turned axes": """
+        input: 2x3x4x5x6
+        layers: [Linear: 6, permute: [0, 1, 2, 4, 3], LocalResponseNorm: 2]
+        """,
     "no look at other strides": "{input: 2x3x4, layers: [Linear: 4, permute: [0, 2, 1], view: [2, 12]]}",
 }
 """What torch does not train; most of it it runs in evaluation."""

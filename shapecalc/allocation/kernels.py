@@ -16,9 +16,11 @@ from shapecalc.allocation.strides import (
     elementwise_strides,
     is_scattered,
     seem_channels_last,
+    strides_as,
 )
 from shapecalc.allocation.trace import Trace
 from shapecalc.allocation.values import OUTPUT, Value, looks
+from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import differ, not_one
 from shapecalc.tensors import Shape, Tensor, broadcast, is_floating, product, result_dtype
 
@@ -234,3 +236,11 @@ def batched(trace: Trace, x: Value, lead: Shape) -> Value:
     """A matrix for each index of the axes before, which become one."""
     x = trace.expand(x, (*lead, *x.shape[-2:]))
     return trace.reshape(x, (product(lead), *x.shape[-2:]))
+
+
+def check_view(x: Value, shape: Shape, hint: str) -> None:
+    """Refuse a tensor that `Tensor.view` would have to copy, to see it as another shape."""
+    if strides_as(x.shape, x.all_strides, shape) is None:
+        wanted, strides = ("×".join(map(str, sizes)) for sizes in (shape, x.all_strides))
+        message = f"torch can't see {x.tensor} of strides {strides} as {wanted} without a copy"
+        raise ArchitectureError(message, hint=hint)

@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import of_power, of_quotient
 from shapecalc.allocation.gradients import Back, of_mean, passed
-from shapecalc.allocation.kernels import converted, product_of_two, times_number, widened
+from shapecalc.allocation.kernels import check_view, converted, product_of_two, times_number, widened
 from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError, UnknownError, written
@@ -183,7 +183,14 @@ class LocalResponseNorm(ResponseNorm):
 
     def mean_of_neighbours(self, trace: Trace, x: Value) -> Value:
         """Channels are padded, and pooled as an axis of space."""
-        n, channels, *space = x.shape
+        n, channels, first, *others = x.shape
+        space = (first, *others)
+        if len(others) > 1:  # which torch sees as one axis
+            check_view(
+                x,
+                (n, 1, channels, first, product(tuple(others))),
+                "torch takes it where its last axes lie in a row",
+            )
         apart = trace.reshape(x, (n, 1, channels, *space))
         del x
         padded = trace.kernel(Tensor((n, 1, channels + self.size - 1, *space), apart.dtype), apart)

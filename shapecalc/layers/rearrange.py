@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back, like, passed
-from shapecalc.allocation.strides import strides_as
+from shapecalc.allocation.kernels import check_view
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Elementwise, Rearranging, example
 from shapecalc.layers.checks import check_axes, check_axis, check_new_axis
@@ -160,12 +160,7 @@ class view(reshape):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         shape = self.output(x.tensor).shape
-        if strides_as(x.shape, x.all_strides, shape) is None:
-            wanted, strides = ("×".join(map(str, sizes)) for sizes in (shape, x.all_strides))
-            raise ArchitectureError(
-                f"torch can't see {x.tensor} of strides {strides} as {wanted} without a copy",
-                hint="take reshape, which copies where it must",
-            )
+        check_view(x, shape, "take reshape, which copies where it must")
         return (trace.seen_as(x, shape),)
 
 
