@@ -87,12 +87,14 @@ def context(chromium: Any) -> Iterator[Any]:
 
 
 def admissible(general: Analysis, own: dict[str, int], dice: random.Random) -> dict[str, int]:
-    """Sizes that meet all conditions, drawn around the network's own."""
+    """Sizes that meet all conditions, drawn around the network's own; its weights keep their shapes there."""
+    conditions = [*general.conditions, *[solved.condition for solved in domain(general).solved]]
     for _ in range(300):
         sizes = {name: dice.randint(1, 2 * size + 2) for name, size in own.items()}
         if dice.random() < 0.7 and {"H", "W"} <= own.keys():
-            sizes["H"] = sizes["W"] = dice.choice([own["H"] // 2, own["H"] + 32, 2 * own["H"], sizes["H"]])
-        if all(condition.permits(sizes) for condition in general.conditions):
+            half = max(1, own["H"] // 2)
+            sizes["H"] = sizes["W"] = dice.choice([half, own["H"] + 32, 2 * own["H"], sizes["H"]])
+        if all(condition.permits(sizes) for condition in conditions):
             return sizes
     return {**own, "N": dice.randint(2, 9)} if "N" in own else own
 
