@@ -265,6 +265,12 @@ def test_refusals(run: Command, words: tuple[str, ...], message: str) -> None:
     assert message in done.err
 
 
+@pytest.mark.parametrize("wrong", [{"view": "x"}, {"form": "png"}, {"direction": "RL"}, {"colour": "red"}])
+def test_what_there_is_none_of_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(shapecalc.UsageError, match="is none of"):
+        draw(analysed("lenet"), **wrong)  # type: ignore[arg-type]
+
+
 def test_many_layers_are_folded_or_refused_with_their_number() -> None:
     same = shapecalc.parse("input: 1x8\nlayers: [seq times 50000: [Linear: 8, ReLU]]\n")
     assert "× 50,000" in draw(shapecalc.analyse(same, brief=True), "graph").text

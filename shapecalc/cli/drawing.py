@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.cli.networks import analysed
-from shapecalc.cli.options import Arch, Input, Set, write_whole
+from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
 from shapecalc.errors import UsageError
 
 _OTHERS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps", ".ps")
@@ -21,10 +20,7 @@ def draw(
         Literal["blocks", "volumes", "graph"],
         typer.Option(help="The network with each block once beside it; changes of shape; all layers."),
     ] = "blocks",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
-    ] = None,
+    output: Output = None,
     input: Input = None,
     set: Set = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Of the graph, levels of blocks to open.")] = None,

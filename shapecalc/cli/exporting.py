@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import analysed, settings
-from shapecalc.cli.options import Arch, Input, Set, write_whole
+from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UnavailableError, UsageError
@@ -23,10 +23,7 @@ def export(
             "--to", help="A module of torch or a model of Keras 3 as code, or an ONNX model, which needs -o."
         ),
     ] = "torch",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
-    ] = None,
+    output: Output = None,
     input: Input = None,
     set: Set = None,
 ) -> None:

@@ -34,6 +34,17 @@ Set = Annotated[
     ),
 ]
 Depth = Annotated[int | None, typer.Option(min=1, help="Levels of blocks to show; all unless given.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
+]
+StoredAs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DTYPE[:GROUP][+zeros]",
+        help="What matrices of Linear layers are: int8, int4, fp8; a scale for each GROUP of inputs.",
+    ),
+]
 Unfold = Annotated[
     bool,
     typer.Option("--unfold", help="A line for each of the layers in a row that are alike."),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
+from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set, StoredAs
 
 
 def serve(
@@ -25,13 +25,7 @@ def serve(
     prompts: Annotated[
         int | None, typer.Option(min=1, help="How many prompts are run at once; all unless given.")
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DTYPE[:GROUP][+zeros]",
-            help="What matrices of Linear layers are: int8, int4, fp8; a scale for each GROUP of inputs.",
-        ),
-    ] = None,
+    weights: StoredAs = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="What float32 of the file is.")
     ] = "bfloat16",

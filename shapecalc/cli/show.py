@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import Network, analysed
-from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, Unfold
+from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, StoredAs, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
 
 
@@ -97,13 +97,7 @@ def params(
         Literal["float16", "bfloat16", "float32", "float64"] | None,
         typer.Option(help="The dtype that bytes are given for; float32 unless given."),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DTYPE[:GROUP][+zeros]",
-            help="What matrices of Linear layers are: int8, int4, fp8; a scale for each GROUP of inputs.",
-        ),
-    ] = None,
+    weights: StoredAs = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH", help="With --weights, what stays as it is; repeatable."),

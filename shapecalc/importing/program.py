@@ -112,3 +112,14 @@ def calls(region: Region) -> Iterator[Call]:
             yield node
         else:
             yield from calls(node)
+
+
+def renamed(region: Region, same: Mapping[Value, Value]) -> None:
+    """Let what read the outputs of calls that are no more read what these read."""
+    for node in region.calls:
+        if isinstance(node, Region):
+            renamed(node, same)
+        else:
+            node.inputs = [same.get(x, x) for x in node.inputs]
+    region.inputs = [same.get(x, x) for x in region.inputs]
+    region.outputs = [same.get(x, x) for x in region.outputs]

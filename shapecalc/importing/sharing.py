@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shapecalc.engine.results import Analysis
-from shapecalc.importing.program import Call, Node, Program, Region, Value, calls
+from shapecalc.importing.program import Call, Node, Program, Region, Value, calls, renamed
 from shapecalc.importing.proof import ordered
 from shapecalc.importing.structure import Body
 from shapecalc.tensors import Tensor
@@ -39,7 +39,7 @@ def hand_round(program: Program, names: Collection[str]) -> None:
         made[name] = _parameter(program, name)
     same: dict[Value, Value] = {}
     _replace(program.body, {id(call) for call in users}, made, same)
-    _renamed(program.body, same)
+    renamed(program.body, same)
     program.body.calls[:0] = made.values()
 
 
@@ -133,13 +133,3 @@ _FORMS: Mapping[str, Form] = {
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _convolution),
 }
 """By the type of a layer, the functions that compute the same of weights that are tensors."""
-
-
-def _renamed(region: Region, same: dict[Value, Value]) -> None:
-    for node in region.calls:
-        if isinstance(node, Region):
-            _renamed(node, same)
-        else:
-            node.inputs = [same.get(x, x) for x in node.inputs]
-    region.inputs = [same.get(x, x) for x in region.inputs]
-    region.outputs = [same.get(x, x) for x in region.outputs]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.importing.alignment import Varied, align
 from shapecalc.importing.formulas import Formulas
-from shapecalc.importing.program import Call, Node, Program, Region, Value
+from shapecalc.importing.program import Call, Node, Program, Region, Value, renamed
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
 
@@ -28,7 +28,7 @@ def inferred(program: Program) -> None:
     formulas = Formulas(program.inputs, letters)
     same: dict[Value, Value] = {}
     _Sizing(program, told, formulas, same).region(program.body)
-    _renamed(program.body, same)
+    renamed(program.body, same)
     _spell(program, letters, formulas.used)
 
 
@@ -352,14 +352,3 @@ _FORMS: dict[str, Callable[[Call, dict[str, Any]], list[Call]]] = {
     **{f"{word}Pool{n}d": _average for word in ("Avg", "Max") for n in (1, 2, 3)},
 }
 """How the arguments of a call are said that follow from sizes."""
-
-
-def _renamed(region: Region, same: Mapping[Value, Value]) -> None:
-    """Let what read the outputs of calls that are no more read what these read."""
-    for node in region.calls:
-        if isinstance(node, Region):
-            _renamed(node, same)
-        else:
-            node.inputs = [same.get(x, x) for x in node.inputs]
-    region.inputs = [same.get(x, x) for x in region.inputs]
-    region.outputs = [same.get(x, x) for x in region.outputs]

@@ -13,6 +13,8 @@ from shapecalc.render.drawing.parts import Figure, TooLargeError
 
 VIEWS = ("blocks", "volumes", "graph")
 FORMS = ("svg", "mermaid", "dot")
+DIRECTIONS = ("TB", "LR")
+COLOURS = ("role", "params", "macs")
 _DEEPEST = 8
 """Levels of blocks, one more than are tried for a picture that fits."""
 
@@ -57,6 +59,9 @@ def draw(
     Raises:
         UsageError: the view has no such form, or the picture would be too large.
     """
+    for value, known in ((view, VIEWS), (form, FORMS), (direction, DIRECTIONS), (colour, COLOURS)):
+        if value not in known:
+            raise UsageError(f"{value!r} is none of {', '.join(known)}")
     if view == "volumes":
         if form != "svg" or depth is not None or show or colour != "role":
             raise UsageError("the view volumes is SVG, of shapes alone", hint="--view graph has the others")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from shapecalc.analysis.receptive.field import Receptive
 
 SHOWN = ("shapes", "params", "macs", "receptive")
-COLOURS = ("role", "params", "macs")
 
 
 @dataclass(frozen=True)
