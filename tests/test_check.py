@@ -144,7 +144,7 @@ def test_the_heaviest_are_those_of_show(what: str, run: Command) -> None:
     assert all(by_path[path] == count for path, count in mismatch.heaviest)
 
 
-@pytest.mark.no_cover  # the whole zoo
+@pytest.mark.untraced  # the whole zoo
 def test_without_names_everything_is_checked(run: Command) -> None:
     Path("architectures").mkdir()
     write("{params: {max: 1}}", "architectures/large")
@@ -160,7 +160,7 @@ def test_without_names_everything_is_checked(run: Command) -> None:
     assert "wrong.yaml:2:10: Conv2d: kernel_size is missing" in done.err
 
 
-@pytest.mark.no_cover  # the whole zoo
+@pytest.mark.untraced  # the whole zoo
 def test_the_shipped_zoo_is_as_its_files_expect(run: Command) -> None:
     done = run("check")
     assert (done.code, done.err) == (0, "")

@@ -339,7 +339,7 @@ def listed(*words: str, run: Command) -> list[str]:
     return [entry["name"] for entry in json.loads(run("list", "--format", "json", *words).out)]
 
 
-@pytest.mark.no_cover  # the whole zoo
+@pytest.mark.untraced  # the whole zoo
 def test_list_takes_patterns_of_names_and_folders(run: Command) -> None:
     assert listed("resnet1?", run=run) == ["resnet18", "imagenet/resnet18"]
     assert listed("imagenet/resnet18", run=run) == ["imagenet/resnet18"]

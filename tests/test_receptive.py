@@ -90,7 +90,7 @@ AGAIN = {"swin_v2_s", "swin_v2_b"}
 ONCE = [name for name in [*CONVOLUTIONAL, *PUBLISHED] if name not in AGAIN]
 
 
-@pytest.mark.no_cover  # most of it is torch's
+@pytest.mark.untraced  # most of it is torch's
 @pytest.mark.parametrize("name", ONCE)
 def test_gradients_have_the_claimed_support(name: str) -> None:
     """Of a hundred rows and the last; at length of all, each of which goes back through all before it."""
