@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import HealthCheck, Phase, core, settings
@@ -16,6 +16,7 @@ from hypothesis.internal.constants_ast import Constants
 from shapecalc import zoo
 from tests.command import Command
 from tests.dice import SEED, count
+from tests.stopwatch import untraced
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -64,14 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """pytest-cov's own mark stops one of two tracers that it starts in a process of pytest-xdist's."""
-    tracer = sys.gettrace()
-    if item.get_closest_marker("untraced"):
-        sys.settrace(None)
-    try:
+    with untraced() if item.get_closest_marker("untraced") else nullcontext():
         return (yield)
-    finally:
-        sys.settrace(tracer)
 
 
 def pytest_collection_finish() -> None:
