@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
-from shapecalc.cli.options import Ascii, Input, write_whole
+from shapecalc.cli.options import Ascii, Form, Input, Output, write_whole
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
@@ -20,60 +20,60 @@ from shapecalc.render import streams
 if TYPE_CHECKING:
     from shapecalc.analysis.sweep.joined import Joined
     from shapecalc.analysis.sweep.points import Axis
+    from shapecalc.render.sweep import Rows
+
+Swept = Annotated[list[str], typer.Argument(metavar="ARCH...", help="YAML files, or names of the zoo.")]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", metavar="NAME=VALUES", help="Of a parameter: 32..128:8 or 18,34; repeatable."
+    ),
+]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LETTER=VALUES", help="Sizes for a letter of the input; repeatable."),
+]
+Variants = Annotated[bool, typer.Option("--variants", help="Of a file, each of its variants, too.")]
+Zipped = Annotated[bool, typer.Option("--zip", help="Values side by side, in place of each with each.")]
+Columns = Annotated[
+    str, typer.Option(metavar="A,B,…", help="Figures, such as peak, training, receptive, output.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COMPARISON", help="Only points as 'macs <= 600M'; repeatable."),
+]
+Pareto = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,…", help="Mark what no point is better than: the less the better; A:max."),
+]
+Sort = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="The least first; COLUMN:desc for the largest.")
+]
+Dtype = Annotated[Literal["float32", "bfloat16", "float16"], typer.Option(help="What float32 is, in bytes.")]
+Join = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.csv", help="Columns of your own, such as accuracies, beside the figures."),
+]
+On = Annotated[str, typer.Option(metavar="COLUMN", help="With --join, the column that both have.")]
 
 
 def sweep(
-    archs: Annotated[list[str], typer.Argument(metavar="ARCH...", help="YAML files, or names of the zoo.")],
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", "-s", metavar="NAME=VALUES", help="Of a parameter: 32..128:8 or 18,34; repeatable."
-        ),
-    ] = None,
+    archs: Swept,
+    set: Values = None,
     input: Input = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LETTER=VALUES", help="Sizes for a letter of the input; repeatable."),
-    ] = None,
-    variants: Annotated[
-        bool, typer.Option("--variants", help="Of a file, each of its variants, too.")
-    ] = False,
-    zipped: Annotated[
-        bool, typer.Option("--zip", help="Values side by side, in place of each with each.")
-    ] = False,
-    columns: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Figures, such as peak, training, receptive, output.")
-    ] = "params,macs",
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COMPARISON", help="Only points as 'macs <= 600M'; repeatable."),
-    ] = None,
-    pareto: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,…", help="Mark what no point is better than: the less the better; A:max."),
-    ] = None,
-    sort: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The least first; COLUMN:desc for the largest.")
-    ] = None,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"], typer.Option(help="What float32 is, in bytes.")
-    ] = "float32",
+    vary: Sizes = None,
+    variants: Variants = False,
+    zipped: Zipped = False,
+    columns: Columns = "params,macs",
+    where: Where = None,
+    pareto: Pareto = None,
+    sort: Sort = None,
+    dtype: Dtype = "float32",
     optimizer: OptimizerName = None,
-    join: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="Columns of your own, such as accuracies, beside the figures."),
-    ] = None,
-    on: Annotated[
-        str, typer.Option(metavar="COLUMN", help="With --join, the column that both have.")
-    ] = "name",
-    format: Annotated[
-        Literal["table", "json", "csv", "markdown"],
-        typer.Option("--format", "-f", help="The form of the output."),
-    ] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
-    ] = None,
+    join: Join = None,
+    on: On = "name",
+    format: Form = "table",
+    output: Output = None,
     ascii: Ascii = False,
 ) -> None:
     """Networks at many points: parameters and sizes over ranges, with the figures of each."""
@@ -81,38 +81,30 @@ def sweep(
     from shapecalc.analysis.sweep.choice import read_choice
     from shapecalc.analysis.sweep.figures import Terms
     from shapecalc.analysis.sweep.points import Sweep
-    from shapecalc.analysis.sweep.sweep import axis_of, figures_of
-    from shapecalc.render.grid import markdown_of, print_grid, text_of
-    from shapecalc.render.sweep import Rows, sweep_grid, write_csv, write_json
+    from shapecalc.analysis.sweep.sweep import figures_of
+    from shapecalc.render.sweep import Rows
 
-    axes = [
-        *(axis_of(name, text, "--set") for name, text in assignments(set or [], "--set").items()),
-        *(axis_of(name, text, "--vary", True) for name, text in assignments(vary or [], "--vary").items()),
-    ]
+    axes = _axes(set or [], vary or [])
     joined = _joined(join, on, axes)
     choice = read_choice(axes, where or [], pareto, sort, joined.columns if joined else ())
     wanted = figures_of(columns.split(","), axes, choice.columns)
-    swept = Sweep(
-        _networks(archs, variants),
-        given_input(input or []),
-        axes,
-        wanted,
-        zipped,
-        joined,
-        Terms(dtype, optimizer or "sgd"),
-    )
+    terms = Terms(dtype, optimizer or "sgd")
+    swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined, terms)
     check(swept)
     rows = Rows(swept, choice)
-    if format in ("csv", "json"):
-        with _opened(output) as file:
-            (write_csv if format == "csv" else write_json)(rows, file)
-        if rows.unknown:
-            streams.note(rows.unknown_note)
-    elif output is None:
-        print_grid(sweep_grid(rows), format)
-    else:
-        write_whole(output, (text_of if format == "table" else markdown_of)(sweep_grid(rows)) + "\n")
+    _write(rows, format, output)
     raise typer.Exit(int(rows.all_failed))
+
+
+def _axes(set: list[str], vary: list[str]) -> list[Axis]:
+    """What is varied: parameters by --set, letters of the input by --vary."""
+    from shapecalc.analysis.sweep.sweep import axis_of
+
+    parameters, sizes = assignments(set, "--set"), assignments(vary, "--vary")
+    return [
+        *(axis_of(name, text, "--set") for name, text in parameters.items()),
+        *(axis_of(name, text, "--vary", letter=True) for name, text in sizes.items()),
+    ]
 
 
 def _networks(archs: list[str], variants: bool) -> dict[str, Architecture]:
@@ -136,6 +128,34 @@ def _joined(file: Path | None, on: str, axes: Sequence[Axis]) -> Joined | None:
 
     own = ["name", *(axis.name for axis in axes)]
     return read_joined(text_of(file), str(file), on, own, [*own, *FIGURES, "note", "error", "pareto"])
+
+
+def _write(rows: Rows, form: str, output: Path | None) -> None:
+    """Rows as they come, where the form has no need of all of them; else a table."""
+    if form in ("csv", "json"):
+        _write_rows(rows, form, output)
+    else:
+        _write_table(rows, form, output)
+
+
+def _write_rows(rows: Rows, form: str, output: Path | None) -> None:
+    from shapecalc.render.sweep import write_csv, write_json
+
+    with _opened(output) as file:
+        (write_csv if form == "csv" else write_json)(rows, file)
+    if rows.unknown:
+        streams.note(rows.unknown_note)
+
+
+def _write_table(rows: Rows, form: str, output: Path | None) -> None:
+    from shapecalc.render.grid import markdown_of, print_grid, text_of
+    from shapecalc.render.sweep import sweep_grid
+
+    grid = sweep_grid(rows)
+    if output is None:
+        print_grid(grid, form)
+    else:
+        write_whole(output, (text_of if form == "table" else markdown_of)(grid) + "\n")
 
 
 @contextmanager
