@@ -1,26 +1,24 @@
 """Structured bodies → blocks with parameters: what is made alike is written once.
 
 Regions of one class whose steps differ in numbers alone are one block. A number that is the same in all of
-them stands in the block; of the others, those that always change together are one parameter, and one that is
-always a small multiple of another, for at least three values, is written so.
+them stands in the block; of the others, `parameters` makes parameters.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapecalc.importing.program import Call, Region, Text, Value
+from shapecalc.importing.parameters import Parameters, key
+from shapecalc.importing.program import Call, Region, Value
 from shapecalc.importing.structure import Body, Step
+from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
 
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
-_FACTORS = (2, 3, 4, 8)
-_FEWEST = 3
-"""Distinct values for which a multiple can't be chance."""
 
 
 @dataclass(eq=False, slots=True)
@@ -107,7 +105,7 @@ class Folding:
         rows = [self.arguments(instance) for instance in group.instances]
         slots = list(dict.fromkeys(slot for row in rows for slot in row))
         bodies = [[*walk(instance.body)] for instance in group.instances if instance.body]
-        vectors: dict[str, tuple[Any, ...]] = {}
+        parameters = Parameters()
         for slot in slots:
             number, argument = slot
             values = tuple(
@@ -115,8 +113,12 @@ class Folding:
                 for row, steps in zip(rows, bodies, strict=True)
             )
             group.slots.append(slot)
-            group.texts[slot] = self.text(vectors, bodies[0][number], argument, values)
-        for parameter, vector in vectors.items():
+            group.texts[slot] = parameters.text(values, _names(bodies[0][number], argument))
+        parameters.relate()
+        names = parameters.names(lambda values: _attributes(group.instances, values))
+        group.texts = {slot: parameters.filled(text, names) for slot, text in group.texts.items()}
+        for number, parameter in names.items():
+            vector = parameters.values[number]
             common, count = Counter(map(_key, vector)).most_common(1)[0]
             usual = next(v for v in vector if _key(v) == common)
             group.defaults[parameter] = usual if count > len(vector) / 2 else REQUIRED
@@ -148,32 +150,21 @@ class Folding:
             return LAYERS[step.node.type].fields[argument].default if step.node.type in LAYERS else None
         return self.of[id(step)].defaults[argument]
 
-    def text(
-        self, vectors: dict[str, tuple[Any, ...]], step: Step, argument: str, values: tuple[Any, ...]
-    ) -> Any:
-        """What is written for an argument that has these values in the instances."""
-        keys = [_key(value) for value in values]
-        if len(set(keys)) == 1:
-            return values[0]
-        if all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
-            return [self.text(vectors, step, argument, items) for items in zip(*values, strict=True)]
-        several = all(type(value) is int for value in values) and len(set(values)) >= _FEWEST
-        for name, vector in vectors.items():
-            if [_key(v) for v in vector] == keys:
-                return Text(name)
-            if several and (form := _multiple(name, vector, values)):
-                return Text(form)
-        name = self.parameter(vectors, step, argument)
-        vectors[name] = values
-        return Text(name)
 
-    def parameter(self, taken: Mapping[str, Any], step: Step, argument: str) -> str:
-        """A name for a new parameter: that of the argument, with the layer's own if it is taken."""
-        short = _SHORT.get(argument, argument)
-        own = re.sub(r"\W+", "_", step.node.path.rpartition(".")[2]) if isinstance(step.node, Call) else ""
-        options = [short, f"{own}_{short}" if own.isidentifier() else short]
-        options += [f"{short}{number}" for number in range(2, 1000)]
-        return next(option for option in options if option not in taken and option not in LAYERS)
+def _names(step: Step, argument: str) -> list[str]:
+    """Names for a parameter that an argument has: that of the argument, or with the layer's own."""
+    short = _SHORT.get(argument, argument)
+    own = re.sub(r"\W+", "_", step.node.path.rpartition(".")[2]) if isinstance(step.node, Call) else ""
+    return [short, f"{own}_{short}" if own.isidentifier() else short, short]
+
+
+def _attributes(instances: Sequence[Step], values: Sequence[Any]) -> list[str]:
+    """The attributes that have these values in the modules of a block."""
+    rows = [step.node.attributes for step in instances if isinstance(step.node, Region)]
+    if len({*map(key, values)}) < 2 or len(rows) != len(values):
+        return []
+    names = [name for name in rows[0] if is_name(name)]
+    return [_SHORT.get(n, n) for n in names if [row.get(n) for row in rows] == [*values]]
 
 
 _SHORT = {
@@ -189,20 +180,8 @@ _SHORT = {
 }
 
 
-def _multiple(name: str, vector: tuple[Any, ...], values: tuple[Any, ...]) -> str | None:
-    if not all(type(v) is int for v in vector):
-        return None
-    pairs = [*zip(vector, values, strict=True)]
-    for factor in _FACTORS:
-        if all(value == factor * base for base, value in pairs):
-            return f"{factor}*{name}"
-        if all(base == factor * value for base, value in pairs):
-            return f"{name}//{factor}"
-    return None
-
-
 def _key(value: Any) -> str:
-    return "required" if value is REQUIRED else repr(value)
+    return "required" if value is REQUIRED else key(value)
 
 
 def inlined(step: Step) -> bool:

@@ -21,12 +21,12 @@ Sizes = tuple[int, ...]
 _IN_A_FILE = PLAIN._replace(floor="({0}//{1})", power=lambda base, n: f"({'*'.join([base] * n)})")
 
 
-def expression(size: Dim) -> Text:
-    """A formula as a file has it."""
+def expression(size: Dim, values: Sizes) -> Text:
+    """A formula as a file has it, which has these values in the runs."""
     found = text(size, _IN_A_FILE)
     if found.startswith("(") and _closes(found) == len(found) - 1:
         found = found[1:-1]
-    return Text(found)
+    return Text(found, values)
 
 
 def _closes(text: str) -> int:
@@ -48,6 +48,8 @@ class Formulas:
         """By a size in each of the runs, its formula."""
         self.used: set[str] = set()
         self.written: dict[Text, Expr] = {}
+        self.lacking: dict[Expr, tuple[Expr, int]] = {}
+        """Of formulas of what a size lacks to a multiple, the size and of what."""
         self.inputs = [*inputs.values()]
         self.batches = {letters[value][0] for value in self.inputs if letters[value]} - {None}
         for value in inputs.values():
@@ -105,16 +107,27 @@ class Formulas:
             return None
         self.used |= symbols_in(found)
         self.known.setdefault(tuple(numbers), found)
-        written = expression(found)
+        written = self.text(found, tuple(numbers))
         self.written[written] = found
         return written
+
+    def text(self, found: Expr, values: Sizes) -> Text:
+        """A formula as a file has it; what a size lacks to a multiple as a remainder."""
+        if found not in self.lacking:
+            return expression(found, values)
+        size, k = self.lacking[found]
+        inner = expression(size, ())
+        return Text(f"-{inner} % {k}" if inner.isidentifier() else f"-({inner}) % {k}", values)
 
     def candidates(self, call: Call, numbers: tuple[int, ...], place: int) -> Iterator[Expr]:
         """Formulas that have these values, the likeliest first: sizes at hand, then what is made of them."""
         own = self.near(call, place)
         if call.type == "pad":
             for sizes, formula in own:
-                yield from _missing(sizes, formula, numbers)
+                for k in _missing(sizes, numbers):
+                    for lack in _formula(-(-formula // k) * k - formula):
+                        self.lacking[lack] = formula, k
+                        yield lack
         near = [*own, *(pair for value in self.inputs for pair in self.sizes(value))]
         for sizes, formula in near:
             if sizes == numbers:
@@ -165,11 +178,11 @@ def _padded(shape: Sequence[Dim], pads: Sequence[Dim]) -> Sequence[Dim]:
     return [*shape[:lead], *(n + more for n, more in zip(shape[lead:], both, strict=True))]
 
 
-def _missing(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) -> Iterator[Expr]:
-    """What a size lacks to a multiple."""
+def _missing(sizes: Sequence[int], numbers: Sequence[int]) -> Iterator[int]:
+    """Numbers to whose multiples sizes lack these."""
     for k in _FACTORS:
         if all(-s % k == v for s, v in zip(sizes, numbers, strict=True)):
-            yield from _formula(-(-formula // k) * k - formula)
+            yield k
 
 
 def _made_of_one(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) -> Iterator[Expr]:
@@ -189,7 +202,8 @@ def _made_of_one(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) ->
             yield from _formula(-(-formula // k) * k)
         if all(s // k * k == v for s, v in pairs):
             yield from _formula(formula // k * k)
-    yield from _missing(sizes, formula, numbers)
+    for k in _missing(sizes, numbers):
+        yield from _formula(-(-formula // k) * k - formula)
 
 
 def _made_of_two(

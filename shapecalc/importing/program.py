@@ -52,6 +52,8 @@ class Region:
     outputs: list[Value] = field(default_factory=list)
     guessed: bool = False
     """Whether the class is not known, and `type` a name that would do."""
+    attributes: Mapping[str, int] = field(default_factory=dict)
+    """The module's whole numbers, by their names."""
 
 
 Node: TypeAlias = "Call | Region"
@@ -60,7 +62,16 @@ Node: TypeAlias = "Call | Region"
 class Text(str):
     """An expression, beside words that are values."""
 
-    __slots__ = ()
+    __slots__ = ("values",)
+
+    values: tuple[int, ...]
+    """What it is in each of the program's runs, if it was read from these."""
+
+    def __new__(cls, text: str, values: tuple[int, ...] = ()) -> Text:
+        """An expression of these values."""
+        found = super().__new__(cls, text)
+        found.values = values
+        return found
 
 
 @dataclass(eq=False, slots=True)

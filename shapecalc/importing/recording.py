@@ -192,7 +192,7 @@ class Recorder(TorchFunctionMode):
             return self.leaf(original, module, path, args, kwargs)
         if isinstance(module, torch.jit.ScriptModule):
             return self.compiled(original, module, path, args, kwargs)
-        region = Region(type(module).__name__, path)
+        region = Region(type(module).__name__, path, attributes=_numbers(module))
         region.inputs = [self.value(x) for x in tensors_of((args, kwargs)) if self.known(x)]
         self.open[-1].calls.append(region)
         self.open.append(region)
@@ -362,3 +362,8 @@ def _place() -> str:
     while frame and frame.f_code.co_filename.startswith((_OWN, _TORCH, "<")):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
+
+
+def _numbers(module: Any) -> dict[str, int]:
+    """The whole numbers that a module has as attributes."""
+    return {name: value for name, value in vars(module).items() if type(value) is int and name[0] != "_"}

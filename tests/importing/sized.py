@@ -89,6 +89,43 @@ class Sliced(nn.Module):
         return self.head(self.norm(x + self.pos[:, : x.size(1)])[:, 0])
 
 
+class Windowed(nn.Module):
+    """Attention within windows of 4 × 4, of an image that is padded to whole windows (Liu et al. 2021)."""
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x: Any) -> Any:
+        B, H, W, C = x.shape  # noqa: N806
+        x = F.pad(x, (0, 0, 0, -W % 4, 0, -H % 4))
+        rows, columns = x.shape[1] // 4, x.shape[2] // 4
+        x = x.view(B, rows, 4, columns, 4, C).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, C)
+        qkv = self.qkv(x).reshape(x.size(0), 16, 3, self.num_heads, C // self.num_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        x = ((q @ k.transpose(-2, -1)).softmax(-1) @ v).transpose(1, 2).reshape(-1, 16, C)
+        x = self.proj(x).view(B, rows, columns, 4, 4, C).permute(0, 1, 3, 2, 4, 5)
+        return x.reshape(B, rows * 4, columns * 4, C)[:, :H, :W, :]
+
+
+class Staged(nn.Module):
+    """Stages of windowed attention; the last of one window alone, whatever the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv2d(3, 12, 2, 2, 1), nn.Conv2d(12, 24, 2, 2, 1)])
+        self.last = nn.Conv2d(24, 48, 1)
+        self.stages = nn.ModuleList([Windowed(12, 2), Windowed(24, 4)])
+        self.end = nn.Sequential(Windowed(48, 8), Windowed(48, 8))
+
+    def forward(self, x: Any) -> Any:
+        for down, stage in zip(self.down, self.stages, strict=True):
+            x = stage(down(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = F.adaptive_avg_pool2d(self.last(x), 4)
+        return self.end(x.permute(0, 2, 3, 1))
+
+
 class Global(nn.Module):
     """The average of all there is, by a kernel of the map's size."""
 
@@ -206,6 +243,7 @@ MODULES: dict[str, tuple[Any, str, Shapes, list[Shapes]]] = {
         [{"x": (2, 3, 192, 256)}, {"x": (1, 3, 65, 130)}],
     ),
     "Sliced": (Sliced, "float32", {"x": (1, 3, 28, 28)}, [{"x": (4, 3, 20, 36)}, {"x": (2, 3, 4, 4)}]),
+    "Staged": (Staged, "float32", {"x": (1, 3, 30, 44)}, [{"x": (1, 3, 64, 64)}, {"x": (1, 3, 9, 70)}]),
     "Global": (Global, "float32", {"x": (1, 3, 224, 224)}, [{"x": (2, 3, 192, 256)}, {"x": (1, 3, 11, 4)}]),
     "Padded": (Padded, "float32", {"x": (1, 3, 32, 32)}, [{"x": (2, 3, 40, 9)}, {"x": (1, 3, 63, 50)}]),
     "Causal": (Causal, "float32", {"x": (1, 10, 12)}, [{"x": (3, 17, 12)}, {"x": (2, 1, 12)}]),

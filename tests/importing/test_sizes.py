@@ -47,7 +47,17 @@ PHRASES = {
     "Windows": ["unflatten: {dim: 1, sizes: [-1, 7]}"],
     "Positions": ["add: [[], [arange: L, Embedding: "],
     "Sliced": ["expand: [N, -1, -1]", "narrow: [1, 0, (H//4)*(W//4) + 1]"],
-    "Padded": ["pad: [0, -W + 8*ceil(W/8), 0, -H + 8*ceil(H/8)]", "narrow: [2, 0, H]"],
+    "Padded": ["pad: [0, -W % 8, 0, -H % 8]", "narrow: [2, 0, H]"],
+    "Staged": [
+        "windowed(out, heads, height, width):",
+        "pad: [0, 0, 0, -width % 4, 0, -height % 4]",
+        "Linear: 3*out",
+        "unflatten: {dim: 2, sizes: [3, heads, 6]}",
+        "unflatten: {dim: 0, sizes: [-1, (height + 3)//4, (width + 3)//4]}",
+        "narrow: [1, 0, height]",
+        "windowed: {out: 24, heads: 4, height: (H + 6)//4, width: (W + 6)//4}",
+        "windowed as end times 2: {out: 48, heads: 8, height: 4, width: 4}",
+    ],
     "Global": ["AdaptiveAvgPool2d: 1"],
     "Recurrent": ["select: [1, -1]"],
 }
