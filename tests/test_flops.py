@@ -77,6 +77,21 @@ def test_what_is_unknown_is_named_and_null(words: tuple[str, ...], run: Command,
         assert [layer["path"] for layer in printed["layers"] if layer["fvcore"] is None] == ["einsum[0]"]
 
 
+def test_a_reason_stands_once(run: Command, tmp_path: Path) -> None:
+    """After all the layers, or all the conventions, that it is the reason for."""
+    file = tmp_path / "net.yaml"
+    file.write_text(
+        "input: 1x8x8\nlayers: [{seq: [einsum: {branches: [[], []], equation: 'bij,bjk->bik'}], times: 7}]"
+    )
+    reason = "it takes the count of einsum from a number that numpy has rounded"
+    layers = ", ".join(f"seq[{number}].einsum[0]" for number in range(5))
+    of = {"fvcore": f"{layers} and 2 more", "all": "fvcore, calflops, deepspeed: seq[0].einsum[0]"}
+    for convention, subjects in of.items():
+        printed = " ".join(run("flops", str(file), "--convention", convention).out.split())
+        assert printed.endswith(f"Unknown {subjects}: {reason}")
+        assert (printed.count("Unknown"), printed.count(reason)) == (1, 1)
+
+
 def test_json_is_unknown_if_one_convention_is(run: Command, tmp_path: Path) -> None:
     """Without a convention JSON has all of them, and a table the operations alone."""
     file = tmp_path / "net.yaml"

@@ -217,6 +217,13 @@ def test_json_has_the_figures(run: Command) -> None:
     assert found["fits"] is True
 
 
+def test_one_is_no_plural(run: Command) -> None:
+    printed = run("serve", "llm/llama-3-8b", "--context", "2", "--new", "1").out
+    assert all(
+        text in printed for text in ("1 sequence of 2 tokens", ", of 1 token\n", "the prompt, and 1 step\n")
+    )
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_every_line_fits(columns: int, run: Command) -> None:
     for name in ("llm/llama-3-8b", "llm/gpt-oss-20b"):

@@ -35,6 +35,11 @@ def count(value: object) -> str:
     return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
 
 
+def counted(number: Dim | str, word: str) -> str:
+    """So many of a thing: 1 step, 2 steps, N steps."""
+    return f"{count(number)} {word}{'s'[: number != 1]}"
+
+
 def signed(value: object) -> str:
     """A difference of counts, with its sign."""
     return f"+{count(value)}" if isinstance(value, int) and value > 0 else count(value)

@@ -10,7 +10,7 @@ from shapecalc.checkpoints.naming import in_numeric_order
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.limits import MOST_LISTED
 from shapecalc.errors import UsageError
-from shapecalc.render.cells import count, shape, size
+from shapecalc.render.cells import count, counted, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 
 _DEEPEST = 50  # levels of a tree; what is deeper is one name
@@ -126,12 +126,8 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     yield f"Elements  {count(totals['elements'])}"
     yield f"Bytes     {size(totals['bytes'])}"
     for dtype, own in totals["dtypes"].items():
-        what = f"{_counted(own['elements'], 'element')} in {_counted(own['tensors'], 'tensor')}"
+        what = f"{counted(own['elements'], 'element')} in {counted(own['tensors'], 'tensor')}"
         yield f"  {size(own['bytes'])} in {dtype}: {what}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _totals(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME,
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
 from shapecalc.operations import Unknown
-from shapecalc.render.cells import count, shape, signed
+from shapecalc.render.cells import count, counted, shape, signed
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
@@ -77,8 +77,7 @@ def _lines(shown: Difference, whole: bool) -> Iterator[Line]:
     for status, pairs in groupby(shown.pairs, lambda pair: pair.status):
         run = list(pairs)
         if status == SAME and not whole:
-            layers = "1 layer" if len(run) == 1 else f"{len(run):,} layers"
-            yield Line((None, f"… {layers} the same", *[None] * 5), style="dim")
+            yield Line((None, f"… {counted(len(run), 'layer')} the same", *[None] * 5), style="dim")
         else:
             yield from map(_line, run)
 

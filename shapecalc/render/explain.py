@@ -9,7 +9,7 @@ from shapecalc.analysis.domain.domain import needed_of, solved_each
 from shapecalc.analysis.explain.derivation import Derivation, WindowCount
 from shapecalc.analysis.explain.explain import Explanation
 from shapecalc.engine.results import Analysis
-from shapecalc.render.cells import count
+from shapecalc.render.cells import count, counted
 from shapecalc.render.domain import grouped
 from shapecalc.render.grid import print_json
 from shapecalc.render.show import heading
@@ -118,7 +118,7 @@ def _border(one: Explanation) -> Iterator[str]:
     grouped: dict[tuple[int, Window, int], list[str]] = {}
     for letter, number, window, size in one.unread:
         grouped.setdefault((number, window, size), []).append(
-            _plural(number, _ELEMENT.get(letter, "element"))
+            counted(number, _ELEMENT.get(letter, "element"))
         )
     for (number, w, n), elements in grouped.items():
         left = (n - w.extent + w.before + w.after) % w.stride
@@ -127,11 +127,7 @@ def _border(one: Explanation) -> Iterator[str]:
         plain = left == number + w.after  # not where windows skip elements or lie in the padding alone
         yield f"{' and '.join(elements)} at the end read by no window{(remainder + padding) * plain}"
     for gap in sorted({w.stride - w.extent for w in one.row.layer.window if w.stride > w.extent}):
-        yield f"between two windows, {_plural(gap, 'element')} read by none"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}{'s'[: number != 1]}"
+        yield f"between two windows, {counted(gap, 'element')} read by none"
 
 
 def _counted(one: Explanation) -> str:

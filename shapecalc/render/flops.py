@@ -14,7 +14,7 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.cells import UNKNOWN, percent, share, short
+from shapecalc.render.cells import UNKNOWN, counted, percent, share, short
 from shapecalc.render.cells import count as text
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
@@ -35,7 +35,7 @@ _TRAINING = "forward and backward"
 _LONGEST = 38  # of what is written on one line beside the other columns
 _LONGEST_FORMULA = 400  # of a note
 _MARGIN = 12  # of the titles of notes
-_MOST_NAMED = 5  # unknown figures in the notes
+_MOST_NAMED = 5  # reasons for what is unknown, and layers or conventions before each of them
 _WORK = (
     Column("macs", "MACs", text),
     *(Column(kind, kind.capitalize(), text, spare=1 + place) for place, kind in enumerate(KINDS)),
@@ -169,10 +169,20 @@ def _faults(conventions: Sequence[Convention], analysis: Analysis) -> list[str]:
 
 
 def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
-    found = list(dict.fromkeys(found))
-    named = [_note("Unknown", f"{path}: {reason}") for path, reason in found[:_MOST_NAMED]]
-    more = len(found) - _MOST_NAMED
-    return [*named, *([_note("", f"and {more:,} more")] if more > 0 else [])]
+    """Each reason once, after what it is the reason for."""
+    of: dict[str, dict[str, None]] = {}
+    for subject, reason in found:
+        of.setdefault(reason, {})[subject] = None
+    named = [_note("Unknown", f"{_named([*of[reason]])}: {reason}") for reason in [*of][:_MOST_NAMED]]
+    more = len(of) - _MOST_NAMED
+    return [*named, *([_note("", f"and {counted(more, 'reason')} more")] if more > 0 else [])]
+
+
+def _named(subjects: Sequence[str]) -> str:
+    """The first of what is named, and how many there are beside them."""
+    more = len(subjects) - _MOST_NAMED
+    first = ", ".join(subjects[:_MOST_NAMED])
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 # One convention.

@@ -9,7 +9,7 @@ from shapecalc.analysis.serving.caches import Cache
 from shapecalc.analysis.serving.capacity import Capacity
 from shapecalc.analysis.serving.serving import Pass, Serving
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.cells import PEAK, count, of_these, shape, short, size
+from shapecalc.render.cells import PEAK, count, counted, of_these, shape, short, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -38,10 +38,9 @@ def print_serving(found: Serving, form: str, budget: int | None) -> None:
 
 
 def _heading(found: Serving) -> str:
-    batch, tokens = count(found.batch), count(found.context)
-    sequences = "1 sequence" if found.batch == 1 else f"{batch} sequences"
+    sequences, tokens = counted(found.batch, "sequence"), counted(found.context, "token")
     new = f", {found.new:,} of them new" if found.new else ""
-    return f"{found.name} · {sequences} of {tokens} tokens{new} · {found.dtype}"
+    return f"{found.name} · {sequences} of {tokens}{new} · {found.dtype}"
 
 
 def groups(caches: Sequence[Cache]) -> list[list[Cache]]:
@@ -77,7 +76,7 @@ def _notes(found: Serving) -> Iterator[str]:
         yield f"{_MARGIN}and what {layer} makes on the way, which {why}"
     if found.written is not None:
         total = f"{count(found.written)} MACs = {short(found.written, 'MACs')}"
-        yield f"In all      {total}: the prompt, and {found.new:,} steps"
+        yield f"In all      {total}: the prompt, and {counted(found.new, 'step')}"
 
 
 def _parts(found: Serving) -> str:
@@ -134,15 +133,16 @@ def _run(found: Serving, title: str, name: str, tokens: Dim) -> Iterator[str]:
 
 def _of(name: str, tokens: Dim | str) -> str:
     """Which tokens a run is of."""
-    number = tokens if isinstance(tokens, str) else count(tokens)
-    return f"of {number} tokens" if name == "prefill" else f"of the token at position {number}"
+    return (
+        f"of {counted(tokens, 'token')}" if name == "prefill" else f"of the token at position {count(tokens)}"
+    )
 
 
 def _peak(found: Serving, name: str) -> Iterator[str]:
     bound = f"{PEAK} of at least" if found.bounded else PEAK
     peaks, of = found.peak(name), "weights and cache among them"
     if name == "prefill" and found.prompts is not None:
-        of += f", {found.prompts:,} prompt{'s'[: found.prompts != 1]} at once"
+        of += f", {counted(found.prompts, 'prompt')} at once"
     if len(peaks) == 1:
         yield f"{_MARGIN}{bound} {size(peaks[0])}, {of}"
     else:
@@ -161,7 +161,8 @@ def _moved(macs: Dim, moved: Dim) -> str:
 def _room(found: Serving, budget: int, batch: Capacity, context: Capacity) -> Iterator[str]:
     verdict = "it fits" if found.fits(budget) else "it does not fit"
     yield f"On          {size(budget)}: {verdict}"
-    yield f"Batch       {_most(found, budget, batch, f'of {count(found.context)} tokens each', 'sequences')}"
+    tokens = f"of {counted(found.context, 'token')} each"
+    yield f"Batch       {_most(found, budget, batch, tokens, 'sequences')}"
     sequences = "one sequence" if found.batch == 1 else f"each of {count(found.batch)} sequences"
     yield f"Context     {_most(found, budget, context, f'for {sequences}', 'tokens')}"
 

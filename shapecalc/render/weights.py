@@ -10,7 +10,7 @@ from shapecalc.analysis.compare.pairing import Pairing
 from shapecalc.analysis.compare.weights import Comparison, Difference, Weight
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.errors import listed
-from shapecalc.render.cells import shape
+from shapecalc.render.cells import counted, shape
 from shapecalc.render.grid import Column, Grid, Line, print_as
 
 _DIFFERENCES = (
@@ -75,7 +75,8 @@ def _tensor(tensor: Weight | Stored | None) -> str:
 
 def _notes(found: Comparison) -> Iterator[str]:
     tensors, here = len(found.checkpoint.tensors), found.weights
-    yield f"{found.equal:,} of {here:,} weights are in the checkpoint, which has {tensors:,} tensors"
+    has = counted(tensors, "tensor")
+    yield f"{found.equal:,} of {counted(here, 'weight')} are in the checkpoint, which has {has}"
     yield from _remarks(found)
     if found.proposal:
         yield from _proposal(found.proposal)
