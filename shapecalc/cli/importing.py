@@ -120,7 +120,7 @@ def _is_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) or any(exists(Path(name + end)) for end in ("", ".yaml", ".yml"))
 
 
-def equal_network(target: str, shapes: Any, args: str, flat: bool = False, strict: bool = True) -> Imported:
+def equal_network(target: str, shapes: Any, args: str, flat: bool = False, strict: bool = False) -> Imported:
     """A network from elsewhere, equal to it; notes on standard error say what holds at these sizes alone.
 
     Unless `strict`, steps that no layer type here does are in it as measured.

@@ -15,6 +15,7 @@ from shapecalc.engine.limits import MOST_FOLLOWED
 from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
 from shapecalc.pause_gc import collect_again
+from shapecalc.render import streams
 
 if TYPE_CHECKING:
     from shapecalc.engine.results import Analysis
@@ -149,6 +150,8 @@ def _side(side: Side) -> Analysis:
     """The analysis of a network by its name, or of one from elsewhere; of layer and layer unless too many."""
     if is_elsewhere(side.name):
         found = equal_network(side.name, given_input(side.input or []), side.args)
+        for call in found.opaque:
+            streams.note(f"{side.name}: {call}; its figures were measured")
         return _compared(analysed(found.architecture, None, side.set))
     if side.args:
         raise UsageError(

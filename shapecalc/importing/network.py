@@ -155,14 +155,19 @@ def _told(name: str, found: list[Call]) -> str:
     return f"{name} ({often}, {found[0].place}): {found[0].reason}"
 
 
-def from_torch(module: Any, *inputs: Any, **keywords: Any) -> Architecture:
+def from_torch(module: Any, *inputs: Any, strict: bool = False, **keywords: Any) -> Architecture:
     """The architecture of a torch module, which is run once on fake tensors and stays as it was.
 
-    It is called with `inputs` and `keywords`: tensors, of which shape and dtype alone are read.
+    It is called with `inputs` and `keywords`: tensors, of which shape and dtype alone are read. What no layer
+    here does is a step `opaque` with what was measured of it; the analysis has such rows as `measured`.
 
     Raises:
-        ArchitectureError: the module does what no layer here does, or what depends on values.
+        ArchitectureError: the module does what depends on values, or its figures are others; if `strict`,
+            what no layer here does, too.
     """
     from shapecalc.importing.runs import read_at_sizes
 
-    return imported(read_at_sizes(module, inputs, keywords, type(module).__name__)).architecture
+    found = imported(read_at_sizes(module, inputs, keywords, type(module).__name__), strict=strict)
+    for difference in found.differences:
+        raise ArchitectureError(f"the architecture differs from the module: {difference}")
+    return found.architecture

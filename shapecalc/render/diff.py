@@ -12,6 +12,7 @@ from shapecalc.layers import LAYERS
 from shapecalc.operations import Unknown
 from shapecalc.render.cells import count, counted, shape, signed
 from shapecalc.render.grid import Column, Grid, Line, print_as
+from shapecalc.render.tree import measured_note
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
 
@@ -60,6 +61,7 @@ def to_json(difference: Difference, shown: Difference, names: tuple[str, str]) -
                 "name": analysis.name,
                 "inputs": {own: tensor.to_dict() for own, tensor in analysis.inputs.items()},
                 "totals": analysis.totals.to_dict(),
+                **({"measured": [row.path for row in own]} if (own := analysis.measured) else {}),
             }
             for key, name, analysis in sides
         },
@@ -124,7 +126,17 @@ def _notes(difference: Difference, shown: Difference) -> list[str]:
         f"MACs        {_total(a.totals.counted, b.totals.counted)}",
         layers,
     ]
-    return [*texts, "The two are equal"] if difference.equal else texts
+    return [*texts, *_measured(difference)]
+
+
+def _measured(difference: Difference) -> list[str]:
+    """Which layers were measured, on each side, and whether the two are equal: as far as that tells."""
+    sides = {"A": measured_note(difference.a), "B": measured_note(difference.b)}
+    texts = [f"{note[:12]}{side}: {note[12:]}" for side, notes in sides.items() for note in notes]
+    if not difference.equal:
+        return texts
+    known = ", as far as is known of the layers that were measured" if texts else ""
+    return [*texts, f"The two are equal{known}"]
 
 
 def _total(a: Dim | Unknown, b: Dim | Unknown) -> str:

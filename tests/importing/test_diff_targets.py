@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -66,6 +67,38 @@ def test_packages_beside_the_files_are_not_mixed_either(run: Command) -> None:
         assert "out_features 8 → 9" in run("diff", "old/model.py:net", "new/model.py:net", "-i", "2x6").out
         Path("old/widths/__init__.py").touch()
         Path("new/widths/__init__.py").touch()
+
+
+WAVES = """\
+import torch
+from torch import nn
+
+class Waves(nn.Module):
+    def __init__(self, width=3):
+        super().__init__()
+        self.head = nn.Linear(6, width)
+    def forward(self, x):
+        return self.head(torch.special.bessel_j0(x))
+"""
+
+
+def test_what_was_measured_is_compared_and_told(run: Command) -> None:
+    Path("waves.py").write_text(WAVES)
+    same = run("diff", "waves.py:Waves", "waves.py:Waves", "--input", "2x6")
+    assert same.code == 0, same.err
+    assert same.err.count("torch.special.bessel_j0 (once, ") == 1
+    assert "waves.py:9): it has no counterpart here; its figures were measured" in same.err
+    for side in "AB":
+        measured = f"Measured    {side}: opaque[0] (torch.special.bessel_j0): at these shapes alone"
+        assert measured in same.out
+    assert "The two are equal, as far as is known of the layers that were measured" in same.out
+    other = run("diff", "waves.py:Waves", 'waves.py:Waves --args "{width: 4}"', "--input", "2x6")
+    assert other.code == 1
+    assert "out_features 3 → 4" in other.out
+    assert "equal" not in other.out
+    printed = json.loads(run("diff", "waves.py:Waves", "mlp.yaml", "-i", "2x6", "-f", "json").out)
+    assert printed["a"]["measured"] == ["opaque[0]"]
+    assert "measured" not in printed["b"]
 
 
 REFUSED = [

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import shapecalc
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing.arguments import UnsayableError
@@ -139,3 +140,13 @@ def test_what_a_row_has_made_in_vain_is_left_out() -> None:
     found = read(Vain(), torch.zeros(4, 4))
     assert [row.type for row in analyse(found.architecture).rows] == ["opaque"]
     assert not found.differences
+
+
+def test_from_torch_has_measured_steps_unless_strict() -> None:
+    x = torch.zeros(1, 3, 16, 16)
+    analysis = analyse(shapecalc.from_torch(Net(), x))
+    called = [row.arguments["call"] for row in analysis.measured]
+    assert "torch.special.bessel_j0" in called
+    assert analysis.totals.params == sum(p.numel() for p in Net().parameters())
+    with pytest.raises(ArchitectureError, match=r"torch\.special\.bessel_j0 \(2"):
+        shapecalc.from_torch(Net(), x, strict=True)
