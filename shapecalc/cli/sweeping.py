@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
-from shapecalc.cli.options import Ascii, Form, Input, Output, write_whole
+from shapecalc.cli.options import Ascii, Input, Output, write_whole
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
@@ -56,6 +56,20 @@ Join = Annotated[
 ]
 On = Annotated[str, typer.Option(metavar="COLUMN", help="With --join, the column that both have.")]
 
+Written = Annotated[
+    Literal["table", "json", "csv", "markdown", "svg"],
+    typer.Option("--format", "-f", help="The form of the output; svg is a plot."),
+]
+Across = Annotated[
+    str | None,
+    typer.Option("--x", metavar="COLUMN", help="Of a plot, what goes across: a figure or what is varied."),
+]
+Upwards = Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Of a plot, what goes upwards.")]
+Log = Annotated[
+    Literal["x", "y", "xy", "none"] | None,
+    typer.Option(help="Of a plot, which axes are logarithmic; unless told, those of wide ranges."),
+]
+
 
 def sweep(
     archs: Swept,
@@ -72,7 +86,10 @@ def sweep(
     optimizer: OptimizerName = None,
     join: Join = None,
     on: On = "name",
-    format: Form = "table",
+    format: Written = "table",
+    x: Across = None,
+    y: Upwards = None,
+    log: Log = None,
     output: Output = None,
     ascii: Ascii = False,
 ) -> None:
@@ -84,16 +101,27 @@ def sweep(
     from shapecalc.analysis.sweep.sweep import figures_of
     from shapecalc.render.sweep import Rows
 
+    _refuse_axes(format, {"--x": x, "--y": y, "--log": log})
     axes = _axes(set or [], vary or [])
     joined = _joined(join, on, axes)
     choice = read_choice(axes, where or [], pareto, sort, joined.columns if joined else ())
-    wanted = figures_of(columns.split(","), axes, choice.columns)
+    wanted = figures_of(columns.split(","), axes, [*choice.columns, *filter(None, (x, y))])
     terms = Terms(dtype, optimizer or "sgd")
     swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined, terms)
     check(swept)
     rows = Rows(swept, choice)
-    _write(rows, format, output)
+    if format == "svg":
+        _write_plot(rows, (x, y, log), output)
+    else:
+        _write(rows, format, output)
     raise typer.Exit(int(rows.all_failed))
+
+
+def _refuse_axes(format: str, given: Mapping[str, str | None]) -> None:
+    """Refuse what is said of a plot where there is none."""
+    for option, value in given.items():
+        if value is not None and format != "svg":
+            raise UsageError(f"{option} is of plots, and --format is {format}", hint="--format svg")
 
 
 def _axes(set: list[str], vary: list[str]) -> list[Axis]:
@@ -156,6 +184,16 @@ def _write_table(rows: Rows, form: str, output: Path | None) -> None:
         print_grid(grid, form)
     else:
         write_whole(output, (text_of if form == "table" else markdown_of)(grid) + "\n")
+
+
+def _write_plot(rows: Rows, ends: tuple[str | None, str | None, str | None], output: Path | None) -> None:
+    from shapecalc.render.sweep_plot import read_ends, sweep_plot
+
+    picture = sweep_plot(rows, read_ends(*ends, rows.swept)).svg()
+    if output is None:
+        print(picture, end="")
+    else:
+        write_whole(output, picture)
 
 
 @contextmanager

@@ -146,26 +146,33 @@ def sweep_grid(rows: Rows) -> Grid:
         dimmed = point.error is not None or (bool(choice.pareto) and not best)
         lines.append(Line(tuple(values), style="dim" if dimmed else ""))
     notes = _notes(rows, len(found), sum(best for _, best in found))
-    return Grid(_heading(swept), tuple(columns) if lines else (), lines, [*notes, *errors.notes()])
+    return Grid(heading(swept), tuple(columns) if lines else (), lines, [*notes, *errors.notes()])
 
 
 def _axis_column(axis: Axis) -> Column:
     """Numbers stand to the right, as counts do, but as they were given: 0.75, 3/4."""
     numbers = all(type(value) is int for value in axis.values)
-    return Column(axis.name, axis.name, count if numbers else _as_given)
+    return Column(axis.name, axis.name, count if numbers else as_given)
 
 
-def _as_given(value: object) -> str:
+def title_of(column: str) -> str:
+    """What stands above a column."""
+    return _COLUMNS[column].title if column in _COLUMNS else column
+
+
+def as_given(value: object) -> str:
+    """A value of an axis as a file would write it."""
     return value if isinstance(value, str) else written(value)
 
 
-def _heading(swept: Sweep) -> str:
+def heading(swept: Sweep) -> str:
+    """The networks, their input, and what has one value at all points."""
     names = [next(iter(swept.networks))] if len(swept.networks) == 1 else [f"{len(swept.networks)} networks"]
     given = swept.input
     inputs = [f"input {given}"] if isinstance(given, str) else []
     if isinstance(given, dict):
         inputs = [f"{name} {text}" for name, text in given.items()]
-    fixed = [f"{axis.name} {_as_given(axis.values[0])}" for axis in swept.axes if len(axis.values) == 1]
+    fixed = [f"{axis.name} {as_given(axis.values[0])}" for axis in swept.axes if len(axis.values) == 1]
     return " · ".join([*names, *inputs, *fixed])
 
 

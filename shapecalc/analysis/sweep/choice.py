@@ -116,12 +116,22 @@ def read_choice(
 def _order(option: str, text: str, columns: Collection[str], word: str) -> Order:
     """The column of a text, which may end in `:max` or `:desc`."""
     name, colon, end = (part.strip() for part in text.partition(":"))
-    if name not in columns:
-        raise no_column(option, name, columns)
+    ordered(option, name, columns)
     if colon and end != word:
         raise UsageError(f"{option} {quoted(text)}: after a column stands :{word}, or nothing")
-    _refuse_shape(option, name)
     return Order(name, bool(colon))
+
+
+def ordered(option: str, name: str, columns: Collection[str]) -> str:
+    """The name of a column whose values have an order.
+
+    Raises:
+        UsageError: there is no such column, or it is one of shapes.
+    """
+    if name not in columns:
+        raise no_column(option, name, columns)
+    _refuse_shape(option, name)
+    return name
 
 
 def _refuse_shape(option: str, name: str) -> None:

@@ -117,8 +117,19 @@ def corners(sizes: Sequence[tuple[float, float]], gap: float) -> list[tuple[floa
     return found
 
 
-def document(width: float, height: float, title: str, description: str, inside: str) -> str:
-    """An SVG around what is drawn; its class keeps its style apart from that of others on the same page."""
+def document(
+    width: float,
+    height: float,
+    title: str,
+    description: str,
+    inside: str,
+    light: str = "",
+    dark: str = "",
+) -> str:
+    """An SVG around what is drawn; its class keeps its style apart from that of others on the same page.
+
+    `light` and `dark` are rules of its own, on white and on dark, with `{id}` where the class stands.
+    """
     name = "s" + hashlib.sha256((title + inside).encode()).hexdigest()[:8]
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
     return "\n".join(
@@ -127,7 +138,7 @@ def document(width: float, height: float, title: str, description: str, inside: 
             f' aria-labelledby="{name}t {name}d">',
             f'<title id="{name}t">{text(title)}</title>',
             f'<desc id="{name}d">{text(description)}</desc>',
-            f"<style>{_style(name)}</style>",
+            f"<style>{_style(name, light, dark)}</style>",
             '<rect class="g" width="100%" height="100%" rx="6"/>',
             inside,
             "</svg>\n",
@@ -135,13 +146,15 @@ def document(width: float, height: float, title: str, description: str, inside: 
     )
 
 
-def _style(name: str) -> str:
+def _style(name: str, own: str, own_dark: str) -> str:
     light = _STYLE.format(id=name, font=FONT, small=SMALL)
     light += "".join(f".{name} .{role}{{fill:{g};stroke:{e}}}\n" for role, (g, e, _, _) in _COLOURS.items())
     light += "".join(f".{name} .h{n}{{fill:{colour};stroke:#8a4a1b}}\n" for n, colour in enumerate(_HEAT))
+    light += own.format(id=name)
     dark = _DARK.format(id=name)
     dark += "".join(f".{name} .{role}{{fill:{g};stroke:{e}}}\n" for role, (_, _, g, e) in _COLOURS.items())
     dark += "".join(f".{name} .h{n}+text,.{name} .h{n}~text{{fill:#1a1a1a}}\n" for n in range(len(_HEAT)))
+    dark += own_dark.format(id=name)
     return f"{light}@media (prefers-color-scheme:dark){{{dark}}}\n"
 
 
