@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,45 @@ def test_tensors_that_stand_for_nothing_are_ignored_by_name(run: Command) -> Non
     assert run("verify", "net.yaml", "--weights", file).code == 1
 
 
+RENAMED: dict[str, tuple[str, Callable[[str], str]]] = {
+    "at the start": ("bert: ''", lambda name: f"bert.{name}"),
+    "after a dot": (".gamma: .weight", lambda name: name.replace(".1.weight", ".1.gamma")),
+    "both": (
+        "net: '', .gamma: .weight, .beta: .bias",
+        lambda name: f"net.{name}".replace(".1.weight", ".1.gamma").replace(".1.bias", ".1.beta"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RENAMED)
+def test_parts_of_names_that_some_checkpoints_have_are_others(run: Command, case: str) -> None:
+    """With names as without them: the lines are for either."""
+    renamed, theirs = RENAMED[case]
+    tensors = torchs(state("net.yaml"))
+    rules = "stem.Conv2d[0]: stem.0\nstem.BatchNorm2d[0]: stem.1\nbody.conv[*].Conv2d[0]: body.*.0\n"
+    rules += "body.conv[*].BatchNorm2d[0]: body.*.1\nLinear[0]: head\n"
+    Path("names.yaml").write_text(f"{rules}renamed: {{{renamed}}}\n")
+    for names in ({name: theirs(name) for name in tensors}, {name: name for name in tensors}):
+        file = saved({names[name]: tensor for name, tensor in tensors.items()}, "net.pt")
+        code, found = differences(run, file, "--names", "names.yaml")
+        assert (code, found["equal"]) == (0, found["weights"])
+
+
+def test_a_renamed_tensor_hides_no_other(run: Command) -> None:
+    tensors = {**state("net.yaml"), "bert.Linear[0].bias": torch.zeros(5)}
+    Path("names.yaml").write_text("renamed: {bert: ''}\n")
+    code, found = differences(run, saved(tensors, "net.pt"), "--names", "names.yaml")
+    told = [(one["what"], one["tensor"]) for one in found["differences"]]
+    assert (code, told) == (1, [("superfluous", "bert.Linear[0].bias")])
+
+
+def test_what_is_ignored_is_so_with_its_parts(run: Command) -> None:
+    tensors = {**state("net.yaml"), "cls.dense.weight": torch.zeros(1), "clsx.bias": torch.zeros(1)}
+    Path("names.yaml").write_text("ignored: [cls]\n")
+    code, found = differences(run, saved(tensors, "net.pt"), "--names", "names.yaml")
+    assert (code, [one["tensor"] for one in found["differences"]]) == (1, ["clsx.bias"])
+
+
 def test_the_names_that_import_writes_are_read(run: Command) -> None:
     Path("model.py").write_text(
         "from torch import nn\n"
@@ -336,6 +376,10 @@ WRONG_NAMES: dict[str, tuple[str, str]] = {
     ),
     "a mapping within": ("a: {b: c}", "names.yaml:1:4: names: a name is needed, not a mapping"),
     "nothing": ("a:", "names.yaml:1:3: names: a name is needed, not nothing"),
+    "nothing renamed": (
+        "renamed: {'': a}",
+        "names.yaml:1:11: names: a name is needed, not the text ''",
+    ),
     "another list": ("a: [b]", "names.yaml:1:1: names: a list stands after ignored, not after a"),
     "twice": ("a: b\na: c", "names.yaml:2:1: the key 'a' stands twice in one mapping, first on line 1"),
     "too many": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 _NUMBER = re.compile(r"(\d+)")
@@ -56,6 +56,11 @@ class Rule:
         """What names begin with that the path matches."""
         return self.here.partition("*")[0]
 
+    @cached_property
+    def letters(self) -> int:
+        """How many letters it has of its own."""
+        return len(self.here) - self.here.count("*")
+
     def reach(self, name: str) -> int:
         """How many letters of a name the path matches; 0 of none."""
         match = self.pattern.match(name)
@@ -76,6 +81,8 @@ class Names:
 
     rules: Sequence[Rule] = ()
     ignored: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Parts of names that some checkpoints have, and what stands in the rules for them."""
 
     @cached_property
     def exact(self) -> Mapping[str, Rule]:
@@ -92,7 +99,7 @@ class Names:
     def rule_for(self, name: str) -> Rule | None:
         """The rule for the most of a name; of two, the one with more letters of its own."""
         found = [*self._exactly(name), *self._by_patterns(name)]
-        return max(found, key=lambda rule: (rule.reach(name), len(rule.here)), default=None)
+        return max(found, key=lambda rule: (rule.reach(name), rule.letters), default=None)
 
     def there(self, name: str) -> str:
         """The checkpoint's name of a weight; its own where no rule is for it."""
@@ -118,4 +125,19 @@ class Names:
         return [rule for rule in self.patterns if name.startswith(rule.start) and rule.reach(name)]
 
     def ignores(self, name: str) -> bool:
-        return any(pattern.fullmatch(name) for pattern in self.ignoring)
+        """Whether a tensor, or what it is a part of, stands for nothing."""
+        return any(pattern.match(name) for pattern in self.ignoring)
+
+    @cached_property
+    def _renaming(self) -> Sequence[tuple[re.Pattern[str], str]]:
+        """Each part with its place: after a dot wherever it is, else at the start of a name."""
+        return [
+            (re.compile(("" if part.startswith(".") else "^") + re.escape(part) + r"(?=\.|$)"), there)
+            for part, there in self.renamed.items()
+        ]
+
+    def usual(self, name: str) -> str:
+        """A checkpoint's name of a tensor as the rules have it."""
+        for part, there in self._renaming:
+            name = part.sub(there.replace("\\", r"\\"), name)
+        return name.removeprefix(".") if self.renamed else name

@@ -11,7 +11,7 @@ from shapecalc.language.config_keys import MODEL_TYPE
 from shapecalc.language.expectation import BOUNDS
 from shapecalc.language.heads import EXPERTS, GROUP
 from shapecalc.language.variants import NAME
-from shapecalc.language.weight_names import IGNORED
+from shapecalc.language.weight_names import IGNORED, RENAMED
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import EXPRESSION, Inferred
 from shapecalc.layers.schemes import AS_THEY_ARE, PATTERN
@@ -89,7 +89,10 @@ _FILE: dict[str, Any] = {
     "names": {
         "type": "object",
         "additionalProperties": _TEXT_OR_NUMBER,
-        "properties": {IGNORED: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}},
+        "properties": {
+            IGNORED: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+            RENAMED: {"anyOf": [_TEXT, {"type": "object", "additionalProperties": {"type": "string"}}]},
+        },
         "description": "path here: name in a checkpoint, of a weight, a layer or a block; * is any one word",
     },
     "config": {

@@ -8,9 +8,10 @@ from shapecalc.checkpoints.naming import Names, Rule
 from shapecalc.errors import UsageError
 from shapecalc.language import document
 from shapecalc.language.values import require_mapping
-from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode, kind
+from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 
 IGNORED = "ignored"
+RENAMED = "renamed"
 _MOST_PATTERNS = 1000
 """So many are tried of each weight."""
 _PART = re.compile(r"[.\[\]]")
@@ -33,16 +34,29 @@ def parse_names(text: str, name: str) -> Names:
 def read_names(node: YamlNode, source: Source) -> Names:
     """The names after the key `names` of a file."""
     entries = require_mapping(node, source, "names").entries
+    renamed = _renamed(entries[RENAMED][1], source) if RENAMED in entries else None
     lists = {key: value for key, value in entries.values() if isinstance(value, YamlList)}
     ignored = [
         _pattern(item, source) for key, value in lists.items() for item in _ignored(key, value, source)
     ]
-    pairs = [(key, value) for key, value in entries.values() if key not in lists]
+    apart = {*lists, *([entries[RENAMED][0]] if renamed is not None else [])}
+    pairs = [(key, value) for key, value in entries.values() if key not in apart]
     rules = [_rule(key, value, source) for key, value in pairs]
     patterns = [key for key, _ in pairs if "*" in key.text]
     if len(patterns) > _MOST_PATTERNS:
         raise source.error(f"names: more than {_MOST_PATTERNS:,} patterns with *", patterns[_MOST_PATTERNS])
-    return Names(rules, ignored)
+    return Names(rules, ignored, renamed or {})
+
+
+def _renamed(found: YamlNode, source: Source) -> dict[str, str] | None:
+    """Parts of names in some checkpoints → the same as the lines have it; None where a step is called so."""
+    if not isinstance(found, YamlMapping):
+        return None
+    return {_pattern(key, source): _part(value, source) for key, value in found.entries.values()}
+
+
+def _part(node: YamlNode, source: Source) -> str:
+    return "" if isinstance(node, Scalar) and not node.text else _pattern(node, source)
 
 
 def _rule(key: Scalar, value: YamlNode, source: Source) -> Rule:

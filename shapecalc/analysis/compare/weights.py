@@ -172,7 +172,7 @@ def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str
     """
     weights = weights_of(analysis, names)
     prefix = _prefix(checkpoint, weights)
-    tensors = {_plain(tensor.name, prefix): tensor for tensor in checkpoint.tensors}
+    tensors = _by_name({_plain(tensor.name, prefix): tensor for tensor in checkpoint.tensors}, names)
     found = {weight: match for weight in weights if (match := _match(weight, tensors))}
     used = {name for matches in found.values() for name in matches}
     spare = {name: tensor for name, tensor in tensors.items() if name not in used}
@@ -218,6 +218,15 @@ def _prefix(checkpoint: Checkpoint, weights: Iterable[Weight]) -> str:
 def _plain(name: str, prefix: str) -> str:
     """A tensor's name without what wrappers have put there: torch.compile, around parts too."""
     return name.removeprefix(prefix).replace(_WRAPPED, "")
+
+
+def _by_name(tensors: Mapping[str, Stored], names: Names) -> dict[str, Stored]:
+    """Tensors by the names that the rules have for them; one whose name is another's keeps its own."""
+    found: dict[str, Stored] = {}
+    for name, tensor in tensors.items():
+        usual = names.usual(name)
+        found[name if usual in found or usual in tensors else usual] = tensor
+    return found
 
 
 def _match(weight: Weight, tensors: Mapping[str, Stored]) -> list[str]:
