@@ -292,6 +292,8 @@ def test_options_are_for_training(run: Command) -> None:
     done = run("memory", "lenet", "--zero", "1", "--ranks", "2")
     assert done.code == 2
     assert done.err == "error: --zero, --ranks are for a step in training\n  hint: --train shows it\n"
+    done = run("memory", "lenet", "--zero", "0")
+    assert done.err == "error: --zero is for a step in training\n  hint: --train shows it\n"
 
 
 def test_8_bits_of_sizes_that_are_letters(run: Command) -> None:

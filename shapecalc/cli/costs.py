@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from shapecalc.analysis.counting.conventions import NAMES
-from shapecalc.cli.networks import analysed, analysed_at, settings
+from shapecalc.cli.networks import analysed
 from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
 from shapecalc.cli.training import (
     Accumulate,
@@ -20,10 +20,36 @@ from shapecalc.cli.training import (
     Tensor,
     Train,
     Zero,
+    asked,
     refuse_without_training,
     training_of,
 )
 from shapecalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from shapecalc.analysis.memory.fitting import Fit as BestBatch
+    from shapecalc.analysis.memory.memory import Memory
+    from shapecalc.analysis.memory.prediction import Prediction
+    from shapecalc.engine.results import Analysis
+
+Of = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
+]
+WindowsOnly = Annotated[
+    bool, typer.Option("--windows-only", help="Without what sees all, as gates do, beside what does not.")
+]
+Convention = Annotated[str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(NAMES)}; or all.")]
+Backward = Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")]
+Tokens = Annotated[
+    bool, typer.Option("--tokens", help="Of one token, beside the rule of 6 for each parameter.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")]
+Computed = Annotated[
+    Literal["float32", "bfloat16", "float16", "amp"],
+    typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16."),
+]
+Fit = Annotated[str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")]
 
 
 def receptive(
@@ -31,13 +57,8 @@ def receptive(
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    of: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The input that is seen; the first with spatial axes.")
-    ] = None,
-    windows_only: Annotated[
-        bool,
-        typer.Option("--windows-only", help="Without what sees all, as gates do, beside what does not."),
-    ] = False,
+    of: Of = None,
+    windows_only: WindowsOnly = False,
     unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
@@ -53,14 +74,10 @@ def flops(
     arch: Arch,
     input: Input = None,
     set: Set = None,
-    convention: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(NAMES)}; or all.")
-    ] = None,
-    backward: Annotated[bool, typer.Option("--backward", help="The backward pass of training, too.")] = False,
-    tokens: Annotated[
-        bool, typer.Option("--tokens", help="Of one token, beside the rule of 6 for each parameter.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")] = False,
+    convention: Convention = None,
+    backward: Backward = False,
+    tokens: Tokens = False,
+    strict: Strict = False,
     depth: Depth = None,
     unfold: Unfold = False,
     format: Form = "table",
@@ -73,31 +90,29 @@ def flops(
     chosen = chosen_by(convention)
     if tokens:
         if chosen or depth or strict or unfold:
-            raise UsageError(
-                "--tokens is of the whole network", hint="it goes with --input, --set and --format"
-            )
-        from shapecalc.analysis.counting.per_token import per_token
-        from shapecalc.render.per_token import print_per_token
-
-        print_per_token(per_token(analysed(arch, input, set)), format)
+            hint = "it goes with --input, --set and --format"
+            raise UsageError("--tokens is of the whole network", hint=hint)
+        _tokens(arch, input, set, format)
         return
     analysis = analysed(arch, input, set)
     print_flops(analysis, chosen, format, depth, backward, unfold)
     raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
 
 
+def _tokens(arch: str, input: list[str] | None, set: list[str] | None, form: str) -> None:
+    from shapecalc.analysis.counting.per_token import per_token
+    from shapecalc.render.per_token import print_per_token
+
+    print_per_token(per_token(analysed(arch, input, set)), form)
+
+
 def memory(
     arch: Arch,
     input: Input = None,
     set: Set = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16", "amp"],
-        typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16."),
-    ] = "float32",
-    fit: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="The largest batch in that much, as 24GiB.")
-    ] = None,
+    batch: Batch = None,
+    dtype: Computed = "float32",
+    fit: Fit = None,
     train: Train = False,
     optimizer: OptimizerName = None,
     master: Master = False,
@@ -114,37 +129,63 @@ def memory(
     ascii: Ascii = False,
 ) -> None:
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
-    from shapecalc.analysis.memory.batch import budget_of, with_batch
-    from shapecalc.analysis.memory.fitting import check_fits, fitting
-    from shapecalc.analysis.memory.memory import Memory, memory
-    from shapecalc.analysis.memory.prediction import Prediction, predicted
+    from shapecalc.analysis.memory.batch import with_batch
     from shapecalc.render.memory import print_memory
     from shapecalc.render.tree import one_by_one
 
-    options = {
-        "optimizer": optimizer,
-        "master": master,
-        "accumulate": accumulate,
-        "checkpoint": checkpoint,
-        "lora": lora,
-        "zero": zero,
-        "ranks": ranks,
-        "tensor": tensor,
-        "pipeline": pipeline,
-    }
+    options = asked(
+        optimizer=optimizer,
+        master=master,
+        accumulate=accumulate,
+        checkpoint=checkpoint,
+        lora=lora,
+        zero=zero,
+        ranks=ranks,
+        tensor=tensor,
+        pipeline=pipeline,
+    )
     if not train and format != "json":  # which has all figures
         refuse_without_training(options)
-    architecture, given, values = settings(arch, input, set)
-    analysis = analysed_at(architecture, given, values)
-    if batch is not None:
-        analysis = with_batch(analysis, batch)
-    analysis = one_by_one(analysis, format, unfold)
-    budget = None if fit is None else budget_of(fit)
-    if budget is not None:
-        check_fits(analysis, Memory.runs if train else Prediction.runs)
-    step = memory(analysis, dtype, training_of(options)) if train or format == "json" else None
-    if train and step and step.refusal:
-        raise step.refusal
-    found = step or predicted(analysis, dtype)
-    best = None if budget is None else fitting(found if train else predicted(analysis, dtype), budget)
+    analysis = analysed(arch, input, set)
+    analysis = one_by_one(analysis if batch is None else with_batch(analysis, batch), format, unfold)
+    budget = _budget(fit, analysis, train)
+    step = _step(analysis, dtype, options, train) if train or format == "json" else None
+    found, best = _fitted(analysis, dtype, step, train, budget)
     print_memory(found, format, depth, step, best, unfold)
+
+
+def _budget(fit: str | None, analysis: Analysis, train: bool) -> int | None:
+    """The bytes of --fit, once it is known that a network has a largest batch."""
+    from shapecalc.analysis.memory.batch import budget_of
+    from shapecalc.analysis.memory.fitting import check_fits
+    from shapecalc.analysis.memory.memory import Memory
+    from shapecalc.analysis.memory.prediction import Prediction
+
+    if fit is None:
+        return None
+    budget = budget_of(fit)
+    check_fits(analysis, Memory.runs if train else Prediction.runs)
+    return budget
+
+
+def _step(analysis: Analysis, dtype: str, options: dict[str, Any], train: bool) -> Memory:
+    """The memory of a step in training, which is refused where it was asked for and there is none."""
+    from shapecalc.analysis.memory.memory import memory
+
+    step = memory(analysis, dtype, training_of(options))
+    if train and step.refusal:
+        raise step.refusal
+    return step
+
+
+def _fitted(
+    analysis: Analysis, dtype: str, step: Memory | None, train: bool, budget: int | None
+) -> tuple[Prediction, BestBatch | None]:
+    """What is printed, and the largest batch of what was asked for."""
+    from shapecalc.analysis.memory.fitting import fitting
+    from shapecalc.analysis.memory.prediction import predicted
+
+    found = step or predicted(analysis, dtype)
+    if budget is None:
+        return found, None
+    return found, fitting(found if train else predicted(analysis, dtype), budget)

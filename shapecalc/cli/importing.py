@@ -23,32 +23,38 @@ _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:i
 _TARGETS = "as in model.py:Net and package.module:function, or a file model.onnx, model.pt2 or config.json"
 
 
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="As in torchvision.models:resnet18, model.py:Net, model.onnx, model.pt2 or config.json.",
+    ),
+]
+Args = Annotated[
+    str, typer.Option("--args", metavar="YAML", help="What the target is called with: '{width: 64}'.")
+]
+File = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where the file goes; the screen unless given."),
+]
+NamesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--names", metavar="FILE", help="Also write, by our path, the module's name of each weight."
+    ),
+]
+Flat = Annotated[bool, typer.Option("--flat", help="A step for each layer, and no blocks.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Write no file with steps that are measured alone.")]
+
+
 def import_(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="TARGET",
-            help="As in torchvision.models:resnet18, model.py:Net, model.onnx, model.pt2 or config.json.",
-        ),
-    ],
+    target: Target,
     input: Input = None,
-    args: Annotated[
-        str, typer.Option("--args", metavar="YAML", help="What the target is called with: '{width: 64}'.")
-    ] = "",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the file goes; the screen unless given."),
-    ] = None,
-    names: Annotated[
-        Path | None,
-        typer.Option(
-            "--names", metavar="FILE", help="Also write, by our path, the module's name of each weight."
-        ),
-    ] = None,
-    flat: Annotated[bool, typer.Option("--flat", help="A step for each layer, and no blocks.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Write no file with steps that are measured alone.")
-    ] = False,
+    args: Args = "",
+    output: File = None,
+    names: NamesFile = None,
+    flat: Flat = False,
+    strict: Strict = False,
 ) -> None:
     """A torch module, an ONNX model or an exported program as a file, proved equal to it.
 
@@ -66,14 +72,18 @@ def import_(
         print(found.text, end="")
     if names:
         write_whole(names, written(found.names))
+    _tell(found, target)
+    raise typer.Exit(int(bool(found.opaque)))
+
+
+def _tell(found: Imported, target: str) -> None:
+    """On standard error the network's figures, and what of it is measured alone."""
     totals = found.totals
     least = "at least " if totals.uncounted else ""
     figures = f"{totals.params:,} parameters, {least}{totals.macs:,} MACs"
     streams.note(f"{target}: {figures}, layer by layer as in {found.origin}")
     for call in found.opaque:
         streams.complain(f"{call}; the file has it as opaque, with figures that were measured")
-    if found.opaque:
-        raise typer.Exit(1)
 
 
 def _of_config(path: Path, output: Path | None, more: bool) -> None:

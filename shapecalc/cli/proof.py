@@ -22,51 +22,54 @@ if TYPE_CHECKING:
     from shapecalc.torch_check.verify import Judge
 
 
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps; cpu unless given.")]
+OfMemory = Annotated[
+    bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
+]
+Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")]
+Stored = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="In place of torch, a checkpoint: .safetensors, .pt, .pth, .bin, or an index of shards.",
+    ),
+]
+KnownNames = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With --weights, what it calls the weights, as import writes it."),
+]
+WrittenNames = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With --weights, write such a file where shapes tell the names."),
+]
+StoredDtype = Annotated[
+    str | None,
+    typer.Option(help="With --weights, what float32 is there; any of floating point unless given."),
+]
+
+
 def verify(
     archs: Archs = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps; cpu unless given.")
-    ] = None,
-    memory: Annotated[
-        bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
-    ] = False,
+    device: Device = None,
+    memory: OfMemory = False,
     input: Input = None,
     set: Set = None,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="In place of torch, a checkpoint: .safetensors, .pt, .pth, .bin, or an index of shards.",
-        ),
-    ] = None,
-    names: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --weights, what it calls the weights, as import writes it."),
-    ] = None,
-    write_names: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --weights, write such a file where shapes tell the names."),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="With --weights, what float32 is there; any of floating point unless given."),
-    ] = None,
+    junit: Junit = None,
+    weights: Stored = None,
+    names: KnownNames = None,
+    write_names: WrittenNames = None,
+    dtype: StoredDtype = None,
     format: VerdictForm = "table",
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
     if weights is not None:
         if device or memory or junit:
-            raise UsageError(
-                "--device, --memory and --junit are for torch, and --weights is for a checkpoint"
-            )
+            reason = "--device, --memory and --junit are for torch, and --weights is for a checkpoint"
+            raise UsageError(reason)
         raise typer.Exit(verify_weights(archs, input, set, weights, names, write_names, dtype, format))
     if names or write_names or dtype:
-        raise UsageError(
-            "--names, --write-names and --dtype are for a checkpoint", hint="--weights FILE is one"
-        )
+        reason = "--names, --write-names and --dtype are for a checkpoint"
+        raise UsageError(reason, hint="--weights FILE is one")
     raise typer.Exit(_verify_in_torch(archs, input, set, device or "cpu", memory, junit, format))
 
 
@@ -116,19 +119,24 @@ def check(archs: Archs = None, format: VerdictForm = "table") -> None:
     raise typer.Exit(report.exit_code)
 
 
+A = Annotated[
+    str,
+    typer.Argument(
+        metavar="A",
+        help="As in nin, in quotes 'nin --set classes=10', or what import takes: model.onnx, a.py:Net.",
+    ),
+]
+B = Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")]
+All = Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")]
+
+
 def diff(
-    a: Annotated[
-        str,
-        typer.Argument(
-            metavar="A",
-            help="As in nin, in quotes 'nin --set classes=10', or what import takes: model.onnx, a.py:Net.",
-        ),
-    ],
-    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, in the same form.")],
+    a: A,
+    b: B,
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    all: Annotated[bool, typer.Option("--all", help="The layers that are the same, too.")] = False,
+    all: All = False,
     format: ReportForm = "table",
     ascii: Ascii = False,
 ) -> None:

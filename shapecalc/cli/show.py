@@ -11,24 +11,49 @@ from shapecalc.cli.networks import Network, analysed
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, StoredAs, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
 
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,…",
+        help="Of layer, path, type, arguments, input, output, dtype, weights, params, params_share,"
+        " buffers, macs, macs_share, flops, receptive, receptive_stride, receptive_start.",
+    ),
+]
+Layout = Annotated[
+    Literal["NCHW", "NHWC"],
+    typer.Option(help="The order of axes in printed shapes of four axes or more."),
+]
+OneLayer = Annotated[
+    str | None,
+    typer.Argument(metavar="[LAYER]", help="A path, or an end of one; all layers unless given."),
+]
+OfCache = Annotated[
+    bool, typer.Option("--cache", help="What a decoder of text keeps from token to token, and why.")
+]
+ArchOrCheckpoint = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARCH",
+        help="A YAML file, a name of the zoo, - for stdin; or a checkpoint, .safetensors, .pt.",
+    ),
+]
+Dtype = Annotated[
+    Literal["float16", "bfloat16", "float32", "float64"] | None,
+    typer.Option(help="The dtype that bytes are given for; float32 unless given."),
+]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATH", help="With --weights, what stays as it is; repeatable."),
+]
+
 
 def show(
     arch: Arch,
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…",
-            help="Of layer, path, type, arguments, input, output, dtype, weights, params, params_share,"
-            " buffers, macs, macs_share, flops, receptive, receptive_stride, receptive_start.",
-        ),
-    ] = None,
-    layout: Annotated[
-        Literal["NCHW", "NHWC"],
-        typer.Option(help="The order of axes in printed shapes of four axes or more."),
-    ] = "NCHW",
+    columns: Columns = None,
+    layout: Layout = "NCHW",
     unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,
@@ -41,17 +66,12 @@ def show(
 
 def explain(
     arch: Arch,
-    layer: Annotated[
-        str | None,
-        typer.Argument(metavar="[LAYER]", help="A path, or an end of one; all layers unless given."),
-    ] = None,
+    layer: OneLayer = None,
     input: Input = None,
     set: Set = None,
     format: ExplanationForm = "text",
     ascii: Ascii = False,
-    cache: Annotated[
-        bool, typer.Option("--cache", help="What a decoder of text keeps from token to token, and why.")
-    ] = False,
+    cache: OfCache = False,
 ) -> None:
     """Why a layer's figures are what they are: its formulas, with the numbers put in."""
     if cache:
@@ -83,25 +103,13 @@ def _explain_cache(arch: str, input: list[str] | None, set: list[str] | None, fo
 
 
 def params(
-    arch: Annotated[
-        str,
-        typer.Argument(
-            metavar="ARCH",
-            help="A YAML file, a name of the zoo, - for stdin; or a checkpoint, .safetensors, .pt.",
-        ),
-    ],
+    arch: ArchOrCheckpoint,
     input: Input = None,
     set: Set = None,
     depth: Depth = None,
-    dtype: Annotated[
-        Literal["float16", "bfloat16", "float32", "float64"] | None,
-        typer.Option(help="The dtype that bytes are given for; float32 unless given."),
-    ] = None,
+    dtype: Dtype = None,
     weights: StoredAs = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="With --weights, what stays as it is; repeatable."),
-    ] = None,
+    keep: Kept = None,
     unfold: Unfold = False,
     format: Form = "table",
     ascii: Ascii = False,

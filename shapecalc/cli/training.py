@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -86,7 +85,12 @@ Pipeline = Annotated[
 ]
 
 
-def training_of(given: Mapping[str, Any]) -> Training:
+def asked(**options: Any) -> dict[str, Any]:
+    """Those of a command's options for a step in training that were given."""
+    return {name: given for name, given in options.items() if given is not None and given is not False}
+
+
+def training_of(given: dict[str, Any]) -> Training:
     """How a step is done, by the options that were given.
 
     Raises:
@@ -95,17 +99,15 @@ def training_of(given: Mapping[str, Any]) -> Training:
     from shapecalc.analysis.memory.lora import read_lora
     from shapecalc.analysis.memory.training import Training
 
-    found = {name: value for name, value in given.items() if value is not None}
-    if "ranks" in found and "zero" not in found:
+    if "ranks" in given and "zero" not in given:
         raise UsageError("--ranks is for --zero", hint="--zero 0, 1, 2 or 3 says what is partitioned")
-    if "lora" in found:
-        found["lora"] = read_lora(found["lora"])
-    return Training(**found)
+    lora = {"lora": read_lora(given["lora"])} if "lora" in given else {}
+    return Training(**{**given, **lora})
 
 
-def refuse_without_training(given: Mapping[str, Any]) -> None:
+def refuse_without_training(given: dict[str, Any]) -> None:
     """Refuse options of training where no training is asked for."""
-    found = [f"--{name}" for name, value in given.items() if value not in (None, False)]
-    if found:
-        are = "is" if len(found) == 1 else "are"
-        raise UsageError(f"{listed(found)} {are} for a step in training", hint="--train shows it")
+    if given:
+        are = "is" if len(given) == 1 else "are"
+        said = listed([f"--{name}" for name in given])
+        raise UsageError(f"{said} {are} for a step in training", hint="--train shows it")
