@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isinf
-from typing import Self
+from typing import Any, Self
 
 _EXCERPT = 100  # characters of a source line that an error quotes at most
 MOST_COMPARED = 2000  # names that an unknown one is compared with
@@ -105,6 +105,10 @@ class ShapecalcError(Exception):
         self.argument = argument
         self.use: Place | None = None
         """Where the network uses the library that the place is in."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process makes it of again: all that it says, whatever its class is made with."""
+        return Exception.__new__, (type(self), *self.args), vars(self)
 
     def at(self, place: Place | None, path: str | None = None) -> Self:
         """The same error with its place in the file; what is already known stays."""

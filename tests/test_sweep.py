@@ -87,7 +87,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         found.append(given)
         return analyse(*given, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("shapecalc.analysis.sweep.points.analyse", counted)
+    monkeypatch.setattr("shapecalc.analysis.sweep.computing.analyse", counted)
     return found
 
 
@@ -144,7 +144,7 @@ def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Errors too: what formulas refuse is analysed with the numbers."""
-    monkeypatch.setattr("shapecalc.analysis.sweep.points._MANY", 1)
+    monkeypatch.setattr("shapecalc.analysis.sweep.computing._MANY", 1)
     network = shapecalc.load(name)
     columns = ["params", "macs", "output", "peak", "training"]
     for row in sweep(network, input, set=set, vary=vary, columns=columns):

@@ -22,6 +22,7 @@ branches, of two at least unless parameters before it say otherwise.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -86,7 +87,8 @@ class Layer(CostRules, MemoryRules, ReadingRules, ServingRules):
             for number, words in enumerate(_SPACES, start=1):
                 name = f"{cls.__name__}{number}d"
                 text = (cls.__doc__ or "").format(type=name, **words)
-                type(name, (cls,), {"__doc__": text, "__module__": cls.__module__}, axes=number)
+                made = type(name, (cls,), {"__doc__": text, "__module__": cls.__module__}, axes=number)
+                setattr(sys.modules[cls.__module__], name, made)  # where it is looked up when it is unpickled
         elif not abstract:
             if cls.__name__.islower() and "function" not in cls.__dict__:
                 cls.function = cls.__name__

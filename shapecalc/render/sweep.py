@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from shapecalc.analysis.sweep.choice import Choice
+from shapecalc.analysis.sweep.computing import Computing
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep, in_a_line
 from shapecalc.errors import listed, visible, written
 from shapecalc.operations import Unknown
@@ -73,7 +74,7 @@ class Rows:
 
     def _counted(self) -> Iterator[Point]:
         first: Point | None = None
-        for point in self.swept.points():
+        for point in Computing(self.swept).points():
             self.points += 1
             self.failed += point.error is not None
             if point.error is None:

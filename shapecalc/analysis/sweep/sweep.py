@@ -8,6 +8,7 @@ from shapecalc.analysis.sweep.checks import check
 from shapecalc.analysis.sweep.choice import read_choice
 from shapecalc.analysis.sweep.conditions import no_column
 from shapecalc.analysis.sweep.figures import FIGURES, Terms
+from shapecalc.analysis.sweep.parallel import Workers, computed
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep
 from shapecalc.analysis.sweep.ranges import axis_values, refuse_twice
 from shapecalc.engine.inputs import Given
@@ -26,6 +27,8 @@ def sweep(
     zipped: bool = False,
     dtype: str = "float32",
     optimizer: str = "sgd",
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> Iterator[Point]:
     """The points of a sweep, one by one as they are asked for; `to_dict` of each is a row for a frame.
 
@@ -40,10 +43,14 @@ def sweep(
         zipped: take the values of all axes side by side, in place of each with each.
         dtype: what float32 is, in bytes.
         optimizer: what updates the parameters in training, by its name in `memory`.
+        jobs: processes that compute, as many as there are cores if 0; a script that has more than one
+            begins under `if __name__ == "__main__"`.
+        scheduler: the address of a Dask cluster whose workers compute in their place.
 
     Raises:
         UsageError: an axis, a value, a column or a comparison is wrong at every point. What is wrong at
             one point is the `error` of that point.
+        UnavailableError: joblib or Dask is needed and is not installed, or the cluster can't be reached.
     """
     axes = [
         *(axis_of(name, values, "--set") for name, values in (set or {}).items()),
@@ -55,7 +62,7 @@ def sweep(
         named, input, axes, figures_of(columns, axes, choice.columns), zipped, terms=Terms(dtype, optimizer)
     )
     check(swept)
-    return choice.kept(swept.points())
+    return choice.kept(computed(swept, Workers(jobs, scheduler)))
 
 
 def axis_of(name: str, values: str | Iterable[object], option: str, letter: bool = False) -> Axis:
