@@ -8,13 +8,16 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis
+from shapecalc.exporting.arguments import arguments_of
 from shapecalc.exporting.calls import constructor, weight
-from shapecalc.exporting.classes import Class, Classes, arguments_of, words_of
+from shapecalc.exporting.classes import Class
 from shapecalc.exporting.forward import Forward
+from shapecalc.exporting.grouping import Classes
 from shapecalc.exporting.helpers import helper
 from shapecalc.exporting.layout import WIDTH, Doc, Group, call, lines, named
 from shapecalc.exporting.literals import Text, annotation, identifier, literal, same, snake, unique
 from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, placed
+from shapecalc.exporting.solving import words_of
 from shapecalc.exporting.structure import structured
 from shapecalc.symbolic import Dim
 

@@ -1,0 +1,76 @@
+"""Which regions of a network are one class: those of one form, which differ in numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shapecalc.engine.results import Edge
+from shapecalc.exporting.classes import Class
+from shapecalc.exporting.literals import camel, unique
+from shapecalc.exporting.program import Item, Leaf, Region, Series, Several
+from shapecalc.exporting.solving import Solver
+from shapecalc.layers.fields import Axis
+
+
+class Classes:
+    """All classes of a network, each after those that it uses, that of the network last."""
+
+    def __init__(self, root: Region, constants: Mapping[str, Any]) -> None:
+        """`constants`: the values of the file's own parameters."""
+        self.found: dict[Any, Class] = {}
+        self.of: dict[int, Class] = {}
+        """By the identity of a region, its class."""
+        self.key(root)
+        for found in self.found.values():
+            Solver(found, self.of, constants).solve()
+
+    def __iter__(self) -> Iterator[Class]:
+        return iter(self.found.values())
+
+    def key(self, region: Region) -> int:
+        """Enters a region into its class; gives what stands for that in the form of others."""
+        known: dict[Edge, int] = {}
+        for edge in region.inputs:
+            known.setdefault(edge, len(known))
+        places = {id(item): place for place, item in enumerate(region.items)}
+        items = tuple([(self.form(item, known), places.get(id(item.alias))) for item in region.items])
+        outputs = tuple(known.setdefault(edge, len(known)) for edge in region.outputs)
+        names = tuple(sorted((known[edge], name) for edge, name in region.called.items() if edge in known))
+        key = region.title, items, outputs, len(region.inputs), names, tuple(region.ties)
+        if key not in self.found:
+            taken = {"Any", "F", "Tensor", *(known.name for known in self.found.values())}
+            self.found[key] = Class(unique(camel(region.title), taken))
+        self.found[key].instances.append(region)
+        self.of[id(region)] = self.found[key]
+        return id(self.found[key])
+
+    def form(self, item: Item, known: dict[Edge, int]) -> Any:
+        """All of an item but its numbers."""
+        if isinstance(item, (Series, Several)):
+            return type(item), item.name, item.base, tuple([self.form(inner, known) for inner in item.items])
+        inputs = tuple(known.setdefault(edge, len(known)) for edge in item.inputs)
+        kind = self.key(item) if isinstance(item, Region) else form_of(item)
+        for edge in item.outputs:
+            known.setdefault(edge, len(known))
+        return kind, item.name, inputs, len(item.outputs)
+
+
+def form_of(leaf: Leaf) -> Any:
+    """What two layers have in common that one line of code stands for."""
+    layer = leaf.row.layer
+    kinds = type(layer), layer.type, vars(layer).get("by")
+    if leaf.is_module:
+        called = tuple((name, vars(layer)[name]) for name in layer.called_with)
+        return *kinds, called
+    open_ = {*layer.keywords(), *layer.positional}
+    values = {name: value for name, value in vars(layer).items() if name in layer.fields}
+    fixed = tuple(
+        (name, repr(value))
+        for name, value in values.items()
+        if name not in open_
+        or value is None
+        or isinstance(value, str)
+        or isinstance(layer.fields[name], Axis)
+    )
+    return *kinds, fixed, tuple(leaf.row.weights)

@@ -1,0 +1,85 @@
+"""What arranges axes and elements anew, joins and splits, as calls of Keras 3: rules of `keras_calls`.
+
+Source: keras.io/api/layers/reshaping_layers and keras.io/api/ops/numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+from shapecalc.engine.results import Row
+from shapecalc.exporting.keras_calls import Made, NoCounterpartError, Slot, calls, short
+from shapecalc.layers.fold import ChannelShuffle
+from shapecalc.layers.joins import concat
+from shapecalc.layers.rearrange import Reshaping, permute, squeeze, transpose, unsqueeze
+from shapecalc.layers.slicing import chunk, split
+
+
+@calls.register
+def _(layer: ChannelShuffle, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Two axes of the channels change places. Source: Zhang et al. 2017, arXiv:1707.01083."""
+    channels, *space = row.inputs[0].shape[1:]
+    yield Made(
+        "layers.Reshape",
+        [Slot("target_shape", (layer.groups, channels // layer.groups, *space), keyword=False)],
+    )
+    yield Made("ops.swapaxes", ["1", "2"])
+    yield Made("layers.Reshape", [Slot("target_shape", (channels, *space), keyword=False)])
+
+
+@calls.register
+def _(layer: concat, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.Concatenate", [Slot("axis", layer.dim, -1)], listed=True)
+
+
+@calls.register
+def _(layer: Reshaping, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Keras' Reshape leaves the batch axis as it is."""
+    x, y = row.inputs[0], row.output
+    if not x.rank or not y.rank or x.shape[0] != y.shape[0]:
+        raise NoCounterpartError("Keras' Reshape leaves the first axis, the batch, as it is")
+    free = [n for n in y.shape[1:] if not isinstance(n, int)]
+    if len(free) > 1:
+        raise NoCounterpartError("only one size can be left to Keras")
+    shape = tuple(n if isinstance(n, int) else -1 for n in y.shape[1:])
+    if len(shape) == 1:
+        shape = (-1,)
+    yield Made("layers.Reshape", [Slot("target_shape", shape, keyword=False)])
+
+
+@calls.register
+def _(layer: permute, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.transpose", [Slot("axes", tuple(d % row.inputs[0].rank for d in layer.dims))])
+
+
+@calls.register
+def _(layer: transpose, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    axes = {"axis1": layer.dim0, "axis2": layer.dim1}
+    yield Made("ops.swapaxes", [Slot(name, axis, keyword=False) for name, axis in axes.items()])
+
+
+@calls.register
+def _(layer: unsqueeze, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.expand_dims", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: squeeze, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    dim = vars(layer)["dim"]
+    axes = () if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    if not axes or row.output.rank != row.inputs[0].rank - len(axes):
+        raise NoCounterpartError("Keras' squeeze needs axes of size 1")
+    yield Made("ops.squeeze", [Slot("axis", short(axes) if len(axes) == 1 else axes)])
+
+
+@calls.register(chunk)
+@calls.register(split)
+def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    """Keras' split is told how many equal parts there are, or where each but the first begins."""
+    sizes = [y.shape[layer.dim] for y in row.outputs]
+    if len(sizes) < 2 or not all(isinstance(size, int) for size in sizes):
+        raise NoCounterpartError("Keras' split needs two parts or more, of sizes that are numbers")
+    parts = len(sizes) if len({*sizes}) == 1 else [*accumulate(sizes[:-1])]
+    yield Made("ops.split", [Slot("indices_or_sections", parts, keyword=False), Slot("axis", layer.dim, 0)])
