@@ -16,7 +16,7 @@ from shapecalc.analysis.memory.prediction import prediction_of
 from shapecalc.analysis.serving.caches import Kept, kept_of
 from shapecalc.analysis.serving.following import Following
 from shapecalc.analysis.serving.opening import opened
-from shapecalc.analysis.serving.serving import prompt_of, step_of
+from shapecalc.analysis.serving.runs import prompt_of, step_of
 from shapecalc.analysis.serving.steps import Stepped
 from shapecalc.analysis.serving.tokens import in_tokens
 from shapecalc.analysis.serving.views import tensor_at

@@ -50,7 +50,8 @@ def serve(
     ascii: Ascii = False,
 ) -> None:
     """What a decoder of text needs for its users: weights, keys and values, a prompt, and a step."""
-    from shapecalc.analysis.serving.serving import letter_or_number, serving
+    from shapecalc.analysis.serving.serving import serving
+    from shapecalc.analysis.serving.sizes import letter_or_number
     from shapecalc.render.serving import print_serving
 
     sizes = letter_or_number(batch, "--batch"), letter_or_number(context, "--context")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from shapecalc.analysis.serving.caches import Cache
 from shapecalc.analysis.serving.capacity import Capacity
-from shapecalc.analysis.serving.serving import Pass, Serving
+from shapecalc.analysis.serving.runs import Pass
+from shapecalc.analysis.serving.serving import Serving
 from shapecalc.layers.schemes import SCALE
 from shapecalc.render.cells import PEAK, count, counted, of_these, shape, short, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json

@@ -1,68 +1,25 @@
 """What it takes to serve a network that writes token after token: bytes, work, and what there is room for.
 
-Weights and what is kept are there all the time; what is kept is allocated once for all tokens of the context.
-Attention that is one step of the file runs as a fused kernel, which stores no scores; all else runs as in
-torch. Of a prompt all is made that is kept, and the output of its last token alone.
+Weights and what is kept are there all the time; a run needs what it allocates beside them.
 Sources: Pope et al. 2022, arXiv:2211.05102 (the cost of a step); Kwon et al. 2023, arXiv:2309.06180 (what is
 kept).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any
 
-from shapecalc.analysis.memory.copies import UnsettledError
-from shapecalc.analysis.memory.liveness import releases
-from shapecalc.analysis.memory.prediction import Prediction, prediction_of
-from shapecalc.analysis.quantized import Quantized, quantized, scheme_of, stored_as
-from shapecalc.analysis.serving.caches import Kept, kept_of
+from shapecalc.analysis.quantized import Quantized, quantized, scheme_of
 from shapecalc.analysis.serving.capacity import Capacity, capacity
-from shapecalc.analysis.serving.following import Following
-from shapecalc.analysis.serving.steps import Stepped, Steps
-from shapecalc.analysis.serving.tokens import Tokens, in_tokens
-from shapecalc.engine.results import Analysis
-from shapecalc.errors import ArchitectureError, UsageError, quoted
+from shapecalc.analysis.serving.runs import Formulas, Pass, Stored, formulas
+from shapecalc.analysis.serving.sizes import as_size, check, letters
+from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
-from shapecalc.language.inputs import check_symbol
-from shapecalc.layers.schemes import Scheme, size_in_bytes
-from shapecalc.symbolic import Dim, at, minimum, number, summed, symbol, symbols_in
-from shapecalc.symbolic.conditions import Condition
-from shapecalc.tensors import BYTES, LARGEST, for_json
-
-
-class Pass(NamedTuple):
-    """One run: of a whole prompt, or of one token after others."""
-
-    rows: Stepped
-    macs: Dim
-    prediction: Prediction
-    moved: Dim
-    """Bytes of weights that products take, and of what is kept: each read or written once."""
-
-    @property
-    def activations(self) -> list[Dim]:
-        """Bytes alive at once beside the weights and what is kept: of these the greatest."""
-        return self.prediction.activations.sizes
-
-
-class Formulas(NamedTuple):
-    """The two runs of a network, in letters."""
-
-    kept: Kept
-    prefill: Pass
-    step: Pass
-
-    @property
-    def tokens(self) -> Tokens:
-        return self.kept.following.network
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """What the letters must satisfy for the bytes."""
-        return (*self.prefill.prediction.conditions, *self.step.prediction.conditions)
+from shapecalc.symbolic import Dim, at, minimum, number, symbol, symbols_in
+from shapecalc.tensors import for_json
 
 
 @dataclass(frozen=True)
@@ -250,167 +207,13 @@ def serving(
         UsageError: the network does not go on from token to token, or takes no such context.
         ArchitectureError: it is wrong in itself, or what it keeps of earlier tokens can't be told.
     """
-    values = dict(parameters or {})
-    names = _letters(architecture, batch, context)
-    found = _formulas(architecture, input, values, symbol(names[0]), names[1], dtype, kv or dtype)
-    sizes: Sequence[Dim] = [symbol(n) if isinstance(n, str) else n for n in (batch, context)]
-    _check(found.tokens, names, sizes, new)
-    exact = found
-    if isinstance(batch, int) and not _hold(found.conditions, {names[0]: batch, names[1]: 64}):
-        exact = _formulas(architecture, input, values, batch, names[1], dtype, kv or dtype)
-    scheme = None if weights is None else scheme_of(weights)
-    analysis = found.tokens.whole
-    stored = quantized(analysis if scheme is None else stored_as(analysis, scheme), dtype)
-    found, exact = (_moving(one, scheme, dtype) for one in (found, exact))
-    return Serving(found, exact, *_pair(sizes), new, prompts, dtype, kv or dtype, stored)
-
-
-def _letters(architecture: Architecture, batch: int | str, context: int | str) -> tuple[str, str]:
-    """Letters for the batch and the tokens: those that are given, or free ones."""
-    taken = {name for name in architecture.parameters if name not in architecture.decided}
-    found: list[str] = []
-    for given, letter in ((batch, "N"), (context, "T")):
-        name = _checked(given) if isinstance(given, str) else letter
-        while not isinstance(given, str) and name in {*taken, *found, str(batch), str(context)}:
-            name += "_"
-        found.append(name)
-    if found[0] == found[1] or taken & {*found}:
-        raise UsageError(f"the letters {found[0]} and {found[1]} are one, or parameters of the file")
-    return found[0], found[1]
-
-
-def _checked(letter: str) -> str:
-    """The letter, if formulas do not use it for something else, as `max` or the `x` between sizes."""
-    try:
-        check_symbol(letter)
-    except ArchitectureError as error:
-        raise UsageError(error.message, hint=error.hint) from None
-    return letter
-
-
-def _formulas(
-    architecture: Architecture,
-    input: Any,
-    values: Mapping[str, Any],
-    batch: Dim,
-    length: str,
-    dtype: str,
-    kv: str,
-) -> Formulas:
-    for brief in (True, False):
-        following = Following(in_tokens(architecture, input, values, batch, length, brief))
-        kept = kept_of(following, dtype, kv)
-        try:
-            return Formulas(kept, _pass(prompt_of(kept), dtype), _pass(step_of(kept), dtype))
-        except UnsettledError:  # copies that do the same on shapes differ in memory
-            continue
-    raise AssertionError("a network with a row for each layer leaves none out")
-
-
-def _pair(sizes: Sequence[Dim]) -> tuple[Dim, Dim]:
-    batch, context = sizes
-    return batch, context
-
-
-def step_of(kept: Kept, fused: bool = True) -> Stepped:
-    """One step: of the newest token, with what is kept of earlier ones."""
-    network = kept.following.network
-    steps = Steps(kept.following, kept.places, kept.sizes, whole=False, fused=fused)
-    output = steps.newest(network.analysis.output_edges[0], network.axis, network.tokens)
-    steps.close()
-    return steps.network((output,))
-
-
-def prompt_of(kept: Kept, fused: bool = True) -> Stepped:
-    """The prompt: what is kept of all of its tokens, and the output of the last one."""
-    network = kept.following.network
-    steps = Steps(kept.following, kept.places, kept.sizes, whole=True, fused=fused)
-    for edge in kept.places:
-        steps.entire(edge, network.tokens)
-    for window in kept.found.windows:
-        steps.entire(window.edge, network.tokens)
-    for place in kept.found.states:
-        for edge in kept.following.rows[place].edges:
-            steps.entire(edge, network.tokens)
-    steps.close()
-    output = steps.newest(network.analysis.output_edges[0], network.axis, network.tokens)
-    steps.close()
-    return steps.network((output,))
-
-
-def _pass(rows: Stepped, dtype: str) -> Pass:
-    analysis = rows.analysis
-    found = prediction_of(analysis, dtype, releases(analysis))
-    return Pass(rows, analysis.totals.macs, found, 0)
-
-
-def _moving(found: Formulas, scheme: Scheme | None, dtype: str) -> Formulas:
-    whole = found.tokens.whole
-    stored = whole if scheme is None else stored_as(whole, scheme)
-    tokens: dict[str, Dim] = {"prefill": found.tokens.tokens, "step": 1}
-    runs = {
-        name: getattr(found, name)._replace(
-            moved=_moved(stored, getattr(found, name).rows.analysis, found.tokens.batch * n, dtype)
-            + found.kept.bytes
-        )
-        for name, n in tokens.items()
-    }
-    return found._replace(**runs)
-
-
-def _moved(stored: Analysis, run: Analysis, tokens: Dim, dtype: str) -> Dim:
-    """Bytes of the weights that products take; of routed experts of at most as many as tokens choose."""
-    ran = {row.path for row in run.rows}
-    sizes = {**BYTES, "float32": BYTES[dtype]}
-    found: dict[tuple[int, str], Dim] = {}
-    for place, (row, times) in enumerate(zip(stored.rows, stored.times, strict=True)):
-        there = row.path in ran or any(path.startswith(f"{row.path}.") for path in ran)
-        if row.macs == 0 or not there:
-            continue
-        for name, weight in row.weights.items():
-            owner = (row.shares, name) if row.shares is not None and name in row.shared else (place, name)
-            size = size_in_bytes(weight, row.stored.get(name), sizes)
-            if row.layer.routed:
-                experts, chosen = (row.layer.__dict__[key] for key in ("num_experts", "top_k"))
-                size = size // experts * minimum(experts, chosen * tokens)
-            found[owner[0] or 0, name] = times * size
-    return summed(found.values())
-
-
-def _hold(conditions: Sequence[Condition], sizes: Mapping[str, int]) -> bool:
-    return all(condition.holds(sizes) for condition in conditions)
-
-
-def _check(network: Tokens, names: tuple[str, str], sizes: Sequence[Dim], new: int) -> None:
-    """Refuse a context that the network does not take, as one beyond the positions that it has learned."""
-    batch, context = sizes
-    if new and not (isinstance(batch, int) and isinstance(context, int)):
-        raise UsageError(
-            "--new is for numbers, not for letters", hint="give --batch and --context as numbers"
-        )
-    if isinstance(context, int) and new >= context:
-        message = f"--new {new:,} of {context:,} tokens leaves none for the prompt"
-        raise UsageError(message, hint="--context counts all tokens, the prompt and the new ones")
-    known = {name: n for name, n in zip(names, sizes, strict=True) if isinstance(n, int)}
-    for condition in network.whole.decisive_conditions:
-        if condition.symbols <= known.keys() and not condition.permits(known):
-            length = names[1]
-            needed = str(condition).replace(length, "--context") if length in condition.symbols else condition
-            message = f"--context {context} is not taken: {needed} is needed, so that {condition.why}"
-            hint = "the network knows no more positions; --set may give a parameter that counts them"
-            raise UsageError(message, hint=hint, path=condition.path)
-
-
-def letter_or_number(text: str, option: str) -> int | str:
-    """A number from 1 on, or a letter for any; of an option's text.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= LARGEST:
-        return int(text)
-    if text.isascii() and text.isidentifier() and len(text) <= 20:
-        return text
-    message = f"{option} {quoted(text)} is no number from 1 on, and no letter"
-    raise UsageError(message, hint=f"as in {option} 16, or {option} N for a formula")
+    names = letters(architecture, batch, context)
+    stored = Stored(dtype, kv or dtype, None if weights is None else scheme_of(weights))
+    in_letters = partial(formulas, architecture, input, dict(parameters or {}), stored, names[1])
+    exact = found = in_letters(symbol(names[0]))
+    sizes = as_size(batch), as_size(context)
+    check(found.tokens, names, sizes, new)
+    if isinstance(batch, int) and not found.hold({names[0]: batch, names[1]: 64}):
+        exact = in_letters(batch)
+    whole = quantized(stored.weights(found.tokens.whole), dtype)
+    return Serving(found, exact, *sizes, new, prompts, dtype, stored.kv, whole)
