@@ -382,6 +382,63 @@ def test_a_join_that_does_not_fit_names_sizes_that_do(command: str, hint: str, r
     assert hint in done.errors
 
 
+POSITIONS = """
+input: 1x3x64x64
+parameters: {patches: 16}
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 16, stride: 16}
+  - flatten: {start_dim: 2}
+  - transpose: [1, 2]
+  - add: [[], [parameter: {shape: [1, patches, 8]}]]
+"""
+MIXED = """
+input: 1x3x32x32
+layers:
+  - Conv2d: {out_channels: 16, kernel_size: 8, stride: 8}
+  - flatten: {start_dim: 2}
+  - add: [[Linear: 16], []]
+"""
+FITTING = [
+    (POSITIONS, "1x3x96x96", "--set patches=36", "1x3x79x79"),  # one patch would do, too: it is repeated
+    (POSITIONS, "1x3x20x40", "--set patches=2", "1x3x64x64"),
+    (MIXED, "1x3x18x22", "", "1x3x32x32"),  # 15×15 is nearer, and gives the Linear layer other weights
+    (MIXED, "1x3x40x60", "", "1x3x23x64"),
+]
+
+
+@pytest.mark.parametrize(("file", "given", "option", "nearest"), FITTING)
+def test_sizes_that_are_named_keep_the_weights(
+    file: str, given: str, option: str, nearest: str, run: Command, written: Path
+) -> None:
+    """What the hint says is tried: each passes, and without a warning of other weights."""
+    written.write_text(file)
+    error = run("show", str(written), "-i", given).errors
+    _, _, height, width = nearest.split("x")
+    sizes = f"the nearest sizes that fit: H = {height}, W = {width}; shapecalc domain says which do"
+    assert error.endswith(f"hint: {f'{option}; ' if option else ''}{sizes}\n")
+    assert not run("show", str(written), "-i", nearest).errors
+    assert not option or run("show", str(written), "-i", given, *option.split()).code == 0
+
+
+FOLLOWING = [
+    # A volume of 4·9·9 elements is all that the normalisation leaves.
+    (
+        "Conv2d: {out_channels: 4, kernel_size: 3, stride: 2}, LayerNorm: [4, 9, 9], Flatten, Linear: 3",
+        "1x6x20x20",
+    ),
+    ("AvgPool2d: 2, LayerNorm: [3, 5], reshape: [1, 15]", "1x1x6x10"),
+]
+
+
+@pytest.mark.parametrize(("layers", "given"), FOLLOWING)
+def test_what_follows_of_several_sizes_is_left_out(layers: str, given: str) -> None:
+    """A condition on the product of two sizes, which others hold to one value each."""
+    found = domain(general(f"input: {given}\nlayers: [{layers}]"))
+    assert {one.condition.path for one in found.decisive} == {"LayerNorm[0]"}
+    assert len(found.boxes) == 1
+    assert not found.open
+
+
 AGGREGATED = """
 input: 1x3x128x128
 blocks:

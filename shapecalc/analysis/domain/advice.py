@@ -32,7 +32,7 @@ def advised(
         own = sizes_of(inputs, general.inputs)
         concerned = any(c.path == error.path and c.relation != AT_LEAST for c in general.conditions)
         if own and concerned:
-            parts = [*_settings(architecture, inputs, values), *_nearest(domain(general, own, True))]
+            parts = [*_settings(architecture, inputs, values), *_nearest(domain(general, own))]
             error.hint = "; ".join(parts) or error.hint
     except (ShapecalcError, TypeError):
         pass  # no formula for every input: the error stays as it is
@@ -70,15 +70,15 @@ def _neighbours(sizes: SizeSet, n: int) -> list[int]:
 def _settings(
     architecture: Architecture, inputs: Mapping[str, Tensor], values: Mapping[str, Any]
 ) -> Iterator[str]:
-    """An option that sets a parameter to the one other value with which the network takes the inputs."""
+    """An option that sets a parameter to the one other value, above 1, with which the inputs are taken."""
     scope, decided = architecture.scope(), architecture.decided
     kept = {name: value for name, value in values.items() if name not in decided}
     free = [n for n, v in scope.items() if type(v) is int and n not in decided and n not in values]
     for name in free[:_MOST_PARAMETERS]:
         try:
             found = domain(analyse(architecture, inputs, {**kept, name: symbol(_SYMBOL)}), None, True)
-            (value,) = {box[_SYMBOL] for box in found.boxes}
-            (number,) = islice(value, 2)
+            fitting = {n for box in found.boxes for n in islice(box[_SYMBOL], 3)}
+            (number,) = fitting - {1} or fitting  # a size of 1 may be one that is repeated
             analyse(architecture, inputs, {**kept, name: number})
         except (ShapecalcError, ValueError, KeyError, TypeError):
             continue  # not this one

@@ -109,7 +109,7 @@ class Domain(Shown):
         boxes, _ = narrowed([{}], single)
         if len(boxes) != 1:
             return {}, self.decisive
-        return boxes[0], tuple([one for one in self._plain if one not in single])
+        return boxes[0], tuple([one for one in self.decisive if one not in single])
 
     def fewer_terms(self, size: Dim) -> Dim:
         """A formula that is equal to `size` for all inputs of the domain, in fewer terms if it has such."""
@@ -186,8 +186,21 @@ def _has(box: Box, sizes: Mapping[str, int]) -> bool:
 def needed_of(solved: Sequence[Solved]) -> tuple[Solved, ...]:
     """The conditions that do not follow from the others; of several that say the same, the last."""
     single = _single(solved)
-    needed = set(map(id, _needed(single)))
-    return tuple([one for one in solved if one not in single or id(one) in needed])
+    needed = {*map(id, _needed(single)), *map(id, _beside(solved, single))}
+    return tuple([one for one in solved if id(one) in needed])
+
+
+def _beside(solved: Sequence[Solved], single: Sequence[Solved]) -> Iterator[Solved]:
+    """The other conditions that do not follow from those with one box each."""
+    boxes: list[Box | None] = [{}, *(one.box for one in single)]
+    within_all = reduce(within, boxes)
+    for one in solved:
+        if one not in single and not any(_holds_in(box, within_all) for box in one.boxes or ()):
+            yield one
+
+
+def _holds_in(box: Box, narrower: Box | None) -> bool:
+    return narrower is not None and within(narrower, box) == narrower
 
 
 def _single(solved: Sequence[Solved]) -> list[Solved]:
