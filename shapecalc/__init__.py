@@ -8,6 +8,7 @@
 
 TYPE_CHECKING = False  # importing it takes longer than all that is here
 if TYPE_CHECKING:
+    from shapecalc.analysis.budgets.budgets import Budget, solve
     from shapecalc.analysis.compare.difference import Difference, compare
     from shapecalc.analysis.counting.totals import Work
     from shapecalc.analysis.domain.domain import Domain, domain
@@ -39,6 +40,7 @@ _HOMES = {
     "analysis.sweep.points": ("Point",),
     "analysis.sweep.sweep": ("sweep",),
     "render.drawing.draw": ("Drawing", "draw"),
+    "analysis.budgets.budgets": ("Budget", "solve"),
     "analysis.compare.difference": ("Difference", "compare"),
     "analysis.counting.totals": ("Work",),
     "analysis.domain.domain": ("Domain", "domain"),
@@ -55,6 +57,7 @@ __all__ = [
     "Analysis",
     "Architecture",
     "ArchitectureError",
+    "Budget",
     "Difference",
     "Domain",
     "Drawing",
@@ -82,6 +85,7 @@ __all__ = [
     "memory",
     "parse",
     "serving",
+    "solve",
     "sweep",
     "symbol",
 ]

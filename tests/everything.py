@@ -11,7 +11,7 @@ import typer
 
 from shapecalc import Architecture, ShapecalcError, analyse
 from shapecalc.analysis.compare.difference import compare
-from shapecalc.cli import costs, formulas, show
+from shapecalc.cli import costs, formulas, show, solving
 from shapecalc.cli.networks import settings
 from shapecalc.render.diff import print_diff
 
@@ -30,7 +30,8 @@ def diff(network: Any, input: list[str] | None, set: list[str] | None) -> None:
 def solve(network: Any, input: list[str] | None, set: list[str] | None) -> None:
     """Of an output of any sizes."""
     rank = analyse(*settings(network, input, set)).outputs[0].rank
-    formulas.solve(network, "x".join(f"Z{axis}" for axis in range(rank)) or "Z", None, input, set)
+    wanted = "x".join(f"Z{axis}" for axis in range(rank)) or "Z"
+    solving.solve(network, wanted, input=input, set=set)
 
 
 COMMANDS: Mapping[str, Callable[[Any, list[str] | None, list[str] | None], object]] = {

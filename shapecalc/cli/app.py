@@ -22,7 +22,7 @@ _COMMANDS = {
     "receptive": "costs.receptive",
     "explain": "show.explain",
     "domain": "formulas.domain",
-    "solve": "formulas.solve",
+    "solve": "solving.solve",
     "flops": "costs.flops",
     "params": "show.params",
     "memory": "costs.memory",

@@ -73,6 +73,11 @@ def size(number: Dim | Unknown | None) -> str:
     return "" if number is None else _scaled(number, "B", 1024, ("Ki", "Mi", "Gi", "Ti"), ",")
 
 
+def size_left(number: int | None) -> str:
+    """Bytes that are left, below 0 of what is missing."""
+    return f"−{size(-number)}" if number is not None and number < 0 else size(number)
+
+
 def short(number: Dim, unit: str) -> str:
     """A count in thousands, millions or billions: 762.30 MMACs."""
     return _scaled(number, unit, 1000, "kMGTP", "")

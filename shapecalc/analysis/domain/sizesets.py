@@ -77,6 +77,20 @@ class SizeSet:
         for low, high in chain.from_iterable(segment.bands() for segment in self.segments):
             yield from range(low, high + 1)
 
+    def complement(self) -> SizeSet:
+        """All other sizes.
+
+        Raises:
+            Unwieldy: they have no short form.
+        """
+        gaps, low = [], 1
+        for first, last, own in self.segments:
+            gaps += [Segment(low, first - 1), Segment(first, last, own.complement())]
+            if last is None:
+                return SizeSet.of(gaps)
+            low = last + 1
+        return SizeSet.of([*gaps, Segment(low, None)])
+
     def last(self) -> tuple[int, ...]:
         """The last member, alone; nothing of a set that is empty or without end."""
         ends = [segment.last for segment in self.segments[-1:] if segment.last is not None]

@@ -25,7 +25,7 @@ def check(swept: Sweep) -> None:
     """
     if swept.size > MOST_POINTS:
         raise UsageError(f"the sweep has {swept.size:,} points, at most {MOST_POINTS:,} are taken")
-    _check_terms(swept.terms)
+    check_terms(swept.terms)
     if swept.zipped:
         _check_pairs(swept.axes)
     _check_names(swept.axes, swept.columns)
@@ -37,7 +37,8 @@ def check(swept: Sweep) -> None:
         _check_letters(architecture, swept)
 
 
-def _check_terms(terms: Terms) -> None:
+def check_terms(terms: Terms) -> None:
+    """Refuse a dtype or an optimizer that there is not."""
     for what, name, known in (("dtype", terms.dtype, DTYPES), ("optimizer", terms.optimizer, OPTIMIZERS)):
         if name not in known:
             hint = nearest(name, known) or f"one of {listed(known)}"

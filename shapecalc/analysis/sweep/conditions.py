@@ -97,9 +97,17 @@ def _constant(text: str, whole: str) -> Side:
     match = _NUMBER.fullmatch(text)
     if not match:
         return text
-    if match[2].lower() not in _FACTORS:
+    found = quantity(text)
+    if found is None:
         raise UsageError(f"--where {quoted(whole)}: {quoted(match[2])} is no suffix of a number", hint=_HINT)
-    return Fraction(match[1]) * _FACTORS[match[2].lower()]
+    return found
+
+
+def quantity(text: str) -> Fraction | None:
+    """The number that a text with a suffix is, such as 600M or 1.5GiB; None of one that is none."""
+    match = _NUMBER.fullmatch(text.strip())
+    factor = _FACTORS.get(match[2].lower()) if match else None
+    return Fraction(match[1]) * factor if match and factor else None
 
 
 def numeric(value: object) -> Fraction | None:

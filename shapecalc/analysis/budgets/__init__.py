@@ -1,0 +1,1 @@
+"""The largest values of parameters and sizes within bounds of a network's figures."""

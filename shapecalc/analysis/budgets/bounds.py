@@ -1,0 +1,76 @@
+"""Bounds of figures, as texts give them: `600M`, `24GiB`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from shapecalc.analysis.memory.batch import budget_of
+from shapecalc.analysis.sweep.conditions import quantity
+from shapecalc.errors import UsageError, listed, nearest, quoted
+from shapecalc.tensors import LARGEST
+
+
+class Kind(NamedTuple):
+    """What a bound is of: a column of `sweep`, in bytes or a count."""
+
+    figure: str
+    bytes: bool = False
+
+    @property
+    def called(self) -> str:
+        """The figure in a sentence."""
+        return _CALLED.get(self.figure, self.figure)
+
+
+KINDS: Mapping[str, Kind] = {
+    "params": Kind("params"),
+    "macs": Kind("macs"),
+    "flops": Kind("flops"),
+    "memory": Kind("peak", bytes=True),
+    "training-memory": Kind("training", bytes=True),
+}
+"""By the names of their options."""
+_CALLED = {"macs": "MACs", "flops": "FLOPs", "peak": "memory", "training": "training memory"}
+
+
+def read_bounds(given: Mapping[str, object]) -> dict[str, int]:
+    """Figure → the most that it may be, of texts or numbers by the names of their options.
+
+    Raises:
+        UsageError: there is none, one is of no figure that can be bounded, or is no number.
+    """
+    if not given:
+        options = listed(f"--{name}" for name in KINDS)
+        raise UsageError("there is no bound to stay within", hint=f"one or several of {options}")
+    for name in given:
+        if _plainly(name) not in KINDS:
+            hint = nearest(_plainly(name), KINDS) or f"bounds are of {listed(KINDS)}"
+            raise UsageError(f"there is no bound of {quoted(name)}", hint=hint)
+    return {KINDS[_plainly(name)].figure: _limit(_plainly(name), value) for name, value in given.items()}
+
+
+def _plainly(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _limit(name: str, value: object) -> int:
+    if type(value) is int:
+        value = str(value)
+    if not isinstance(value, str):
+        raise UsageError(f"the bound of {name} is a whole number or text such as '600M', not {value!r}")
+    if KINDS[name].bytes:
+        return budget_of(value, f"--{name}")
+    found = None if value.strip().lower().endswith("b") else quantity(value)
+    if found is None or found < 0:
+        raise UsageError(
+            f"--{name} {quoted(value)} is no count", hint="as in 600M, 4.2G or 3504872: G is 10^9"
+        )
+    if found > LARGEST:
+        raise UsageError(f"--{name} {quoted(value)} is more than {LARGEST:,}, which no network has")
+    return _down(found)
+
+
+def _down(number: Fraction) -> int:
+    return number.numerator // number.denominator

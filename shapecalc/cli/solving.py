@@ -1,0 +1,168 @@
+"""`solve`: inputs that give a wanted output, or the largest values within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import typer
+
+from shapecalc.cli.formulas import AnyWeights, domain_of
+from shapecalc.cli.networks import assignments, settings
+from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
+from shapecalc.cli.training import OptimizerName
+from shapecalc.errors import UsageError, listed
+
+_OUTPUT = "An output"
+_BOUNDS = "Bounds"
+
+
+def solve(
+    arch: Arch,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="SHAPE",
+            rich_help_panel=_OUTPUT,
+            help="The wanted output, as in 1x512x7x7; a new letter is any size.",
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", rich_help_panel=_OUTPUT, help="The output of this layer, by its path."),
+    ] = None,
+    any_weights: AnyWeights = False,
+    sought: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            metavar="A,B,…",
+            rich_help_panel=_BOUNDS,
+            help="Parameters of the file, letters of the input, or batch; repeatable.",
+        ),
+    ] = None,
+    params: Annotated[
+        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 5M.")
+    ] = None,
+    macs: Annotated[
+        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 600M.")
+    ] = None,
+    flops: Annotated[
+        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="Two for each MAC.")
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in prediction, as 24GiB."),
+    ] = None,
+    training_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in a step of training."),
+    ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]STEP",
+            rich_help_panel=_BOUNDS,
+            help="Multiples of 8 alone, or of 0.05; of one by its name.",
+        ),
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(rich_help_panel=_BOUNDS, help="What float32 is, in bytes."),
+    ] = None,
+    optimizer: OptimizerName = None,
+    input: Input = None,
+    set: Set = None,
+    format: ReportForm = "table",
+    ascii: Ascii = False,
+) -> None:
+    """Inputs that give a wanted output, or the largest network within bounds."""
+    bounds = {
+        "params": params,
+        "macs": macs,
+        "flops": flops,
+        "memory": memory,
+        "training-memory": training_memory,
+    }
+    given = {name: text for name, text in bounds.items() if text is not None}
+    of_bounds = {**{f"--{name}": text for name, text in given.items()}, "--for": sought, "--step": step}
+    of_bounds |= {"--dtype": dtype, "--optimizer": optimizer}
+    if output is not None:
+        _refuse("--output", of_bounds)
+        _print_inputs(arch, output, at, input, set, any_weights, format)
+    if not given and not sought:
+        raise UsageError(
+            "solve needs what is wanted",
+            hint="--output 1x512x7x7 for its inputs, or --macs 600M --for width for the largest width",
+        )
+    _refuse("bounds", {"--at": at, "--any-weights": any_weights or None})
+    _print_largest(arch, input, set, given, sought or [], step or [], (dtype, optimizer), format)
+
+
+def _refuse(beside: str, options: Mapping[str, object]) -> None:
+    """Refuse options that say nothing beside what is asked for."""
+    there = [name for name, value in options.items() if value is not None]
+    if there:
+        raise UsageError(
+            f"{listed(there)} can't go with {beside}", hint="--output is for inputs, bounds are for --for"
+        )
+
+
+def _print_inputs(
+    arch: str,
+    output: str,
+    at: str | None,
+    input: list[str] | None,
+    set: list[str] | None,
+    any_weights: bool,
+    form: str,
+) -> None:
+    from shapecalc.analysis.domain.wanted import inputs_that_give, wanted_shape
+    from shapecalc.render.domain import print_solutions
+
+    found = domain_of(arch, input, set, any_weights)
+    node = found.analysis.find(at) if at is not None else None
+    shape = (node.output if node else found.analysis.outputs[0]).shape
+    solutions = inputs_that_give(found, shape, wanted_shape(found, output))
+    print_solutions(solutions, form, node and node.path, shape, output)
+    raise typer.Exit(int(solutions.reason is not None))
+
+
+def _print_largest(
+    arch: str,
+    input: list[str] | None,
+    set: list[str] | None,
+    bounds: Mapping[str, str],
+    sought: list[str],
+    step: list[str],
+    terms: tuple[str | None, str | None],
+    form: str,
+) -> None:
+    from shapecalc.analysis.budgets.budgets import solve
+    from shapecalc.render.budgets import print_budget
+
+    architecture, given, values = settings(arch, input, set)
+    names = [name.strip() for text in sought for name in text.split(",")]
+    found = solve(
+        architecture,
+        given,
+        within=bounds,
+        variables=[name for name in names if name],
+        step=_steps(step),
+        set=values,
+        dtype=terms[0] or "float32",
+        optimizer=terms[1] or "sgd",
+    )
+    print_budget(found, form)
+    raise typer.Exit(int(not found.best))
+
+
+def _steps(texts: list[str]) -> dict[str, str]:
+    """The steps by the names of what they are of; one without a name is of all others."""
+    named = assignments([text for text in texts if "=" in text], "--step")
+    plain = [text for text in texts if "=" not in text]
+    if len(plain) > 1:
+        raise UsageError(f"--step is given {len(plain)} times", hint="--step width=8 is of one alone")
+    return {**named, **dict.fromkeys([""] * len(plain), *plain)} if plain else named
