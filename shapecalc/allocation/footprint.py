@@ -90,12 +90,7 @@ def record(
 ) -> Footprint:
     """Run a layer on a trace of its own; `frozen` are the names of the weights that are not trained."""
     trace = Trace(mode, frozen)
-    values = [_given(x, trace) for x in inputs]
-    values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
-    for x, value in zip(inputs, values, strict=True):
-        value.base = values[x.base] if x.base >= 0 else None
-    trace.events.clear()  # of an input that is the same as another, the storage is gone
-    trace.lowered = {x.copy_of: value for x, value in zip(inputs, values, strict=True) if x.copy_of}
+    values = _values(trace, inputs)  # held, so that none is freed before the layer is done
     read = [value for x, value in zip(inputs, values, strict=True) if not (x.behind or x.copy_of)]
     outputs = run(trace, *read)
     kernels = [event for event in trace.events if isinstance(event, Kernel)]
@@ -103,9 +98,7 @@ def record(
     weights = trace.parameters_by_name
     lowered = {n: w.lowered for n, w in weights.items() if w.lowered and n not in trace.lowered}
     kept = [kernel.kept for kernel in kernels]
-    stays = {y.storage.number for y in outputs}.union(
-        [y.storage.number for y in lowered.values()], *kept
-    ) - given
+    stays = {y.storage.number for y in (*outputs, *lowered.values())}.union(*kept) - given
     numbers = {number: new for new, number in enumerate([*sorted(given), *sorted(stays)])}
     return Footprint(
         rises=_rises(trace, stays),
@@ -119,6 +112,17 @@ def record(
         written=tuple([numbers[storage] for storage in trace.written if storage in given]),
         refusal=trace.refusal,
     )
+
+
+def _values(trace: Trace, inputs: Sequence[Given]) -> list[Value]:
+    """The inputs on a trace, what they are views of, and the copies of weights that come with them."""
+    values = [_given(x, trace) for x in inputs]
+    values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
+    for x, value in zip(inputs, values, strict=True):
+        value.base = values[x.base] if x.base >= 0 else None
+    trace.events.clear()  # of an input that is the same as another, the storage is gone
+    trace.lowered = {x.copy_of: value for x, value in zip(inputs, values, strict=True) if x.copy_of}
+    return values
 
 
 def _renumbered(kernel: Kernel, numbers: Mapping[int, int]) -> Kernel:

@@ -23,8 +23,10 @@ from shapecalc.engine.results import Analysis, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.engine.weights import frozen_everywhere, stored_alike, without_training
 from shapecalc.language.architecture import Architecture
+from shapecalc.language.expressions import Scope
 from shapecalc.pause_gc import without_collecting
 from shapecalc.symbolic.conditions import collecting
+from shapecalc.tensors import Tensor
 
 
 def analyse(
@@ -83,12 +85,18 @@ def _execute(
     rows = refuse_too_large(architecture, scope)
     if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
         analyse(architecture, input, parameters, brief=True)
-    run = Execution(
-        Walk(architecture, scope),
-        conditions,
-        brief and rows > (MOST_WHOLE if most_whole is None else most_whole),
-    )
+    briefly = brief and rows > (MOST_WHOLE if most_whole is None else most_whole)
+    run = Execution(Walk(architecture, scope), conditions, briefly)
     run.steps = steps
+    analysis = _executed(run, architecture, scope, inputs)
+    refuse_larger(architecture, analysis.layers)
+    return analysis
+
+
+def _executed(
+    run: Execution, architecture: Architecture, scope: Scope, inputs: dict[str, Tensor]
+) -> Analysis:
+    """All steps of the file, executed on its inputs."""
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
     run.scheme = run.walk.scheme(architecture, scope, None)
@@ -96,7 +104,7 @@ def _execute(
     out, tree = body.steps(architecture.layers, (first,), "")
     if architecture.weights and run.scheme:
         run.check_stored(architecture.weights.node, "the file", 0)
-    analysis = Analysis(
+    return Analysis(
         architecture=architecture,
         parameters=MappingProxyType(dict(scope)),
         inputs=MappingProxyType(inputs),
@@ -107,8 +115,6 @@ def _execute(
         conditions=tuple(run.conditions),
         brief=run.brief,
     )
-    refuse_larger(architecture, analysis.layers)
-    return analysis
 
 
 def whole(analysis: Analysis, what: str, most: int = MOST_LISTED) -> Analysis:

@@ -13,7 +13,7 @@ from shapecalc.analysis.domain.own_weights import KEPT
 from shapecalc.analysis.domain.sizesets import EVERY
 from shapecalc.analysis.domain.wanted import Solutions
 from shapecalc.engine.results import Analysis
-from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
 from shapecalc.symbolic import Dim, at
 from shapecalc.symbolic.notation import shape_text
@@ -30,10 +30,7 @@ _CONDITIONS = (
 
 def print_domain(domain: Domain, form: str) -> None:
     """Print which inputs work."""
-    if form == "json":
-        print_json(domain_json(domain))
-        return
-    print_grid(domain_grid(domain), form)
+    print_as(form, lambda: domain_json(domain), lambda: domain_grid(domain))
 
 
 def domain_grid(domain: Domain) -> Grid:
@@ -181,36 +178,38 @@ def print_solutions(
     solutions: Solutions, form: str, layer: str | None, formula: tuple[Dim, ...], wanted: str
 ) -> None:
     """Print which inputs give an output; `formula` is its shape in general."""
-    domain = solutions.domain
-    if form == "json":
-        print_json(
-            {
-                "name": domain.analysis.name,
-                "layer": layer,
-                "formula": for_json(formula),
-                "output": wanted,
-                "solutions": _ranges(domain.symbols, solutions.boxes),
-                "conditions": [Solved(condition, None).ascii() for condition in solutions.open],
-                "reason": solutions.reason,
-            }
-        )
-        return
+    asked = solutions, layer, formula, wanted
+    print_as(form, lambda: _solutions_json(*asked), lambda: _solutions_grid(*asked))
+
+
+def _solutions_json(
+    solutions: Solutions, layer: str | None, formula: tuple[Dim, ...], wanted: str
+) -> dict[str, Any]:
+    return {
+        "name": solutions.domain.analysis.name,
+        "layer": layer,
+        "formula": for_json(formula),
+        "output": wanted,
+        "solutions": _ranges(solutions.domain.symbols, solutions.boxes),
+        "conditions": [Solved(condition, None).ascii() for condition in solutions.open],
+        "reason": solutions.reason,
+    }
+
+
+def _solutions_grid(solutions: Solutions, layer: str | None, formula: tuple[Dim, ...], wanted: str) -> Grid:
+    domain, title = solutions.domain, heading(solutions.domain.analysis)
     where = f"the output of {layer}" if layer else "the output"
     shape = "×".join(wanted.split("x"))
     notes = [f"In general  {where} is {shape_text(formula)}"]
     notes += [f"Besides     {Solved(condition, None)}" for condition in solutions.open]
     if any(condition.why == KEPT for condition in domain.analysis.conditions):
-        notes.append(
-            "Weights     they keep their shape, that at the file's own input; --any-weights takes others too"
-        )
+        kept = "they keep their shape, that at the file's own input; --any-weights takes others too"
+        notes.append(f"Weights     {kept}")
     if solutions.reason:
-        notes.insert(0, f"No input gives {shape}: {solutions.reason}")
-        print_grid(Grid(heading(domain.analysis), (), [], notes), form)
-        return
+        return Grid(title, (), [], [f"No input gives {shape}: {solutions.reason}", *notes])
     columns = tuple(Column(name, name) for name in domain.symbols)
     lines = [Line(tuple(box.get(n, EVERY).text(n) for n in domain.symbols)) for box in solutions.boxes]
     small = next(iter(islice(domain.in_order(solutions.boxes, solutions.open), 1)), None)
     if small is not None:
         notes.insert(0, f"Smallest    {_input_text(domain.analysis, small)}")
-    title = f"{heading(domain.analysis)}: {where} is {shape} for"
-    print_grid(Grid(title, columns, lines, notes), form)
+    return Grid(f"{title}: {where} is {shape} for", columns, lines, notes)

@@ -8,6 +8,7 @@ Sources: Kaplan et al. 2020, arXiv:2001.08361, 2.1; Chowdhery et al. 2022, arXiv
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,32 +72,28 @@ def per_token(analysis: Analysis) -> PerToken:
         return found
 
     gradients = gradient_macs(analysis, remember)
+    macs = analysis.totals.macs
+    there_and_back = gradients if isinstance(gradients, Unknown) else 2 * _each(macs + gradients, tokens)
     reason = gradients if isinstance(gradients, Unknown) else None
-    forward: dict[str, list[Dim]] = {}
-    training: dict[str, list[Dim]] = {}
+    found = tuple(_all_differences(analysis, tokens, trained, reason))
+    params = analysis.totals.params
+    return PerToken(analysis, tokens, params, 2 * _each(macs, tokens), there_and_back, found)
+
+
+def _all_differences(
+    analysis: Analysis, tokens: Dim, trained: Mapping[int, Dim], reason: Unknown | None
+) -> Iterator[Difference]:
+    """The differences of all rows by what they come from; `trained`: the products of each on the way back."""
+    sums: tuple[dict[str, list[Dim]], ...] = ({}, {})
     for row, times in zip(analysis.rows, analysis.times, strict=True):
         products = row.macs, row.macs + trained.get(id(row), 0)
-        for found, macs, factor in zip((forward, training), products, (1, 3), strict=True):
+        for found, macs, factor in zip(sums, products, (1, 3), strict=True):
             for what, more in _differences(row, macs, tokens, factor):
                 found.setdefault(what, []).append(times * more)
-    names = dict.fromkeys([*forward, *training])
-    differences = [
-        Difference(
-            what,
-            2 * _each(summed(forward.get(what, [])), tokens),
-            reason or 2 * _each(summed(training.get(what, [])), tokens),
-        )
-        for what in names
-    ]
-    macs = analysis.totals.macs
-    return PerToken(
-        analysis,
-        tokens,
-        analysis.totals.params,
-        2 * _each(macs, tokens),
-        gradients if isinstance(gradients, Unknown) else 2 * _each(macs + gradients, tokens),
-        tuple([d for d in differences if d.forward != 0 or d.training != 0]),
-    )
+    for what in dict.fromkeys([*sums[0], *sums[1]]):
+        forward, training = (2 * _each(summed(found.get(what, [])), tokens) for found in sums)
+        if forward != 0 or (reason or training) != 0:
+            yield Difference(what, forward, reason or training)
 
 
 def _tokens(analysis: Analysis) -> Dim:

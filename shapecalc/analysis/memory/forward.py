@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shapecalc.allocation.footprint import Footprint, Given, Output
@@ -39,6 +39,30 @@ class Flow(NamedTuple):
 class Forward:
     """A forward pass that lets each tensor go after its last use; the network's inputs stay."""
 
+    analysis: Analysis
+    mode: Mode
+    ledger: Ledger
+    known: Known
+    conditions: list[Condition]
+    """What symbols must satisfy for the bytes, beside what they must for the shapes."""
+    bounded: dict[str, str]
+    """The types of which not all is known that they allocate on the way forward, and why."""
+    parameters: dict[tuple[int, str], int]
+    """The values that are weights, by the row that they belong to and their name in it."""
+    flows: dict[tuple[int, int], Flow]
+    """By the row and the port that a tensor comes from."""
+    lowered: dict[tuple[int, str], Flow]
+    """The copies of weights in a lower dtype, by row and name as `parameters`."""
+    made: list[Tensor]
+    """The first output of each row, in the dtype that it has."""
+    graph: Graph
+    seen: dict[int, int]
+    """Of each view, by its value, how often its storage had been written over when it was made."""
+    segments: Mapping[int, Segment]
+    """By their rows, the parts that are computed again on the way back."""
+    refusal: ArchitectureError | None = None
+    """Why torch can't train the network, if it can't."""
+
     def __init__(
         self,
         analysis: Analysis,
@@ -56,32 +80,20 @@ class Forward:
             UnknownError: it is not known what a layer allocates.
             UnsettledError: of a brief analysis, copies that were left out do not all need the same.
         """
-        self.analysis = analysis
-        self.mode = mode
-        self.ledger = Ledger(assumed(analysis.conditions))
-        self.flows: dict[tuple[int, int], Flow] = {}
-        """By the row and the port that a tensor comes from."""
-        self.bounded: dict[str, str] = {}
-        """The types of which not all is known that they allocate on the way forward, and why."""
-        self.conditions: list[Condition] = []
-        """What symbols must satisfy for the bytes, beside what they must for the shapes."""
-        self.known = Known(analysis.conditions)
-        self.parameters: dict[tuple[int, str], int] = {}
-        """The values that are weights, by the row that they belong to and their name in it."""
-        self.lowered: dict[tuple[int, str], Flow] = {}
-        """The copies of weights in a lower dtype, by the same."""
-        self.made: list[Tensor] = []
-        """The first output of each row, in the dtype that it has."""
-        self.graph = Graph(self.ledger)
-        self.seen: dict[int, int] = {}
-        """Of each view, by its value, how often its storage had been written over when it was made."""
-        self.refusal: ArchitectureError | None = None
-        """Why torch can't train the network, if it can't."""
-        self.segments = {n: segment for segment in segments for n in range(segment.start, segment.stop)}
+        self.analysis, self.mode = analysis, mode
+        self.ledger, self.known = Ledger(assumed(analysis.conditions)), Known(analysis.conditions)
+        self.conditions, self.bounded, self.parameters = [], {}, {}
+        self.start({n: segment for segment in segments for n in range(segment.start, segment.stop)})
         for port, tensor in enumerate(analysis.inputs.values()):
             self.enter(port, tensor, tracked and is_floating(tensor.dtype))
         self.freed = releases(analysis) if freed is None else freed
         self.execute(self.freed)
+
+    def start(self, segments: Mapping[int, Segment]) -> None:
+        """Begin with nothing made, and an empty graph on the ledger."""
+        self.flows, self.lowered, self.made, self.seen = {}, {}, [], {}
+        self.graph = Graph(self.ledger)
+        self.segments = segments
 
     def execute(self, freed: Releases) -> None:
         """Run row after row, and leap over copies that a brief analysis leaves out."""
@@ -121,23 +133,9 @@ class Forward:
         segment.versions = [self.graph.version(storage) for storage in segment.storages]
 
     def run(self, number: int, row: Row) -> None:
-        flows = [self.flows[wire.row, wire.port] for wire in row.sources]
-        for flow in flows:
-            self.renew(flow, number)
-        given = _given(flows)
-        if self.mode.grad and row.layer.writes_over:
-            given, flows = _with_bases(given, flows)
-        if self.lowered and row.shares is not None:
-            given, flows = self.with_copies(number, row, given, flows)
-        try:
-            footprint = row.layer.footprint(given, self.mode, row.frozen)
-        except ArchitectureError as error:
-            raise error.at(None, row.path) from None
-        if not footprint.complete:
-            self.bounded[row.type] = row.layer.undecided
-        if row.stored:
-            self.unpack(row)
-        self.note(footprint.conditions, row.path)
+        """Run one layer on the ledger: its inputs are read, its outputs are tensors on their way."""
+        given, flows = self.read(number, row)
+        footprint = self.footprint(row, given)
         self.made.append(footprint.outputs[0].given.tensor)
         storages = self.ledger.play(footprint, [flow.storage for flow in flows], number)
         if footprint.refusal:
@@ -156,6 +154,31 @@ class Forward:
             self.hold(flow)
             self.flows[number, port] = flow
         self.graph.sweep(first)
+
+    def read(self, number: int, row: Row) -> tuple[tuple[Given, ...], list[Flow]]:
+        """What a layer is given: its inputs, what they are views of, and copies of weights made before."""
+        flows = [self.flows[wire.row, wire.port] for wire in row.sources]
+        for flow in flows:
+            self.renew(flow, number)
+        given = _given(flows)
+        if self.mode.grad and row.layer.writes_over:
+            given, flows = _with_bases(given, flows)
+        if self.lowered and row.shares is not None:
+            given, flows = self.with_copies(number, row, given, flows)
+        return given, flows
+
+    def footprint(self, row: Row, given: tuple[Given, ...]) -> Footprint:
+        """The layer's own footprint; noted is what of it is not known, and what it depends on."""
+        try:
+            found = row.layer.footprint(given, self.mode, row.frozen)
+        except ArchitectureError as error:
+            raise error.at(None, row.path) from None
+        if not found.complete:
+            self.bounded[row.type] = row.layer.undecided
+        if row.stored:
+            self.unpack(row)
+        self.note(found.conditions, row.path)
+        return found
 
     def unpack(self, row: Row) -> None:
         """Note that how a kernel reads a matrix stored as whole numbers is its tool's own.
@@ -252,12 +275,9 @@ class Again(Forward):
         self.analysis, self.mode, self.ledger = before.analysis, before.mode, before.ledger
         self.known, self.conditions, self.bounded = before.known, before.conditions, before.bounded
         self.parameters, self.refusal = before.parameters, before.refusal
-        self.lowered = {}
-        self.flows = dict(segment.inputs)
-        self.graph = Graph(self.ledger)
-        self.seen = {flow.value: 0 for flow in segment.inputs.values()}
-        self.made = []
-        self.segments = {}
+        self.start({})
+        self.flows.update(segment.inputs)
+        self.seen.update({flow.value: 0 for flow in segment.inputs.values()})
         for number in range(segment.start, segment.stop):
             self.run(number, self.analysis.rows[number])
             for edge in before.freed[number]:

@@ -153,43 +153,49 @@ class Memory(Prediction):
 
     def to_dict(self) -> dict[str, Any]:
         """The bytes for programs; those of training are null where it has none."""
-        figures = {
-            "parameters": self.parameters,
-            "buffers": self.buffers,
-            "gradients": self.gradients,
-            "optimizer": self.optimizer,
-            "saved": self.saved,
-            "recomputed_macs": self.recomputed,
-            "activations_peak": self.activations.bytes,
-            "inference_peak": self.prediction.bytes,
-            "training_peak": self.training.bytes,
-        }
-        known: dict[str, Any] = {name: for_json(size) for name, size in figures.items()}
-        known["inference_peak_status"] = "at least" if self.bounded else "exact"
-        known["training_peak_status"] = self.training_status
-        if self.refusal:
-            known |= {"training_peak": None, "training_peak_status": str(self.refusal)}
-        if self.saving_unknown:
-            known["saved"] = None
-        elif not self.how.plain:
-            known["device"] = [figure.to_dict() for figure in self.figures()]
-            known["split"] = [
-                {**split._asdict(), "shape": for_json(split.shape), "part": for_json(split.part)}
-                for split in self.splits.values()
-            ]
-            known["stages"] = [stage.to_dict() for stage in stages_of(self)]
-        saved_by_row = [None if self.saving_unknown else saved for saved in self.saved_by_row]
         inputs = {name: tensor.to_dict() for name, tensor in self.analysis.inputs.items()}
+        saved_by_row = [None if self.saving_unknown else saved for saved in self.saved_by_row]
+        layers = zip(self.analysis.rows, saved_by_row, strict=True)
         return {
             "name": self.analysis.name,
             "inputs": inputs,
             "conditions": [{"path": c.path, "condition": c.ascii()} for c in decisive(self.all_conditions)],
             "terms": {"dtype": self.dtype, **self.how.to_dict()},
             "layers": [
-                {"path": row.path, "type": row.type, "saved": for_json(saved)}
-                for row, saved in zip(self.analysis.rows, saved_by_row, strict=True)
+                {"path": row.path, "type": row.type, "saved": for_json(saved)} for row, saved in layers
             ],
-            **known,
+            **self._sizes(),
+            **({} if self.saving_unknown or self.how.plain else self._of_devices()),
+        }
+
+    def _sizes(self) -> dict[str, Any]:
+        """The bytes of the network, and how far its peaks are known."""
+        figures = {
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "gradients": self.gradients,
+            "optimizer": self.optimizer,
+            "saved": None if self.saving_unknown else self.saved,
+            "recomputed_macs": self.recomputed,
+            "activations_peak": self.activations.bytes,
+            "inference_peak": self.prediction.bytes,
+            "training_peak": None if self.refusal else self.training.bytes,
+        }
+        return {
+            **{name: for_json(size) for name, size in figures.items()},
+            "inference_peak_status": "at least" if self.bounded else "exact",
+            "training_peak_status": str(self.refusal) if self.refusal else self.training_status,
+        }
+
+    def _of_devices(self) -> dict[str, Any]:
+        """What a device holds, what is split among several, and the stages of a pipeline."""
+        return {
+            "device": [figure.to_dict() for figure in self.figures()],
+            "split": [
+                {**split._asdict(), "shape": for_json(split.shape), "part": for_json(split.part)}
+                for split in self.splits.values()
+            ],
+            "stages": [stage.to_dict() for stage in stages_of(self)],
         }
 
 
