@@ -167,7 +167,7 @@ class Peak:
             self.room = 2 * max(_ROOM, len(self.formulas))
 
     def _thin(self) -> None:
-        """Leave out what the greater of two others, one met before it and one after, always exceeds."""
+        """Leave out each size that the greater of two, one met before it and one after it, always exceeds."""
         kept = self.formulas
         place = 1
         while place < len(kept) - 1:
@@ -205,7 +205,7 @@ class Peak:
 
 
 def unexceeded(sizes: Sequence[Dim]) -> tuple[Dim, ...]:
-    """Of sizes, those that may be the greatest; of such as differ by numbers, the one that is."""
+    """The sizes that may be the greatest; of sizes that differ by a number alone, only the greater one."""
     first = sizes[0] if sizes else 0
     above = [step for size in sizes if isinstance(step := size - first, int)]
     if len(above) == len(sizes):

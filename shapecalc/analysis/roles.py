@@ -22,7 +22,7 @@ def is_linear(row: Row) -> bool:
 
 
 def roles_of(analysis: Analysis) -> Mapping[int, frozenset[str]]:
-    """By the numbers of rows that are such layers, what each is for; a fused one is for several things."""
+    """Row number of a Linear layer → its roles; a fused layer has several."""
     return _Reading(analysis.rows).found()
 
 

@@ -118,7 +118,7 @@ def _entries(text: bytes, directory: _Directory, source: Opened) -> dict[str, Re
 
 
 def _wide(extra: bytes, numbers: list[int]) -> list[int]:
-    """The numbers with those that take more than 4 bytes from the extra field that has them."""
+    """The numbers; where one needs more than 4 bytes, its value is read from the extra field."""
     place = 0
     for _ in range(_MOST_FIELDS if _ELSEWHERE in numbers else 0):
         kind, length = (int.from_bytes(extra[at : at + 2], "little") for at in (place, place + 2))

@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def in_order_of_module(self) -> bool:
-        """Whether the order is that in which the module has them; safetensors, and indices, sort them."""
+        """Whether tensors stand in the module's order; safetensors files and indices are sorted by name."""
         return self.form == "torch" and self.files == 1
 
     @property

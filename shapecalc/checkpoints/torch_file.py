@@ -91,7 +91,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _weights(value: Any, source: Opened, deep: int = 3) -> tuple[dict[str, Any], str]:
-    """The mapping of names to tensors in what a file holds, and what it is called there."""
+    """The mapping name → tensor inside of an unpickled file, and the key under which it stands."""
     if not isinstance(value, dict):
         raise source.error("it holds no names of tensors", _ALONE)
     seen: set[int] = set()
@@ -203,7 +203,7 @@ def _check(view: _View, name: str, archive: Mapping[str, Record], folder: str, s
 
 
 def _once(views: Mapping[str, _View], shard: str) -> Iterator[Stored]:
-    """The tensors; one that lies exactly where an earlier one does is that one."""
+    """The tensors; one at exactly the place of an earlier tensor is tied to it."""
     known: dict[_View, str] = {}
     for name, view in views.items():
         first = "" if view.storage is None else known.setdefault(view, name)

@@ -52,7 +52,7 @@ _Read = TypeVar("_Read")
 def _each(
     names: Iterable[str], read: Callable[[str], _Read]
 ) -> tuple[dict[str, _Read], list[ShapecalcError]]:
-    """What each name stands for; of those that are wrong, the errors, which are printed."""
+    """The networks of these names; errors of wrong names are printed."""
     found, errors = {}, {}
     for name in names:
         try:

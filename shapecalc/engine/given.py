@@ -1,4 +1,4 @@
-"""The tensors that a step is given, and those of them that it takes."""
+"""Which tensors come to a step, and how many of them it takes as its inputs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def taken(
 def _too_few(
     step: BlockStep, signature: Signature, rest: Sequence[str], given: int, source: Source
 ) -> ArchitectureError:
-    """The error of a block that lacks tensors, which takes those named `rest` from what is before it."""
+    """The error where a block gets too few tensors; `rest`: its inputs that no argument names."""
     missing = listed(rest[given:])
     hint = f"name it: {{{step.block}: {{{rest[given]}: name}}}}, or give as many by from"
     if (step.times is not None or step.loop is not None) and len(signature.gives) < len(rest):

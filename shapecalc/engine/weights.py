@@ -30,7 +30,7 @@ def sharing(rows: list[Row], index: int, owner: int) -> Row:
 
 
 def stored_alike(rows: Sequence[Row]) -> list[Row]:
-    """The rows, with a weight under a scheme where all that share it have it under that one.
+    """The rows; a shared weight is stored under a scheme only if all rows that share it agree on that.
 
     So an embedding's table stays as it is, though a Linear reads it too.
     """
@@ -57,7 +57,7 @@ def without_training(rows: Sequence[Row]) -> list[Row]:
 
 
 def frozen_everywhere(rows: list[Row]) -> list[Row]:
-    """The rows, with a weight frozen in all that share it where one of them freezes it.
+    """The rows; a shared weight that one row freezes is frozen in all of them.
 
     It is one tensor, and `requires_grad` is the tensor's.
     """

@@ -41,7 +41,7 @@ def in_python(expression: Expression, names: Mapping[str, Text]) -> Text | None:
 
 
 def value_of(text: Text, values: Mapping[str, Any]) -> Any:
-    """What such an expression is where its names have these values; None if it is no number."""
+    """The value of an expression under these values of its names; None if it is no number."""
     try:
         return _value(ast.parse(text, mode="eval").body, values)
     except (TypeError, ZeroDivisionError, KeyError, NotImplementedError):

@@ -14,7 +14,7 @@ from shapecalc.layers.fields import Axis
 
 
 class Classes:
-    """All classes of a network, each after those that it uses, that of the network last."""
+    """All classes of a network: each stands after the classes that it uses, the network's own comes last."""
 
     def __init__(self, root: Region, constants: Mapping[str, Any]) -> None:
         """`constants`: the values of the file's own parameters."""

@@ -11,7 +11,7 @@ _JUDGE = Path(__file__).parents[1] / "torch_check"
 
 
 def helper(name: str) -> list[str]:
-    """The text of a function of that name, after those that it calls; none if torch has it."""
+    """The source of a helper function, preceded by those that it calls; nothing if torch has the function."""
     known = _functions()
     if name not in known:
         return []

@@ -165,7 +165,7 @@ def placed(items: Iterable[Item], before: tuple[int, ...] = ()) -> Iterator[tupl
 
 
 def is_module(item: Item) -> bool:
-    """Whether one tensor goes into it and one comes out, as of a module that a Sequential may hold."""
+    """Whether it has one input and one output, as the modules of a Sequential do."""
     if isinstance(item, Leaf):
         layer = item.row.layer
         one = item.is_module and len(item.inputs) == len(item.outputs) == 1

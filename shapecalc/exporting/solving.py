@@ -106,7 +106,7 @@ class Solver:
         return next(parameter for parameter in found.parameters if parameter.name == name)
 
     def from_file(self, alike: tuple[Owner, ...], number: int, name: str, values: Vector) -> Text | None:
-        """The file's own expression, if it is one over parameters that gives these values."""
+        """The file's own expression over parameters, if its values are these."""
         owner = alike[0]
         written = name if isinstance(owner, Leaf) else self.argument(owner, name).written
         argument = owner.written.get(written or "")
@@ -154,7 +154,7 @@ class Solver:
         return next((Text(own.name) for own in self.own if _equal(own.values, values)), None)
 
     def from_producer(self, edge: Edge, values: Vector) -> Text | None:
-        """What the layer that makes a tensor, or one before it, says of its size."""
+        """The text of this size at the layer that makes a tensor, or at a layer before that."""
         for _ in range(12):
             number = self.made.get(edge)
             if number is None:
@@ -168,7 +168,7 @@ class Solver:
         return None
 
     def said(self, number: int, values: Vector) -> Text | None:
-        """The text of an argument that has these values, one of the output before one of the input."""
+        """The text of a layer's argument with these values; an output size is preferred to an input size."""
         found = [name for name, vector in self.slots[number].items() if _equal(vector, values)]
         texts = [self.cls.texts.get((number, name)) for name in sorted(found, key=lambda name: "in_" in name)]
         return next((text for text in texts if text is not None), None)

@@ -29,7 +29,7 @@ class ConfigKey(NamedTuple):
 
 
 class Config(NamedTuple):
-    """The keys that a file knows, and those that change no figure of it."""
+    """The keys of a configuration that a file reads, and the keys that change none of its figures."""
 
     keys: Mapping[str, ConfigKey]
     ignored: frozenset[str]

@@ -210,7 +210,7 @@ class StepReader:
         return default is None or isinstance(default.value, (str, Expression))
 
     def either(self, head: str, written: Written, common: Mapping[str, Any]) -> ChosenStep:
-        """A step of a parameter that is called as a type is; where it names none, one of that type."""
+        """A step called as a parameter and as a layer type: what the parameter names, or else that type."""
         self.own[head] = "the step that a parameter names"
         beside = {key: node for key, node in written.beside.items() if key != "as"}
         otherwise: Step | ArchitectureError

@@ -64,7 +64,7 @@ CHANNELS = "channels"
 
 
 def with_channels(scope: Scope, channels: Dim | None) -> Scope:
-    """The scope with the channels that enter a step in it; a parameter of that name hides them."""
+    """The scope with `channels`, those of the step's input; a parameter called so takes precedence."""
     return scope if channels is None or CHANNELS in scope else {**scope, CHANNELS: channels}
 
 

@@ -203,7 +203,7 @@ class Parametrized(Inner, abstract=True):
         return found
 
     def weights(self, *inputs: Tensor) -> Weights:
-        """Those of the layer, and in place of one those that make it."""
+        """The layer's weights, where the parametrized one is replaced by those that it is computed from."""
         made = self.parametrized(*inputs)
         others = {name: w for name, w in self.inner.weights(*inputs).items() if name != self.by.name}
         path = f"parametrizations.{self.by.name}"

@@ -112,7 +112,7 @@ class OfMeans(Layer, abstract=True):
         return strides_of_pooled(made, x, self.axes)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        """Of one axis torch has it as one of two axes, of which one is 1."""
+        """Over one axis torch pools images whose other axis is 1, and gives a view."""
         (y,) = super().run(trace, x)
         return (trace.looked_at(y) if self.axes == 1 else y,)
 

@@ -56,7 +56,7 @@ def attention_of(
 
 
 def causal_mask(trace: Trace, made: Tensor) -> Value:
-    """Ones, the lower triangle of them, and one of two numbers where it has some and where it has none."""
+    """The kernels that make a causal mask: ones, their lower triangle, and 0 or −∞ by it."""
     bools = Tensor(made.shape, "bool")
     ones = trace.new(bools)
     lower = trace.new(bools)
@@ -66,7 +66,7 @@ def causal_mask(trace: Trace, made: Tensor) -> Value:
 
 
 def repeated_heads(trace: Trace, q: Value, x: Value) -> Value:
-    """Keys or values, each head copied for all query heads that share it; a copy even where it is one."""
+    """Keys or values with a copy of each head for every query head, even if there is only one."""
     shape = (*x.shape[:-3], q.shape[-3], *x.shape[-2:])
     return trace.kernel(Tensor(shape, x.dtype), x)
 

@@ -198,7 +198,7 @@ def _wrapped(columns: Sequence[_Written], width: int) -> list[_Written]:
 
 
 def _least(text: str) -> int:
-    """The least width of a column that a text, with guides before it if it is one of the tree, needs."""
+    """The least width of a column for a text, which may have a tree's guides before it."""
     guides = _guides(text)
     own = least(text[len(guides) :])
     return min(cells(text), len(guides) + _BELOW + own)

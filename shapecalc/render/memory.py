@@ -159,7 +159,7 @@ def _stages(found: Memory, formulas: Formulas) -> Iterator[str]:
 
 
 def _most(title: str, moment: Moment, more: str = "", bound: str = PEAK) -> Iterator[str]:
-    """The peak in a line or, where sizes decide which it is, all that it may be."""
+    """The peak in a line; where it depends on sizes, each candidate in a line."""
     if len(moment.alternatives) > 1:
         yield f"{title} {of_these(bound)}{more}"
         for most, path in moment.alternatives:

@@ -107,7 +107,7 @@ class Condition(NamedTuple):
 
 
 class Known:
-    """A set of conditions, which can be asked whether another one plainly follows from one of them."""
+    """A set of conditions that tells whether a further condition plainly follows from one of them."""
 
     def __init__(self, conditions: Iterable[Condition] = ()) -> None:
         self._strongest: dict[tuple[object, str], list[Condition]] = {}

@@ -54,7 +54,7 @@ def _followers(bounds: Sequence[Condition]) -> list[Condition]:
 
 
 def _implies(one: Condition, other: Condition, known: Mapping[bool, Mapping[str, Dim]]) -> bool:
-    """Whether a lower bound of one size is one of another that is never below it."""
+    """Whether one condition implies another: both are lower bounds, and the other's size is never below."""
     if not one.or_one <= other.or_one or not one.symbols <= other.symbols:
         return False
     sizes = known[other.or_one]

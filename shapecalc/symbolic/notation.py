@@ -179,7 +179,7 @@ def _order(factor: Factor, notation: Notation) -> tuple[int, int, str]:
 
 
 def _floors(factor: Factor) -> list[Floor]:
-    """The floor that a factor is, or those that are terms of it."""
+    """The factor itself if it is a floor, else the floors among its terms."""
     if isinstance(factor, Floor):
         return [factor]
     if isinstance(factor, (Symbol, Extreme)):

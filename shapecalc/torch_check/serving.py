@@ -97,7 +97,7 @@ class Serving(Network):
         return room.narrow(view.axis, room.shape[view.axis] - view.size, view.size)
 
     def remember(self, edge: Edge, y: Any, run: Run) -> None:
-        """Keep what a prompt makes for the steps after it, in the place that there is for it, if any."""
+        """Keep a tensor of a prompt for later steps: in the room made for it or, without that, as it is."""
         if run.axis is None and edge in self.edges:
             room = self.memory.setdefault(edge, y)
             if room is not y:

@@ -83,7 +83,7 @@ def folders_in(folder: Path) -> Iterator[str]:
 
 
 def claims(folder: Path, name: str | None = None) -> list[Entry]:
-    """The names that the files of one folder claim, each once; with `name`, that one alone.
+    """The names of the networks in the files of a folder, each once; with `name`, only that name.
 
     A file claims its own name, or those of its variants; asked for by its name, it has that one too.
     A library is no architecture, and claims none.

@@ -108,7 +108,7 @@ def find(name: str) -> Entry:
 
 
 def look_up(name: str) -> tuple[Entry, list[str]]:
-    """What `find` gives and, of a bare name, the further networks that bear it, by names that find them.
+    """What `find` gives; for a name without folder also the full names of the other networks called so.
 
     Raises:
         UsageError: there is none.

@@ -1,4 +1,4 @@
-"""Which input sizes a network takes, the smallest of them, and those of which windows read all."""
+"""Which input sizes a network takes, which is the smallest, and at which sizes windows read every element."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Solved(NamedTuple):
 
 
 class AxisWindow(NamedTuple):
-    """A window of a layer, the size of the axis that it slides along, and what an element there is called."""
+    """A layer's window, the size of the axis that it slides along, and the name of that axis' elements."""
 
     path: str
     unit: str

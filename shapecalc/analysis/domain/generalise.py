@@ -43,7 +43,7 @@ def generalised(
 
 
 def _ending(name: str, place: int) -> str:
-    """What the symbols of a further input end with, so that `--input` reads what is printed of them."""
+    """The ending of the symbols of a further input, such that `--input` accepts the printed names."""
     try:
         check_symbol(f"L_{name}")
     except ArchitectureError:

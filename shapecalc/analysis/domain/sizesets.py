@@ -137,7 +137,7 @@ def _tightened(segment: Segment) -> Segment | None:
 
 
 def _touching(segments: list[Segment]) -> list[Segment]:
-    """The segments, those that continue the one before them joined to it."""
+    """The segments; adjacent ones are joined."""
     found: list[Segment] = []
     for segment in segments:
         before = found[-1] if found else None
@@ -154,7 +154,7 @@ def _touching(segments: list[Segment]) -> list[Segment]:
 
 
 def _with_the_tail(segments: list[Segment]) -> list[Segment]:
-    """The segments, the endless one from as early on as it can be, which makes it the same in equal sets."""
+    """The segments, the endless one begun as early as possible, so that equal sets are written alike."""
     if not segments or segments[-1].last is not None:
         return segments
     *others, tail = segments

@@ -195,7 +195,7 @@ def _derive_macs(
 
 
 def _by_rule(rule: Callable[[], T], otherwise: T) -> T:
-    """What a rule gives when it is run on names; one that looks at what a size is can't be."""
+    """What a rule gives for named sizes; `otherwise` where it compares sizes, which names don't decide."""
     try:
         with collecting():
             return rule()

@@ -146,7 +146,7 @@ class Graph:
             self.drop([node])
 
     def drop(self, left: list[GradNode]) -> None:
-        """Drop those that nobody holds, and with them what they alone hold."""
+        """Drop the nodes without holders, and then the nodes and storages that only they held."""
         while left:
             node = left.pop()
             if node.holders:
@@ -165,7 +165,7 @@ class Graph:
         return [self.makers[value] for value in values if value in self.makers]
 
     def leading_to(self, values: set[int]) -> list[GradNode]:
-        """The nodes that lead to these values, the last one first, which is the order of torch's engine."""
+        """The nodes on the way to these values, in the order of torch's engine: the last one first."""
         reached = {self.makers[value] for value in values if value in self.makers}
         way: list[GradNode] = []
         for node in reversed(self.nodes):

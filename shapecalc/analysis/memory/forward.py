@@ -168,7 +168,7 @@ class Forward:
         return given, flows
 
     def footprint(self, row: Row, given: tuple[Given, ...]) -> Footprint:
-        """The layer's own footprint; noted is what of it is not known, and what it depends on."""
+        """The layer's footprint; noted are its conditions and, if it is incomplete, the layer's type."""
         try:
             found = row.layer.footprint(given, self.mode, row.frozen)
         except ArchitectureError as error:
@@ -286,7 +286,7 @@ class Again(Forward):
         self.hand_over(segment)
 
     def hand_over(self, segment: Segment) -> None:
-        """Hold for the calls of the pass before what is kept for those of this one, which are let go.
+        """Hand the storages that this pass keeps to the calls of the first pass, and let its own go.
 
         Raises:
             ArchitectureError: they are not the same calls, since a view of a tensor that was written over is

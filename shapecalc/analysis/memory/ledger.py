@@ -57,7 +57,7 @@ class Ledger:
         self.holders[storage] += 1
 
     def release(self, storage: int, times: int = 1) -> None:
-        """One holder less; `times` counts the storages of copies that it stands for, which go with it."""
+        """One holder less; `times`: how many copies' storages go with it."""
         self.holders[storage] -= 1
         if not self.holders[storage]:
             self.alive.add(self.sizes[storage], -times)

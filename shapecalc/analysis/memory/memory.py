@@ -250,7 +250,7 @@ class Step(NamedTuple):
 def step_of(
     analysis: Analysis, mode: Mode, freed: Releases, training: Training, again: Sequence[Segment]
 ) -> Step:
-    """A pass forward and one back; where it is not known what a layer keeps, nothing but that."""
+    """A pass forward and one back; only the reason, where it is not known what a layer keeps."""
     try:
         forward = Forward(analysis, mode, freed, segments=again)
         saved = forward.ledger.saved()

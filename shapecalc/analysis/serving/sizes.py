@@ -36,7 +36,7 @@ def _checked(letter: str) -> str:
 
 
 def check(network: Tokens, names: tuple[str, str], sizes: Sequence[Dim], new: int) -> None:
-    """Refuse a context that the network does not take, as one beyond the positions that it has learned."""
+    """Refuse a context that the network does not take, for example more tokens than learned positions."""
     batch, context = sizes
     if new and not (isinstance(batch, int) and isinstance(context, int)):
         raise UsageError(

@@ -39,7 +39,7 @@ class ServingRules(ArgumentRules):
         return self
 
     def carried(self, *inputs: Any) -> Tensor | None:
-        """What it keeps of all earlier steps, of one size after any number of them; by default None."""
+        """The state that it keeps of all earlier steps, whose size does not grow; by default None."""
         return None
 
     def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
@@ -50,5 +50,5 @@ class ServingRules(ArgumentRules):
         return None
 
     def opened(self, *inputs: Any) -> tuple[Opened, ...]:
-        """The layers that it comes to where keys and values are followed; by default none, it is one."""
+        """The layers that it is made of, among which keys and values are followed; by default none."""
         return ()
