@@ -1,4 +1,4 @@
-"""The judge: the same network built in torch and run. The only code that imports torch."""
+"""The judge: the same network built in torch and run, and every figure compared."""
 
 import warnings
 
