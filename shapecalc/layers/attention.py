@@ -239,7 +239,7 @@ class MultiheadAttention(Layer):
             v = self.with_zeros(trace, v)
         if not need_weights:
             q, k, v = (trace.seen_as(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
-            attended = attention_by_math(trace, q, k, v, self.dropout if trace.training else 0)
+            attended = attention_by_math(trace, q, k, v, p=self.dropout if trace.training else 0)
             del q, k, v
             attended = trace.reshape(trace.permute(attended, (2, 0, 1, 3)), (batch * length, features))
             return self.projected_out(trace, attended, query, weights), None

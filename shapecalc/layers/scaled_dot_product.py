@@ -24,28 +24,44 @@ from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, pr
 
 
 def attention_by_math(
-    trace: Trace, q: Value, k: Value, v: Value, p: float, is_causal: bool = False, enable_gqa: bool = False
+    trace: Trace,
+    q: Value,
+    k: Value,
+    v: Value,
+    *masks: Value,
+    p: float,
+    is_causal: bool = False,
+    enable_gqa: bool = False,
 ) -> Value:
-    """softmax(Q·Kᵀ)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
-    q, k, v = trace.cast("scaled_dot_product_attention", q, k, v)
+    """softmax(Q·Kᵀ + mask)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
+    q, k, v, *cast = trace.cast("scaled_dot_product_attention", q, k, v, *masks)
     with trace.within_operation():
-        return attention_of(trace, q, k, v, p, is_causal, enable_gqa)
+        numbers = [as_numbers(trace, mask, q.dtype) for mask in cast]
+        return attention_of(trace, q, k, v, numbers, p, is_causal, enable_gqa)
 
 
 def attention_of(
-    trace: Trace, q: Value, k: Value, v: Value, p: float, is_causal: bool, enable_gqa: bool
+    trace: Trace,
+    q: Value,
+    k: Value,
+    v: Value,
+    masks: list[Value],
+    p: float,
+    is_causal: bool,
+    enable_gqa: bool,
 ) -> Value:
-    dtype, mask = q.dtype, None
+    dtype = q.dtype
     wide_q, wide_k, wide_v = (widened(trace, x) for x in (q, k, v))
     k, v = wide_k, wide_v
     q = times_number(trace, wide_q)
     if is_causal:
-        mask = causal_mask(trace, Tensor((q.shape[-2], k.shape[-2]), q.dtype))
+        masks = [causal_mask(trace, Tensor((q.shape[-2], k.shape[-2]), q.dtype))]
     if enable_gqa and not q.shape[-3] == k.shape[-3] == v.shape[-3]:
         k, v = repeated_heads(trace, q, k), repeated_heads(trace, q, v)
     scores = matmul(trace, q, times_number(trace, trace.transpose(k, k.rank - 2, k.rank - 1)))
-    if mask:
-        scores = trace.kernel(scores.tensor, scores, back=passed(scores.look))
+    for mask in masks:
+        back = passed(scores.look, mask.look)
+        scores = trace.kernel(scores.tensor, scores, mask, back=back)
     scores = softmax(trace, scores)
     scores = noisy(trace, scores, p)
     if scores.dtype == dtype:
@@ -61,8 +77,18 @@ def causal_mask(trace: Trace, made: Tensor) -> Value:
     ones = trace.new(bools)
     lower = trace.new(bools)
     del ones
-    _numbers = [trace.new(Tensor((), made.dtype)) for _ in range(2)]
-    return trace.new(Tensor(lower.shape, made.dtype))
+    return as_numbers(trace, lower, made.dtype)
+
+
+def as_numbers(trace: Trace, mask: Value, dtype: str) -> Value:
+    """Where it is true 0, else −∞, made of one of two numbers; a mask of numbers as it is.
+
+    Source: convert_boolean_attn_mask in ATen/native/transformers/attention.cpp.
+    """
+    if mask.dtype != "bool":
+        return mask
+    _numbers = [trace.new(Tensor((), dtype)) for _ in range(2)]
+    return trace.new(Tensor(mask.shape, dtype))
 
 
 def repeated_heads(trace: Trace, q: Value, x: Value) -> Value:
@@ -173,7 +199,6 @@ class scaled_dot_product_attention(Layer):
         query, key, value = wanted.inputs[:3]
         return (figures.macs - means) * (query + key) + means * (value + (query or key))
 
-    undecided = "with a mask is not known"
     stores_scores = True
     """Whether the scores are a tensor, as in torch's own code; a fused kernel has none."""
 
@@ -188,12 +213,9 @@ class scaled_dot_product_attention(Layer):
         """The dropout is that of the argument, in evaluation too."""
         if not self.stores_scores:
             return (self.run_fused(trace, query, key, value),)
-        if mask:
-            return self.at_least(
-                trace, Tensor(self.output(query.tensor, key.tensor, value.tensor).shape, query.dtype)
-            )
-        y = attention_by_math(trace, query, key, value, self.dropout_p, self.is_causal, self.enable_gqa)
-        return (y,)
+        causal, grouped = self.is_causal, self.enable_gqa
+        inputs = (query, key, value, *mask)
+        return (attention_by_math(trace, *inputs, p=self.dropout_p, is_causal=causal, enable_gqa=grouped),)
 
     def run_fused(self, trace: Trace, query: Value, key: Value, value: Value) -> Value:
         """The output, and a logarithm of float32 for each query. Source: at::_flash_attention_forward."""
