@@ -64,7 +64,7 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
         None,
         {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
     ),
-    "llm/mistral-7b-v0.1": (None, {**_DECODER, "hidden_size": 256}),
+    "llm/mistral-7b-v0.1": (None, {**_DECODER, "hidden_size": 256, "sliding_window": 4}),
     "llm/opt-125m": (None, {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "positions": 64}),
     "llm/phi-3-mini": (None, _NARROW),
     "llm/qwen2-0.5b": (None, _DECODER),

@@ -49,6 +49,24 @@ def test_a_window_keeps_so_many_tokens() -> None:
         assert number(at(kept.bytes, {"N": 2, "T": tokens})) == 2 * 12 * one * (tokens + min(tokens, 128))
 
 
+WINDOWS = {  # layers that look back so far, and all others; heads of keys and values, features of each
+    "llm/mistral-7b-v0.1": (4096, 32, 0, 8, 128),
+    "llm/phi-3-mini": (2047, 32, 0, 32, 96),
+    "llm/gemma-3-1b": (512, 22, 4, 1, 256),  # Gemma Team 2025, arXiv:2503.19786: five of six
+    "llm/gemma-3-27b": (1024, 52, 10, 16, 128),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_keep_what_their_configurations_say(name: str) -> None:
+    window, near, far, heads, features = WINDOWS[name]
+    kept = served(name, "N", "T").formulas.kept
+    one = 2 * heads * features * 2  # keys and values in bfloat16
+    for tokens in (1, window - 1, window, window + 1, 5 * window):
+        expected = one * (near * min(tokens, window) + far * tokens)
+        assert number(at(kept.bytes, {"N": 3, "T": tokens})) == 3 * expected
+
+
 def test_a_state_does_not_grow() -> None:
     """24 layers of Mamba keep 16 numbers of float32 for each of 1,536 channels, and 4 tokens in bfloat16."""
     assert served("mamba-130m", "N", "T").formulas.kept.bytes == 24 * 1536 * (

@@ -114,7 +114,7 @@ class Rotary(nn.Module):  # type: ignore[misc]
 
 
 class Attention(nn.Module):  # type: ignore[misc]
-    """LlamaAttention of Hugging Face transformers, with a causal mask."""
+    """LlamaAttention of Hugging Face transformers, with a causal mask unless another is given."""
 
     def __init__(self, width: int, heads: int, shared: int, bias: bool = False) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         self.k_proj, self.v_proj = (nn.Linear(width, shared * self.size, bias=bias) for _ in range(2))
         self.o_proj = nn.Linear(width, width, bias=bias)
 
-    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+    def forward(self, x: Any, cos: Any, sin: Any, mask: Any = None) -> Any:
         q, k, v = (
             project(x).view(*x.shape[:2], -1, self.size).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
@@ -131,9 +131,18 @@ class Attention(nn.Module):  # type: ignore[misc]
         q, k = turned(q, cos, sin), turned(k, cos, sin)
         k, v = (each.repeat_interleave(self.groups, dim=1) for each in (k, v))
         scores = q @ k.transpose(2, 3) / self.size**0.5
-        later = torch.ones_like(scores, dtype=torch.bool).triu(1)
-        weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+        if mask is None:
+            mask = torch.full_like(scores, float("-inf")).triu(1)
+        weights = (scores + mask).softmax(-1)
         return self.o_proj((weights @ v).transpose(1, 2).flatten(2))
+
+
+class Seen(nn.Module):  # type: ignore[misc]
+    """sliding_window_causal_mask_function of Hugging Face transformers' masking_utils."""
+
+    def forward(self, positions: Any) -> Any:
+        query, key = positions, positions[:, 0]
+        return (key <= query) & (key > query - 0.5)
 
 
 class Asking(nn.Module):  # type: ignore[misc]
@@ -389,6 +398,13 @@ CASES = [
         "rotary",
         TURNED("2x5x16"),
         lambda: Attention(16, 4, 4, bias=True),
+    ),
+    Case("seen_within: 1/2", "rotary", "9x1", Seen),
+    Case(
+        "windowed_query_attention from x, c, s, m: {hidden_size: 16, num_heads: 4, num_key_value_heads: 2}",
+        "rotary",
+        "{x: 2x5x16, c: 5x2, s: 5x2, m: 5x5}",
+        lambda: Attention(16, 4, 2),
     ),
     Case(
         "attention from x, y: {hidden_size: 12, num_heads: 3}",

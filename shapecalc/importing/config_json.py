@@ -201,6 +201,8 @@ class _Reader:
         for key, value in found.items():
             given |= self.of_key(key, value)
         for key, parameter in self.placed().items():
+            if parameter not in given:
+                given |= self.absent(key)
             if parameter not in given and self.is_needed(parameter):
                 message = f"{self.path}: the key {quoted(key)} is missing, which {self.file} needs"
                 raise UsageError(message, hint=f"it is the parameter {parameter} there")
@@ -223,6 +225,11 @@ class _Reader:
             message = f"{self.path}: {self.file} has no place for {_in_json(key)}: {_in_json(value)}"
             raise UsageError(message, hint=f"its {key} is {allowed}")
         return {} if value is None else {rule.parameter: self.checked(key, value, rule.parameter)}
+
+    def absent(self, key: str) -> Mapping[str, Any]:
+        """What a key sets that is not there, as with null."""
+        rule = self.config.keys.get(key)
+        return next((settings for own, settings in rule.values if own is None), {}) if rule else {}
 
     def window(self, found: Mapping[str, Any]) -> int | None:
         """The window of a configuration that has no place in the file, so that none of its masks has it."""

@@ -33,7 +33,7 @@ def attention_by_math(
     is_causal: bool = False,
     enable_gqa: bool = False,
 ) -> Value:
-    """softmax(Q·Kᵀ + mask)·V, queries and keys both scaled. Source: at::_scaled_dot_product_attention_math."""
+    """softmax(Q·Kᵀ + mask)·V, with both factors scaled. Source: at::_scaled_dot_product_attention_math."""
     q, k, v, *cast = trace.cast("scaled_dot_product_attention", q, k, v, *masks)
     with trace.within_operation():
         numbers = [as_numbers(trace, mask, q.dtype) for mask in cast]

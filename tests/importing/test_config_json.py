@@ -69,12 +69,13 @@ def test_each_family_has_a_published_and_an_odd_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "window", "told"), [("mistral", 4096, True), ("mistral", None, False), ("gemma2", 64, False)]
+    ("of", "window", "told"),
+    [("mixtral", 4096, True), ("mixtral", None, False), ("gemma2", 64, False), ("mistral", 4096, False)],
 )
 def test_a_window_that_is_left_out_is_said(
     of: str, window: int | None, told: bool, tmp_path: Path, run: Command
 ) -> None:
-    """Parameters and MACs are the same with a mask; gemma2 has the window as a parameter of its mask."""
+    """Parameters and MACs are the same with a mask; some files have the window as a parameter."""
     config = next(case.config for case in CASES if case.config["model_type"] == of)
     done = run("import", str(file_of(tmp_path, {**config, "sliding_window": window})))
     assert done.code == 0
