@@ -29,7 +29,7 @@ def json_object(
     try:
         found = json.loads(
             content.decode("utf-8"),
-            object_pairs_hook=_object,
+            object_pairs_hook=without_doubles,
             parse_float=float if floats else _no_float,
             parse_constant=float if floats else _no_float,
         )
@@ -47,7 +47,12 @@ def json_object(
     return found
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values.
+
+    Raises:
+        ValueError: a key stands there twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

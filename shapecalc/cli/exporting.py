@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from shapecalc.cli.needs import ONNX, needed
 from shapecalc.cli.networks import analysed, settings
 from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis
-from shapecalc.errors import ArchitectureError, UnavailableError, UsageError
+from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.render import streams
 
 
@@ -62,12 +63,9 @@ def _sizes(arch: str, analysis: Analysis, set: list[str] | None) -> dict[str, in
 
 
 def _write_onnx(path: Path, analysis: Analysis, source: tuple[str, str], sizes: dict[str, int]) -> None:
-    try:
+    with needed("onnx or torch", ONNX):
         from shapecalc.importing.onnx_equality import differences
         from shapecalc.torch_check.onnx_model import onnx_model
-    except ImportError as error:
-        hint = "pip install 'shapecalc[onnx]'"
-        raise UnavailableError(f"onnx or torch can't be imported: {error}", hint=hint) from None
 
     def check(written: Path) -> None:
         found = list(differences(written, analysis))

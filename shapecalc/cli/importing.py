@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shapecalc.checkpoints.rules_written import written
+from shapecalc.cli.needs import ONNX, needed
 from shapecalc.cli.networks import given_input
 from shapecalc.cli.options import Input, write_whole
-from shapecalc.errors import ArchitectureError, ShapecalcError, UnavailableError, UsageError, listed, quoted
-from shapecalc.pause_gc import collect_again
+from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, quoted
 from shapecalc.render import streams
 from shapecalc.zoo.index import exists
 
@@ -167,36 +167,26 @@ def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, stric
 
 
 def _of_exported(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
-    try:
+    with needed():
         from shapecalc.importing.exported.reading import read_exported
         from shapecalc.importing.network import imported
-    except ImportError as error:
-        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
-    collect_again()
     return imported(read_exported(path, shapes), flat, strict)
 
 
 def _of_onnx(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
     from shapecalc.importing.network import imported
 
-    try:
+    with needed("onnx", ONNX):
         from shapecalc.importing.onnx_file.reader import read_onnx
-    except ImportError as error:
-        hint = "pip install 'shapecalc[onnx]'"
-        raise UnavailableError(f"onnx can't be imported: {error}", hint=hint) from None
-    collect_again()
     return imported(read_onnx(path, shapes), flat, strict)
 
 
 def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
-    try:
+    with needed():
         from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
         from shapecalc.importing.targets import build, own_modules, users_code
         from shapecalc.importing.torch_module import sample_inputs
-    except ImportError as error:
-        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
-    collect_again()  # modules and their hooks refer to each other
     with own_modules():
         module = build(target, arguments)
         inputs, keywords = sample_inputs(shapes)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapecalc.cli.importing import equal_network, is_elsewhere
+from shapecalc.cli.needs import needed
 from shapecalc.cli.networks import Side, all_of, analysed, given_input, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.cli.weights import verify_weights
 from shapecalc.engine.limits import MOST_FOLLOWED
 from shapecalc.engine.run import whole
-from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, quoted
-from shapecalc.pause_gc import collect_again
+from shapecalc.errors import ShapecalcError, UsageError, quoted
 from shapecalc.render import streams
 
 if TYPE_CHECKING:
@@ -174,9 +174,6 @@ def _compared(analysis: Analysis) -> Analysis:
 
 
 def _judge(device: str) -> Judge:
-    try:
+    with needed():
         from shapecalc.torch_check.verify import Judge
-    except ImportError as error:
-        raise UnavailableError(f"torch can't be imported: {error}", hint="pip install torch") from None
-    collect_again()  # modules and their hooks refer to each other
     return Judge(device)

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from shapecalc.checkpoints.json_text import without_doubles
 from shapecalc.errors import UsageError, listed, nearest, quoted, shorten
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.config_keys import MODEL_TYPE, Config, ConfigKey
@@ -102,7 +103,7 @@ def read_config_json(path: Path) -> dict[str, Any]:
     if len(text) > LARGEST or sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise UsageError(f"{path}: it is too large for a configuration", hint="a config.json has some KB")
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_whole)
+        found = json.loads(text, object_pairs_hook=without_doubles, parse_constant=_refuse, parse_int=_whole)
     except RecursionError:
         raise UsageError(f"{path}: it is nested too deep") from None
     except json.JSONDecodeError as error:
@@ -111,15 +112,6 @@ def read_config_json(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(found, dict):
         raise UsageError(f"{path}: a configuration is a JSON object, not {_in_json(found)}")
-    return found
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
-        raise ValueError(f"it has the key {quoted(twice)} twice")
     return found
 
 

@@ -135,6 +135,11 @@ REFUSED = {
     "a list of nothing": ("[]", "a configuration is a JSON object, not []", ""),
     "no JSON": ('{"model_type": }', "config.json:1:16: no JSON: Expecting value", ""),
     "twice": ('{"model_type": "llama", "model_type": "t5"}', "it has the key 'model_type' twice", ""),
+    "twice after many": (
+        "{" + "".join(f'"key {number}": 1, ' for number in range(90_000)) + '"a": 1, "a": 2}',
+        "it has the key 'a' twice",
+        "",
+    ),
     "not a number": ('{"model_type": "llama", "rms_norm_eps": NaN}', "NaN is no number of JSON", ""),
     "deep": ('{"model_type":' + "[" * 90_000, "it is nested too deep", ""),
     "many values": ('{"model_type": [' + "0," * 200_000, "too large for a configuration", ""),
