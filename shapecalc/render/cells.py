@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import floor, log10
 
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, ratio
@@ -78,6 +80,25 @@ def size_left(number: int | None) -> str:
     return f"−{size(-number)}" if number is not None and number < 0 else size(number)
 
 
+_SECONDS = {0: "s", -3: "ms", -6: "µs", -9: "ns"}
+
+
+def duration(seconds: object) -> str:
+    """Seconds in the unit that suits them, with three digits: 31.3 µs; nothing of nothing."""
+    if not isinstance(seconds, Fraction):
+        return ""
+    if not seconds:
+        return "0 s"
+    power = max(min(3 * floor(log10(seconds) / 3), 0), min(_SECONDS))
+    scaled = seconds / Fraction(10) ** power
+    return f"{float(scaled):,.{min(max(0, 2 - floor(log10(scaled))), 3)}f} {_SECONDS[power]}"
+
+
+def hundredths(number: object) -> str:
+    """A fraction with two decimals; nothing of nothing."""
+    return f"{float(number):,.2f}" if isinstance(number, Fraction) else ""
+
+
 def short(number: Dim, unit: str) -> str:
     """A count in thousands, millions or billions: 762.30 MMACs."""
     return _scaled(number, unit, 1000, "kMGTP", "")
@@ -98,3 +119,7 @@ def _hundredths(number: int, unit: int, separator: str) -> str:
     whole, rest = divmod(100 * number, unit)
     whole += 2 * rest > unit or (2 * rest == unit and whole % 2)
     return f"{whole // 100:{separator}}.{whole % 100:02}"
+
+
+NUMBERS = (count, signed, percent, size, size_left, duration, hundredths)
+"""What writes numbers, which stand to the right of a column."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import cells, visible
 from shapecalc.operations import Unknown
-from shapecalc.render.cells import UNKNOWN, count, per_axis, percent, plain, signed, size, size_left
+from shapecalc.render.cells import NUMBERS, UNKNOWN, per_axis, plain
 from shapecalc.render.streams import writable
 from shapecalc.render.wrapping import hung, least, screen, wrapped
 from shapecalc.tensors import for_json
@@ -37,7 +37,7 @@ class Column:
 
     @property
     def right(self) -> bool:
-        return self.text in (count, signed, percent, size, size_left)
+        return self.text in NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

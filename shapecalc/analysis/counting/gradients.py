@@ -7,7 +7,7 @@ none does before the first convolution. How many there are of one layer is a rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from shapecalc.engine.results import Analysis, Edge, Row
@@ -17,6 +17,8 @@ from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
 from shapecalc.tensors import is_differentiable
+
+NO_WAY_BACK = "no output depends on a trainable parameter: torch has no way back"
 
 OfRow: TypeAlias = Callable[[Row, Wanted], Dim]
 """The MACs of the gradients that are wanted of a row."""
@@ -34,11 +36,20 @@ def of_row(row: Row, wanted: Wanted) -> Dim:
 
 def gradient_macs(analysis: Analysis, of_row: OfRow = of_row) -> Dim | Unknown:
     """The MACs of the gradients of all trained parameters that an output depends on."""
-    carrying = carrying_gradients(analysis)
-    if carrying.isdisjoint(analysis.output_edges):
-        return Unknown("no output depends on a trainable parameter: torch has no way back")
-    reached = carrying & set(analysis.output_edges)
     found: list[Dim] = []
+    for number, wanted in wanted_gradients(analysis):
+        row = analysis.rows[number]
+        try:
+            found.append(analysis.times[number] * of_row(row, wanted))
+        except UnknownError as error:
+            return Unknown(f"{row.path}: {error.message}")
+    return summed(found[::-1]) if found else Unknown(NO_WAY_BACK)
+
+
+def wanted_gradients(analysis: Analysis) -> Iterator[tuple[int, Wanted]]:
+    """The numbers of the rows that a gradient goes back through, the last one first, with what is wanted."""
+    carrying = carrying_gradients(analysis)
+    reached = carrying & set(analysis.output_edges)
     for number in reversed(range(len(analysis.rows))):
         row = analysis.rows[number]
         outputs = tuple([Edge(number, port) in reached for port in range(len(row.outputs))])
@@ -47,11 +58,7 @@ def gradient_macs(analysis: Analysis, of_row: OfRow = of_row) -> Dim | Unknown:
         inputs = _inputs(row, [port for port, arrives in enumerate(outputs) if arrives])
         flows = tuple([i in inputs and edge in carrying for i, edge in enumerate(row.edges)])
         reached |= {edge for edge, flow in zip(row.edges, flows, strict=True) if flow}
-        try:
-            found.append(analysis.times[number] * of_row(row, Wanted(flows, row.trained, outputs)))
-        except UnknownError as error:
-            return Unknown(f"{row.path}: {error.message}")
-    return summed(found[::-1])
+        yield number, Wanted(flows, row.trained, outputs)
 
 
 def carrying_gradients(analysis: Analysis) -> set[Edge]:

@@ -1,0 +1,67 @@
+"""A network on a device: what binds, operations or bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from shapecalc.cli.networks import analysed_at, settings
+from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold, write_whole
+from shapecalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from shapecalc.analysis.roofline.bound import Roofline
+
+
+def roofline(
+    arch: Arch,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="As a100-80g or h100-sxm; or a file, mine.yaml.")
+    ],
+    input: Input = None,
+    set: Set = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
+    dtype: Annotated[
+        Literal["float32", "tf32", "bfloat16", "float16", "fp8", "int8"],
+        typer.Option(help="What products are computed in, and float32 is stored as."),
+    ] = "float32",
+    train: Annotated[bool, typer.Option("--train", help="The way back, too, without the update.")] = False,
+    depth: Depth = None,
+    unfold: Unfold = False,
+    format: Annotated[
+        Literal["table", "json", "csv", "markdown", "svg"],
+        typer.Option("--format", "-f", help="The form of the output; svg is a plot of the roof."),
+    ] = "table",
+    output: Output = None,
+    ascii: Ascii = False,
+) -> None:
+    """What binds each layer on a device, operations or bytes, and two figures of the whole, no latency."""
+    from shapecalc.analysis.memory.batch import with_batch
+    from shapecalc.analysis.roofline.bound import roofline
+    from shapecalc.analysis.roofline.device import load_device
+    from shapecalc.render.roofline import print_roofline
+    from shapecalc.render.tree import one_by_one
+
+    if output is not None and format != "svg":
+        raise UsageError(f"-o is of plots, and --format is {format}", hint="--format svg")
+    known = load_device(device)
+    known.products(dtype)
+    analysis = analysed_at(*settings(arch, input, set))
+    if batch is not None:
+        analysis = with_batch(analysis, batch)
+    found = roofline(one_by_one(analysis, format, unfold), known, dtype, train)
+    if format == "svg":
+        _write_plot(found, depth, output)
+    else:
+        print_roofline(found, format, depth, unfold)
+
+
+def _write_plot(found: Roofline, depth: int | None, output: Output) -> None:
+    from shapecalc.render.roofline_plot import roofline_plot
+
+    picture = roofline_plot(found, depth).svg()
+    if output is None:
+        print(picture, end="")
+    else:
+        write_whole(output, picture)
