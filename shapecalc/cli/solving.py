@@ -17,61 +17,73 @@ _OUTPUT = "An output"
 _BOUNDS = "Bounds"
 
 
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="SHAPE",
+        rich_help_panel=_OUTPUT,
+        help="The wanted output, as in 1x512x7x7; a new letter is any size.",
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(metavar="LAYER", rich_help_panel=_OUTPUT, help="The output of this layer, by its path."),
+]
+Sought = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        metavar="A,B,…",
+        rich_help_panel=_BOUNDS,
+        help="Parameters of the file, letters of the input, or batch; repeatable.",
+    ),
+]
+Params = Annotated[
+    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 5M.")
+]
+Macs = Annotated[
+    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 600M.")
+]
+Flops = Annotated[
+    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="Two for each MAC.")
+]
+OfPrediction = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in prediction, as 24GiB."),
+]
+OfTraining = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in a step of training."),
+]
+Steps = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]STEP",
+        rich_help_panel=_BOUNDS,
+        help="Multiples of 8 alone, or of 0.05; of one by its name.",
+    ),
+]
+Dtype = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    typer.Option(rich_help_panel=_BOUNDS, help="What float32 is, in bytes."),
+]
+
+
 def solve(
     arch: Arch,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="SHAPE",
-            rich_help_panel=_OUTPUT,
-            help="The wanted output, as in 1x512x7x7; a new letter is any size.",
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="LAYER", rich_help_panel=_OUTPUT, help="The output of this layer, by its path."),
-    ] = None,
+    output: Output = None,
+    at: At = None,
     any_weights: AnyWeights = False,
-    sought: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--for",
-            metavar="A,B,…",
-            rich_help_panel=_BOUNDS,
-            help="Parameters of the file, letters of the input, or batch; repeatable.",
-        ),
-    ] = None,
-    params: Annotated[
-        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 5M.")
-    ] = None,
-    macs: Annotated[
-        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 600M.")
-    ] = None,
-    flops: Annotated[
-        str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="Two for each MAC.")
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in prediction, as 24GiB."),
-    ] = None,
-    training_memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in a step of training."),
-    ] = None,
-    step: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]STEP",
-            rich_help_panel=_BOUNDS,
-            help="Multiples of 8 alone, or of 0.05; of one by its name.",
-        ),
-    ] = None,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(rich_help_panel=_BOUNDS, help="What float32 is, in bytes."),
-    ] = None,
+    sought: Sought = None,
+    params: Params = None,
+    macs: Macs = None,
+    flops: Flops = None,
+    memory: OfPrediction = None,
+    training_memory: OfTraining = None,
+    step: Steps = None,
+    dtype: Dtype = None,
     optimizer: OptimizerName = None,
     input: Input = None,
     set: Set = None,
@@ -79,24 +91,16 @@ def solve(
     ascii: Ascii = False,
 ) -> None:
     """Inputs that give a wanted output, or the largest network within bounds."""
-    bounds = {
-        "params": params,
-        "macs": macs,
-        "flops": flops,
-        "memory": memory,
-        "training-memory": training_memory,
-    }
+    bounds = {"params": params, "macs": macs, "flops": flops, "memory": memory}
+    bounds["training-memory"] = training_memory
     given = {name: text for name, text in bounds.items() if text is not None}
-    of_bounds = {**{f"--{name}": text for name, text in given.items()}, "--for": sought, "--step": step}
-    of_bounds |= {"--dtype": dtype, "--optimizer": optimizer}
     if output is not None:
-        _refuse("--output", of_bounds)
+        others = {"--for": sought, "--step": step, "--dtype": dtype, "--optimizer": optimizer}
+        _refuse("--output", {**{f"--{name}": text for name, text in given.items()}, **others})
         _print_inputs(arch, output, at, input, set, any_weights, format)
     if not given and not sought:
-        raise UsageError(
-            "solve needs what is wanted",
-            hint="--output 1x512x7x7 for its inputs, or --macs 600M --for width for the largest width",
-        )
+        hint = "--output 1x512x7x7 for its inputs, or --macs 600M --for width for the largest width"
+        raise UsageError("solve needs what is wanted", hint=hint)
     _refuse("bounds", {"--at": at, "--any-weights": any_weights or None})
     _print_largest(arch, input, set, given, sought or [], step or [], (dtype, optimizer), format)
 
