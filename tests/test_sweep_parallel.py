@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import random
 import re
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from os import kill
+from pathlib import Path
 
 import cloudpickle
 import pytest
@@ -19,6 +24,7 @@ from shapecalc.analysis.sweep.computing import Computing
 from shapecalc.analysis.sweep.parallel import Workers, _Pieces, computed
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep
 from shapecalc.errors import Place, UnavailableError, UnknownNameError
+from tests.command import Command
 from tests.dice import SEED, count
 
 NAMES = ("lenet-maxpool", "vgg11-small", "densenet", "imagenet/resnet18")
@@ -113,15 +119,24 @@ def test_pieces_are_every_number_once() -> None:
 
 
 def test_pieces_keep_together_what_has_formulas_in_common() -> None:
-    pieces = _Pieces(_sized({"a": 100, "S": 32}, zipped=False), 40, 2)
-    found = list(islice(pieces, 2))
-    assert found == [(40, 64), (64, 96)]
-    pieces.took(0.001)
-    assert next(pieces) == (96, 224)
+    pieces = _Pieces(_sized({"a": 1000, "S": 30}, zipped=False), 40, 2)
+    found = []
+    for _ in range(6):
+        found.append(next(pieces))
+        pieces.took(0.001)
+    assert found == [(40, 41), (41, 45), (45, 60), (60, 180), (180, 660), (660, 1140)]
 
 
-def test_few_points_are_shared_out_too() -> None:
-    assert len(list(_Pieces(_sized({"S": 1000}, zipped=False), 0, 2))) == 8
+def test_pieces_that_take_long_stay_small_and_all_workers_have_some() -> None:
+    long, short = (_Pieces(_sized({"S": 1000}, zipped=False), 0, 2) for _ in range(2))
+    for piece in long:
+        long.took(1)
+        assert piece[1] - piece[0] == 1
+    sizes = []
+    for start, stop in short:
+        short.took(0.001)
+        sizes.append(stop - start)
+    assert max(sizes) == 64
 
 
 def test_every_network_of_the_zoo_is_what_it_was_elsewhere() -> None:
@@ -145,7 +160,7 @@ def test_a_worker_that_is_ended_from_outside_is_told() -> None:
     asked = shapecalc.sweep(network, "1x1xSxS", vary={"S": "16..300"}, columns=["receptive"], jobs=2)
     next(asked)
     for pid in list(reusable_executor._executor._processes):
-        kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
     with pytest.raises(UnavailableError, match="a process that computes points was ended from outside"):
         list(asked)
 
@@ -168,3 +183,44 @@ def test_what_is_not_installed_is_said(
     with pytest.raises(UnavailableError) as told:
         list(shapecalc.sweep(shapecalc.load("lenet"), jobs=2, scheduler=scheduler))
     assert re.fullmatch(message, str(told.value))
+
+
+SWEPT = ["lenet-maxpool", "--input", "1x1xSxS", "--vary", "S=8..40", "--columns", "receptive,macs,training"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "table"])
+def test_the_command_prints_what_it_prints_without_others(form: str, run: Command) -> None:
+    alone, several = (run("sweep", *SWEPT, "--format", form, *jobs) for jobs in ([], ["--jobs", "2"]))
+    assert several == alone
+    assert alone.code == 0
+    assert "does not fit" in alone.out
+
+
+def test_a_cluster_and_processes_are_two_ways(run: Command) -> None:
+    done = run("sweep", *SWEPT, "--jobs", "2", "--scheduler", "tcp://127.0.0.1:9")
+    assert (done.code, done.out) == (2, "")
+    assert "error: --jobs and --scheduler are two ways to compute: one is needed" in done.err
+
+
+LONG = ["imagenet/resnet50", "--input", "1x3xSxS", "--vary", "S=32..9999", "--columns", "receptive"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts are those of POSIX")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_ends_all_and_leaves_whole_rows(jobs: str, tmp_path: Path) -> None:
+    """As a terminal sends it: to the command and to its workers, which write to the same standard error."""
+    file = tmp_path / "rows.csv"
+    words = ["sweep", *LONG, "--jobs", jobs, "--format", "csv", "-o", str(file)]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "shapecalc", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not file.exists() or file.read_text().count("\n") < 5:
+        assert command.poll() is None
+        time.sleep(0.02)
+    os.killpg(command.pid, signal.SIGINT)
+    _, printed = command.communicate(timeout=200)  # until the last of them is gone
+    assert (command.returncode, printed) == (128 + signal.SIGINT, "")
+    rows = list(csv.reader(io.StringIO(file.read_text())))
+    sizes = range(32, 31 + len(rows))
+    assert rows[1:] == [["imagenet/resnet50", f"{size}", f"{size}x{size}", ""] for size in sizes]
+    assert file.read_text().endswith("\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
@@ -19,7 +19,8 @@ from shapecalc.render import streams
 
 if TYPE_CHECKING:
     from shapecalc.analysis.sweep.joined import Joined
-    from shapecalc.analysis.sweep.points import Axis
+    from shapecalc.analysis.sweep.parallel import Workers
+    from shapecalc.analysis.sweep.points import Axis, Point, Sweep
     from shapecalc.render.sweep import Rows
 
 Swept = Annotated[list[str], typer.Argument(metavar="ARCH...", help="YAML files, or names of the zoo.")]
@@ -69,6 +70,17 @@ Log = Annotated[
     Literal["x", "y", "xy", "none"] | None,
     typer.Option(help="Of a plot, which axes are logarithmic; unless told, those of wide ranges."),
 ]
+_WORKERS = "Who computes"
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", rich_help_panel=_WORKERS, help="So many processes; 0 for as many as cores."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", rich_help_panel=_WORKERS, help="The workers of a Dask cluster."),
+]
 
 
 def sweep(
@@ -91,6 +103,8 @@ def sweep(
     y: Upwards = None,
     log: Log = None,
     output: Output = None,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     ascii: Ascii = False,
 ) -> None:
     """Networks at many points: parameters and sizes over ranges, with the figures of each."""
@@ -109,11 +123,13 @@ def sweep(
     terms = Terms(dtype, optimizer or "sgd")
     swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined, terms)
     check(swept)
-    rows = Rows(swept, choice)
-    if format == "svg":
-        _write_plot(rows, (x, y, log), output)
-    else:
-        _write(rows, format, output)
+    comes = format in ("csv", "json") and output is None  # on the screen the rows are what can be seen
+    with _points(swept, _workers(jobs, scheduler), quiet=comes) as points:
+        rows = Rows(swept, choice, points)
+        if format == "svg":
+            _write_plot(rows, (x, y, log), output)
+        else:
+            _write(rows, format, output)
     raise typer.Exit(int(rows.all_failed))
 
 
@@ -156,6 +172,35 @@ def _joined(file: Path | None, on: str, axes: Sequence[Axis]) -> Joined | None:
 
     own = ["name", *(axis.name for axis in axes)]
     return read_joined(text_of(file), str(file), on, own, [*own, *FIGURES, "note", "error", "pareto"])
+
+
+def _workers(jobs: int, scheduler: str | None) -> Workers:
+    """Who computes: processes of this machine or a cluster, not both."""
+    from shapecalc.analysis.sweep.parallel import Workers
+
+    if scheduler is not None and jobs != 1:
+        raise UsageError(
+            "--jobs and --scheduler are two ways to compute: one is needed",
+            hint="a cluster's processes are those that its workers have",
+        )
+    return Workers(jobs, scheduler)
+
+
+@contextmanager
+def _points(swept: Sweep, workers: Workers, quiet: bool) -> Iterator[Iterator[Point]]:
+    """The points as they are computed, with a bar on a terminal unless the rows are seen as they come.
+
+    An interrupt goes through what is open: it ends other processes, and gives the terminal its cursor back.
+    """
+    from shapecalc.analysis.sweep.parallel import computed
+    from shapecalc.render.progress import with_bar
+
+    with streams.interrupts_raised(), closing(computed(swept, workers)) as points:
+        if quiet:
+            yield points
+            return
+        with closing(with_bar(points, "Sweeping", swept.size)) as shown:
+            yield shown
 
 
 def _write(rows: Rows, form: str, output: Path | None) -> None:

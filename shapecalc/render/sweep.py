@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from shapecalc.analysis.sweep.choice import Choice
-from shapecalc.analysis.sweep.computing import Computing
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep, in_a_line
 from shapecalc.errors import listed, visible, written
 from shapecalc.operations import Unknown
@@ -45,9 +44,10 @@ _COLUMNS = {
 class Rows:
     """The rows of a sweep in the order in which they are printed; what can't be known of them is counted."""
 
-    def __init__(self, swept: Sweep, choice: Choice) -> None:
+    def __init__(self, swept: Sweep, choice: Choice, computed: Iterable[Point]) -> None:
         self.swept = swept
         self.choice = choice
+        self.computed = computed
         self.failed = 0
         self.points = 0
         self.unknown = 0
@@ -74,7 +74,7 @@ class Rows:
 
     def _counted(self) -> Iterator[Point]:
         first: Point | None = None
-        for point in Computing(self.swept).points():
+        for point in self.computed:
             self.points += 1
             self.failed += point.error is not None
             if point.error is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import prod
@@ -32,7 +32,7 @@ class Computing:
         self.names = list(sweep.networks)
         self.last: _Network | None = None
 
-    def points(self, start: int = 0, stop: int | None = None) -> Iterator[Point]:
+    def points(self, start: int = 0, stop: int | None = None) -> Generator[Point]:
         """The points of these numbers, as they are asked for: network by network, the last axis fastest."""
         each = self.sweep.of_each
         stop = self.sweep.size if stop is None else stop

@@ -50,7 +50,7 @@ class Workers(NamedTuple):
 ALONE = Workers()
 
 
-def computed(sweep: Sweep, workers: Workers = ALONE, start: int = 0) -> Iterator[Point]:
+def computed(sweep: Sweep, workers: Workers = ALONE, start: int = 0) -> Generator[Point]:
     """The points of a sweep from a number on, the same whoever computes them.
 
     Raises:
@@ -61,7 +61,7 @@ def computed(sweep: Sweep, workers: Workers = ALONE, start: int = 0) -> Iterator
     return _by_others(_joblib(), sweep, workers, start)
 
 
-def _by_others(joblib: Any, sweep: Sweep, workers: Workers, start: int) -> Iterator[Point]:
+def _by_others(joblib: Any, sweep: Sweep, workers: Workers, start: int) -> Generator[Point]:
     pickled = _pickled(sweep)
     work = joblib.delayed(_points if workers.scheduler else _undisturbed)
     with _backend(workers) as backend, joblib.parallel_config(**backend):
@@ -77,16 +77,17 @@ def _by_others(joblib: Any, sweep: Sweep, workers: Workers, start: int) -> Itera
 
 
 class _Pieces:
-    """Numbers of points as pieces, larger ones once they turn out to take no time."""
+    """Numbers of points as pieces: at first single points, more once these turn out to take no time."""
 
     def __init__(self, sweep: Sweep, start: int, workers: int) -> None:
         self.next = start
         self.stop = sweep.size
-        together = 1 if sweep.zipped else prod(len(axis.values) for axis in sweep.axes if axis.letter)
-        share = max((self.stop - start) // (4 * workers), 1)
-        self.unit = together if together <= min(share, _MOST_TOGETHER) else min(share, _MOST)
-        self.size = self.unit
-        self.share = share
+        self.size = 1
+        self.share = (self.stop - start) // (4 * workers)
+        """The most points of a piece, for all workers to have some."""
+        letters = [] if sweep.zipped else [len(axis.values) for axis in sweep.axes if axis.letter]
+        self.together = prod(letters) if prod(letters) <= _MOST_TOGETHER else 1
+        """Points that have their formulas in common, and are best computed by one worker."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return self
@@ -95,13 +96,17 @@ class _Pieces:
         if self.next >= self.stop:
             raise StopIteration
         first = self.next
-        self.next = min(first - first % self.unit + self.size, self.stop)
+        begun = first % self.together if self.size >= self.together else 0
+        self.next = min(first - begun + self.size, self.stop)
         return first, self.next
 
     def took(self, seconds: float) -> None:
         """Make pieces larger if one takes less than enough."""
-        if seconds < _ENOUGH and self.size * 4 <= min(self.share, _MOST):
-            self.size *= 4
+        larger = self.size * 4
+        if 2 * larger >= self.together:
+            larger = max(round(larger / self.together), 1) * self.together
+        if seconds < _ENOUGH and larger <= min(self.share, max(_MOST, self.together)):
+            self.size = larger
 
 
 def _pickled(sweep: Sweep) -> bytes:
