@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import decimal
 import math
 import operator
+import random
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +20,7 @@ from shapecalc.language.expressions import parse_expression
 from shapecalc.symbolic import Expr, at, symbol
 from shapecalc.symbolic.rational import Rational, quotient
 from shapecalc.tensors import LARGEST
+from tests.dice import SEED, count
 
 SCOPE: dict[str, int | float] = {
     "k": 3,
@@ -328,6 +331,10 @@ def test_what_is_no_decimal_is_no_number(text: str, message: str, x: float) -> N
         ("divisible(20, 0.5)", "channels are made divisible by a whole number of at least 1, not by 0.5"),
         ("divisible(20, K)", "channels are made divisible by a whole number of at least 1, not by K"),
         ("divisible(20, 8, 0.5)", "the least number of channels is a whole number, not 0.5"),
+        ("rounded_log(0, 2)", "there is no logarithm of 0 to the base 2"),
+        ("rounded_log(8, 1)", "there is no logarithm of 8 to the base 1"),
+        ("rounded_log(K, 2)", "a logarithm is of numbers, not of K"),
+        ("rounded_log(2, 1.001)", "the logarithm of 2 to the base 1.001 is above 63"),
         ("sqrt(2)", "2 is no square, so that its root is no fraction"),
         ("sqrt(1/2)", "0.5 is no square, so that its root is no fraction"),
         ("sqrt(-4)", "-4 is no square, so that its root is no fraction"),
@@ -344,6 +351,32 @@ def test_what_has_no_exact_value(text: str, message: str) -> None:
     with pytest.raises(ArchitectureError) as caught:
         parse_expression(text)({"K": symbol("K")})
     assert caught.value.message == f"{text!r}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("rounded_log(90, 10)", 2),
+        ("rounded_log(1, 2.54)", 0),
+        ("rounded_log(1/90, 10)", -2),
+        ("rounded_log(2, 4)", 0),
+        ("rounded_log(8, 4)", 2),
+        ("rounded_log(1/8, 4)", -2),
+        ("rounded_log(2**62, 2)", 62),
+    ],
+)
+def test_logarithms_of_two_the_even_one(text: str, result: int) -> None:
+    assert parse_expression(text)({}) == result
+
+
+def test_logarithms_are_those_of_many_digits() -> None:
+    dice = random.Random(SEED)
+    expression = parse_expression("rounded_log(x, b)")
+    with decimal.localcontext(prec=60):
+        for _ in range(count(300, 100_000)):
+            x, b = dice.randint(1, 10**6) / 1000, dice.randint(1200, 9000) / 1000
+            exact = decimal.Decimal(str(x)).ln() / decimal.Decimal(str(b)).ln()
+            assert expression({"x": x, "b": b}) == exact.to_integral_value(decimal.ROUND_HALF_EVEN), (x, b)
 
 
 @pytest.mark.parametrize(

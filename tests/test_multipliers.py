@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -64,12 +65,15 @@ def test_figures_of_mobilenet_v2(width: str) -> None:
 V1_PUBLISHED = {
     "1.0": ([(224, 569), (192, 418), (160, 291), (128, 186)], "4.2"),
     "0.75": ([(224, 325)], "2.6"),
-    "0.5": ([(224, 149)], "1.3"),
-    "0.25": ([(224, 41)], "0.5"),
+    "0.5": ([(224, 149), (192, 110), (160, 77), (128, 49)], "1.3"),
+    "0.25": ([(224, 41), (160, 21), (128, 14)], "0.5"),
 }
-"""Million multiply-adds at a size, and million parameters: the paper's tables 6 and 7.
+"""Million multiply-adds at a size, and million parameters: the paper's tables 6 and 7, and TensorFlow's
+research/slim/nets/mobilenet_v1.md.
 
-At 160 pixels the paper has 290; it is the 291 of TensorFlow's mobilenet_v1.md, 290.7 million.
+The paper has 290 for the 290.7 million at 160 pixels. Left out are cells of mobilenet_v1.md that contradict
+the paper or each other: those of 0.75, whose 317 is the paper's 325, 150 for 0.5 at 224 pixels, the paper's
+149, and 34 for 0.25 at 192 pixels, which is 41 at 224.
 """
 
 
@@ -128,6 +132,79 @@ def test_widths_and_depths_of_efficientnet(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.load(name))
     depths = [len(node.children) for node in analysis.tree if node.type == "stage"]
     assert (channels(analysis, "stage"), depths) == EFFICIENTNET[name]
+
+
+REGNET = {
+    "X": {
+        "200MF": (13, 24, "36.44", "2.49", 8, "0.2", "2.7", [24, 56, 152, 368], [1, 1, 4, 7]),
+        "400MF": (22, 24, "24.48", "2.54", 16, "0.4", "5.2", [32, 64, 160, 384], [1, 2, 7, 12]),
+        "600MF": (16, 48, "36.97", "2.24", 24, "0.6", "6.2", [48, 96, 240, 528], [1, 3, 5, 7]),
+        "800MF": (16, 56, "35.73", "2.28", 16, "0.8", "7.3", [64, 128, 288, 672], [1, 3, 7, 5]),
+        "1.6GF": (18, 80, "34.01", "2.25", 24, "1.6", "9.2", [72, 168, 408, 912], [2, 4, 10, 2]),
+        "3.2GF": (25, 88, "26.31", "2.25", 48, "3.2", "15.3", [96, 192, 432, 1008], [2, 6, 15, 2]),
+        "4.0GF": (23, 96, "38.65", "2.43", 40, "4.0", "22.1", [80, 240, 560, 1360], [2, 5, 14, 2]),
+        "6.4GF": (17, 184, "60.83", "2.07", 56, "6.5", "26.2", [168, 392, 784, 1624], [2, 4, 10, 1]),
+        "8.0GF": (23, 80, "49.56", "2.88", 120, "8.0", "39.6", [80, 240, 720, 1920], [2, 5, 15, 1]),
+        "12GF": (19, 168, "73.36", "2.37", 112, "12.1", "46.1", [224, 448, 896, 2240], [2, 5, 11, 1]),
+        "16GF": (22, 216, "55.59", "2.1", 128, "15.9", "54.3", [256, 512, 896, 2048], [2, 6, 13, 1]),
+        "32GF": (23, 320, "69.86", "2.0", 168, "31.7", "107.8", [336, 672, 1344, 2520], [2, 7, 13, 1]),
+    },
+    "Y": {
+        "200MF": (13, 24, "36.44", "2.49", 8, "0.2", "3.2", [24, 56, 152, 368], [1, 1, 4, 7]),
+        "400MF": (16, 48, "27.89", "2.09", 8, "0.4", "4.3", [48, 104, 208, 440], [1, 3, 6, 6]),
+        "600MF": (15, 48, "32.54", "2.32", 16, "0.6", "6.1", [48, 112, 256, 608], [1, 3, 7, 4]),
+        "800MF": (14, 56, "38.84", "2.4", 16, "0.8", "6.3", [64, 128, 320, 768], [1, 3, 8, 2]),
+        "1.6GF": (27, 48, "20.71", "2.65", 24, "1.6", "11.2", [48, 120, 336, 888], [2, 6, 17, 2]),
+        "3.2GF": (21, 80, "42.63", "2.66", 24, "3.2", "19.4", [72, 216, 576, 1512], [2, 5, 13, 1]),
+        "4.0GF": (22, 96, "31.41", "2.24", 64, "4.0", "20.6", [128, 192, 512, 1088], [2, 6, 12, 2]),
+        "6.4GF": (25, 112, "33.22", "2.27", 72, "6.4", "30.6", [144, 288, 576, 1296], [2, 7, 14, 2]),
+        "8.0GF": (17, 192, "76.82", "2.19", 56, "8.0", "39.2", [168, 448, 896, 2016], [2, 4, 10, 1]),
+        "12GF": (19, 168, "73.36", "2.37", 112, "12.1", "51.8", [224, 448, 896, 2240], [2, 5, 11, 1]),
+        "16GF": (18, 200, "106.23", "2.48", 112, "15.9", "83.6", [224, 448, 1232, 3024], [2, 4, 11, 1]),
+        "32GF": (20, 232, "115.89", "2.53", 232, "32.3", "145.0", [232, 696, 1392, 3712], [2, 5, 12, 1]),
+    },
+}
+"""The paper's d, w_0, w_a, w_m and group width, and what it prints of them: billions of MACs, millions of
+parameters, the widths and the depths. Figures are also in MODEL_ZOO.md of github.com/facebookresearch/pycls.
+"""
+
+
+@pytest.mark.parametrize(("kind", "size"), [(kind, size) for kind in REGNET for size in REGNET[kind]])
+def test_figures_of_regnet(kind: str, size: str) -> None:
+    d, w_0, w_a, w_m, group, macs, params, widths, depths = REGNET[kind][size]
+    values: dict[str, Any] = {"d": d, "w_0": w_0, "w_a": w_a, "w_m": w_m, "group": group}
+    found = analyse("imagenet/regnet", **values, nearest=True, excites=kind == "Y")
+    assert f"{number(found.totals.macs) / 10**9:.1f}" == macs
+    assert f"{number(found.totals.params) / 10**6:.1f}" == params
+    blocks = [number(node.output.shape[1]) for node in found.tree if node.type == "block"]
+    assert [(width, len([*same])) for width, same in groupby(blocks)] == [*zip(widths, depths, strict=True)]
+
+
+EFFICIENTNET_PUBLISHED = {
+    0: (224, "0.39", "5.3"),
+    1: (240, None, "7.8"),
+    2: (260, "1.0", None),
+    3: (300, "1.8", "12"),
+    4: (380, None, "19"),
+    5: (456, None, "30"),
+    6: (528, "19", "43"),
+    7: (600, None, "66"),
+}
+"""By φ: the size of the image, billions of MACs and millions of parameters, in the digits of
+the paper's table 2.
+
+Left out is what the network that torchvision has does not give, either: 9.2 million parameters for the 9.11
+of φ = 2, and 0.70, 4.2, 9.9 and 37 billion MACs for the 0.687, 4.39, 10.27 and 37.7 of φ = 1, 4, 5 and 7.
+"""
+
+
+@pytest.mark.parametrize("phi", EFFICIENTNET_PUBLISHED)
+def test_figures_of_efficientnet(phi: int) -> None:
+    size, macs, params = EFFICIENTNET_PUBLISHED[phi]
+    totals = analyse(f"efficientnet_b{phi}", size).totals
+    for count, unit, printed in ((totals.macs, 10**9, macs), (totals.params, 10**6, params)):
+        digits = len((printed or "").partition(".")[2])
+        assert printed is None or f"{number(count) / unit:.{digits}f}" == printed
 
 
 def in_floats(v: float, divisor: int) -> int:

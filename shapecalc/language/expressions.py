@@ -10,6 +10,7 @@
     operand    = number | decimal | "'" text "'" | name ("." (number | name))*
                | "(" either ")" | function "(" either ("," either)* ")"
     function   = "min" | "max" | "divisible" | "round" | "ceil" | "floor" | "sqrt"
+               | "rounded_log"
 
 `widths.0` is the first value of the list `widths`, `widths.i` that of the index `i`.
 Parsed by hand into a tree of closures; nothing is ever given to `eval`.

@@ -28,6 +28,7 @@ from shapecalc.symbolic.rational import (
     modulo,
     parts,
     rounded,
+    rounded_log,
     square_root,
 )
 from shapecalc.tensors import LARGEST
@@ -216,6 +217,7 @@ FUNCTIONS: Mapping[str, tuple[int, int | None, Operation]] = MappingProxyType(
         "round": (1, 1, _arithmetic(rounded)),
         "ceil": (1, 1, _arithmetic(ceiled)),
         "floor": (1, 1, _arithmetic(floored)),
+        "rounded_log": (2, 2, _arithmetic(rounded_log)),
         "sqrt": (1, 1, _arithmetic(square_root)),
     }
 )

@@ -124,7 +124,7 @@ _VALUES: dict[str, Any] = {
         "type": "string",
         "pattern": r"^([\sA-Za-z0-9_.+\-*/%(),<>=!]|'[^']*')+$",
         "description": "a parameter, or arithmetic or a condition of them: + - * / // % ** ( ), "
-        "== != < <= > >=, and or not, min max divisible round ceil floor sqrt",
+        "== != < <= > >=, and or not, min max divisible round ceil floor sqrt rounded_log",
     },
     "branches": {
         "type": "array",

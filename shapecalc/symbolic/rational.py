@@ -6,6 +6,7 @@ Arithmetic on it gives a size again wherever the result is whole for all values 
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import gcd, isqrt
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from shapecalc.symbolic.ordering import never_below
 MADE_WHOLE = "floor(…), ceil(…) and round(…) make it whole"
 """What to do about a rational where a whole number is needed."""
 _LONGEST_DECIMAL = 12
+_GREATEST_LOG = 63
 
 
 class Rational:
@@ -227,6 +229,29 @@ def _root(size: Dim) -> Dim | None:
         for _ in range(power // 2):
             result = result * alone(factor)
     return result
+
+
+def rounded_log(value: Number, base: Number) -> int:
+    """log(value)/log(base) as the nearest whole number, of two the even one; in whole arithmetic.
+
+    It is the s for which base**(s − 1/2) ≤ value ≤ base**(s + 1/2), which squares compare exactly.
+
+    Raises:
+        ArchitectureError: a value is a formula, or has no logarithm, or it is too large.
+    """
+    if letters := letters_of(value, base):
+        raise ArchitectureError(f"a logarithm is of numbers, not of {', '.join(letters)}")
+    number, of = (Fraction(over, by) for over, by in (parts(value), parts(base)))  # type: ignore[arg-type]
+    if number <= 0 or of <= 1:
+        raise ArchitectureError(f"there is no logarithm of {value} to the base {base}")
+    if number < 1:
+        return -rounded_log(divided(1, value), base)
+    square, half, found = number * number, of, 0
+    while square > half or (square == half and found % 2):
+        half, found = half * of * of, found + 1
+        if found > _GREATEST_LOG:
+            raise ArchitectureError(f"the logarithm of {value} to the base {base} is above {_GREATEST_LOG}")
+    return found
 
 
 def greater(first: Number, second: Number) -> Number:
