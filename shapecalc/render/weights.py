@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
+from shapecalc.analysis.compare.network_weights import Weight
 from shapecalc.analysis.compare.pairing import Pairing
-from shapecalc.analysis.compare.weights import Comparison, Difference, Weight
+from shapecalc.analysis.compare.weights import Comparison, Difference
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.errors import listed
 from shapecalc.render.cells import counted, shape

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.compare.matching import by_name, match, nearest, plain, prefix_of
+from shapecalc.analysis.compare.network_weights import COUNT, Weight, weights_of
 from shapecalc.analysis.compare.pairing import Pairing, pairing
-from shapecalc.checkpoints.naming import EACH, TURNED, Names, Rule, common_prefix
+from shapecalc.checkpoints.naming import Names, Rule
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.results import Analysis
-from shapecalc.errors import ArchitectureError, UsageError, listed
+from shapecalc.errors import ArchitectureError
 
 _NEAREST = 20
 """Missing tensors of which the nearest name is looked for, each among so many others: it takes its time."""
-_COMPARED = 200
-_MOST_PARTS = 4096
-COUNT = "num_batches_tracked"
-"""The buffer of norms that torch before 0.4.1 did not have, and that prediction never reads."""
-_WRAPPED = "_orig_mod."
-
-
-class Weight(NamedTuple):
-    """A weight of the network: where it is, what a checkpoint calls it, and what it is."""
-
-    path: str
-    there: str
-    shape: tuple[int, ...]
-    dtype: str
-    others: tuple[str, ...] = ()
-    """Names in the checkpoint of steps that share it: stored once, it may bear any of them."""
-    optional: bool = False
-    """Whether it is a buffer that a checkpoint may do without."""
-
-    @property
-    def tensor(self) -> Stored:
-        return Stored(self.there, self.shape, self.dtype)
 
 
 class Difference(NamedTuple):
@@ -105,75 +85,15 @@ class Comparison:
         }
 
 
-def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
-    """The weights of a network in the order of its layers, each once.
-
-    Raises:
-        UsageError: a size is a formula.
-    """
-    if analysis.symbols:
-        hint = "give numbers in their place: --input 1x3x224x224, --set classes=10"
-        raise UsageError(f"weights have numbers, and {listed(analysis.symbols)} stand for many", hint=hint)
-    shared: dict[str, list[str]] = {}
-    for row in analysis.rows:
-        for name in row.shared:
-            owner = analysis.rows[row.shares or 0]
-            shared.setdefault(f"{owner.path}.{name}", []).append(names.there(f"{row.path}.{name}"))
-    weights = (
-        Weight(
-            path := f"{row.path}.{name}",
-            names.there(path),
-            tuple(map(int, weight.shape)),  # type: ignore[arg-type]  # no formulas, by now
-            weight.dtype,
-            tuple(shared.get(path, ())),
-            weight.buffer and (not row.sources or name.endswith(COUNT)),  # a buffer by itself may be computed
-        )
-        for row in analysis.rows
-        for name, weight in row.own_weights.items()
-    )
-    return [part for weight in weights for part in _parts(_turned(weight))]
-
-
-def _turned(weight: Weight) -> Weight:
-    """A weight as the checkpoint has it, where that is with its axes in the opposite order."""
-    if not weight.there.endswith(TURNED):
-        return weight
-    return weight._replace(there=weight.there.removesuffix(TURNED), shape=weight.shape[::-1])
-
-
-def _parts(weight: Weight) -> list[Weight]:
-    """A weight, or its parts along the first axis where the checkpoint has a tensor for each, as of experts.
-
-    Raises:
-        ArchitectureError: there are too many.
-    """
-    if EACH not in weight.there or not weight.shape:
-        return [weight]
-    if weight.shape[0] > _MOST_PARTS:
-        message = (
-            f"names: {weight.there} are {weight.shape[0]:,} tensors; at most {_MOST_PARTS:,} are compared"
-        )
-        raise ArchitectureError(message, path=weight.path)
-    return [
-        weight._replace(
-            path=f"{weight.path}[{number}]",
-            there=weight.there.replace(EACH, str(number)),
-            shape=weight.shape[1:],
-            others=tuple(name.replace(EACH, str(number)) for name in weight.others),
-        )
-        for number in range(weight.shape[0])
-    ]
-
-
 def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str | None = None) -> Comparison:
     """Hold the weights of a network against the tensors of a checkpoint.
 
     `dtype` is what float32 of the network is in the checkpoint; any floating-point one unless given.
     """
     weights = weights_of(analysis, names)
-    prefix = _prefix(checkpoint, weights)
-    tensors = _by_name({_plain(tensor.name, prefix): tensor for tensor in checkpoint.tensors}, names)
-    found = {weight: match for weight in weights if (match := _match(weight, tensors))}
+    prefix = prefix_of(checkpoint, weights)
+    tensors = by_name({plain(tensor.name, prefix): tensor for tensor in checkpoint.tensors}, names)
+    found = {weight: found_as for weight in weights if (found_as := match(weight, tensors))}
     used = {name for matches in found.values() for name in matches}
     spare = {name: tensor for name, tensor in tensors.items() if name not in used}
     kept = {name: tensor for name, tensor in spare.items() if not names.ignores(name)}
@@ -209,66 +129,10 @@ def _proposal(lacking: Sequence[Weight], spare: Mapping[str, Stored], ordered: b
     return pairing(weights, tensors, ordered)
 
 
-def _prefix(checkpoint: Checkpoint, weights: Iterable[Weight]) -> str:
-    """What wrappers have put before all names, unless the network's begin so themselves."""
-    found = common_prefix(tensor.name for tensor in checkpoint.tensors)
-    return "" if any(weight.there.startswith(found) for weight in weights) else found
-
-
-def _plain(name: str, prefix: str) -> str:
-    """A tensor's name without what wrappers have put there: torch.compile, around parts too."""
-    return name.removeprefix(prefix).replace(_WRAPPED, "")
-
-
-def _by_name(tensors: Mapping[str, Stored], names: Names) -> dict[str, Stored]:
-    """Tensors by the names that the rules have for them; one whose name is another's keeps its own."""
-    found: dict[str, Stored] = {}
-    for name, tensor in tensors.items():
-        usual = names.usual(name)
-        found[name if usual in found or usual in tensors else usual] = tensor
-    return found
-
-
-def _match(weight: Weight, tensors: Mapping[str, Stored]) -> list[str]:
-    """The tensors that a weight is in the checkpoint: several where one that is shared is stored twice."""
-    names = (weight.there, *weight.others)
-    return [name for name in names if name in tensors] or [
-        name for name in map(_before_parametrizations, names) if name in tensors
-    ]
-
-
-_OLDER = {
-    "original0": "{}_g",
-    "original1": "{}_v",
-    "original": "{}_orig",
-    "0._u": "{}_u",
-    "0._v": "{}_v",
-}
-"""What torch.nn.utils.weight_norm and spectral_norm, the older ones, called the parts of a weight."""
-
-
-def _before_parametrizations(name: str) -> str:
-    """What a part of a parametrized weight was called before torch.nn.utils.parametrizations."""
-    module, found, rest = name.partition("parametrizations.")
-    weight, _, part = rest.partition(".")
-    return module + _OLDER[part].format(weight) if found and part in _OLDER else name
-
-
 def _missing(missing: Sequence[Weight], spare: Mapping[str, Stored]) -> Iterator[Difference]:
     for number, weight in enumerate(missing):
-        nearest = _nearest(weight, spare) if number < _NEAREST else None
-        yield Difference("missing", weight, None, nearest)
-
-
-def _nearest(weight: Weight, spare: Mapping[str, Stored]) -> str | None:
-    """The name among those left over that is most like a weight's, of its shape if any is."""
-    from difflib import get_close_matches  # only what is missing pays for this import
-
-    alike = [name for name, tensor in spare.items() if tensor.shape == weight.shape]
-    for names in (alike, list(spare)):
-        if close := get_close_matches(weight.there[:100], names[:_COMPARED], n=1, cutoff=0.5):
-            return close[0]
-    return alike[0] if len(alike) == 1 else None
+        like = nearest(weight, spare) if number < _NEAREST else None
+        yield Difference("missing", weight, None, like)
 
 
 def _unequal(
