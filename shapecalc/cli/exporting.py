@@ -65,7 +65,7 @@ def _sizes(arch: str, analysis: Analysis, set: list[str] | None) -> dict[str, in
 def _write_onnx(path: Path, analysis: Analysis, source: tuple[str, str], sizes: dict[str, int]) -> None:
     with needed("onnx or torch", ONNX):
         from shapecalc.importing.onnx_equality import differences
-        from shapecalc.torch_check.onnx_model import onnx_model
+        from shapecalc.torch_check.onnx_model import is_too_large, onnx_model
 
     def check(written: Path) -> None:
         found = list(differences(written, analysis))
@@ -74,5 +74,8 @@ def _write_onnx(path: Path, analysis: Analysis, source: tuple[str, str], sizes: 
         if found:
             raise ArchitectureError("the ONNX model is not equal to the network, and is not kept")
 
-    write_whole(path, onnx_model(analysis, source, sizes), check)
+    beside = f"{path.name}.data"
+    write_whole(path, onnx_model(analysis, source, sizes, beside), check)
+    if is_too_large(analysis):
+        streams.note(f"{path}: the weights are left to a file {beside} beside it, which is not written")
     streams.note(f"{path}: parameters, MACs and outputs read again as data, equal; checked by onnx")
