@@ -25,10 +25,10 @@ from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check import functions
 from shapecalc.torch_check.memory import Alive
-from shapecalc.torch_check.serving import Serving, Whole, make_room
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from tests.networks import OWN, settings_of
+from tests.serving_in_torch import Serving, Whole, make_room
 
 BATCH, PROMPT, NEW = 2, 5, 3
 SHORT = {"sliding_window": 4}

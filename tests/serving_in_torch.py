@@ -1,4 +1,4 @@
-"""A network in torch that runs a prompt, and then token after token with what it has kept of earlier ones.
+"""A network in torch that runs a prompt, and then token after token with what it keeps of earlier ones.
 
 It runs the rows that the figures of serving are of, on tensors: keys and values are written into what is
 kept, a convolution's last inputs and a scan's state go from step to step. So its outputs can be held against
