@@ -8,63 +8,55 @@ Source: keras.io/api/layers and keras.io/api/ops, and torch's documentation of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
 from shapecalc.exporting import keras_axes, keras_windows  # noqa: F401 - have rules of their own
 from shapecalc.exporting.keras_calls import FIRST, Made, NoCounterpartError, Slot, Written, calls, short
-from shapecalc.layers import Layer
-from shapecalc.layers.activation import ReLU
+from shapecalc.layers import Layer, activation, elementwise, reduction, softmax
+from shapecalc.layers import floating_activation as floating
 from shapecalc.layers.arithmetic import Arithmetic
-from shapecalc.layers.dropout import DropoutLayer
+from shapecalc.layers.dropout import Dropout, DropoutLayer
 from shapecalc.layers.embedding import Embedding
-from shapecalc.layers.floating_activation import PReLU
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm
 from shapecalc.layers.normalization_within import LayerNorm, RMSNorm
 from shapecalc.layers.products import matmul
 from shapecalc.layers.rearrange import Identity
 from shapecalc.layers.recurrent import Recurrent
-from shapecalc.layers.reduction import Reducing
-from shapecalc.layers.softmax import AlongAxis
 
-ACTIVATIONS: Mapping[str, str] = {
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "SiLU": "silu",
-    "Mish": "mish",
-    "Hardswish": "hard_silu",
-    "Hardsigmoid": "hard_sigmoid",
-    "SELU": "selu",
-    "Softsign": "softsign",
-    "Tanhshrink": "tanh_shrink",
-    "LogSigmoid": "log_sigmoid",
+_ACTIVATIONS: Mapping[type[Layer], str] = {
+    activation.Sigmoid: "sigmoid",
+    activation.Tanh: "tanh",
+    activation.Softsign: "softsign",
+    activation.Tanhshrink: "tanh_shrink",
+    floating.SiLU: "silu",
+    floating.Mish: "mish",
+    floating.Hardswish: "hard_silu",
+    floating.Hardsigmoid: "hard_sigmoid",
+    floating.SELU: "selu",
+    floating.LogSigmoid: "log_sigmoid",
 }
-"""By torch's name, that of `keras.activations`, where the function is the same and takes no arguments."""
-FUNCTIONS: Mapping[str, str] = {
-    "relu": "relu",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "silu": "silu",
-    "exp": "exp",
-    "log": "log",
-    "sqrt": "sqrt",
-    "rsqrt": "rsqrt",
-    "reciprocal": "reciprocal",
-    "sin": "sin",
-    "cos": "cos",
-    "neg": "negative",
-    "abs": "abs",
-    "square": "square",
+"""By its class, the name in `keras.activations`, where the function is the same and takes no arguments."""
+_SAME: tuple[type[Layer], ...] = (
+    *(activation.relu, activation.sigmoid, activation.tanh, floating.silu),
+    *(elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal),
+    *(elementwise.sin, elementwise.cos, elementwise.abs, elementwise.square),
+)
+_FUNCTIONS: Mapping[type[Layer], str] = {
+    **{each: each.__name__ for each in _SAME},
+    elementwise.neg: "negative",
 }
-"""By torch's name of a function of one tensor, that of `keras.ops`."""
-REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min"}
-SOFTMAX = {
-    "Softmax": "softmax",
-    "softmax": "softmax",
-    "LogSoftmax": "log_softmax",
-    "log_softmax": "log_softmax",
+"""By the class of a function of one tensor, its name in `keras.ops`."""
+_REDUCTIONS: Mapping[type[Layer], str] = {
+    reduction.mean: "mean",
+    reduction.sum: "sum",
+    reduction.amax: "max",
+    reduction.amin: "min",
+}
+_SOFTMAX: Mapping[type[Layer], str] = {
+    **dict.fromkeys((softmax.Softmax, softmax.softmax), "softmax"),
+    **dict.fromkeys((softmax.LogSoftmax, softmax.log_softmax), "log_softmax"),
 }
 
 
@@ -110,45 +102,47 @@ def refused(row: Row, why: str) -> ArchitectureError:
 
 @calls.register
 def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Made | Written]:
-    if layer.type in ACTIVATIONS:
-        yield Made("layers.Activation", [f'"{ACTIVATIONS[layer.type]}"'])
-    elif layer.type in FUNCTIONS:
-        yield Made(f"ops.{FUNCTIONS[layer.type]}")
-    elif own := _OWN.get(layer.type):
-        yield own(layer)
+    if name := _ACTIVATIONS.get(type(layer)):
+        yield Made("layers.Activation", [f'"{name}"'])
+    elif name := _FUNCTIONS.get(type(layer)):
+        yield Made(f"ops.{name}")
     else:
         raise NoCounterpartError
 
 
-def _gelu(layer: Any) -> Made:
-    return Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")])
-
-
-def _leaky(layer: Any) -> Made:
-    if layer.negative_slope < 0:
-        raise NoCounterpartError("Keras' LeakyReLU has no negative slope")
-    return Made("layers.LeakyReLU", [Slot("negative_slope", layer.negative_slope, 0.3)])
-
-
-def _bounded(layer: Any) -> Made:
-    if layer.min_val != 0:
-        return Made("ops.clip", [Slot("x_min", layer.min_val), Slot("x_max", layer.max_val)])
-    return Made("layers.ReLU", [Slot("max_value", layer.max_val)])
-
-
-_OWN = {
-    "ReLU6": lambda _: Made("layers.ReLU", [Slot("max_value", 6.0)]),
-    "Hardtanh": _bounded,
-    "LeakyReLU": _leaky,
-    "ELU": lambda layer: Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)]),
-    "GELU": _gelu,
-    "gelu": _gelu,
-}
+@calls.register
+def _(layer: activation.ReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.ReLU")
 
 
 @calls.register
-def _(layer: ReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.ReLU")
+def _(layer: activation.ReLU6, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.ReLU", [Slot("max_value", 6.0)])
+
+
+@calls.register
+def _(layer: activation.Hardtanh, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    if layer.min_val == 0:
+        yield Made("layers.ReLU", [Slot("max_value", layer.max_val)])
+    else:
+        yield Made("ops.clip", [Slot("x_min", layer.min_val), Slot("x_max", layer.max_val)])
+
+
+@calls.register
+def _(layer: floating.LeakyReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    if layer.negative_slope < 0:
+        raise NoCounterpartError("Keras' LeakyReLU has no negative slope")
+    yield Made("layers.LeakyReLU", [Slot("negative_slope", layer.negative_slope, 0.3)])
+
+
+@calls.register
+def _(layer: floating.ELU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)])
+
+
+@calls.register
+def _(layer: floating.GELU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")])
 
 
 @calls.register
@@ -211,7 +205,7 @@ def _(layer: RMSNorm, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 
 @calls.register
-def _(layer: PReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+def _(layer: floating.PReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """torch's slopes are one, or one a channel; Keras' one an element, but along the axes that share it."""
     first = 1 if layer.num_parameters == 1 else 2
     axes = tuple(range(first, row.inputs[0].rank))
@@ -226,14 +220,14 @@ def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 @calls.register
 def _(layer: DropoutLayer, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     rate = Slot("rate", layer.p, keyword=False)
-    axes = {"Dropout1d": 1, "Dropout2d": 2, "Dropout3d": 3}.get(layer.type)
+    axes = layer.axes
     if axes == 1:
         raise NoCounterpartError("Keras drops whole channels of a sequence only with channels last")
     if axes and row.inputs[0].rank != axes + 2:
         raise NoCounterpartError("Keras needs the batch axis")
     if axes:
         yield Made(f"layers.SpatialDropout{axes}D", [rate, FIRST])
-    elif layer.type in ("Dropout", "dropout"):
+    elif type(layer) is Dropout:
         yield Made("layers.Dropout", [rate])
     else:
         raise NoCounterpartError
@@ -266,8 +260,8 @@ def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
 
 
 @calls.register
-def _(layer: Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    function = REDUCTIONS.get(layer.type)
+def _(layer: reduction.Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function = _REDUCTIONS.get(type(layer))
     if function is None or getattr(layer, "dtype", None) is not None:
         raise NoCounterpartError
     axes = layer.dim
@@ -276,8 +270,8 @@ def _(layer: Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 
 @calls.register
-def _(layer: AlongAxis, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    function, axis = SOFTMAX.get(layer.type), vars(layer).get("dim")
+def _(layer: softmax.AlongAxis, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function, axis = _SOFTMAX.get(type(layer)), vars(layer).get("dim")
     if function is None or axis is None:
         raise NoCounterpartError
     yield Made(f"ops.{function}", [Slot("axis", axis, -1)])
