@@ -141,10 +141,25 @@ def configured(path: Path) -> Configured:
     if not isinstance(kind, str):
         said = f"{MODEL_TYPE} is missing" if kind is None else f"{MODEL_TYPE} {_in_json(kind)} is no word"
         raise UsageError(f"{path}: {said}", hint='as in "model_type": "llama"')
+    _check_part(path, found, kind)
     file, architecture, config = _family(path, kind)
     reader = _Reader(path, file, architecture, config)
     given = reader.settings(found)
     return _settled(file, architecture, reader, given)._replace(window=reader.window(found))
+
+
+_PART = "text_config"
+"""Where a configuration of text and images, or of text and sound, has that of its language model."""
+
+
+def _check_part(path: Path, found: Mapping[str, Any], kind: str) -> None:
+    """Refuse a configuration of several networks, of which one may be of a family."""
+    if isinstance(part := found.get(_PART), dict):
+        own = part.get(MODEL_TYPE)
+        of = f" of {MODEL_TYPE} {quoted(own)}" if isinstance(own, str) else ""
+        message = f"{path}: {MODEL_TYPE} {quoted(kind)} is several networks, the text's{of} under {_PART!r}"
+        hint = f"import what stands under {_PART} from a file of its own"
+        raise UsageError(message, hint=f"{hint}; a key that is not there has the class's default")
 
 
 def _family(path: Path, kind: str) -> tuple[str, Architecture, Config]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,11 @@ CASES = [
 LLAMA = CASES[1].config
 
 
+def of_type(kind: str) -> Case:
+    """The configuration of a type of model whose sizes are odd."""
+    return [case for case in CASES if case.config["model_type"] == kind][-1]
+
+
 def named(case: Case) -> str:
     return f"{case.config['model_type']}-{case.command.rpartition('/')[2]}"
 
@@ -60,6 +66,35 @@ def test_the_count_is_that_of_the_class(case: Case, tmp_path: Path) -> None:
     written = shapecalc.analyse(zoo.parse(as_file(found)))
     assert written.totals.params == case.params
     assert written.totals.macs == analysis.totals.macs
+
+
+MORE: dict[str, tuple[str, dict[str, Any], Callable[[dict[str, Any]], int]]] = {
+    "biases of the perceptron": (
+        "llama",
+        {"mlp_bias": True},
+        lambda c: c["num_hidden_layers"] * (2 * c["intermediate_size"] + c["hidden_size"]),
+    ),
+    "tied": ("phi3", {"tie_word_embeddings": True}, lambda c: -c["vocab_size"] * c["hidden_size"]),
+    "a part of a head is turned": ("phi3", {"partial_rotary_factor": 0.5}, lambda _: 0),
+}
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_what_a_key_adds(what: str, tmp_path: Path) -> None:
+    """To the parameters of the class as it was counted without."""
+    kind, keys, more = MORE[what]
+    case = of_type(kind)
+    found = configured(file_of(tmp_path, {**case.config, **keys}))
+    analysis = shapecalc.analyse(found.architecture, parameters=found.settings)
+    assert analysis.totals.params == case.params + more(case.config)
+
+
+def test_phi_4_mini_is_found(tmp_path: Path) -> None:
+    """By the keys of its published configuration that are not those of Phi-3."""
+    sizes = {"vocab_size": 200064, "num_attention_heads": 24, "num_key_value_heads": 8}
+    keys = {"partial_rotary_factor": 0.75, "tie_word_embeddings": True, "sliding_window": 262144}
+    published = next(case.config for case in CASES if case.command == "shapecalc show llm/phi-3-mini")
+    assert configured(file_of(tmp_path, {**published, **sizes, **keys})).variant == "llm/phi-4-mini"
 
 
 def test_each_family_has_a_published_and_an_odd_one() -> None:
@@ -113,7 +148,17 @@ REFUSED = {
         'llm/llama has no place for "hidden_act": "gelu"',
         'its hidden_act is "silu"',
     ),
-    "1 is not true": ({**LLAMA, "mlp_bias": 0}, 'llm/llama has no place for "mlp_bias": 0', "false"),
+    "0 is not false": (
+        {**of_type("bert").config, "is_decoder": 0},
+        'llm/bert has no place for "is_decoder": 0',
+        "false",
+    ),
+    "0 is no flag": ({**LLAMA, "mlp_bias": 0}, "'mlp_bias': the parameter mlp_bias must be true", ""),
+    "text and images": (
+        {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}, "vision_config": {}},
+        "model_type 'gemma3' is several networks, the text's of model_type 'gemma3_text' under 'text_config'",
+        "import what stands under text_config from a file of its own",
+    ),
     "another class": (
         {**LLAMA, "architectures": ["LlamaForSequenceClassification"]},
         'llm/llama has no place for "architectures": "LlamaForSequenceClassification"',
