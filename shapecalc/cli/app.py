@@ -28,6 +28,7 @@ _COMMANDS = {
     "memory": "costs.memory",
     "serve": "serving.serve",
     "sweep": "sweeping.sweep",
+    "scale": "scaling.scale",
     "roofline": "roofline.roofline",
     "list": "reference.list_",
     "layers": "reference.layers",

@@ -23,7 +23,7 @@ def _field(value: object) -> str:
 
 _MOST_ERRORS = 8
 """Errors that stand below a table."""
-_COLUMNS = {
+COLUMNS = {
     column.key: column
     for column in [
         Column("params", "Params", count),
@@ -137,7 +137,7 @@ def sweep_grid(rows: Rows) -> Grid:
     columns = [
         *([Column("name", "Network")] if len(swept.networks) > 1 else []),
         *[_axis_column(axis) for axis in axes],
-        *[_COLUMNS.get(key) or Column(key, key) for key in swept.all_columns],
+        *[COLUMNS.get(key) or Column(key, key) for key in swept.all_columns],
         *([Column("note", "Note")] if choice.pareto or errors.texts else []),
     ]
     lines = []
@@ -158,7 +158,7 @@ def _axis_column(axis: Axis) -> Column:
 
 def title_of(column: str) -> str:
     """What stands above a column."""
-    return _COLUMNS[column].title if column in _COLUMNS else column
+    return COLUMNS[column].title if column in COLUMNS else column
 
 
 def as_given(value: object) -> str:
