@@ -404,7 +404,7 @@ WRONG_OPTIONS: dict[str, tuple[list[str], str]] = {
     "several networks": (["lenet", "nin", "--weights", "net.pt"], "--weights is for one network"),
     "torch too": (
         ["net.yaml", "--weights", "net.pt", "--memory"],
-        "--device, --memory and --junit are for torch",
+        "--device, --memory, --roofline and --junit are for torch",
     ),
     "names alone": (
         ["net.yaml", "--names", "n.yaml"],

@@ -26,6 +26,15 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, meta or mps
 OfMemory = Annotated[
     bool, typer.Option("--memory", help="Also bytes: what is alive at once, what autograd keeps.")
 ]
+Timed = Annotated[
+    bool, typer.Option("--roofline", help="Also time: no pass is faster than the device can be.")
+]
+Roof = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="With --roofline, what the device is, as of roofline; a GPU's own name."
+    ),
+]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a JUnit report for CI systems.")]
 Stored = Annotated[
     str | None,
@@ -52,6 +61,8 @@ def verify(
     archs: Archs = None,
     device: Device = None,
     memory: OfMemory = False,
+    roofline: Timed = False,
+    roof: Roof = None,
     input: Input = None,
     set: Set = None,
     junit: Junit = None,
@@ -63,21 +74,24 @@ def verify(
 ) -> None:
     """The engine against a real torch forward pass: every layer's shape, dtype, weights and MACs."""
     if weights is not None:
-        if device or memory or junit:
-            reason = "--device, --memory and --junit are for torch, and --weights is for a checkpoint"
+        if device or memory or junit or roofline:
+            reason = "--device, --memory, --roofline and --junit are for torch, --weights is for a checkpoint"
             raise UsageError(reason)
         raise typer.Exit(verify_weights(archs, input, set, weights, names, write_names, dtype, format))
     if names or write_names or dtype:
         reason = "--names, --write-names and --dtype are for a checkpoint"
         raise UsageError(reason, hint="--weights FILE is one")
-    raise typer.Exit(_verify_in_torch(archs, input, set, device or "cpu", memory, junit, format))
+    if roof is not None and not roofline:
+        raise UsageError("--roof is what --roofline holds a pass to", hint="--roofline --roof a100-80g")
+    judge = _judge(device or "cpu", roofline, roof)
+    raise typer.Exit(_verify_in_torch(judge, archs, input, set, memory, junit, format))
 
 
 def _verify_in_torch(
+    judge: Judge,
     archs: list[str] | None,
     input: list[str] | None,
     set: list[str] | None,
-    device: str,
     memory: bool,
     junit: Path | None,
     form: str,
@@ -85,7 +99,6 @@ def _verify_in_torch(
     """The exit code of `verify` without `--weights`."""
     from shapecalc.render.verdicts import print_report, with_progress, write_file, write_junit
 
-    judge = _judge(device)
     if junit:
         write_file(junit)  # found out before the work is done, not after it
     every = all_of(archs)
@@ -173,7 +186,14 @@ def _compared(analysis: Analysis) -> Analysis:
     return whole(analysis, "diff") if analysis.layers <= MOST_FOLLOWED else analysis
 
 
-def _judge(device: str) -> Judge:
+def _judge(device: str, roofline: bool, roof: str | None) -> Judge:
     with needed():
+        from shapecalc.torch_check.roofline import figures_of
         from shapecalc.torch_check.verify import Judge
-    return Judge(device)
+    if not roofline:
+        return Judge(device)
+    if roof is None:
+        return Judge(device, figures_of)
+    from shapecalc.analysis.roofline.device import load_device
+
+    return Judge(device, lambda _: load_device(roof))

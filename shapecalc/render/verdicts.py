@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Usage, Verified
+from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Timed, Usage, Verified
 from shapecalc.errors import UsageError, written
 from shapecalc.language.expectation import Bounds
-from shapecalc.render.cells import count, percent, shape, size
+from shapecalc.render.cells import count, duration, percent, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.streams import complain, interrupts_raised
 
@@ -45,6 +46,7 @@ def _verification(report: Report) -> Grid:
     notes = [f"{v.name}: {_in_one_line(mismatch)}" for v in verdicts for mismatch in v.mismatches]
     notes += [_stored(v.name, v.schemes) for v in verdicts if v.schemes]
     notes += [_usage(v.name, usage) for v in verdicts for usage in v.usages]
+    notes += [_timed(v.name, v.timed) for v in verdicts if v.timed]
     checked = count(sum(verdict.layers_checked for verdict in verdicts))
     total = f"{_good(report)} agree with torch in every figure; {checked} layers checked"
     heading = "Verified against torch {torch} on {device}".format(**report.judge)
@@ -76,6 +78,14 @@ def _usage(name: str, usage: Usage) -> str:
     return (
         f"{name}, {usage.what}: {size(usage.predicted)} predicted, {size(usage.measured)} in use at the peak"
         f" ({share}: workspace of libraries {size(usage.workspace)})"
+    )
+
+
+def _timed(name: str, timed: Timed) -> str:
+    """How long a pass took, beside the time that the device can't be below."""
+    took = duration(Fraction(timed.measured, 10**9))
+    return (
+        f"{name}: a pass in {timed.dtype} took {took}, at least {duration(timed.at_least)} on {timed.device}"
     )
 
 

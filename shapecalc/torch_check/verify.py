@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,6 +16,7 @@ from shapecalc.analysis.compare.expected import broken
 from shapecalc.analysis.compare.verdicts import Mismatch, Report, Usage, Verified
 from shapecalc.analysis.memory.batch import with_batch
 from shapecalc.analysis.quantized import stored_as
+from shapecalc.analysis.roofline.device import Device
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import ShapecalcError, UnavailableError, UsageError, listed
@@ -25,18 +26,25 @@ from shapecalc.torch_check.device import describe, find_device, require_memory
 from shapecalc.torch_check.experts import shape_in_torch
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
+from shapecalc.torch_check.roofline import timed
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.stored import compare_stored
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from shapecalc.torch_check.usage import BATCH, usage
 
+Roof: TypeAlias = Callable[[Any], Device]
+
 
 class Judge:
     """torch on one device."""
 
-    def __init__(self, device: str) -> None:
-        """Raises UsageError if there is no such kind of device, UnavailableError if none is here."""
+    def __init__(self, device: str, roof: Roof | None = None) -> None:
+        """`roof`: gives, of torch's device, the figures that a pass is held to.
+
+        Raises UsageError if there is no such kind of device, UnavailableError if none is here.
+        """
         self.device = find_device(device)
+        self.roof = roof(self.device) if roof else None
 
     def verify(
         self, name: str, analyse: Callable[[], Analysis], expectations: bool, memory: bool = False
@@ -44,9 +52,16 @@ class Judge:
         """The verdict on what `analyse` gives; an error of it, or of the device, is a verdict too."""
         try:
             analysis = whole(analyse(), "verify")
-            return verify(analysis, self.device, name, expectations=expectations, memory=memory)
+            found = verify(analysis, self.device, name, expectations=expectations, memory=memory)
+            return self._timed(found, analysis)
         except ShapecalcError as error:
             return Verified(name=name, error=error)
+
+    def _timed(self, found: Verified, analysis: Analysis) -> Verified:
+        if self.roof is None or found.mismatches:
+            return found
+        held = timed(stored_as(analysis, None), self.device, self.roof)
+        return replace(found, timed=held, mismatches=held.mismatches)
 
     def report(self, verdicts: Sequence[Verified]) -> Report:
         return Report(verdicts, {"device": describe(self.device), "torch": torch.__version__})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from math import ceil
 from typing import Any, ClassVar, TypeAlias
 
 from shapecalc.errors import ShapecalcError
@@ -98,6 +100,34 @@ class Usage:
         return {**asdict(self), "workspace": self.workspace}
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A forward pass, and the time that a device can't be below."""
+
+    device: str
+    dtype: str
+    at_least: Fraction
+    """Seconds."""
+    measured: int
+    """Nanoseconds."""
+
+    @property
+    def nanoseconds(self) -> int:
+        """The bound in whole nanoseconds, of which a measured number is one."""
+        return ceil(self.at_least * 10**9)
+
+    @property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """What is wrong with it: a pass that is faster than the device."""
+        if self.measured >= self.nanoseconds:
+            return ()
+        what = f"nanoseconds of a pass in {self.dtype} on {self.device}"
+        return (Mismatch("", what, Bounds(min=self.nanoseconds), self.measured),)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "at_least": float(self.at_least), "measured": self.measured / 10**9}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verified(Verdict):
     """An architecture's figures beside those that torch has."""
@@ -108,6 +138,8 @@ class Verified(Verdict):
     seconds: float = 0.0
     usages: tuple[Usage, ...] = ()
     """Of a device that counts its bytes."""
+    timed: Timed | None = None
+    """How long a pass took, where that was asked for."""
     schemes: tuple[str, ...] = ()
     """Under which matrices are stored; they are run as float32."""
 
@@ -117,6 +149,7 @@ class Verified(Verdict):
             "mismatches": [_mismatch(mismatch) for mismatch in self.mismatches],
             "seconds": round(self.seconds, 3),
             **({"stored": list(self.schemes)} if self.schemes else {}),
+            **({"roofline": self.timed.to_dict()} if self.timed else {}),
             **({"memory": [usage.to_dict() for usage in self.usages]} if self.usages else {}),
         }
 

@@ -63,6 +63,8 @@ class Device:
     """Bytes in a second."""
     peaks: tuple[Peak, ...]
     sources: Mapping[str, str]
+    cuda: str = ""
+    """The name that torch.cuda.get_device_name gives it."""
 
     @property
     def title(self) -> str:
@@ -101,6 +103,11 @@ class Device:
 def names() -> list[str]:
     """The devices that come with shapecalc."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def devices() -> list[Device]:
+    """All of them."""
+    return [load_device(name) for name in names()]
 
 
 def load_device(name: str) -> Device:
@@ -143,7 +150,7 @@ class _Reading:
         self.root = root
 
     def device(self) -> Device:
-        keys = self.keys(self.root, ("name", "memory"), ("form", "sources", "matrix", "vector"))
+        keys = self.keys(self.root, ("name", "memory"), ("form", "sources", "cuda", "matrix", "vector"))
         memory = self.keys(keys["memory"], ("size", "bandwidth"), ("source",))
         size, bandwidth = memory["size"], memory["bandwidth"]
         peaks = [
@@ -163,6 +170,7 @@ class _Reading:
             self.quantity(bandwidth, _RATES, "900 GB/s"),
             tuple(peaks),
             sources,
+            self.text(keys["cuda"]) if "cuda" in keys else "",
         )
 
     def peaks(self, node: YamlNode, units: str) -> list[Peak]:
