@@ -122,6 +122,27 @@ def test_stages_add_up(name: str, stages: int) -> None:
     assert [x.blocks.stop for x in made[:-1]] == [x.blocks.start for x in made[1:]]
 
 
+def test_stages_of_split_matrices_add_up() -> None:
+    """To what one of the devices has that split those of the whole network."""
+    found = memory(short("llm/llama-2-7b"), how=Training("adam", pipeline=2, tensor=4))
+    alone = memory(short("llm/llama-2-7b"), how=Training("adam", tensor=4))
+    made = stages_of(found)
+    assert sum(number(x.parameters) for x in made) == number(alone.held.parameters)
+    assert sum(number(x.optimizer) for x in made) == number(alone.held.optimizer)
+
+
+def test_the_ranks_of_a_stage_have_its_state_in_parts() -> None:
+    """As many elements each, of which the last may be filling."""
+    hows = Training("adam", pipeline=2), Training("adam", pipeline=2, zero=1, ranks=3)
+    whole, parts = (stages_of(memory(short("llm/llama-2-7b"), how=how)) for how in hows)
+    for one, part in zip(whole, parts, strict=True):
+        elements = number(one.parameters) // 4
+        filled = next(n for n in range(elements, elements + 6) if n % 6 == 0)
+        assert 3 * number(part.optimizer) == 2 * 4 * filled
+        assert part.gradients == one.gradients
+        assert part.parameters == 4 * filled
+
+
 def test_the_first_stage_has_most_batches_under_way() -> None:
     analysis = shapecalc.analyse(shapecalc.load("vit-b-16"))
     found = [memory(analysis, how=Training(pipeline=4, accumulate=n)) for n in (8, 2)]
@@ -132,12 +153,22 @@ def test_the_first_stage_has_most_batches_under_way() -> None:
 
 REFUSED = [
     ("llama-3.2-1b --tensor 16", "--tensor 16 does not divide the 8 heads of keys", "--tensor 8 does"),
-    ("gpt2 --tensor 5", "--tensor 5 does not divide the 12 heads of seq[0]", "--tensor 4 does"),
-    ("llama-3.2-1b --tensor 999999999999", "does not divide the 2,048 outputs", "--tensor 2048 does"),
+    (
+        "gpt2 --tensor 5",
+        "--tensor 5 does not divide the 12 heads of attention[0].MultiheadAttention[0], the 2,304 outputs",
+        "--tensor 4 does",
+    ),
+    (
+        "llama-3.2-1b --tensor 999999999999",
+        "does not divide the 32 heads of queries, the 8 heads of keys, the 2,048 outputs of _heads[0]",
+        "--tensor 8 does",
+    ),
+    ("llm/qwen2-0.5b --tensor 4", "divide the 14 heads of queries, the 2 heads of keys\n", "--tensor 2 does"),
+    ("llm/whisper-tiny --tensor 7", "divide the 6 heads of queries, the 6 heads of keys", "--tensor 6 does"),
     ("nin --tensor 2", "has no attention and no perceptron to split", "take any network"),
     ("llama-3.2-1b --pipeline 17", "has 16 rotary_decoder", "at least one of the steps"),
     ("lenet --pipeline 2", "has 0 block in a row", "at least one of the steps"),
-    ("gpt2 --pipeline 2 --tensor 2", "--pipeline is not beside --zero or --tensor", "each by itself"),
+    ("gpt2 --pipeline 2 --zero 2 --ranks 2", "--pipeline is not beside --zero 2", "--zero 1 partitions"),
     ("gpt2 --tensor 0", "0", ""),
 ]
 

@@ -56,7 +56,17 @@ def held(analysis: Analysis, dtype: str, training: Training, splits: Splits) -> 
     Raises:
         ArchitectureError: the state of the optimizer has no formula.
     """
-    weights = list(weights_of(analysis, dtype, splits))
+    most, path = _largest(analysis, dtype) if training.zero == 3 else (0, "")
+    own = share(list(weights_of(analysis, dtype, splits)), training)
+    return own._replace(gathered=most, gathered_at=path)
+
+
+def share(weights: Sequence[Weight], training: Training) -> Held:
+    """What a rank holds of these weights, beside what it gathers for a layer.
+
+    Raises:
+        ArchitectureError: the state of the optimizer has no formula.
+    """
     whole = [weight.of for weight in weights if weight.trained]
     parts = [_part(weight, training) for weight in weights] if training.zero == 3 else weights
     own = [weight.of for weight in parts if weight.trained]
@@ -67,15 +77,12 @@ def held(analysis: Analysis, dtype: str, training: Training, splits: Splits) -> 
     others = total([weight.of for weight in parts if not weight.trained])
     copy = [x._replace(width=MASTER) for x in own] if training.master else []
     update = training.method.update(copy or own)
-    most, path = _largest(analysis, dtype) if training.zero == 3 else (0, "")
     return Held(
         parameters=others + total(own) * (training.ranks if training.zero in (1, 2) else 1),
         gradients=total(whole if training.zero < 2 else own),
         master=total(copy),
         optimizer=training.method.kept(copy or own),
         update=update._replace(bytes=update.bytes + total(copy)),
-        gathered=most,
-        gathered_at=path,
     )
 
 

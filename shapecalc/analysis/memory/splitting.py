@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import gcd
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.roles import roles_of
 from shapecalc.checkpoints.naming import skeleton
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, listed
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Shape, is_floating
 
@@ -43,7 +44,9 @@ def splits_of(analysis: Analysis, devices: int) -> Splits:
     """
     if devices == 1:
         return {}
-    found = {(number, name): split for number, name, split in _Splitting(analysis, devices).all()}
+    splitting = _Splitting(analysis, devices)
+    found = {(number, name): split for number, name, split in splitting.all()}
+    splitting.refuse_undivided()
     if not found:
         message = f"--tensor {devices}: {analysis.name} has no attention and no perceptron to split"
         raise UsageError(message, hint="--zero and --pipeline take any network")
@@ -55,6 +58,10 @@ class _Splitting:
         self.analysis = analysis
         self.devices = devices
         self.roles = roles_of(analysis)
+        self.sizes: set[int] = set()
+        """All that the devices have to divide."""
+        self.undivided: dict[tuple[int, str], str] = {}
+        """Those that they do not, each with the first path that has it."""
         self.readers: dict[int, list[int]] = {}
         for number, row in enumerate(analysis.rows):
             for edge in row.edges:
@@ -94,11 +101,11 @@ class _Splitting:
         return False
 
     def check_heads(self, row: Row) -> None:
-        """Refuse heads of an attention that the devices do not divide."""
+        """Note heads of an attention that the devices do not divide."""
         if row.layer.attends:
-            for what, x in zip(("query", "key"), row.inputs, strict=False):
+            for what, x in zip(("queries", "keys"), row.inputs, strict=False):
                 if x.rank > 2:
-                    self.check(x.shape[-3], f"heads of {what}s", row.path)
+                    self.check(x.shape[-3], f"heads of {what}", row.path)
         elif row.layer.splits:
             arguments = row.arguments
             self.check(arguments["num_heads" if "num_heads" in arguments else "nhead"], "heads", row.path)
@@ -106,11 +113,26 @@ class _Splitting:
     def check(self, size: Dim, what: str, path: str) -> None:
         if not isinstance(size, int):
             raise UsageError(f"--tensor {self.devices}: {path} has {size} {what}", hint="give a number")
+        self.sizes.add(size)
         if size % self.devices:
-            message = f"--tensor {self.devices} does not divide the {size:,} {what} of {path}"
-            fewer = range(min(self.devices - 1, size, _MOST_TRIED), 1, -1)
-            fit = next((n for n in fewer if size % n == 0), None)
-            raise UsageError(message, hint=f"--tensor {fit} does" if fit else None)
+            self.undivided.setdefault((size, what), path)
+
+    def refuse_undivided(self) -> None:
+        """Refuse all heads and features that the devices do not divide, those of one size once; heads first.
+
+        Raises:
+            UsageError: there are some.
+        """
+        if not self.undivided:
+            return
+        kinds = sorted(self.undivided.items(), key=lambda kind: "heads" not in kind[0][1])
+        ends = [(size, what, ".".join(path.split(".")[-2:])) for (size, what), path in kinds]
+        parts = [f"the {size:,} {what}" + f" of {end}" * ("heads of" not in what) for size, what, end in ends]
+        common = gcd(*self.sizes)
+        fewer = range(min(self.devices - 1, common, _MOST_TRIED), 1, -1)
+        fit = next((n for n in fewer if common % n == 0), None)
+        hint = f"--tensor {fit} does" if fit else "no number but 1 divides all of them"
+        raise UsageError(f"--tensor {self.devices} does not divide {listed(parts)}", hint=hint)
 
     def split(self, number: int, name: str, by: str, axis: int) -> tuple[int, str, Split]:
         row = self.analysis.rows[number]

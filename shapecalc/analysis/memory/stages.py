@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.analysis.memory.optimizers import Optimizer, total
-from shapecalc.analysis.memory.ranks import MASTER, weights_of
+from shapecalc.analysis.memory.ranks import Weight, share, weights_of
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
@@ -63,26 +62,19 @@ def stages_of(found: Memory) -> list[Stage]:
     made = []
     for number, (blocks, rows) in enumerate(_cuts(found.analysis, count) if count > 1 else ()):
         batches = min(count - number, how.accumulate)
-        own = _weights(found, rows)
-        parameters, gradients, optimizer = _held(own, how.method, how.master)
+        own = share(_weights(found, rows), how)
+        optimizer = own.optimizer + own.master
         saved = summed([found.saved_by_row[row] for row in rows])
-        made.append(Stage(blocks, rows, parameters, gradients, optimizer, batches, batches * saved))
+        made.append(Stage(blocks, rows, own.parameters, own.gradients, optimizer, batches, batches * saved))
     return made
 
 
-def _weights(found: Memory, rows: range) -> list[Any]:
+def _weights(found: Memory, rows: range) -> list[Weight]:
     """The weights of these rows, those that they share with earlier ones too, each once."""
     owners = {found.analysis.rows[row].shares for row in rows} - {None}
     numbers = {*rows, *owners}
-    known = weights_of(found.analysis, "float32" if found.dtype == "amp" else found.dtype)
+    known = weights_of(found.analysis, "float32" if found.dtype == "amp" else found.dtype, found.splits)
     return [weight for weight in known if weight.row in numbers]
-
-
-def _held(weights: Sequence[Any], method: Optimizer, master: bool) -> tuple[Dim, Dim, Dim]:
-    trained = [weight.of for weight in weights if weight.trained]
-    copy = [x._replace(width=MASTER) for x in trained] if master else []
-    state = method.kept(copy or trained) + total(copy)
-    return total([weight.of for weight in weights]), total(trained), state
 
 
 def _cuts(analysis: Analysis, stages: int) -> Iterator[tuple[range, range]]:

@@ -93,8 +93,11 @@ class Training(NamedTuple):
         """
         if self.zero and self.ranks == 1:
             raise UsageError("--zero partitions over ranks, and there is 1", hint="--ranks 8")
-        if self.pipeline > 1 and (self.zero or self.tensor > 1):
-            raise UsageError("--pipeline is not beside --zero or --tensor", hint="ask for each by itself")
+        if self.pipeline > 1 and self.zero > 1:  # as DeepSpeed's PipelineEngine says
+            message = (
+                f"--pipeline is not beside --zero {self.zero}: gradients of several batches are under way"
+            )
+            raise UsageError(message, hint="--zero 1 partitions the optimizer's state of each stage")
         if self.zero and self.method.whole:
             raise UsageError(
                 f"--optimizer {self.optimizer} needs matrices as they are, and --zero cuts them",
