@@ -38,7 +38,7 @@ GIVING_FLOAT32 = frozenset({
     "cumprod", "cumsum", "linalg_matrix_norm", "linalg_vector_norm", "log_softmax", "norm", "prod",
     "softmax", "sum",
 })  # fmt: skip
-"""Those that make float32 of what they are given, without a cast of that."""
+"""Operations whose output is float32, and whose inputs are not cast."""
 
 WIDEST = frozenset({
     "addcdiv", "addcmul", "atan2", "bilinear", "cross", "dot", "grid_sampler", "index_put",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 Gradients: TypeAlias = "Sequence[Value | None]"
-"""Those of a kernel's inputs, None of one that needs none."""
+"""The gradients of a kernel's inputs, None where an input needs none."""
 
 Back: TypeAlias = "Callable[..., Gradients]"
 """How gradients are made: a trace, and the gradients of a kernel's outputs → those of its inputs."""
@@ -137,7 +137,7 @@ def like(*others: Look) -> Back:
 
 
 def led_by(x: Look) -> Back:
-    """The same, but what autograd keeps comes first, and what is made lies in its order."""
+    """As `like`, but the kept tensor `x` comes first, and the gradient lies in its order."""
     return lambda trace, grad: [trace.elementwise(x, grad)]
 
 

@@ -52,7 +52,7 @@ class Kernel(NamedTuple):
     looks: tuple[Look, ...]
     """How the inputs lie."""
     ways: dict[tuple[Look | None, ...], Way]
-    """What going back comes to, by how the gradients lie that arrive; filled as it is asked for."""
+    """By how the arriving gradients lie, the way back through the kernel; filled when it is needed."""
     attributes: tuple[int, ...] = ()
     """The storages, of those kept, that stay until the whole graph is gone: attributes of Python code."""
 
@@ -194,7 +194,7 @@ class Recording:
             self.events.append(kernel)
 
     def elementwise(self, *xs: Value | Look, dtype: str | None = None) -> Value:
-        """What an operation on elements makes of tensors that are broadcast; no gradient flows through it."""
+        """The output of an elementwise operation on broadcast tensors; no gradient flows through it."""
         shape = reduce(broadcast, [x.shape for x in xs])
         wide = any(x.dtype == STATISTIC for x in xs)
         dtype = dtype or (STATISTIC if wide else result_dtype(*[x.tensor for x in xs]))
@@ -243,7 +243,7 @@ class Recording:
             self.refuse(message, "take inplace: false")
 
     def refuse(self, message: str, hint: str) -> None:
-        """Say that torch can't train this; what is followed goes on for what else is asked."""
+        """Note that torch can't train this; the trace goes on, since prediction may be asked for."""
         self.refusal = self.refusal or Refusal(message, hint)
 
     # Views

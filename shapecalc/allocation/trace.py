@@ -55,11 +55,11 @@ class Trace(Recording):
         return x.lowered
 
     def copies(self, weights: Sequence[Value]) -> list[Value]:
-        """Those of an operation's weights that are casts, whose bytes count where autograd keeps them."""
+        """The weights that are casts, whose bytes count where autograd keeps them."""
         return [w for w in weights if self.autocast and w.dtype == LOWER]
 
     def made_by(self, operation: str, made: Tensor, *values: Value) -> Tensor:
-        """What an operation makes, in the dtype that follows from its arguments where these are cast."""
+        """The output of an operation; under autocast in the dtype that follows from its arguments."""
         floats = [x.tensor for x in values if is_floating(x.dtype)]
         if not self.autocast or not floats or not is_floating(made.dtype):
             return made

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.allocation.recording import Recording
 
 OUTPUT = Tensor((), "output")
-"""What a kernel makes, among what autograd keeps."""
+"""Stands for a kernel's own output among the tensors that autograd keeps."""
 
 
 class Freed(NamedTuple):

@@ -10,7 +10,7 @@ from shapecalc.layers.base import Rearranging
 
 ATTENDED = ("query", "key", "value")
 ROLES = (*ATTENDED, "output", "gate", "up", "down")
-"""Of an attention what it takes and what it gives to; of a perceptron its ways up, one or two, and down."""
+"""Of an attention its inputs and output; of a perceptron the layers that widen, one or two, and narrow."""
 
 
 def is_linear(row: Row) -> bool:

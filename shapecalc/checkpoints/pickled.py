@@ -56,7 +56,7 @@ class Storage(NamedTuple):
 
 
 class _WrongError(Exception):
-    """What a pickle has is not what stands in its place."""
+    """A pickle has something else than is allowed at a place."""
 
 
 Read: TypeAlias = "Callable[[_Machine], None]"

@@ -181,7 +181,7 @@ def _step(analysis: Analysis, dtype: str, options: dict[str, Any], train: bool) 
 def _fitted(
     analysis: Analysis, dtype: str, step: Memory | None, train: bool, budget: int | None
 ) -> tuple[Prediction, BestBatch | None]:
-    """What is printed, and the largest batch of what was asked for."""
+    """The memory to print, and the largest batch in prediction or in training, whichever was asked for."""
     from shapecalc.analysis.memory.fitting import fitting
     from shapecalc.analysis.memory.prediction import predicted
 

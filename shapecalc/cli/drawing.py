@@ -12,7 +12,7 @@ from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
 from shapecalc.errors import UsageError
 
 _OTHERS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps", ".ps")
-"""What the names of pictures that are none of these end with."""
+"""The endings of pictures of other forms."""
 
 
 View = Annotated[

@@ -49,7 +49,7 @@ class Execution:
         self.scheme: Scheme | None = None
         """What matrices of the step that is being executed are stored as, where they are not as they are."""
         self.expert: Callable[[Layer], OfExperts] | None = None
-        """What makes a layer one of routed experts, where the step that is being executed is part of one."""
+        """Inside of an expert, the function that makes a layer one of all experts."""
 
     def keep(self, path: str, executed: Executed) -> None:
         """Keep a step as it was executed, if that is asked for."""

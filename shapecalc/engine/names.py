@@ -29,7 +29,7 @@ class Names:
         """Those that were bound here, in their order."""
 
     def inner(self) -> Names:
-        """Those of a body inside, in which these are visible too."""
+        """The names of an inner body, in which these are visible too."""
         return Names(self.walk, self.wires.new_child(), self.owners.new_child())
 
     def key(self, name: Name, scope: Scope) -> str:
@@ -69,5 +69,5 @@ class Names:
         self.bound.append(key)
 
     def exit(self, wires: tuple[Wire, ...], bound: int) -> Exit:
-        """What a copy that is done leaves to the next; before it, so many names were bound."""
+        """What a finished copy hands to the next: its outputs, and the names after the first `bound`."""
         return Exit(wires, {name: (self.wires[name], self.owners[name]) for name in self.bound[bound:]})

@@ -33,7 +33,7 @@ class Forward:
         self.inputs = [self.begin(edge) for edge in self.region.inputs]
         self.lines: list[str] = []
         self.last: tuple[Sequence[Edge], Doc, int] | None = None
-        """What the last call gives, the call, and the number of lines before it, of one tensor."""
+        """Of the last call, if it gives one tensor: its outputs, its text, and how many lines are before."""
 
     def begin(self, edge: Edge) -> str:
         """The name of an input."""

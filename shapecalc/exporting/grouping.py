@@ -57,7 +57,7 @@ class Classes:
 
 
 def form_of(leaf: Leaf) -> Any:
-    """What two layers have in common that one line of code stands for."""
+    """The form of a layer: two layers of equal form can be one line of code."""
     layer = leaf.row.layer
     kinds = type(layer), layer.type, vars(layer).get("by")
     if leaf.is_module:

@@ -36,7 +36,7 @@ class Made:
     """Whether several inputs are one list."""
 
     def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> tuple[str, Sequence[Doc], str]:
-        """What stands before the arguments, these, and what stands after them."""
+        """The text before the arguments, the arguments, and the text after them."""
         if self.function.startswith("layers."):
             fed = f"[{', '.join(inputs)}]" if self.listed else ", ".join(inputs)
             return f"{self.function}(", arguments, f")({fed})"

@@ -12,7 +12,7 @@ WIDTH = 88
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What stands in brackets, with what stands before them."""
+    """A list in brackets, and the text before it."""
 
     head: str
     items: Sequence[Doc]

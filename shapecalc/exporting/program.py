@@ -33,7 +33,7 @@ class Leaf:
 
     @property
     def base(self) -> str:
-        """What it is called where it has no name."""
+        """Its name where the file gives none."""
         return self.row.layer.family
 
     @property
@@ -110,7 +110,7 @@ class Several:
     items: list[Item]
     alias: Item | None = None
     read_after: frozenset[Edge] = frozenset()
-    """What modules before the last give, and what is read after all of them."""
+    """The outputs of modules before the last that are read after all of them."""
 
     @property
     def inputs(self) -> list[Edge]:

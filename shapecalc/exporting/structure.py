@@ -155,14 +155,14 @@ class _Reader:
         return Leaf(name, number, row, step, [*row.edges], outputs)
 
     def outputs(self, node: Node) -> list[Edge]:
-        """What rows after a step read of what its rows make, in their order."""
+        """The tensors of a step's rows that later rows read, in order."""
         made = [
             Edge(n, port) for n in range(node.start, node.stop) for port in range(len(self.rows[n].outputs))
         ]
         return [edge for edge in made if self.readers.get(edge, -1) >= node.stop]
 
     def taken(self, node: Node, wires: Sequence[Any]) -> list[Edge]:
-        """What its rows read of what others make: what it is given first."""
+        """The tensors of other rows that a step's rows read: its inputs first, then others."""
         read = [edge for row in self.rows[node.start : node.stop] for edge in row.edges]
         outside = dict.fromkeys(edge for edge in read if edge.row < node.start)
         given = [wire.edge for wire in wires if wire.edge in outside]

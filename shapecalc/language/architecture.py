@@ -61,7 +61,7 @@ class Architecture:
     weights: Argument | None = None
     """What the matrices of the network are stored as; None if the file does not say."""
     own: Mapping[str, str] = field(default_factory=dict)
-    """In its `layers`, the names of types that mean what the file has by them, and what that is."""
+    """Names of layer types that mean something else in its `layers` → what they mean there."""
     libraries: tuple[Library, ...] = ()
     """Those that its file uses, directly or not."""
     family: Family | None = None

@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 class HeadReader:
-    """Reads what a step is; `blocks` are those of the file, with what they take."""
+    """Reads the head of a step; `blocks`: those of the file, with their signatures."""
 
     def __init__(self, source: Source, blocks: Mapping[str, Signature]) -> None:
         self.source = source
@@ -106,7 +106,7 @@ class HeadReader:
         return Written(self.source.part(head, start, stop), value, self.after(head, stop, beside))
 
     def after(self, head: Scalar, start: int, beside: Mapping[str, YamlNode]) -> dict[str, YamlNode]:
-        """By its key, what a head has from `start` on, and what is beside the step."""
+        """Key → node of what stands in a head from `start` on, and of what stands beside the step."""
         found = dict(beside)
         keys = [*(match.span() for match in outside(head.text, _KEY, start)), (len(head.text),) * 2]
         for (begin, end), (stop, _) in pairwise(keys):

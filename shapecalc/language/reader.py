@@ -56,7 +56,7 @@ class StepReader:
         self.scope = scope
         self.arguments = ArgumentReader(source, scope, words)
         self.variables: tuple[str, ...] = ()
-        """Those of the loops that what is read stands in."""
+        """The variables of the loops around the step that is being read."""
         self.beside = BesideReader(self)
         self.branches = BranchReader(self)
         self.blocks = blocks
@@ -64,7 +64,7 @@ class StepReader:
         self.bound = Bound(source, given, RESERVED)
         self.outside = outside
         self.own: dict[str, str] = {}
-        """The names of types that mean what the file itself has by them, and what that is."""
+        """Names of layer types that mean something of the file itself → what they mean."""
         self.known: dict[Any, Step] = {}  # by node: an alias of an anchor is read once
         self.written = 0
 

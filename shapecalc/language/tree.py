@@ -154,7 +154,7 @@ class ExpertsStep(LayerStep):
     routing: tuple[LayerStep, LayerStep]
     """Chooses experts by the scores; sends the tokens to these."""
     expert: Steps
-    """What one of them is."""
+    """The steps of one expert."""
 
     @property
     def inside(self) -> tuple[Steps, ...]:
@@ -246,9 +246,9 @@ class Signature(NamedTuple):
 
     parameters: Mapping[str, Argument | None]
     tensors: tuple[Name, ...] = ()
-    """Those that it takes; none of a block that takes the current one."""
+    """The tensors that it takes; none of a block that takes the current one."""
     gives: tuple[Name, ...] = ()
-    """Those that it gives; none of a block that gives its last one."""
+    """The tensors that it gives; none of a block that gives its last one."""
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -268,7 +268,7 @@ class Block:
     source: Source
     """The file that it stands in."""
     own: Mapping[str, str] = field(repr=False)
-    """The names of layer types and blocks that mean what the file has by them, and what that is."""
+    """Names of layer types and blocks that mean something else in it → what they mean."""
     known: Mapping[str, Block] = field(repr=False)
     """By their names, the blocks that its steps can use: of its file and of the libraries used there."""
 

@@ -29,7 +29,7 @@ _MOST_VALUES = 100_000
 
 
 class Variant(NamedTuple):
-    """What a variant has in place of what its file has."""
+    """The values and keys that a variant has in place of its file's."""
 
     parameters: Mapping[str, Argument]
     title: str | None = None

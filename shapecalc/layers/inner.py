@@ -24,7 +24,7 @@ _OF_TYPE = (
     "reads_values",
     "takes_complex",
 )
-"""What a layer type says of itself, which is so around it, too."""
+"""Attributes of a layer type that hold for a layer around it, too."""
 
 
 class Inner(Layer, abstract=True):

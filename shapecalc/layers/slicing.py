@@ -50,7 +50,7 @@ def check_count(x: Tensor, axis: int, count: int) -> None:
 
 
 def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
-    """What a part of an axis reads that begins after parts of these sizes."""
+    """The reading of a part of an axis that begins after parts of these sizes."""
     axis = dim % x.rank
     start: Dim = 0
     for size in before:
@@ -252,7 +252,7 @@ def from_start(place: Dim, n: Dim) -> Dim:
 
 
 def one_place(x: Tensor, axis: int, place: Dim) -> Reads:
-    """What the elements at one place of an axis, which goes, read."""
+    """The reading of a tensor of the elements at one place of an axis, which is removed."""
     taken: AxisReads = Unknown(f"which place {place} is differs from size to size")
     if isinstance(place, int):
         taken = Pattern(None, (range(place, place + 1),), 0)

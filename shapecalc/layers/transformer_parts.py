@@ -110,7 +110,7 @@ class TransformerParts(Layer, abstract=True):
         raise NotImplementedError
 
     def encoder_gradients(self, x: Tensor, need: bool, trained: bool, layers: int) -> Dim:
-        """Those of encoder layers, of which the first one's input may need no gradient."""
+        """The gradient MACs of encoder layers; the input of the first may need no gradient."""
         first, other = (
             self.attention_gradients((x,), (each or (trained and self.norm_first),), trained)
             + self.map_gradients(x, each, trained)

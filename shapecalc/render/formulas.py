@@ -25,7 +25,7 @@ class Formulas:
 
     @classmethod
     def of(cls, analysis: Analysis, conditions: Sequence[Condition]) -> Formulas:
-        """Those that hold under these conditions."""
+        """The formulas of a network that holds under these conditions."""
         if not conditions:
             return cls(None)
         from shapecalc.analysis.domain.domain import where_formulas_hold  # which numbers do not need

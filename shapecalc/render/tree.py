@@ -67,7 +67,7 @@ Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
 
 
 def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
-    """What makes one node of layers or blocks in a row that do the same."""
+    """A function that folds layers or blocks in a row that do the same into one node."""
     return partial(_folded, analysis, alike)
 
 
@@ -94,7 +94,7 @@ def _numbered(label: str) -> tuple[str, int]:
 
 
 def in_a_row(analysis: Analysis, alike: Alike | None = None) -> Callable[[Node], Hashable]:
-    """What nodes that follow one another have in common if they do the same, and are numbered on."""
+    """A function that gives equal keys to nodes in a row that do the same and are numbered on."""
     before = 0
 
     def key(node: Node) -> Hashable:

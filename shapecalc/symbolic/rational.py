@@ -32,7 +32,7 @@ class Rational:
         self.over = over
         self.by = by
         self.origin = origin
-        """What it came of, in words of the user's file, for errors; it has no part in equality."""
+        """Where it comes from, in the words of the user's file, for errors; it has no part in equality."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rational) and (self.over, self.by) == (other.over, other.by)

@@ -69,7 +69,7 @@ class Network(torch.nn.Module):
                 module.get_parameter(name).requires_grad_(False)
 
     def module(self, row: Row) -> Any:
-        """What holds the weights of a row and, unless it is a function, runs it."""
+        """The module that holds the weights of a row and, unless the row is a function, runs it."""
         return _module(row)
 
     def converted(self, dtype: str) -> Network:

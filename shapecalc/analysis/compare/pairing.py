@@ -110,6 +110,6 @@ def _by_kind(found: Mapping[str, Kind]) -> dict[Kind, list[str]]:
 
 
 def _without(weights: Mapping[str, Shape], paired: Iterable[str]) -> dict[str, Shape]:
-    """Those that are not in what is paired already: modules, or themselves."""
+    """The weights that are not paired yet, neither themselves nor with their module."""
     known = set(paired)
     return {n: shape for n, shape in weights.items() if n not in known and n.rpartition(".")[0] not in known}

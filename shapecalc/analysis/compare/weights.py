@@ -121,7 +121,7 @@ def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str
 
 
 def _proposal(lacking: Sequence[Weight], spare: Mapping[str, Stored], ordered: bool) -> Pairing:
-    """What seems to be what; buffers that may be absent count where some tensor has their shape."""
+    """Which weight is probably which tensor; optional buffers count if some tensor has their shape."""
     tensors = {name: tensor.shape for name, tensor in spare.items() if not name.endswith(COUNT)}
     shapes = set(tensors.values())
     wanted = [weight for weight in lacking if not weight.optional or weight.shape in shapes]

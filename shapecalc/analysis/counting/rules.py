@@ -87,7 +87,7 @@ def unmeasured_at_all(row: Row, products: Dim) -> Beside:
 
 
 def unmeasured(row: Row, products: Dim) -> Beside:
-    """Nothing of what has no products; what the tool makes of other types is not known."""
+    """Nothing for a row without products; for others unknown, since the tool has not been measured."""
     if products == 0:
         return {}
     return Unknown(f"what it counts of {row.type} has not been measured")

@@ -28,7 +28,7 @@ from shapecalc.window import Window
 _MOST_EXPLAINED = 3_000
 """Rows that are explained at once."""
 _NO_NAMES = (ArchitectureError, TypeError)
-"""What a rule raises on names if it looks at what a size is, and so runs on numbers alone."""
+"""What a rule raises on named sizes if it compares them, and so runs on numbers alone."""
 T = TypeVar("T")
 _Fits: TypeAlias = tuple[tuple[Condition, Mapping[str, Dim]], ...]
 

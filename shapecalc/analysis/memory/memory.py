@@ -49,7 +49,7 @@ class Figure(NamedTuple):
     bytes: Dim
     status: str
     rule: str = ""
-    """By what they are what they are, where torch alone does not say it."""
+    """Where the figure comes from, if not from torch alone."""
 
     def to_dict(self) -> dict[str, Any]:
         return {**self._asdict(), "bytes": for_json(self.bytes)}

@@ -127,7 +127,7 @@ def _largest(sizes: Iterable[Dim]) -> Dim:
 
 
 def _factored(trained: Sequence[Trained]) -> Update:
-    """One parameter after the other; what was made for the last one is there until the next has its own.
+    """One parameter after the other; the tensors made for one stay until the next one's are there.
 
     For each an estimate of its size, for a vector its square too, and the factors' means, as large as these.
     """

@@ -37,7 +37,7 @@ _MOST_TRIED = 10_000
 
 
 def splits_of(analysis: Analysis, devices: int) -> Splits:
-    """What is split among so many devices; what is not there is whole on each.
+    """The weights that are split among so many devices; all others are whole on each.
 
     Raises:
         UsageError: heads or features do not divide, or nothing can be split.

@@ -120,7 +120,7 @@ class Receptive:
     outputs: tuple[Field, ...]
     """Those of the network's outputs that are outputs of a row."""
     windows_only: bool = False
-    """Whether what sees the whole input is left out where it is joined with what doesn't."""
+    """Whether a branch that sees the whole input is left out where it joins one that does not."""
 
     def along_axes(self, number: int) -> AxisFields:
         """The fields of a row's output along the axes."""

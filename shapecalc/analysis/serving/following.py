@@ -25,7 +25,7 @@ class Need(NamedTuple):
     input: int
     edge: Edge
     axis: int | None
-    """That of the tokens; None of a tensor without one, or of one that no token makes."""
+    """The axis of the tokens; None of a tensor without one, or of one that does not depend on tokens."""
     tokens: int | None
     """1, or as many as a window holds; None for all."""
 

@@ -88,7 +88,7 @@ FIGURES: Mapping[str, Callable[[Figures], object]] = {
 }
 """By the names of columns: counts, shapes, and bytes."""
 SHAPES = frozenset({"output", "receptive"})
-"""Those that are several sizes, none of which is above another."""
+"""The columns of several sizes each, which have no order."""
 AT_EACH_POINT = frozenset({"receptive"})
 """Those that are never had from formulas: whether a field's formula holds is in no condition."""
 

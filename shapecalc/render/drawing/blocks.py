@@ -165,7 +165,7 @@ class Blocks:
         return len(run.nodes) > 1 and all(self.last_reader.get(n, 0) < stop for n in inner)
 
     def _alike(self, node: Node) -> object:
-        """What neighbours have in common that differ in widths alone; of one with its own name, nothing."""
+        """A key that is equal for neighbours which differ in widths alone; its own for a step with a name."""
         if not node.label.endswith("]") or node.start == node.stop:
             return node.path
         return node.label.partition("[")[0], self._said(node)
@@ -252,7 +252,7 @@ class Blocks:
                     box.words += (said,)
 
     def _own(self, form: Form, use: Node) -> str:
-        """What is said of a use's layers and not of those of all uses, or else how many channels it gives."""
+        """The words of a use that differ between the uses of a block; without any, its output channels."""
         texts: list[str] = []
         for box, number in form.layers(use, self.runs):
             own = words(self.analysis.rows[number])
