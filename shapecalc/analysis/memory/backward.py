@@ -12,9 +12,10 @@ from shapecalc.allocation.gradients import Way
 from shapecalc.allocation.recording import Kernel
 from shapecalc.allocation.strides import dense, elementwise_strides, is_scattered
 from shapecalc.allocation.values import Look
+from shapecalc.analysis.memory.again import Again
 from shapecalc.analysis.memory.autograd import GradNode
 from shapecalc.analysis.memory.copies import Leaps
-from shapecalc.analysis.memory.forward import Again, Forward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import Condition, collecting
 
