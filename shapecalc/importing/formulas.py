@@ -123,11 +123,7 @@ class Formulas:
         """Formulas that have these values, the likeliest first: sizes at hand, then what is made of them."""
         own = self.near(call, place)
         if call.type == "pad":
-            for sizes, formula in own:
-                for k in _missing(sizes, numbers):
-                    for lack in _formula(-(-formula // k) * k - formula):
-                        self.lacking[lack] = formula, k
-                        yield lack
+            yield from self.padding(own, numbers)
         near = [*own, *(pair for value in self.inputs for pair in self.sizes(value))]
         for sizes, formula in near:
             if sizes == numbers:
@@ -140,6 +136,30 @@ class Formulas:
         for sizes, formula in near:
             for others, other in near:
                 yield from _made_of_two(sizes, formula, others, other, numbers)
+
+    def padding(self, own: Sequence[tuple[Sizes, Expr]], numbers: Sizes) -> Iterator[Expr]:
+        """What sizes lack to other ones and to multiples; of two values alone, these may be so by chance."""
+        others = [*self.to_others(own, numbers)]
+        if len({*numbers}) < 3:
+            yield from others
+        for sizes, formula in own:
+            for k in _missing(sizes, numbers):
+                for lack in _formula(-(-formula // k) * k - formula):
+                    self.lacking[lack] = formula, k
+                    yield lack
+        yield from others
+
+    def to_others(self, own: Sequence[tuple[Sizes, Expr]], numbers: Sizes) -> Iterator[Expr]:
+        """What sizes lack to others that are known, and half of that, rounded down or up."""
+        for sizes, formula in own:
+            for other, known in self.known.items():
+                lacks = [a - b for a, b in zip(other, sizes, strict=True)]
+                if lacks == [*numbers]:
+                    yield from _formula(known - formula)
+                elif [n // 2 for n in lacks] == [*numbers]:
+                    yield from _formula((known - formula) // 2)
+                elif [n - n // 2 for n in lacks] == [*numbers]:
+                    yield from _formula(known - formula - (known - formula) // 2)
 
     def near(self, call: Call, place: int) -> list[tuple[Sizes, Expr]]:
         """The sizes that differ of what a call reads, those of the axis in question first."""

@@ -353,7 +353,9 @@ def _name(func: Any) -> str:
 
 def _writes(func: Any) -> bool:
     name = getattr(func, "__name__", "")
-    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
+    if name.startswith("__i"):  # __iadd__ writes as __add__ does not, and __invert__ is none of these
+        return hasattr(torch.Tensor, name.replace("__i", "__", 1))
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
 
 
 def _place() -> str:

@@ -122,7 +122,8 @@ class _Runs:
         """The run of that number with other sizes, if the module makes the same calls there."""
         shapes = [[*leaf.shape] if isinstance(leaf, torch.Tensor) else [] for leaf in self.leaves]
         for place, (group, kind) in enumerate(plan.items()):
-            step = number * (2 * place + 1) - place % 2  # so that no two differ alike from run to run
+            # Differences grow, so that no two sizes differ alike, and none is always of one divisor's parts.
+            step = number * (2 * place + 1) - place % 2 + number * (number - 1)
             for leaf, axis in group:
                 size = kind(shapes[leaf][axis], step)
                 shapes[leaf][axis] = size if size > 0 else _odd(shapes[leaf][axis], step)

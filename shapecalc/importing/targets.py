@@ -140,6 +140,8 @@ def _advice(error: BaseException) -> str | None:
     name = type(error).__name__
     if name in ("DataDependentOutputException", "GuardOnDataDependentSymNode"):
         return "the flow of control depends on values, which no formula knows"
+    if name == "DynamicOutputShapeException":
+        return "the shape of a result depends on values: as many as a mask has, which no formula knows"
     if isinstance(error, TypeError) and "argument" in str(error):
         return "arguments of the target are given as --args '{name: value}'"
     if "CUDA" in str(error) or "cuda" in str(error):

@@ -403,6 +403,15 @@ class Recurrent(nn.Module):
         return self.head(self.narrow(self.deep(x)[0])[0])
 
 
+class Inverted(nn.Module):
+    """A mask that is read again after what it is not was made of it."""
+
+    def forward(self, x: Any) -> Any:
+        mask = x > 0
+        y = x.masked_fill(~mask, 2.0) + x.masked_fill(~mask, 3.0)
+        return y.masked_fill(mask, 5.0)
+
+
 class Positions(nn.Module):
     """What hangs on nothing but sizes: numbers in a row, a causal mask, values that control flow looks at."""
 
@@ -474,6 +483,7 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Chunked": (Chunked, {"x": ((2, 5, 12), "float32")}),
     "Masked": (Masked, {"x": ((2, 6), "float32")}),
     "InPlace": (InPlace, {"x": ((2, 6), "float32")}),
+    "Inverted": (Inverted, {"x": ((2, 6), "float32")}),
     "Written": (Written, {"x": ((2, 6, 8), "float32")}),
     "Positions": (Positions, {"x": ((2, 5, 6), "float32")}),
     "Nested": (Nested, {"x": ((2, 4, 8, 8), "float32")}),

@@ -152,6 +152,26 @@ class Padded(nn.Module):
         return self.up(self.down(y))[:, :, :h, :w]
 
 
+class Skips(nn.Module):
+    """A small U-Net, which pads what it enlarges to the size of what it is joined with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(4, 4, 2, 2), nn.ConvTranspose2d(8, 4, 2, 2)])
+
+    def forward(self, x: Any) -> Any:
+        maps = []
+        for conv in self.down:
+            maps.append(conv(x))
+            x = F.max_pool2d(maps[-1], 2)
+        for up in self.up:
+            x, skip = up(x), maps.pop()
+            dh, dw = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+            x = torch.cat([skip, F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))], 1)
+        return x
+
+
 class Causal(nn.Module):
     """Attention to what came before, by a mask that is made each time."""
 
@@ -246,6 +266,7 @@ MODULES: dict[str, tuple[Any, str, Shapes, list[Shapes]]] = {
     "Staged": (Staged, "float32", {"x": (1, 3, 30, 44)}, [{"x": (1, 3, 64, 64)}, {"x": (1, 3, 9, 70)}]),
     "Global": (Global, "float32", {"x": (1, 3, 224, 224)}, [{"x": (2, 3, 192, 256)}, {"x": (1, 3, 11, 4)}]),
     "Padded": (Padded, "float32", {"x": (1, 3, 32, 32)}, [{"x": (2, 3, 40, 9)}, {"x": (1, 3, 63, 50)}]),
+    "Skips": (Skips, "float32", {"x": (1, 3, 96, 96)}, [{"x": (2, 3, 41, 63)}, {"x": (1, 3, 46, 31)}]),
     "Causal": (Causal, "float32", {"x": (1, 10, 12)}, [{"x": (3, 17, 12)}, {"x": (2, 1, 12)}]),
     "Shuffled": (Shuffled, "float32", {"x": (1, 3, 16, 16)}, [{"x": (2, 3, 7, 30)}, {"x": (1, 3, 1, 2)}]),
     "Recurrent": (Recurrent, "float32", {"x": (1, 12, 6)}, [{"x": (4, 30, 6)}, {"x": (2, 1, 6)}]),

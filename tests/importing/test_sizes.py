@@ -58,6 +58,7 @@ PHRASES = {
         "windowed: {out: 24, heads: 4, height: (H + 6)//4, width: (W + 6)//4}",
         "windowed as end times 2: {out: 48, heads: 8, height: 4, width: 4}",
     ],
+    "Skips": ["pad: [0, W - 2*(W//2), 0, H - 2*(H//2)]", "pad: [0, (W//2) - 2*(W//4), 0, (H//2) - 2*(H//4)]"],
     "Global": ["AdaptiveAvgPool2d: 1"],
     "Recurrent": ["select: [1, -1]"],
 }
