@@ -59,6 +59,11 @@ def shorten(text: str, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def short_path(path: object) -> str:
+    """A path, so short that the reason why it can't be read or written has room behind it."""
+    return shorten(str(path), LONGEST // 2)
+
+
 def quoted(text: str) -> str:
     """What the user wrote, in quotes and short."""
     return repr(shorten(text))

@@ -470,10 +470,11 @@ def test_what_is_no_file_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "folder.pt").mkdir()
     (tmp_path / "empty").mkdir()
     for name, message in {
-        "pipe.safetensors": "is no regular file\n  hint: a checkpoint is read in parts, which a pipe",
+        "pipe.safetensors": "is no regular file\n  hint: it is read in parts, which a pipe",
         "folder.pt": "the folder {} holds no checkpoint\n  hint: one ends in .safetensors, .pt",
         "empty": "the folder {} holds no checkpoint",
         "absent.pt": "can't be read: No such file or directory",
+        f"{'n' * 300}.pt": "can't be read: File name too long",
         "a\0b.pt": "can't be read: embedded null byte",
         "net.onnx": "is no checkpoint by its name\n  hint: one ends in .safetensors, .pt",
     }.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, NamedTuple
 
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, short_path
 
 LARGEST_TEXT = 32_000_000
 """Bytes of the headers of a file, of an index, of a pickle: more than those of a trillion parameters take."""
@@ -42,13 +42,13 @@ def opened(path: Path) -> Iterator[Opened]:
         with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not S_ISREG(status.st_mode):
-                hint = "a checkpoint is read in parts, which a pipe does not have: write it to a file"
+                hint = "it is read in parts, which a pipe does not have: write it to a file"
                 raise UsageError(f"{path} is no regular file", hint=hint)
             yield Opened(file, status.st_size, str(path))
     except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+        raise UsageError(f"{short_path(path)} can't be read: {error.strerror}") from None
     except ValueError as error:  # of a path that no file can have
-        raise UsageError(f"{path} can't be read: {error}") from None
+        raise UsageError(f"{short_path(path)} can't be read: {error}") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shapecalc.checkpoints import safetensors, shards, torch_file
 from shapecalc.checkpoints.files import opened
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
-from shapecalc.errors import UsageError, listed
+from shapecalc.errors import UsageError, listed, short_path
 
 _SAFETENSORS = ".safetensors"
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
@@ -32,7 +32,7 @@ def read(text: str) -> Checkpoint:
         UsageError: there is none, it can't be read, or what it says is not true of it.
     """
     path = Path(text)
-    if path.is_dir():
+    if _is_folder(path):
         path = _only(path)
     if not _is_named_so(path):
         raise UsageError(f"{path} is no checkpoint by its name", hint=f"one ends in {_FORMS}")
@@ -59,6 +59,13 @@ def _is_named_so(path: Path) -> bool:
     return path.suffix in (_SAFETENSORS, *_TORCH) or path.name.endswith(_INDEX)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # of a name that is too long, which opening it says
+        return False
+
+
 def _inside(folder: Path) -> list[Path]:
     """The checkpoints in a folder: its indices, or without one its files, safetensors before others."""
     for ends in ((_SAFETENSORS + _INDEX,), (_INDEX,), (_SAFETENSORS,), _TORCH):
@@ -71,7 +78,7 @@ def _only(folder: Path) -> Path:
     try:
         found = _inside(folder)
     except OSError as error:
-        raise UsageError(f"{folder} can't be read: {error.strerror}") from None
+        raise UsageError(f"{short_path(folder)} can't be read: {error.strerror}") from None
     if not found:
         raise UsageError(f"the folder {folder} holds no checkpoint", hint=f"one ends in {_FORMS}")
     if len(found) > 1:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.errors import UsageError, shorten
+from shapecalc.errors import UsageError, short_path
 from shapecalc.render import streams
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
@@ -53,8 +53,6 @@ Ascii = Annotated[
     bool,
     typer.Option("--ascii", callback=streams.ascii_only, help="ASCII alone: floor() and ceil() in formulas."),
 ]
-_LONGEST = 200
-"""Characters of a name in a message, which has the reason behind it."""
 _FORM = typer.Option("--format", "-f", help="The form of the output.")
 Form = Annotated[Literal["table", "json", "csv", "markdown"], _FORM]
 """Of an output that is one table."""
@@ -81,7 +79,7 @@ def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | N
         else:
             _replace(Path(os.path.realpath(path)), content, check)
     except OSError as error:
-        raise UsageError(f"{shorten(str(path), _LONGEST)} can't be written: {error.strerror}") from None
+        raise UsageError(f"{short_path(path)} can't be written: {error.strerror}") from None
 
 
 def _write_into(path: Path, content: bytes, check: Callable[[Path], None] | None) -> None:

@@ -13,7 +13,7 @@ import typer
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
 from shapecalc.cli.options import Ascii, Input, Output, write_whole
 from shapecalc.cli.training import OptimizerName
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, short_path
 from shapecalc.language.architecture import Architecture
 from shapecalc.render import streams
 
@@ -250,6 +250,6 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
     try:
         file = output.open("w", encoding="utf-8", newline="", buffering=1)  # whole lines, if it is ended
     except OSError as error:
-        raise UsageError(f"{output} can't be written: {error.strerror}") from None
+        raise UsageError(f"{short_path(output)} can't be written: {error.strerror}") from None
     with file:
         yield file

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis
+from shapecalc.errors import visible
 from shapecalc.exporting.arguments import arguments_of
 from shapecalc.exporting.calls import constructor, weight
 from shapecalc.exporting.classes import Class
@@ -270,7 +271,8 @@ def counted(count: Dim) -> str:
 
 
 def wrapped(*paragraphs: str) -> list[str]:
-    return [line for text in paragraphs for line in textwrap.wrap(" ".join(text.split()), WIDTH)]
+    texts = [visible(" ".join(text.split())) for text in paragraphs]
+    return [line for text in texts for line in textwrap.wrap(text, WIDTH)]
 
 
 def imports(body: str) -> str:

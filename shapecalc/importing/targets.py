@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from shapecalc.errors import ArchitectureError, UsageError, nearest, quoted, shorten
 from shapecalc.importing.torch_module import without_log
+from shapecalc.zoo.index import exists
 
 _FORM = "write package.module:name or path/model.py:name, the name a class, a function or a module"
 
@@ -57,7 +58,7 @@ def _find(target: str) -> Any:
 
 def _file(where: str) -> Any:
     path = Path(where)
-    if not path.is_file():
+    if not (exists(path) and path.is_file()):
         raise UsageError(f"there is no file {quoted(where)}", hint=_FORM)
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)

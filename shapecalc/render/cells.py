@@ -37,7 +37,7 @@ def count(value: object) -> str:
     return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
 
 
-def counted(number: Dim | str, word: str) -> str:
+def how_many(number: Dim | str, word: str) -> str:
     """So many of a thing: 1 step, 2 steps, N steps."""
     return f"{count(number)} {word}{'s'[: number != 1]}"
 

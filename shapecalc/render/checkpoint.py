@@ -10,7 +10,7 @@ from shapecalc.checkpoints.naming import in_numeric_order
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 from shapecalc.engine.limits import MOST_LISTED
 from shapecalc.errors import UsageError
-from shapecalc.render.cells import count, counted, shape, size
+from shapecalc.render.cells import count, how_many, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 
 _DEEPEST = 50  # levels of a tree; what is deeper is one name
@@ -126,7 +126,7 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     yield f"Elements  {count(totals['elements'])}"
     yield f"Bytes     {size(totals['bytes'])}"
     for dtype, own in totals["dtypes"].items():
-        what = f"{counted(own['elements'], 'element')} in {counted(own['tensors'], 'tensor')}"
+        what = f"{how_many(own['elements'], 'element')} in {how_many(own['tensors'], 'tensor')}"
         yield f"  {size(own['bytes'])} in {dtype}: {what}"
 
 

@@ -10,7 +10,7 @@ from shapecalc.analysis.compare.difference import ADDED, CHANGED, REMOVED, SAME,
 from shapecalc.errors import written
 from shapecalc.layers import LAYERS
 from shapecalc.operations import Unknown
-from shapecalc.render.cells import count, counted, shape, signed
+from shapecalc.render.cells import count, how_many, shape, signed
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.tree import measured_note
 from shapecalc.symbolic import Dim
@@ -79,7 +79,7 @@ def _lines(shown: Difference, whole: bool) -> Iterator[Line]:
     for status, pairs in groupby(shown.pairs, lambda pair: pair.status):
         run = list(pairs)
         if status == SAME and not whole:
-            yield Line((None, f"… {counted(len(run), 'layer')} the same", *[None] * 5), style="dim")
+            yield Line((None, f"… {how_many(len(run), 'layer')} the same", *[None] * 5), style="dim")
         else:
             yield from map(_line, run)
 

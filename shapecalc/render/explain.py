@@ -9,7 +9,7 @@ from shapecalc.analysis.domain.domain import needed_of, solved_each
 from shapecalc.analysis.explain.derivation import Derivation, WindowCount
 from shapecalc.analysis.explain.explain import Explanation
 from shapecalc.engine.results import Analysis
-from shapecalc.render.cells import count, counted
+from shapecalc.render.cells import count, how_many
 from shapecalc.render.domain import grouped
 from shapecalc.render.grid import print_json
 from shapecalc.render.show import heading
@@ -118,7 +118,7 @@ def _border(one: Explanation) -> Iterator[str]:
     grouped: dict[tuple[int, Window, int], list[str]] = {}
     for letter, number, window, size in one.unread:
         grouped.setdefault((number, window, size), []).append(
-            counted(number, _ELEMENT.get(letter, "element"))
+            how_many(number, _ELEMENT.get(letter, "element"))
         )
     for (number, w, n), elements in grouped.items():
         left = (n - w.extent + w.before + w.after) % w.stride
@@ -127,7 +127,7 @@ def _border(one: Explanation) -> Iterator[str]:
         plain = left == number + w.after  # not where windows skip elements or lie in the padding alone
         yield f"{' and '.join(elements)} at the end read by no window{(remainder + padding) * plain}"
     for gap in sorted({w.stride - w.extent for w in one.row.layer.window if w.stride > w.extent}):
-        yield f"between two windows, {counted(gap, 'element')} read by none"
+        yield f"between two windows, {how_many(gap, 'element')} read by none"
 
 
 def _counted(one: Explanation) -> str:

@@ -14,7 +14,7 @@ from shapecalc.engine.nodes import leaves
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.operations import KINDS, Operations, Unknown
-from shapecalc.render.cells import UNKNOWN, counted, percent, share, short
+from shapecalc.render.cells import UNKNOWN, how_many, percent, share, short
 from shapecalc.render.cells import count as text
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
@@ -175,7 +175,7 @@ def _unknown(found: Sequence[tuple[str, str]]) -> list[str]:
         of.setdefault(reason, {})[subject] = None
     named = [_note("Unknown", f"{_named([*of[reason]])}: {reason}") for reason in [*of][:_MOST_NAMED]]
     more = len(of) - _MOST_NAMED
-    return [*named, *([_note("", f"and {counted(more, 'reason')} more")] if more > 0 else [])]
+    return [*named, *([_note("", f"and {how_many(more, 'reason')} more")] if more > 0 else [])]
 
 
 def _named(subjects: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.errors import UsageError
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.cells import count, counted, shape, size
+from shapecalc.render.cells import count, how_many, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.tree import (
     active_note,
@@ -139,7 +139,7 @@ def _stored(found: Quantized, dtype: str) -> Iterator[str]:
         yield "Quantized   nothing: only matrices of Linear layers are"
     for part in found.parts:
         scheme, scales = part.scheme, count(part.scales)
-        each = "an output feature" if scheme.group is None else counted(scheme.group, "input")
+        each = "an output feature" if scheme.group is None else how_many(scheme.group, "input")
         stored = f"{count(part.params)} parameters in {scheme.dtype}"
         yield f"Quantized   {stored}, {scales} scales: one for {each}"
     terms = " + ".join(_terms(found, dtype))

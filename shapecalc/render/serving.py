@@ -10,7 +10,7 @@ from shapecalc.analysis.serving.capacity import Capacity
 from shapecalc.analysis.serving.runs import Pass
 from shapecalc.analysis.serving.serving import Serving
 from shapecalc.layers.schemes import SCALE
-from shapecalc.render.cells import PEAK, count, counted, of_these, shape, short, size
+from shapecalc.render.cells import PEAK, count, how_many, of_these, shape, short, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -39,7 +39,7 @@ def print_serving(found: Serving, form: str, budget: int | None) -> None:
 
 
 def _heading(found: Serving) -> str:
-    sequences, tokens = counted(found.batch, "sequence"), counted(found.context, "token")
+    sequences, tokens = how_many(found.batch, "sequence"), how_many(found.context, "token")
     new = f", {found.new:,} of them new" if found.new else ""
     return f"{found.name} · {sequences} of {tokens}{new} · {found.dtype}"
 
@@ -77,7 +77,7 @@ def _notes(found: Serving) -> Iterator[str]:
         yield f"{_MARGIN}and what {layer} makes on the way, which {why}"
     if found.written is not None:
         total = f"{count(found.written)} MACs = {short(found.written, 'MACs')}"
-        yield f"In all      {total}: the prompt, and {counted(found.new, 'step')}"
+        yield f"In all      {total}: the prompt, and {how_many(found.new, 'step')}"
 
 
 def _parts(found: Serving) -> str:
@@ -135,7 +135,9 @@ def _run(found: Serving, title: str, name: str, tokens: Dim) -> Iterator[str]:
 def _of(name: str, tokens: Dim | str) -> str:
     """Which tokens a run is of."""
     return (
-        f"of {counted(tokens, 'token')}" if name == "prefill" else f"of the token at position {count(tokens)}"
+        f"of {how_many(tokens, 'token')}"
+        if name == "prefill"
+        else f"of the token at position {count(tokens)}"
     )
 
 
@@ -143,7 +145,7 @@ def _peak(found: Serving, name: str) -> Iterator[str]:
     bound = f"{PEAK} of at least" if found.bounded else PEAK
     peaks, of = found.peak(name), "weights and cache among them"
     if name == "prefill" and found.prompts is not None:
-        of += f", {counted(found.prompts, 'prompt')} at once"
+        of += f", {how_many(found.prompts, 'prompt')} at once"
     if len(peaks) == 1:
         yield f"{_MARGIN}{bound} {size(peaks[0])}, {of}"
     else:
@@ -162,7 +164,7 @@ def _moved(macs: Dim, moved: Dim) -> str:
 def _room(found: Serving, budget: int, batch: Capacity, context: Capacity) -> Iterator[str]:
     verdict = "it fits" if found.fits(budget) else "it does not fit"
     yield f"On          {size(budget)}: {verdict}"
-    tokens = f"of {counted(found.context, 'token')} each"
+    tokens = f"of {how_many(found.context, 'token')} each"
     yield f"Batch       {_most(found, budget, batch, tokens, 'sequences')}"
     sequences = "one sequence" if found.batch == 1 else f"each of {count(found.batch)} sequences"
     yield f"Context     {_most(found, budget, context, f'for {sequences}', 'tokens')}"

@@ -11,7 +11,7 @@ from shapecalc.engine.nodes import Node, leaves
 from shapecalc.engine.results import Analysis, Row, Totals
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.operations import Unknown
-from shapecalc.render.cells import count, counted, percent, shape, share, short, size
+from shapecalc.render.cells import count, how_many, percent, shape, share, short, size
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
@@ -181,7 +181,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     formulas = Formulas.of(analysis, analysis.conditions)
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
-        f"Output      {outputs}, after {counted(analysis.layers, 'layer')}",
+        f"Output      {outputs}, after {how_many(analysis.layers, 'layer')}",
         f"Parameters  {count(totals.params)}, {trainable(totals)}; buffers {count(totals.buffers)}",
         *active_note(analysis),
         f"Weights     {size(analysis.weight_bytes())} in {dtypes(analysis, 'float32')}",

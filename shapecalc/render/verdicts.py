@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from shapecalc.analysis.compare.verdicts import Checked, Mismatch, Report, Timed, Usage, Verified
-from shapecalc.errors import UsageError, written
+from shapecalc.errors import UsageError, short_path, written
 from shapecalc.language.expectation import Bounds
 from shapecalc.render.cells import count, duration, percent, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
@@ -168,7 +168,7 @@ def write_file(path: Path, content: bytes = b"") -> None:
         path.write_bytes(content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"--junit: {path} can't be written: {reason}") from None
+        raise UsageError(f"--junit: {short_path(path)} can't be written: {reason}") from None
 
 
 def _xml_text(text: str) -> str:

@@ -11,7 +11,7 @@ from shapecalc.analysis.compare.pairing import Pairing
 from shapecalc.analysis.compare.weights import Comparison, Difference
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.errors import listed
-from shapecalc.render.cells import counted, shape
+from shapecalc.render.cells import how_many, shape
 from shapecalc.render.grid import Column, Grid, Line, print_as
 
 _DIFFERENCES = (
@@ -76,8 +76,8 @@ def _tensor(tensor: Weight | Stored | None) -> str:
 
 def _notes(found: Comparison) -> Iterator[str]:
     tensors, here = len(found.checkpoint.tensors), found.weights
-    has = counted(tensors, "tensor")
-    yield f"{found.equal:,} of {counted(here, 'weight')} are in the checkpoint, which has {has}"
+    has = how_many(tensors, "tensor")
+    yield f"{found.equal:,} of {how_many(here, 'weight')} are in the checkpoint, which has {has}"
     yield from _remarks(found)
     if found.proposal:
         yield from _proposal(found.proposal)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from shapecalc.errors import UsageError
+from shapecalc.errors import UsageError, short_path
 from shapecalc.language.document import LARGEST_FILE
 
 _PATIENCE = 1  # seconds in which somebody who is to write to a pipe has opened it
@@ -29,7 +29,7 @@ def _read(path: Path) -> bytes:
             first = b"" if regular else _begun(file.fileno(), path)
             return first + file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+        raise UsageError(f"{short_path(path)} can't be read: {error.strerror}") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -21,6 +21,19 @@ def test_the_screen_has_the_module(run: Command) -> None:
     assert (done.code, done.out, done.errors) == (0, source.text, "")
 
 
+@pytest.mark.parametrize("to", ["torch", "keras"])
+def test_text_of_a_file_reaches_no_terminal_as_it_is(to: str, run: Command, tmp_path: Path) -> None:
+    """Neither an escape sequence nor the end of the text that it stands in."""
+    file = tmp_path / "net.yaml"
+    file.write_text(
+        'name: "a\\e[31m"\nsource: "b\\e[31m\\a\\u202e \\"\\"\\" c"\ninput: 1x8\nlayers: [Linear: 2]\n'
+    )
+    printed = run("export", str(file), "--to", to).out
+    assert printed.replace("\n", "").isprintable()
+    assert r"b\\x1b[31m\\x07\\u202e ''' c" in printed
+    compile(printed, "net.py", "exec")
+
+
 def test_a_file_has_it_and_the_screen_nothing(run: Command, tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("what was there")

@@ -128,6 +128,7 @@ REFUSED = [
     ("model.py:Stopped", 130),
     ("model", 2, "'model' is no Python target"),
     ("nowhere.py:Net", 2, "there is no file 'nowhere.py'"),
+    (f"{'n' * 300}.py:Net", 2, "there is no file 'nnn"),
     ("no.such.module:Net", 2, "there is no module 'no'"),
     ("model.py:Nett", 2, "model.py has no 'Nett'", "did you mean Net?"),
     ("model.py:number", 2, "model.py:number is int, which can't be called"),

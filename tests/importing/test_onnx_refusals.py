@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -222,6 +223,8 @@ def test_letters_of_its_shape_are_those_of_the_input(tmp_path: Path, run: Comman
 
 OPTIONS = [
     (["nowhere.onnx"], 2, "nowhere.onnx can't be read: No such file or directory"),
+    (["pipe.onnx"], 2, "pipe.onnx is no regular file hint: it is read in parts, which a pipe does not have"),
+    ([f"{'n' * 300}.onnx"], 2, "nnn… can't be read: File name too long"),
     (["model.onnx", "--args", "{a: 1}"], 2, "a file takes none"),
     (["model.onnx", "-i", "z=1x2"], 2, "the model has no input 'z'"),
     (["model.onnx", "-i", "1x2"], 2, "the input 'x' is 2×4×9×8 in the file, and can't be 1×2"),
@@ -234,6 +237,7 @@ OPTIONS = [
 def test_options_that_can_not_be_are_named(
     tmp_path: Path, run: Command, words: list[str], code: int, told: str
 ) -> None:
+    os.mkfifo("pipe.onnx")
     (tmp_path / "model.onnx").write_bytes(WHOLE)
     found = run("import", *words)
     assert (found.code, found.out) == (code, "")

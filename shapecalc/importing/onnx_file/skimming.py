@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.checkpoints.files import opened
+from shapecalc.errors import ArchitectureError
 
 LARGEST_KEPT = 64 * 2**20
 """Bytes that a model may have beside the data of its large tensors."""
@@ -46,16 +47,14 @@ def skimmed(path: Path) -> bytes:
     """The bytes of a model without the data of its large tensors.
 
     Raises:
-        UsageError: the file can't be read, or is empty.
-        ArchitectureError: it ends before its fields do, or is no such file.
+        UsageError: the file can't be read, or is a pipe.
+        ArchitectureError: it is empty, ends before its fields do, or is no such file.
     """
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with opened(path) as source:
+        if not source.size:
+            raise ArchitectureError(f"{path} is empty, and no ONNX file")
+        with mmap.mmap(source.file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return b"".join(_Skimming(path, data).message("model", 0, len(data)))
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from None
-    except ValueError:
-        raise ArchitectureError(f"{path} is empty, and no ONNX file") from None
 
 
 class _Skimming:
