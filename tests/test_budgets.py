@@ -173,6 +173,36 @@ def test_the_largest_pairs_are_those_of_all_pairs(
     assert {(-exact(there[first]), -exact(there[second])) for there in found_values} == expected
 
 
+FAMILY = """
+input: 1x3x16x16
+parameters: {width: 1.0, depth: 1.0}
+layers:
+  - Conv2d: {out_channels: "divisible(8*width, 4)", kernel_size: 3, padding: 1}
+  - Conv2d times ceil(2*depth): {out_channels: channels, kernel_size: 3, padding: 1}
+"""
+
+
+def test_pairs_of_multipliers_are_those_of_all_pairs() -> None:
+    """No letter stands for a multiplier or a number of copies: both are tried."""
+    network = shapecalc.parse(FAMILY)
+    within = {"macs": 900_000, "params": 9_000}
+    found = shapecalc.solve(network, within=within, variables=["width", "depth"], step=0.5)
+    values = [place / 2 for place in range(1, 36)]
+    points = shapecalc.sweep(
+        network,
+        set={"width": values, "depth": values},
+        where=[f"{figure} <= {limit}" for figure, limit in within.items()],
+    )
+    pairs = {(-exact(point.values["width"]), -exact(point.values["depth"])) for point in points}
+    expected = {pair for pair in pairs if not any(dominates(rival, pair) for rival in pairs)}
+    assert len(expected) > 3
+    assert min(v for pair in expected for v in pair) > -values[-1]
+    assert {
+        (-exact(b.point.values["width"]), -exact(b.point.values["depth"])) for b in found.best
+    } == expected
+    assert [tried.name for tried in found.tried] == ["width"]
+
+
 HUMP = """
 input: 1x3x32x32
 parameters: {k: 3}

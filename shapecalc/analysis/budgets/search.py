@@ -15,6 +15,10 @@ _MOST_ROWS = 20_000
 """Rows of networks that are analysed at most, which takes some seconds."""
 _FEWEST = 40
 """Values that are tried at least."""
+_BEYOND = 4
+"""Values that are tried beyond the last one that fits, for each of the values of other variables."""
+_PATIENCE = 3
+"""How many times as many networks are tried where several variables are sought."""
 _LARGEST = 2**20
 """The multiple of a step up to which the largest value is looked for."""
 _FEW_ERRORS = 12
@@ -54,7 +58,7 @@ class Search:
             return
         last = 0
         for place in count(1):
-            if place > max(4, 2 * last + 1) or (place > last + 4 and not self.left):
+            if place > last + _BEYOND + last // 4:
                 break
             self._refuse_many(variables)
             found = [*self.rest(rest, {**fixed, first.name: first.value(place)})]
@@ -63,10 +67,10 @@ class Search:
         self._note(first, 1, place - 1)
 
     def _refuse_many(self, variables: Sequence[Variable]) -> None:
-        if self.network.looks > 2 * self.most:
+        if self.network.looks > _PATIENCE * self.most:
             first = variables[0]
             raise UsageError(
-                f"more than {2 * self.most:,} networks would have to be tried",
+                f"more than {_PATIENCE * self.most:,} networks would have to be tried",
                 hint=f"--step {first.name}={first.value(4)} tries fewer",
             )
 
@@ -88,10 +92,13 @@ class Search:
             middle = (low + high) // 2
             low, high = (middle, high) if fits(middle) else (low, middle)
         best, place = low, low
-        while place < 2 * best + _FEWEST and (self.left or place < low + _FEWEST):
+        alone = len(self.network.task.variables) == 1
+        few = _FEWEST if alone else _BEYOND
+        while place < best + few + (best if alone else best // 4) and (self.left or place < low + few):
             place += 1
             best = place if fits(place) else best
-        self._note(variable, low + 1, place)
+        if alone:
+            self._note(variable, low + 1, place)
         if best:
             yield {**fixed, variable.name: variable.value(best)}
 
