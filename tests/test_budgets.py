@@ -283,6 +283,30 @@ def test_every_value_is_within_the_bounds(run: Command) -> None:
     assert "No largest  every S is within the bounds" in done.out
 
 
+ENDS = """
+input: 1x16
+parameters: {n: 3, f: 0.5}
+layers: [Linear times n: 16, Linear: "floor(8*f)"]
+"""
+
+
+def test_a_search_ends_where_the_network_does_or_says_what_it_tried(tmp_path: Path, run: Command) -> None:
+    file = tmp_path / "ends.yaml"
+    file.write_text(ENDS)
+    done = run("solve", str(file), "--params", "100G", "--for", "n")
+    assert "Largest     n = 999,999" in done.out  # with the last Linear, a million layers
+    assert "no such network (1)" in done.out
+    assert "the network has 1,000,001 layers" in done.out
+    done = run("solve", str(file), "--params", "100G", "--for", "f")
+    assert done.code == 1
+    assert "No largest  up to f = 10485.76, each twice the last, all are within the bounds" in done.out
+    found = shapecalc.solve(
+        shapecalc.load(str(file)), within={"params": 1000}, variables=["f", "n"], step={"f": 0.125}
+    )
+    pairs = [tuple(best.point.values.values()) for best in found.best]
+    assert pairs == [(1.25, 3), (3.25, 2), (5.25, 1)]  # 272 for each copy, then 17 for each of 10, 26 and 42
+
+
 def test_a_bound_of_what_is_not_known_is_refused(tmp_path: Path, run: Command) -> None:
     file = tmp_path / "known.yaml"
     file.write_text("input: 1x8\nparameters: {n: 4}\nlayers: [Linear: n, {opaque: {output: 1x4, call: f}}]\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shapecalc.analysis.budgets.bounds import KINDS, Kind
-from shapecalc.analysis.budgets.budgets import Best, Budget, left, over
+from shapecalc.analysis.budgets.budgets import Budget, left, over
 from shapecalc.analysis.budgets.variables import Variable
 from shapecalc.analysis.sweep.points import Point, in_a_line
 from shapecalc.engine.inputs import inputs_of
@@ -65,17 +65,17 @@ def _lines(budget: Budget) -> Iterator[Line]:
         if not alone:
             yield _line(budget, best.point, "")
             continue
-        yield from (_line(budget, point, "") for point in best.below.values())
+        yield from (_line(budget, point, _note(budget, point)) for point in best.below.values())
         yield _line(budget, best.point, "largest", strong=True)
-        yield from (_line(budget, point, _above(budget, point)) for point in best.above.values())
+        yield from (_line(budget, point, _note(budget, point)) for point in best.above.values())
     if budget.smallest and budget.smallest.error is None:
-        yield _line(budget, budget.smallest, _above(budget, budget.smallest))
+        yield _line(budget, budget.smallest, _note(budget, budget.smallest))
 
 
-def _above(budget: Budget, point: Point) -> str:
-    """Why a point is not within the bounds."""
+def _note(budget: Budget, point: Point) -> str:
+    """Why a point is not within the bounds, where it is not."""
     if point.error:
-        return "no such network (1)"
+        return f"no such network ({_errors(budget).index(in_a_line(point.error)) + 1})"
     kinds = [_KIND_OF[name] for name in over(point, budget.limits)]
     return " and ".join(f"too {'much' if kind.bytes else 'many'} {kind.called}" for kind in kinds)
 
@@ -105,7 +105,7 @@ def _limit(kind: Kind, most: int) -> str:
 def _notes(budget: Budget) -> Iterator[str]:
     names = [each.name for each in budget.task.variables]
     if budget.endless:
-        yield f"No largest  every {budget.endless} is within the bounds, which no figure reaches"
+        yield from _endless(budget)
         return
     if not budget.best:
         yield from _none(budget)
@@ -114,7 +114,14 @@ def _notes(budget: Budget) -> Iterator[str]:
     else:
         yield from _several(budget, names)
     yield from _found_by(budget)
-    yield from _errors(budget.best)
+    yield from (f"  ({number}) {text}" for number, text in enumerate(_errors(budget), start=1))
+
+
+def _endless(budget: Budget) -> Iterator[str]:
+    if not budget.tried:
+        yield f"No largest  every {budget.endless} is within the bounds, which no figure reaches"
+    for tried in budget.tried:
+        yield f"No largest  up to {tried.name} = {tried.last}, each twice the last, all are within the bounds"
 
 
 def _step(budget: Budget) -> str:
@@ -166,6 +173,8 @@ def _found_by(budget: Budget) -> Iterator[str]:
             yield f"            {_KIND_OF[name].called} = {text}"
 
 
-def _errors(best: Sequence[Best]) -> Iterator[str]:
-    for each in best[:1]:
-        yield from (f"  (1) {in_a_line(p.error)}" for p in each.above.values() if p.error)
+def _errors(budget: Budget) -> list[str]:
+    """Why points beside the largest one are no networks, each reason once."""
+    beside = [p for best in budget.best for p in (*best.below.values(), *best.above.values())]
+    alone = beside if len(budget.task.variables) == 1 else []
+    return list(dict.fromkeys(in_a_line(point.error) for point in alone if point.error))

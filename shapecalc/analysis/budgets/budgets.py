@@ -138,7 +138,8 @@ def solved(task: Task, limits: Mapping[str, int], terms: Terms) -> Budget:
     try:
         return _by_formula(network) or _by_search(network)
     except EndlessError as error:
-        return Budget(task, terms, limits, (), None, (), None, error.name)
+        tried = () if error.tried is None else (Tried(error.name, error.tried, error.tried),)
+        return Budget(task, terms, limits, (), None, tried, None, error.name)
 
 
 def _by_formula(network: Network) -> Budget | None:

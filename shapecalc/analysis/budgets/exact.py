@@ -22,11 +22,13 @@ class NotProvedError(Exception):
 
 
 class EndlessError(Exception):
-    """Every value of a variable is within the bounds."""
+    """Every value of a variable is within the bounds, or of a search every one that was tried."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tried: int | float | None = None) -> None:
         super().__init__(name)
         self.name = name
+        self.tried = tried
+        """The largest value that was tried; None of a formula, which is of all."""
 
 
 def by_formula(network: Network, variables: Sequence[Variable], fixed: Values) -> list[Values]:

@@ -17,8 +17,8 @@ from shapecalc.symbolic.conditions import Condition
 from shapecalc.symbolic.expr import Extreme, alone, factors_of, inside, lone_factor
 from shapecalc.symbolic.implied import decisive
 
-ENDLESS = 2**62
-"""A number that no size reaches."""
+ENDLESS = 2**63 - 1
+"""The largest size that there is."""
 
 
 @dataclass(frozen=True, slots=True)

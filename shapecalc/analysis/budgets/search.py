@@ -46,6 +46,11 @@ class Search:
         """How many networks may still be looked at."""
         return max(0, self.most - self.network.looks)
 
+    @property
+    def _exist(self) -> bool:
+        """Whether any network that was looked at is one."""
+        return any(point.error is None for point in self.network.known.values())
+
     def several(self, variables: Sequence[Variable], fixed: Values) -> Iterator[Values]:
         """For each value of the first variable that is tried, the largest of the others.
 
@@ -58,7 +63,7 @@ class Search:
             return
         last = 0
         for place in count(1):
-            if place > last + _BEYOND + last // 4:
+            if place > last + last // 4 + (_BEYOND if last or self._exist else _FEWEST):
                 break
             self._refuse_many(variables)
             found = [*self.rest(rest, {**fixed, first.name: first.value(place)})]
@@ -116,7 +121,9 @@ class Search:
             if errors > _FEW_ERRORS:
                 return fitting, 2 * fitting + 1
             place *= 2
-        raise EndlessError(variable.name)
+        if errors:
+            return fitting, 2 * fitting + (not fitting)
+        raise EndlessError(variable.name, variable.value(fitting))
 
     def _note(self, variable: Variable, first: int, last: int) -> None:
         """Remember the least that was tried of a variable, of all values of the others."""
