@@ -17,18 +17,18 @@ from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.reads import Pattern, Reads, except_along, same_place
 from shapecalc.layers.rules import Saved
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, Expr, maximum
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor
 
 _SHOWN = ((2, 4, 16), (2, 4, 8, 8), (2, 4, 8, 8, 8))
 
 
-def _cut(before: int, after: int) -> int:
-    return max(-before, 0) + max(-after, 0)
+def _cut(before: Dim, after: Dim) -> Dim:
+    return maximum(-before, 0) + maximum(-after, 0)
 
 
-_SHORTEST: Mapping[str, Callable[[int, int], int]] = {
+_SHORTEST: Mapping[str, Callable[[Any, Any], Dim]] = {
     "constant": _cut,
     "reflect": lambda before, after: max(before, after) + 1,  # the border itself is not repeated
     "replicate": lambda *_: 1,
@@ -45,8 +45,18 @@ class Padded(Rearranging, abstract=True):
     mode: str
 
     @property
-    def sides(self) -> tuple[int, ...]:
+    def sides(self) -> tuple[Any, ...]:
+        """What is added, in torch's order: numbers or, in mode constant, formulas."""
         return tuple(self.__dict__[self.argument])
+
+    @property
+    def by_formula(self) -> bool:
+        return any(isinstance(side, Expr) for side in self.sides)
+
+    @property
+    def adds(self) -> bool:
+        """Whether something is added; by a formula it may be at some sizes."""
+        return self.by_formula or max(self.sides) > 0
 
     def output(self, x: Tensor) -> Tensor:
         pairs = [*zip(self.sides[::2], self.sides[1::2], strict=True)][::-1]
@@ -54,7 +64,7 @@ class Padded(Rearranging, abstract=True):
         self.check_mode(x, len(pairs))
         lead = x.rank - len(pairs)
         sizes = [self.padded(n, *pair) for n, pair in zip(x.shape[lead:], pairs, strict=True)]
-        if self.mode == "constant" and max(self.sides) > 0:
+        if self.mode == "constant" and self.adds:
             check_fits(float(self.__dict__.get("value") or 0), x.dtype, "value")
         return Tensor((*x.shape[:lead], *sizes), x.dtype)
 
@@ -66,7 +76,7 @@ class Padded(Rearranging, abstract=True):
         if x.dtype == "bool" and self.mode != "circular":
             raise ArchitectureError(f"mode {self.mode} needs numbers, not bool")
 
-    def padded(self, n: Dim, before: int, after: int) -> Dim:
+    def padded(self, n: Dim, before: Dim, after: Dim) -> Dim:
         """An axis of `n` with its padding; refuses what the mode can't make of it."""
         written = f"{self.argument} by {before} and {after} in mode {self.mode}"
         shortest = _SHORTEST[self.mode](before, after)
@@ -87,9 +97,9 @@ class Padded(Rearranging, abstract=True):
 
         As on `meta`: the CPU's kernels lay that channels last, too. Source: at::constant_pad_nd, at::clone.
         """
-        if x.strides is None or self.mode != "constant":
+        if x.strides is None or self.mode != "constant" or self.by_formula:
             return None
-        if max(self.sides) > 0:
+        if self.adds:
             return suggested(made.shape, x)
         whole = made.shape == x.shape and is_in_a_row(x.shape, x.strides)
         return x.strides if whole else dense(made.shape, x.strides)
@@ -106,8 +116,10 @@ class Padded(Rearranging, abstract=True):
         """
         before = self.sides[::2][::-1]
         lead = x.rank - len(before)
-        if self.mode == "circular" and max(self.sides) > 0:
-            own = Unknown("mode circular shows elements of the input at the other end")
+        if self.by_formula or (self.mode == "circular" and self.adds):
+            by_formula = "a formula says how far the elements move"
+            around = "mode circular shows elements of the input at the other end"
+            own = Unknown(by_formula if self.by_formula else around)
             return (except_along(x, *range(lead, x.rank), reads=own),)
         ends = zip(before, self.sides[1::2][::-1], strict=True)
         moved = (
@@ -134,6 +146,8 @@ class pad(Padded):
     def check(self) -> None:
         if self.mode != "constant" and self.value:
             raise ArchitectureError(f"value is for mode constant, not for {self.mode}", argument="value")
+        if self.mode != "constant" and self.by_formula:
+            raise ArchitectureError(f"pad is of numbers in mode {self.mode}", argument="pad")
 
 
 class Pad(Padded, abstract=True):

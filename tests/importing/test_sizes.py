@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
+from shapecalc.errors import ArchitectureError
 from shapecalc.importing.network import Imported, imported
 from shapecalc.importing.runs import read_at_sizes
 from shapecalc.importing.torch_module import plain_attention
@@ -70,6 +71,35 @@ def test_what_a_size_means_is_written(name: str) -> None:
     text = read(name).text
     for phrase in PHRASES[name]:
         assert phrase in text, text
+
+
+@pytest.mark.parametrize(("name", "least"), [("Skips", 4), ("Padded", 1)])
+def test_the_smallest_input_is_known_where_padding_is_computed(name: str, least: int) -> None:
+    """torch takes it, and none that is smaller."""
+    letters = {"H": "H", "W": "W"}
+    analysis = shapecalc.analyse(read(name).architecture, "1x3xHxW", letters)
+    assert shapecalc.domain(analysis).smallest == {"H": least, "W": least}
+    module = MODULES[name][0]().eval()
+    assert module(torch.zeros(1, 3, least, least)).shape[2:] == (least, least)
+    for height, width in ((least - 1, least), (least, least - 1)):
+        with pytest.raises(RuntimeError):
+            module(torch.zeros(1, 3, height, width))
+
+
+def test_padding_by_a_formula_may_cut_off() -> None:
+    """As much as leaves something, as torch does at each size."""
+    text = "input: 1x3xW\nparameters: {W: 32}\nlayers: [pad: {pad: [0, 9 - 2*W], mode: %s}]"
+    analysis = shapecalc.analyse(shapecalc.parse(text % "constant"), "1x3xW", {"W": "W"})
+    assert [*map(str, analysis.outputs)] == ["1×3×(−W + 9)"]
+    for width in range(1, 12):
+        taken = all(condition.holds({"W": width}) for condition in analysis.conditions)
+        try:
+            left = torch.nn.functional.pad(torch.zeros(1, 3, width), (0, 9 - 2 * width)).numel()
+        except RuntimeError:
+            left = 0
+        assert taken == (left > 0)
+    with pytest.raises(ArchitectureError, match="pad is of numbers in mode reflect"):
+        shapecalc.analyse(shapecalc.parse(text % "reflect"), "1x3xW", {"W": "W"})
 
 
 def test_only_sizes_that_are_used_are_parameters() -> None:

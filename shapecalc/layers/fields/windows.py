@@ -6,6 +6,7 @@ from typing import Any
 
 from shapecalc.errors import written
 from shapecalc.layers.fields.base import EXPRESSION, REQUIRED, Field, T, is_number, one_or_list, whole_number
+from shapecalc.symbolic import Expr
 from shapecalc.tensors import LARGEST
 
 
@@ -106,7 +107,13 @@ class PerSide(ForEachAxis[int]):
 
 
 class PerSideOfSome(PerSide):
-    """Elements added at both ends of some of the last axes, as many as the list has pairs."""
+    """Elements added at both ends of some of the last axes, as many as the list has pairs.
+
+    A formula stands for a number that follows from sizes: what one lacks to another, or to a multiple.
+    """
+
+    def fits(self, item: object, axes: int) -> bool:
+        return isinstance(item, Expr) or super().fits(item, axes)
 
     def accept(self, value: object, axes: int) -> tuple[int, ...] | None:
         pairs = len(value) // 2 if isinstance(value, (list, tuple)) else 0
