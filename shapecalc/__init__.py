@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.analysis.counting.totals import Work
     from shapecalc.analysis.domain.domain import Domain, domain
     from shapecalc.analysis.memory.memory import Memory, memory
+    from shapecalc.analysis.roofline.bound import Roofline, roofline
     from shapecalc.analysis.serving.serving import Serving, serving
     from shapecalc.analysis.sweep.points import Point
     from shapecalc.analysis.sweep.sweep import sweep
@@ -36,6 +37,7 @@ _HOMES = {
     "importing.network": ("from_torch",),
     "errors": ("ArchitectureError", "ShapecalcError", "UnavailableError", "UsageError"),
     "operations": ("Operations", "Unknown"),
+    "analysis.roofline.bound": ("Roofline", "roofline"),
     "analysis.serving.serving": ("Serving", "serving"),
     "analysis.sweep.points": ("Point",),
     "analysis.sweep.sweep": ("sweep",),
@@ -66,6 +68,7 @@ __all__ = [
     "Node",
     "Operations",
     "Point",
+    "Roofline",
     "Row",
     "Serving",
     "ShapecalcError",
@@ -84,6 +87,7 @@ __all__ = [
     "load",
     "memory",
     "parse",
+    "roofline",
     "serving",
     "solve",
     "sweep",

@@ -20,6 +20,8 @@ from shapecalc.analysis.roofline.device import DTYPES, MATRIX, VECTOR, Device, l
 from shapecalc.errors import UsageError
 from shapecalc.language.yaml_nodes import Source
 from tests.command import Command
+from tests.networks import ONE_OF_EACH
+from tests.networks import analysed as analysed_network
 from tests.test_plots import read
 
 CORES: dict[str, tuple[int, int, int, int, int]] = {
@@ -176,19 +178,29 @@ NETWORKS = (
 )
 
 
-@pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_laws(name: str, train: bool) -> None:
-    analysis = shapecalc.analyse(shapecalc.load(name))
+def laws(analysis: shapecalc.Analysis, train: bool) -> None:
+    """No fusion is worse than none, nor a device that is nowhere slower; parts add up to the whole."""
     fast, slow = load_device("h100-sxm"), load_device("a100-80g")
     found = roofline(analysis, fast, "bfloat16", train)
-    assert 0 < found.at_least.seconds <= found.whole.seconds
-    assert found.at_least.compute == Fraction(found.fused.products) / found.products.operations
+    assert found.at_least.seconds <= found.whole.seconds
+    assert found.fused.products <= found.whole.cost.products
+    assert found.fused.bytes <= found.whole.cost.bytes
     other = roofline(analysis, slow, "bfloat16", train)
     assert other.at_least.seconds >= found.at_least.seconds
+    assert other.whole.seconds >= found.whole.seconds
     assert other.whole.cost == found.whole.cost
-    assert sum(found.under(node).seconds for node in analysis.tree) == found.whole.seconds
-    assert sum(found.under(node).cost.bytes for node in analysis.tree) == found.whole.cost.bytes
+    assert sum(found.under(node).seconds for node in found.analysis.tree) == found.whole.seconds
+    assert sum(found.under(node).cost.bytes for node in found.analysis.tree) == found.whole.cost.bytes
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_laws(name: str) -> None:
+    laws(analysed_network(name), train=False)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_laws_in_training(name: str) -> None:
+    laws(analysed_network(name), train=True)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -248,6 +260,26 @@ def test_of_a_table_what_is_looked_up_is_read() -> None:
     found = roofline(analysed(file), own(), "float16")
     assert found.kernels[0][0].bytes == 5 * 8 + 2 * (5 * 8 + 5 * 8)
     assert found.fused.bytes == 5 * 8 + 2 * (8 + 5 * 8)
+
+
+def test_of_experts_those_are_read_that_tokens_choose() -> None:
+    """Each token chooses 2 of 8: at 3 tokens at most 6 are read, at 50 all; by any input 2 at least."""
+    for tokens, chosen in ((3, 6), (50, 8)):
+        found = roofline(analysed(EXPERTS, f"1x{tokens}x4"), own(), "float16")
+        ((number, row),) = [(n, row) for n, row in enumerate(found.analysis.rows) if row.layer.routed]
+        each = sum(weight.elements for weight in row.weights.values()) // 8
+        assert found.kernels[number][0].bytes == 2 * (chosen * each + 2 * tokens * 4)
+        others = sum(
+            w.elements for other in found.analysis.rows if other is not row for w in other.weights.values()
+        )
+        assert found.fused.bytes == 2 * (2 * each + others + 2 * tokens * 4)
+
+
+EXPERTS = """\
+input: 1x3x4
+layers:
+  - experts: {num_experts: 8, top_k: 2, expert: [Linear: 4]}
+"""
 
 
 def test_stored_weights_are_read_as_they_are_stored() -> None:
@@ -373,6 +405,15 @@ def test_refusals(words: str, message: str, run: Command) -> None:
 def test_what_can_t_be_trained_is_refused() -> None:
     with pytest.raises(UsageError, match="no output depends on a trainable parameter"):
         roofline(analysed("input: 2x3\nlayers: [ReLU: {}]\n"), own(), "float16", train=True)
+
+
+def test_python_takes_the_name_of_a_device() -> None:
+    analysis = shapecalc.analyse(shapecalc.load("lenet"))
+    found = shapecalc.roofline(analysis, "l4", "float16")
+    assert found == roofline(analysis, load_device("l4"), "float16")
+    assert isinstance(found, shapecalc.Roofline)
+    with pytest.raises(UsageError, match="there is no device 'abacus'"):
+        shapecalc.roofline(analysis, "abacus")
 
 
 def test_a_device_of_one_s_own(run: Command, tmp_path: Path) -> None:

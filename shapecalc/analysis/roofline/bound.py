@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.analysis.counting.gradients import NO_WAY_BACK, of_row, wanted_gradients
 from shapecalc.analysis.memory.liveness import needed
-from shapecalc.analysis.roofline.device import DTYPES, Device, Peak
+from shapecalc.analysis.roofline.device import DTYPES, Device, Peak, load_device
 from shapecalc.analysis.roofline.moved import (
     Traffic,
     arriving_edges,
@@ -233,20 +233,25 @@ def _trained(row: Row) -> Any:
     return sum(w.elements for name, w in row.own_weights.items() if name in row.trained)
 
 
-def roofline(analysis: Analysis, device: Device, dtype: str = "float32", train: bool = False) -> Roofline:
+def roofline(
+    analysis: Analysis, device: Device | str, dtype: str = "float32", train: bool = False
+) -> Roofline:
     """A network against the two limits of a device.
 
     Args:
         analysis: a network whose sizes are numbers.
-        device: what it runs on.
-        dtype: what products are computed in and float32 tensors are stored as; tf32 is stored as float32.
+        device: what it runs on, by its name or a file: `"a100-80g"`, `"mine.yaml"`.
+        dtype: what products are computed in and float32 tensors are stored as: float32, tf32, which is
+            stored as float32, bfloat16, float16, fp8 or int8.
         train: the way back to all trained parameters too, without the optimizer's update.
 
     Raises:
-        UsageError: sizes are letters, or the device has no peak for the dtype.
+        UsageError: sizes are letters, there is no such device, or it has no peak for the dtype.
         UnknownError: it is not known what a layer allocates.
         ArchitectureError: torch can't train the network.
     """
+    if isinstance(device, str):
+        device = load_device(device)
     device.products(dtype)
     _refuse_letters(analysis)
     moved = traffic(analysis, DTYPES[dtype], train)

@@ -93,13 +93,13 @@ class _Passed(Forward):
         super().run(number, row)
         outputs = [self.flows[number, port] for port in range(len(row.outputs))]
         storages = {flow.storage for flow in before.values()}
-        made = any(flow.storage not in storages for flow in outputs)
+        made = any(flow.storage not in storages for flow in outputs) or row.type in self.bounded
         kept = {storage for node in self.graph.nodes[first:] for storage in node.own}
         self.rows.append(
             Read(
                 [self.elements(flow) for flow in before.values()],
                 sum(self.ledger.sizes[storage] for storage in kept),
-                made or row.layer.writes_over,
+                made or row.layer.writes_over or row.macs != 0,
             )
         )
 
