@@ -18,13 +18,14 @@ import pytest
 from shapecalc.errors import UsageError
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.plotting.labels import Rectangle
-from shapecalc.render.plotting.plot import Dot, Plot, Series
+from shapecalc.render.plotting.plot import MOST_DOTS, Dot, Plot, Series
 from shapecalc.render.plotting.scale import Axis
 from shapecalc.render.plotting.ticks import linear_ticks, log_ticks
 from tests.browser import browser
 from tests.command import Command
 from tests.dice import SEED, count
 from tests.pictures import FOLDER, PICTURES, plot, plots
+from tests.stopwatch import timed
 
 SVG = "{http://www.w3.org/2000/svg}"
 UNITS: dict[str, Fraction] = {
@@ -193,6 +194,19 @@ def test_crowded_labels_are_left_out_and_none_is_over_another() -> None:
     labels = [text for _, text, _ in plot.texts if text.startswith("net")]
     assert 20 < len(labels) < 100
     assert not any(one.meets(other) for (_, _, one), (_, _, other) in combinations(plot.texts, 2))
+
+
+def test_many_points_are_drawn_at_once() -> None:
+    """Within the two seconds of a command."""
+    dice = random.Random(SEED)
+    most = 9_999
+    dots = [
+        Dot(Fraction(dice.randint(1, most)), Fraction(dice.randint(1, most)), f"net {n}" if n < 300 else "")
+        for n in range(MOST_DOTS)
+    ]
+    plot = Plot("many", "", Axis("x"), Axis("y"), [Series("", dots, joined=True)])
+    _, seconds = timed(plot.svg, enough=1.0)
+    assert seconds < 2
 
 
 def test_the_line_of_the_best_has_no_point_beyond_it(run: Command) -> None:

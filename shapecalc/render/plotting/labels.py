@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from shapecalc.render.drawing.text_width import text_width
 SIZE = 10
 _HIGH = 11.0
 _NEAR, _FAR = 7.0, 15.0
+_SQUARE = 32.0
 
 
 class Rectangle(NamedTuple):
@@ -57,23 +58,41 @@ def along(points: Sequence[tuple[float, float]], step: float = 6.0) -> Iterator[
             yield around(ax + (bx - ax) * n / pieces, ay + (by - ay) * n / pieces, 1.0)
 
 
+class _Taken:
+    """Rectangles by the squares of the plane that they reach into: of many, few are looked at."""
+
+    def __init__(self, rectangles: Iterable[Rectangle]) -> None:
+        self.squares: dict[tuple[int, int], list[Rectangle]] = {}
+        for rectangle in rectangles:
+            self.add(rectangle)
+
+    def add(self, one: Rectangle) -> None:
+        for square in _squares(one):
+            self.squares.setdefault(square, []).append(one)
+
+    def meets(self, one: Rectangle) -> bool:
+        return any(one.meets(other) for square in _squares(one) for other in self.squares.get(square, ()))
+
+
+def _squares(one: Rectangle) -> Iterator[tuple[int, int]]:
+    for x in range(int(one.left // _SQUARE), int(one.right // _SQUARE) + 1):
+        for y in range(int(one.top // _SQUARE), int(one.bottom // _SQUARE) + 1):
+            yield x, y
+
+
 def written(
-    labels: Sequence[Label], inside: Rectangle, marks: Sequence[Rectangle], lines: Sequence[Rectangle]
+    labels: Sequence[Label], inside: Rectangle, marks: Iterable[Rectangle], lines: Iterable[Rectangle]
 ) -> list[Written]:
     """The labels that find a place, the first ones first; over a line only where there is no other."""
     found: list[Written] = []
-    taken = [*marks]
+    taken, crossed = _Taken(marks), _Taken(lines)
     for label in labels:
-        free = [(place, at) for place, at in _places(label) if inside.holds(at) and not _met(at, taken)]
-        clear = [each for each in free if not _met(each[1], lines)]
+        free = [each for each in _places(label) if inside.holds(each[1]) and not taken.meets(each[1])]
+        clear = [each for each in free if not crossed.meets(each[1])]
         for place, at in (clear or free)[:1]:
             found.append(place)
-            taken.append(at)
+            taken.add(at)
     return found
-
-
-def _met(one: Rectangle, others: Sequence[Rectangle]) -> bool:
-    return any(one.meets(other) for other in others)
 
 
 def _places(label: Label) -> Iterator[tuple[Written, Rectangle]]:
