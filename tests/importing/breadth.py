@@ -2,6 +2,7 @@
 
 python -m tests.importing.breadth torchvision [NAME …]     all of tests/importing/published.py, or those named
 python -m tests.importing.breadth timm
+python -m tests.importing.breadth all                      those of the three packages, at several sizes
 python -m tests.importing.breadth transformers
 python -m tests.importing.breadth values                   whether the files of twenty compute the same
 
@@ -106,8 +107,9 @@ def main() -> None:
     first, *names = sys.argv[1:]
     if first == "values":
         values(names)
-    else:
-        breadth(first, names)
+        return
+    for package in PACKAGES if first == "all" else (first,):
+        breadth(package, names)
 
 
 if __name__ == "__main__":
