@@ -223,6 +223,18 @@ def test_a_figure_that_falls_again_is_searched(tmp_path: Path) -> None:
     assert found.tried[0].last > 32
 
 
+def test_a_figure_that_falls_is_followed_to_its_end() -> None:
+    """Twice as many groups are half as many products, up to a group for each of 64 channels."""
+    network = shapecalc.parse(
+        "input: 1x64x8x8\nparameters: {g: 1}\n"
+        "layers: [Conv2d: {out_channels: 64, kernel_size: 3, groups: g, bias: false}]\n"
+    )
+    for bound in (36 * 9 * 64, 36 * 9 * 64 * 4, 10**9):
+        found = shapecalc.solve(network, within={"macs": bound}, variables="g")
+        assert [dict(best.point.values) for best in found.best] == [{"g": 64}]
+        assert found.formulas is None
+
+
 def test_a_number_of_copies_is_searched(run: Command) -> None:
     done = run("solve", "gpt2", "--params", "200M", "--for", "depth")
     assert done.code == 0

@@ -109,6 +109,9 @@ def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSe
     assert {n for n in UP_TO if n in common} == numbers & others
     assert {n for n in UP_TO if n in either} == numbers | others
     assert (common, either) == (second & first, second | first)
+    rest = first.complement()
+    assert {n for n in UP_TO if n in rest} == {*UP_TO} - numbers
+    assert rest.complement() == first
     assert first & EVERY == first & first == first | first == first
     assert first | EVERY == EVERY
 

@@ -17,6 +17,8 @@ _FEWEST = 40
 """Values that are tried at least."""
 _BEYOND = 4
 """Values that are tried beyond the last one that fits, for each of the values of other variables."""
+_FURTHER = 6
+"""Values that are looked at beyond the first that is above a bound, each twice the one before."""
 _PATIENCE = 3
 """How many times as many networks are tried where several variables are sought."""
 _LARGEST = 2**20
@@ -108,22 +110,22 @@ class Search:
             yield {**fixed, variable.name: variable.value(best)}
 
     def _doubled(self, variable: Variable, fixed: Values) -> tuple[int, int]:
-        """The last multiple of the step that fits, and the first that does not, each twice the one before."""
-        fitting, place, errors = 0, 1, 0
-        while place <= _LARGEST:
-            there = {**fixed, variable.name: variable.value(place)}
-            point = self.network.at(there)
+        """The last multiple of the step that fits, and the first that does not, each twice the one before.
+
+        A few beyond the first that does not are looked at, too: a figure may fall again.
+        """
+        fitting, place, errors, above = 0, 1, 0, 0
+        further = _FURTHER if len(self.network.task.variables) == 1 else 0
+        while place <= _LARGEST and above <= further and errors <= _FEW_ERRORS:
+            point = self.network.at({**fixed, variable.name: variable.value(place)})
+            fits = point.error is None and not self.network.exceeded(point)
+            fitting = place if fits else fitting
             errors = errors + 1 if point.error else 0
-            if point.error is None and self.network.exceeded(point):
-                return fitting, place
-            if point.error is None:
-                fitting = place
-            if errors > _FEW_ERRORS:
-                return fitting, 2 * fitting + 1
+            above = 0 if fits else above + (above > 0 or point.error is None)
             place *= 2
-        if errors:
-            return fitting, 2 * fitting + (not fitting)
-        raise EndlessError(variable.name, variable.value(fitting))
+        if not (errors or above):
+            raise EndlessError(variable.name, variable.value(fitting))
+        return fitting, 2 * fitting + (not fitting)
 
     def _note(self, variable: Variable, first: int, last: int) -> None:
         """Remember the least that was tried of a variable, of all values of the others."""
