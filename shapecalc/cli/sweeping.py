@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
 from shapecalc.cli.options import Ascii, Input, Output, write_whole
 from shapecalc.cli.training import OptimizerName
-from shapecalc.errors import UsageError, short_path
+from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.render import streams
 
 if TYPE_CHECKING:
+    from shapecalc.analysis.sweep.choice import Choice
     from shapecalc.analysis.sweep.joined import Joined
     from shapecalc.analysis.sweep.parallel import Workers
     from shapecalc.analysis.sweep.points import Axis, Point, Sweep
+    from shapecalc.cli.sweep_files import Target
     from shapecalc.render.sweep import Rows
 
+_ROW_BY_ROW = ("csv", "json")
+"""Forms that are written as rows come."""
 Swept = Annotated[list[str], typer.Argument(metavar="ARCH...", help="YAML files, or names of the zoo.")]
 Values = Annotated[
     list[str] | None,
@@ -70,6 +73,10 @@ Log = Annotated[
     Literal["x", "y", "xy", "none"] | None,
     typer.Option(help="Of a plot, which axes are logarithmic; unless told, those of wide ranges."),
 ]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Go on in a file, CSV or JSON, in which a sweep was broken off."),
+]
 _WORKERS = "Who computes"
 Jobs = Annotated[
     int,
@@ -103,6 +110,7 @@ def sweep(
     y: Upwards = None,
     log: Log = None,
     output: Output = None,
+    resume: Resume = None,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
     ascii: Ascii = False,
@@ -113,6 +121,7 @@ def sweep(
     from shapecalc.analysis.sweep.figures import Terms
     from shapecalc.analysis.sweep.points import Sweep
     from shapecalc.analysis.sweep.sweep import figures_of
+    from shapecalc.cli.sweep_files import record_of
     from shapecalc.render.sweep import Rows
 
     _refuse_axes(format, {"--x": x, "--y": y, "--log": log})
@@ -123,14 +132,28 @@ def sweep(
     terms = Terms(dtype, optimizer or "sgd")
     swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined, terms)
     check(swept)
-    comes = format in ("csv", "json") and output is None  # on the screen the rows are what can be seen
-    with _points(swept, _workers(jobs, scheduler), quiet=comes) as points:
+    asked = {
+        "ARCH": archs,
+        "--set": set,
+        "--input": input,
+        "--vary": vary,
+        "--variants": variants or None,
+        "--zip": zipped or None,
+        "--columns": columns,
+        "--where": where,
+        "--dtype": dtype,
+        "--optimizer": optimizer,
+        "--on": on,
+        "--format": format,
+    }
+    target = _target(output, resume, format, choice, record_of(asked, swept), swept)
+    with _points(swept, _workers(jobs, scheduler), target, format) as points:
         rows = Rows(swept, choice, points)
         if format == "svg":
             _write_plot(rows, (x, y, log), output)
         else:
-            _write(rows, format, output)
-    raise typer.Exit(int(rows.all_failed))
+            _write(rows, format, target)
+    raise typer.Exit(int(rows.all_failed and not target.begun.some_known))
 
 
 def _refuse_axes(format: str, given: Mapping[str, str | None]) -> None:
@@ -186,36 +209,63 @@ def _workers(jobs: int, scheduler: str | None) -> Workers:
     return Workers(jobs, scheduler)
 
 
+def _target(
+    output: Path | None,
+    resume: Path | None,
+    form: str,
+    choice: Choice,
+    record: Mapping[str, str],
+    swept: Sweep,
+) -> Target:
+    """Where the rows go; with --resume, a file in which some are already."""
+    from shapecalc.cli.sweep_files import Target, going_on
+
+    if resume is None:
+        return Target(output, record)
+    if output is not None:
+        raise UsageError("-o and --resume both name the file that rows go to: one is needed")
+    if form not in _ROW_BY_ROW or not choice.at_once:
+        raise UsageError(
+            f"--resume {resume}: only rows that are written as they come can be gone on with",
+            hint="with --format csv or json, and without --pareto and --sort",
+        )
+    return going_on(resume, form, swept, record)
+
+
 @contextmanager
-def _points(swept: Sweep, workers: Workers, quiet: bool) -> Iterator[Iterator[Point]]:
+def _points(swept: Sweep, workers: Workers, target: Target, form: str) -> Iterator[Iterator[Point]]:
     """The points as they are computed, with a bar on a terminal unless the rows are seen as they come.
 
     An interrupt goes through what is open: it ends other processes, and gives the terminal its cursor back.
     """
     from shapecalc.analysis.sweep.parallel import computed
+    from shapecalc.pause_gc import collect_again
     from shapecalc.render.progress import with_bar
 
-    with streams.interrupts_raised(), closing(computed(swept, workers)) as points:
-        if quiet:
+    collect_again()  # each point that is analysed leaves some objects that refer to each other
+    start = target.begun.number
+    with streams.interrupts_raised(), closing(computed(swept, workers, start)) as points:
+        if form in _ROW_BY_ROW and target.file is None:
             yield points
             return
-        with closing(with_bar(points, "Sweeping", swept.size)) as shown:
+        with closing(with_bar(points, "Sweeping", swept.size, start)) as shown:
             yield shown
 
 
-def _write(rows: Rows, form: str, output: Path | None) -> None:
+def _write(rows: Rows, form: str, target: Target) -> None:
     """Rows as they come, where the form has no need of all of them; else a table."""
-    if form in ("csv", "json"):
-        _write_rows(rows, form, output)
+    if form in _ROW_BY_ROW:
+        _write_rows(rows, form, target)
     else:
-        _write_table(rows, form, output)
+        _write_table(rows, form, target.file)
 
 
-def _write_rows(rows: Rows, form: str, output: Path | None) -> None:
+def _write_rows(rows: Rows, form: str, target: Target) -> None:
+    from shapecalc.cli.sweep_files import rows_file
     from shapecalc.render.sweep import write_csv, write_json
 
-    with _opened(output) as file:
-        (write_csv if form == "csv" else write_json)(rows, file)
+    with rows_file(target, lasting=rows.choice.at_once) as file:
+        (write_csv if form == "csv" else write_json)(rows, file, goes_on=target.begun.size > 0)
     if rows.unknown:
         streams.note(rows.unknown_note)
 
@@ -239,17 +289,3 @@ def _write_plot(rows: Rows, ends: tuple[str | None, str | None, str | None], out
         print(picture, end="")
     else:
         write_whole(output, picture)
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
-    """The file that rows go to as they come, or the screen."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        file = output.open("w", encoding="utf-8", newline="", buffering=1)  # whole lines, if it is ended
-    except OSError as error:
-        raise UsageError(f"{short_path(output)} can't be written: {error.strerror}") from None
-    with file:
-        yield file

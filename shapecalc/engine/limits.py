@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -11,7 +12,7 @@ from shapecalc.language.architecture import Architecture
 from shapecalc.language.expressions import Scope
 from shapecalc.language.operators import UndecidedError
 from shapecalc.language.resolved import CHANNELS, with_channels
-from shapecalc.language.tree import BlockStep, LayerStep, Step, Steps
+from shapecalc.language.tree import BlockStep, LayerStep, Step, Steps, forget_layers
 from shapecalc.symbolic import symbol
 
 MOST_ROWS = 1_000_000
@@ -34,6 +35,14 @@ _FINE: WeakKeyDictionary[Architecture, dict[Any, int]] = WeakKeyDictionary()
 
 _SOME = symbol(CHANNELS)
 """In place of the channels that enter a block, which are not known before layers are executed."""
+
+
+def forget(architecture: Architecture) -> None:
+    """Let go of what is kept of an architecture for values of its parameters, which may have been many."""
+    _FINE.pop(architecture, None)
+    blocks = [*architecture.blocks.values()]
+    blocks += [used for block in blocks for used in block.known.values()]
+    forget_layers(chain(architecture.layers, *[block.steps for block in blocks]))
 
 
 def refuse_too_large(architecture: Architecture, scope: Scope) -> int:

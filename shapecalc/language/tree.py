@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
@@ -26,6 +27,13 @@ _FEW = 20
 def _shared(make: Callable[..., Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
     """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
     return make(**{name: value for name, value, _ in arguments})
+
+
+def forget_layers(steps: Iterable[Step]) -> None:
+    """Let go of all layers that steps keep, and with them of what these layers keep."""
+    _shared.cache_clear()
+    for step in steps:
+        step.forget()
 
 
 class Argument(NamedTuple):
@@ -101,6 +109,11 @@ class Step:
         """The lists of steps that are written inside of it."""
         return ()
 
+    def forget(self) -> None:
+        """Let go of the layers that it keeps for values of parameters, and that steps inside of it keep."""
+        for step in (*chain(*self.inside), *self.parametrizations):
+            step.forget()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerStep(Step):
@@ -115,6 +128,10 @@ class LayerStep(Step):
     def inside(self) -> tuple[Steps, ...]:
         """Its branches, a name being an empty one."""
         return tuple([_steps_of(branch) for branch in self.branches])
+
+    def forget(self) -> None:
+        self.bound.clear()
+        Step.forget(self)
 
     def bind(self, scope: Scope) -> Layer:
         """The layer with its arguments evaluated; equal values of what it uses give the same object.
@@ -197,6 +214,10 @@ class ChosenStep(Step):
     @property
     def inside(self) -> tuple[Steps, ...]:
         return ((self.otherwise,),) if isinstance(self.otherwise, Step) else ()
+
+    def forget(self) -> None:
+        self.known.clear()
+        Step.forget(self)
 
     def names_a_step(self, value: object) -> bool:
         return isinstance(value, GivenBlock) or (isinstance(value, str) and self.is_step(value))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from shapecalc.analysis.sweep.choice import Choice
-from shapecalc.analysis.sweep.points import Axis, Point, Sweep, in_a_line
+from shapecalc.analysis.sweep.points import Axis, Point, Sweep, in_a_line, plain_value
 from shapecalc.errors import listed, visible, written
 from shapecalc.operations import Unknown
 from shapecalc.render import streams
@@ -98,34 +98,42 @@ class Rows:
         return self.failed == self.points
 
 
-def write_csv(rows: Rows, file: TextIO) -> None:
-    """A line for each point, written before the next one is computed."""
+def csv_header(swept: Sweep, pareto: bool) -> list[str]:
+    """The names of the columns: first what says which point a row is of, at the end its error."""
+    names = ["name", *(axis.name for axis in swept.axes), *swept.all_columns]
+    return [*names, *(["pareto"] if pareto else []), "error"]
+
+
+def write_csv(rows: Rows, file: TextIO, goes_on: bool = False) -> None:
+    """A line for each point, written before the next one is computed; `goes_on` behind those of the file."""
     pareto = bool(rows.choice.pareto)
-    keys = [*(axis.name for axis in rows.swept.axes), *rows.swept.all_columns]
+    header = csv_header(rows.swept, pareto)
+    keys = header[1 : -2 if pareto else -1]
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["name", *keys, *(["pareto"] if pareto else []), "error"])
+    if not goes_on:
+        writer.writerow(header)
     for point, best in rows:
-        found = point.to_dict()
-        values = [_raw(point.get(key), found[key]) for key in keys]
+        values = [csv_text(point.get(key)) for key in keys]
         marks = [str(best).lower()] if pareto else []
-        writer.writerow([visible(point.name), *values, *marks, visible(found["error"] or "")])
+        error = in_a_line(point.error) if point.error else ""
+        writer.writerow([visible(point.name), *values, *marks, visible(error)])
 
 
-def _raw(value: object, for_frame: object) -> str:
+def csv_text(value: object) -> str:
+    """A value as a line of CSV has it."""
     if isinstance(value, Unknown):
         return UNKNOWN
-    return visible(str(value).lower() if isinstance(value, bool) else plain(for_frame))
+    return visible(str(value).lower() if isinstance(value, bool) else plain(plain_value(value)))
 
 
-def write_json(rows: Rows, file: TextIO) -> None:
-    """A list with an object for each point, each in a line of its own."""
-    file.write("[")
-    for number, (point, best) in enumerate(rows):
+def write_json(rows: Rows, file: TextIO, goes_on: bool = False) -> None:
+    """A list with an object for each point, each in a line of its own; `goes_on` behind those of the file."""
+    before = ",\n " if goes_on else "[\n "
+    for point, best in rows:
         mark = {"pareto": best} if rows.choice.pareto else {}
-        entry: dict[str, Any] = point.to_dict()
-        file.write(",\n " if number else "\n ")
-        file.write(json.dumps({**entry, **mark}))
-    file.write("\n]\n")
+        file.write(before + json.dumps({**point.to_dict(), **mark}))
+        before = ",\n "
+    file.write("[\n]\n" if before[0] == "[" else "\n]\n")
 
 
 def sweep_grid(rows: Rows) -> Grid:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from shapecalc.analysis.sweep.figures import AT_EACH_POINT, FIGURES, Figures, put_in
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep
 from shapecalc.engine.inputs import Given, inputs_of
+from shapecalc.engine.limits import forget
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
 from shapecalc.language.architecture import Architecture
@@ -22,6 +23,9 @@ _FEWEST = 3
 """Points that are worth formulas in a letter of the input, which take longer than numbers."""
 _MANY = 50
 """Points that are worth formulas in a parameter, too."""
+
+_KEPT = 200
+"""Points that are analysed one by one before what layers keep of them is let go: some megabytes."""
 
 
 class Computing:
@@ -80,6 +84,7 @@ class _Network:
         self.architecture = architecture
         self.parameters = [axis for axis in sweep.axes if not axis.letter]
         self.letters = [axis for axis in sweep.axes if axis.letter]
+        self.analysed = 0
         self.last: tuple[int, Formulas | None] | None = None
 
     def points(self, start: int, stop: int) -> Iterator[Point]:
@@ -164,6 +169,9 @@ class _Network:
 
     def computed(self, ordered: Mapping[str, object], known: Mapping[str, object]) -> Point:
         """The point as `show` has it: analysed by itself, for the figures that are not known."""
+        self.analysed += 1
+        if self.analysed % _KEPT == 0:
+            forget(self.architecture)
         figures: dict[str, object] = dict.fromkeys(self.sweep.columns)
         error: ShapecalcError | None = None
         values = {axis.name: ordered[axis.name] for axis in self.parameters}
