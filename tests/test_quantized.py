@@ -184,7 +184,7 @@ def test_what_is_printed(run: Command, one: str) -> None:
             "--weights int4:100",
             1,
             "error: groups of 100 do not divide the 4096 input features of the weight\n  at Linear[0]\n"
-            "  hint: another group, or --keep 'Linear[0]' for what stays as it is\n",
+            "  hint: another group, as 64, or --keep 'Linear[0]' for what stays as it is\n",
         ),
         (
             "--weights int3",

@@ -139,6 +139,7 @@ REFUSED = [
         1,
         "groups of 96 do not divide the 4096",
     ),
+    ("llm/llama-3-8b --context 128 --weights int4:96", 1, "hint: another group, as 64\n"),
     ("llm/llama-3-8b --context 128 --weights int5", 2, "'int5' is no dtype of weights"),
     ("llm/llama-3-8b --context 128 --weights fp8+zeros", 2, "fp8 has no zero points"),
     ("llm/llama-3-70b --context 128 --on 80GiB", 2, "the weights of Llama 3 70B alone are 141,107,413,120 B"),

@@ -16,6 +16,9 @@ from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
 from shapecalc.tensors import BYTES, for_json
 
+_LARGEST_GROUP = 4096
+"""The largest group that a hint is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -69,24 +72,25 @@ def scheme_of(text: str) -> Scheme | None:
         raise UsageError(f"--weights {error.message}", hint=error.hint) from None
 
 
-def stored_as(analysis: Analysis, scheme: Scheme | None, keep: Iterable[str] = ()) -> Analysis:
+def stored_as(analysis: Analysis, scheme: Scheme | None, keep: Iterable[str] | None = None) -> Analysis:
     """The network with all its matrices under a scheme, whatever its file says; under None as they are.
 
-    `keep`: paths, or ends of paths, of what stays as it is. A weight that several steps share is converted
-    where each of them converts it: an embedding's table stays, though a Linear reads it too.
+    `keep`: paths, or ends of paths, of what stays as it is; None where nobody could name any. A weight that
+    several steps share is converted where each of them converts it: an embedding's table stays, though a
+    Linear reads it too.
 
     Raises:
         UsageError: nothing has a path of `keep`.
         ArchitectureError: groups do not divide the input features of a matrix.
     """
-    keep = tuple(keep)
-    if keep:  # may name one of several copies
+    names = tuple(keep or ())
+    if names:  # may name one of several copies
         analysis = whole(analysis, "--keep")
-    kept = {number for name in keep for number in _named(analysis, name)}
+    kept = {number for name in names for number in _named(analysis, name)}
     rows = [_stored(row, None if n in kept else scheme) for n, row in enumerate(analysis.rows)]
     found = replace(analysis, rows=tuple(stored_alike(rows)))
     for row in found.rows:
-        _check(row)
+        _check(row, "" if keep is None else f", or --keep '{row.path}' for what stays as it is")
     return found
 
 
@@ -96,19 +100,27 @@ def _stored(row: Row, scheme: Scheme | None) -> Row:
     return row._replace(stored=dict.fromkeys(matrices(row.layer.quantized, row.weights), scheme))
 
 
-def _check(row: Row) -> None:
+def _check(row: Row, otherwise: str) -> None:
     """Refuse groups that do not divide input features, or may not where these are a formula."""
     for name in row.stored.keys() - row.shared:
         scheme, weight = row.stored[name], row.weights[name]
         try:
             with collecting() as conditions:
-                scheme.check(weight, f"another group, or --keep '{row.path}' for what stays as it is")
+                scheme.check(weight, f"another group{_as_fits(weight.shape[-1], scheme)}{otherwise}")
         except ArchitectureError as error:
             raise error.at(None, row.path) from None
         if conditions:
             inputs = weight.shape[-1]
             message = f"whether groups of {scheme.group} divide {inputs} input features depends on letters"
             raise ArchitectureError(message, hint="give numbers for them", path=row.path)
+
+
+def _as_fits(inputs: Dim, scheme: Scheme) -> str:
+    """The greatest smaller group that divides so many inputs; none is named where 1 alone does."""
+    most = min(scheme.group or 0, inputs, _LARGEST_GROUP) if isinstance(inputs, int) else 0
+    fewer = range(most, 1, -1)
+    fit = next((group for group in fewer if inputs % group == 0), None)
+    return f", as {fit}" if fit else ""
 
 
 def _named(analysis: Analysis, name: str) -> Iterator[int]:

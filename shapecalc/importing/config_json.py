@@ -171,7 +171,7 @@ def _family(path: Path, kind: str) -> tuple[str, Architecture, Config]:
         if kind in config.model_types:
             return file, architecture, config
         known.update(map(str, config.model_types))
-    hint = nearest(kind, known) or f"{MODEL_TYPE} is one of {listed(sorted(known))}"
+    hint = nearest(kind, known) or f"{MODEL_TYPE} is one of {listed(sorted(known), len(known))}"
     raise UsageError(f"{path}: no file is for {MODEL_TYPE} {quoted(kind)}", hint=hint)
 
 

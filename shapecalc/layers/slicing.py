@@ -168,7 +168,9 @@ class narrow(Rearranging):
         message = (
             f"start {start} and length {self.length} reach to {{1}}, axis {axis} of {x} has {{0}} elements"
         )
-        check_at_least(n, start + self.length, message, why="the part ends inside")
+        room = n - start
+        hint = f"from {start} on there are {room}" if isinstance(room, int) and room > 0 else None
+        check_at_least(n, start + self.length, message, hint, why="the part ends inside")
         return with_size(x, axis, self.length)
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:

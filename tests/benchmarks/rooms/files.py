@@ -18,6 +18,7 @@ from tests.benchmarks.measuring import (
     compared,
     in_turn,
     process,
+    used,
     user_seconds,
 )
 from tests.checkpoints import llama, sharded_holes
@@ -31,6 +32,15 @@ def verify() -> Row:
     ours = process(*SHAPECALC, "verify", "resnet18", "--device", "cpu")
     times = in_turn(ours, process(sys.executable, str(_FOLDER / "resnet18_torch.py")), 7)
     return compared("`verify resnet18 --device cpu` against a forward in torch", times, "≤ 1.5 ×", digits=2)
+
+
+@room.row(seconds=120)
+def verify_largest() -> Row:
+    """All layers of a network of 671 billion parameters, whose weights torch has on `meta`."""
+    process = used(*SHAPECALC, "verify", "llm/deepseek-v3", "--device", "meta")
+    cost = f"{process.seconds:.1f} s, {process.mebibytes:,.0f} MiB"
+    what = "`verify llm/deepseek-v3 --device meta`, user time"
+    return Row(what, cost, "", f"exit code {process.code}", "< 60 s, 2,048 MiB")
 
 
 @room.row(seconds=30)
