@@ -13,7 +13,7 @@ import shapecalc
 from shapecalc import Analysis, UsageError
 from shapecalc.analysis.memory.fitting import fitting
 from shapecalc.analysis.memory.lora import Lora, adapted, read_lora
-from shapecalc.analysis.memory.memory import EXACT, Memory, memory
+from shapecalc.analysis.memory.memory import AT_LEAST, EXACT, Memory, memory
 from shapecalc.analysis.memory.training import Training
 from shapecalc.analysis.roles import roles_of
 from shapecalc.symbolic import number
@@ -224,3 +224,43 @@ def test_names_that_adapt_nothing(name: str, on: str, message: str, hint: str, r
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert hint in done.err
+
+
+STORED = Lora(3, ("query", "value", "down"))
+"""Adapters beside matrices that are stored in int4."""
+
+
+def test_stored_matrices_keep_what_frozen_ones_keep() -> None:
+    """Adapters, gradients, state and what is kept are those of frozen floats; the bytes are int4's."""
+    plain, small = (
+        memory(
+            shapecalc.analyse(shapecalc.parse(weights + PLAIN)), "bfloat16", Training("adamw", lora=STORED)
+        )
+        for weights in ("", "weights: int4:8")
+    )
+    same = ("gradients", "optimizer", "saved")
+    assert [getattr(small, what) for what in same] == [getattr(plain, what) for what in same]
+    elements = 16 * 16 * 4 + 2 * 16 * 40
+    assert plain.held.parameters - small.held.parameters == 2 * elements - elements // 2 - elements // 8 * 2
+    assert (plain.training_status, small.training_status) == (EXACT, AT_LEAST)
+
+
+def test_the_command_stores_the_matrices(run: Command) -> None:
+    words = [
+        "memory",
+        "llm/llama-3.2-1b",
+        "--train",
+        "--dtype",
+        "bfloat16",
+        "--lora",
+        "r=16",
+        "on=query,value",
+    ]
+    done = run(*words, "--weights", "int4:64", columns=200)
+    assert (done.code, done.err) == (0, "")
+    assert "Training     peak of at least 13.70 GiB" in done.out
+    assert "  997.38 MiB  parameters         exact" in done.out
+    other = run("memory", "nin", "--weights", "int4")
+    assert other.err == "error: --weights int4: NiN has no Linear layer to store so\n"
+    split = run(*words, "--weights", "int4:64", "--tensor", "2")
+    assert "error: --tensor does not split weights in int4:64" in split.err

@@ -11,6 +11,9 @@ from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.engine.weights import stored_alike
 from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.language.architecture import Architecture
+from shapecalc.language.tree import Argument
+from shapecalc.language.yaml_nodes import Scalar, Spot
 from shapecalc.layers.schemes import Scheme, matrices, read_scheme, size_in_bytes
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
@@ -72,6 +75,19 @@ def scheme_of(text: str) -> Scheme | None:
         raise UsageError(f"--weights {error.message}", hint=error.hint) from None
 
 
+def stored_throughout(analysis: Analysis, text: str) -> Architecture:
+    """A network with what `--weights` says in place of what its file says of all matrices.
+
+    Raises:
+        UsageError: it names no scheme, or there are no matrices.
+        ArchitectureError: groups do not divide the input features of a matrix.
+    """
+    architecture, scheme = analysis.architecture, scheme_of(text)
+    if scheme and not quantized(stored_as(analysis, scheme)).parts:
+        raise UsageError(f"--weights {text}: {analysis.name} has no Linear layer to store so")
+    return replace(architecture, weights=Argument(text, Scalar(text, True, Spot(0, 0))))
+
+
 def stored_as(analysis: Analysis, scheme: Scheme | None, keep: Iterable[str] | None = None) -> Analysis:
     """The network with all its matrices under a scheme, whatever its file says; under None as they are.
 
@@ -117,9 +133,10 @@ def _check(row: Row, otherwise: str) -> None:
 
 def _as_fits(inputs: Dim, scheme: Scheme) -> str:
     """The greatest smaller group that divides so many inputs; none is named where 1 alone does."""
-    most = min(scheme.group or 0, inputs, _LARGEST_GROUP) if isinstance(inputs, int) else 0
-    fewer = range(most, 1, -1)
-    fit = next((group for group in fewer if inputs % group == 0), None)
+    if not isinstance(inputs, int):
+        return ""
+    most = min(scheme.group or 0, inputs, _LARGEST_GROUP)
+    fit = next((group for group in range(most, 1, -1) if inputs % group == 0), None)
     return f", as {fit}" if fit else ""
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from shapecalc.analysis.counting.conventions import NAMES
-from shapecalc.cli.networks import analysed
-from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, Unfold
+from shapecalc.cli.networks import analysed, analysed_at, settings
+from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, StoredAs, Unfold
 from shapecalc.cli.training import (
     Accumulate,
     Checkpoint,
@@ -112,6 +112,7 @@ def memory(
     set: Set = None,
     batch: Batch = None,
     dtype: Computed = "float32",
+    weights: StoredAs = None,
     fit: Fit = None,
     train: Train = False,
     optimizer: OptimizerName = None,
@@ -146,12 +147,23 @@ def memory(
     )
     if not train and format != "json":  # which has all figures
         refuse_without_training(options)
-    analysis = analysed(arch, input, set)
+    analysis = _stored(arch, input, set, weights)
     analysis = one_by_one(analysis if batch is None else with_batch(analysis, batch), format, unfold)
     budget = _budget(fit, analysis, train)
     step = _step(analysis, dtype, options, train) if train or format == "json" else None
     found, best = _fitted(analysis, dtype, step, train, budget)
     print_memory(found, format, depth, step, best, unfold)
+
+
+def _stored(arch: Arch, input: Input, set: Set, weights: str | None) -> Analysis:
+    """A network whose matrices are stored as --weights says, if it is given."""
+    from shapecalc.analysis.quantized import stored_throughout
+
+    architecture, given, values = settings(arch, input, set)
+    plain = analysed_at(architecture, given, values)
+    if weights is None:
+        return plain
+    return analysed_at(stored_throughout(plain, weights), given, values)
 
 
 def _budget(fit: str | None, analysis: Analysis, train: bool) -> int | None:

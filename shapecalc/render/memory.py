@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapecalc.analysis.memory.fitting import Fit, Formula
-from shapecalc.analysis.memory.memory import AT_MOST, EXACT, MODEL, Memory
+from shapecalc.analysis.memory.memory import AT_LEAST, AT_MOST, EXACT, MODEL, Memory
 from shapecalc.analysis.memory.prediction import AMP, Moment, Prediction
 from shapecalc.analysis.memory.splitting import grouped
 from shapecalc.analysis.memory.stages import stages_of
@@ -25,7 +25,12 @@ _LAYERS = (
 )
 
 
-_PEAKS = {EXACT: PEAK, AT_MOST: f"{PEAK} of at most", MODEL: f"modelled {PEAK}"}
+_PEAKS = {
+    EXACT: PEAK,
+    AT_MOST: f"{PEAK} of at most",
+    AT_LEAST: f"{PEAK} of at least",
+    MODEL: f"modelled {PEAK}",
+}
 """How far a peak is known → what stands before it."""
 _WIDEST = 30
 """Characters of a figure up to which those below are aligned with it."""

@@ -16,7 +16,7 @@ from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.segments import Segment
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
@@ -183,14 +183,10 @@ class Forward:
     def unpack(self, row: Row) -> None:
         """Note that how a kernel reads a matrix stored as whole numbers is its tool's own.
 
-        Raises:
-            UnknownError: autograd watches.
+        Such a matrix is not trained: the way back needs it, and no input of the layer.
         """
         schemes = ", ".join(map(str, self.analysis.schemes))
-        why = f"depends on the tool that reads weights in {schemes}"
-        if self.mode.grad:
-            raise UnknownError(f"{row.type}: what it keeps for the way back {why}", path=row.path)
-        self.bounded[row.type] = why
+        self.bounded[row.type] = f"depends on the tool that reads weights in {schemes}"
 
     def note(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions, but for those that follow from what is known already."""

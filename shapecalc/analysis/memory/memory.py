@@ -37,9 +37,9 @@ from shapecalc.tensors import for_json
 UPDATE = "the optimizer's update"
 """In place of a row, where the peak is in no layer."""
 
-EXACT, AT_MOST, MODEL = "exact", "at most", "model"
-"""What a figure is: torch's, to the byte; one that torch does not exceed; what a scheme says it needs, beside
-which a framework has buffers of its own."""
+EXACT, AT_MOST, AT_LEAST, MODEL = "exact", "at most", "at least", "model"
+"""What a figure is: torch's, to the byte; one that torch does not exceed; one beside which a tool makes what
+is its own; what a scheme says it needs, beside which a framework has buffers of its own."""
 
 
 class Figure(NamedTuple):
@@ -134,9 +134,12 @@ class Memory(Prediction):
         if self.how.ranks > 1 or self.how.tensor > 1:
             return MODEL
         if self.how.checkpoint:  # torch stops early, by default
-            return AT_MOST
+            return MODEL if self.analysis.schemes else AT_MOST
         updates = any(path == UPDATE for _, path in self.training.alternatives)
-        return AT_MOST if updates and self.held.update.at_most else EXACT
+        less = updates and self.held.update.at_most
+        if self.analysis.schemes:
+            return MODEL if less else AT_LEAST
+        return AT_MOST if less else EXACT
 
     def figures(self) -> Iterator[Figure]:
         """What is there at the peak, in part or whole, beside gradients of activations."""
@@ -149,7 +152,7 @@ class Memory(Prediction):
         yield Figure("optimizer state", own.optimizer, EXACT, rules.optimizer)
         if self.how.zero == 3:
             yield Figure("gathered for a layer", own.gathered, AT_MOST, own.gathered_at)
-        yield Figure("kept for backward", self.saved, EXACT)
+        yield Figure("kept for backward", self.saved, AT_LEAST if self.analysis.schemes else EXACT)
 
     def to_dict(self) -> dict[str, Any]:
         """The bytes for programs; those of training are null where it has none."""

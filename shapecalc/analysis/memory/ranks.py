@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shapecalc.allocation.mode import bytes_of
 from shapecalc.analysis.memory.optimizers import Trained, Update, total
-from shapecalc.analysis.memory.splitting import Splits
+from shapecalc.analysis.memory.splitting import Split, Splits
 from shapecalc.analysis.memory.training import Training
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.layers.schemes import size_in_bytes
+from shapecalc.errors import UsageError
+from shapecalc.layers.schemes import Scheme, size_in_bytes
 from shapecalc.symbolic import Dim, maximum, summed
 
 MASTER = 4
@@ -96,8 +97,19 @@ def weights_of(analysis: Analysis, dtype: str, splits: Splits = MappingProxyType
                 hidden = len(weight.shape) == 2 and number != last and _multiplies(row)
                 path = f"{row.path}.{name}"
                 split = splits.get((number, name))
-                own = Trained(path, split.part if split else weight.shape, sizes[weight.dtype], hidden, times)
+                shape, width = split.part if split else weight.shape, sizes[weight.dtype]
+                if scheme := row.stored.get(name):
+                    shape, width = (_bytes_stored(weight, scheme, split), 1), 1
+                own = Trained(path, shape, width, hidden, times)
                 yield Weight(number, own, name not in row.frozen)
+
+
+def _bytes_stored(weight: Any, scheme: Scheme, split: Split | None) -> Dim:
+    """The bytes of a matrix under a scheme, which the devices have as it is."""
+    if split:
+        message = f"--tensor does not split weights in {scheme}: whose groups a device has is its tool's own"
+        raise UsageError(message, hint="without them, or without --tensor")
+    return size_in_bytes(weight, scheme, {})
 
 
 def _multiplies(row: Row) -> bool:
