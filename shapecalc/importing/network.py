@@ -84,6 +84,9 @@ def _written(program: Program, plain: bool) -> tuple[Body, str, Architecture, An
     """The steps of a program, their file, and what it comes to."""
     region = cleaned(flat(program.body) if plain else program.body)
     body = structure(region)
+    if not body.steps:
+        message = f"{program.name} calls no layer, and no function on a tensor: there is nothing to write"
+        raise ArchitectureError(message, hint="its forward must make a tensor of what it is given")
     if program.undivided and not plain:
         body = divided(body)
     folding = Folding(body, where_frozen(program, region))

@@ -118,7 +118,8 @@ def users_code(doing: str) -> Iterator[None]:
     except (UsageError, ArchitectureError):
         raise
     except SystemExit:
-        raise UsageError(f"{doing} ended the program", hint="guard it by if __name__ == '__main__'") from None
+        hint = "nothing in it may call exit: what is for a script stands below if __name__ == '__main__'"
+        raise UsageError(f"{doing} ended the program", hint=hint) from None
     except Exception as error:
         reason = shorten(str(error).strip().splitlines()[0] if str(error).strip() else "", 200)
         message = f"{doing} failed{_where(error)}: {type(error).__name__}: {reason}"
@@ -146,7 +147,7 @@ def _advice(error: BaseException) -> str | None:
     if isinstance(error, TypeError) and "argument" in str(error):
         return "arguments of the target are given as --args '{name: value}'"
     if "CUDA" in str(error) or "cuda" in str(error):
-        return "the module asks for a GPU while it is built: build it on the CPU"
+        return "the module asks for a GPU: let it be built and run on the device of its inputs, the CPU"
     return None
 
 

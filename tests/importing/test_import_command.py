@@ -41,6 +41,18 @@ class Deciding(Net):
             return super().forward(x)
         return x
 
+class Same(Net):
+    def forward(self, x):
+        return x
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return None
+
+class Moving(Net):
+    def forward(self, x):
+        return super().forward(x.to("cuda"))
+
 class Strange(Net):
     def forward(self, x):
         return torch.special.bessel_j0(torch.special.bessel_j0(super().forward(x)))
@@ -136,13 +148,16 @@ REFUSED = [
     ("model.py:Needs", 1, "missing 1 required positional argument: 'classes'", "--args"),
     ("model.py:Broken", 1, "model.py:22: ValueError: no such width"),
     ("model.py:Leaving", 2, "building model.py:Leaving ended the program"),
+    ("model.py:Same", 1, "Same calls no layer, and no function on a tensor: there is nothing to write"),
+    ("model.py:Nothing", 1, "Nothing calls no layer, and no function on a tensor"),
+    ("model.py:Moving", 1, "let it be built and run on the device of its inputs, the CPU"),
     ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
 ]
 
 
 UNSAYABLE = [
-    ("model.py:Strange", "torch.special.bessel_j0 (2 times, ", "model.py:32): it has no counterpart here"),
-    ("model.py:Masking", "torch.Tensor.add (once, ", "model.py:37): add takes no infinite numbers"),
+    ("model.py:Strange", "torch.special.bessel_j0 (2 times, ", "model.py:44): it has no counterpart here"),
+    ("model.py:Masking", "torch.Tensor.add (once, ", "model.py:49): add takes no infinite numbers"),
     ("model.py:Sliding", "torch.Tensor.unfold (once, ", "is written to"),
 ]
 """What has no counterpart: with --strict it is refused."""
@@ -185,7 +200,7 @@ def test_what_the_file_does_not_have_is_told(run: Command) -> None:
     found = run("import", "model.py:Waving", "--input", "1x1x28x28")
     assert (found.code, "zeros: [28]" in found.out, "buffer: [28]" in found.out) == (0, True, True)
     assert "zeros stand for constants whose values are not in the file: 28, " in found.err
-    assert "model.py:51" in found.err
+    assert "model.py:63" in found.err
     assert "note: buffers that no layer reads are not in the file: seen\n" in found.err
     assert "note: buffers" not in run("import", "model.py:Net", "--input", "1x1x28x28").err
 
