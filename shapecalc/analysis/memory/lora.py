@@ -99,7 +99,7 @@ def _unknown(analysis: Analysis, name: str, names: Mapping[int, set[str]]) -> Us
         return UsageError(message, hint=f"names: {there}" if known else _NONE)
     if name in ROLES:
         message = f"--lora on={name}: no Linear layer of {analysis.name} is the {name} of anything"
-        hint = f"there are {there}; MultiheadAttention has its matrices within"
+        hint = f"there are {there}; MultiheadAttention has its matrices within, blocks/attention as layers"
         return UsageError(message, hint=hint if known else _NONE)
     short = [x for x in known if x and "." not in x and "[" not in x and not x.isdigit()]
     hint = nearest(name, known) or (f"names: {listed(short)}" if short else _NONE)
