@@ -473,3 +473,18 @@ def test_no_table_to_join(text: str, on: str, message: str, tmp_path: Path, run:
     done = run("sweep", "lenet-maxpool", "--set", "classes=2,3", *words, "--on", on)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "svg"])
+def test_columns_of_a_file_reach_no_terminal_as_they_are(form: str, tmp_path: Path, run: Command) -> None:
+    words = _joined(tmp_path, "name,\x1b[31mred\nlenet,3\n")
+    drawn = ["--pareto", r"macs,\x1b[31mred"] if form == "svg" else []
+    done = run("sweep", "lenet", *words, *drawn, "--format", form)
+    assert done.code == 0, done.err
+    assert r"\x1b[31mred" in done.out
+    assert done.out.replace("\n", "").isprintable()
+
+
+def test_a_table_that_is_too_large_has_no_layers_to_shorten(tmp_path: Path, run: Command) -> None:
+    words = _joined(tmp_path, "name,x\n" + "a,1\n" * 2_000_001)
+    assert run("sweep", "lenet", *words).err.endswith("own.csv is larger than 8,000,000 bytes\n")

@@ -13,13 +13,17 @@ from shapecalc.language.document import LARGEST_FILE
 _PATIENCE = 1  # seconds in which somebody who is to write to a pipe has opened it
 
 
-def text_of(path: Path) -> str:
-    """The text of a file.
+SHORTER = "repeated layers are shorter with times and blocks"
+"""What to do about a file of layers that is too large."""
+
+
+def text_of(path: Path, hint: str | None = None) -> str:
+    """The text of a file; `hint` says what to do if it is too large.
 
     Raises:
         UsageError: it can't be read, is too large, or is no text.
     """
-    return decoded(_read(path), str(path))
+    return decoded(_read(path), str(path), hint)
 
 
 def _read(path: Path) -> bytes:
@@ -58,9 +62,8 @@ def _begun(descriptor: int, path: Path) -> bytes:
     return first
 
 
-def decoded(content: bytes, name: str) -> str:
+def decoded(content: bytes, name: str, hint: str | None = None) -> str:
     if len(content) > LARGEST_FILE:
-        hint = "repeated layers are shorter with times and blocks"
         raise UsageError(f"{name} is larger than {LARGEST_FILE:,} bytes", hint=hint)
     try:
         return content.decode("utf-8-sig")

@@ -10,7 +10,7 @@ from pathlib import Path
 from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.language.library import Library, read_library
 from shapecalc.language.yaml_nodes import Source
-from shapecalc.zoo.files import text_of
+from shapecalc.zoo.files import SHORTER, text_of
 from shapecalc.zoo.index import exists, folders, folders_in, libraries_in
 
 _SUFFIX = ".yaml"
@@ -33,7 +33,7 @@ def find_library(name: str, user: str) -> Source:
         raise UsageError(f"there is no library {quoted(name)} {looked}", hint=hint)
     if not path.is_file():  # which may have no end
         raise UsageError(f"{path} is no file that a library can be in")
-    return Source(str(path), text_of(path))
+    return Source(str(path), text_of(path, SHORTER))
 
 
 def _candidates(name: str, user: str) -> Iterator[Path]:
@@ -109,4 +109,4 @@ def load_library(name: str, path: Path) -> Library:
         UsageError: it can't be read as a library.
         ArchitectureError: what it describes is wrong.
     """
-    return read_library(name, Source(str(path), text_of(path)), find_library)
+    return read_library(name, Source(str(path), text_of(path, SHORTER)), find_library)

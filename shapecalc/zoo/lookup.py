@@ -14,7 +14,7 @@ from shapecalc.language import architecture as language
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.document import LARGEST_FILE
 from shapecalc.language.yaml_nodes import Source
-from shapecalc.zoo.files import decoded, text_of
+from shapecalc.zoo.files import SHORTER, decoded, text_of
 from shapecalc.zoo.index import Entry, claims, entries, exists, folders, in_file, is_readable, shipped
 from shapecalc.zoo.libraries import find_library, known_libraries
 
@@ -187,10 +187,10 @@ def load(name: str | Path | Entry) -> Architecture:
     if str(name) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed")
-        return parse(decoded(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"), "<stdin>")
+        return parse(decoded(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>", SHORTER), "<stdin>")
     entry = name if isinstance(name, Entry) else find(str(name))
     entry.check()
-    architecture = _parsed(text_of(entry.path), str(entry.path))
+    architecture = _parsed(text_of(entry.path, SHORTER), str(entry.path))
     return architecture.variant(entry.variant) if entry.variant else architecture
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from shapecalc.analysis.sweep.conditions import numeric
-from shapecalc.errors import UsageError, listed, nearest, quoted
+from shapecalc.errors import UsageError, listed, nearest, quoted, visible
 
 Key: TypeAlias = "Fraction | str"
 Row: TypeAlias = "Mapping[str, object]"
@@ -42,7 +42,7 @@ def read_joined(text: str, file: str, on: str, columns: Collection[str], taken: 
             of the same value.
     """
     lines = csv.reader(io.StringIO(text), strict=True)
-    header = [name.strip() for name in _next(lines, file) or ()]
+    header = [visible(name.strip()) for name in _next(lines, file) or ()]
     if on not in columns:
         raise UsageError(f"--on: there is no column {quoted(on)}", hint=f"columns: {listed(columns)}")
     if on not in header:
