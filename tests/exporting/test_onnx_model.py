@@ -32,7 +32,6 @@ LONG = {
         ["googlenet", "densenet", "resnet18", "imagenet/inception_v3", "imagenet/resnet50"], None
     ),
     **dict.fromkeys(["imagenet/swin_t", "imagenet/convnext_tiny", "detection/yolov8n", "dla34"], None),
-    **dict.fromkeys(["llm/smollm2-135m", "llm/llama-3.2-1b"], None),
     **dict.fromkeys(["vit-b-16", "llm/gpt2", "dcgan", "cnn3d", "dpn68", "imagenet/deeplabv3_resnet50"], None),
 }
 
@@ -64,6 +63,7 @@ PARTS = {
     "several": "input: 2x5x8\nlayers: [RMSNorm: {normalized_shape: [5, 8]}]",
     "ChannelShuffle": "input: 2x12x3x5\nlayers: [ChannelShuffle: 3, ChannelShuffle: 4]",
     "line": "input: 2x6x7\nlayers: [ChannelShuffle: 2]",
+    "letters": "input: 2x6xH\nparameters: {H: 7}\nlayers: [pad: [0, -H % 4], ChannelShuffle: 3]",
     "attention": """
 input: {q: 2x6x3x4, k: 2x2x5x4, v: 2x2x5x4}
 layers:
