@@ -293,6 +293,8 @@ def test_every_value_is_within_the_bounds(run: Command) -> None:
     done = run("solve", "imagenet/resnet50", *words)
     assert done.code == 1
     assert "No largest  every S is within the bounds" in done.out
+    found = json.loads(run("solve", "imagenet/resnet50", *words, "--format", "json").out)
+    assert (found["endless"], found["by"], found["best"]) == ("S", "formula", [])
 
 
 ENDS = """

@@ -62,7 +62,7 @@ class Budget:
             "name": self.task.architecture.name,
             "bounds": dict(self.limits),
             "step": {each.name: each.value(1) for each in self.task.variables},
-            "by": "formula" if self.formulas else "search",
+            "by": "formula" if self.formulas or (self.endless and not self.tried) else "search",
             "tried": {each.name: [each.first, each.last] for each in self.tried},
             "best": [self._entry(each) for each in self.best],
             "smallest": self.smallest and self.smallest.to_dict(),
