@@ -54,6 +54,16 @@ def test_python_prints_the_comment_beside_it(page: Path) -> None:
             assert printed.getvalue().splitlines()[: len(expected)] == expected
 
 
+def test_python_of_files_is_python() -> None:
+    """What a page has as a file may need packages that are not here, and is not run."""
+    files = [
+        block for page in pages() for block in blocks(page) if block.language == "python" and block.title
+    ]
+    assert "search.py" in [block.title for block in files]
+    for block in files:
+        compile(block.text, str(block.title), "exec")
+
+
 @pytest.mark.parametrize("page", with_language("yaml"), ids=names)
 def test_yaml_is_of_the_language(page: Path) -> None:
     """A block that is no whole file is keys of the file before it, or nothing but a comment.
