@@ -240,3 +240,14 @@ def test_what_is_refused(text: str, message: str, hint: str) -> None:
         analyse(text)
     assert message in str(error.value)
     assert f"hint: {hint}" in str(error.value)
+
+
+def test_a_sweep_has_no_peak_where_a_tool_has_its_own(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("input: 1x8\nparameters: {n: 8}\nlayers: [Linear weights int4: n, Linear: 4]\n")
+    done = run("sweep", str(file), "--set", "n=8,16", "--columns", "params,training,saved", columns=200)
+    assert done.code == 0, done.err
+    assert [line.split() for line in done.out.splitlines()[3:5]] == [
+        ["8", "108", "unknown", "unknown"],
+        ["16", "212", "unknown", "unknown"],
+    ]

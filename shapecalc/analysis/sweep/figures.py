@@ -63,6 +63,12 @@ def _peak(of: Figures) -> Dim | Unknown:
     return Unknown(next(iter(bounded.values()))) if bounded else of.prediction.prediction.bytes
 
 
+def _in_training(of: Figures, bytes: Dim) -> Dim | Unknown:
+    """Bytes of a step in training, unless a tool has its own beside them."""
+    bounded = of.memory.bounded
+    return Unknown(next(iter(bounded.values()))) if bounded else bytes
+
+
 def _receptive(of: Figures) -> object:
     """How many elements an element of the first output sees, axis by axis; None where it is not known."""
     from shapecalc.analysis.receptive.field import receptive
@@ -83,8 +89,8 @@ FIGURES: Mapping[str, Callable[[Figures], object]] = {
     "output": lambda of: of.analysis.outputs[0].shape,
     "receptive": _receptive,
     "peak": _peak,
-    "training": lambda of: of.memory.training.bytes,
-    "saved": lambda of: of.memory.saved,
+    "training": lambda of: _in_training(of, of.memory.training.bytes),
+    "saved": lambda of: _in_training(of, of.memory.saved),
 }
 """By the names of columns: counts, shapes, and bytes."""
 SHAPES = frozenset({"output", "receptive"})

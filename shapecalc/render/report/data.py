@@ -196,12 +196,13 @@ class Data:
         except ShapecalcError as error:
             yield {"what": "Memory", "why": str(error).splitlines()[0]}
             return
-        yield {"what": "Prediction, at its peak", "of": self._moment(found.prediction.sizes)}
+        least = ", at least" if found.bounded else ""
+        yield {"what": f"Prediction, at its peak{least}", "of": self._moment(found.prediction.sizes)}
         if found.refusal:
             yield {"what": "Training", "why": str(found.refusal).splitlines()[0]}
         else:
             yield {
-                "what": "A step of training with SGD, at its peak",
+                "what": f"A step of training with SGD, at its peak{least}",
                 "of": self._moment(found.training.sizes),
             }
 
