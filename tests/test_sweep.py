@@ -135,6 +135,52 @@ def test_the_grid_of_mobilenet_is_as_published(run: Command) -> None:
     assert [found[1, size] for size in (224, 192, 128)] == [569, 418, 186]
 
 
+def _drawn(draw: random.Random, name: str) -> dict[str, list[object]]:
+    """Some values for some of the parameters of a network that are whole numbers, near those of the file."""
+    defaults = {n: v for n, v in shapecalc.load(name).scope().items() if type(v) is int and v > 0}
+    names = draw.sample(sorted(defaults), draw.randint(0, min(2, len(defaults))))
+    return {
+        own: draw.sample(range(1, 2 * defaults[own] + 3), draw.randint(1, min(3, 2 * defaults[own])))
+        for own in names
+    }
+
+
+DRAWN = {
+    "lenet-maxpool": "1x1xSxS",
+    "vgg11-small": "2x3xSxS",
+    "densenet": "1x1xSx64",
+    "imagenet/resnet18": "1x3xSxS",
+    "imagenet/mobilenet_v2": "Sx3x64x64",
+    "unet": "1x1xSxS",
+    "gpt2": "1xS:int64",
+}
+
+
+def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By formulas, as far as they hold, and by numbers: what `show` and `memory` take their figures of."""
+    monkeypatch.setattr("shapecalc.analysis.sweep.computing._MANY", 1)
+    draw, compared = random.Random(f"{SEED}/points"), 0
+    for _ in range(count(8, 500)):
+        name, shape = draw.choice(sorted(DRAWN.items()))
+        network, values = shapecalc.load(name), _drawn(draw, name)
+        first = draw.randint(1, 70)
+        columns = ["params", "buffers", "macs", "output", "weights", "peak", "training", "saved"]
+        for row in sweep(network, shape, set=values, vary={"S": range(first, first + 4)}, columns=columns):
+            given = shape.replace("S", str(row.values["S"]))
+            alone = _alone(network, given, {own: row.values[own] for own in values})
+            if isinstance(alone, shapecalc.ShapecalcError):
+                assert str(row.error) == str(alone)
+                continue
+            memory, totals = shapecalc.memory(alone), alone.totals
+            wanted = [totals.params, totals.buffers, totals.macs, alone.outputs[0].shape]
+            wanted += [alone.weight_bytes("float32"), memory.prediction.bytes]
+            if not memory.refusal:
+                wanted += [memory.training.bytes, memory.saved]
+            assert list(row.figures.values())[: len(wanted)] == wanted, (name, row.values)
+            compared += 1
+    assert compared
+
+
 @pytest.mark.parametrize(("name", "input", "set", "vary"), PARAMETERS)
 def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     name: str,
