@@ -112,6 +112,15 @@ def test_ten_thousand_written_layers(tmp_path: Path, sizes: str, command: tuple[
     assert run(tmp_path, written(10_000, sizes), *command).code in (0, 1, 2)
 
 
+@pytest.mark.parametrize("to", ["torch", "keras"])
+def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
+    """A name that is given is held to those that are still read, and not to all there were."""
+    steps = "".join(f"  - Linear as n{number}: 8\n" for number in range(10_000))
+    outcome = run(tmp_path, f"input: 1x8\nlayers:\n{steps}", "export", "FILE", "--to", to)
+    assert outcome.code == 0
+    assert outcome.output.count("inear(8, 8)" if to == "torch" else "layers.Dense(8)") == 10_000
+
+
 @pytest.mark.parametrize("options", [(), ("--train",), ("--train", "--dtype", "amp")])
 def test_memory_of_ten_thousand_written_layers(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert run(tmp_path, written(10_000, "1x8x32x32"), "memory", "FILE", *options).code == 0

@@ -73,6 +73,8 @@ class Forward:
         expression = self.expression(item)
         for edge in item.inputs:
             self.left[edge] -= 1
+            if not self.left[edge]:
+                self.names.pop(edge, None)  # nothing reads it any more, and each new name is held to all
         before = len(self.lines)
         self.lines += lines(expression, 8, self.targets(item))
         if len(item.outputs) == 1 and _result(item, ["y"]) == "y":

@@ -312,6 +312,8 @@ class _Names:
     def used(self, edges: Iterable[Edge]) -> None:
         for edge in edges:
             self.left[edge] -= 1
+            if not self.left[edge]:
+                self.of.pop(edge, None)  # nothing reads it any more, and each new name is held to all
 
     def target(self, edge: Edge) -> str:
         """A name for a new tensor: its own, or a letter that is free."""

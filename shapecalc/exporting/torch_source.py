@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -54,6 +55,8 @@ class _Writer:
         self.classes = Classes(self.root, analysis.parameters)
         self.attributes: dict[int, str] = {}
         """By the identity of an item of a class's first instance, its attribute."""
+        self.series: dict[int, bool] = {}
+        """By the identity of a class's first instance, whether it is written as a Sequential."""
 
     def text(self) -> str:
         classes = [self.written(found) for found in self.classes]
@@ -93,18 +96,17 @@ class _Writer:
                     yield (leaf.row.path, name), key.replace("[", ".").replace("]", "").removeprefix(".")
 
     def is_written_as_series(self, found: Class) -> bool:
-        items = found.first.items
-        if any(item.alias for item in items) or not self.is_series(found):
-            return False
-        return found.first is not self.root or (len(items) > _MANY and not any(item.name for item in items))
+        """Whether a class is a Sequential; found out once, since each weight in it asks."""
+        key = id(found.first)
+        if key not in self.series:
+            self.series[key] = self._is_written_as_series(found.first)
+        return self.series[key]
 
-    def is_series(self, found: Class) -> bool:
-        region = found.first
-        if not all(map(is_module, region.items)) or len(region.inputs) != 1 or len(region.outputs) != 1:
+    def _is_written_as_series(self, region: Region) -> bool:
+        items = region.items
+        if any(item.alias for item in items) or not is_series(region):
             return False
-        ends = [region.inputs[0], *[item.outputs[0] for item in region.items]]
-        reads = [item.inputs[0] for item in region.items]
-        return reads == ends[:-1] and region.outputs == ends[-1:]
+        return region is not self.root or (len(items) > _MANY and not any(item.name for item in items))
 
     def sequential(self, found: Class) -> list[str]:
         """A class that is a Sequential with arguments."""
@@ -265,6 +267,15 @@ KEYS = """The keys of its state_dict are the attributes below, joined by dots; a
 of a ModuleList has its number, from 0 on."""
 
 
+def is_series(region: Region) -> bool:
+    """Whether a region is modules in a row."""
+    if not all(map(is_module, region.items)) or len(region.inputs) != 1 or len(region.outputs) != 1:
+        return False
+    ends = [region.inputs[0], *[item.outputs[0] for item in region.items]]
+    reads = [item.inputs[0] for item in region.items]
+    return reads == ends[:-1] and region.outputs == ends[-1:]
+
+
 def counted(count: Dim) -> str:
     """A number with commas, or a formula."""
     return f"{count:,}" if isinstance(count, int) else str(count)
@@ -290,13 +301,13 @@ def attribute_names(items: Sequence[Item], kept: Iterable[str]) -> list[str]:
     """A name for each item: its own, or that of its kind, with a number where there are several."""
     own = {identifier(item.name) for item in items if item.name}
     bases = [None if item.name else identifier(snake(item.base)) for item in items]
-    counts: dict[str, int] = {}
+    of_base, counts = Counter(bases), dict[str, int]()
     taken = {*kept}
     found = []
     for item, base in zip(items, bases, strict=True):
         if base is None:
             name = unique(identifier(item.name or ""), taken)
-        elif bases.count(base) > 1 or base in own:
+        elif of_base[base] > 1 or base in own:
             counts[base] = counts.get(base, 0) + 1
             name = unique(f"{base}{counts[base]}", {*taken, *own})
         else:
