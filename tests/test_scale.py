@@ -121,6 +121,13 @@ def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
     assert outcome.output.count("inear(8, 8)" if to == "torch" else "layers.Dense(8)") == 10_000
 
 
+def test_a_page_of_as_many_lines_as_it_takes(tmp_path: Path) -> None:
+    assert run(tmp_path, different(3_000, "8x32"), "report", "FILE").code == 0
+    more = run(tmp_path, different(3_001, "8x32"), "report", "FILE")
+    assert more.code == 2
+    assert "a page has 3,000 lines at most: here are 3,001" in more.error
+
+
 @pytest.mark.parametrize("options", [(), ("--train",), ("--train", "--dtype", "amp")])
 def test_memory_of_ten_thousand_written_layers(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert run(tmp_path, written(10_000, "1x8x32x32"), "memory", "FILE", *options).code == 0

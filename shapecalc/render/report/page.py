@@ -28,7 +28,7 @@ from shapecalc.symbolic.notation import shape_text
 _HERE = Path(__file__).parent
 _MOST_STATIC = 300
 """Lines of the table that stand in the page for readers without scripts; of a deeper one the outer levels."""
-_MOST_LINES = 20_000
+_MOST_LINES = 3_000  # each is explained
 _LONGEST_FILE = 20_000
 """Characters of a file that stands in the page."""
 
@@ -42,7 +42,7 @@ def page(analysis: Analysis, command: str, fixed: bool = False) -> str:
         fixed: whether its sizes stay numbers; else those that may vary become letters.
 
     Raises:
-        UsageError: it has too many different layers for a page.
+        UsageError: it has too many different layers and blocks for a page.
         ArchitectureError: a layer can't take letters.
     """
     general = analysis if fixed or analysis.symbols else _general(analysis)
@@ -52,7 +52,8 @@ def page(analysis: Analysis, command: str, fixed: bool = False) -> str:
     data = Data(general, inputs, own)
     nodes = data.nodes()
     if len(nodes) > _MOST_LINES:
-        raise UsageError(f"a page has {_MOST_LINES:,} lines at most: here are {len(nodes):,}")
+        message = f"a page has {_MOST_LINES:,} lines at most: here are {len(nodes):,}"
+        raise UsageError(message, hint="fewer copies (times) show the same")
     picture = _picture(analysis)
     values = {**data.to_dict(), "command": command}
     return _document(analysis, values, nodes, picture)
