@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isinf
 from typing import Any, Self
 
@@ -40,8 +41,11 @@ class Place:
 
 def cells(text: str) -> int:
     """The columns that a text takes on a terminal: East Asian wide characters take two."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _cells(text)
+
+
+@lru_cache(maxsize=10_000)  # a column of a table has the same texts again and again
+def _cells(text: str) -> int:
     from unicodedata import east_asian_width
 
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

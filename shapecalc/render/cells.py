@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import floor, log10
 
 from shapecalc.operations import Unknown
@@ -25,16 +26,27 @@ def plain(value: object) -> str:
     return "" if value is None else str(value)
 
 
+# The rows of a network that repeats its blocks have few different formulas.
+_of_shape = lru_cache(maxsize=10_000)(shape_text)
+
+
+@lru_cache(maxsize=10_000)
+def _of_formula(value: Expr) -> str:
+    return formula(value, GROUPED)
+
+
 def shape(value: object) -> str:
     """A shape as it is printed everywhere; nothing of nothing."""
-    return shape_text(value) if isinstance(value, tuple) else plain(value)
+    return _of_shape(value) if isinstance(value, tuple) else plain(value)
 
 
 def count(value: object) -> str:
     """A whole number with separators: 1,992,166; a formula with such numbers; what is unknown as that."""
     if isinstance(value, Unknown):
         return UNKNOWN
-    return formula(value, GROUPED) if isinstance(value, (int, Expr)) else plain(value)
+    if isinstance(value, Expr):
+        return _of_formula(value)
+    return formula(value, GROUPED) if isinstance(value, int) else plain(value)
 
 
 def how_many(number: Dim | str, word: str) -> str:
