@@ -6,6 +6,7 @@ import pytest
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
+from shapecalc.language.arguments import BESIDE, PARAMETRIZATIONS
 
 BLOCKS = "blocks: {grow(out=4): [Linear: out], plain: [ReLU]}"
 
@@ -140,6 +141,18 @@ def test_what_is_wrong_in_a_head_is_shown_there(
     assert (error.place.line, error.place.column, error.place.width) == (line, column, width)
     if hint is not None:
         assert error.hint == hint
+
+
+@pytest.mark.parametrize("key", BESIDE)
+def test_nothing_after_a_key_is_what_it_means_alone_or_an_error(key: str) -> None:
+    if key in ("frozen", *PARAMETRIZATIONS):
+        written = analyse(f"{{Linear: 4, {key}: true}}")
+        assert rows(analyse(f"Linear {key}: 4")) == rows(written) != rows(analyse("Linear: 4"))
+    else:
+        error = refusal(f"Linear {key}: 4")
+        assert error.message == f"nothing stands after {key}"
+        assert error.hint
+        assert error.hint.startswith(f"write {key} ")
 
 
 def test_more_heads_than_are_read_are_refused() -> None:

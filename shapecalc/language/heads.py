@@ -30,6 +30,7 @@ _EXAMPLES = {
     "from": "from name",
     "share": "share name",
     "when": "when stride != 1",
+    "weights": "weights int4",
     "for": "for width in widths",
 }
 _LISTS = ("as", "from")
