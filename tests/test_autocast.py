@@ -53,7 +53,7 @@ UNKNOWN = {
     ),
 }
 """Networks whose training under autocast is not known, with the reason that is said."""
-FUSED = {name for name in OWN if name.startswith(("llm/", "diffusion/"))} - {"llm/gpt2", "llm/opt-125m"}
+FUSED = {name for name in OWN if name.startswith(("llm/", "diffusion/"))} - {"llm/gpt2"}
 """Networks with attention that a CPU computes in bfloat16 by a kernel of its own; predicted is CUDA's."""
 CPU_LISTS = {
     "LOWER": "bfloat16",

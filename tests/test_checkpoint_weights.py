@@ -456,6 +456,83 @@ def test_parts_along_the_first_axis_may_be_tensors_of_their_own(run: Command) ->
     assert (code, [one["weight"] for one in found["differences"]]) == (1, missing)
 
 
+def test_of_turned_weights_all_axes_or_the_last_two_are_in_the_opposite_order(run: Command) -> None:
+    layers = "[experts: {num_experts: 3, top_k: 1, expert: [Linear: 4, Linear: 5]}]"
+    own = {"gate.weight": (3, 5), "up_bias": (3, 4), "down_bias": (3, 5)}
+    lines = {"experts[0].router.Linear[0]": "gate"}
+    for n, name in enumerate(("up", "down")):
+        path = f"experts[0].expert.Linear[{n}]"
+        lines |= {f"{path}.weight": f"{name}^{'mT' if n else 'T'}", f"{path}.bias": f"{name}_bias"}
+    Path("net.yaml").write_text(f"input: 1x2x5\nlayers: {layers}\nnames: {json.dumps(lines)}\n")
+    turned = {"up": (5, 4, 3), "down": (3, 4, 5)}
+    for shapes, code in ((turned, 0), ({**turned, "up": (3, 5, 4)}, 1), ({**turned, "down": (3, 5, 4)}, 1)):
+        tensors = {name: torch.zeros(shape) for name, shape in (own | shapes).items()}
+        assert differences(run, saved(tensors, "net.pt"))[0] == code
+
+
+PACKED = {
+    "as published": ((3, 64, 1, 16), (3, 64, 1), torch.uint8, 0),
+    "fewer scales": ((3, 64, 1, 16), (3, 63, 1), torch.uint8, 1),
+    "blocks of 8 bytes": ((3, 64, 1, 8), (3, 64, 1), torch.uint8, 1),
+    "fewer outputs": ((3, 63, 1, 16), (3, 63, 1), torch.uint8, 1),
+    "more inputs": ((3, 64, 2, 16), (3, 64, 2), torch.uint8, 1),
+    "no bytes": ((3, 64, 1, 16), (3, 64, 1), torch.int8, 1),
+}
+
+
+@pytest.mark.parametrize("case", PACKED)
+def test_blocks_of_mxfp4_are_the_matrices_that_they_stand_for(run: Command, case: str) -> None:
+    """32 numbers are 16 bytes with a scale; of other tensors of such names the weight is missing."""
+    blocks, scales, dtype, code = PACKED[case]
+    lines = {"experts[0].router.Linear[0]": "gate", "experts[0].expert.Linear[0].weight": "up^mT"}
+    expert = "expert: [Linear: {out_features: 64, bias: false}, narrow: {dim: -1, start: 0, length: 32}]"
+    layers = f"[experts: {{num_experts: 3, top_k: 1, {expert}}}]"
+    Path("net.yaml").write_text(f"input: 1x2x32\nlayers: {layers}\nnames: {json.dumps(lines)}\n")
+    packed = {
+        "gate.weight": torch.zeros(3, 32),
+        "up_blocks": torch.zeros(blocks, dtype=dtype),
+        "up_scales": torch.zeros(scales, dtype=dtype),
+    }
+    file = saved(packed, "net.safetensors")
+    assert differences(run, file)[0] == code
+    told = run("verify", "net.yaml", "--weights", file).out
+    assert "1 in float4_e2m1fn" in told or code
+    code, found = differences(run, saved({**packed, "up": torch.zeros(3, 32, 64)}, "net.safetensors"))
+    assert [one["what"] for one in found["differences"]] == ["superfluous"] * 2
+
+
+def test_scales_beside_float8_and_layers_that_predict_more_are_ignored_and_counted(run: Command) -> None:
+    """As deepseek-ai/DeepSeek-V3 is published; what is beside nothing is no part of it."""
+    few = ["--set", "num_hidden_layers=1", "--set", "first_k_dense_replace=1", "--set", "vocab_size=10"]
+    few += ["--set", "hidden_size=32", "--set", "intermediate_size=16"]
+    sizes = {
+        "self_attn.q_a_proj": (1536, 32),
+        "self_attn.q_b_proj": (24576, 1536),
+        "self_attn.kv_a_proj_with_mqa": (576, 32),
+        "self_attn.kv_b_proj": (32768, 512),
+        "self_attn.o_proj": (32, 16384),
+        "mlp.gate_proj": (16, 32),
+        "mlp.up_proj": (16, 32),
+        "mlp.down_proj": (32, 16),
+    }
+    layer = "model.layers.0"
+    tensors = {
+        f"{layer}.{name}.weight": torch.zeros(shape).to(torch.float8_e4m3fn) for name, shape in sizes.items()
+    }
+    norms = {"self_attn.q_a_layernorm": 1536, "self_attn.kv_a_layernorm": 512, "input_layernorm": 32}
+    norms["post_attention_layernorm"] = 32
+    tensors |= {f"{layer}.{name}.weight": torch.zeros(n) for name, n in norms.items()}
+    tensors |= {"model.embed_tokens.weight": torch.zeros(10, 32), "model.norm.weight": torch.zeros(32)}
+    tensors["lm_head.weight"] = torch.ones(10, 32)
+    tensors |= {f"{layer}.{name}.weight_scale_inv": torch.zeros(1, 1) for name in sizes}
+    tensors["model.layers.61.eh_proj.weight"] = torch.zeros(2, 2)
+    told = run("verify", "llm/deepseek-v3", *few, "--weights", saved(tensors, "net.safetensors"))
+    assert (told.code, "Tensors that the names ignore: 9" in told.out) == (0, True)
+    assert "8 in float8_e4m3fn" in told.out
+    more = {**tensors, f"{layer}.weight_scale_inv": torch.zeros(1)}
+    assert run("verify", "llm/deepseek-v3", *few, "--weights", saved(more, "net.safetensors")).code == 1
+
+
 def test_parts_that_are_too_many_are_refused(run: Command) -> None:
     Path("net.yaml").write_text(
         "input: 1x5:int64\nlayers:\n  - Embedding as e: {num_embeddings: 10000000000, embedding_dim: 4}\n"

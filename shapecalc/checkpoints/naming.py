@@ -12,6 +12,8 @@ EACH = "#"
 """In a checkpoint's name, in place of 0, 1, 2 …: a tensor for each part along the first axis of a weight."""
 TURNED = "^T"
 """At the end of a checkpoint's name: the tensor has the axes of the weight in the opposite order."""
+LAST_TURNED = "^mT"
+"""At the end of a checkpoint's name: the tensor has the last two axes of the weight in the opposite order."""
 _PREFIXES = ("module.", "_orig_mod.")
 """What torch's DistributedDataParallel and torch.compile put before the names of a module."""
 

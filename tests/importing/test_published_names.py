@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 import torch
 
+from shapecalc.analysis.compare.matching import unpacked
+from shapecalc.analysis.compare.network_weights import Weight
+from shapecalc.checkpoints.tensors import Stored
 from tests.checkpoints import sharded_holes
 from tests.command import Command
 
@@ -78,6 +81,28 @@ MAMBA_2 = {
     "n_groups": 1,
     "tie_word_embeddings": True,
 }
+DEEPSEEK_LITE = {
+    "hidden_size": 2048,
+    "intermediate_size": 10944,
+    "moe_intermediate_size": 1408,
+    "num_hidden_layers": 27,
+    "first_k_dense_replace": 1,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 16,
+    "q_lora_rank": None,
+    "n_routed_experts": 64,
+    "n_shared_experts": 2,
+    "num_experts_per_tok": 6,
+}
+OPT_350M = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "ffn_dim": 4096,
+    "num_attention_heads": 16,
+    "word_embed_proj_dim": 512,
+    "do_layer_norm_before": False,
+}
+GPT_OSS_20B = {"num_hidden_layers": 24, "num_local_experts": 32}
 LANGUAGE: list[tuple[str, str, str, dict[str, Any]]] = [
     ("llm/t5-small", "T5ForConditionalGeneration", "T5Config", {}),
     ("llm/flan-t5-small", "T5ForConditionalGeneration", "T5Config", FLAN_T5),
@@ -95,6 +120,11 @@ LANGUAGE: list[tuple[str, str, str, dict[str, Any]]] = [
     ("llm/phi-3-mini", "Phi3ForCausalLM", "Phi3Config", {}),
     ("llm/mamba2-130m", "Mamba2ForCausalLM", "Mamba2Config", MAMBA_2),
     ("gpt2", "GPT2LMHeadModel", "GPT2Config", {}),
+    ("llm/opt-125m", "OPTForCausalLM", "OPTConfig", {}),
+    ("llm/opt-350m", "OPTForCausalLM", "OPTConfig", OPT_350M),
+    ("llm/deepseek-v2-lite", "DeepseekV2ForCausalLM", "DeepseekV2Config", DEEPSEEK_LITE),
+    ("llm/deepseek-v3", "DeepseekV3ForCausalLM", "DeepseekV3Config", {}),
+    ("llm/gpt-oss-20b", "GptOssForCausalLM", "GptOssConfig", GPT_OSS_20B),
 ]
 NOT_TIED = {"llm/flan-t5-small": {"lm_head.weight"}}
 """What transformers 5 ties, and the published checkpoint does not."""
@@ -153,6 +183,17 @@ def test_language_models(run: Command, name: str, module: str, config: str, size
     tied = set(model.all_tied_weights_keys) - NOT_TIED.get(name, set())
     if tied:
         agrees(run, name, revert(model, {key: x for key, x in tensors.items() if key not in tied}))
+
+
+def test_blocks_of_mxfp4_are_of_the_shape_that_transformers_makes_of_them() -> None:
+    blocks = torch.zeros(3, 64, 2, 16, dtype=torch.uint8)
+    scales = torch.full((3, 64, 2), 127, dtype=torch.uint8)
+    made = import_module("transformers.integrations.mxfp4").convert_moe_packed_tensors(blocks, scales)
+    shape = tuple(made.shape)
+    tensors = {
+        f"up_{n}": Stored(f"up_{n}", x.shape, "uint8") for n, x in (("blocks", blocks), ("scales", scales))
+    }
+    assert unpacked(tensors, [Weight("expert", "up", shape, "float32")])["up"].shape == shape
 
 
 @pytest.mark.parametrize(

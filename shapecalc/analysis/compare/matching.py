@@ -32,6 +32,37 @@ def by_name(tensors: Mapping[str, Stored], names: Names) -> dict[str, Stored]:
     return found
 
 
+def unpacked(tensors: Mapping[str, Stored], weights: Iterable[Weight]) -> dict[str, Stored]:
+    """Tensors, with blocks and scales of mxfp4 as the matrices that they stand for, under a weight's name."""
+    found = dict(tensors)
+    for weight in weights:
+        if matrix := _matrix(weight.there, found):
+            del found[f"{weight.there}{_BLOCKS}"], found[f"{weight.there}{_SCALES}"]
+            found[weight.there] = matrix
+    return found
+
+
+_BLOCKS, _SCALES = "_blocks", "_scales"
+_BLOCK_BYTES = 16
+_BLOCK = 32
+
+
+def _matrix(name: str, tensors: Mapping[str, Stored]) -> Stored | None:
+    """Matrices (…, inputs, outputs) that are stored in blocks of 32 inputs, two in a byte, with a scale each.
+
+    Blocks (…, outputs, inputs/32, 16) and scales (…, outputs, inputs/32), of uint8.
+    Source: Mxfp4 of Hugging Face transformers, integrations/mxfp4.py; OCP Microscaling Formats v1.0.
+    """
+    blocks, scales = tensors.get(name + _BLOCKS), tensors.get(name + _SCALES)
+    if name in tensors or blocks is None or scales is None or {blocks.dtype, scales.dtype} != {"uint8"}:
+        return None
+    *lead, last = blocks.shape
+    if last != _BLOCK_BYTES or scales.shape != tuple(lead) or len(lead) < 2:
+        return None
+    *lead, outputs, groups = lead
+    return blocks._replace(name=name, shape=(*lead, groups * _BLOCK, outputs), dtype="float4_e2m1fn")
+
+
 def match(weight: Weight, tensors: Mapping[str, Stored]) -> list[str]:
     """The tensors that a weight is in the checkpoint: several where one that is shared is stored twice."""
     names = (weight.there, *weight.others)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapecalc.checkpoints.naming import EACH, TURNED, Names
+from shapecalc.checkpoints.naming import EACH, LAST_TURNED, TURNED, Names
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, listed
@@ -61,10 +61,12 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
 
 
 def _turned(weight: Weight) -> Weight:
-    """A weight as the checkpoint has it, where that is with its axes in the opposite order."""
-    if not weight.there.endswith(TURNED):
-        return weight
-    return weight._replace(there=weight.there.removesuffix(TURNED), shape=weight.shape[::-1])
+    """A weight as the checkpoint has it, whose axes, or the last two, may be in the opposite order."""
+    for suffix, first in ((TURNED, 0), (LAST_TURNED, max(0, len(weight.shape) - 2))):
+        if weight.there.endswith(suffix):
+            shape = (*weight.shape[:first], *weight.shape[first:][::-1])
+            return weight._replace(there=weight.there.removesuffix(suffix), shape=shape)
+    return weight
 
 
 def _parts(weight: Weight) -> list[Weight]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.compare.matching import by_name, match, nearest, plain, prefix_of
+from shapecalc.analysis.compare.matching import by_name, match, nearest, plain, prefix_of, unpacked
 from shapecalc.analysis.compare.network_weights import COUNT, Weight, weights_of
 from shapecalc.analysis.compare.pairing import Pairing, pairing
 from shapecalc.checkpoints.naming import Names, Rule
@@ -93,6 +93,7 @@ def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str
     weights = weights_of(analysis, names)
     prefix = prefix_of(checkpoint, weights)
     tensors = by_name({plain(tensor.name, prefix): tensor for tensor in checkpoint.tensors}, names)
+    tensors = unpacked(tensors, weights)
     found = {weight: found_as for weight in weights if (found_as := match(weight, tensors))}
     used = {name for matches in found.values() for name in matches}
     spare = {name: tensor for name, tensor in tensors.items() if name not in used}
