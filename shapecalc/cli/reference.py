@@ -10,7 +10,7 @@ import typer
 from shapecalc.cli.networks import settings
 from shapecalc.cli.options import Ascii, Form, ReportForm
 from shapecalc.engine.results import Analysis
-from shapecalc.engine.run import analyse
+from shapecalc.engine.run import abridged
 from shapecalc.errors import ShapecalcError
 from shapecalc.render import streams
 from shapecalc.zoo import Entry, known_libraries, load_library, matching, matching_libraries
@@ -66,7 +66,7 @@ def _each(
 
 def _analysed(entry: Entry) -> Analysis:
     architecture, _, _ = settings(entry, None, None)
-    return analyse(architecture, brief=True)
+    return abridged(architecture)
 
 
 def layers(
