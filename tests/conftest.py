@@ -15,7 +15,7 @@ from hypothesis.internal.constants_ast import Constants
 
 from shapecalc import zoo
 from tests.command import Command
-from tests.dice import SEED, count
+from tests.dice import SEED, count, is_drawn
 from tests.stopwatch import untraced
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
@@ -42,18 +42,21 @@ providers._get_local_constants = Constants
 
 
 _UNTRACED = """
-autocast autocast_graphs counters frozen_layers layers neighbours published
-domain_graphs folders frozen_graphs huge mutants readme scale
+autocast autocast_graphs counters domain_graphs drawn folders frozen_graphs frozen_layers graphs huge
+implied layers letters mutants neighbours published readme saved scale
 """
 UNTRACED = {*_UNTRACED.split()}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 
-TRACED = 8
+TRACED = 5
 """Networks of the zoo with which a test is traced, of all that it is run with: others go the same ways."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests out of the measuring of coverage, under which they take two or three times as long."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draw the cases that are tried; some tests are left out of the measuring of coverage, which is slow."""
+    left_out = [item for item in items if not _is_drawn(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in {*left_out}]
     zoo_names, networks = {*zoo.names()}, Counter[str]()
     for item in items:
         test, file = item.nodeid.partition("[")[0], item.path.stem.removeprefix("test_")
@@ -61,6 +64,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         networks[test] += any(isinstance(value, str) and value in zoo_names for value in values)
         if file in UNTRACED or networks[test] > TRACED:
             item.add_marker("untraced")
+
+
+def _is_drawn(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("one_in")
+    return mark is None or is_drawn(item.nodeid, *mark.args) or item.config.option.collectonly
 
 
 @pytest.hookimpl(wrapper=True)

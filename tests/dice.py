@@ -19,3 +19,8 @@ SEED = os.environ.setdefault("SEED", f"{random.SystemRandom().randrange(10**9)}"
 def count(push: int, long: int) -> int:
     """How many cases a test draws: so many at each push, or at length."""
     return {"push": push, "long": long}.get(DRAWS) or int(DRAWS)
+
+
+def is_drawn(case: str, of: int) -> bool:
+    """Whether a case is tried: at each push one in so many of a test is, drawn by the seed; at length all."""
+    return DRAWS == "long" or random.Random(f"{SEED}/{case}").randrange(of) == 0

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import dice
+
 ROOT = Path(__file__).parents[1]
 
 SUITE = {
@@ -102,3 +104,15 @@ def test_the_cases_of_a_test_alone_are_the_same(suite: Path, drawn: dict[str, st
 
 def test_another_seed_draws_other_cases(suite: Path, drawn: dict[str, str]) -> None:
     assert not {*run(suite, SEED="b").values()} & {*drawn.values()}
+
+
+def test_one_in_so_many_cases_is_drawn_and_at_length_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [f"test_it[{number}]" for number in range(400)]
+    drawn = {}
+    for seed in ("monday", "tuesday"):
+        monkeypatch.setattr(dice, "SEED", seed)
+        drawn[seed] = [case for case in cases if dice.is_drawn(case, 4)]
+    assert all(80 < len(some) < 120 for some in drawn.values())
+    assert drawn["monday"] != drawn["tuesday"]
+    monkeypatch.setattr(dice, "DRAWS", "long")
+    assert all(dice.is_drawn(case, 4) for case in cases)
