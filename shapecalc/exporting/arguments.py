@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed
@@ -22,17 +23,17 @@ def short(layer: Layer, name: str, value: Any) -> Any:
     return value
 
 
-def arguments_of(owner: Leaf) -> dict[str, Any]:
+def arguments_of(owner: Leaf, letters: Collection[str] = ()) -> dict[str, Any]:
     """The arguments that a layer has in torch: of a module those beside the defaults, of a function all.
 
     Raises:
-        ArchitectureError: one is a formula, and code has numbers.
+        ArchitectureError: one is a formula of other letters than `letters`, and code has numbers.
     """
     layer = getattr(owner.row.layer, "inner", owner.row.layer)
     found = _told(layer, owner) if owner.is_module else {name: vars(layer)[name] for name in layer.fields}
     for name, value in found.items():
         items = value if isinstance(value, tuple) else (value,)
-        if symbols := symbols_in(*[item for item in items if isinstance(item, Expr)]):
+        if symbols := {*symbols_in(*[item for item in items if isinstance(item, Expr)])}.difference(letters):
             hint = "give numbers in their place: --input 1x3x224x224, --set classes=10"
             message = f"{owner.row.type}: {name} depends on {listed(sorted(symbols))}, and code has numbers"
             raise ArchitectureError(message, path=owner.row.path, hint=hint)

@@ -24,6 +24,8 @@ class Parameter:
     """The number of the input that it follows from."""
     written: str | None = None
     """The block's own parameter that it is."""
+    file: str | None = None
+    """The file's parameter that it is."""
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapecalc.exporting.literals import Text
 from shapecalc.language.expressions import Expression
+from shapecalc.symbolic import Expr
 
 _BINARY: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -38,6 +39,30 @@ def in_python(expression: Expression, names: Mapping[str, Text]) -> Text | None:
         return None
     renamed = _Renamed(names).visit(tree)
     return Text(ast.unparse(renamed))
+
+
+def of_formula(formula: Expr, letters: Mapping[str, str]) -> Text | None:
+    """A size in letters as an expression over these names; None if it has others, or no exact counterpart."""
+    tree = _Quotients().visit(ast.parse(formula.ascii(), mode="eval").body)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if not _is_plain(tree) or not names <= letters.keys():
+        return None
+    return Text(ast.unparse(_Renamed({letter: Text(name) for letter, name in letters.items()}).visit(tree)))
+
+
+class _Quotients(ast.NodeTransformer):
+    """`floor(a/b)` and `ceil(a/b)` as Python has them for whole numbers."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        inside = node.args[0]
+        if not (isinstance(inside, ast.BinOp) and isinstance(inside.op, ast.Div)):
+            return node
+        a, b = inside.left, inside.right
+        if ast.unparse(node.func) == "floor":
+            return ast.BinOp(a, ast.FloorDiv(), b)
+        below = ast.BinOp(ast.UnaryOp(ast.USub(), a), ast.FloorDiv(), b)
+        return ast.UnaryOp(ast.USub(), below) if ast.unparse(node.func) == "ceil" else node
 
 
 def value_of(text: Text, values: Mapping[str, Any]) -> Any:

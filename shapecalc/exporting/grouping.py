@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from shapecalc.engine.results import Edge
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.literals import camel, unique
 from shapecalc.exporting.program import Item, Leaf, Region, Series, Several
-from shapecalc.exporting.solving import Solver
+from shapecalc.exporting.solving import Solver, UnlikeError
 from shapecalc.layers.fields import Axis
+
+
+class Freed(NamedTuple):
+    """The same network, with a letter in the place of some parameters of the file."""
+
+    root: Region
+    constants: Mapping[str, Any]
+    """The values of all of the file's parameters in it."""
+    names: Collection[str]
+    """Those that are letters."""
 
 
 class Classes:
     """All classes of a network: each stands after the classes that it uses, the network's own comes last."""
 
-    def __init__(self, root: Region, constants: Mapping[str, Any]) -> None:
-        """`constants`: the values of the file's own parameters."""
+    def __init__(self, root: Region, constants: Mapping[str, Any], free: Freed | None = None) -> None:
+        """`constants`: the values of the file's own parameters; `free`: the network with letters for some.
+
+        Raises:
+            UnlikeError: with letters the network is of another form, or has a size that is no expression.
+        """
         self.found: dict[Any, Class] = {}
         self.of: dict[int, Class] = {}
         """By the identity of a region, its class."""
-        self.key(root)
+        self.scopes: dict[int, Mapping[str, Any]] = {}
+        """By the identity of a region, the values of the file's own parameters."""
+        self.key(root, constants)
+        if free is not None:
+            self.key(free.root, free.constants)
+            if self.of[id(free.root)] is not self.of[id(root)]:
+                raise UnlikeError
         for found in self.found.values():
-            Solver(found, self.of, constants).solve()
+            scopes = [self.scopes[id(region)] for region in found.instances]
+            names = free.names if free is not None else ()
+            Solver(found, self.of, scopes, names, {known.name for known in self}).solve()
 
     def __iter__(self) -> Iterator[Class]:
         return iter(self.found.values())
 
-    def key(self, region: Region) -> int:
+    def key(self, region: Region, scope: Mapping[str, Any]) -> int:
         """Enters a region into its class; gives what stands for that in the form of others."""
         known: dict[Edge, int] = {}
         for edge in region.inputs:
             known.setdefault(edge, len(known))
         places = {id(item): place for place, item in enumerate(region.items)}
-        items = tuple([(self.form(item, known), places.get(id(item.alias))) for item in region.items])
+        items = tuple([(self.form(item, known, scope), places.get(id(item.alias))) for item in region.items])
         outputs = tuple(known.setdefault(edge, len(known)) for edge in region.outputs)
         names = tuple(sorted((known[edge], name) for edge, name in region.called.items() if edge in known))
         key = region.title, items, outputs, len(region.inputs), names, tuple(region.ties)
@@ -43,14 +65,16 @@ class Classes:
             self.found[key] = Class(unique(camel(region.title), taken))
         self.found[key].instances.append(region)
         self.of[id(region)] = self.found[key]
+        self.scopes[id(region)] = scope
         return id(self.found[key])
 
-    def form(self, item: Item, known: dict[Edge, int]) -> Any:
+    def form(self, item: Item, known: dict[Edge, int], scope: Mapping[str, Any]) -> Any:
         """All of an item but its numbers."""
         if isinstance(item, (Series, Several)):
-            return type(item), item.name, item.base, tuple([self.form(inner, known) for inner in item.items])
+            inside = tuple([self.form(inner, known, scope) for inner in item.items])
+            return type(item), item.name, item.base, inside
         inputs = tuple(known.setdefault(edge, len(known)) for edge in item.inputs)
-        kind = self.key(item) if isinstance(item, Region) else form_of(item)
+        kind = self.key(item, scope) if isinstance(item, Region) else form_of(item)
         for edge in item.outputs:
             known.setdefault(edge, len(known))
         return kind, item.name, inputs, len(item.outputs)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from shapecalc.symbolic import Expr
+
 _TAKEN = frozenset(
     re.findall(
         r"\w+",
@@ -72,7 +74,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         inside = annotation(value) if value else "int"
         return f"tuple[{inside}, ...]"
-    return _KINDS[type(value)]
+    return "int" if isinstance(value, Expr) else _KINDS[type(value)]
 
 
 def snake(name: str) -> str:

@@ -2,46 +2,79 @@
 
 Of a layer's argument that the file writes as an expression over the parameters of the block, the expression
 stays, if Python gives the same values; what follows from the input is written as what the layer before says,
-or is an argument of its own where it differs. Each text is held to the values of all instances.
+or is an argument of its own where it differs. Each text is held to the values of all instances. The network
+with letters for parameters of the file is an instance, too: a text that holds there, holds for all values.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Edge
 from shapecalc.exporting.arguments import arguments_of, usual
 from shapecalc.exporting.classes import Class, Parameter, Vector
-from shapecalc.exporting.expressions import in_python, value_of
+from shapecalc.exporting.expressions import in_python, of_formula, value_of
 from shapecalc.exporting.literals import Text, identifier, literal, same, unique
 from shapecalc.exporting.program import Leaf, Owner, Region
 from shapecalc.language.expressions import Expression
 from shapecalc.language.resolved import CHANNELS
 from shapecalc.layers.fields import Inferred
+from shapecalc.symbolic import Expr, symbols_in
 
 _PLAIN = (bool, int, float, str, type(None))
+
+
+class UnlikeError(Exception):
+    """With other values of a parameter of the file the code would have to be another."""
 
 
 class Solver:
     """Finds the texts and the parameters of one class."""
 
-    def __init__(self, found: Class, of: Mapping[int, Class], constants: Mapping[str, Any]) -> None:
-        """`of`: by the identity of a region, its class; `constants`: the file's own parameters."""
+    def __init__(
+        self,
+        found: Class,
+        of: Mapping[int, Class],
+        scopes: Sequence[Mapping[str, Any]],
+        free: Collection[str],
+        taken: Collection[str],
+    ) -> None:
+        """Begins with the parameters of the file.
+
+        Args:
+            found: the class.
+            of: by the identity of a region, its class; the network's is the last.
+            scopes: for each instance, the values of the file's own parameters.
+            free: those of them that are letters in some instances.
+            taken: names that no parameter of the file can have, those of classes.
+        """
         self.cls = found
         self.of = of
+        self.scopes = scopes
+        self.free = free
+        self.taken = taken
+        self.is_root = found is list(of.values())[-1]
+        """Whether it is the class of the network."""
+        self.letters = {n for scope in scopes for name in free for n in symbols_in(scope[name])}
         self.made: dict[Edge, int] = {}
         """By an edge of the first instance, the number of the owner that makes it."""
         self.slots: list[dict[str, Vector]] = []
         self.own: list[Parameter] = []
         self.names: dict[str, Text] = {
-            name: Text(literal(value)) for name, value in constants.items() if _is_plain(value)
+            name: Text(literal(value)) for name, value in scopes[0].items() if self.is_plain(value)
         }
         """What the names in the expressions of the file are here."""
         self.more: list[Parameter] = []
 
     def solve(self) -> None:
+        """Fills in the class.
+
+        Raises:
+            UnlikeError: it is the network's own, and needs an argument that is no parameter of the file.
+        """
+        self.read_file()
         self.read_own()
         for number, alike in enumerate(self.cls.owners):
             self.slots.append(self.vectors(alike))
@@ -49,6 +82,22 @@ class Solver:
                 self.cls.texts[number, name] = self.text(number, alike, name, values)
             self.made.update(dict.fromkeys(alike[0].outputs, number))
         self.cls.parameters = self.used()
+        if self.is_root and any(parameter.file is None for parameter in self.cls.parameters):
+            raise UnlikeError
+
+    def read_file(self) -> None:
+        """The parameters of the file that are letters in some instances, and those that follow from them."""
+        for name, value in self.scopes[0].items():
+            values = tuple([scope[name] for scope in self.scopes])
+            if name in self.free:
+                default = value if self.is_root else ...
+                own = Parameter(unique(identifier(name), self.taken), values, default, file=name)
+                self.own.append(own)
+                self.names[name] = Text(own.name)
+            elif not all(same(v, value) for v in values):
+                self.names.pop(name, None)
+                if text := self.by_formula(values):
+                    self.names[name] = text
 
     def read_own(self) -> None:
         """The block's own parameters, as far as their values are plain."""
@@ -56,16 +105,23 @@ class Solver:
         for name, default in first.defaults.items():
             values = tuple([region.values[name] for region in self.cls.instances])
             self.names.pop(name, None)
-            if not all(map(_is_plain, values)):
+            self.own = [own for own in self.own if own.file != name and own.name != identifier(name)]
+            if not all(map(self.is_plain, values)):
                 continue
             value = ... if default is None else default.value
             if derived := self.translated(value, self.names, values):
                 self.names[name] = derived
                 continue
             own = Parameter(identifier(name), values, written=name)
-            own.default = value if _is_plain(value) else ...
+            own.default = value if self.is_plain(value) else ...
             self.names[name] = Text(own.name)
             self.own.append(own)
+
+    def is_plain(self, value: Any) -> bool:
+        """Whether Python has the value as a literal, or it follows from a parameter of the file."""
+        if isinstance(value, Expr):
+            return self.letters >= {*symbols_in(value)}
+        return type(value) in _PLAIN or (isinstance(value, tuple) and all(map(self.is_plain, value)))
 
     def vectors(self, alike: tuple[Owner, ...]) -> dict[str, Vector]:
         """By the name of an argument, its value in each instance."""
@@ -78,7 +134,7 @@ class Solver:
 
     def given(self, owner: Owner) -> dict[str, Any]:
         if isinstance(owner, Leaf):
-            return arguments_of(owner)
+            return arguments_of(owner, self.letters)
         return self.of[id(owner)].values(owner)
 
     def text(self, number: int, alike: tuple[Owner, ...], name: str, values: Vector) -> Text | None:
@@ -88,6 +144,8 @@ class Solver:
         if found is None and source is not None:
             found = self.from_producer(source, values)
         if found is not None or all(same(value, values[0]) for value in values):
+            return found
+        if self.is_root and (found := self.by_formula(values)):
             return found
         parts = self.from_parts(alike[0], number, name, values)
         return parts or Text(self.parameter(name, values, source).name)
@@ -108,7 +166,11 @@ class Solver:
     def from_file(self, alike: tuple[Owner, ...], number: int, name: str, values: Vector) -> Text | None:
         """The file's own expression over parameters, if its values are these."""
         owner = alike[0]
-        written = name if isinstance(owner, Leaf) else self.argument(owner, name).written
+        parameter = None if isinstance(owner, Leaf) else self.argument(owner, name)
+        if parameter is not None and parameter.file is not None:
+            text = self.names.get(parameter.file)
+            return text if text is not None and self.holds(text, values) else None
+        written = name if parameter is None else parameter.written
         argument = owner.written.get(written or "")
         if argument is None or not isinstance(argument.value, Expression):
             return self.by_values(values) if written and not isinstance(owner, Leaf) else None
@@ -152,6 +214,13 @@ class Solver:
         if len(values) < 2 or all(same(value, values[0]) for value in values):
             return None
         return next((Text(own.name) for own in self.own if _equal(own.values, values)), None)
+
+    def by_formula(self, values: Vector) -> Text | None:
+        """What the size is in letters, as an expression over the parameters of the file."""
+        formula = next((value for value in values if isinstance(value, Expr)), None)
+        letters = {n: own.name for own in self.own if own.file for v in own.values for n in symbols_in(v)}
+        text = None if formula is None else of_formula(formula, letters)
+        return text if text is not None and self.holds(text, values) else None
 
     def from_producer(self, edge: Edge, values: Vector) -> Text | None:
         """The text of this size at the layer that makes a tensor, or at a layer before that."""
@@ -209,8 +278,3 @@ def words_of(text: str) -> Iterable[str]:
 
 def _equal(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return all(same(x, y) for x, y in zip(a, b, strict=True))
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether Python has the value as a literal."""
-    return type(value) in _PLAIN or (isinstance(value, tuple) and all(map(_is_plain, value)))

@@ -14,10 +14,10 @@ from shapecalc.exporting.arguments import arguments_of
 from shapecalc.exporting.calls import constructor, weight
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.forward import Forward
-from shapecalc.exporting.grouping import Classes
 from shapecalc.exporting.helpers import helper
 from shapecalc.exporting.layout import WIDTH, Doc, Group, call, lines, named
 from shapecalc.exporting.literals import Text, annotation, identifier, literal, same, snake, unique
+from shapecalc.exporting.parameters import classes_of
 from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, placed
 from shapecalc.exporting.solving import words_of
 from shapecalc.exporting.structure import structured
@@ -52,7 +52,7 @@ class _Writer:
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
         self.root = structured(analysis)
-        self.classes = Classes(self.root, analysis.parameters)
+        self.classes = classes_of(analysis, self.root)
         self.attributes: dict[int, str] = {}
         """By the identity of an item of a class's first instance, its attribute."""
         self.series: dict[int, bool] = {}

@@ -57,7 +57,7 @@ def require_kind(name: str, value: object, default: object) -> None:
     Raises:
         UsageError: it is.
     """
-    if type(value) is type(default) or (isinstance(value, Expr) and type(default) is int):
+    if type(value) is type(default) or {type(value), type(default)} == {int, Expr}:
         return
     if isinstance(default, (float, Rational)) and _is_number(value):
         return
@@ -94,13 +94,13 @@ def _judged_by_a_layer(value: object) -> bool:
 
 def _is_sizes(values: Sequence[object]) -> bool:
     """Whether it is a list that may stand for one size: [3, 5] for a kernel of 3."""
-    return all(type(item) is int for item in values)
+    return all(type(item) in (int, Expr) for item in values)
 
 
 def _is_table(values: Sequence[object]) -> bool:
     """Whether it is a list of numbers, flags and words, or of such lists."""
     return all(
-        _is_table(item) if isinstance(item, (list, tuple)) else type(item) in (int, float, bool, str)
+        _is_table(item) if isinstance(item, (list, tuple)) else type(item) in (int, float, bool, str, Expr)
         for item in values
     )
 
