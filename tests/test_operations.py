@@ -498,3 +498,45 @@ def test_what_moves_elements_computes_nothing() -> None:
     ):
         shown = LAYERS[name].example or example((2, 8, 6, 6))
         assert LAYERS[name](**shown.arguments).costs(shown.inputs).ops == NOTHING
+
+
+@st.composite
+def causal(draw: st.DrawFn) -> tuple[int, ...]:
+    """Sizes of attention: sequences, heads of queries for each of keys, heads of keys, T, S, E and E_v."""
+    return tuple(draw(st.integers(1, most)) for most in (3, 3, 2, 6, 6, 5, 5))
+
+
+@settings(max_examples=count(100, 1_000))
+@given(causal())
+def test_keys_that_is_causal_hides_are_left_out(sizes: tuple[int, ...]) -> None:
+    """Held to torch: a score that is seen has a weight above 0, where queries and keys are zeros."""
+    n, each, heads, length, keys, width, out = sizes
+    inputs = [Tensor((n, each * heads, length, width))]
+    inputs += [Tensor((n, heads, keys, features)) for features in (width, out)]
+    layer = LAYERS["scaled_dot_product_attention"](is_causal=True, enable_gqa=True)
+    values = torch.eye(keys).expand(n, heads, keys, keys)
+    zeros = [torch.zeros(tuple(map(number, x.shape))) for x in inputs[:2]]
+    weights = torch.nn.functional.scaled_dot_product_attention(
+        *zeros, values, is_causal=True, enable_gqa=True
+    )
+    seen = int((weights > 0).sum())
+    assert layer.costs(tuple(inputs)).macs_without_padding == seen * (width + out)
+    named = [Tensor((symbol("N"), *inputs[0].shape[1:2], symbol("T"), width))]
+    named += [Tensor((symbol("N"), heads, symbol("S"), x.shape[-1])) for x in inputs[1:]]
+    formula = layer.costs(tuple(named)).macs_without_padding
+    assert not isinstance(formula, Unknown)
+    assert at(formula, {"N": n, "T": length, "S": keys}) == seen * (width + out)
+    plain = LAYERS["scaled_dot_product_attention"](enable_gqa=True)
+    assert plain.costs(tuple(inputs)).macs_without_padding == plain.figures(tuple(inputs)).macs
+
+
+def test_what_is_left_out_is_said() -> None:
+    """Of two kinds both, of a mask that is given nothing: what it hides stands in its values."""
+    attention = "scaled_dot_product_attention: {{branches: [[], [], {}], is_causal: {}}}"
+    conv = "Conv1d: {out_channels: 4, kernel_size: 3, padding: 1}"
+    masked = "input: {x: 1x4x4, m: 4x4}\nlayers: [scaled_dot_product_attention: [x, x, x, m]]"
+    both = f"input: 1x4x4\nlayers: [{conv}, {attention.format('[]', 'true')}]"
+    for text, told in ((both, ("the zeros of padding", "what is_causal hides")), (masked, ())):
+        work = Work.of_all(shapecalc.analyse(shapecalc.parse(text)))
+        assert work.left_out == told
+        assert (work.macs_without_padding != work.macs) is bool(told)

@@ -126,7 +126,7 @@ class Row(NamedTuple):
 
     @property
     def macs_without_padding(self) -> Dim | Unknown:
-        """The multiply-accumulates without those of zeros in the padding."""
+        """The multiply-accumulates without those of `left_out`: zeros of padding, hidden keys."""
         return self.layer.costs(self.inputs).macs_without_padding
 
     @property

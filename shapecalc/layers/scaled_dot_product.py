@@ -19,7 +19,7 @@ from shapecalc.layers.reads import ALL, AxisReads, Merged, Pattern, Reads, broad
 from shapecalc.layers.repetition import expanded
 from shapecalc.layers.rules import Wanted
 from shapecalc.operations import Operations, Unknown, shares
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, minimum
 from shapecalc.tensors import Tensor, broadcast, check_equal, check_multiple, product
 
 
@@ -191,6 +191,24 @@ class scaled_dot_product_attention(Layer):
             product(self.lead(query, self.with_heads(query, key, "key"))) * query.shape[-2] * key.shape[-2]
         )
         return scores * query.shape[-1] + y.elements * key.shape[-2]
+
+    left_out = "what is_causal hides"
+
+    def macs_without_padding(
+        self, query: Tensor, key: Tensor, value: Tensor, *masks: Tensor, y: Tensor
+    ) -> Dim:
+        """The products of what each query sees; what a mask hides stands in its values, and is counted.
+
+        With `is_causal` query i sees keys 0 to i, of those that there are: of S keys and as many queries
+        S·(S+1)/2 in all. Source: torch.nn.functional.scaled_dot_product_attention, tril(diagonal=0).
+        """
+        if not self.is_causal:
+            return self.macs(query, key, value, *masks, y=y)
+        queries, keys = query.shape[-2], key.shape[-2]
+        lead = product(self.lead(query, self.with_heads(query, key, "key")))
+        each = lead * query.shape[-1] + product(y.shape[:-2]) * value.shape[-1]
+        first = minimum(queries, keys)  # the queries before whose last one a key is hidden
+        return first * (first + 1) * each // 2 + (queries - first) * keys * each
 
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
         """The gradients of queries and keys go through those of the scores, which need the values."""

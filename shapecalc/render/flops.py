@@ -113,7 +113,7 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
 
 def _work_notes(work: Work, formulas: Formulas) -> list[str]:
     macs, less = formulas.known(work.macs), formulas.known(work.macs_without_padding)
-    apart = [] if less == macs else [_note("", f"{_within(less)} without the zeros of padding")]
+    apart = [] if less == macs else [_note("", f"{_within(less)} without {' and '.join(work.left_out)}")]
     kinds = zip(KINDS, _kinds(formulas.operations(work.ops)), strict=True)
     found = ", ".join(f"{_within(number)} {kind}" for kind, number in kinds if number != 0)
     listed = UNKNOWN if isinstance(work.ops, Unknown) else found or "none"

@@ -118,7 +118,7 @@ def _scan(_: Any, *inputs: Any) -> Any:
     return prod(u.shape) * _matrices(1, decay.shape[1])
 
 
-def _fused_attention(_: Any, query: Any, key: Any, value: Any) -> Any:
+def _fused_attention(_: Any, query: Any, key: Any, value: Any, *_mask: Any) -> Any:
     """Each query with all keys, and its weights of these with all values."""
     (keys, width), values = key.shape[-2:], value.shape[-1]
     return prod(query.shape[:-1]) * (_matrices(keys, width) + _matrices(values, keys))

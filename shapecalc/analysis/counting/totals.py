@@ -23,6 +23,8 @@ class Work(Shown):
     ops: Operations | Unknown
     unknown: tuple[tuple[str, str], ...]
     """The paths of the rows of which a figure is unknown, with the reasons."""
+    left_out: tuple[str, ...] = ()
+    """What `macs_without_padding` leaves out, of the rows where that is fewer."""
 
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Work:
@@ -31,7 +33,8 @@ class Work(Shown):
         inside, unread = _total([(row.path, row.macs_without_padding, n) for row, n in counted], summed)
         macs, uncounted = _total([(row.path, row.counted, n) for row, n in counted], summed)
         ops, undecided = _total([(row.path, row.ops, n) for row, n in counted], Operations.of_all)
-        return cls(macs, inside, ops, (*uncounted, *unread, *undecided))
+        fewer = (row.layer.left_out for row, _ in counted if row.macs_without_padding != row.macs)
+        return cls(macs, inside, ops, (*uncounted, *unread, *undecided), tuple(dict.fromkeys(fewer)))
 
     @classmethod
     def of_all(cls, analysis: Analysis) -> Work:

@@ -70,8 +70,11 @@ class CostRules(FigureRules):
         """The layers that torch's module is made of, where these are modules of torch themselves."""
         return ()
 
+    left_out = "the zeros of padding"
+    """What `macs_without_padding` leaves out."""
+
     def macs_without_padding(self, *inputs: Any, **output: Any) -> Dim:
-        """The multiply-accumulates without those of zeros in the padding; by default, all of them."""
+        """The multiply-accumulates without those of `left_out`; by default, all of them."""
         return self.macs(*inputs, **output)
 
     def gradient_inputs(self, port: int, count: int) -> Set[int]:

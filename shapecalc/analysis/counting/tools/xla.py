@@ -5,8 +5,9 @@ Measured with jax 0.10: `jax.jit(…).lower(…).cost_analysis()`, which is xla/
 
 from __future__ import annotations
 
-from shapecalc.analysis.counting.rules import Beside, Convention
+from shapecalc.analysis.counting.rules import Beside, Convention, nothing
 from shapecalc.engine.results import Row
+from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 
@@ -22,6 +23,7 @@ CONVENTION = Convention(
     unit="MACs",
     about="MACs without the products that meet zeros of the padding",
     source="jax.jit(…).lower(…).cost_analysis() of each convolution and product, half of its flops",
+    table={scaled_dot_product_attention: nothing},  # all scores are products, before any is hidden
     rest=_padding_left_out,
     by_products=True,
 )
