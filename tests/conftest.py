@@ -42,13 +42,13 @@ providers._get_local_constants = Constants
 
 
 _UNTRACED = """
-autocast autocast_graphs counters domain_graphs drawn folders frozen_graphs frozen_layers graphs huge
-implied layers letters mutants neighbours published readme saved scale
+autocast autocast_graphs counters domain_graphs drawn folders frozen_graphs frozen_layers huge
+layers mutants neighbours published readme scale
 """
 UNTRACED = {*_UNTRACED.split()}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
 
-TRACED = 5
+TRACED = 8
 """Networks of the zoo with which a test is traced, of all that it is run with: others go the same ways."""
 
 

@@ -518,8 +518,8 @@ def test_sizes_of_which_something_is_always_left() -> None:
 # `solve`: ranges, and why there is none.
 
 
-def shown(done: Finished) -> Any:
-    assert (done.code, done.errors) == (0, "")
+def shown(done: Finished, code: int = 0) -> Any:
+    assert (done.code, done.errors) == (code, "")
     return json.loads(done.out)
 
 
@@ -556,7 +556,8 @@ def test_solutions(command: str, solutions: Any, run: Command) -> None:
 
 
 def test_solutions_are_in_the_same_order_in_every_run() -> None:
-    command = [sys.executable, "-m", "shapecalc", "solve", "vgg11", "--at", "Flatten[0]", "-o", "1x512*12"]
+    words = "solve vgg11 --at Flatten[0] -o 1x512*12 --any-weights"
+    command = [sys.executable, "-m", "shapecalc", *words.split()]
     environments = [{**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(4)]
     runs = [subprocess.run(command, env=env, check=True, capture_output=True) for env in environments]
     assert len({done.stdout for done in runs}) == 1
@@ -578,7 +579,7 @@ UNSOLVABLE = [
 
 @pytest.mark.parametrize(("command", "reason"), UNSOLVABLE)
 def test_no_solution(command: str, reason: str, run: Command) -> None:
-    found = shown(run("solve", *command.split(), "--format", "json"))
+    found = shown(run("solve", *command.split(), "--format", "json"), code=1)
     assert (found["solutions"], found["reason"]) == ([], reason)
     assert f": {reason}\n" in run("solve", *command.split(), columns=300).out
 
@@ -781,8 +782,8 @@ PLACES = ["b5", "b3.down[0].add[0].1", "b3.down[0].add[0].0", "b2.residual[0].ad
 def test_odd_outputs(output: str, run: Command) -> None:
     for place in PLACES:
         done = run("solve", "resnet18", f"--output={output}", "--at", place, "--format", "json")
-        assert done.code in (0, 2)
-        assert bool(done.out) == (done.code == 0) == (not done.errors)
+        assert done.code in (0, 1, 2)
+        assert bool(done.out) == (done.code < 2) == (not done.errors)
 
 
 SYMBOLIC = [

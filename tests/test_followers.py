@@ -83,10 +83,15 @@ def network(case: Drawn, order: int, follower: str) -> str:
     return json.dumps({"input": inputs, "layers": [*steps, layer, first, *others]})
 
 
+FOUND = {"masked_fill": [(1, "permute", "prediction"), (2, "Linear", "prediction")]}
+"""Cases in which a draw has differed once: torch puts in a row what it fills."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_follows_a_layer_is_as_in_torch(name: str) -> None:
     cases = list(product(range(4), FOLLOWERS, MODES))
-    for order, follower, mode in random.Random(f"{SEED}/{name}").sample(cases, count(2, len(cases))):
+    drawn = random.Random(f"{SEED}/{name}").sample(cases, count(2, len(cases)))
+    for order, follower, mode in [*FOUND.get(name, ()), *drawn]:
         text = network(shown(LAYERS[name]), order, follower)
         try:
             analysis = shapecalc.analyse(shapecalc.parse(text))

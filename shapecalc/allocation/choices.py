@@ -59,7 +59,7 @@ def of_either(trace: Trace, grad: Value, mask: Look, x: Look, other: Look) -> Gr
 
 def of_filled(mask: Look) -> Back:
     """The gradient with zeros where a mask is true. Source: at::masked_fill."""
-    return lambda trace, grad: [trace.elementwise(grad, mask, dtype=grad.dtype)]
+    return lambda trace, grad: [trace.new(Tensor(broadcast(grad.shape, mask.shape), grad.dtype))]
 
 
 def lesser(trace: Trace, x: Value, other: Value) -> Value:

@@ -209,7 +209,7 @@ class masked_fill(Layer):
         return Tensor(broadcast(x.shape, mask.shape), x.dtype)
 
     def run(self, trace: Trace, x: Value, mask: Value) -> tuple[Value, ...]:
+        """What is filled is a copy in a row, however the first branch lies. Source: at::masked_fill."""
         made = Tensor(broadcast(x.shape, mask.shape), x.dtype)
-        strides = elementwise_strides(made.shape, (x.shape, x.strides), (mask.shape, mask.strides))
         back: Back = of_filled(mask.look)
-        return (trace.kernel(made, x, keeps=(mask,), back=back, strides=strides),)
+        return (trace.kernel(made, x, keeps=(mask,), back=back),)

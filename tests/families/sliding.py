@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from tests.families.base import SIZES, drawn, rarely, tensors_of
+from tests.families.base import SIZES, Stricter, drawn, rarely, tensors_of
 from tests.families.slicing import dims
+
+STRICTER = (
+    Stricter(
+        "unfold",
+        "size must be a whole number of at least 1, not 0",
+        "a window of nothing leaves nothing to compute, and is a mistake in a file",
+        drawn("unfold", Tensor((2, 3)), dimension=-1, size=0, step=1),
+    ),
+)
 
 
 @st.composite
