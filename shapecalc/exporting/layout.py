@@ -1,7 +1,11 @@
-"""Lines of Python, laid out as ruff and black do: a call that is too long is split at its brackets."""
+"""Lines of Python, laid out as ruff and black do.
+
+A call that is too long is split at its brackets; an argument that still is, before its operators.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -50,5 +54,28 @@ def lines(doc: Doc, indent: int, before: str = "", after: str = "") -> list[str]
     first, last = f"{space}{before}{doc.head}", f"{space}{doc.close}{after}"
     if len(inside) <= WIDTH:
         return [first, inside, last]
-    body = [line for item in doc.items for line in lines(item, indent + 4, after="," * doc.comma)]
+    body = [line for item in doc.items for line in _item(item, indent + 4, "," * doc.comma)]
     return [first, *body, last]
+
+
+def _item(doc: Doc, indent: int, comma: str) -> list[str]:
+    """What stands between brackets: a tuple or an expression that is too long may be in several lines."""
+    if not isinstance(doc, str) or '"' in doc or indent + len(doc) + len(comma) <= WIDTH:
+        return lines(doc, indent, after=comma)
+    if doc[0] == "(" and len(items := _split(doc[1:-1], ", ")) > 1:
+        return lines(Group("(", items), indent, after=comma)
+    operands = _split(doc, r" (?=[+-] )")
+    if len(operands) == 1:
+        operands = _split(doc, r" (?=(?:[*%]|//) )")
+    return [f"{' ' * indent}{operand}" for operand in (*operands[:-1], operands[-1] + comma)]
+
+
+def _split(text: str, between: str) -> list[str]:
+    """The parts of a text between which such a text stands outside of all brackets."""
+    parts, start = [], 0
+    for found in re.finditer(between, text):
+        before = text[: found.start()]
+        if before.count("(") + before.count("[") == before.count(")") + before.count("]"):
+            parts.append(text[start : found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
