@@ -348,6 +348,7 @@ def test_list_takes_patterns_of_names_and_folders(run: Command) -> None:
     assert listed(run=run) == zoo.names()
 
 
+@pytest.mark.untraced  # the whole zoo
 @pytest.mark.parametrize("figure", ["params", "macs"])
 def test_list_sorts_by_a_figure(figure: str, run: Command) -> None:
     printed = run("list", "--format", "csv", "--sort", figure).out
