@@ -264,7 +264,9 @@ def _(layer: reduction.Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Ma
     function = _REDUCTIONS.get(type(layer))
     if function is None or getattr(layer, "dtype", None) is not None:
         raise NoCounterpartError
-    axes = layer.dim
+    axes: Any = layer.dim
+    if axes is None and layer.keepdim:  # Keras on torch then forgets to keep them
+        axes = [*range(row.inputs[0].rank)]
     axis = axes if not isinstance(axes, (tuple, list)) else short(axes) if len(axes) == 1 else tuple(axes)
     yield Made(f"ops.{function}", [Slot("axis", axis, None), Slot("keepdims", layer.keepdim, False)])
 

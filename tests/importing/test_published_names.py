@@ -22,6 +22,7 @@ from shapecalc.analysis.compare.network_weights import Weight
 from shapecalc.checkpoints.tensors import Stored
 from tests.checkpoints import sharded_holes
 from tests.command import Command
+from tests.importing.torchvision_models import import_models
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in ("transformers", "diffusers")),
@@ -152,6 +153,7 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import_models()  # of torchvision, which both import
         yield
 
 
