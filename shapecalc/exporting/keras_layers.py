@@ -8,6 +8,7 @@ Source: keras.io/api/layers and keras.io/api/ops, and torch's documentation of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
