@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import analysed
-from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
+from shapecalc.cli.options import Arch, Input, Output, Set, write_or_print
 from shapecalc.errors import UsageError
 
 _OTHERS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps", ".ps")
@@ -51,10 +51,7 @@ def draw(
     _check_ending(output)
     analysis = analysed(arch, input, set)
     picture = draw(analysis, view, depth=depth, direction=direction, form=format, show=show, colour=colour)
-    if output is None:
-        print(picture.text, end="")
-    else:
-        write_whole(output, picture.text)
+    write_or_print(picture.text, output)
 
 
 def _check_ending(output: Path | None) -> None:

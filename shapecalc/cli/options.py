@@ -62,6 +62,14 @@ VerdictForm = Annotated[Literal["table", "json"], _FORM]
 ExplanationForm = Annotated[Literal["text", "markdown", "latex", "json"], _FORM]
 
 
+def write_or_print(text: str, output: Path | None) -> None:
+    """Write a text to the file of `-o`, or print it where there is none."""
+    if output is None:
+        print(text, end="")
+    else:
+        write_whole(output, text)
+
+
 def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | None = None) -> None:
     """Write to a file, whole or not at all; `check` sees it before it takes the place of one that is there.
 

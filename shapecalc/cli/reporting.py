@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shapecalc.cli.networks import analysed
-from shapecalc.cli.options import Arch, Input, Set, write_whole
+from shapecalc.cli.options import Arch, Input, Set, write_or_print
 from shapecalc.errors import UsageError
 
 
@@ -33,7 +33,4 @@ def report(
         raise UsageError(f"{output} is no page for a browser", hint=f"-o {name}")
     settings = [word for value in set or [] for word in ("--set", value)]
     text = page(analysed(arch, input, set), shlex.join(["shapecalc", "show", arch, *settings]), fixed)
-    if output is None:
-        print(text, end="")
-    else:
-        write_whole(output, text)
+    write_or_print(text, output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import analysed_at, settings
-from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold, write_whole
+from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold, write_or_print
 from shapecalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,4 @@ def _write_plot(found: Roofline, depth: int | None, output: Output) -> None:
     from shapecalc.render.roofline_plot import roofline_plot
 
     picture = roofline_plot(found, depth).svg()
-    if output is None:
-        print(picture, end="")
-    else:
-        write_whole(output, picture)
+    write_or_print(picture, output)

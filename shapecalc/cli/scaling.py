@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Arch, Ascii, Form, Input, Output, Set, write_whole
+from shapecalc.cli.options import Arch, Ascii, Form, Input, Output, Set, write_or_print
 from shapecalc.cli.sweeping import Columns, Dtype
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from shapecalc.analysis.sweep.scaling import Scaling
 
 
 def scale(
@@ -46,8 +48,6 @@ def scale(
     from shapecalc.analysis.sweep.ranges import axis_values
     from shapecalc.analysis.sweep.scaling import Rule, factor_of, scaled
     from shapecalc.analysis.sweep.sweep import figures_of
-    from shapecalc.render.grid import markdown_of, print_grid, text_of
-    from shapecalc.render.scaling import scaling_grid, write_csv, write_json
 
     architecture, given, values = settings(arch, input, set)
     if depth == width:
@@ -57,17 +57,21 @@ def scale(
     terms = Terms(dtype, optimizer or "sgd")
     steps = axis_values(phi.replace("…", ".."), "--phi")
     found = scaled(architecture, given, values, Rule(*factors, depth, width, multiple), steps, wanted, terms)
-    if format in ("csv", "json"):
-        file = io.StringIO()
-        (write_csv if format == "csv" else write_json)(found, file)
-        text = file.getvalue()
-    elif output is None:
-        print_grid(scaling_grid(found), format)
-        text = ""
-    else:
-        text = (text_of if format == "table" else markdown_of)(scaling_grid(found)) + "\n"
-    if output is not None:
-        write_whole(output, text)
-    else:
-        sys.stdout.write(text)
+    _write(found, format, output)
     raise typer.Exit(int(all(step.point.error for step in found.steps)))
+
+
+def _write(found: Scaling, format: Form, output: Output) -> None:
+    """To the file, or printed: only a table that is printed knows how wide the screen is."""
+    from shapecalc.render.grid import markdown_of, print_grid, text_of
+    from shapecalc.render.scaling import scaling_grid, write_csv, write_json
+
+    if output is None and format in ("table", "markdown"):
+        print_grid(scaling_grid(found), format)
+        return
+    file = io.StringIO()
+    if format in ("csv", "json"):
+        (write_csv if format == "csv" else write_json)(found, file)
+    else:
+        print((text_of if format == "table" else markdown_of)(scaling_grid(found)), file=file)
+    write_or_print(file.getvalue(), output)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
-from shapecalc.cli.options import Ascii, Input, Output, write_whole
+from shapecalc.cli.options import Ascii, Input, Output, write_or_print, write_whole
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
@@ -285,7 +285,4 @@ def _write_plot(rows: Rows, ends: tuple[str | None, str | None, str | None], out
     from shapecalc.render.sweep_plot import read_ends, sweep_plot
 
     picture = sweep_plot(rows, read_ends(*ends, rows.swept)).svg()
-    if output is None:
-        print(picture, end="")
-    else:
-        write_whole(output, picture)
+    write_or_print(picture, output)
