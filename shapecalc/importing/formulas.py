@@ -53,8 +53,7 @@ class Formulas:
         self.inputs = [*inputs.values()]
         self.batches = {letters[value][0] for value in self.inputs if letters[value]} - {None}
         for value in inputs.values():
-            assert value.tensor is not None
-            sizes = zip(value.tensor.shape, letters[value], strict=True)
+            sizes = zip(value.known.shape, letters[value], strict=True)
             self.learn(value, [symbol(letter) if letter else size for size, letter in sizes])
 
     def learn(self, value: Value, shape: Sequence[Dim]) -> None:

@@ -34,14 +34,21 @@ _WORDS = {
 }
 
 
-def row(*names: str) -> Callable[[Row], Row]:
-    """Declares what torch's functions of these names become."""
+def rows_of(table: dict[str, Row]) -> Callable[..., Callable[[Row], Row]]:
+    """What declares rows of a table: `@row("matmul", "mm")` is one for both names."""
 
-    def declare(function: Row) -> Row:
-        ROWS.update(dict.fromkeys(names, function))
-        return function
+    def row(*names: str) -> Callable[[Row], Row]:
+        def declare(function: Row) -> Row:
+            table.update(dict.fromkeys(names, function))
+            return function
 
-    return declare
+        return declare
+
+    return row
+
+
+row = rows_of(ROWS)
+"""Declares what torch's functions of these names become."""
 
 
 def word(name: str) -> tuple[str, bool]:
@@ -124,10 +131,15 @@ class Lowering:
 
     def step(self, type_: str, *inputs: Value, many: int = 0, **arguments: Any) -> Any:
         """Record one call; its output, or a list of `many`. Arguments that are the defaults are left out."""
-        given = told(type_, arguments)
         outputs = [Value() for _ in range(many or 1)]
-        self.record(Call(type_, given, [*inputs], outputs))
+        self.record(Call(type_, told(type_, arguments), [*inputs], outputs))
         return outputs if many else outputs[0]
+
+    def inner(self, type_: str, *inputs: Value, gives: Tensor, **arguments: Any) -> Value:
+        """Record one call of several, whose output nobody has seen: what it gives is said here."""
+        made: Value = self.step(type_, *inputs, **arguments)
+        made.tensor = gives
+        return made
 
     def places(self, numbers: Sequence[int]) -> Value:
         """A tensor of these numbers."""
@@ -143,14 +155,11 @@ class Lowering:
     def number(self, value: Any, wanted: Tensor) -> Value:
         """A tensor all of whose elements are one number."""
         type_, arguments = of_one_number(plain(value), wanted)
-        made: Value = self.step(type_, **arguments)
-        made.tensor = wanted
-        return made
+        return self.inner(type_, gives=wanted, **arguments)
 
 
 def rank(x: Value) -> int:
-    assert x.tensor is not None
-    return x.tensor.rank
+    return x.known.rank
 
 
 def is_mask(x: Any) -> bool:
@@ -167,8 +176,7 @@ def listed(first: Any, rest: Sequence[Any]) -> list[Any]:
 
 
 def shape_of(x: Value) -> list[Any]:
-    assert x.tensor is not None
-    return [*x.tensor.shape]
+    return [*x.known.shape]
 
 
 def _same_here(name: str) -> Row | None:

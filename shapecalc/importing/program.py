@@ -17,6 +17,12 @@ class Value:
     others: list[Tensor | None] = field(default_factory=list)
     """The same in the program's other runs."""
 
+    @property
+    def known(self) -> Tensor:
+        """Its shape and dtype, of one that has been seen."""
+        assert self.tensor is not None
+        return self.tensor
+
 
 @dataclass(eq=False, slots=True)
 class Call:

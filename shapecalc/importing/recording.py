@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.aliases import Aliases, View, shares
+from shapecalc.importing.arguments import dtype_told
 from shapecalc.importing.constants import constant
 from shapecalc.importing.leaves import arguments_of, is_leaf, keeps_shape
 from shapecalc.importing.lowering import Lowering
@@ -150,10 +151,7 @@ class Recorder(TorchFunctionMode):
             self.pending[value] = constant(tensor, value)
             self.constants[value] = tensor
             return value
-        assert value.tensor is not None
-        arguments: dict[str, Any] = {"shape": list(value.tensor.shape)}
-        if value.tensor.dtype != "float32":
-            arguments["dtype"] = value.tensor.dtype
+        arguments = {"shape": list(value.known.shape), **dtype_told(value.known.dtype, "float32")}
         made = "buffer" if id(tensor) in self.buffers else "parameter"
         self.pending[value] = [Call(made, arguments, [], [value], {"weight": name})]
         return value

@@ -158,6 +158,5 @@ def _chain(call: Call, shape: list[Axis], steps: Sequence[tuple[str, dict[str, A
 
 def _valued(shape: list[Axis], like: Value) -> Value:
     """A value of this shape in each of the runs."""
-    assert like.tensor is not None
-    tensors = [Tensor(sizes_, like.tensor.dtype) for sizes_ in zip(*shape, strict=True)]
+    tensors = [Tensor(sizes_, like.known.dtype) for sizes_ in zip(*shape, strict=True)]
     return Value(tensors[0], [*tensors[1:]])

@@ -95,8 +95,7 @@ def _ending(call: Call, steps: list[Call]) -> list[Call]:
 
 def _linear(call: Call, weights: Weights) -> list[Call]:
     matrix = weights["weight"]
-    assert matrix.tensor is not None
-    turned = Tensor(matrix.tensor.shape[::-1], matrix.tensor.dtype)
+    turned = Tensor(matrix.known.shape[::-1], matrix.known.dtype)
     columns = Value(turned, [turned] * len(matrix.others))
     steps = [
         Call("transpose", {"dim0": 0, "dim1": 1}, [matrix], [columns], path=call.path, place=call.place),

@@ -35,13 +35,12 @@ def _spell(
     parameters = {}
     spelled = {}
     for name, value in program.inputs.items():
-        assert value.tensor is not None
         sizes = []
-        for letter, size in zip(letters[value], value.tensor.shape, strict=True):
+        for letter, size in zip(letters[value], value.known.shape, strict=True):
             if letter and letter in used and isinstance(size, int):
                 parameters[letter] = size
             sizes.append(str(letter if letter in parameters else size))
-        dtype = value.tensor.dtype
+        dtype = value.known.dtype
         spelled[name] = "x".join(sizes) + ("" if dtype == "float32" else f":{dtype}")
     program.spelled, program.parameters = spelled, parameters
 

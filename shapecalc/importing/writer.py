@@ -86,9 +86,8 @@ class Writer:
     def inputs(self) -> str:
         specs = {}
         for name, value in self.program.inputs.items():
-            assert value.tensor is not None
-            shape = "x".join(map(str, value.tensor.shape))
-            dtype = "" if value.tensor.dtype == "float32" else f":{value.tensor.dtype}"
+            shape = "x".join(map(str, value.known.shape))
+            dtype = "" if value.known.dtype == "float32" else f":{value.known.dtype}"
             specs[input_name(name)] = self.program.spelled.get(name, shape + dtype)
         if len(specs) == 1:
             return next(iter(specs.values()))

@@ -6,7 +6,8 @@ Source: torch/_export/serde/schema.py of torch 2.13.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -103,16 +104,14 @@ def symbols_of(program: Mapping[str, Any]) -> Symbols:
         return Symbols(hints, bounds)
 
 
-class damaged:  # noqa: N801  # a `with` that reads as a word
+@contextmanager
+def damaged() -> Iterator[None]:
     """Whatever fails within is the fault of the file."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
-        if isinstance(error, (KeyError, TypeError, IndexError, AttributeError, ValueError, StopIteration)):
-            what = f"the program is not as torch's schema has it ({type(error).__name__}: {error})"
-            raise ArchitectureError(what, hint=_CUT) from None
+    try:
+        yield
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, StopIteration) as error:
+        what = f"the program is not as torch's schema has it ({type(error).__name__}: {error})"
+        raise ArchitectureError(what, hint=_CUT) from None
 
 
 def graph_of(program: Mapping[str, Any], symbols: Mapping[str, int]) -> Graph:

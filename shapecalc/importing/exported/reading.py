@@ -15,6 +15,7 @@ import torch
 from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.alignment import alike
+from shapecalc.importing.arguments import dtype_told, of_one_number
 from shapecalc.importing.exported.archive import read_archive
 from shapecalc.importing.exported.graph import (
     Dtype,
@@ -240,8 +241,7 @@ class _Reading:
     def lost(self, tensor: Tensor) -> Value:
         """A constant whose values are not computed, as nothing is run: zeros of its shape."""
         value = Value(tensor)
-        dtype = {} if tensor.dtype == "float32" else {"dtype": tensor.dtype}
-        self.pending[value] = Call("zeros", {"size": [*tensor.shape], **dtype}, [], [value], lost=True)
+        self.pending[value] = Call(*of_one_number(0, tensor), [], [value], lost=True)
         return value
 
     def write(self, node: Node, value: Value, constant: bool) -> None:
@@ -294,9 +294,9 @@ class _Reading:
         if own is None:
             return self.lost(tensor)
         value = Value(tensor)
-        dtype = {} if tensor.dtype == "float32" else {"dtype": tensor.dtype}
         type_ = "parameter" if name in self.graph.parameters else "buffer"
-        self.pending[value] = Call(type_, {"shape": [*tensor.shape], **dtype}, [], [value], {"weight": own})
+        given = {"shape": [*tensor.shape], **dtype_told(tensor.dtype, "float32")}
+        self.pending[value] = Call(type_, given, [], [value], {"weight": own})
         return value
 
     def weight(self, value: Value) -> str | None:

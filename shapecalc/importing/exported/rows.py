@@ -5,38 +5,19 @@ Other operators have the rows of `shapecalc.importing.rows`, by their names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.importing.arguments import UnsayableError, dtype_told
 from shapecalc.importing.leaves import plain
-from shapecalc.importing.lowering import ROWS, Lowering, Row, rank, shape_of
+from shapecalc.importing.lowering import ROWS, Lowering, Row, rank, rows_of, shape_of
 from shapecalc.importing.program import Value
+from shapecalc.importing.rows.products import weighted
 
 EXPORTED: dict[str, Row] = {}
 
-
-def row(*names: str) -> Callable[[Row], Row]:
-    """Declares what ATen's operators of these names become."""
-
-    def declare(function: Row) -> Row:
-        EXPORTED.update(dict.fromkeys(names, function))
-        return function
-
-    return declare
-
-
-def weighted(
-    to: Lowering, type_: str, inputs: Sequence[Value], weights: dict[str, Any], many: int = 0, **given: Any
-) -> Any:
-    """A layer with these parameters, if each is one by itself."""
-    told = {name: to.weight(value) for name, value in weights.items() if value is not None}
-    owned = {name: owner for name, owner in told.items() if owner is not None}
-    if len(owned) < len(told):
-        raise UnsayableError(f"{type_} with a weight that is computed")
-    made = to.step(type_, *inputs, many=many, **given)
-    to.last.weights = owned
-    return made
+row = rows_of(EXPORTED)
+"""Declares what ATen's operators of these names become."""
 
 
 @row("alias", "clone", "contiguous", "detach", "lift_fresh_copy")
@@ -49,8 +30,7 @@ def _same(_to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
 @row("_to_copy", "to")
 def _to(to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
     wanted = to.shapes[0].dtype
-    assert input.tensor is not None
-    return input if wanted == input.tensor.dtype else to.step("to", input, dtype=wanted)
+    return input if wanted == input.known.dtype else to.step("to", input, dtype=wanted)
 
 
 @row("batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training")
@@ -154,14 +134,9 @@ def _max_pool(to: Lowering, input: Value, *args: Any) -> Any:
     return [ROWS[f"max_pool{rank(input) - 2}d"](to, input, *args), Value(to.shapes[1])]
 
 
-@row("_softmax", "softmax")
+@row("_softmax", "softmax", "_log_softmax", "log_softmax")
 def _softmax(to: Lowering, input: Value, dim: int, *_: Any) -> Any:
-    return to.step("softmax", input, dim=dim)
-
-
-@row("_log_softmax", "log_softmax")
-def _log_softmax(to: Lowering, input: Value, dim: int, *_: Any) -> Any:
-    return to.step("log_softmax", input, dim=dim)
+    return to.step("log_softmax" if "log" in to.name else "softmax", input, dim=dim)
 
 
 @row("slice")

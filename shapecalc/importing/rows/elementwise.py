@@ -91,10 +91,8 @@ def _clamp(to: Lowering, input: Value, min: Any = None, max: Any = None) -> Any:
     y = input
     for compare, bound in zip(("lt", "gt"), sides.values(), strict=True):
         if isinstance(bound, Value):
-            beyond = to.step(compare, y, bound)
-            beyond.tensor = Tensor(to.shapes[0].shape, "bool")
-            y = to.step("where", beyond, bound, y)
-            y.tensor = to.shapes[0]
+            beyond = to.inner(compare, y, bound, gives=Tensor(to.shapes[0].shape, "bool"))
+            y = to.inner("where", beyond, bound, y, gives=to.shapes[0])
     numbers = {key: plain(bound) for key, bound in sides.items() if not isinstance(bound, Value)}
     return to.step("clamp", y, **numbers) if any(v is not None for v in numbers.values()) else y
 
@@ -106,14 +104,9 @@ def _invert(to: Lowering, input: Value) -> Any:
     return to.step("logical_not", input)
 
 
-@row("softmax")
+@row("softmax", "log_softmax")
 def _softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    return to.step("softmax", input, dim=dim)
-
-
-@row("log_softmax")
-def _log_softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    return to.step("log_softmax", input, dim=dim)
+    return to.step("log_softmax" if "log" in to.name else "softmax", input, dim=dim)
 
 
 @row("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout")

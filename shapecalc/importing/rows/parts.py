@@ -82,10 +82,7 @@ class Part(NamedTuple):
 
 def applied(to: Lowering, x: Value, part: Part) -> Value:
     """What a step of an index shows of a tensor."""
-    assert x.tensor is not None
-    y: Value = to.step(part.type, x, **part.arguments)
-    y.tensor = Tensor(part.shape, x.tensor.dtype)
-    return y
+    return to.inner(part.type, x, gives=Tensor(part.shape, x.known.dtype), **part.arguments)
 
 
 def basic_parts(shape: Sequence[Any], index: Any) -> list[Part]:
@@ -183,11 +180,9 @@ def _looked_up(to: Lowering, x: Value, tensors: dict[int, Value]) -> Any:
     """Elements at places that tensors hold: those of axes apart come first."""
     axes = [*tensors]
     if axes != [*range(axes[0], axes[0] + len(axes))]:
-        rest = [axis for axis in range(rank(x)) if axis not in axes]
-        dtype = x.tensor.dtype if x.tensor else ""
-        shape = shape_of(x)
-        x = to.step("permute", x, dims=[*axes, *rest])
-        x.tensor = Tensor(tuple(shape[axis] for axis in [*axes, *rest]), dtype)
+        order = [*axes, *[axis for axis in range(rank(x)) if axis not in axes]]
+        moved = Tensor(tuple([x.known.shape[axis] for axis in order]), x.known.dtype)
+        x = to.inner("permute", x, dims=order, gives=moved)
         axes = [*range(len(axes))]
     wanted = [*tensors.values()]
     if seen := _all_places(to, x, axes[0], wanted):
@@ -214,8 +209,7 @@ def _all_places(to: Lowering, x: Value, axis: int, tensors: list[Value]) -> Valu
     after = (*whole[:axis], *shape, *whole[axis + len(tensors) :])
     if len(shape) > width or after != to.shapes[0].shape:
         return None
-    y: Value = reshaped(to, x, Tensor(after, to.shapes[0].dtype))
-    return y
+    return reshaped(to, x, Tensor(after, to.shapes[0].dtype))
 
 
 @row("where")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.importing.arguments import UnsayableError
@@ -32,15 +33,9 @@ def _rmatmul(to: Lowering, input: Value, other: Value) -> Any:
     return to.step("matmul", other, input)
 
 
-@row("bmm")
-def _bmm(to: Lowering, input: Value, mat2: Value) -> Any:
-    return to.step("bmm", input, mat2)
-
-
 @row("baddbmm", "addmm")
 def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    product = to.step("matmul", first, second)
-    product.tensor = to.shapes[0]
+    product = to.inner("matmul", first, second, gives=to.shapes[0])
     if alpha != 1:
         product = of_two(to, "mul", product, alpha)
     scaled = input if beta == 1 else of_two(to, "mul", input, beta)
@@ -78,20 +73,24 @@ def _owns(to: Lowering, weights: dict[str, Any]) -> bool:
     return all(w is None or (isinstance(w, Value) and to.weight(w)) for w in weights.values())
 
 
-def _weighted(to: Lowering, type_: str, x: Value, weights: dict[str, Any], **arguments: Any) -> Any:
+def weighted(
+    to: Lowering, type_: str, inputs: Sequence[Value], weights: dict[str, Any], many: int = 0, **given: Any
+) -> Any:
     """A layer made of parameters that are read nowhere else; else there is no such layer."""
-    owned = {}
-    for name, value in weights.items():
-        owner = to.weight(value) if isinstance(value, Value) else None
-        if value is not None and owner is None:
-            raise UnsayableError(f"{type_} with a weight that is computed")
-        if owner is not None:
-            owned[name] = owner
+    told = {name: to.weight(value) for name, value in weights.items() if value is not None}
+    owned = {name: owner for name, owner in told.items() if owner is not None}
+    if len(owned) < len(told):
+        raise UnsayableError(f"{type_} with a weight that is computed")
+    made = to.step(type_, *inputs, many=many, **given)
+    to.last.weights = owned
+    return made
+
+
+def _weighted(to: Lowering, type_: str, x: Value, weights: dict[str, Any], **arguments: Any) -> Any:
+    """The same of one input, with a bias if one is there."""
     if "bias" in LAYERS[type_].fields:
         arguments["bias"] = weights.get("bias") is not None
-    y = to.step(type_, x, **arguments)
-    to.last.weights = owned
-    return y
+    return weighted(to, type_, [x], weights, **arguments)
 
 
 @row("linear")
@@ -151,10 +150,8 @@ def _along(to: Lowering, weight: Value, axis: int, axes: int) -> Value:
     """A weight of one axis with axes of 1 after it, so that it is for the axis of that number."""
     if axis < 0 or axes == axis + 1:
         return weight
-    assert weight.tensor is not None
-    shape = (*weight.tensor.shape, *[1] * (axes - axis - 1))
-    y: Value = reshaped(to, weight, Tensor(shape, weight.tensor.dtype))
-    return y
+    shape = (*weight.known.shape, *[1] * (axes - axis - 1))
+    return reshaped(to, weight, Tensor(shape, weight.known.dtype))
 
 
 @row("batch_norm")

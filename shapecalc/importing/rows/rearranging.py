@@ -17,11 +17,9 @@ def _reshape(to: Lowering, input: Value, *shape: Any, **_: Any) -> Any:
     return reshaped(to, input, to.shapes[0])
 
 
-def reshaped(to: Lowering, x: Value, y: Tensor) -> Any:
+def reshaped(to: Lowering, x: Value, y: Tensor) -> Value:
     """All sizes as they are in this run; which of them follow is known once there are other runs."""
-    made = to.step("reshape", x, shape=[*y.shape])
-    made.tensor = y
-    return made
+    return to.inner("reshape", x, shape=[*y.shape], gives=y)
 
 
 @row("flatten")
@@ -80,11 +78,6 @@ def _expand(to: Lowering, input: Value, *sizes: Any, **_: Any) -> Any:
     return to.step("expand", input, sizes=[*to.shapes[0].shape])
 
 
-@row("expand_as")
-def _expand_as(to: Lowering, input: Value, other: Value) -> Any:
-    return to.step("expand_as", input, other)
-
-
 @row("repeat_interleave")
 def _repeat_interleave(
     to: Lowering, input: Value, repeats: Any, dim: Any = None, *, output_size: Any = None
@@ -94,8 +87,7 @@ def _repeat_interleave(
         raise UnsayableError("repeats that a tensor says")
     x = input
     if dim is None and rank(input) != 1:
-        x = to.step("flatten", input)
-        x.tensor = Tensor((prod(shape_of(input)),), to.shapes[0].dtype)
+        x = to.inner("flatten", input, gives=Tensor((prod(shape_of(input)),), to.shapes[0].dtype))
     axis, shape = axis_of(x, dim or 0), shape_of(x)
     wide = to.step("unsqueeze", x, dim=axis + 1)
     many = to.step("expand", wide, sizes=[*[-1] * (axis + 1), repeats, *[-1] * (len(shape) - axis - 1)])
@@ -149,10 +141,8 @@ def _pad(to: Lowering, input: Value, pad: Any, mode: str = "constant", value: An
 )
 def _same(to: Lowering, input: Value, *_: Any, **__: Any) -> Any:
     """The tensor itself, or in another dtype; on another device it is the same."""
-    assert input.tensor is not None
-    if to.shapes[0].dtype != input.tensor.dtype:
-        return to.step("to", input, dtype=to.shapes[0].dtype)
-    return input
+    wanted = to.shapes[0].dtype
+    return input if wanted == input.known.dtype else to.step("to", input, dtype=wanted)
 
 
 @row("unfold")

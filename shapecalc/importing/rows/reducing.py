@@ -65,18 +65,14 @@ def _var(
     less = correction if unbiased else 0
     axes = [*range(rank(input))] if dim is None else [axis_of(input, d) for d in listed(dim, ())]
     shape, dtype = shape_of(input), to.shapes[0].dtype
-    mean = to.step("mean", input, dim=axes, keepdim=True)
-    mean.tensor = Tensor(tuple(1 if i in axes else n for i, n in enumerate(shape)), dtype)
-    apart = to.step("sub", input, mean)
-    apart.tensor = Tensor(tuple(shape), dtype)
-    squares = to.step("square", apart)
-    squares.tensor = apart.tensor
+    kept = Tensor(tuple([1 if i in axes else n for i, n in enumerate(shape)]), dtype)
+    whole = Tensor(tuple(shape), dtype)
+    mean = to.inner("mean", input, dim=axes, keepdim=True, gives=kept)
+    squares = to.inner("square", to.inner("sub", input, mean, gives=whole), gives=whole)
     n = prod(shape[i] for i in axes)
-    y = to.step("mean", squares, dim=axes, keepdim=bool(rest[1] if len(rest) > 1 else keepdim))
-    if not less:
-        return y
-    y.tensor = to.shapes[0]
-    return to.step("mul", y, other=n / (n - less))
+    keepdim = bool(rest[1] if len(rest) > 1 else keepdim)
+    y = to.inner("mean", squares, dim=axes, keepdim=keepdim, gives=to.shapes[0])
+    return to.step("mul", y, other=n / (n - less)) if less else y
 
 
 @row("norm", "vector_norm", "linalg_vector_norm")
@@ -89,28 +85,19 @@ def _norm(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
         raise UnsayableError("a norm of another order than 2")
     dim = given.get("dim")
     axes = None if dim is None else [axis_of(input, d) for d in listed(dim, ())]
-    squares = to.step("square", input)
-    squares.tensor = input.tensor
-    sums = to.step("sum", squares, dim=axes, keepdim=bool(given.get("keepdim", False)))
-    sums.tensor = to.shapes[0]
-    return to.step("sqrt", sums)
+    squares = to.inner("square", input, gives=input.known)
+    keepdim = bool(given.get("keepdim", False))
+    return to.step("sqrt", to.inner("sum", squares, dim=axes, keepdim=keepdim, gives=to.shapes[0]))
 
 
 @row("weight_norm")
 def _weight_norm(to: Lowering, v: Value, g: Value, dim: int = 0) -> Any:
     """A direction by its length along all axes but one, times a length of its own."""
     axes = [axis for axis in range(rank(v)) if dim == -1 or axis != dim]
-    squares = to.step("square", v)
-    squares.tensor = v.tensor
-    lengths = to.step("sum", squares, dim=axes, keepdim=True)
-    lengths.tensor = Tensor(
-        tuple(1 if axis in axes else n for axis, n in enumerate(shape_of(v))), to.shapes[0].dtype
-    )
-    roots = to.step("sqrt", lengths)
-    roots.tensor = lengths.tensor
-    factors = to.step("div", g, roots)
-    factors.tensor = g.tensor
-    return to.step("mul", v, factors)
+    kept = Tensor(tuple([1 if i in axes else n for i, n in enumerate(shape_of(v))]), to.shapes[0].dtype)
+    squares = to.inner("square", v, gives=v.known)
+    lengths = to.inner("sqrt", to.inner("sum", squares, dim=axes, keepdim=True, gives=kept), gives=kept)
+    return to.step("mul", v, to.inner("div", g, lengths, gives=g.known))
 
 
 def _pooling(type_: str, defaults: dict[str, Any]) -> Row:

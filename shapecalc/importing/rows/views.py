@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from shapecalc.importing.arguments import UnsayableError
 from shapecalc.importing.lowering import (
     Lowering,
+    Row,
     axis_of,
     is_mask,
     listed,
     rank,
     row,
+    rows_of,
     shape_of,
     word,
 )
@@ -35,32 +36,22 @@ class Seen(Protocol):
     def port(self) -> int: ...
 
 
-Back = Callable[..., Value]
-_BACK: dict[str, Back] = {}
+_BACK: dict[str, Row] = {}
 
-
-def back(*names: str) -> Callable[[Back], Back]:
-    """Declares how a part comes back into the whole, for functions of these names."""
-
-    def declare(function: Back) -> Back:
-        _BACK.update(dict.fromkeys(names, function))
-        return function
-
-    return declare
+back = rows_of(_BACK)
+"""Declares how a part comes back into the whole, for functions of these names."""
 
 
 def put_back(to: Lowering, view: Seen, whole: Value, part: Value) -> Value:
     """The whole, a view of which has become `part`."""
     found, _ = word(view.name)
-    make = _BACK.get(found)
-    assert whole.tensor is not None
-    to.shapes = [whole.tensor]
-    reason = f"what {view.name} shows of a tensor is written to"
-    if make is None:
-        return to.opaque(view.name, [whole, part], {}, reason)[0]
+    to.shapes = [whole.known]
     try:
-        made = make(to, whole, part, view.port, *view.args[1:], **view.kwargs)
+        if found not in _BACK:
+            raise UnsayableError
+        made: Value = _BACK[found](to, whole, part, view.port, *view.args[1:], **view.kwargs)
     except (TypeError, UnsayableError):
+        reason = f"what {view.name} shows of a tensor is written to"
         return to.opaque(view.name, [whole, part], {}, reason)[0]
     made.tensor = whole.tensor
     return made
@@ -68,9 +59,7 @@ def put_back(to: Lowering, view: Seen, whole: Value, part: Value) -> Value:
 
 @back("view", "reshape", "flatten", "Flatten", "unflatten", "Unflatten", "squeeze", "unsqueeze", "view_as")
 def _reshape(to: Lowering, whole: Value, part: Value, port: int, *_: Any, **__: Any) -> Value:
-    assert whole.tensor is not None
-    y: Value = reshaped(to, part, whole.tensor)
-    return y
+    return reshaped(to, part, whole.known)
 
 
 @back(
@@ -85,20 +74,19 @@ def _same(to: Lowering, whole: Value, part: Value, port: int, *_: Any, **__: Any
 @back("transpose")
 def _transpose(to: Lowering, whole: Value, part: Value, port: int, dim0: int, dim1: int) -> Value:
     axes = sorted((axis_of(whole, dim0), axis_of(whole, dim1)))
-    y: Value = to.step("transpose", part, dim0=axes[0], dim1=axes[1])
-    return y
+    return to.inner("transpose", part, dim0=axes[0], dim1=axes[1], gives=whole.known)
 
 
 @back("t", "T", "mT")
-def _turned(to: Lowering, whole: Value, part: Value, port: int) -> Value:
+def _turned(to: Lowering, whole: Value, part: Value, port: int) -> Any:
     return _transpose(to, whole, part, port, -2, -1) if rank(whole) > 1 else part
 
 
 @back("permute")
 def _permute(to: Lowering, whole: Value, part: Value, port: int, dims: Any, *rest: int) -> Value:
     axes = [axis_of(whole, dim) for dim in listed(dims, rest)]
-    y: Value = to.step("permute", part, dims=sorted(range(len(axes)), key=axes.__getitem__))
-    return y
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    return to.inner("permute", part, dims=order, gives=whole.known)
 
 
 @back("getitem")
@@ -118,12 +106,12 @@ def _narrow(to: Lowering, whole: Value, part: Value, port: int, dim: int, start:
 
 
 @back("unbind")
-def _unbind(to: Lowering, whole: Value, part: Value, port: int, dim: int = 0) -> Value:
+def _unbind(to: Lowering, whole: Value, part: Value, port: int, dim: int = 0) -> Any:
     return _select(to, whole, part, port, dim, port)
 
 
 @back("chunk", "split", "tensor_split", "split_with_sizes")
-def _split(to: Lowering, whole: Value, part: Value, port: int, sizes: Any, dim: int = 0) -> Value:
+def _split(to: Lowering, whole: Value, part: Value, port: int, sizes: Any, dim: int = 0) -> Any:
     """Of equal parts each begins after `port` of its size, but the last one, which ends with the whole."""
     axis = axis_of(whole, dim)
     length, full = shape_of(part)[axis], shape_of(whole)[axis]
@@ -149,13 +137,8 @@ def scattered(to: Lowering, whole: Value, part: Value, index: Any) -> Value:
 
 def _scatter(to: Lowering, type_: str, whole: Value, part: Value, arguments: dict[str, Any]) -> Value:
     if type_ == "unsqueeze":
-        y: Value = to.step("squeeze", part, dim=arguments["dim"])
-    elif type_ == "select":
-        y = to.step("select_scatter", whole, part, **arguments)
-    else:
-        y = to.step("slice_scatter", whole, part, **arguments)
-    y.tensor = whole.tensor
-    return y
+        return to.inner("squeeze", part, dim=arguments["dim"], gives=whole.known)
+    return to.inner(f"{type_}_scatter", whole, part, **arguments, gives=whole.known)
 
 
 @row("setitem")
@@ -165,8 +148,7 @@ def _setitem(to: Lowering, input: Value, index: Any, value: Any) -> Any:
         return _where(to, input, index, value)
     steps = basic_parts(shape_of(input), index)
     shape = steps[-1].shape if steps else tuple(shape_of(input))
-    assert input.tensor is not None
-    part = filled(to, value, Tensor(shape, input.tensor.dtype))
+    part = filled(to, value, Tensor(shape, input.known.dtype))
     return scattered(to, input, part, index)
 
 
@@ -186,16 +168,13 @@ def filled(to: Lowering, given: Any, wanted: Tensor) -> Value:
     if not isinstance(given, Value):
         return to.number(given, wanted)
     value: Value = given
-    found = Tensor(tuple(shape_of(value)), value.tensor.dtype if value.tensor else wanted.dtype)
-    while found.rank > wanted.rank and found.shape[0] == 1:
-        value, found = to.step("squeeze", value, dim=0), Tensor(found.shape[1:], found.dtype)
-        value.tensor = found
-    if found.dtype != wanted.dtype:
-        value = to.step("to", value, dtype=wanted.dtype)
-        value.tensor = Tensor(found.shape, wanted.dtype)
-    if found.shape != wanted.shape:
-        value = to.step("expand", value, sizes=list(wanted.shape))
-        value.tensor = wanted
+    while value.known.rank > wanted.rank and value.known.shape[0] == 1:
+        value = to.inner("squeeze", value, dim=0, gives=Tensor(value.known.shape[1:], value.known.dtype))
+    if value.known.dtype != wanted.dtype:
+        gives = Tensor(value.known.shape, wanted.dtype)
+        value = to.inner("to", value, dtype=wanted.dtype, gives=gives)
+    if value.known.shape != wanted.shape:
+        value = to.inner("expand", value, sizes=list(wanted.shape), gives=wanted)
     return value
 
 
