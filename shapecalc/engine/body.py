@@ -10,6 +10,7 @@ from shapecalc.engine.given import Given, Wires, into, single, taken
 from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
+from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError
@@ -235,18 +236,29 @@ class Body:
         return (*chosen, y), tuple(nodes)
 
     def block(self, step: BlockStep, given: Given, path: str) -> tuple[Wires, Nodes]:
-        """Execute a block in a body of its own, in which its tensors have names."""
+        """Execute a block on tensors that have names in it, or copy the rows of a use like it."""
         block = self.walk.block(step)
         inputs = taken(step, block.signature, given, self.named, self.source)
         scope = self.walk.block_scope(step, self.scope, self.channels(step, inputs))
-        body = self.body_of(step, scope)
+        like = self.run.alike(block, scope, inputs)
+        use = self.run.copied(like, path, inputs)
+        if use is None:
+            use = self.used(step, scope, inputs, path)
+            self.run.remember(like, use)
+        return use.gives, use.nodes
+
+    def used(self, step: BlockStep, scope: Scope, inputs: Wires, path: str) -> Use:
+        """Execute the steps of a block in a body of its own."""
+        start, counted = len(self.run.rows), self.run.nodes
+        block, body = self.walk.block(step), self.body_of(step, scope)
         for name, wire in zip(block.signature.tensors, inputs, strict=False):
             body.names.bind(name, scope, wire, (0, 0))
         with self.walk.inside(step) as (steps,):
             wires, nodes = body.steps(steps, inputs, f"{path}.")
-            gives = tuple([body.named(name) for name in block.signature.gives])
-        self.run.keep(path, Executed(step, scope, inputs, gives or wires, block))
-        return gives or wires, nodes
+            gives = tuple([body.named(name) for name in block.signature.gives]) or wires
+        self.run.keep(path, Executed(step, scope, inputs, gives, block))
+        rows, counted = self.run.rows[start:], self.run.nodes - counted
+        return Use(path, start, rows, nodes, counted, inputs, gives, body.names.closed)
 
     def body_of(self, step: BlockStep, scope: Scope) -> Body:
         """A body for a copy of a block, which knows the names here unless it is a library's."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
+from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.language.expressions import Scope
@@ -50,11 +51,45 @@ class Execution:
         """What matrices of the step that is being executed are stored as, where they are not as they are."""
         self.expert: Callable[[Layer], OfExperts] | None = None
         """Inside of an expert, the function that makes a layer one of all experts."""
+        self.uses: dict[object, Use] = {}
+        """The uses of blocks that others like them copy, by what they have in common."""
 
     def keep(self, path: str, executed: Executed) -> None:
         """Keep a step as it was executed, if that is asked for."""
         if self.steps is not None:
             self.steps.setdefault(path, executed)
+
+    def alike(self, block: Block, scope: Scope, takes: tuple[Wire, ...]) -> tuple[object, ...] | None:
+        """What uses of a block have in common whose rows are the same; None where each is executed.
+
+        Besides the arguments and the tensors it is what stands around them: `frozen`, `weights`, and blocks,
+        which can't be used again inside of them.
+        """
+        if self.steps is not None or self.expert is not None:
+            return None
+        values = tuple([repr(scope[name]) for name in block.parameters])
+        tensors = tuple([(takes.index(wire), wire.tensor) for wire in takes])
+        return block, values, tensors, self.frozen, self.scheme, *self.walk.open
+
+    def remember(self, alike: tuple[object, ...] | None, use: Use) -> None:
+        """Let others copy this use of a block, if they can: where it reads no name from around it."""
+        if alike is not None and use.closed:
+            self.uses[alike] = use
+
+    def copied(self, alike: tuple[object, ...] | None, path: str, takes: tuple[Wire, ...]) -> Use | None:
+        """Add the rows of a use that is like an earlier one; None where it has to be executed."""
+        use = self.uses.get(alike)
+        if use is None or not self.has_room(use):
+            return None
+        copy = use.copied(path, len(self.rows), takes)
+        self.nodes += copy.counted
+        self.rows += copy.rows
+        return copy
+
+    def has_room(self, use: Use) -> bool:
+        """Whether the network stays small enough with a copy of this; else the steps say where it is not."""
+        rows = len(self.rows) + len(use.rows)
+        return self.nodes + use.counted <= MOST_NODES and not (self.brief and rows > MOST_DISTINCT)
 
     def grow(self, nodes: int, step: Step) -> None:
         """Refuse a network that is larger than could be counted: numbers of copies may hang on channels."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -100,7 +99,7 @@ def _executed(
     wires = {name: Wire(tensor, -1, port) for port, (name, tensor) in enumerate(inputs.items())}
     first = next(iter(wires.values()))
     run.scheme = run.walk.scheme(architecture, scope, None)
-    body = Body(run, scope, Names(run.walk, ChainMap(wires)))
+    body = Body(run, scope, Names(run.walk, wires))
     out, tree = body.steps(architecture.layers, (first,), "")
     if architecture.weights and run.scheme:
         run.check_stored(architecture.weights.node, "the file", 0)
