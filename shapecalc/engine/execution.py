@@ -11,6 +11,7 @@ from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.language.expressions import Scope
+from shapecalc.language.resolved import told_apart
 from shapecalc.language.tree import Block, Step
 from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
@@ -67,7 +68,7 @@ class Execution:
         """
         if self.steps is not None or self.expert is not None:
             return None
-        values = tuple([repr(scope[name]) for name in block.parameters])
+        values = tuple([told_apart(scope[name]) for name in block.parameters])
         tensors = tuple([(takes.index(wire), wire.tensor) for wire in takes])
         return block, values, tensors, self.frozen, self.scheme, *self.walk.open
 

@@ -11,7 +11,7 @@ from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.expressions import Scope
 from shapecalc.language.operators import UndecidedError
-from shapecalc.language.resolved import CHANNELS, with_channels
+from shapecalc.language.resolved import CHANNELS, told_apart, with_channels
 from shapecalc.language.tree import BlockStep, LayerStep, Step, Steps, forget_layers
 from shapecalc.symbolic import symbol
 
@@ -55,7 +55,7 @@ def refuse_too_large(architecture: Architecture, scope: Scope) -> int:
     Raises:
         ArchitectureError: it is; the message has the number of rows.
     """
-    values = tuple(map(repr, scope.values()))
+    values = tuple(map(told_apart, scope.values()))
     known = _FINE.setdefault(architecture, {})
     if values in known:
         return known[values]
@@ -147,7 +147,7 @@ class _Counter:
         rows = nodes = height = 0
         for one in scopes:
             self.steps += 1
-            own = tuple([repr(one[name]) for name in step.loop.names])
+            own = tuple([told_apart(one[name]) for name in step.loop.names])
             turn = self.of_step(step, one, (*values, *own), depth)
             rows, nodes, height = rows + turn.rows, nodes + turn.nodes, max(height, turn.height)
             self.refuse_deeper(step, depth + height)
@@ -169,7 +169,7 @@ class _Counter:
             if isinstance(step, BlockStep):
                 scope = self.walk.block_scope(step, scope, _SOME if CHANNELS in step.uses else None)
                 what = self.walk.block(step)
-                values = tuple([repr(scope[name]) for name in what.parameters])
+                values = tuple([told_apart(scope[name]) for name in what.parameters])
         except ArchitectureError:
             self.failed = True
             return _Extent()

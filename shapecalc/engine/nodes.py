@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from shapecalc.tensors import Tensor
@@ -24,24 +24,24 @@ class Node(NamedTuple):
     copies: int = 1
     """Itself and the copies after it that it stands for: they do the same, and have no rows of their own."""
 
-    def counted(self) -> Iterator[tuple[int, int]]:
-        """The numbers of the rows of one copy, each with the number of layers that it stands for."""
-        first = self.start
-        for child in self.children:
-            for number in range(first, child.start):
-                yield number, 1
-            for number, times in child.counted():
-                yield number, child.copies * times
-            first = child.stop
-        for number in range(first, self.stop):
-            yield number, 1
+    @property
+    def times(self) -> list[int]:
+        """For each row of one copy, the number of layers that it stands for."""
+        times = [1] * (self.stop - self.start)
+        for node in all_nodes(self.children):
+            if node.copies > 1:
+                rows = slice(node.start - self.start, node.stop - self.start)
+                times[rows] = [node.copies * number for number in times[rows]]
+        return times
 
 
-def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+def all_nodes(nodes: Sequence[Node]) -> Iterator[Node]:
     """The nodes of a tree, each before those below it."""
-    for node in nodes:
+    waiting = [*reversed(nodes)]
+    while waiting:
+        node = waiting.pop()
         yield node
-        yield from all_nodes(node.children)
+        waiting += reversed(node.children)
 
 
 def copy_of(nodes: Sequence[Node], labels: Sequence[str]) -> Node | None:

@@ -192,7 +192,7 @@ class Totals:
     @classmethod
     def of(cls, rows: Iterable[Row], times: Iterable[int] = repeat(1)) -> Totals:
         """The sums over rows, each of which counts so many times."""
-        counted = list(zip(rows, times, strict=False))
+        counted = _counted_alike(rows, times)
         whats = ("params", "frozen_params", "buffers", "macs")
         sums = {what: summed([n * getattr(row, what) for row, n in counted]) for what in whats}
         unknown = next((row for row, _ in counted if row.layer.uncounted), None)
@@ -218,6 +218,17 @@ class Totals:
         known = {name: for_json(getattr(self, name)) for name in names}
         why = {"unknown": {"macs": self.uncounted.reason}} if self.uncounted else {}
         return {**known, "macs": for_json(self.counted), "flops": for_json(self.flops), **why}
+
+
+def _counted_alike(rows: Iterable[Row], times: Iterable[int]) -> list[tuple[Row, int]]:
+    """The first of the rows that have the same figures and own the same of them, and how many these are."""
+    first: dict[Any, Row] = {}
+    counts: dict[Any, int] = {}
+    for row, number in zip(rows, times, strict=False):
+        key = row.layer, id(row.figures), row.shared, row.frozen
+        first.setdefault(key, row)
+        counts[key] = counts.get(key, 0) + number
+    return [(row, counts[key]) for key, row in first.items()]
 
 
 @dataclass(frozen=True)
@@ -274,7 +285,7 @@ class Analysis(Shown):
         """How many layers each row stands for."""
         if not self.brief:
             return (1,) * len(self.rows)
-        return tuple([node.copies * times for node in self.tree for _, times in node.counted()])
+        return tuple([node.copies * times for node in self.tree for times in node.times])
 
     @property
     def measured(self) -> list[Row]:
@@ -291,7 +302,7 @@ class Analysis(Shown):
         numbers = range(node.start, node.stop)
         if not self.brief:
             return numbers, (node.copies,) * len(numbers)
-        return numbers, tuple([node.copies * times for _, times in node.counted()])
+        return numbers, tuple([node.copies * times for times in node.times])
 
     @property
     def unread(self) -> tuple[str, ...]:

@@ -24,6 +24,11 @@ def resolve(value: Value, scope: Scope) -> Any:
     return value
 
 
+def told_apart(value: Any) -> object:
+    """A key that tells values apart: 1, 1.0 and True are equal, and not the same argument."""
+    return value if type(value) is int or isinstance(value, Expr) else repr(value)
+
+
 def copies_of(value: Any) -> int:
     """The value of `times`; ArchitectureError if it is no number of copies."""
     if type(value) is int and value >= 0:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ArchitectureError, written
 from shapecalc.language.expressions import Scope
-from shapecalc.language.resolved import Value, names_in, resolve, with_channels
+from shapecalc.language.resolved import Value, names_in, resolve, told_apart, with_channels
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
@@ -24,8 +24,8 @@ _FEW = 20
 
 
 @lru_cache(maxsize=10_000)
-def _shared(make: Callable[..., Layer], arguments: tuple[tuple[str, Any, str], ...]) -> Layer:
-    """One object for equal layers; the text of each value keeps 1 and True apart, which are equal."""
+def _shared(make: Callable[..., Layer], arguments: tuple[tuple[str, Any, object], ...]) -> Layer:
+    """One object for equal layers; with each value stands what tells it apart from others."""
     return make(**{name: value for name, value, _ in arguments})
 
 
@@ -139,8 +139,7 @@ class LayerStep(Step):
         Raises:
             ArchitectureError: an argument is wrong; its name is the error's `argument`.
         """
-        # 1, 1.0 and True are equal, and not the same argument: their texts differ.
-        key = tuple([repr(scope[name]) for name in self.uses]) if self.uses else ()
+        key = tuple([told_apart(scope[name]) for name in self.uses]) if self.uses else ()
         layer = self.bound.get(key)
         if layer is None:
             layer = self.bound[key] = self.build(scope)
@@ -155,7 +154,7 @@ class LayerStep(Step):
                 error.argument = name
                 raise error.about(name) from None
         make: Callable[..., Layer] = self.type
-        return _shared(make, tuple([(name, v, repr(v)) for name, v in arguments.items()]))
+        return _shared(make, tuple([(name, v, told_apart(v)) for name, v in arguments.items()]))
 
     def blame(self, error: ArchitectureError) -> YamlNode:
         """The node that an error of this layer is about: the argument it names, or the step."""

@@ -110,10 +110,10 @@ def in_a_row(analysis: Analysis, alike: Alike | None = None) -> Callable[[Node],
 
 def _work(analysis: Analysis, alike: Alike | None, node: Node) -> Hashable:
     """What a node does, whatever it reads from."""
-    rows = zip(node.counted(), analysis.rows[node.start : node.stop], strict=True)
+    numbers = range(node.start, node.stop)
     layers = [
         (row.layer, row.inputs, row.outputs, row.shared, row.frozen, row.stored, alike and alike(n), times)
-        for (n, times), row in rows
+        for n, times, row in zip(numbers, node.times, analysis.rows[node.start : node.stop], strict=True)
     ]
     return node.type, node.output, tuple(layers)
 
