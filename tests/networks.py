@@ -81,9 +81,11 @@ def settings_of(name: str) -> tuple[str | None, Mapping[str, int]]:
     return _SMALLER[name] if name in _SMALLER and DRAWS != "long" else (None, {})
 
 
+@cache
 def short(name: str) -> Analysis:
     """A network of fewer copies of its blocks, on a smaller input, where it is large; at length, as it is."""
-    return shapecalc.analyse(shapecalc.load(name), *settings_of(name))
+    own = settings_of(name)
+    return shapecalc.analyse(shapecalc.load(name), *own) if any(own) else analysed(name)
 
 
 @cache
@@ -97,7 +99,7 @@ def is_large(name: str) -> bool:
     return number(analysed(name).weight_bytes()) > 2**32
 
 
-ROUTED = [name for name in ONE_OF_EACH if analysed(name).active_params is not None]
+ROUTED = [name for name in ONE_OF_EACH if short(name).active_params is not None]
 """Those in which tokens are sent to experts."""
 
 
