@@ -27,6 +27,8 @@ COMMAND = "from shapecalc.__main__ import main; main()"
 _CPU = 30  # seconds, after which a process is ended
 _CLOCK = 300  # seconds after which one that waits for something is ended
 _HEAVY = ("shapecalc.torch_check", "shapecalc.importing", "shapecalc.__main__")
+_OF_TORCH = ("shapecalc.torch_check.verify", "shapecalc.cli.importing", "torch._dynamo", "torch.export")
+"""What takes seconds to import, torch's compiler among it, which comes with the first fake tensor."""
 
 
 class Forked(NamedTuple):
@@ -39,24 +41,32 @@ class Forked(NamedTuple):
     megabytes: float
 
 
-def command(*words: str, cwd: Path | None = None, torch: bool = False, **env: str) -> Forked:
+def command(
+    *words: str, cwd: Path | None = None, torch: bool = False, joined: bool = False, **env: str
+) -> Forked:
     """`command("show", "nin")` is `shapecalc show nin`; with `torch`, from a process that has imported it."""
-    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env, torch=torch)
+    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env, torch=torch, joined=joined)
 
 
 def forked(
-    code: str, *argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, torch: bool = False
+    code: str,
+    *argv: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    torch: bool = False,
+    joined: bool = False,
 ) -> Forked:
-    """Python of that text, with these words as `sys.argv`, and nothing to read."""
+    """Python of that text, with these words as `sys.argv`, and nothing to read; `joined` is `2>&1`."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
+        err.touch()
         job = {
             "code": code,
             "argv": argv,
             "cwd": str(cwd or Path.cwd()),
             "env": {**os.environ, **(env or {})},
         }
-        used = _asked({**job, "out": str(out), "err": str(err)}, torch)
+        used = _asked({**job, "out": str(out), "err": str(out if joined else err)}, torch)
         texts = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
         return Forked(used["code"], *texts, used["seconds"], used["megabytes"])
 
@@ -107,12 +117,13 @@ def _prepare(job: Any) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU, _CPU))
     signal.alarm(_CLOCK)
     for number, file in enumerate((os.devnull, job["out"], job["err"])):
-        opened = os.open(file, os.O_RDWR | os.O_CREAT)
+        opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = TextIOWrapper(BufferedReader(FileIO(0, closefd=False)), encoding="utf-8")
     sys.stdout = TextIOWrapper(BufferedWriter(FileIO(1, "w", closefd=False)), encoding="utf-8")
-    sys.stderr = TextIOWrapper(BufferedWriter(FileIO(2, "w", closefd=False)), encoding="utf-8")
+    err = BufferedWriter(FileIO(2, "w", closefd=False))
+    sys.stderr = TextIOWrapper(err, encoding="utf-8", line_buffering=True)
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
@@ -127,7 +138,8 @@ def _import_all(torch: bool) -> None:
             import_module(name.removesuffix(".__init__"))
     assert "torch" not in sys.modules
     if torch:
-        import_module("shapecalc.torch_check.verify")
+        for name in _OF_TORCH:
+            import_module(name)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,14 @@ DOCS = ROOT / "docs"
 WIDTH = 80
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(r"\d+\.\d+ s\b|torch \d[.\w+]*")  # seconds, and the version of torch
-_PLAIN = re.compile(r"shapecalc ([^|&;<>$]*)(?:\| (.*))?")
+_PLAIN = re.compile(r"shapecalc ((?:'[^']*'|[^|&;<>$'])*)(2>&1 ?)?(?:\| (.*))?")
+_PROGRAM = re.compile(r"python (\w+\.py)(?: 2>/dev/null)?")
 _WITH_TORCH = ("verify", "import", "export")
+_RUN_PROGRAM = """
+import runpy, sys
+sys.path.insert(0, "")
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 _SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
 
 
@@ -94,27 +100,53 @@ def _typed(example: str, work: Path, scripts: str) -> str:
 
 
 def _output(command: str, work: Path, scripts: str) -> str:
-    plain = _PLAIN.fullmatch(command)
-    own = (work / "shapecalc").exists()  # a copy of the checkout, from which it is to run
-    run = _forked(plain[1], plain[2], work) if plain and not own else _in_bash(command, work, scripts)
-    printed = run.stdout + (run.stderr if run.returncode else "")  # without notes
+    printed = ""
+    for part in command.split(" && "):
+        run = _run(part, work, scripts)
+        printed += run.stdout + (run.stderr if run.returncode else "")  # without notes
+        if run.returncode:
+            break
     if not printed.strip() or "error: a fault of shapecalc" in printed:
         raise ValueError(f"no example of anything: {command}: {printed or run.stderr}")
     return printed
 
 
-def _forked(words: str, after: str | None, work: Path) -> subprocess.CompletedProcess[str]:
+def _run(command: str, work: Path, scripts: str) -> subprocess.CompletedProcess[str]:
+    if (work / "shapecalc").exists():  # a copy of the checkout, from which it is to run
+        return _in_bash(command, work, scripts)
+    if plain := _PLAIN.fullmatch(command):
+        return _forked(plain[1], bool(plain[2]), plain[3], work)
+    if program := _PROGRAM.fullmatch(command):
+        from tests.forked import forked
+
+        done = forked(_RUN_PROGRAM, program[1], cwd=work, torch=True)
+        return subprocess.CompletedProcess(command, done.code, done.out, done.err)
+    return _in_bash(command, work, scripts)
+
+
+def _forked(words: str, joined: bool, after: str | None, work: Path) -> subprocess.CompletedProcess[str]:
     """A single command of shapecalc, with what its output is piped to; it starts at once."""
     from tests.forked import command  # not where this file is a script
 
-    torch = words.startswith(_WITH_TORCH)
-    done = command(*shlex.split(words), cwd=work, torch=torch, COLUMNS=str(WIDTH), SHAPECALC_PATH="")
+    done = command(
+        *shlex.split(words),
+        cwd=work,
+        torch=words.startswith(_WITH_TORCH),
+        joined=joined,
+        COLUMNS=str(WIDTH),
+        SHAPECALC_PATH="",
+    )
     run = subprocess.CompletedProcess(words, done.code, done.out, done.err)
     return (
         run
         if after is None
         else subprocess.run(
-            ["bash", "-c", after], input=run.stdout, capture_output=True, encoding="utf-8", check=False
+            ["bash", "-c", after],
+            input=run.stdout,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            cwd=work,
         )
     )
 
