@@ -7,17 +7,52 @@ those of the whole network, its products and bytes against the formulas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from shapecalc.analysis.serving.caches import Kept
 from shapecalc.analysis.serving.steps import Run, Stepped
-from shapecalc.analysis.serving.views import Given, Newest, View
+from shapecalc.analysis.serving.views import AlongTokens, Given, Newest, View, layer_at
 from shapecalc.analysis.serving.views import Kept as KeptView
 from shapecalc.engine.results import Analysis, Edge, Row
+from shapecalc.layers import Layer
+from shapecalc.symbolic import at
+from shapecalc.tensors import Tensor
 from shapecalc.torch_check.network import Network
+
+
+def tensor_at(x: Tensor, sizes: Mapping[str, int]) -> Tensor:
+    """A tensor with numbers in place of symbols."""
+    return Tensor(tuple([at(n, sizes) for n in x.shape]), x.dtype)
+
+
+def rows_at(rows: Stepped, sizes: Mapping[str, int]) -> Stepped:
+    """The same at numbers: each row is run on the shapes that its inputs then have, as its formulas say."""
+    analysis = rows.analysis
+    inputs = [tensor_at(x, sizes) for x in analysis.inputs.values()]
+    made: list[Row] = []
+    for row in analysis.rows:
+        known = [made[wire.row].outputs if wire.row >= 0 else inputs for wire in row.sources]
+        wires = [w._replace(tensor=xs[w.port]) for w, xs in zip(row.sources, known, strict=True)]
+        layer = numbered(row.layer, sizes)
+        figures = layer.figures(tuple([wire.tensor for wire in wires]))
+        assert figures.outputs == tuple([tensor_at(y, sizes) for y in row.outputs]), row.path
+        assert figures.macs == at(row.macs, sizes), row.path
+        made.append(row._replace(layer=layer, sources=tuple(wires), figures=figures))
+    outputs = tuple([made[edge.row].outputs[edge.port] for edge in analysis.output_edges])
+    named = dict(zip(analysis.inputs, inputs, strict=True))
+    found = replace(analysis, inputs=named, rows=tuple(made), outputs=outputs, conditions=())
+    return Stepped(found, rows.runs)
+
+
+def numbered(layer: Layer, sizes: Mapping[str, int]) -> Layer:
+    """A layer, or a view of what is kept, with numbers in place of symbols."""
+    if isinstance(layer, AlongTokens):
+        return type(layer)(layer.axis, at(layer.size, sizes))
+    return Given(tensor_at(layer.made, sizes)) if isinstance(layer, Given) else layer_at(layer, sizes)
 
 
 class Whole(Network):

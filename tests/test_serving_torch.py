@@ -19,7 +19,6 @@ from shapecalc.analysis.serving.opening import opened
 from shapecalc.analysis.serving.runs import prompt_of, step_of
 from shapecalc.analysis.serving.steps import Stepped
 from shapecalc.analysis.serving.tokens import in_tokens
-from shapecalc.analysis.serving.views import tensor_at
 from shapecalc.engine.results import Edge
 from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Tensor, is_floating
@@ -28,7 +27,7 @@ from shapecalc.torch_check.memory import Alive
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from tests.networks import OWN, settings_of
-from tests.serving_in_torch import Serving, Whole, make_room
+from tests.serving_in_torch import Serving, Whole, make_room, rows_at, tensor_at
 
 BATCH, PROMPT, NEW = 2, 5, 3
 SHORT = {"sliding_window": 4}
@@ -101,7 +100,7 @@ class Small:
         ]
 
     def numbered(self, rows: Stepped, tokens: int) -> Stepped:
-        return rows.at(self.sizes(tokens))
+        return rows_at(rows, self.sizes(tokens))
 
 
 def ignore(*_: Any) -> None:
@@ -167,7 +166,7 @@ def on_meta(small: Small, rows: Stepped, tokens: int) -> tuple[Serving, list[Any
     sizes = small.sizes(tokens)
     with torch.device("meta"):
         whole = Whole(small.whole.analysis, small.whole.made)
-        numbered = rows.at(sizes)
+        numbered = rows_at(rows, sizes)
         memory = {}
         for cache in small.kept.caches:
             shape = tensor_at(cache.shape, sizes).shape

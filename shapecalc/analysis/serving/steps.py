@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shapecalc.analysis.serving.following import Following, Need
 from shapecalc.analysis.serving.opening import moved_tree
-from shapecalc.analysis.serving.views import Given, Kept, Newest, View, layer_at, tensor_at
+from shapecalc.analysis.serving.views import Given, Kept, Newest, layer_at
 from shapecalc.engine.results import Analysis, Edge, Row, Wire
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer
@@ -47,32 +47,6 @@ class Stepped(NamedTuple):
 
     analysis: Analysis
     runs: tuple[Run, ...]
-
-    def at(self, sizes: Mapping[str, int]) -> Stepped:
-        """The same at numbers: each row is run on the shapes that its inputs then have.
-
-        Raises:
-            AssertionError: a formula is another one than its row's figures.
-        """
-        rows: list[Row] = []
-        inputs = {name: tensor_at(x, sizes) for name, x in self.analysis.inputs.items()}
-        for row in self.analysis.rows:
-            wires = tuple([_wire_at(wire, rows, inputs) for wire in row.sources])
-            layer = row.layer.at(sizes) if isinstance(row.layer, View) else layer_at(row.layer, sizes)
-            figures = layer.figures(tuple([wire.tensor for wire in wires]))
-            assert figures.outputs == tuple([tensor_at(y, sizes) for y in row.outputs]), row.path
-            assert figures.macs == at(row.macs, sizes), row.path
-            rows.append(row._replace(layer=layer, sources=wires, figures=figures))
-        edges = self.analysis.output_edges
-        outputs = tuple([rows[edge.row].outputs[edge.port] for edge in edges])
-        found = replace(self.analysis, inputs=inputs, rows=tuple(rows), outputs=outputs, conditions=())
-        return Stepped(found, self.runs)
-
-
-def _wire_at(wire: Wire, rows: list[Row], inputs: Mapping[str, Tensor]) -> Wire:
-    if wire.row < 0:
-        return wire._replace(tensor=list(inputs.values())[wire.port])
-    return wire._replace(tensor=rows[wire.row].outputs[wire.port])
 
 
 class Steps:
@@ -115,7 +89,7 @@ class Steps:
         if self.whole and (Run(edge.row, _ALL, self.all) in self.sources or self._remembers(edge, axis)):
             return self._view(edge, axis, 1, "newest")
         x = self._tensor(edge)
-        lone = not any(self.length in _names(n) for place, n in enumerate(x.shape) if place != axis)
+        lone = not any(self.length in symbols_in(n) for place, n in enumerate(x.shape) if place != axis)
         return Source(self._run(Run(edge.row, _NEW, self.all if lone else tokens, axis)), edge.port)
 
     def entire(self, edge: Edge, tokens: Dim) -> Source:
@@ -288,7 +262,3 @@ class Steps:
                 continue
         message = f"what it makes for one new token is not known: {', '.join(map(str, expected))} is needed"
         raise ArchitectureError(message).about(row.type).at(None, row.path)
-
-
-def _names(size: Dim) -> frozenset[str]:
-    return frozenset() if isinstance(size, int) else symbols_in(size)

@@ -18,10 +18,6 @@ class View(Layer, abstract=True):
 
     each = NOTHING
 
-    def at(self, sizes: Mapping[str, Dim]) -> View:
-        """The same with sizes in place of symbols."""
-        raise NotImplementedError
-
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         return (trace.buffer(self.output(*[x.tensor for x in inputs])),)
 
@@ -38,9 +34,6 @@ class AlongTokens(View, abstract=True):
         super().__init__()
         self.axis = axis
         self.size = size
-
-    def at(self, sizes: Mapping[str, Dim]) -> View:
-        return type(self)(self.axis, at(self.size, sizes))
 
     def output(self, *inputs: Tensor) -> Tensor:
         return with_size(inputs[0], self.axis, self.size)
@@ -67,16 +60,8 @@ class Given(View, abstract=True):
         super().__init__()
         self.made = made
 
-    def at(self, sizes: Mapping[str, Dim]) -> View:
-        return Given(tensor_at(self.made, sizes))
-
     def output(self, *inputs: Any) -> Tensor:
         return self.made
-
-
-def tensor_at(x: Tensor, sizes: Mapping[str, Dim]) -> Tensor:
-    """A tensor with sizes in place of symbols."""
-    return Tensor(tuple([at(n, sizes) for n in x.shape]), x.dtype)
 
 
 def layer_at(layer: Layer, sizes: Mapping[str, Dim]) -> Layer:
