@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from shapecalc.analysis.budgets.bounds import KINDS, Kind
-from shapecalc.analysis.budgets.budgets import Budget, left, over
+from shapecalc.analysis.budgets.bounds import KINDS, Kind, left, over
+from shapecalc.analysis.budgets.budgets import Budget
 from shapecalc.analysis.budgets.variables import Variable
 from shapecalc.analysis.sweep.points import Point, in_a_line
 from shapecalc.engine.inputs import inputs_of
@@ -125,8 +125,12 @@ def _endless(budget: Budget) -> Iterator[str]:
 
 
 def _step(budget: Budget) -> str:
-    steps = {each.name: each.value(1) for each in budget.task.variables if each.step != 1}
-    return f", of multiples of {', '.join(f'{s}' for s in steps.values())}" if steps else ""
+    return f", of multiples of {', '.join(map(str, steps.values()))}" if (steps := _steps(budget)) else ""
+
+
+def _steps(budget: Budget) -> dict[str, object]:
+    """By the name of a variable, of what its values are multiples, unless it is 1."""
+    return {each.name: each.value(1) for each in budget.task.variables if each.step != 1}
 
 
 def _several(budget: Budget, names: Sequence[str]) -> Iterator[str]:
@@ -134,8 +138,7 @@ def _several(budget: Budget, names: Sequence[str]) -> Iterator[str]:
     yield f"Largest     {count(number)}: within the bounds, more of one of {listed(names)} is less of another"
     if number > _MOST_LINES:
         yield f"            {count(number - _MOST_LINES)} are not shown: --format json has all, --step fewer"
-    steps = {each.name: each.value(1) for each in budget.task.variables if each.step != 1}
-    if steps:
+    if steps := _steps(budget):
         yield f"Steps       {', '.join(f'{name} {step}' for name, step in steps.items())}"
 
 

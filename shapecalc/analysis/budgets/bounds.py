@@ -1,13 +1,14 @@
-"""Bounds of figures, as texts give them: `600M`, `24GiB`."""
+"""Bounds of figures, as texts give them: `600M`, `24GiB`; and what a network has left to each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from shapecalc.analysis.memory.batch import budget_of
 from shapecalc.analysis.sweep.conditions import quantity
+from shapecalc.analysis.sweep.points import Point
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.tensors import LARGEST
 
@@ -69,8 +70,17 @@ def _limit(name: str, value: object) -> int:
         )
     if found > LARGEST:
         raise UsageError(f"--{name} {quoted(value)} is more than {LARGEST:,}, which no network has")
-    return _down(found)
+    return floor(found)
 
 
-def _down(number: Fraction) -> int:
-    return number.numerator // number.denominator
+def left(point: Point, limits: Mapping[str, int]) -> dict[str, int | None]:
+    """What is left to each bound, below 0 of a figure above it; None of one that there is not."""
+    return {
+        name: limit - figure if isinstance(figure := point.figures[name], int) else None
+        for name, limit in limits.items()
+    }
+
+
+def over(point: Point, limits: Mapping[str, int]) -> list[str]:
+    """The figures of a point that are above their bounds."""
+    return [name for name, rest in left(point, limits).items() if rest is not None and rest < 0]

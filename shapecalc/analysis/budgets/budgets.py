@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from shapecalc.analysis.budgets.bounds import read_bounds
+from shapecalc.analysis.budgets.bounds import left, over, read_bounds
 from shapecalc.analysis.budgets.exact import EndlessError, NotProvedError, by_formula
 from shapecalc.analysis.budgets.formulas import Formulas, up_to
 from shapecalc.analysis.budgets.network import Network, Values
@@ -79,19 +79,6 @@ class Budget:
         }
 
 
-def left(point: Point, limits: Mapping[str, int]) -> dict[str, int | None]:
-    """What is left to each bound, below 0 of a figure above it; None of one that there is not."""
-    return {
-        name: limit - figure if isinstance(figure := point.figures[name], int) else None
-        for name, limit in limits.items()
-    }
-
-
-def over(point: Point, limits: Mapping[str, int]) -> list[str]:
-    """The figures of a point that are above their bounds."""
-    return [name for name, rest in left(point, limits).items() if rest is not None and rest < 0]
-
-
 def solve(
     network: Architecture,
     input: Given = None,
@@ -144,7 +131,7 @@ def solved(task: Task, limits: Mapping[str, int], terms: Terms) -> Budget:
 
 def _by_formula(network: Network) -> Budget | None:
     """The answer of formulas; None where these do not show that it is one, or what is beside it denies it."""
-    task, limits = network.task, network.limits
+    task = network.task
     try:
         found = by_formula(network, task.variables, {})
     except NotProvedError:
@@ -152,10 +139,10 @@ def _by_formula(network: Network) -> Budget | None:
     formulas = network.formulas(task.variables, {})
     assert formulas
     best = tuple([_with_neighbours(network, each, formulas) for each in largest(found, task.variables)])
-    if any(_fits(point, limits) for each in best for point in each.above.values()):
+    if any(network.allows(point) for each in best for point in each.above.values()):
         return None
     smallest = None if best else _smallest(network, formulas)
-    return Budget(task, network.terms, limits, best, formulas, (), smallest)
+    return Budget(task, network.terms, network.limits, best, formulas, (), smallest)
 
 
 def _by_search(network: Network) -> Budget:
@@ -165,10 +152,6 @@ def _by_search(network: Network) -> Budget:
     best = tuple([_with_neighbours(network, each, None) for each in largest(found, task.variables)])
     smallest = None if best else _smallest(network, None)
     return Budget(task, network.terms, network.limits, best, None, tuple(search.tried.values()), smallest)
-
-
-def _fits(point: Point, limits: Mapping[str, int]) -> bool:
-    return point.error is None and not over(point, limits)
 
 
 def largest(found: Sequence[Values], variables: Sequence[Variable]) -> list[Values]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shapecalc.analysis.budgets.bounds import over
 from shapecalc.analysis.budgets.formulas import Formulas, formulas_of
 from shapecalc.analysis.budgets.variables import Task, Variable
-from shapecalc.analysis.sweep.computing import Computing
+from shapecalc.analysis.sweep.computing import Computing, at_sizes
 from shapecalc.analysis.sweep.figures import FIGURES, Figures, Terms
 from shapecalc.analysis.sweep.points import Axis, Point, Sweep
-from shapecalc.engine.inputs import Given, inputs_of
+from shapecalc.engine.inputs import Given
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError, UnknownError
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Expr, at, symbol
-from shapecalc.tensors import Tensor
+from shapecalc.symbolic import symbol
 
 Values = Mapping[str, int | float]
 """By the names of variables."""
@@ -65,16 +65,11 @@ class Network:
 
     def fits(self, there: Values) -> bool:
         """Whether the network can be so, within all bounds."""
-        point = self.at(there)
-        return point.error is None and not self.exceeded(point)
+        return self.allows(self.at(there))
 
-    def exceeded(self, point: Point) -> list[str]:
-        """The figures of a point that are above their bounds."""
-        return [
-            name
-            for name, limit in self.limits.items()
-            if isinstance(figure := point.figures[name], int) and figure > limit
-        ]
+    def allows(self, point: Point) -> bool:
+        """Whether a point is a network, and within all bounds."""
+        return point.error is None and not over(point, self.limits)
 
     def formulas(self, variables: Sequence[Variable], fixed: Values) -> Formulas | None:
         """Its formulas in some variables, numbers in place of the others; None where it has none.
@@ -95,20 +90,14 @@ class Network:
             _refuse_unknown(figure)
         return formulas_of(figures, self.limits, analysis.conditions, found.conditions, variables)
 
-    def _given(self, variables: Sequence[Variable], fixed: Values) -> tuple[Given, dict[str, object]]:
+    def _given(self, variables: Sequence[Variable], fixed: Values) -> tuple[Given, Mapping[str, object]]:
         """What `analyse` takes."""
         letters = {each.name: symbol(each.name) for each in variables if not each.letter}
         numbers = {each.name: fixed[each.name] for each in self.task.variables if each.name in fixed}
         own = {name: value for name, value in numbers.items() if not self._is_letter(name)}
         values = {**self.task.values, **own, **letters}
         sizes = {name: int(value) for name, value in numbers.items() if self._is_letter(name)}
-        if not sizes:
-            return self.task.given, values
-        inputs = inputs_of(self.task.architecture, self.task.given, values)
-        put = {
-            name: Tensor(tuple([at(size, sizes) for size in x.shape]), x.dtype) for name, x in inputs.items()
-        }
-        return put, {name: at(v, sizes) if isinstance(v, Expr) else v for name, v in values.items()}
+        return at_sizes(self.task.architecture, self.task.given, values, sizes)
 
     def _is_letter(self, name: str) -> bool:
         return any(each.letter for each in self.task.variables if each.name == name)

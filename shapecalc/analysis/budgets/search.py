@@ -118,7 +118,7 @@ class Search:
         further = _FURTHER if len(self.network.task.variables) == 1 else 0
         while place <= _LARGEST and above <= further and errors <= _FEW_ERRORS:
             point = self.network.at({**fixed, variable.name: variable.value(place)})
-            fits = point.error is None and not self.network.exceeded(point)
+            fits = self.network.allows(point)
             fitting = place if fits else fitting
             errors = errors + 1 if point.error else 0
             above = 0 if fits else above + (above > 0 or point.error is None)

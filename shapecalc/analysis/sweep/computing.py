@@ -177,9 +177,8 @@ class _Network:
         values = {axis.name: ordered[axis.name] for axis in self.parameters}
         sizes = {axis.name: _number(ordered[axis.name]) for axis in self.letters}
         try:
-            found = Figures(
-                analyse(self.architecture, *self.given(values, sizes), brief=True), self.sweep.terms
-            )
+            given = at_sizes(self.architecture, self.sweep.input, values, sizes)
+            found = Figures(analyse(self.architecture, *given, brief=True), self.sweep.terms)
         except ShapecalcError as refusal:
             return Point(self.name, ordered, figures, refusal)
         for column in self.sweep.columns:
@@ -189,20 +188,20 @@ class _Network:
                 error = error or refusal
         return Point(self.name, ordered, figures, error)
 
-    def given(
-        self, values: Mapping[str, object], sizes: Mapping[str, int]
-    ) -> tuple[Given, Mapping[str, object]]:
-        """What `analyse` takes, numbers in place of letters."""
-        if not sizes:
-            return self.sweep.input, values
-        inputs = inputs_of(self.architecture, self.sweep.input, values)
-        put = {
-            name: Tensor(tuple(at(size, sizes) for size in tensor.shape), tensor.dtype)
-            for name, tensor in inputs.items()
-        }
-        scope = self.architecture.scope(values)
-        own = {name: at(v, sizes) if isinstance(v := scope[name], Expr) else values[name] for name in values}
-        return put, own
+
+def at_sizes(
+    architecture: Architecture, given: Given, values: Mapping[str, object], sizes: Mapping[str, int]
+) -> tuple[Given, Mapping[str, object]]:
+    """The inputs and the values of parameters that `analyse` takes, numbers in place of letters."""
+    if not sizes:
+        return given, values
+    put = {
+        name: Tensor(tuple([at(size, sizes) for size in x.shape]), x.dtype)
+        for name, x in inputs_of(architecture, given, values).items()
+    }
+    scope = architecture.scope(values)
+    own = {name: at(v, sizes) if isinstance(v := scope[name], Expr) else values[name] for name in values}
+    return put, own
 
 
 def _number(value: object) -> int:
