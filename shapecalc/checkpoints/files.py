@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator[Opened]:
         UsageError: it can't be read, or is none that can be read in parts.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             status = os.fstat(file.fileno())
             if not S_ISREG(status.st_mode):
                 hint = "it is read in parts, which a pipe does not have: write it to a file"
@@ -51,6 +51,6 @@ def opened(path: Path) -> Iterator[Opened]:
         raise UsageError(f"{short_path(path)} can't be read: {error}") from None
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
     """Open a file; of a pipe, at once, whether somebody writes to it or not."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

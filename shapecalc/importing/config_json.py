@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from shapecalc.checkpoints.json_text import without_doubles
-from shapecalc.errors import UsageError, listed, nearest, quoted, shorten
+from shapecalc.errors import UsageError, listed, nearest, quoted, shorten, written
 from shapecalc.language.architecture import Architecture
 from shapecalc.language.config_keys import MODEL_TYPE, Config, ConfigKey
 from shapecalc.pause_gc import without_collecting
@@ -26,41 +26,22 @@ _MOST_VALUES = 100_000
 _WINDOW = "sliding_window"
 
 NO_FIGURE = (
-    *(
-        "_*",
-        "architectures",
-        "auto_map",
-        "transformers_version",
-        "torch_dtype",
-        "dtype",
-        "quantization_config",
-    ),
-    *("*_token_id", "*_token_ids", "*_token_index", "tokenizer_class", "prefix", "suppress_tokens"),
-    *("begin_suppress_tokens", "forced_decoder_ids", "*dropout*", "*_pdrop", "*_layerdrop", "layerdrop"),
-    *("initializer_*", "init_std", "use_cache", "output_*", "return_dict*", "torchscript", "use_bfloat16"),
-    *("id2label", "label2id", "num_labels", "problem_type", "task_specific_params", "gradient_checkpointing"),
-    *(
-        "pruned_heads",
-        "is_decoder",
-        "is_encoder_decoder",
-        "add_cross_attention",
-        "cross_attention_hidden_size",
-    ),
-    *("tie_encoder_decoder", "chunk_size_feed_forward", "finetuning_task", "bad_words_ids", "sep_token_id"),
-    *(
-        "num_beams",
-        "num_beam_groups",
-        "early_stopping",
-        "length_penalty",
-        "no_repeat_ngram_size",
-        "max_length",
-    ),
-    *("min_length", "encoder_no_repeat_ngram_size", "do_sample", "diversity_penalty", "repetition_penalty"),
-    *("num_return_sequences", "remove_invalid_values", "exponential_decay_length_penalty", "temperature"),
-    *("top_k", "top_p", "typical_p", "tf_legacy_loss", "rope_*", "partial_rotary_type", "pretraining_tp"),
-    *("attn_implementation", "max_position_embeddings", "original_max_position_embeddings", "layer_types"),
-    *("sliding_window*", "use_sliding_window", "max_window_layers", "attention_window"),
-)
+    "_*", "architectures", "auto_map", "transformers_version", "torch_dtype", "dtype",
+    "quantization_config", "*_token_id", "*_token_ids", "*_token_index", "tokenizer_class", "prefix",
+    "suppress_tokens", "begin_suppress_tokens", "forced_decoder_ids", "*dropout*", "*_pdrop",
+    "*_layerdrop", "layerdrop", "initializer_*", "init_std", "use_cache", "output_*", "return_dict*",
+    "torchscript", "use_bfloat16", "id2label", "label2id", "num_labels", "problem_type",
+    "task_specific_params", "gradient_checkpointing", "pruned_heads", "is_decoder",
+    "is_encoder_decoder", "add_cross_attention", "cross_attention_hidden_size", "tie_encoder_decoder",
+    "chunk_size_feed_forward", "finetuning_task", "bad_words_ids", "sep_token_id", "num_beams",
+    "num_beam_groups", "early_stopping", "length_penalty", "no_repeat_ngram_size", "max_length",
+    "min_length", "encoder_no_repeat_ngram_size", "do_sample", "diversity_penalty",
+    "repetition_penalty", "num_return_sequences", "remove_invalid_values",
+    "exponential_decay_length_penalty", "temperature", "top_k", "top_p", "typical_p", "tf_legacy_loss",
+    "rope_*", "partial_rotary_type", "pretraining_tp", "attn_implementation", "max_position_embeddings",
+    "original_max_position_embeddings", "layer_types", "sliding_window*", "use_sliding_window",
+    "max_window_layers", "attention_window",
+)  # fmt: skip
 """Keys that change no figure of any family, as patterns; a file's own lines come before them."""
 
 
@@ -84,12 +65,8 @@ class Configured(NamedTuple):
         """What shows the network."""
         if self.variant:
             return f"shapecalc show {self.variant}"
-        values = [f" --set {name}={word(value)}" for name, value in self.settings.items()]
+        values = [f" --set {name}={written(value)}" for name, value in self.settings.items()]
         return f"shapecalc show {self.file}{''.join(values)}"
-
-
-def word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @without_collecting

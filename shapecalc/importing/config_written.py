@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shapecalc.importing.config_json import Configured, word
+from shapecalc.errors import written
+from shapecalc.importing.config_json import Configured
 from shapecalc.language.tree import Argument
 from shapecalc.language.yaml_nodes import Scalar
 
@@ -32,7 +33,7 @@ def _title(found: Configured) -> str:
 def _parameters(found: Configured) -> Iterator[str]:
     for name, argument in found.architecture.parameters.items():
         value = found.given.get(name)
-        yield f"  {name}: {_text(argument) if value is None else word(value)}\n"
+        yield f"  {name}: {_text(argument) if value is None else written(value)}\n"
 
 
 def _text(argument: Argument) -> str:

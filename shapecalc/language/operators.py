@@ -135,14 +135,6 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else written(value)
 
 
-def _same(first: Any, second: Any) -> bool:
-    return _equal(first, second, "==")
-
-
-def _different(first: Any, second: Any) -> bool:
-    return not _equal(first, second, "!=")
-
-
 def _equal(first: Any, second: Any, sign: str) -> bool:
     _refuse_mixed(first, second)
     if isinstance(first, (str, bool)):
@@ -199,8 +191,8 @@ OPERATORS: Mapping[str, Operation] = MappingProxyType(
         "//": _arithmetic(floored),
         "%": _arithmetic(modulo),
         "**": _arithmetic(power),
-        "==": _same,
-        "!=": _different,
+        "==": lambda a, b: _equal(a, b, "=="),
+        "!=": lambda a, b: not _equal(a, b, "!="),
         "<": _ordered("<", is_below),
         "<=": _ordered("<=", lambda a, b: _not_below(b, a)),
         ">": _ordered(">", lambda a, b: is_below(b, a)),

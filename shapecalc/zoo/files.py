@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 
+from shapecalc.checkpoints.files import without_waiting
 from shapecalc.errors import UsageError, short_path
 from shapecalc.language.document import LARGEST_FILE
 
@@ -28,17 +29,12 @@ def text_of(path: Path, hint: str | None = None) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             regular = S_ISREG(os.fstat(file.fileno()).st_mode)
             first = b"" if regular else _begun(file.fileno(), path)
             return first + file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageError(f"{short_path(path)} can't be read: {error.strerror}") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; of a pipe, at once, whether somebody writes to it or not."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _begun(descriptor: int, path: Path) -> bytes:

@@ -89,7 +89,7 @@ def matching_libraries(patterns: Sequence[str]) -> dict[str, Path]:
     every = known_libraries()
     found: set[str] = set()
     for pattern in patterns:
-        matched = {name for name in every if any(fnmatchcase(form, pattern) for form in _forms(name))}
+        matched = {name for name in every if any(fnmatchcase(form, pattern) for form in forms_of(name))}
         if not matched:
             hint = nearest(pattern, every) or "`shapecalc list --blocks` shows what there is"
             raise UsageError(f"no library matches {quoted(pattern)}", hint=hint)
@@ -97,7 +97,8 @@ def matching_libraries(patterns: Sequence[str]) -> dict[str, Path]:
     return {name: path for name, path in every.items() if name in found or not patterns}
 
 
-def _forms(name: str) -> tuple[str, ...]:
+def forms_of(name: str) -> tuple[str, ...]:
+    """What a pattern may match of a name: all of it, what it is in its folder, or the folder."""
     folder, _, own = name.rpartition("/")
     return (name, own, folder) if folder else (name,)
 

@@ -16,7 +16,7 @@ from shapecalc.language.document import LARGEST_FILE
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.zoo.files import SHORTER, decoded, text_of
 from shapecalc.zoo.index import Entry, claims, entries, exists, folders, in_file, is_readable, shipped
-from shapecalc.zoo.libraries import find_library, known_libraries
+from shapecalc.zoo.libraries import find_library, forms_of, known_libraries
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -65,20 +65,15 @@ def matching(patterns: Sequence[str]) -> dict[str, Entry]:
 
 def _nothing_matches(pattern: str, every: Iterable[str]) -> UsageError:
     asked = re.sub(r"[][*?!]", "", pattern)
-    hint = _nearest(asked, [form for name in every for form in _forms(name)])
+    hint = _nearest(asked, [form for name in every for form in forms_of(name)])
     return UsageError(f"no architecture matches {quoted(pattern)}", hint=hint)
-
-
-def _forms(name: str) -> tuple[str, ...]:
-    folder, _, own = name.rpartition("/")
-    return (name, own, folder) if folder else (name,)
 
 
 def _matches(name: str, entry: Entry, pattern: str) -> bool:
     """Whether a pattern is for a name, or names the file that it is in."""
     folder = name.rpartition("/")[0]
     files = (entry.path.stem, entry.path.name)
-    return any(fnmatchcase(form, pattern) for form in _forms(name)) or any(
+    return any(fnmatchcase(form, pattern) for form in forms_of(name)) or any(
         pattern in (file, f"{folder}/{file}") for file in files
     )
 
@@ -143,7 +138,7 @@ def _no_such(name: str) -> UsageError:
 def _library(name: str) -> str | None:
     """The library that a name of an architecture is, or is the end of."""
     own = name.removesuffix(_SUFFIXES[0])
-    return next((known for known in known_libraries() if own in _forms(known)[:2]), None)
+    return next((known for known in known_libraries() if own in forms_of(known)[:2]), None)
 
 
 def _is_path(name: str) -> bool:
