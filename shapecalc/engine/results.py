@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shapecalc.engine.nodes import Node, all_nodes, copy_of
-from shapecalc.errors import UsageError, listed, nearest, quoted
+from shapecalc.errors import ArchitectureError, UsageError, listed, nearest, quoted
 from shapecalc.language.architecture import Architecture
 from shapecalc.layers import Figures, Layer
 from shapecalc.layers.schemes import Scheme, size_in_bytes
@@ -71,6 +71,10 @@ class Row(NamedTuple):
     @property
     def type(self) -> str:
         return self.layer.type
+
+    def error(self, message: str, hint: str | None = None) -> ArchitectureError:
+        """An error of this layer, with its type and its path."""
+        return ArchitectureError(message, hint=hint).about(self.type).at(None, self.path)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -250,6 +254,11 @@ class Analysis(Shown):
     @property
     def name(self) -> str:
         return self.architecture.name
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values of parameters with which, and its inputs, `analyse` makes it again."""
+        return self.architecture.undecided(self.parameters)
 
     @property
     def symbols(self) -> list[str]:

@@ -65,9 +65,7 @@ def traced(analysis: Analysis, steps: dict[str, Executed]) -> Analysis:
 
     A block has there the values of its own parameters, any other step those that it saw.
     """
-    decided = analysis.architecture.decided
-    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    return _execute(analysis.architecture, analysis.inputs, kept, brief=False, steps=steps)
+    return _execute(analysis.architecture, analysis.inputs, analysis.given, brief=False, steps=steps)
 
 
 @without_collecting
@@ -125,6 +123,4 @@ def whole(analysis: Analysis, what: str, most: int = MOST_LISTED) -> Analysis:
     if not analysis.brief:
         return analysis
     refuse_long(analysis.layers, what, most)
-    decided = analysis.architecture.decided
-    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    return analyse(analysis.architecture, analysis.inputs, kept)
+    return analyse(analysis.architecture, analysis.inputs, analysis.given)

@@ -95,8 +95,7 @@ def _freed(analysis: Analysis, names: Sequence[str], brief: bool = False) -> Ana
     letters = {name: symbol(unique(name, analysis.symbols)) for name in names}
     if _has_own_input(analysis):
         return analyse(analysis.architecture, None, {**_given(analysis), **letters}, brief=brief)
-    decided = analysis.architecture.decided
-    kept = {name: value for name, value in _given(analysis).items() if name not in decided}
+    kept = analysis.architecture.undecided(_given(analysis))
     return analyse(analysis.architecture, analysis.inputs, {**kept, **letters}, brief=brief)
 
 

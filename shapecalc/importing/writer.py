@@ -42,7 +42,7 @@ class Scope:
 class Writer:
     """Writes the file of a program."""
 
-    def __init__(self, program: Program, body: Body, folding: Folding, repeats: bool = True) -> None:
+    def __init__(self, program: Program, body: Body, folding: Folding, repeats: bool) -> None:
         self.program = program
         self.body = body
         self.folding = folding

@@ -120,6 +120,10 @@ class Architecture:
         texts = (size.text for spec in self.inputs.values() for size in spec.sizes)
         return frozenset(text for text in texts if text in self.parameters)
 
+    def undecided(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some values of parameters that no input decides."""
+        return {name: value for name, value in values.items() if name not in self.decided}
+
     def scope(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The values of the file's parameters, `overrides` in place of their defaults.
 

@@ -52,8 +52,8 @@ def print_params(
     form: str,
     depth: int | None,
     dtype: str,
-    stored: Quantized | None = None,
-    unfold: bool = False,
+    stored: Quantized | None,
+    unfold: bool,
 ) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 

@@ -19,7 +19,7 @@ FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
 
-def one_by_one(analysis: Analysis, form: str, unfold: bool = False) -> Analysis:
+def one_by_one(analysis: Analysis, form: str, unfold: bool) -> Analysis:
     """The analysis with every row, for a form that has each layer, or where nothing is to be folded.
 
     Raises:

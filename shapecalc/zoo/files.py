@@ -58,7 +58,7 @@ def _begun(descriptor: int, path: Path) -> bytes:
     return first
 
 
-def decoded(content: bytes, name: str, hint: str | None = None) -> str:
+def decoded(content: bytes, name: str, hint: str | None) -> str:
     if len(content) > LARGEST_FILE:
         raise UsageError(f"{name} is larger than {LARGEST_FILE:,} bytes", hint=hint)
     try:

@@ -93,13 +93,9 @@ def _with_batch(architecture: Architecture, given: Given, values: Mapping[str, o
     for name, tensor in inputs.items():
         if not tensor.rank:
             raise UsageError(f"the input {name} has no axis that could be a batch")
-    check_one_batch(analyse(architecture, inputs, _undecided(architecture, values), brief=True))
+    check_one_batch(analyse(architecture, inputs, architecture.undecided(values), brief=True))
     letter: Dim = symbol(BATCH)
     return {name: Tensor((letter, *tensor.shape[1:]), tensor.dtype) for name, tensor in inputs.items()}
-
-
-def _undecided(architecture: Architecture, values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name not in architecture.decided}
 
 
 def _variable(

@@ -156,7 +156,7 @@ class _Comparison:
     def of_blocks(self, x: Node, y: Node) -> dict[str, tuple[Any, Any]]:
         rows = zip(range(x.start, x.stop), range(y.start, y.stop), strict=False)
         counts = x.stop - x.start, y.stop - y.start
-        changes = _differing(_of_tensors("output", x.output, y.output))
+        changes = _differing(_of_outputs(x.output, y.output))
         if counts[0] != counts[1] or any(self.of_rows(i, j) for i, j in rows):
             changes["layers"] = counts
         return changes
@@ -167,7 +167,7 @@ class _Comparison:
         values = _values(a), _values(b)
         names = dict.fromkeys(chain(*values))
         changes = _differing({name: (values[0].get(name), values[1].get(name)) for name in names})
-        changes |= _differing({"type": (a.type, b.type), **_of_tensors("output", a.output, b.output)})
+        changes |= _differing({"type": (a.type, b.type), **_of_outputs(a.output, b.output)})
         if not changes and a.inputs != b.inputs:
             changes["input"] = tuple(x.shape for x in a.inputs), tuple(y.shape for y in b.inputs)
         if self.is_rewired(i, j):
@@ -192,8 +192,8 @@ def _values(row: Row) -> dict[str, Any]:
     return {**{name: vars(row.layer)[name] for name in row.layer.fields}, **row.arguments}
 
 
-def _of_tensors(what: str, a: Tensor, b: Tensor) -> dict[str, tuple[Any, Any]]:
-    return {what: (a.shape, b.shape), "dtype": (a.dtype, b.dtype)}
+def _of_outputs(a: Tensor, b: Tensor) -> dict[str, tuple[Any, Any]]:
+    return {"output": (a.shape, b.shape), "dtype": (a.dtype, b.dtype)}
 
 
 def _differing(both: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:

@@ -87,7 +87,7 @@ def training(convention: Convention, analysis: Analysis) -> Dim | Unknown | None
     return forward if isinstance(forward, Unknown) else convention.training(analysis, forward)
 
 
-def beside_products(convention: Convention, row: Row, times: int = 1) -> Beside:
+def beside_products(convention: Convention, row: Row, times: int) -> Beside:
     """What is counted of so many rows beside their products."""
     found = _beside(convention, row)
     if times == 1 or isinstance(found, Unknown):

@@ -127,14 +127,10 @@ def by_affine(learned: int, plain: int) -> Rule:
     return lambda row, _: per_input(learned if "weight" in row.weights else plain)(row, 0)
 
 
-def by_training(learned: int, plain: int) -> Rule:
+def by_statistics(row: Row, products: Dim) -> Beside:
     """BatchNorm; without running statistics torch calls it as in training, which counts 5 or 4."""
-
-    def rule(row: Row, products: Dim) -> Beside:
-        tracked = "running_mean" in row.weights
-        return (by_affine(learned, plain) if tracked else by_affine(5, 4))(row, products)
-
-    return rule
+    tracked = "running_mean" in row.weights
+    return (by_affine(2, 1) if tracked else by_affine(5, 4))(row, products)
 
 
 def upsampled(times: Mapping[str, int]) -> Rule:

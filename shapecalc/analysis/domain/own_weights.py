@@ -69,10 +69,9 @@ def keeping(general: Analysis) -> tuple[Condition, ...]:
 
 def _analysed(analysis: Analysis, inputs: Mapping[str, Tensor]) -> Analysis | None:
     """The analysis at the file's own input, or at `inputs`; None where the network does not take that."""
-    decided = analysis.architecture.decided
-    values = {name: value for name, value in analysis.parameters.items() if name not in decided}
+    values = _given(analysis, analysis.given)
     try:
-        return analyse(analysis.architecture, inputs or None, _given(analysis, values), brief=analysis.brief)
+        return analyse(analysis.architecture, inputs or None, values, brief=analysis.brief)
     except ShapecalcError:
         return None
 

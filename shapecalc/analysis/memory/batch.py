@@ -25,9 +25,7 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
             raise UsageError(f"the input {name} has no axis that could be a batch")
         sizes[name] = Tensor((batch, *tensor.shape[1:]), tensor.dtype)
     check_one_batch(analysis)
-    decided = analysis.architecture.decided
-    kept = {name: value for name, value in analysis.parameters.items() if name not in decided}
-    found = analyse(analysis.architecture, sizes, kept, brief=analysis.brief)
+    found = analyse(analysis.architecture, sizes, analysis.given, brief=analysis.brief)
     check_same_weights(analysis, found)
     return found
 

@@ -92,9 +92,8 @@ def check_fits(analysis: Analysis, runs: int) -> None:
         UsageError: another size than the batch is a symbol, or there are too many layers that differ.
     """
     sizes = [size for tensor in analysis.inputs.values() for size in tensor.shape[1:]]
-    decided = analysis.architecture.decided
-    given = [value for name, value in analysis.parameters.items() if name not in decided]
-    if others := symbols_in(*sizes, *(value for value in given if isinstance(value, Expr))):
+    letters = [value for value in analysis.given.values() if isinstance(value, Expr)]
+    if others := symbols_in(*sizes, *letters):
         raise UsageError(f"--fit needs numbers for all sizes but the batch, not {listed(sorted(others))}")
     refuse_different(analysis, "--fit", 3 * runs)  # with a number, then twice as long with a symbol
 

@@ -226,7 +226,7 @@ class Forward:
     def refuse(self, row: Row, message: str, hint: str) -> None:
         """Say why torch can't train the network; the first reason counts."""
         if self.refusal is None:
-            self.refusal = ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
+            self.refusal = row.error(message, hint)
 
     def lower(
         self, number: int, row: Row, footprint: Footprint, storages: list[int], values: list[int]

@@ -116,7 +116,7 @@ class Following:
             return axes[0]
         message = f"where the tokens are in its input {x} can't be followed"
         hint = "what comes before the output is to be made token by token, but for attention"
-        raise ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
+        raise row.error(message, hint)
 
     def follow(self) -> Followed:
         """What the output's last token needs.
@@ -165,11 +165,11 @@ class Following:
         if (own is None or isinstance(own[need.axis], Unknown)) and not row.layer.is_causal:
             message = "what it keeps from token to token is not known"
             hint = "attention, convolutions and selective scans are followed"
-            raise ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
+            raise row.error(message, hint)
         if len(row.inputs) < 2:
             message = "what it makes of a token depends on later ones, so nothing of earlier ones stays"
             hint = "serve is for attention that sees earlier tokens alone: is_causal, or a mask"
-            raise ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
+            raise row.error(message, hint)
         found.ends.append(End(number, need.input, need.edge, need.axis))
 
     def before(self, edge: Edge, axis: int) -> list[tuple[Edge, int]] | None:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from shapecalc.analysis.serving.following import End, Followed, Following
 from shapecalc.engine.results import Edge, Wire
-from shapecalc.errors import ArchitectureError
 from shapecalc.layers.reads import Pattern
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, symbol, symbols_in
@@ -64,7 +63,7 @@ class Masks:
         if seen is None:
             message = "a token sees later ones, so nothing that is made of earlier ones stays as it is"
             hint = "is_causal: true, or a mask, lets it see earlier ones alone"
-            raise ArchitectureError(message, hint=hint).about(row.type).at(None, row.path)
+            raise row.error(message, hint)
         return seen
 
     def _alike(self, edge: Edge, axes: tuple[int, int]) -> object:

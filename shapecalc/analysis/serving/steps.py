@@ -261,4 +261,4 @@ class Steps:
             except ArchitectureError:
                 continue
         message = f"what it makes for one new token is not known: {', '.join(map(str, expected))} is needed"
-        raise ArchitectureError(message).about(row.type).at(None, row.path)
+        raise row.error(message)

@@ -43,7 +43,7 @@ def in_tokens(
     values: Mapping[str, Any],
     batch: Dim,
     length: str,
-    brief: bool = True,
+    brief: bool,
 ) -> Tokens:
     """The network at letters for the batch and for the tokens of the sequence that it continues.
 

@@ -196,11 +196,9 @@ def _point(
     phi, *names = shown
     first = next(iter(inputs.values())).shape
     there = {"phi": phi, **{str(name): _as_read(values[str(name)]) for name in names}, "input": first}
-    decided = architecture.decided
-    own = {name: value for name, value in values.items() if name not in decided}
     figures: dict[str, object] = dict.fromkeys(columns)
     try:
-        found = Figures(analyse(architecture, inputs, own, brief=True), terms)
+        found = Figures(analyse(architecture, inputs, architecture.undecided(values), brief=True), terms)
         for column in columns:
             figures[column] = FIGURES[column](found)
     except ShapecalcError as error:

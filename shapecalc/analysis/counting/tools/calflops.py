@@ -131,7 +131,7 @@ TABLE: Mapping[type[Layer], Rule] = {
     matmul: rules.by_first_factor,
     einsum: rules.rounded,
     AdaptiveLogSoftmaxWithLoss: rules.undecided,
-    BatchNorm: rules.by_training(2, 1),
+    BatchNorm: rules.by_statistics,
     **dict.fromkeys((LayerNorm, GroupNorm, InstanceNorm), rules.by_affine(5, 4)),
     **dict.fromkeys((ReLU, PReLU, ELU, LeakyReLU, GELU, SiLU, silu), rules.per_input(1)),
     kept_gelu: rules.nothing,

@@ -61,7 +61,7 @@ CONVENTION = Convention(
         einsum: rules.rounded,
         AdaptiveLogSoftmaxWithLoss: rules.undecided,
         MaxUnpool: _untraceable,
-        BatchNorm: rules.by_training(2, 1),
+        BatchNorm: rules.by_statistics,
         **dict.fromkeys((LayerNorm, GroupNorm, InstanceNorm), rules.by_affine(5, 4)),
         LAYERS["AdaptiveAvgPool2d"]: rules.per_input(1),
         grid_sample: rules.per_output(4),
