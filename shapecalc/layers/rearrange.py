@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.gradients import Back, like, passed
@@ -94,45 +94,37 @@ def fill(sizes: Shape, elements: Dim, what: str) -> Shape:
     return tuple(elements // known if size == -1 else size for size in sizes)
 
 
-def unflattened(x: Tensor, dim: int, sizes: Shape) -> Tensor:
-    """Axes of these sizes in place of one, which has as many elements as they hold."""
-    axis = check_axis(dim, x, "dim")
-    filled = fill(sizes, x.shape[axis], f"axis {dim}")
-    return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
-
-
-def unflattening(x: Tensor, y: Tensor, dim: int) -> Reads:
-    """What is read of a tensor of which one axis becomes several."""
-    axis = dim % x.rank
-    return reshaped(x.shape, y.shape, before=axis, after=x.rank - 1 - axis)
-
-
-class Unflatten(Reshaping):
-    """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
+class Unflattening(Reshaping, abstract=True):
+    """Axes in place of one, which has as many elements as they hold."""
 
     dim = Axis()
+    argument: ClassVar[str]
+    """The argument that has their sizes."""
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_axis(self.dim, x, "dim")
+        filled = fill(getattr(self, self.argument), x.shape[axis], f"axis {self.dim}")
+        return Tensor((*x.shape[:axis], *filled, *x.shape[axis + 1 :]), x.dtype)
+
+    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
+        axis = self.dim % x.rank
+        return (reshaped(x.shape, y.shape, before=axis, after=x.rank - 1 - axis),)
+
+
+class Unflatten(Unflattening):
+    """One axis becomes several, of which one size may be −1. Source: torch.nn.Unflatten."""
+
+    argument = "unflattened_size"
     unflattened_size = Sizes(rest=1)
     example = example((2, 12, 5), dim=1, unflattened_size=(3, -1))
 
-    def output(self, x: Tensor) -> Tensor:
-        return unflattened(x, self.dim, self.unflattened_size)
 
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return (unflattening(x, y, self.dim),)
-
-
-class unflatten(Reshaping):
+class unflatten(Unflattening):
     """One axis becomes several, of which one size may be −1. Source: torch.unflatten."""
 
-    dim = Axis()
+    argument = "sizes"
     sizes = Sizes(rest=1)
     example = example((2, 12, 5), dim=1, sizes=(3, -1))
-
-    def output(self, x: Tensor) -> Tensor:
-        return unflattened(x, self.dim, self.sizes)
-
-    def reads(self, x: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return (unflattening(x, y, self.dim),)
 
 
 class reshape(Reshaping):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import singledispatch
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -20,41 +20,21 @@ from shapecalc.render.flops import work_grid
 from shapecalc.render.grid import Grid, markdown_of, text_of
 from shapecalc.render.memory import memory_grid
 from shapecalc.render.show import show_grid
+from shapecalc.shown import Shown
 from shapecalc.zoo import parse
 
 _MOST_LINES = 60
 """Lines of a table that are seen at once; of a longer one the outer blocks, and the rest on a click."""
 
 
-@singledispatch
-def _grids(found: object) -> list[Grid]:
-    """The tables of a result: the first is seen, a second one on a click."""
-    raise TypeError(f"{type(found).__name__} has no table")
-
-
-@_grids.register
-def _(found: Analysis) -> list[Grid]:
-    return _short_first(lambda depth: show_grid(found, depth))
-
-
-@_grids.register
-def _(found: Prediction) -> list[Grid]:
-    return _short_first(lambda depth: memory_grid(found, depth))
-
-
-@_grids.register
-def _(found: Work) -> list[Grid]:
-    return [work_grid(found)]
-
-
-@_grids.register
-def _(found: Domain) -> list[Grid]:
-    return [domain_grid(found)]
-
-
-@_grids.register
-def _(found: Difference) -> list[Grid]:
-    return [diff_grid(found)]
+_TABLES: Sequence[tuple[type, Callable[[Any], list[Grid]]]] = (
+    (Analysis, lambda found: _short_first(partial(show_grid, found))),
+    (Prediction, lambda found: _short_first(partial(memory_grid, found))),
+    (Work, lambda found: [work_grid(found)]),
+    (Domain, lambda found: [domain_grid(found)]),
+    (Difference, lambda found: [diff_grid(found)]),
+)
+"""By the type of a result its tables: the first is seen, a second one on a click."""
 
 
 def _short_first(make: Callable[[int | None], Grid]) -> list[Grid]:
@@ -62,9 +42,9 @@ def _short_first(make: Callable[[int | None], Grid]) -> list[Grid]:
     return [whole] if len(whole.lines) <= _MOST_LINES else [make(1), whole]
 
 
-def bundle(found: object) -> dict[str, str]:
+def bundle(found: Shown) -> dict[str, str]:
     """A result in the forms that notebooks, and the programs that convert them, choose from."""
-    grids = _grids(found)
+    grids = next(tables(found) for kind, tables in _TABLES if isinstance(found, kind))
     return {
         "text/plain": text_of(grids[0]),
         "text/markdown": markdown_of(grids[0]),

@@ -11,7 +11,7 @@ from shapecalc.analysis.roofline.bound import Part, Roofline
 from shapecalc.analysis.roofline.device import Peak
 from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import count, duration, hundredths, shape, size
-from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
+from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
 from shapecalc.render.tree import first_column, folded_note, measured_note, named_nodes
 
@@ -41,10 +41,7 @@ _OUTPUT = Column("output", "Output shape", shape, spare=1)
 
 def print_roofline(found: Roofline, form: str, depth: int | None, unfold: bool) -> None:
     """Print a network's layers on a device; in JSON times are seconds, in CSV too."""
-    if form == "json":
-        print_json(found.to_dict())
-    else:
-        print_grid(roofline_grid(found, form, depth, unfold), form)
+    print_as(form, found.to_dict, lambda: roofline_grid(found, form, depth, unfold))
 
 
 def roofline_grid(found: Roofline, form: str, depth: int | None, unfold: bool) -> Grid:

@@ -72,7 +72,7 @@ def _settings(
 ) -> Iterator[str]:
     """An option that sets a parameter to the one other value, above 1, with which the inputs are taken."""
     scope, decided = architecture.scope(), architecture.decided
-    kept = {name: value for name, value in values.items() if name not in decided}
+    kept = architecture.undecided(values)
     free = [n for n, v in scope.items() if type(v) is int and n not in decided and n not in values]
     for name in free[:_MOST_PARAMETERS]:
         try:

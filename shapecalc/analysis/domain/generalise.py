@@ -77,9 +77,8 @@ def in_general(
         ArchitectureError: a layer can't take formulas.
     """
     taken = symbols_in(*(value for value in parameters.values() if isinstance(value, Expr)))
-    general, decided = generalised(architecture, inputs, batch, taken), architecture.decided
-    kept = {name: value for name, value in parameters.items() if name not in decided}
-    return analyse(architecture, general, kept, brief=True)
+    general = generalised(architecture, inputs, batch, taken)
+    return analyse(architecture, general, architecture.undecided(parameters), brief=True)
 
 
 def sizes_of(inputs: Mapping[str, Tensor], general: Mapping[str, Tensor]) -> dict[str, int]:

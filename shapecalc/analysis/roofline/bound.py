@@ -195,7 +195,7 @@ class Roofline:
 
     def to_dict(self) -> dict[str, Any]:
         """All figures in JSON's types: counts are integers, seconds are rounded."""
-        rows = zip(self.analysis.rows, range(len(self.kernels)), strict=True)
+        rows = enumerate(self.analysis.rows)
         bound, fused = self.at_least, self.fused
         return {
             "name": self.analysis.name,
@@ -206,7 +206,7 @@ class Roofline:
             "peak": {**self.products._asdict(), "operations": float(self.products.operations)},
             "ridge": float(self.ridge),
             "layers": [
-                {"path": row.path, "type": row.type, **self._part([n], [1]).to_dict()} for row, n in rows
+                {"path": row.path, "type": row.type, **self._part([n], [1]).to_dict()} for n, row in rows
             ],
             "at_least": {
                 "operations": fused.products,

@@ -135,13 +135,10 @@ class SizeOrSizes(ForEach["Dim | tuple[Dim, ...]"]):
         return is_size(item, 1)
 
 
-class SizeForEach(ForEach["Dim | tuple[Dim, ...] | None"]):
+class SizeForEach(SizeOrSizes):
     """A size for each spatial axis of the input, however many it has; one stands for all."""
 
     described = "a size of at least 1, or a list of them"
-
-    def fits(self, item: object) -> bool:
-        return is_size(item, 1)
 
 
 class Scale(ForEach["float | tuple[float, ...] | None"]):
