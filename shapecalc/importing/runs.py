@@ -29,28 +29,14 @@ _RUNS = 6
 """Runs from which an expression is read: with fewer, it may be chance."""
 
 
-def _odd(size: int, step: int) -> int:
-    return size + 2 * step - 1
-
-
-def _even(size: int, step: int) -> int:
-    return size + (size & -size) * step
-
-
-def _smaller(size: int, step: int) -> int:
-    return size - 2 * step + 1
-
-
-def _smaller_even(size: int, step: int) -> int:
-    return size - (size & -size) * step
-
-
-def _multiple(size: int, step: int) -> int:
-    return size * (1 + step)
-
-
-_KINDS: tuple[Kind, ...] = (_odd, _even, _smaller, _smaller_even, _multiple)
-"""Any sizes; those that are divisible by the same power of two; multiples."""
+_KINDS: tuple[Kind, ...] = (
+    lambda size, step: size + 2 * step - 1,
+    lambda size, step: size + (size & -size) * step,
+    lambda size, step: size - 2 * step + 1,
+    lambda size, step: size - (size & -size) * step,
+    lambda size, step: size * (1 + step),
+)
+"""Larger sizes, those that the same power of two divides; smaller ones in the same two ways; multiples."""
 
 
 def read_at_sizes(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Program:
@@ -126,7 +112,7 @@ class _Runs:
             step = number * (2 * place + 1) - place % 2 + number * (number - 1)
             for leaf, axis in group:
                 size = kind(shapes[leaf][axis], step)
-                shapes[leaf][axis] = size if size > 0 else _odd(shapes[leaf][axis], step)
+                shapes[leaf][axis] = size if size > 0 else _KINDS[0](shapes[leaf][axis], step)
         try:
             inputs, keywords = tree_unflatten([*map(_resized, self.leaves, shapes)], self.tree)
             with _quiet():
