@@ -15,8 +15,7 @@ import torch
 
 from shapecalc.analysis.serving.caches import Kept
 from shapecalc.analysis.serving.steps import Run, Stepped
-from shapecalc.analysis.serving.views import AlongTokens, Given, Newest, View, layer_at
-from shapecalc.analysis.serving.views import Kept as KeptView
+from shapecalc.analysis.serving.views import AlongTokens, GivenTensor, KeptTokens, NewestToken, View, layer_at
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers import Layer
 from shapecalc.symbolic import at
@@ -52,7 +51,11 @@ def numbered(layer: Layer, sizes: Mapping[str, int]) -> Layer:
     """A layer, or a view of what is kept, with numbers in place of symbols."""
     if isinstance(layer, AlongTokens):
         return type(layer)(layer.axis, at(layer.size, sizes))
-    return Given(tensor_at(layer.made, sizes)) if isinstance(layer, Given) else layer_at(layer, sizes)
+    return (
+        GivenTensor(tensor_at(layer.made, sizes))
+        if isinstance(layer, GivenTensor)
+        else layer_at(layer, sizes)
+    )
 
 
 class Whole(Network):
@@ -121,12 +124,12 @@ class Serving(Network):
         return outputs
 
     def viewed(self, view: View, edge: Edge, arguments: Sequence[Any]) -> Any:
-        if isinstance(view, Given):
+        if isinstance(view, GivenTensor):
             return self.memory[edge]
         (x,) = arguments
-        if isinstance(view, Newest):
+        if isinstance(view, NewestToken):
             return x.narrow(view.axis, x.shape[view.axis] - 1, 1)
-        assert isinstance(view, KeptView)
+        assert isinstance(view, KeptTokens)
         room = self.memory[edge]
         room.narrow(view.axis, room.shape[view.axis] - 1, 1).copy_(x)
         return room.narrow(view.axis, room.shape[view.axis] - view.size, view.size)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
-from shapecalc.analysis.compare.network_weights import Weight
+from shapecalc.analysis.compare.network_weights import NamedWeight
 from shapecalc.analysis.compare.pairing import Pairing
-from shapecalc.analysis.compare.weights import Comparison, Difference
+from shapecalc.analysis.compare.weights import Comparison, WeightDifference
 from shapecalc.checkpoints.tensors import Stored
 from shapecalc.errors import listed
 from shapecalc.render.cells import how_many, shape
@@ -38,7 +38,7 @@ def _grid(found: Comparison) -> Grid:
     )
 
 
-def _unexplained(found: Comparison) -> Iterator[Difference]:
+def _unexplained(found: Comparison) -> Iterator[WeightDifference]:
     """The differences, without those that other names would be the end of."""
     proposal = found.proposal
     if proposal is None or not proposal.sure:
@@ -52,14 +52,14 @@ def _unexplained(found: Comparison) -> Iterator[Difference]:
             yield one
 
 
-def _first(differences: Sequence[Difference]) -> Iterator[Line]:
+def _first(differences: Sequence[WeightDifference]) -> Iterator[Line]:
     yield from map(_line, differences[:_MOST])
     if len(differences) > _MOST:
         rest = len(differences) - _MOST
         yield Line((f"… {rest:,} more", "", "", "", differences[0].what))
 
 
-def _line(difference: Difference) -> Line:
+def _line(difference: WeightDifference) -> Line:
     weight, tensor, near = difference.weight, difference.tensor, difference.nearest
     what = difference.what
     if near:
@@ -70,7 +70,7 @@ def _line(difference: Difference) -> Line:
     return Line((weight.path if weight else "", name, _tensor(weight), _tensor(tensor), what))
 
 
-def _tensor(tensor: Weight | Stored | None) -> str:
+def _tensor(tensor: NamedWeight | Stored | None) -> str:
     return f"{shape(tensor.shape)} {tensor.dtype}" if tensor else ""
 
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from shapecalc.analysis.compare.matching import unpacked
-from shapecalc.analysis.compare.network_weights import Weight
+from shapecalc.analysis.compare.network_weights import NamedWeight
 from shapecalc.checkpoints.tensors import Stored
 from tests.checkpoints import sharded_holes
 from tests.command import Command
@@ -195,7 +195,7 @@ def test_blocks_of_mxfp4_are_of_the_shape_that_transformers_makes_of_them() -> N
     tensors = {
         f"up_{n}": Stored(f"up_{n}", x.shape, "uint8") for n, x in (("blocks", blocks), ("scales", scales))
     }
-    assert unpacked(tensors, [Weight("expert", "up", shape, "float32")])["up"].shape == shape
+    assert unpacked(tensors, [NamedWeight("expert", "up", shape, "float32")])["up"].shape == shape
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shapecalc.analysis.compare.network_weights import Weight
+from shapecalc.analysis.compare.network_weights import NamedWeight
 from shapecalc.checkpoints.naming import Names, common_prefix
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
 
@@ -12,7 +12,7 @@ _COMPARED = 200
 _WRAPPED = "_orig_mod."
 
 
-def prefix_of(checkpoint: Checkpoint, weights: Iterable[Weight]) -> str:
+def prefix_of(checkpoint: Checkpoint, weights: Iterable[NamedWeight]) -> str:
     """What wrappers have put before all names, unless the network's begin so themselves."""
     found = common_prefix(tensor.name for tensor in checkpoint.tensors)
     return "" if any(weight.there.startswith(found) for weight in weights) else found
@@ -32,7 +32,7 @@ def by_name(tensors: Mapping[str, Stored], names: Names) -> dict[str, Stored]:
     return found
 
 
-def unpacked(tensors: Mapping[str, Stored], weights: Iterable[Weight]) -> dict[str, Stored]:
+def unpacked(tensors: Mapping[str, Stored], weights: Iterable[NamedWeight]) -> dict[str, Stored]:
     """Tensors, with blocks and scales of mxfp4 as the matrices that they stand for, under a weight's name."""
     found = dict(tensors)
     for weight in weights:
@@ -63,7 +63,7 @@ def _matrix(name: str, tensors: Mapping[str, Stored]) -> Stored | None:
     return blocks._replace(name=name, shape=(*lead, groups * _BLOCK, outputs), dtype="float4_e2m1fn")
 
 
-def match(weight: Weight, tensors: Mapping[str, Stored]) -> list[str]:
+def match(weight: NamedWeight, tensors: Mapping[str, Stored]) -> list[str]:
     """The tensors that a weight is in the checkpoint: several where one that is shared is stored twice."""
     names = (weight.there, *weight.others)
     return [name for name in names if name in tensors] or [
@@ -88,7 +88,7 @@ def _before_parametrizations(name: str) -> str:
     return module + _OLDER[part].format(weight) if found and part in _OLDER else name
 
 
-def nearest(weight: Weight, spare: Mapping[str, Stored]) -> str | None:
+def nearest(weight: NamedWeight, spare: Mapping[str, Stored]) -> str | None:
     """The name among those left over that is most like a weight's, of its shape if any is."""
     from difflib import get_close_matches  # only what is missing pays for this import
 

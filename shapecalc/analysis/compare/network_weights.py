@@ -14,7 +14,7 @@ COUNT = "num_batches_tracked"
 """The buffer of norms that torch before 0.4.1 did not have, and that prediction never reads."""
 
 
-class Weight(NamedTuple):
+class NamedWeight(NamedTuple):
     """A weight of the network: where it is, what a checkpoint calls it, and what it is."""
 
     path: str
@@ -31,7 +31,7 @@ class Weight(NamedTuple):
         return Stored(self.there, self.shape, self.dtype)
 
 
-def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
+def weights_of(analysis: Analysis, names: Names) -> list[NamedWeight]:
     """The weights of a network in the order of its layers, each once.
 
     Raises:
@@ -46,7 +46,7 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
             owner = analysis.rows[row.shares or 0]
             shared.setdefault(f"{owner.path}.{name}", []).append(names.there(f"{row.path}.{name}"))
     weights = (
-        Weight(
+        NamedWeight(
             path := f"{row.path}.{name}",
             names.there(path),
             tuple(map(int, weight.shape)),  # type: ignore[arg-type]  # no formulas, by now
@@ -60,7 +60,7 @@ def weights_of(analysis: Analysis, names: Names) -> list[Weight]:
     return [part for weight in weights for part in _parts(_turned(weight))]
 
 
-def _turned(weight: Weight) -> Weight:
+def _turned(weight: NamedWeight) -> NamedWeight:
     """A weight as the checkpoint has it, whose axes, or the last two, may be in the opposite order."""
     for suffix, first in ((TURNED, 0), (LAST_TURNED, max(0, len(weight.shape) - 2))):
         if weight.there.endswith(suffix):
@@ -69,7 +69,7 @@ def _turned(weight: Weight) -> Weight:
     return weight
 
 
-def _parts(weight: Weight) -> list[Weight]:
+def _parts(weight: NamedWeight) -> list[NamedWeight]:
     """A weight, or its parts along the first axis where the checkpoint has a tensor for each, as of experts.
 
     Raises:

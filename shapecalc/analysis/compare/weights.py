@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.compare.matching import by_name, match, nearest, plain, prefix_of, unpacked
-from shapecalc.analysis.compare.network_weights import COUNT, Weight, weights_of
+from shapecalc.analysis.compare.network_weights import COUNT, NamedWeight, weights_of
 from shapecalc.analysis.compare.pairing import Pairing, pairing
 from shapecalc.checkpoints.naming import Names, Rule
 from shapecalc.checkpoints.tensors import Checkpoint, Stored
@@ -18,12 +18,12 @@ _NEAREST = 20
 """Missing tensors of which the nearest name is looked for, each among so many others: it takes its time."""
 
 
-class Difference(NamedTuple):
+class WeightDifference(NamedTuple):
     """What is not the same on both sides; None where one has nothing."""
 
     what: str
     """One of `missing`, `superfluous`, `shape`, `dtype`."""
-    weight: Weight | None
+    weight: NamedWeight | None
     tensor: Stored | None
     nearest: str | None = None
     """Of a missing weight, the tensor that is most like it in name, of its shape if there is one."""
@@ -50,7 +50,7 @@ class Comparison:
     """How many the network has, those that steps share once."""
     equal: int
     """How many are in the checkpoint with their shape and dtype."""
-    differences: Sequence[Difference]
+    differences: Sequence[WeightDifference]
     prefix: str = ""
     """What all names of the checkpoint begin with, as a wrapper has put it there."""
     dtypes: Mapping[str, int] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str
         [
             *_missing(missing, {} if proposal and proposal.sure else kept),
             *unequal,
-            *(Difference("superfluous", None, one) for one in kept.values()),
+            *(WeightDifference("superfluous", None, one) for one in kept.values()),
         ],
         prefix,
         _dtypes(found, tensors),
@@ -121,7 +121,7 @@ def compare(analysis: Analysis, checkpoint: Checkpoint, names: Names, dtype: str
     )
 
 
-def _proposal(lacking: Sequence[Weight], spare: Mapping[str, Stored], ordered: bool) -> Pairing:
+def _proposal(lacking: Sequence[NamedWeight], spare: Mapping[str, Stored], ordered: bool) -> Pairing:
     """Which weight is probably which tensor; optional buffers count if some tensor has their shape."""
     tensors = {name: tensor.shape for name, tensor in spare.items() if not name.endswith(COUNT)}
     shapes = set(tensors.values())
@@ -130,21 +130,21 @@ def _proposal(lacking: Sequence[Weight], spare: Mapping[str, Stored], ordered: b
     return pairing(weights, tensors, ordered)
 
 
-def _missing(missing: Sequence[Weight], spare: Mapping[str, Stored]) -> Iterator[Difference]:
+def _missing(missing: Sequence[NamedWeight], spare: Mapping[str, Stored]) -> Iterator[WeightDifference]:
     for number, weight in enumerate(missing):
         like = nearest(weight, spare) if number < _NEAREST else None
-        yield Difference("missing", weight, None, like)
+        yield WeightDifference("missing", weight, None, like)
 
 
 def _unequal(
-    found: Mapping[Weight, Sequence[str]], tensors: Mapping[str, Stored], dtype: str | None
-) -> Iterator[Difference]:
+    found: Mapping[NamedWeight, Sequence[str]], tensors: Mapping[str, Stored], dtype: str | None
+) -> Iterator[WeightDifference]:
     for weight, names in found.items():
         for tensor in map(tensors.__getitem__, names):
             if tensor.shape != weight.shape:
-                yield Difference("shape", weight, tensor)
+                yield WeightDifference("shape", weight, tensor)
             elif not _stands_for(tensor.dtype, weight.dtype, dtype):
-                yield Difference("dtype", weight, tensor)
+                yield WeightDifference("dtype", weight, tensor)
 
 
 def _stands_for(stored: str, own: str, dtype: str | None) -> bool:
@@ -159,7 +159,7 @@ def is_floating(dtype: str) -> bool:
     return dtype.startswith(("float", "bfloat"))
 
 
-def _dtypes(found: Mapping[Weight, Sequence[str]], tensors: Mapping[str, Stored]) -> dict[str, int]:
+def _dtypes(found: Mapping[NamedWeight, Sequence[str]], tensors: Mapping[str, Stored]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for weight, names in found.items():
         dtype = tensors[names[0]].dtype

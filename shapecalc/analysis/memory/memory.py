@@ -241,7 +241,7 @@ def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
     )
 
 
-class Step(NamedTuple):
+class Passes(NamedTuple):
     """The passes of a step in training."""
 
     saved: Mapping[int, Dim]
@@ -252,17 +252,17 @@ class Step(NamedTuple):
 
 def step_of(
     analysis: Analysis, mode: Mode, freed: Releases, training: Training, again: Sequence[Segment]
-) -> Step:
+) -> Passes:
     """A pass forward and one back; only the reason, where it is not known what a layer keeps."""
     try:
         forward = Forward(analysis, mode, freed, segments=again)
         saved = forward.ledger.saved()
         backward = Backward(forward, _arrived(training))
     except UnknownError as error:
-        return Step({}, (), Moment.of(Peak(), analysis), error)
+        return Passes({}, (), Moment.of(Peak(), analysis), error)
     peak = Moment.of(forward.ledger.peak, analysis)
     refusal = backward.refusal or untrainable(forward)
-    return Step(saved, forward.conditions, peak, refusal)
+    return Passes(saved, forward.conditions, peak, refusal)
 
 
 def _arrived(training: Training) -> Arrived:

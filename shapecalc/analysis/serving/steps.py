@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shapecalc.analysis.serving.following import Following, Need
 from shapecalc.analysis.serving.opening import moved_tree
-from shapecalc.analysis.serving.views import Given, Kept, Newest, layer_at
+from shapecalc.analysis.serving.views import GivenTensor, KeptTokens, NewestToken, layer_at
 from shapecalc.engine.results import Analysis, Edge, Row, Wire
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer
@@ -228,9 +228,9 @@ class Steps:
 
     def _viewed(self, run: Run) -> Layer:
         if run.view == "given":
-            return Given(self._tensor(Edge(run.row, run.port)))
+            return GivenTensor(self._tensor(Edge(run.row, run.port)))
         assert run.axis is not None
-        return Kept(run.axis, run.tokens) if run.view == "kept" else Newest(run.axis, 1)
+        return KeptTokens(run.axis, run.tokens) if run.view == "kept" else NewestToken(run.axis, 1)
 
     def _expected(self, y: Tensor, run: Run) -> Tensor:
         sizes = [self._sized(n, run.tokens) for n in y.shape]

@@ -39,11 +39,11 @@ class AlongTokens(View, abstract=True):
         return with_size(inputs[0], self.axis, self.size)
 
 
-class Kept(AlongTokens, abstract=True):
+class KeptTokens(AlongTokens, abstract=True):
     """All tokens up to the new one, which is written into what is kept of earlier ones."""
 
 
-class Newest(AlongTokens, abstract=True):
+class NewestToken(AlongTokens, abstract=True):
     """The last of all tokens, for which all of them stay where they lie."""
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
@@ -51,7 +51,7 @@ class Newest(AlongTokens, abstract=True):
         return (trace.part(x, self.output(x.tensor).shape, x.all_strides),)
 
 
-class Given(View, abstract=True):
+class GivenTensor(View, abstract=True):
     """What is kept of other inputs, and is the same for each token."""
 
     inputs_range = (0, 0)
