@@ -9,7 +9,7 @@ import typer
 
 from shapecalc.cli.needs import ONNX, needed
 from shapecalc.cli.networks import analysed, settings
-from shapecalc.cli.options import Arch, Input, Output, Set, write_whole
+from shapecalc.cli.options import Arch, Input, Output, Set, write_or_print, write_whole
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError
@@ -38,13 +38,11 @@ def export(
         raise UsageError(f"{output} is an ONNX model by its name, and --to is torch", hint="--to onnx")
     analysis = analysed(arch, input, set)
     source = keras_source(analysis) if to == "keras" else torch_source(analysis)
-    if output is None:
-        print(source.text, end="")
-    elif to != "onnx":
-        write_whole(output, source.text)
-    else:
+    if to == "onnx" and output is not None:
         sizes = _sizes(arch, analysis, set)
         _write_onnx(output, analysis, (source.text, source.name), sizes)
+    else:
+        write_or_print(source.text, output)
 
 
 def _sizes(arch: str, analysis: Analysis, set: list[str] | None) -> dict[str, int]:

@@ -11,7 +11,7 @@ import typer
 from shapecalc.checkpoints.rules_written import written
 from shapecalc.cli.needs import ONNX, needed
 from shapecalc.cli.networks import given_input
-from shapecalc.cli.options import Input, write_whole
+from shapecalc.cli.options import Input, write_or_print, write_whole
 from shapecalc.errors import ArchitectureError, ShapecalcError, UsageError, listed, quoted
 from shapecalc.render import streams
 from shapecalc.zoo.index import exists
@@ -66,10 +66,7 @@ def import_(
         _of_config(Path(target), output, bool(input or args or names or flat or strict))
         return
     found = equal_network(target, given_input(input or []), args, flat, strict)
-    if output:
-        write_whole(output, found.text)
-    else:
-        print(found.text, end="")
+    write_or_print(found.text, output)
     if names:
         write_whole(names, written(found.names))
     _tell(found, target)

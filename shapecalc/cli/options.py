@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from shapecalc.errors import UsageError, short_path
 from shapecalc.render import streams
+
+if TYPE_CHECKING:
+    from shapecalc.render.grid import Grid
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, a name of the zoo, or - for stdin.")]
 Archs = Annotated[
@@ -68,6 +71,16 @@ def write_or_print(text: str, output: Path | None) -> None:
         print(text, end="")
     else:
         write_whole(output, text)
+
+
+def write_or_print_grid(grid: Grid, form: str, output: Path | None) -> None:
+    """A table to the file of `-o`, or printed: only one that is printed knows how wide the screen is."""
+    from shapecalc.render.grid import markdown_of, print_grid, text_of
+
+    if output is None:
+        print_grid(grid, form)
+    else:
+        write_whole(output, (text_of if form == "table" else markdown_of)(grid) + "\n")
 
 
 def write_whole(path: Path, text: str | bytes, check: Callable[[Path], None] | None = None) -> None:

@@ -11,7 +11,7 @@ from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold
 from shapecalc.errors import UsageError
 
 if TYPE_CHECKING:
-    from shapecalc.analysis.roofline.bound import Roofline
+    pass
 
 
 def roofline(
@@ -52,13 +52,8 @@ def roofline(
         analysis = with_batch(analysis, batch)
     found = roofline(one_by_one(analysis, format, unfold), known, dtype, train)
     if format == "svg":
-        _write_plot(found, depth, output)
+        from shapecalc.render.roofline_plot import roofline_plot
+
+        write_or_print(roofline_plot(found, depth).svg(), output)
     else:
         print_roofline(found, format, depth, unfold)
-
-
-def _write_plot(found: Roofline, depth: int | None, output: Output) -> None:
-    from shapecalc.render.roofline_plot import roofline_plot
-
-    picture = roofline_plot(found, depth).svg()
-    write_or_print(picture, output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapecalc.cli.networks import settings
-from shapecalc.cli.options import Arch, Ascii, Form, Input, Output, Set, write_or_print
+from shapecalc.cli.options import Arch, Ascii, Form, Input, Output, Set, write_or_print, write_or_print_grid
 from shapecalc.cli.sweeping import Columns, Dtype
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
@@ -62,16 +62,11 @@ def scale(
 
 
 def _write(found: Scaling, format: Form, output: Output) -> None:
-    """To the file, or printed: only a table that is printed knows how wide the screen is."""
-    from shapecalc.render.grid import markdown_of, print_grid, text_of
     from shapecalc.render.scaling import scaling_grid, write_csv, write_json
 
-    if output is None and format in ("table", "markdown"):
-        print_grid(scaling_grid(found), format)
-        return
-    file = io.StringIO()
     if format in ("csv", "json"):
+        file = io.StringIO()
         (write_csv if format == "csv" else write_json)(found, file)
+        write_or_print(file.getvalue(), output)
     else:
-        print((text_of if format == "table" else markdown_of)(scaling_grid(found)), file=file)
-    write_or_print(file.getvalue(), output)
+        write_or_print_grid(scaling_grid(found), format, output)

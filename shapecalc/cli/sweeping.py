@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shapecalc.cli.networks import all_of, assignments, given_input, settings
-from shapecalc.cli.options import Ascii, Input, Output, write_or_print, write_whole
+from shapecalc.cli.options import Ascii, Input, Output, write_or_print, write_or_print_grid
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
@@ -257,7 +257,9 @@ def _write(rows: Rows, form: str, target: Target) -> None:
     if form in _ROW_BY_ROW:
         _write_rows(rows, form, target)
     else:
-        _write_table(rows, form, target.file)
+        from shapecalc.render.sweep import sweep_grid
+
+        write_or_print_grid(sweep_grid(rows), form, target.file)
 
 
 def _write_rows(rows: Rows, form: str, target: Target) -> None:
@@ -268,17 +270,6 @@ def _write_rows(rows: Rows, form: str, target: Target) -> None:
         (write_csv if form == "csv" else write_json)(rows, file, goes_on=target.begun.size > 0)
     if rows.unknown:
         streams.note(rows.unknown_note)
-
-
-def _write_table(rows: Rows, form: str, output: Path | None) -> None:
-    from shapecalc.render.grid import markdown_of, print_grid, text_of
-    from shapecalc.render.sweep import sweep_grid
-
-    grid = sweep_grid(rows)
-    if output is None:
-        print_grid(grid, form)
-    else:
-        write_whole(output, (text_of if form == "table" else markdown_of)(grid) + "\n")
 
 
 def _write_plot(rows: Rows, ends: tuple[str | None, str | None, str | None], output: Path | None) -> None:

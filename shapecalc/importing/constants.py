@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from shapecalc.importing.arguments import dtype_told, of_one_number
-from shapecalc.importing.leaves import plain
+from shapecalc.importing.leaves import described, plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.tensors import Tensor
 
@@ -18,7 +18,7 @@ _LARGEST = 2**24
 
 def constant(tensor: Any, value: Value) -> list[Call]:
     """The calls that make a constant, the last of them `value`; zeros of its shape if nothing else does."""
-    found = Tensor(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    found = described(tensor)
     if tensor.device.type != "meta" and not hasattr(tensor, "fake_mode") and 0 < tensor.numel() <= _LARGEST:
         for kind in _KINDS:
             if calls := kind(tensor, found, value):

@@ -8,6 +8,7 @@ import torch
 
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.fields import Inferred
+from shapecalc.tensors import Tensor
 
 _COMPOSED = {
     "Transformer",
@@ -79,6 +80,11 @@ def _is_default(layer: type[Layer], name: str, value: Any, module: Any) -> bool:
     if value is None or field.default is None:
         return value is None and field.default is None
     return bool(field.parse(plain(value), layer.axes) == field.parse(field.default, layer.axes))
+
+
+def described(tensor: Any) -> Tensor:
+    """The shape and the dtype of a torch tensor."""
+    return Tensor(tuple(tensor.shape), plain(tensor.dtype))
 
 
 def plain(value: Any) -> Any:

@@ -22,18 +22,12 @@ from shapecalc.importing import rows as _rows  # noqa: F401  # which declares wh
 from shapecalc.importing.aliases import Aliases, View, shares
 from shapecalc.importing.arguments import dtype_told
 from shapecalc.importing.constants import constant
-from shapecalc.importing.leaves import arguments_of, is_leaf, keeps_shape
+from shapecalc.importing.leaves import arguments_of, described, is_leaf, keeps_shape
 from shapecalc.importing.lowering import Lowering
 from shapecalc.importing.program import Call, Region, Value
-from shapecalc.tensors import Tensor
 
 _OWN = str(Path(__file__).resolve().parent.parent)
 _TORCH = str(Path(torch.__file__).resolve().parent)
-
-
-def described(tensor: Any) -> Tensor:
-    """The shape and the dtype of a torch tensor."""
-    return Tensor(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
 def tensors_of(tree: Any) -> list[Any]:

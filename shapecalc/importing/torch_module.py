@@ -19,8 +19,9 @@ from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.errors import ArchitectureError
+from shapecalc.importing.leaves import described
 from shapecalc.importing.program import Program
-from shapecalc.importing.recording import Recorder, described
+from shapecalc.importing.recording import Recorder
 from shapecalc.language.inputs import parse_input
 from shapecalc.torch_check.uncounted import UNCOUNTED
 

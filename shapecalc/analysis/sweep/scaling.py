@@ -119,7 +119,9 @@ def scaled(
     def point(phi: int) -> Point:
         put = {name: _grown(scope[name], own[name] * rule.parameters[name] ** phi) for name in own}
         images = {name: _enlarged(tensor, rule, phi) for name, tensor in inputs.items()}
-        return _point(architecture, images, {**values, **put}, (phi, *put), names, terms)
+        grown = {name: _as_read(value) for name, value in put.items()}
+        there = {"phi": phi, **grown, "input": next(iter(images.values())).shape}
+        return _point(architecture, images, {**values, **put}, there, names, terms)
 
     points = [(phi, point(phi)) for phi in [0, *_steps(phis)]]
     base = points[0][1].figures["macs"]
@@ -188,14 +190,11 @@ def _point(
     architecture: Architecture,
     inputs: Mapping[str, Tensor],
     values: Mapping[str, object],
-    shown: tuple[object, ...],
+    there: Mapping[str, object],
     columns: Sequence[str],
     terms: Terms,
 ) -> Point:
-    """The network at one φ; `shown` are the φ and the names of the parameters that grow."""
-    phi, *names = shown
-    first = next(iter(inputs.values())).shape
-    there = {"phi": phi, **{str(name): _as_read(values[str(name)]) for name in names}, "input": first}
+    """The network at one φ; `there` is what a row says of it, the φ and what grows."""
     figures: dict[str, object] = dict.fromkeys(columns)
     try:
         found = Figures(analyse(architecture, inputs, architecture.undecided(values), brief=True), terms)
