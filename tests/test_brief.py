@@ -17,7 +17,7 @@ from shapecalc.analysis.counting.totals import Work
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.analysis.receptive.field import along
 from shapecalc.engine.results import Analysis
-from shapecalc.errors import ShapecalcError
+from shapecalc.errors import ShapecalcError, UsageError
 from tests.dice import DRAWS
 
 IMAGE = (
@@ -159,3 +159,19 @@ def test_what_goes_from_copy_to_copy_by_several_ways_is_executed() -> None:
     if found:
         check_figures(*found)
         check_memory(*found)
+
+
+def test_many_layers_are_not_all_executed_unless_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shapecalc.engine.run.MOST_EACH", 99)
+    network = shapecalc.parse("input: 1x3\nparameters: {n: 99}\nlayers: [{Linear: 3, times: n}]")
+    assert len(shapecalc.analyse(network).rows) == 99
+    with pytest.raises(UsageError, match="layers one by one, at most 99: there are 100") as refused:
+        shapecalc.analyse(network, parameters={"n": 100})
+    assert refused.value.hint == "analyse(…, brief=True) executes copies that are alike once"
+    assert shapecalc.analyse(network, parameters={"n": 100}, brief=True).totals.params == 1_200
+
+
+def test_layers_that_channels_leave_out_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shapecalc.engine.run.MOST_EACH", 99)
+    text = "input: 1x3\nlayers: [Linear: 3, {Linear: 3, times: 99, when: channels == 4}]"
+    assert len(shapecalc.analyse(shapecalc.parse(text)).rows) == 1

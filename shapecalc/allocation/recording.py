@@ -78,6 +78,8 @@ class Recording:
         self.parameters_by_name: dict[str, Parameter] = {}
         self.lowered: Mapping[str, Value] = {}
         """Copies of weights in a lower dtype that another layer has made, which has these weights too."""
+        self.made_before: dict[str, Value] = {}
+        """Weights that are no parameters, but made of others before they are used."""
         self.place = ""
         """What the names of weights begin with: the parts of the layer that are being run."""
         self.complete = True
@@ -100,9 +102,11 @@ class Recording:
     def storage(self, made: Tensor) -> Storage:
         return Storage(self, size_of(made, self.mode))
 
-    def parameter(self, name: str, shape: Shape, dtype: str = "float32") -> Parameter:
+    def parameter(self, name: str, shape: Shape, dtype: str = "float32") -> Value:
         """A weight that is learned; its own bytes are counted with the weights, its gradient's here."""
         name = self.place + name
+        if name in self.made_before:
+            return self.made_before[name]
         known = self.parameters_by_name.get(name)
         if known is None:
             known = Parameter(Tensor(shape, dtype), Storage(self, 0), name in self.frozen)
@@ -110,7 +114,7 @@ class Recording:
             self.parameters_by_name[name] = known
         return known
 
-    def parameters(self, shapes: Mapping[str, Shape]) -> list[Parameter]:
+    def parameters(self, shapes: Mapping[str, Shape]) -> list[Value]:
         return [self.parameter(name, shape) for name, shape in shapes.items()]
 
     def buffer(self, made: Tensor) -> Value:
@@ -127,6 +131,13 @@ class Recording:
         y = Value(made, self.storage(made), strides)
         self.events.append(Made(y.storage.number))
         return y
+
+    @contextmanager
+    def computed(self, name: str, weight: Value) -> Iterator[None]:
+        """A weight of this name is what was made, not a parameter."""
+        self.made_before[self.place + name] = weight
+        yield
+        del self.made_before[self.place + name]
 
     @contextmanager
     def inside(self, part: str) -> Iterator[None]:

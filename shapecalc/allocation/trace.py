@@ -55,8 +55,8 @@ class Trace(Recording):
         return x.lowered
 
     def copies(self, weights: Sequence[Value]) -> list[Value]:
-        """The weights that are casts, whose bytes count where autograd keeps them."""
-        return [w for w in weights if self.autocast and w.dtype == LOWER]
+        """The weights that are casts, or computed, whose bytes count where autograd keeps them."""
+        return [w for w in weights if not isinstance(w.base or w, (Parameter, Handed))]
 
     def made_by(self, operation: str, made: Tensor, *values: Value) -> Tensor:
         """The output of an operation; under autocast in the dtype that follows from its arguments."""

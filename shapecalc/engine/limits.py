@@ -18,6 +18,8 @@ from shapecalc.symbolic import symbol
 MOST_ROWS = 1_000_000
 MOST_WHOLE = 2_000
 """Rows that are all executed; in a larger network, copies that do the same may be left out: it takes less."""
+MOST_EACH = 100_000
+"""Rows of a network from which no copy is left out."""
 MOST_DISTINCT = 40_000
 """Rows that are executed in a network from which copies are left out."""
 MOST_FOLLOWED = 10_000

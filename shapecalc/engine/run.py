@@ -10,8 +10,8 @@ from shapecalc.engine.body import Body
 from shapecalc.engine.execution import Executed, Execution
 from shapecalc.engine.inputs import Given, scope_and_inputs
 from shapecalc.engine.limits import (
+    MOST_EACH,
     MOST_LISTED,
-    MOST_ROWS,
     MOST_WHOLE,
     refuse_larger,
     refuse_long,
@@ -48,6 +48,7 @@ def analyse(
 
     Raises:
         UsageError: `input` or `parameters` name something that the file lacks.
+            Without `brief`, there are more than 100,000 layers.
         ArchitectureError: the network can't take the input, or is wrong in itself.
     """
     return _execute(architecture, input, parameters, brief)
@@ -80,8 +81,11 @@ def _execute(
     with collecting() as conditions:
         scope, inputs = scope_and_inputs(architecture, input, parameters)
     rows = refuse_too_large(architecture, scope)
-    if rows > MOST_ROWS and not brief:  # some may not be there: it is counted briefly, and refused at once
-        analyse(architecture, input, parameters, brief=True)
+    if rows > MOST_EACH and not brief:  # some may not be there: they are counted briefly
+        layers = analyse(architecture, input, parameters, brief=True).layers
+        refuse_long(
+            layers, "analyse", MOST_EACH, "analyse(…, brief=True) executes copies that are alike once"
+        )
     briefly = brief and rows > (MOST_WHOLE if most_whole is None else most_whole)
     run = Execution(Walk(architecture, scope), conditions, briefly)
     run.steps = steps

@@ -73,6 +73,7 @@ class Embedding(Table):
     """
 
     keeps = Keeps.INPUTS
+    keeps_weight = False
     example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
 
     def output(self, x: Tensor) -> Tensor:

@@ -7,8 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
+from shapecalc.allocation.elementwise_gradients import of_length
+from shapecalc.allocation.gradients import like, of_row
+from shapecalc.allocation.kernels import product_of_two
+from shapecalc.allocation.mode import STATISTIC
+from shapecalc.allocation.values import OUTPUT, Look, looks
 from shapecalc.errors import ArchitectureError, UnknownError, listed
 from shapecalc.layers.base import Layer
+from shapecalc.layers.distance import normalize, quotient
 from shapecalc.layers.fields import Axis, Flag, Real, Size, Text
 from shapecalc.layers.inner import Inner
 from shapecalc.layers.rules.costs import Wanted
@@ -38,7 +44,7 @@ class Parametrization(Layer, abstract=True):
         return 0
 
     def made(self, trace: Trace, weight: Weight) -> Value:
-        """The weight as it is made in evaluation, kernel by kernel."""
+        """The weight as torch makes it of what is owned, kernel by kernel."""
         raise NotImplementedError
 
     def of(self, inner: Layer) -> Parametrization:
@@ -78,20 +84,35 @@ class weight_norm(Parametrization, abstract=True):
         return tuple([n if i == axis else 1 for i, n in enumerate(weight.shape)])
 
     def made(self, trace: Trace, weight: Weight) -> Value:
-        """Norms and products: one kernel for the first axis or the last; else quotients are a tensor, too.
+        """One kernel for the first axis or the last, which keeps its norms; else v · (g / ‖v‖).
 
-        Source: at::_weight_norm, at::norm_except_dim.
+        Source: at::_weight_norm.
+
+        Raises:
+            UnknownError: it is trained, and each element has a norm of its own.
         """
         norms = self.norms(weight)
-        if norms and self.axis(weight, self.dim) not in (0, len(norms) - 1):
-            (direction,) = trace.parameters({"": weight.shape})
-            _copy = trace.contiguous(moved_first(trace, direction, self.axis(weight, self.dim)))
-            _norms = trace.new(Tensor(norms))
-            del _copy
-            _quotients = trace.new(Tensor(norms))
-        else:
-            _of_all = [trace.new(Tensor(norms)) for _ in range(1 if norms else 2)]
-        return trace.new(Tensor(weight.shape))
+        magnitude, direction = trace.parameters({"original0": norms, "original1": weight.shape})
+        if magnitude.tracked and len(norms) == 1:  # torch's decomposition sums over no axes as over all
+            message = "of one axis keeps a norm for each element, or on the device meta one of all"
+            raise UnknownError(f"weight_norm of a weight {message}: it can't be held against torch")
+        if norms and self.axis(weight, self.dim) in (0, len(norms) - 1):
+            both = [magnitude, direction]
+            kept: list[Value | Tensor] = [*both, Tensor(norms, STATISTIC)]
+            return trace.kernel(Tensor(weight.shape), *both, keeps=kept, back=of_row(*looks(both)))
+        shares = quotient(trace, magnitude, self.lengths(trace, direction))
+        return product_of_two(trace, direction, shares)
+
+    def lengths(self, trace: Trace, x: Value) -> Value:
+        """‖x‖, of all of it or along an axis between the others. Source: at::norm_except_dim."""
+        if self.dim in (None, -1):
+            return trace.kernel(Tensor(()), x, keeps=(x, OUTPUT), back=of_length(x.look, Look((), x.dtype)))
+        axis = self.dim % x.rank
+        turned = trace.contiguous(trace.transpose(x, 0, axis))
+        rows = trace.view(turned, (turned.shape[0], product(turned.shape[1:])))
+        back = of_length(rows.look, Look((rows.shape[0], 1), x.dtype))
+        norms = trace.kernel(Tensor(rows.shape[:1]), rows, keeps=(rows, OUTPUT), back=back)
+        return trace.transpose(trace.view(norms, (turned.shape[0], *[1] * (x.rank - 1))), 0, axis)
 
     def made_by(self, weight: Weight) -> Operations:
         """Of each norm the root of a sum of squares, and its share of g; a product for each element."""
@@ -137,34 +158,37 @@ class spectral_norm(Parametrization, abstract=True):
         return weight.elements + self.sides(weight)[0] if len(weight.shape) > 1 else 0
 
     def made(self, trace: Trace, weight: Weight) -> Value:
-        """The matrix, copies of the vectors, their product with it, the quotients.
+        """The quotient by σ = uᵀ·W·v; u and v, after their steps in training, are copied for the way back.
 
         Source: _SpectralNorm.forward; torch.nn.functional.normalize of one of one axis.
         """
-        (own,) = trace.parameters({"": weight.shape})
+        (own,) = trace.parameters({"original": weight.shape})
         if len(weight.shape) < 2:
-            _norm = trace.new(Tensor((1,)))
-            _least = trace.new(Tensor((1,)))
-            return trace.new(own.tensor)
-        rows, columns = self.sides(weight)
-        _matrix = trace.reshape(moved_first(trace, own, self.axis(weight, self.dim or 0)), (rows, columns))
-        _vectors = [trace.new(Tensor((size,))) for size in (rows, columns)]
-        product_ = trace.new(Tensor((rows,)))
-        _sigma = trace.new(Tensor(()))
-        del product_
-        return trace.new(own.tensor)
+            return normalize(dim=0).run(trace, own)[0]
+        axis = self.axis(weight, self.dim or 0)
+        order = [axis, *(other for other in range(own.rank) if other != axis)]
+        matrix = trace.reshape(trace.permute(own, order), self.sides(weight))
+        if trace.training:
+            self.step(trace, matrix)
+        left, right = [trace.new(Tensor((size,), own.dtype)) for size in matrix.shape]
+        return quotient(trace, own, self.sigma(trace, matrix, left, right))
+
+    def step(self, trace: Trace, matrix: Value) -> None:
+        """Each vector anew, as a product of the matrix with the other one, divided by its norm in place."""
+        for size in matrix.shape if self.n_power_iterations else ():
+            _product = trace.new(Tensor((size,), matrix.dtype))
+            _norm = trace.new(Tensor((1,), matrix.dtype))
+            del _product, _norm
+
+    def sigma(self, trace: Trace, matrix: Value, left: Value, right: Value) -> Value:
+        """Source: torch.mv, torch.vdot; their ways back in tools/autograd/derivatives.yaml."""
+        rows = trace.kernel(Tensor(left.shape), matrix, keeps=(right,))
+        return trace.kernel(Tensor(()), rows, keeps=(left,), back=like(left.look))
 
     def made_by(self, weight: Weight) -> Operations:
         """A division for each element; of a vector the root of a sum of squares before."""
         norm = Operations(mul=weight.elements, add=weight.elements - 1, exp=1)
         return Operations(divide=weight.elements) + (norm if len(weight.shape) < 2 else Operations())
-
-
-def moved_first(trace: Trace, x: Value, axis: int) -> Value:
-    """A view with an axis before the others."""
-    order = [axis, *(other for other in range(x.rank) if other != axis)]
-    strides = x.all_strides
-    return trace.part(x, tuple([x.shape[i] for i in order]), tuple([strides[i] for i in order]))
 
 
 PARAMETRIZED: Mapping[str, type[Parametrization]] = {
@@ -227,19 +251,21 @@ class Parametrized(Inner, abstract=True):
         return None if isinstance(ops, Unknown) else ops + self.by.made_by(self.parametrized(*inputs))
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
-        """In prediction the layer's own kernels, beside the weight that is made before.
+        """The layer's own kernels, of a weight that is made before.
 
-        A lower bound where it is another one than the only `weight`, or cast by autocast.
+        In prediction a lower bound where it is another one than the only `weight`, or cast by autocast.
 
         Raises:
-            UnknownError: autograd watches.
+            UnknownError: autograd watches one of these.
         """
+        if self.by.name == "weight" and not trace.autocast:
+            with trace.inside(f"parametrizations.{self.by.name}"):
+                weight = self.by.made(trace, self.parametrized(*[x.tensor for x in inputs]))
+            with trace.computed(self.by.name, weight):
+                return self.inner.run(trace, *inputs)
         if trace.grad:
             raise UnknownError(f"{self.type}: what {self.by.type} keeps for the way back is not known")
-        if self.by.name != "weight" or trace.autocast:
-            trace.complete = False
-            return self.inner.run(trace, *inputs)
-        _weight = self.by.made(trace, self.parametrized(*[x.tensor for x in inputs]))
+        trace.complete = False
         return self.inner.run(trace, *inputs)
 
 

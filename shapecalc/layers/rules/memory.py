@@ -40,6 +40,8 @@ class MemoryRules(CallRules):
     """Whether the output's elements lie in memory as those of the first input do, after a permute too."""
     keeps: ClassVar[Keeps | None] = None
     """What autograd keeps of a layer that is one kernel; None where it depends, or is not known."""
+    keeps_weight: ClassVar[bool] = True
+    """Whether autograd keeps the first weight beside that, of a layer that is one kernel and has weights."""
     undecided: ClassVar[str] = "is not known"
     """Why it can't be said what it allocates, of a type for which nothing says so."""
     operation: ClassVar[str] = ""
@@ -87,7 +89,7 @@ class MemoryRules(CallRules):
             trace.made_by(operation, made, *inputs),
             *inputs,
             *weights,
-            keeps=[*keeps, *trace.copies(weights[:1])],
+            keeps=[*keeps, *trace.copies(weights[: self.keeps_weight])],
             back=self.back(*inputs, *weights),
             laid=self.strides_of(made, inputs[0]) if inputs else None,
         )
