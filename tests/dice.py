@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
+from typing import TypeVar
 
 # The processes that share out the tests, and the commands that tests run, inherit both.
 DRAWS = os.environ.setdefault("DRAWS", "push")
 SEED = os.environ.setdefault("SEED", f"{random.SystemRandom().randrange(10**9)}")
+
+T = TypeVar("T")
 
 
 def count(push: int, long: int) -> int:
@@ -24,3 +28,8 @@ def count(push: int, long: int) -> int:
 def is_drawn(case: str, of: int) -> bool:
     """Whether a case is tried: at each push one in so many of a test is, drawn by the seed; at length all."""
     return DRAWS == "long" or random.Random(f"{SEED}/{case}").randrange(of) == 0
+
+
+def one_way(case: object, ways: Sequence[T]) -> Sequence[T]:
+    """The ways a case is tried: at each push in one, drawn by the seed and the case, at length in all."""
+    return ways if DRAWS == "long" else [random.Random(f"{SEED}/{case!r}").choice(ways)]

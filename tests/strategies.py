@@ -19,6 +19,7 @@ from shapecalc.layers import fields as f
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
 from tests import families
+from tests.dice import one_way
 from tests.families.base import DTYPES, LONGEST, NUMBERS, SIZES, Drawn, rarely, shown
 
 Values: TypeAlias = st.SearchStrategy[Any]
@@ -290,11 +291,16 @@ def by_hand(layer_type: type[Layer]) -> list[Drawn]:
 def each_layer(
     layer_type: type[Layer], ways: Sequence[T]
 ) -> Callable[[Callable[[Drawn, Sequence[T]], None]], Callable[[], None]]:
-    """Makes a check of one layer a test: of those by hand in all ways, and of drawn ones in one way each."""
+    """Makes a check of one layer a test: of its example in all ways, and of other cases in one way each.
+
+    Those by hand are as many as are drawn, and which way each is tried in is drawn anew; at length it is all.
+    """
 
     def of_each(check: Callable[[Drawn, Sequence[T]], None]) -> Callable[[], None]:
-        for case in reversed(by_hand(layer_type)):
-            check = example(case, ways)(check)
+        first, *others = by_hand(layer_type)
+        for case in reversed(others):
+            check = example(case, one_way(case, ways))(check)
+        check = example(first, ways)(check)
         return given(draws(layer_type), st.sampled_from([[way] for way in ways]))(check)
 
     return of_each

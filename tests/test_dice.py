@@ -109,10 +109,13 @@ def test_another_seed_draws_other_cases(suite: Path, drawn: dict[str, str]) -> N
 def test_one_in_so_many_cases_is_drawn_and_at_length_all(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = [f"test_it[{number}]" for number in range(400)]
     drawn = {}
+    monkeypatch.setattr(dice, "DRAWS", "push")
     for seed in ("monday", "tuesday"):
         monkeypatch.setattr(dice, "SEED", seed)
         drawn[seed] = [case for case in cases if dice.is_drawn(case, 4)]
     assert all(80 < len(some) < 120 for some in drawn.values())
     assert drawn["monday"] != drawn["tuesday"]
+    assert {tuple(dice.one_way(case, "abc")) for case in cases} == {("a",), ("b",), ("c",)}
     monkeypatch.setattr(dice, "DRAWS", "long")
+    assert dice.one_way(cases[0], "abc") == "abc"
     assert all(dice.is_drawn(case, 4) for case in cases)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import product
+from typing import TypeVar
 
 import pytest
 import torch
@@ -32,11 +33,12 @@ from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import Told, run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
-from tests.dice import count
-from tests.families.base import Drawn
+from tests.dice import count, one_way
+from tests.families.base import Drawn, shown
 from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
 
+T = TypeVar("T")
 MODES = (Mode(grad=True, training=True), Mode(grad=True), Mode())
 NAMED = shapecalc.load("lenet")
 """An analysis is that of a file, whatever its rows."""
@@ -119,11 +121,17 @@ def flops(analysis: Analysis) -> tuple[bool, int]:
     return bool(tracked), int(counter.get_total_flops())
 
 
-def trained(name: str) -> Iterator[Analysis]:
-    """The cases by hand that are accepted, where all is trained."""
+def some(case: Drawn, ways: Sequence[T]) -> Sequence[T]:
+    """A type's example is tried in all ways, another case by hand in one."""
+    return ways if case == shown(case.layer_type) else one_way(case, ways)
+
+
+def trained(name: str) -> Iterator[tuple[Analysis, Mode]]:
+    """The cases by hand that are accepted, where all is trained, each in its modes."""
     for case in by_hand(LAYERS[name]):
         with suppress(ArchitectureError):
-            yield network_of(case, [True] * len(case.inputs), frozenset())
+            analysis = network_of(case, [True] * len(case.inputs), frozenset())
+            yield from ((analysis, mode) for mode in some(case, MODES))
 
 
 def each_drawn(name: str, draws: int, check: Callable[[Analysis, Mode], None]) -> None:
@@ -162,19 +170,21 @@ def check_products(analysis: Analysis, found: Counter[str]) -> None:
 
 
 def ways(case: Drawn) -> Iterator[Analysis]:
-    """The case with and without a gradient for each of its inputs, and with its weights trained or frozen."""
+    """The case with and without a gradient for each of its inputs, and with its weights trained or frozen.
+
+    A type's example in all of these ways, another case by hand in one.
+    """
     weights = case.layer_type(**case.arguments).figures(case.inputs).weights
     learned = frozenset([name for name, weight in weights.items() if not weight.buffer])
-    for tracked in product((True, False), repeat=len(case.inputs)):
-        yield network_of(case, list(tracked), frozenset())
-        if learned:
-            yield network_of(case, list(tracked), learned)
+    tracked = product((True, False), repeat=len(case.inputs))
+    for flows, frozen in some(case, [*product(tracked, {frozenset[str](): 0, learned: 0})]):
+        yield network_of(case, list(flows), frozen)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_torch_counts_as_many_products(name: str) -> None:
-    """Of those by hand in every way, and of drawn ones.
+    """Of those by hand, and of drawn ones.
 
     A product has a gradient for each of its factors, unless none is wanted of that one.
     """
@@ -249,7 +259,7 @@ def test_torch_keeps_as_much(name: str) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for case in product(trained(name), MODES):
-            check(*case)
+        for analysis, mode in trained(name):
+            check(analysis, mode)
     each_drawn(name, count(10, 180), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

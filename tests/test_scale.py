@@ -68,7 +68,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE.keys())
 def test_a_million_layers_by_times(tmp_path: Path, text: str, command: tuple[str, ...]) -> None:
@@ -107,7 +107,7 @@ WRITTEN = [command for command in COMMANDS if command[0] != "memory"]
 """What takes written layers with letters as with numbers."""
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("command", WRITTEN, ids=" ".join)
 @pytest.mark.parametrize("sizes", ["1x8x32x32", "Nx8xHxW"])
 def test_ten_thousand_written_layers(tmp_path: Path, sizes: str, command: tuple[str, ...]) -> None:
@@ -140,7 +140,7 @@ def different(layers: int, sizes: str) -> str:
     return f"input: {sizes}\nlayers:\n" + "".join(f"  - Linear: {8 + number}\n" for number in range(layers))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("layers", "sizes", "options"),
     [
@@ -175,7 +175,7 @@ GROWING_FORMULAS = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("options", [(), ("--train",), ("--format", "json")])
 @pytest.mark.parametrize("text", GROWING_FORMULAS.values(), ids=GROWING_FORMULAS.keys())
 def test_memory_of_other_formulas_at_each_layer(tmp_path: Path, text: str, options: tuple[str, ...]) -> None:
@@ -206,7 +206,7 @@ ASKED = ("show", "receptive", *(["flops"] if DRAWS == "long" else []))
 """At length what is counted too, of what `show` has read as well."""
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("command", ASKED)
 @pytest.mark.parametrize("kind", MANY_OF)
 def test_many_of_a_kind(tmp_path: Path, kind: str, command: str) -> None:
@@ -225,7 +225,7 @@ WRONG = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_at_the_end_of_a_large_file(tmp_path: Path, text: str) -> None:
     outcome = run(tmp_path, text, "show", "FILE")
