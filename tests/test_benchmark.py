@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.benchmarks import measuring
-from tests.benchmarks.measuring import Measurement, NotMeasuredError, Room, Row, in_turn, turns, used
+from tests.benchmarks.measuring import Measurement, NotMeasuredError, Room, Row, in_turn, ms, turns, used
 from tests.benchmarks.run import all_measurements, main, measured
 
 
@@ -53,6 +53,14 @@ def test_a_row_is_printed_before_the_next_is_measured(capsys: pytest.CaptureFixt
     room.add("two", 60, lambda: Row(capsys.readouterr().out))
     _, second = measured(room.rows, minutes=1)
     assert second.what.startswith("room/one  the first | 1 ms  (")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.5, "1,500.0 ms"), (0.0012, "1.2 ms"), (1e-4, "0.1 ms"), (99e-6, "99.0 µs"), (23.46e-6, "23.5 µs")],
+)
+def test_a_time_is_no_zero(seconds: float, text: str) -> None:
+    assert ms(seconds) == text
 
 
 def test_a_row_without_figures_says_why() -> None:

@@ -212,4 +212,5 @@ def faster(what: str, times: Sequence[float], aim: str, digits: int = 1) -> Row:
 
 
 def ms(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms"
+    """Milliseconds, or microseconds of a time below a tenth of one."""
+    return f"{seconds * 1000:,.1f} ms" if seconds >= 1e-4 else f"{seconds * 1e6:.1f} µs"
