@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 _Type = TypeVar("_Type")
 
-_CLASS = re.compile(r"^class (\w+)\(([^)]*)", re.MULTILINE)
+_CLASS = re.compile(rb"\nclass (\w+)\(([^)]*)")
 
 
 class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
@@ -29,8 +29,7 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
     def _declared(self) -> dict[str, str]:
         if self._files is None:
             files = sorted(Path(__file__).parent.glob("*.py"))
-            texts = [(file.stem, file.read_text(encoding="utf-8")) for file in files]
-            self._files = {name: stem for stem, text in texts for name in _names(text)}
+            self._files = {name: file.stem for file in files for name in _names(file.read_bytes())}
         return self._files
 
     def _load(self, stem: str) -> None:
@@ -77,7 +76,8 @@ class Registry(MutableMapping[str, type[_Type]], Generic[_Type]):
         return len(self._all())
 
 
-def _names(text: str) -> Iterator[str]:
+def _names(content: bytes) -> Iterator[str]:
     """The classes that a file declares, of a family those of one, two and three axes."""
-    for name, bases in _CLASS.findall(text):
-        yield from (f"{name}{axes}d" for axes in (1, 2, 3)) if "family=True" in bases else (name,)
+    for found, bases in _CLASS.findall(content):
+        name = found.decode()
+        yield from (f"{name}{axes}d" for axes in (1, 2, 3)) if b"family=True" in bases else (name,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
 from math import floor, log10
 
@@ -97,6 +96,8 @@ _SECONDS = {0: "s", -3: "ms", -6: "µs", -9: "ns"}
 
 def duration(seconds: object) -> str:
     """Seconds in the unit that suits them, with three digits: 31.3 µs; nothing of nothing."""
+    from fractions import Fraction  # which few tables need
+
     if not isinstance(seconds, Fraction):
         return ""
     if not seconds:
@@ -108,6 +109,8 @@ def duration(seconds: object) -> str:
 
 def hundredths(number: object) -> str:
     """A fraction with two decimals; nothing of nothing."""
+    from fractions import Fraction  # which few tables need
+
     return f"{float(number):,.2f}" if isinstance(number, Fraction) else ""
 
 

@@ -6,7 +6,6 @@ Arithmetic on it gives a size again wherever the result is whole for all values 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import gcd, isqrt
 from typing import TypeAlias
 
@@ -239,6 +238,8 @@ def rounded_log(value: Number, base: Number) -> int:
     Raises:
         ArchitectureError: a value is a formula, or has no logarithm, or it is too large.
     """
+    from fractions import Fraction  # which few networks need
+
     if letters := letters_of(value, base):
         raise ArchitectureError(f"a logarithm is of numbers, not of {', '.join(letters)}")
     number, of = (Fraction(over, by) for over, by in (parts(value), parts(base)))  # type: ignore[arg-type]

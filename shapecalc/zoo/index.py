@@ -129,9 +129,15 @@ def _claimed_by(file: os.DirEntry[str], name: str | None) -> list[tuple[str, str
         return []
     if name is None:
         return [(variant, variant) for variant in variants_in(_text(content))] or [(own, None)]
-    if name.encode(errors="replace") in content and name in variants_in(_text(content)):
+    if _is_word(name, content) and name in variants_in(_text(content)):
         return [(name, name)]
     return [(name, None)] if name == own else []
+
+
+def _is_word(name: str, content: bytes) -> bool:
+    """Whether a name stands anywhere in a file, and not within a longer word, as nin in training."""
+    word = name.encode(errors="replace")
+    return word in content and re.search(rb"(?<!\w)" + re.escape(word) + rb"(?!\w)", content) is not None
 
 
 def variants_in(text: str) -> list[str]:
