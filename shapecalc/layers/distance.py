@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.allocation import Trace
 from shapecalc.allocation.choices import at_least_zero
 from shapecalc.allocation.elementwise_gradients import of_absolute_sum, of_length, of_quotient
-from shapecalc.allocation.gradients import Back, nothing, of_sum, passed
+from shapecalc.allocation.gradients import Back, Gradients, nothing, of_sum, passed, rule
 from shapecalc.allocation.kernels import converted, product_of_two
 from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import OUTPUT, Look, Value
@@ -53,52 +52,42 @@ def of_norm(p: float, x: Look, y: Look) -> Back:
     return of_power_sum(p, x, y) if p > 1 else of_root_sum(x, y)
 
 
-def of_copy(x: Look, dtype: str, inner: Back) -> Back:
+@rule
+def of_copy(trace: Trace, grad: Value, x: Look, dtype: str, inner: Back) -> Gradients:
     """What a way back makes of a copy of x in another dtype, which is there as long."""
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        _copy = trace.elementwise(x, dtype=dtype)
-        return inner(trace, grad)
-
-    return back
+    _copy = trace.elementwise(x, dtype=dtype)
+    return inner(trace, grad)
 
 
-def of_power_sum(p: float, x: Look, y: Look) -> Back:
+@rule
+def of_power_sum(trace: Trace, grad: Value, p: float, x: Look, y: Look) -> Gradients:
     """Of a norm above 1: sign(x) · |x|^(p − 1) times g / y^(p − 1), 0 where y is."""
 
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        power = scaled(trace)
-        share = trace.elementwise(trace.reshape(grad, y.shape), trace.elementwise(y))
-        masked(trace)
-        return [trace.elementwise(power, share)]
-
-    def masked(trace: Trace) -> None:
-        trace.elementwise(y, dtype="bool")
-
-    def scaled(trace: Trace) -> Value:
+    def scaled() -> Value:
         power = trace.elementwise(x)
         sign = trace.elementwise(x) if p < 2 else x  # |x|^(p − 2) is multiplied with x itself
         return trace.elementwise(sign, power)
 
-    return back
+    power = scaled()
+    share = trace.elementwise(trace.reshape(grad, y.shape), trace.elementwise(y))
+    trace.elementwise(y, dtype="bool")  # a mask, which is gone at once
+    return [trace.elementwise(power, share)]
 
 
-def of_root_sum(x: Look, y: Look) -> Back:
+@rule
+def of_root_sum(trace: Trace, grad: Value, x: Look, y: Look) -> Gradients:
     """Of a norm below 1: sign(x) · |x|^(p − 1), 0 where x is, times g times y^(1 − p)."""
 
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        power = scaled(trace)
-        share = trace.elementwise(y)
-        product = trace.elementwise(power, trace.reshape(grad, y.shape))
-        return [trace.elementwise(product, share)]
-
-    def scaled(trace: Trace) -> Value:
+    def scaled() -> Value:
         power = trace.elementwise(x)
         _mask = trace.elementwise(x, dtype="bool")
         sign = trace.elementwise(x)
         return trace.elementwise(sign, power)
 
-    return back
+    power = scaled()
+    share = trace.elementwise(y)
+    product = trace.elementwise(power, trace.reshape(grad, y.shape))
+    return [trace.elementwise(product, share)]
 
 
 def numbers_in_common(trace: Trace, *xs: Value) -> list[Value]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
 from shapecalc.errors import UsageError, quoted
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, at, difference, number, symbol
 from shapecalc.tensors import LARGEST, Tensor
 
 
@@ -80,6 +81,20 @@ def budget_of(text: str, option: str = "--fit") -> int:
     if budget > LARGEST:
         raise UsageError(most)
     return budget
+
+
+class Linear(NamedTuple):
+    """Bytes that grow with a number n alone: fixed + each · n."""
+
+    fixed: int
+    each: int
+
+
+def linear(size: Dim, name: str) -> Linear | None:
+    """How bytes grow with a symbol, if they do so."""
+    one, two = (number(at(size, {name: n})) for n in (1, 2))
+    each = two - one
+    return Linear(one - each, each) if difference(size, one - each + each * symbol(name)) == 0 else None
 
 
 def free_name(analysis: Analysis) -> str:

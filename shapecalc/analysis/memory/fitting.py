@@ -9,11 +9,11 @@ from typing import NamedTuple
 from shapecalc.analysis.domain.domain import where_formulas_hold
 from shapecalc.analysis.domain.segments import Progression
 from shapecalc.analysis.domain.sizesets import EVERY, NEVER, SizeSet
-from shapecalc.analysis.memory.batch import free_name, with_batch
+from shapecalc.analysis.memory.batch import free_name, linear, with_batch
 from shapecalc.analysis.memory.prediction import Prediction, refuse_different
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ArchitectureError, UsageError, listed
-from shapecalc.symbolic import Dim, Expr, at, difference, number, symbol, symbols_in
+from shapecalc.symbolic import Dim, Expr, at, number, symbol, symbols_in
 
 _MOST_TRIED = 64
 _MOST_PROGRESSIONS = 1_000
@@ -133,16 +133,13 @@ def _of(batches: Progression, sizes: Sequence[Dim], name: str, budget: int) -> F
 
 
 def _formula(size: Dim, name: str, offset: int, step: int) -> Formula:
-    steps = symbol(name)
-    known = at(size, {name: offset + step * steps})
-    one, two = (number(at(known, {name: n})) for n in (1, 2))
-    each = two - one
-    if each <= 0 or difference(known, one - each + each * steps) != 0:
+    found = linear(at(size, {name: offset + step * symbol(name)}), name)
+    if found is None or found.each <= 0:
         raise ArchitectureError(
             f"the largest batch has no closed form: the memory of a batch of {name} is {size} B",
             hint="try batches by --batch",
         )
-    return Formula(one - each, each, offset, step)
+    return Formula(*found, offset, step)
 
 
 def _tried(found: Prediction, budget: int, least: int) -> Fit:

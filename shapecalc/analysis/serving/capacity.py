@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.memory.batch import Linear, linear
 from shapecalc.errors import ArchitectureError
-from shapecalc.symbolic import Dim, at, difference, number, rises, symbol
+from shapecalc.symbolic import Dim, at, number, rises
 
 _MOST = 2**40
 """More sequences or tokens are looked for nowhere."""
-
-
-class Linear(NamedTuple):
-    """Bytes that grow with a number n alone: fixed + each · n."""
-
-    fixed: int
-    each: int
 
 
 class Capacity(NamedTuple):
@@ -53,7 +47,7 @@ def capacity(
     def needed(n: int) -> int:
         return max(number(at(size, {name: n})) for size in sizes)
 
-    formulas = [_linear(size, name) for size in sizes]
+    formulas = [linear(size, name) for size in sizes]
     chosen: Linear | None = None
     if all(formulas):
         growing = [formula for formula in formulas if formula and formula.each > 0]
@@ -69,14 +63,6 @@ def capacity(
     best = min(most, limit)
     after = needed(best + 1) if best < limit else None
     return Capacity(what, best, needed(best) if best else None, after, chosen if most <= limit else None)
-
-
-def _linear(size: Dim, name: str) -> Linear | None:
-    one, two = (number(at(size, {name: n})) for n in (1, 2))
-    each = two - one
-    if difference(size, one - each + each * symbol(name)) != 0:
-        return None
-    return Linear(one - each, each)
 
 
 def _last(holds: Callable[[int], bool], most: int) -> int:
