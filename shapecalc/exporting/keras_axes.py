@@ -12,7 +12,7 @@ from typing import Any
 from shapecalc.engine.results import Row
 from shapecalc.exporting.keras_calls import Made, NoCounterpartError, Slot, calls, short
 from shapecalc.layers.fold import ChannelShuffle
-from shapecalc.layers.joins import concat
+from shapecalc.layers.joins import concat, stack
 from shapecalc.layers.rearrange import Reshaping, permute, squeeze, transpose, unsqueeze
 from shapecalc.layers.slicing import chunk, split
 
@@ -31,22 +31,32 @@ def _(layer: ChannelShuffle, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 @calls.register
 def _(layer: concat, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.Concatenate", [Slot("axis", layer.dim, -1)], listed=True)
+    axis = Slot("axis", layer.dim, -1)
+    if row.output.dtype == "float32":
+        yield Made("layers.Concatenate", [axis], listed=True)
+    else:
+        yield Made("ops.concatenate", [Slot("axis", layer.dim, 0)], listed=True)
+
+
+@calls.register
+def _(layer: stack, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.stack", [Slot("axis", layer.dim, 0)], listed=True)
 
 
 @calls.register
 def _(layer: Reshaping, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Keras' Reshape leaves the batch axis as it is."""
     x, y = row.inputs[0], row.output
-    if not x.rank or not y.rank or x.shape[0] != y.shape[0]:
-        raise NoCounterpartError("Keras' Reshape leaves the first axis, the batch, as it is")
-    free = [n for n in y.shape[1:] if not isinstance(n, int)]
-    if len(free) > 1:
+    kept = x.rank > 0 and y.rank > 1 and x.shape[0] == y.shape[0] and y.dtype == "float32"
+    if len([n for n in y.shape[kept:] if not isinstance(n, int)]) > 1:
         raise NoCounterpartError("only one size can be left to Keras")
-    shape = tuple(n if isinstance(n, int) else -1 for n in y.shape[1:])
-    if len(shape) == 1:
-        shape = (-1,)
-    yield Made("layers.Reshape", [Slot("target_shape", shape, keyword=False)])
+    if kept:
+        shape = tuple(n if isinstance(n, int) else -1 for n in y.shape[1:])
+        shape = (-1,) if len(shape) == 1 else shape
+        yield Made("layers.Reshape", [Slot("target_shape", shape, keyword=False)])
+    else:
+        shape = tuple(n if isinstance(n, int) else -1 for n in y.shape)
+        yield Made("ops.reshape", [Slot("newshape", shape, keyword=False)])
 
 
 @calls.register

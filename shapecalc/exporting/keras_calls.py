@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeAlias
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.layout import Doc
+from shapecalc.exporting.layout import Doc, Group, call
 
 NEEDED: Any = object()
 """The default of an argument that has none."""
@@ -28,19 +28,40 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One call: of a layer of `keras.layers`, or of a function of `keras.ops`."""
+    """One call: of a layer or of a function, of Keras' own or of those that are written into the file."""
 
     function: str
     arguments: Sequence[Slot | str] = ()
     listed: bool = False
     """Whether several inputs are one list."""
+    held: bool = False
+    """Whether the first input is one of the arguments that the layer is made with."""
+    anchored: bool = False
+    """Whether the last input is a tensor of the model's, by which the layer is part of the model."""
 
-    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> tuple[str, Sequence[Doc], str]:
-        """The text before the arguments, the arguments, and the text after them."""
-        if self.function.startswith("layers."):
-            fed = f"[{', '.join(inputs)}]" if self.listed else ", ".join(inputs)
-            return f"{self.function}(", arguments, f")({fed})"
-        return f"{self.function}(", [*inputs, *arguments], ")"
+    @property
+    def is_layer(self) -> bool:
+        """Whether it makes a layer, which then is called: classes begin with a capital letter."""
+        return self.function.rpartition(".")[2][0].isupper()
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the layer itself, not what Keras needs before or after it."""
+        return self.is_layer and not self.function.startswith(("layers.ZeroPadding", "layers.Cropping"))
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What two calls have in common that differ in the values of arguments alone."""
+        named = (a.name if isinstance(a, Slot) else f"={a}" for a in self.arguments)
+        return (self.function, self.listed, self.held, *named)
+
+    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
+        if not self.is_layer:
+            fed = [f"[{', '.join(inputs)}]"] if self.listed else inputs
+            return call(self.function, [*fed, *arguments])
+        held, fed = (inputs[:1], inputs[1:]) if self.held else ((), inputs)
+        given = f"[{', '.join(fed)}]" if self.listed else ", ".join(fed)
+        return Group(f"{self.function}(", [*held, *arguments], f")({given})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,46 @@ class Written:
     """An expression in Python's own syntax."""
 
     text: str
+    arguments: Sequence[Slot | str] = ()
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        return (self.text,)
+
+    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A layer that is made once, and called wherever its weights are used."""
+
+    function: str
+    arguments: Sequence[Slot | str] = ()
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        return ("once", *Made(self.function, self.arguments).kind)
+
+    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
+        return call(self.function, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A call of a layer that was made before: of the first input, on the others."""
+
+    arguments: Sequence[Slot | str] = ()
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        return ("again",)
+
+    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
+        return f"{inputs[0]}({', '.join(inputs[1:])})"
+
+
+Call: TypeAlias = Made | Written | Once | Again
 
 
 FIRST = 'data_format="channels_first"'
@@ -61,7 +122,7 @@ class NoCounterpartError(Exception):
 
 
 @singledispatch
-def calls(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made | Written]:
+def calls(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     """The calls that are a layer: by its class, so that a class of layers has one counterpart.
 
     Raises:

@@ -8,12 +8,13 @@ Source: keras.io/api/layers and keras.io/api/ops, and torch's documentation of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
-from shapecalc.exporting import keras_axes, keras_windows  # noqa: F401 - have rules of their own
-from shapecalc.exporting.keras_calls import FIRST, Made, NoCounterpartError, Slot, Written, calls, short
+from shapecalc.exporting import keras_axes, keras_tensors, keras_windows  # noqa: F401 - have rules of their own
+from shapecalc.exporting.keras_calls import FIRST, Call, Made, NoCounterpartError, Slot, Written, calls, short
 from shapecalc.layers import Layer, activation, elementwise, reduction, softmax
 from shapecalc.layers import floating_activation as floating
 from shapecalc.layers.arithmetic import Arithmetic
@@ -61,36 +62,40 @@ _SOFTMAX: Mapping[type[Layer], str] = {
 }
 
 
-def counterpart(row: Row, inputs: Sequence[str]) -> list[Made | Written]:
+_DTYPES = ("float32", "int64", "int32", "bool")
+
+
+def counterpart(row: Row, inputs: Sequence[str]) -> list[Call]:
     """The calls that are the layer, one after another; the first takes the inputs.
 
     Raises:
         ArchitectureError: Keras has none that gives the same.
     """
-    if row.shared:
-        raise refused(row, "its weights are another layer's, and a Keras layer owns its weights")
     if row.stored:
         raise refused(row, "Keras has no counterpart of weights that are stored as whole numbers")
-    read = () if isinstance(row.layer, Embedding) else row.inputs
-    if odd := next((x.dtype for x in (*read, *row.outputs) if x.dtype != "float32"), None):
+    tensors = (*row.inputs, *row.outputs)
+    if odd := next((x.dtype for x in tensors if x.dtype not in _DTYPES), None):
         raise refused(row, f"Keras' layers compute in float32, whatever they are given, and this is {odd}")
     try:
         made = [*calls(row.layer, row, inputs)]
     except NoCounterpartError as error:
         raise refused(row, error.why) from None
-    return _frozen(row, made) if row.frozen else made
+    plain = next((m.function for m in made if isinstance(m, Made) and m.function.startswith("layers.")), None)
+    whole = next((x.dtype for x in tensors if x.dtype != "float32"), None)
+    if plain and whole and not isinstance(row.layer, Embedding):
+        raise refused(row, f"{plain} computes in float32, whatever it is given, and this is {whole}")
+    return _frozen(row, made) if row.frozen - row.shared else made
 
 
-def _frozen(row: Row, calls: Sequence[Made | Written]) -> list[Made | Written]:
+def _frozen(row: Row, calls: Sequence[Call]) -> list[Call]:
     """The same calls, the layer among them not trained."""
     if row.trained:
         raise refused(row, "a Keras layer is trained whole or not at all")
     if row.buffers:
         raise refused(row, "Keras freezes its running statistics too, which torch does not")
-    beside = ("ops.", "layers.ZeroPadding", "layers.Cropping")
     return [
-        Made(made.function, [*made.arguments, "trainable=False"], made.listed)
-        if isinstance(made, Made) and not made.function.startswith(beside)
+        replace(made, arguments=[*made.arguments, "trainable=False"])
+        if isinstance(made, Made) and made.is_main
         else made
         for made in calls
     ]
@@ -102,7 +107,7 @@ def refused(row: Row, why: str) -> ArchitectureError:
 
 
 @calls.register
-def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Made | Written]:
+def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     if name := _ACTIVATIONS.get(type(layer)):
         yield Made("layers.Activation", [f'"{name}"'])
     elif name := _FUNCTIONS.get(type(layer)):
@@ -254,7 +259,7 @@ def _(layer: matmul, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
 
 def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
     """An operator of Python's means the same to Keras."""
-    text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "@") else None
+    text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "**", "@") else None
     if text is None:
         raise NoCounterpartError
     return Written(text)

@@ -20,6 +20,18 @@ from shapecalc.language.tree import BlockStep, ExpertsStep, LayerStep, Step
 
 
 def structured(analysis: Analysis) -> Region:
+    """The network as one region, for torch: as `regions`, with what shares weights and needs a device noted.
+
+    Raises:
+        ArchitectureError: a step has no counterpart in a module.
+    """
+    root = regions(analysis)
+    lend(root)
+    share(root)
+    return root
+
+
+def regions(analysis: Analysis) -> Region:
     """The network as one region.
 
     Raises:
@@ -33,8 +45,6 @@ def structured(analysis: Analysis) -> Region:
     if len(analysis.inputs) > 1:
         root.called = {Edge(-1, port): name for port, name in enumerate(analysis.inputs)}
     root.called |= reader.called(analysis.tree)
-    lend(root)
-    share(root)
     return root
 
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import torch
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.engine.results import Analysis, Row
-from shapecalc.exporting.keras_source import KerasSource, keras_source
-from shapecalc.language.architecture import Architecture
-from shapecalc.torch_check.network import Network, sample
-from tests.exporting.running import tensors_of
+from shapecalc.exporting.keras_source import keras_source
+from tests.exporting.keras_running import built, check_equal
 from tests.networks import EVERY_TYPE
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -40,80 +34,6 @@ TAUGHT = {
     "vgg11-small": None,
 }
 """The taught networks, at the sizes that they are run at."""
-
-
-class Built:
-    """A model of Keras, and by row the tensor that its code gave the layer's first output as."""
-
-    def __init__(self, source: KerasSource, analysis: Analysis) -> None:
-        seen: list[Any] = []
-        tree = ast.parse(source.text)
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-        def see(value: Any) -> Any:
-            seen.append(value)
-            return value
-
-        names: dict[str, Any] = {"_seen": see}
-        watched = ast.fix_missing_locations(_Watch(functions).visit(tree))
-        exec(compile(watched, f"{source.name}.py", "exec"), names)
-        self.model = names[source.name]()
-        statements = iter(seen)
-        self.tensors: list[Any] = []
-        self.layers: list[Any] = []
-        for count in source.statements:
-            values = [next(statements) for _ in range(count)]
-            self.tensors.append(values[-1])
-            self.layers.append(next((layer for v in values if (layer := _layer(v)).weights), None))
-        assert next(statements, None) is None
-        assert len(self.tensors) == len(analysis.rows)
-
-    def every(self) -> Any:
-        """The same model, which gives what each of its layers does."""
-        tensors = [x for value in self.tensors for x in listed(value)]
-        return type(self.model)(self.model.inputs, tensors)
-
-
-class _Watch(ast.NodeTransformer):
-    """Lets `_seen` see what each statement gives that is no call of a block's function."""
-
-    def __init__(self, functions: set[str]) -> None:
-        self.functions = {*functions, "keras.Input"}
-
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
-        if not (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in self.functions):
-            node.value = ast.Call(ast.Name("_seen", ast.Load()), [node.value], [])
-        return node
-
-
-def _layer(value: Any) -> Any:
-    first = value[0] if isinstance(value, (list, tuple)) else value
-    operation = first._keras_history.operation
-    return operation if hasattr(operation, "weights") else _NoWeights
-
-
-class _NoWeights:
-    weights = ()
-
-
-def built(architecture: Architecture, input: str | None = None) -> tuple[Analysis, Built]:
-    pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")
-    analysis = shapecalc.analyse(architecture, input)
-    return analysis, Built(keras_source(analysis), analysis)
-
-
-def listed(value: Any) -> list[Any]:
-    return [*value] if isinstance(value, (list, tuple)) else [value]
-
-
-def shapes(value: Any, batch: Any) -> Iterator[tuple[int, ...]]:
-    """Of each tensor, the sizes; the batch is None to Keras."""
-    for tensor in listed(value):
-        yield tuple(batch if n is None else n for n in tensor.shape)
-
-
-def elements(weights: Any) -> int:
-    return sum(weight.shape.numel() for weight in (w.value for w in weights))
 
 
 @pytest.mark.parametrize("name", TAUGHT)
@@ -197,67 +117,6 @@ def test_a_layer_is_equal(input: str, layer: str) -> None:
     check_equal(*built(shapecalc.parse(f"input: {input}\nlayers:\n- {layer}\n")))
 
 
-def check_equal(analysis: Analysis, keras: Built) -> None:
-    """All layers' shapes, the weights that are trained and those that are not, and all values."""
-    batch = next(iter(analysis.inputs.values())).shape[0]
-    for row, value in zip(analysis.rows, keras.tensors, strict=True):
-        assert [*shapes(value, batch)] == [y.shape for y in row.outputs], row.path
-    assert elements(keras.model.trainable_weights) == analysis.totals.params
-    moving = sum(row.buffers for row in analysis.rows) - sum(
-        "num_batches_tracked" in row.own_weights for row in analysis.rows
-    )
-    assert elements(keras.model.non_trainable_weights) == moving
-    check_values(analysis, keras)
-
-
-def check_values(analysis: Analysis, keras: Built) -> None:
-    """Give both the same weights, drawn, and hold what every layer gives to each other."""
-    torch.manual_seed(0)
-    network = Network(analysis).eval()
-    inputs = [signed(sample(x, "cpu")) for x in analysis.inputs.values()]
-    expected: list[tuple[Any, ...]] = []
-    with torch.no_grad():
-        for row, layer, own in zip(analysis.rows, network.layers, keras.layers, strict=True):
-            if row.weights:
-                draw(tensors_of(layer))
-                copy(row, tensors_of(layer), own)
-        given = [x.clone() for x in inputs]  # what is in place changes them
-        network(*given, observe=lambda _, outputs: expected.append(tuple(y.clone() for y in outputs)))
-        found = keras.every()(inputs[0] if len(inputs) == 1 else inputs, training=False)
-    values = iter(listed(found))
-    for ys in expected:
-        for y in ys:
-            x, scale = next(values), y.nan_to_num().abs().max().clamp(min=1e-6)
-            torch.testing.assert_close(x / scale, y / scale, rtol=0, atol=1e-5, equal_nan=True)
-    assert next(values, None) is None
-
-
-def signed(x: torch.Tensor) -> torch.Tensor:
-    """Numbers of both signs: zeros and −∞ around them are two paddings."""
-    return x - 0.5 if x.is_floating_point() else x
-
-
-def draw(weights: dict[str, Any]) -> None:
-    """Weights of both signs, small enough that what a deep network gives stays a number."""
-    for tensor in weights.values():
-        if tensor.ndim > 1:
-            tensor.copy_(torch.randn_like(tensor) / tensor[0].numel() ** 0.5)
-        elif tensor.is_floating_point():
-            tensor.copy_(torch.rand_like(tensor) + 0.5)
-
-
-def copy(row: Row, theirs: dict[str, Any], own: Any) -> None:
-    names = dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), "weight")
-    names |= {"bias": "bias", "beta": "bias"}
-    names |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
-    assert len(own.weights) == len([name for name in row.weights if name != "num_batches_tracked"])
-    for weight in own.weights:
-        tensor = theirs[names[weight.name]]
-        if weight.name == "kernel":
-            tensor = tensor.permute(*range(2, tensor.ndim), 1, 0)
-        weight.assign(tensor.reshape(tuple(weight.shape)))
-
-
 def exported(text: str) -> str:
     """The code after the docstring and the imports."""
     text = keras_source(shapecalc.analyse(shapecalc.parse(text))).text
@@ -326,12 +185,10 @@ def units():
         ("BatchNorm2d: {track_running_stats: false}", "running statistics"),
         ("LPPool2d: {norm_type: 2, kernel_size: 2}", "no layer of Keras is known to give the same"),
         ("LayerNorm: {normalized_shape: [2, 4, 8, 8]}", "no weights along the batch axis"),
-        ("sum: 0", "does not begin with the batch axis"),
         ("to: float16", "and this is float16"),
         ("LSTM: 3", "one bias where torch's have two"),
         ("RNNCell: 3", "no layer of Keras is known"),
         ("LeakyReLU: -1.0", "no negative slope"),
-        ("Flatten: 0", "the batch, as it is"),
     ],
 )
 def test_what_keras_does_not_have_is_refused(layer: str, why: str) -> None:

@@ -12,7 +12,7 @@ from shapecalc.exporting.keras_source import keras_source
 from shapecalc.layers import LAYERS
 from shapecalc.torch_check.network import BuildError
 from tests.dice import DRAWS, count
-from tests.exporting.test_keras_source import Built, check_equal
+from tests.exporting.keras_running import Built, check_equal
 from tests.exporting.test_torch_types import UNWRITTEN, network_of
 from tests.families.base import Drawn
 from tests.strategies import each_layer

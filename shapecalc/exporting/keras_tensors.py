@@ -1,0 +1,213 @@
+"""Tensors of no input, masks, and what picks elements, as calls of Keras: rules of `keras_calls`.
+
+Source: keras.io/api/ops/core and keras.io/api/ops/numpy, and torch's documentation of the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from shapecalc.engine.results import Row
+from shapecalc.exporting.keras_calls import Call, Made, NoCounterpartError, Slot, Written, calls
+from shapecalc.exporting.literals import literal
+from shapecalc.layers.constants import arange, full, ones, zeros
+from shapecalc.layers.conversion import to
+from shapecalc.layers.cumulative import cumsum
+from shapecalc.layers.elementwise import clamp
+from shapecalc.layers.indexing import gather, index, index_select, one_hot
+from shapecalc.layers.masks import Combination, Comparison, logical_not, masked_fill, where
+from shapecalc.layers.parameter import buffer, parameter
+from shapecalc.layers.rearrange import flip, roll
+from shapecalc.layers.repetition import expand, expand_as, repeat
+from shapecalc.layers.slicing import narrow, select, slice_text, subscript, unbind
+from shapecalc.layers.slicing import slice as slice_
+from shapecalc.layers.topk import topk
+from shapecalc.symbolic import Expr
+
+
+def _dtype(row: Row, default: str | None = None) -> Slot:
+    return Slot("dtype", row.output.dtype, default)
+
+
+@calls.register(parameter)
+@calls.register(buffer)
+def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    trained = [] if row.learned else ["trainable=False"]
+    yield Made("Weight", [Slot("shape", layer.shape, keyword=False), _dtype(row, "float32"), *trained])
+
+
+@calls.register
+def _(layer: zeros, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function = "ones" if isinstance(layer, ones) else "zeros"
+    yield Made(f"ops.{function}", [Slot("shape", row.output.shape, keyword=False), _dtype(row)])
+
+
+@calls.register
+def _(layer: full, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    shape = Slot("shape", row.output.shape, keyword=False)
+    yield Made("ops.full", [shape, Slot("fill_value", layer.fill_value, keyword=False), _dtype(row)])
+
+
+@calls.register
+def _(layer: arange, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    ends = [Slot("start", layer.start, 0), Slot("step", layer.step, 1)]
+    yield Made("ops.arange", [Slot("stop", layer.end, keyword=layer.start != 0), *ends, _dtype(row)])
+
+
+@calls.register
+def _(layer: to, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    yield Made("ops.cast", [Slot("dtype", layer.dtype, keyword=False)])
+
+
+@calls.register
+def _(layer: clamp, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    low, high = vars(layer)["min"], vars(layer)["max"]
+    if low is None:
+        yield Made("ops.minimum", [Slot("x2", high, keyword=False)])
+    elif high is None:
+        yield Made("ops.maximum", [Slot("x2", low, keyword=False)])
+    else:
+        yield Made("ops.clip", [Slot("x_min", low), Slot("x_max", high)])
+
+
+_COMPARED = {
+    ">": "greater",
+    ">=": "greater_equal",
+    "<": "less",
+    "<=": "less_equal",
+    "==": "equal",
+    "!=": "not_equal",
+}
+
+
+@calls.register
+def _(layer: Comparison, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    """By its operator; what are no numbers of Keras' own compare with == as Python's objects do."""
+    text = None if layer.operator in ("==", "!=") else layer.in_python(*inputs)
+    yield Written(text) if text else _function(_COMPARED[layer.operator], layer.feed(*inputs))
+
+
+def _function(name: str, operands: Sequence[Any]) -> Written:
+    texts = [x if isinstance(x, str) else literal(x) for x in operands]
+    return Written(f"ops.{name}({', '.join(texts)})")
+
+
+@calls.register
+def _(layer: Combination, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if len(inputs) != 2:
+        raise NoCounterpartError("Keras' logical functions are of two tensors")
+    yield Made(f"ops.{layer.type}")
+
+
+@calls.register
+def _(layer: logical_not, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.logical_not")
+
+
+@calls.register
+def _(layer: where, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield _function("where", layer.feed(*inputs))
+
+
+@calls.register
+def _(layer: masked_fill, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    x, mask = inputs
+    yield _function("where", (mask, layer.value, x))
+
+
+@calls.register(expand)
+@calls.register(expand_as)
+def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    """To the sizes of the output, of which the batch is another tensor's."""
+    x, y = inputs[0], row.output
+    if not any(isinstance(n, Expr) for n in y.shape):
+        yield Written(f"ops.broadcast_to({x}, {literal(y.shape)})")
+    elif any(isinstance(n, Expr) for n in y.shape[1:]):
+        raise NoCounterpartError("no size but the batch can be left to Keras")
+    else:
+        yield Made("Repeated", [Slot("sizes", y.shape[1:], keyword=False)], anchored=True)
+
+
+@calls.register
+def _(layer: repeat, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.tile", [Slot("repeats", layer.repeats, keyword=False)])
+
+
+@calls.register
+def _(layer: roll, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    dims = vars(layer)["dims"]
+    yield Made("ops.roll", [Slot("shift", layer.shifts, keyword=False), Slot("axis", dims, None)])
+
+
+@calls.register
+def _(layer: flip, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.flip", [Slot("axis", layer.dims)])
+
+
+@calls.register
+def _(layer: cumsum, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.cumsum", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: narrow, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    start, length = _number(layer.start), _number(layer.length)
+    end = start + length
+    yield Written(subscript(inputs[0], layer.dim, slice_text(start or None, end or None, 1)))
+
+
+@calls.register(select)
+@calls.register(slice_)
+def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    for name in ("index", "start", "end"):
+        _number(vars(layer).get(name) or 0)
+    yield Written(layer.in_python(*inputs))
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise NoCounterpartError(f"{value} would be a number in code")
+    return value
+
+
+@calls.register
+def _(layer: unbind, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if len(row.outputs) < 2:
+        raise NoCounterpartError("Keras' unstack gives a list, of one tensor too")
+    yield Made("ops.unstack", [Slot("num", len(row.outputs), None), Slot("axis", layer.dim, 0)])
+
+
+@calls.register
+def _(layer: index_select, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.take", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: index, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if len(inputs) != 2 or row.inputs[1].dtype == "bool":
+        raise NoCounterpartError("Keras takes elements by one tensor of numbers")
+    yield Made("ops.take", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: gather, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    x, places = (tensor.shape for tensor in row.inputs)
+    if not x or len(x) != len(places):
+        raise NoCounterpartError("Keras takes elements along an axis of several")
+    others = [pair for i, pair in enumerate(zip(x, places, strict=True)) if i != layer.dim % len(x)]
+    if any(a != b for a, b in others):
+        raise NoCounterpartError("Keras takes elements along an axis where all others are alike")
+    yield Made("ops.take_along_axis", [Slot("axis", layer.dim)])
+
+
+@calls.register
+def _(layer: one_hot, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("ops.one_hot", [Slot("num_classes", layer.num_classes, keyword=False), _dtype(row)])
+
+
+@calls.register
+def _(layer: topk, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if layer.dim % row.inputs[0].rank != row.inputs[0].rank - 1 or not layer.largest:
+        raise NoCounterpartError("Keras' top_k is of the largest along the last axis")
+    yield Made("topk", [Slot("k", layer.k, keyword=False)])
