@@ -38,6 +38,14 @@ class Made:
     """Whether the first input is one of the arguments that the layer is made with."""
     anchored: bool = False
     """Whether the last input is a tensor of the model's, by which the layer is part of the model."""
+    order: Sequence[int] | None = None
+    """Which inputs it takes, if not each of them in their order."""
+    first: Made | None = None
+    """What gives the same where only the first output is read."""
+
+    def needed(self, outputs: Sequence[bool]) -> Made:
+        """The call where these outputs are read."""
+        return self if self.first is None or any(outputs[1:]) else self.first
 
     @property
     def is_layer(self) -> bool:
@@ -53,12 +61,14 @@ class Made:
     def kind(self) -> tuple[Any, ...]:
         """What two calls have in common that differ in the values of arguments alone."""
         named = (a.name if isinstance(a, Slot) else f"={a}" for a in self.arguments)
-        return (self.function, self.listed, self.held, *named)
+        return (self.function, self.listed, self.held, self.order, *named)
 
     def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
         if not self.is_layer:
             fed = [f"[{', '.join(inputs)}]"] if self.listed else inputs
             return call(self.function, [*fed, *arguments])
+        if self.order is not None:
+            inputs = [inputs[place] for place in self.order]
         held, fed = (inputs[:1], inputs[1:]) if self.held else ((), inputs)
         given = f"[{', '.join(fed)}]" if self.listed else ", ".join(fed)
         return Group(f"{self.function}(", [*held, *arguments], f")({given})")

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
-from shapecalc.exporting import keras_axes, keras_tensors, keras_windows  # noqa: F401 - have rules of their own
-from shapecalc.exporting.keras_calls import FIRST, Call, Made, NoCounterpartError, Slot, Written, calls, short
-from shapecalc.layers import Layer, activation, elementwise, reduction, softmax
+from shapecalc.exporting import (  # noqa: F401 - have rules of their own
+    keras_axes,
+    keras_products,
+    keras_sequences,
+    keras_tensors,
+    keras_windows,
+)
+from shapecalc.exporting.keras_calls import FIRST, Call, Made, NoCounterpartError, Slot, calls, short
+from shapecalc.layers import Layer, activation, elementwise
 from shapecalc.layers import floating_activation as floating
-from shapecalc.layers.arithmetic import Arithmetic
 from shapecalc.layers.dropout import Dropout, DropoutLayer
 from shapecalc.layers.embedding import Embedding
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization import BatchNorm, GroupNorm
 from shapecalc.layers.normalization_within import LayerNorm, RMSNorm
-from shapecalc.layers.products import matmul
 from shapecalc.layers.rearrange import Identity
-from shapecalc.layers.recurrent import Recurrent
 
 _ACTIVATIONS: Mapping[type[Layer], str] = {
     activation.Sigmoid: "sigmoid",
@@ -50,18 +52,6 @@ _FUNCTIONS: Mapping[type[Layer], str] = {
     elementwise.neg: "negative",
 }
 """By the class of a function of one tensor, its name in `keras.ops`."""
-_REDUCTIONS: Mapping[type[Layer], str] = {
-    reduction.mean: "mean",
-    reduction.sum: "sum",
-    reduction.amax: "max",
-    reduction.amin: "min",
-}
-_SOFTMAX: Mapping[type[Layer], str] = {
-    **dict.fromkeys((softmax.Softmax, softmax.softmax), "softmax"),
-    **dict.fromkeys((softmax.LogSoftmax, softmax.log_softmax), "log_softmax"),
-}
-
-
 _DTYPES = ("float32", "int64", "int32", "bool")
 
 
@@ -142,6 +132,13 @@ def _(layer: floating.LeakyReLU, row: Row, inputs: Sequence[str]) -> Iterator[Ma
 
 
 @calls.register
+def _(layer: floating.Softplus, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    if layer.beta != 1:
+        raise NoCounterpartError("Keras' softplus has no beta")
+    yield Made("layers.Activation", ['"softplus"'])
+
+
+@calls.register
 def _(layer: floating.ELU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     yield Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)])
 
@@ -219,11 +216,6 @@ def _(layer: floating.PReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 
 @calls.register
-def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    raise NoCounterpartError("Keras' recurrent layers have one bias where torch's have two")
-
-
-@calls.register
 def _(layer: DropoutLayer, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     rate = Slot("rate", layer.p, keyword=False)
     axes = layer.axes
@@ -245,41 +237,3 @@ def _(layer: Embedding, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
         raise NoCounterpartError("Keras' embeddings have no max_norm")
     sizes = {"input_dim": layer.num_embeddings, "output_dim": layer.embedding_dim}
     yield Made("layers.Embedding", [Slot(name, size, keyword=False) for name, size in sizes.items()])
-
-
-@calls.register
-def _(layer: Arithmetic, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
-    yield _in_python(layer, inputs)
-
-
-@calls.register
-def _(layer: matmul, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
-    yield _in_python(layer, inputs)
-
-
-def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
-    """An operator of Python's means the same to Keras."""
-    text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "**", "@") else None
-    if text is None:
-        raise NoCounterpartError
-    return Written(text)
-
-
-@calls.register
-def _(layer: reduction.Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    function = _REDUCTIONS.get(type(layer))
-    if function is None or getattr(layer, "dtype", None) is not None:
-        raise NoCounterpartError
-    axes: Any = layer.dim
-    if axes is None and layer.keepdim:  # Keras on torch then forgets to keep them
-        axes = [*range(row.inputs[0].rank)]
-    axis = axes if not isinstance(axes, (tuple, list)) else short(axes) if len(axes) == 1 else tuple(axes)
-    yield Made(f"ops.{function}", [Slot("axis", axis, None), Slot("keepdims", layer.keepdim, False)])
-
-
-@calls.register
-def _(layer: softmax.AlongAxis, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    function, axis = _SOFTMAX.get(type(layer)), vars(layer).get("dim")
-    if function is None or axis is None:
-        raise NoCounterpartError
-    yield Made(f"ops.{function}", [Slot("axis", axis, -1)])

@@ -72,7 +72,7 @@ class Lent:
             raise refused(row, f"{row.output.shape[0]} is a number to code, unless it is the batch")
         if repeated or (alone and layers):
             self.anchored.add(leaf.number)
-        if alone and layers and leaf.inputs:
+        if alone and layers and leaf.inputs and not repeated:
             self.constant_inputs.add(leaf.number)
         if alone and not layers:
             self.constants.update(leaf.outputs)

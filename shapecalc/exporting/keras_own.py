@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shapecalc.exporting.keras_own_sequences import SEQUENCES
+
 OWN: Mapping[str, str] = {
     "Weight": '''class Weight(layers.Layer):
     """A weight by itself, whatever tensor it is called on."""
@@ -50,9 +52,22 @@ OWN: Mapping[str, str] = {
     def call(self, x):
         x = ops.matmul(x, ops.transpose(self.embedding.embeddings))
         return x + self.bias if self.use_bias else x''',
+    "MeanInside": '''class MeanInside(layers.Layer):
+    """A mean of each window's elements that are inside of the image."""
+
+    def __init__(self, pool_size, strides, padding, **options):
+        super().__init__(**options)
+        first = {"data_format": "channels_first"}
+        self.pad = layers.ZeroPadding2D(padding, **first)
+        self.pool = layers.AveragePooling2D(pool_size, strides, **first)
+
+    def call(self, x):
+        inside = self.pool(self.pad(ops.ones_like(x)))
+        return self.pool(self.pad(x)) / inside''',
     "topk": '''def topk(x, k):
     """The largest elements of the last axis, and where they are."""
     values, indices = ops.top_k(x, k)
     return values, ops.cast(indices, "int64")''',
+    **SEQUENCES,
 }
-"""By its name, the text of each."""
+"""By its name, the text of each, after those that it is made of."""

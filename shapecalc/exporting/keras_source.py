@@ -132,7 +132,11 @@ class _Writer:
         return found
 
     def model(self, body: Body) -> list[str]:
-        outputs = body.outputs[0] if len(body.outputs) == 1 else f"[{', '.join(body.outputs)}]"
+        anchor = "inputs" if len(body.inputs) == 1 else body.inputs[0]
+        named_outputs = zip(self.root.outputs, body.outputs, strict=True)
+        constants = self.bodies.lent.constants
+        given = [f"Constant({n})({anchor})" if edge in constants else n for edge, n in named_outputs]
+        outputs = given[0] if len(given) == 1 else f"[{', '.join(given)}]"
         name = named("name", literal(identifier(snake(self.analysis.name))))
         inputs = "inputs" if len(body.inputs) == 1 else f"[{', '.join(body.inputs)}]"
         return lines(call("keras.Model", [inputs, outputs, name]), 4, "return ")
@@ -156,9 +160,11 @@ def _arguments(slots: Sequence[Slot | str], names: Iterable[str | None]) -> list
 
 def _own(code: str) -> list[str]:
     """The classes and functions that the code uses, and that Keras does not have."""
-    found: dict[str, str] = {}
-    for name, text in OWN.items():
-        if re.search(rf"\b{name}\(", code):
-            found |= {other: own for other, own in OWN.items() if re.search(rf"\b{other}\(", text)}
-            found[name] = text
-    return [found[name] for name in OWN if name in found]
+    found: set[str] = set()
+    texts = [code]
+    while texts:
+        text = texts.pop()
+        more = {name for name in OWN if re.search(rf"(?<![.\w]){name}[()]", text)} - found
+        found |= more
+        texts += [OWN[name] for name in more]
+    return [OWN[name] for name in OWN if name in found]

@@ -61,9 +61,12 @@ def _(layer: to, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 
 @calls.register
-def _(layer: clamp, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+def _(layer: clamp, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     low, high = vars(layer)["min"], vars(layer)["max"]
-    if low is None:
+    if row.output.dtype != "float32" and None in (low, high):  # of whole numbers, Keras' maximum is int32
+        bound, sign = (high, ">") if low is None else (low, "<")
+        yield Written(f"ops.where({inputs[0]} {sign} {bound}, {bound}, {inputs[0]})")
+    elif low is None:
         yield Made("ops.minimum", [Slot("x2", high, keyword=False)])
     elif high is None:
         yield Made("ops.maximum", [Slot("x2", low, keyword=False)])
@@ -126,7 +129,7 @@ def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     elif any(isinstance(n, Expr) for n in y.shape[1:]):
         raise NoCounterpartError("no size but the batch can be left to Keras")
     else:
-        yield Made("Repeated", [Slot("sizes", y.shape[1:], keyword=False)], anchored=True)
+        yield Made("Repeated", [Slot("sizes", y.shape[1:], keyword=False)], anchored=True, order=(0, -1))
 
 
 @calls.register
@@ -147,6 +150,8 @@ def _(layer: flip, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 
 @calls.register
 def _(layer: cumsum, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if row.inputs[0].dtype != "float32":
+        raise NoCounterpartError("Keras sums up whole numbers as int32")
     yield Made("ops.cumsum", [Slot("axis", layer.dim)])
 
 
@@ -154,7 +159,7 @@ def _(layer: cumsum, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 def _(layer: narrow, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     start, length = _number(layer.start), _number(layer.length)
     end = start + length
-    yield Written(subscript(inputs[0], layer.dim, slice_text(start or None, end or None, 1)))
+    yield _sliced(subscript(inputs[0], layer.dim, slice_text(start or None, end or None, 1)))
 
 
 @calls.register(select)
@@ -162,7 +167,12 @@ def _(layer: narrow, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     for name in ("index", "start", "end"):
         _number(vars(layer).get(name) or 0)
-    yield Written(layer.in_python(*inputs))
+    yield _sliced(layer.in_python(*inputs))
+
+
+def _sliced(text: str) -> Written:
+    """A slice of the first axis with an ellipsis: Keras' own tensors take no slice by itself."""
+    return Written(text if "," in text or ":" not in text else f"{text[:-1]}, ...]")
 
 
 def _number(value: Any) -> int:

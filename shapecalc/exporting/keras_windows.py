@@ -175,10 +175,20 @@ def _(layer: AvgPool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     padded = any(p for pair in ends for p in pair)
     same = padded and not layer.count_include_pad
     if same and not is_same_pool(layer, ends):
-        raise NoCounterpartError('Keras leaves padding out of a mean only with padding="same"')
+        yield mean_inside(layer, ends)
+        return
     if padded and not same:
         yield zeros(ends)
     yield pool("Average", layer, same)
+
+
+def mean_inside(layer: WindowPool, ends: Sequence[tuple[int, int]]) -> Made:
+    """Keras leaves padding out of a mean only with padding="same": of any other, a quotient of two means."""
+    if layer.axes != 2:
+        raise NoCounterpartError('Keras leaves padding out of a mean only with padding="same"')
+    kernel, strides = ([getattr(w, name) for w in layer.window] for name in ("kernel", "stride"))
+    pool_size = Slot("pool_size", short(kernel), keyword=False)
+    return Made("MeanInside", [pool_size, Slot("strides", short(strides)), Slot("padding", padding(ends))])
 
 
 @calls.register
@@ -211,22 +221,40 @@ def _(layer: Padded, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
         padding(ends)
         yield filled(row, ends, _mode(layer.mode))
     elif value == 0 and len(ends) == row.inputs[0].rank - 2 <= 3:
-        yield zeros(ends)
+        yield from padded_or_cropped(ends)
     else:
         padding(ends)
         yield filled(row, ends, Slot("constant_values", value))
+
+
+def padded_or_cropped(ends: Sequence[tuple[int, int]]) -> Iterator[Made]:
+    """By zeros, and where the numbers are negative a part of the image, which one axis has no layer for."""
+    less = [(max(-before, 0), max(-after, 0)) for before, after in ends]
+    more = [(max(before, 0), max(after, 0)) for before, after in ends]
+    if less != [(0, 0)] * len(ends):
+        if len(ends) == 1:
+            raise NoCounterpartError("Keras crops one axis only with channels last")
+        yield Made(f"layers.Cropping{len(ends)}D", [Slot("cropping", padding(less), keyword=False), FIRST])
+    if more != [(0, 0)] * len(ends):
+        yield zeros(more)
 
 
 @calls.register
 def _(layer: Interpolation, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     x, y = row.inputs[0], row.output
     if x.rank != 4 or layer.mode not in ("nearest", "bilinear") or layer.align_corners:
-        raise NoCounterpartError("Keras has UpSampling2D, nearest or bilinear, whose corners are not aligned")
+        raise NoCounterpartError("Keras resizes images, nearest or bilinear, without aligned corners")
     times = [
         m // n if isinstance(m, int) and isinstance(n, int) else 0
         for n, m in zip(x.shape, y.shape, strict=True)
     ]
     if any(n * by != m for n, by, m in zip(x.shape[2:], times[2:], y.shape[2:], strict=True)):
-        raise NoCounterpartError("Keras' UpSampling2D is by whole numbers")
+        if layer.mode == "nearest" or vars(layer).get("antialias"):
+            raise NoCounterpartError("Keras' UpSampling2D is by whole numbers")
+        if not all(isinstance(m, int) for m in y.shape[2:]):
+            raise NoCounterpartError("Keras resizes to sizes that are numbers")
+        sizes = Slot("size", y.shape[2:], keyword=False)
+        yield Made("ops.image.resize", [sizes, Slot("interpolation", layer.mode, "bilinear"), FIRST])
+        return
     mode = Slot("interpolation", layer.mode, "nearest")
     yield Made("layers.UpSampling2D", [Slot("size", short(times[2:]), 2), mode, FIRST])

@@ -76,12 +76,15 @@ LAYERS = {
         "MaxPool2d: {kernel_size: 3, stride: 2, ceil_mode: true}",
         "MaxPool2d: {kernel_size: [3, 2], stride: [2, 3], padding: [1, 0]}",
         "AvgPool2d: {kernel_size: 3, stride: 2, padding: 1}",
+        "AvgPool2d: {kernel_size: 3, stride: 2, padding: 1, count_include_pad: false}",
         "AdaptiveAvgPool2d: [2, 3]",
         "AdaptiveMaxPool2d: 1",
         "ZeroPad2d: [0, 1, 2, 3]",
+        "ZeroPad2d: [-1, 2, 1, -2]",
         "ConstantPad2d: {padding: 1, value: 2.5}",
         "Upsample: {scale_factor: 2}",
         "Upsample: {scale_factor: 3, mode: bilinear}",
+        "interpolate: {size: [20, 5], mode: bilinear}",
         "ChannelShuffle: 2",
         "chunk: {chunks: 2, dim: 1}",
         "split: {split_size_or_sections: [1, 3], dim: 1}",
@@ -179,30 +182,24 @@ def units():
             "beyond the padding",
         ),
         ("MaxPool2d: {kernel_size: 2, dilation: 2}", "no dilation"),
-        ("AvgPool2d: {kernel_size: 3, stride: 2, padding: 1, count_include_pad: false}", 'padding="same"'),
         ("AvgPool2d: {kernel_size: 3, stride: 2, ceil_mode: true}", "reach beyond the input"),
         ("AdaptiveAvgPool2d: 3", "3 do not fill an axis of 8 alike"),
         ("BatchNorm2d: {track_running_stats: false}", "running statistics"),
         ("LPPool2d: {norm_type: 2, kernel_size: 2}", "no layer of Keras is known to give the same"),
         ("LayerNorm: {normalized_shape: [2, 4, 8, 8]}", "no weights along the batch axis"),
         ("to: float16", "and this is float16"),
-        ("LSTM: 3", "one bias where torch's have two"),
+        ("LSTM: {hidden_size: 3, proj_size: 2}", "have no projection"),
+        ("MultiheadAttention: {num_heads: 2, add_zero_attn: true, batch_first: true}", "adds no keys"),
         ("RNNCell: 3", "no layer of Keras is known"),
         ("LeakyReLU: -1.0", "no negative slope"),
     ],
 )
 def test_what_keras_does_not_have_is_refused(layer: str, why: str) -> None:
-    shape = {"LSTM": "2x4x8", "RNNC": "2x4"}.get(layer[:4], "2x4x8x8")
+    shape = {"LSTM": "2x4x8", "Mult": "2x4x8", "RNNC": "2x4"}.get(layer[:4], "2x4x8x8")
     with pytest.raises(ArchitectureError) as error:
         exported(f"input: {shape}\nlayers:\n- ReLU\n- {layer}\n")
     assert why in str(error.value)
     assert error.value.path == f"{layer.partition(':')[0]}[0]"
-
-
-def test_shared_weights_are_refused() -> None:
-    text = "input: 1x4\nlayers:\n- Linear: 4\n  as: a\n- Linear: 4\n  share: a\n"
-    with pytest.raises(ArchitectureError, match="a Keras layer owns its weights"):
-        exported(text)
 
 
 def test_inputs_are_named_where_there_are_several() -> None:

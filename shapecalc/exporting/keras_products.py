@@ -1,0 +1,86 @@
+"""Arithmetic, products, sums and shares of tensors as calls of Keras: rules of `keras_calls`.
+
+Source: keras.io/api/ops/numpy and keras.io/api/ops/nn, and torch's documentation of the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shapecalc.engine.results import Row
+from shapecalc.exporting.keras_calls import Made, NoCounterpartError, Slot, Written, calls, short
+from shapecalc.exporting.literals import literal
+from shapecalc.layers import Layer, reduction, softmax
+from shapecalc.layers.arithmetic import Arithmetic
+from shapecalc.layers.distance import normalize
+from shapecalc.layers.einsum import einsum
+from shapecalc.layers.products import bmm, matmul
+
+_REDUCTIONS: Mapping[type[Layer], str] = {
+    reduction.mean: "mean",
+    reduction.sum: "sum",
+    reduction.amax: "max",
+    reduction.amin: "min",
+}
+_SOFTMAX: Mapping[type[Layer], str] = {
+    **dict.fromkeys((softmax.Softmax, softmax.softmax), "softmax"),
+    **dict.fromkeys((softmax.LogSoftmax, softmax.log_softmax), "log_softmax"),
+}
+
+
+@calls.register
+def _(layer: Arithmetic, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    yield _in_python(layer, inputs)
+
+
+@calls.register
+def _(layer: bmm, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    yield Written(" @ ".join(inputs))
+
+
+@calls.register
+def _(layer: einsum, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    if "->" not in layer.equation:
+        raise NoCounterpartError("Keras is told what an einsum gives, after an arrow")
+    yield Written(f"ops.einsum({', '.join([literal(layer.equation), *inputs])})")
+
+
+@calls.register
+def _(layer: normalize, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    order = layer.p if layer.p != int(layer.p) else int(layer.p)
+    told = [Slot("axis", layer.dim, -1), Slot("order", order, 2), Slot("epsilon", layer.eps, 1e-12)]
+    yield Made("ops.normalize", told)
+
+
+@calls.register
+def _(layer: matmul, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
+    yield _in_python(layer, inputs)
+
+
+def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
+    """An operator of Python's means the same to Keras."""
+    text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "**", "@") else None
+    if text is None:
+        raise NoCounterpartError
+    return Written(text)
+
+
+@calls.register
+def _(layer: reduction.Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function = _REDUCTIONS.get(type(layer))
+    if function is None or getattr(layer, "dtype", None) is not None:
+        raise NoCounterpartError
+    axes: Any = layer.dim
+    if axes is None and layer.keepdim:  # Keras on torch then forgets to keep them
+        axes = [*range(row.inputs[0].rank)]
+    axis = axes if not isinstance(axes, (tuple, list)) else short(axes) if len(axes) == 1 else tuple(axes)
+    yield Made(f"ops.{function}", [Slot("axis", axis, None), Slot("keepdims", layer.keepdim, False)])
+
+
+@calls.register
+def _(layer: softmax.AlongAxis, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
+    function, axis = _SOFTMAX.get(type(layer)), vars(layer).get("dim")
+    if function is None or axis is None:
+        raise NoCounterpartError
+    yield Made(f"ops.{function}", [Slot("axis", axis, -1)])

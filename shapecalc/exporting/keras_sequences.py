@@ -1,0 +1,103 @@
+"""Attention, transformers and recurrent layers as calls of Keras: rules of `keras_calls`.
+
+Source: keras.io/api/layers/attention_layers and keras.io/api/layers/recurrent_layers, and torch's
+documentation of the same layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from shapecalc.engine.results import Row
+from shapecalc.exporting.keras_calls import Call, Made, NoCounterpartError, Slot, calls
+from shapecalc.layers.attention import MultiheadAttention
+from shapecalc.layers.recurrent import GRU, LSTM, RNN, Recurrent
+from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
+from shapecalc.layers.selective_scan import selective_scan
+from shapecalc.layers.transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
+from shapecalc.layers.transformer_parts import TransformerParts
+
+
+@calls.register
+def _(layer: scaled_dot_product_attention, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if layer.dropout_p:
+        raise NoCounterpartError("torch's function drops in evaluation too")
+    own = {"is_causal": False, "scale": None, "enable_gqa": False}
+    yield Made(
+        "ScaledDotProductAttention", [Slot(name, vars(layer)[name], usual) for name, usual in own.items()]
+    )
+
+
+@calls.register
+def _(layer: MultiheadAttention, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    """Keras' own, of query, value and key; where the weights of keys are read too, a layer around it."""
+    _batched(row)
+    if layer.more_keys:
+        raise NoCounterpartError("Keras' attention adds no keys")
+    size = row.inputs[0].shape[-1]
+    told = [Slot("dropout", layer.dropout, 0.0), Slot("use_bias", layer.bias, True)]
+    heads = Slot("num_heads", layer.num_heads, keyword=False)
+    plain = Made(
+        "layers.MultiHeadAttention",
+        [heads, Slot("key_dim", size // layer.num_heads, keyword=False), *told],
+        order={1: (0, 0), 2: (0, 1), 3: (0, 2, 1)}[len(inputs)],
+    )
+    yield Made(
+        "MultiheadAttention",
+        [Slot("embed_dim", size, keyword=False), heads, *told, Slot("batch_first", layer.batch_first, False)],
+        first=plain if layer.batch_first else None,
+    )
+
+
+def _batched(row: Row) -> None:
+    if any(x.rank < 3 for x in row.inputs[:1]):
+        raise NoCounterpartError("Keras needs the batch axis")
+
+
+def _transformer(layer: TransformerParts, row: Row) -> list[Slot]:
+    _batched(row)
+    told = [("dropout", 0.1), ("activation", "relu"), ("layer_norm_eps", 1e-5)]
+    told += [("batch_first", False), ("norm_first", False), ("bias", True)]
+    return [
+        Slot("d_model", row.inputs[0].shape[-1], keyword=False),
+        Slot("nhead", layer.nhead, keyword=False),
+        Slot("dim_feedforward", layer.dim_feedforward, 2048),
+        *(Slot(name, vars(layer)[name], usual) for name, usual in told),
+    ]
+
+
+@calls.register(TransformerEncoderLayer)
+@calls.register(TransformerDecoderLayer)
+def _(layer: TransformerParts, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made(layer.type, _transformer(layer, row))
+
+
+@calls.register(TransformerEncoder)
+@calls.register(TransformerDecoder)
+def _(layer: TransformerParts, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made(layer.type, [Slot("num_layers", layer.num_layers, keyword=False), *_transformer(layer, row)])
+
+
+@calls.register
+def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    _batched(row)
+    if getattr(layer, "proj_size", 0):
+        raise NoCounterpartError("Keras' recurrent layers have no projection")
+    if not isinstance(layer, (RNN, GRU, LSTM)):
+        raise NoCounterpartError
+    told = [("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0)]
+    told += [("bidirectional", False)]
+    named = [Slot(name, vars(layer)[name], usual) for name, usual in told]
+    if isinstance(layer, RNN):
+        named.append(Slot("nonlinearity", layer.nonlinearity, "tanh"))
+    yield Made(layer.type, [Slot("hidden_size", layer.hidden_size, keyword=False), *named])
+
+
+@calls.register
+def _(layer: selective_scan, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    yield Made("SelectiveScan", [Slot("delta_softplus", layer.delta_softplus, False)])
