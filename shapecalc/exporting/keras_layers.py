@@ -98,6 +98,8 @@ def refused(row: Row, why: str) -> ArchitectureError:
 
 @calls.register
 def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    if row.inputs[0].dtype == "bool":
+        raise NoCounterpartError("Keras' functions are of numbers")
     if name := _ACTIVATIONS.get(type(layer)):
         yield Made("layers.Activation", [f'"{name}"'])
     elif name := _FUNCTIONS.get(type(layer)):
@@ -133,8 +135,8 @@ def _(layer: floating.LeakyReLU, row: Row, inputs: Sequence[str]) -> Iterator[Ma
 
 @calls.register
 def _(layer: floating.Softplus, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    if layer.beta != 1:
-        raise NoCounterpartError("Keras' softplus has no beta")
+    if (layer.beta, layer.threshold) != (1, 20):
+        raise NoCounterpartError("Keras' softplus has no beta, and a threshold that is beyond all digits")
     yield Made("layers.Activation", ['"softplus"'])
 
 

@@ -5,6 +5,7 @@ Source: keras.io/api/ops/numpy and keras.io/api/ops/nn, and torch's documentatio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,15 +42,16 @@ def _(layer: bmm, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
 
 @calls.register
 def _(layer: einsum, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
-    if "->" not in layer.equation:
-        raise NoCounterpartError("Keras is told what an einsum gives, after an arrow")
+    if not re.fullmatch("[a-z]+(,[a-z]+)*->[a-z]+", layer.equation):
+        raise NoCounterpartError("Keras is told what an einsum gives, after an arrow, in small letters")
     yield Written(f"ops.einsum({', '.join([literal(layer.equation), *inputs])})")
 
 
 @calls.register
 def _(layer: normalize, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    order = layer.p if layer.p != int(layer.p) else int(layer.p)
-    told = [Slot("axis", layer.dim, -1), Slot("order", order, 2), Slot("epsilon", layer.eps, 1e-12)]
+    if layer.p < 1 or layer.p % 1 or layer.eps <= 0:
+        raise NoCounterpartError("Keras' norms are of whole orders, and need an epsilon")
+    told = [Slot("axis", layer.dim, -1), Slot("order", int(layer.p), 2), Slot("epsilon", layer.eps, 1e-12)]
     yield Made("ops.normalize", told)
 
 
@@ -71,6 +73,11 @@ def _(layer: reduction.Reducing, row: Row, inputs: Sequence[str]) -> Iterator[Ma
     function = _REDUCTIONS.get(type(layer))
     if function is None or getattr(layer, "dtype", None) is not None:
         raise NoCounterpartError
+    if row.inputs[0].dtype not in ("float32", row.output.dtype) or row.output.dtype not in (
+        "float32",
+        "int64",
+    ):
+        raise NoCounterpartError("Keras' sums and extremes of whole numbers are of their own dtype")
     axes: Any = layer.dim
     if axes is None and layer.keepdim:  # Keras on torch then forgets to keep them
         axes = [*range(row.inputs[0].rank)]

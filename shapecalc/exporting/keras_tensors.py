@@ -57,12 +57,14 @@ def _(layer: arange, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 @calls.register
 def _(layer: to, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.cast", [Slot("dtype", layer.dtype, keyword=False)])
+    yield Made("ops.cast", [Slot("dtype", row.output.dtype, keyword=False)])
 
 
 @calls.register
 def _(layer: clamp, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     low, high = vars(layer)["min"], vars(layer)["max"]
+    if row.inputs[0].dtype != row.output.dtype or row.output.dtype == "bool":
+        raise NoCounterpartError("Keras clips numbers, and leaves their dtype")
     if row.output.dtype != "float32" and None in (low, high):  # of whole numbers, Keras' maximum is int32
         bound, sign = (high, ">") if low is None else (low, "<")
         yield Written(f"ops.where({inputs[0]} {sign} {bound}, {bound}, {inputs[0]})")
