@@ -43,7 +43,6 @@ class Bodies:
     def __init__(self, root: Region, lent: Lent) -> None:
         """Raises ArchitectureError where a layer has no counterpart in Keras."""
         self.root, self.lent = root, lent
-        self.read_edges = {edge for row in lent.rows for edge in row.edges} | {*lent.analysis.output_edges}
         self.count: dict[int, int] = {}
         """By row, how many statements its layer is: padding, say, and what is padded for."""
         self.of: dict[int, Body] = {}
@@ -68,8 +67,7 @@ class Bodies:
             else:
                 calls, inputs = self.layer(item, inputs)
             names.used(item.inputs)
-            outputs = item.outputs[:1] if any(is_single(made) for made in calls) else item.outputs
-            targets = [names.target(edge) for edge in outputs]
+            targets = [names.target(edge) for edge in item.outputs]
             held = inputs[:1] if isinstance(item, Leaf) and item.number in self.lent.owning else []
             for place, made in enumerate(calls):
                 own = targets if place else inputs[len(held) :]
@@ -109,8 +107,8 @@ class Bodies:
         if item.number in self.lent.constant_inputs:
             *own, anchor = own
             own = [f"Constant({name})({anchor})" for name in own]
-        outputs = [edge in self.read_edges for edge in item.outputs]
-        calls = [c.needed(outputs) if isinstance(c, Made) else c for c in counterpart(row, own)]
+        read = len(item.outputs)
+        calls = [made.needed(read) if isinstance(made, Made) else made for made in counterpart(row, own)]
         if held:
             owner = self.lent.rows[self.lent.owner.get(item.number, item.number)]
             calls = shared_calls(row, owner, calls)
@@ -120,11 +118,6 @@ class Bodies:
                     raise refused(row, f"{slot.name} is {slot.value}, where code needs a number")
         self.count[item.number] = len(calls)
         return calls, [*held, *own]
-
-
-def is_single(made: Called) -> bool:
-    """Whether it gives the first of several outputs alone."""
-    return isinstance(made, Made) and made.order is not None
 
 
 def _has_letters(value: Any) -> bool:

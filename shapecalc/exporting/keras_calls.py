@@ -43,9 +43,9 @@ class Made:
     first: Made | None = None
     """What gives the same where only the first output is read."""
 
-    def needed(self, outputs: Sequence[bool]) -> Made:
-        """The call where these outputs are read."""
-        return self if self.first is None or any(outputs[1:]) else self.first
+    def needed(self, outputs: int) -> Made:
+        """The call where so many of the outputs are read."""
+        return self.first if self.first is not None and outputs == 1 else self
 
     @property
     def is_layer(self) -> bool:

@@ -39,6 +39,7 @@ class Lent:
         """The tensors that follow from no input, and own no weights."""
         self.constant_inputs: set[int] = set()
         """The numbers of the rows whose layer is on such tensors alone."""
+        self.read = {edge for row in self.rows for edge in row.edges} | {*analysis.output_edges}
         self.places = {leaf.number: items for leaf, items in paths(root.items)}
 
     def lend(self) -> None:
@@ -67,6 +68,8 @@ class Lent:
         calls = counterpart(row, ["x"] * len(row.inputs))
         alone = self.constants.issuperset(leaf.inputs)
         layers = [call for call in calls if isinstance(call, Made) and call.is_layer]
+        if any(call.first for call in layers) and self.read.isdisjoint(leaf.outputs[1:]):
+            self.drop(leaf)
         repeated = any(call.anchored for call in layers)
         if repeated and row.output.shape[0] != self.batch:
             raise refused(row, f"{row.output.shape[0]} is a number to code, unless it is the batch")
@@ -76,6 +79,13 @@ class Lent:
             self.constant_inputs.add(leaf.number)
         if alone and not layers:
             self.constants.update(leaf.outputs)
+
+    def drop(self, leaf: Leaf) -> None:
+        """Leave out all outputs of a layer but the first, which blocks around it may give out unread."""
+        dropped, leaf.outputs = leaf.outputs[1:], leaf.outputs[:1]
+        for item in self.places[leaf.number]:
+            if isinstance(item, Region):
+                item.outputs = [edge for edge in item.outputs if edge not in dropped]
 
     def owner_of(self, row: Row) -> int:
         """The row whose weights it uses.

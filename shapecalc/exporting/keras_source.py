@@ -54,7 +54,7 @@ class _Writer:
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
         self.batch = batch_of(analysis)
-        self.root = regions(analysis)
+        self.root = regions(analysis, "Keras")
         lent = Lent(analysis, self.root, self.batch if self.is_free else None)
         lent.lend()
         self.bodies = Bodies(self.root, lent)

@@ -31,15 +31,15 @@ def structured(analysis: Analysis) -> Region:
     return root
 
 
-def regions(analysis: Analysis) -> Region:
-    """The network as one region.
+def regions(analysis: Analysis, framework: str = "torch") -> Region:
+    """The network as one region, for a framework, which its errors name.
 
     Raises:
         ArchitectureError: a step has no counterpart in a module.
     """
     steps: dict[str, Executed] = {}
     analysis = traced(whole(analysis, "export"), steps)
-    reader = _Reader(analysis, steps)
+    reader = _Reader(analysis, steps, framework)
     root = Region(None, analysis.name, reader.listed(analysis.tree), [], [*analysis.output_edges])
     root.inputs = [Edge(-1, port) for port in range(len(analysis.inputs))]
     if len(analysis.inputs) > 1:
@@ -61,8 +61,9 @@ def lend(region: Region) -> None:
 
 
 class _Reader:
-    def __init__(self, analysis: Analysis, steps: dict[str, Executed]) -> None:
+    def __init__(self, analysis: Analysis, steps: dict[str, Executed], framework: str) -> None:
         self.analysis = analysis
+        self.framework = framework
         self.rows = analysis.rows
         self.steps = steps
         self.uses = Counter(edge for row in self.rows for edge in row.edges)
@@ -126,9 +127,8 @@ class _Reader:
             return []
         name = self.name(step)
         if isinstance(step, ExpertsStep):
-            raise ArchitectureError(
-                "experts: torch has no module that routes tokens to experts", path=node.path
-            )
+            message = f"experts: {self.framework} has no module that routes tokens to experts"
+            raise ArchitectureError(message, path=node.path)
         if isinstance(step, LayerStep):
             inside = [item for branch in node.children for item in self.branch(branch)]
             items = [*inside, self.leaf(node.stop - 1, step, None if inside and whole else name)]
@@ -157,10 +157,14 @@ class _Reader:
     def leaf(self, number: int, step: Step, name: str | None) -> Leaf:
         row = self.rows[number]
         if row.layer.measured:
-            message = f"nothing says how torch computes {row.arguments['call']}: it was measured alone"
+            message = (
+                f"nothing says how {self.framework} computes {row.arguments['call']}: it was measured alone"
+            )
             raise ArchitectureError(message, path=row.path)
         if row.type in foreign_modules():
-            raise ArchitectureError(f"{row.type}: torch alone has no module of that name", path=row.path)
+            raise ArchitectureError(
+                f"{row.type}: {self.framework} alone has no module of that name", path=row.path
+            )
         outputs = [Edge(number, port) for port in range(len(row.outputs))]
         return Leaf(name, number, row, step, [*row.edges], outputs)
 

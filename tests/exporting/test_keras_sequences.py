@@ -59,6 +59,13 @@ NETWORKS = [
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_weights_of_keys_that_a_block_gives_out_unread_are_not_there() -> None:
+    block = f"blocks:\n  look: [MultiheadAttention: {{{_HEADS}}}]\n"
+    _, keras = built(shapecalc.parse(f"input: 2x5x8\n{block}layers:\n- look\n- ReLU\n- look\n- Linear: 2\n"))
+    assert [len(x) if isinstance(x, tuple) else 1 for x in keras.tensors] == [1, 1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_language_model_is_equal(name: str) -> None:
     pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")
