@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
@@ -17,7 +17,7 @@ from shapecalc.errors import ShapecalcError
 from shapecalc.importing.network import imported
 from shapecalc.importing.onnx_file.reader import read_onnx
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import is_floating
+from shapecalc.tensors import Tensor, for_json, is_floating
 
 
 def differences(path: Path, analysis: Analysis) -> Iterator[str]:
@@ -39,8 +39,11 @@ def differences(path: Path, analysis: Analysis) -> Iterator[str]:
     for difference in found.differences:
         yield f"{difference.path}: {difference.what}: {difference.here}, in the file {difference.there}"
     live = [analysis.rows[number] for number in sorted(needed(analysis))]
-    here = sum(row.params + _unnamed(row) for row in live), sum(row.macs for row in live), analysis.outputs
-    there = again.totals.params, again.totals.macs, again.outputs
+    params = sum(row.params + _unnamed(row) - _without_axes(row) for row in live)
+    here: tuple[object, ...] = params, sum(row.macs for row in live), analysis.outputs
+    there: tuple[object, ...] = again.totals.params, again.totals.macs, again.outputs
+    if len(analysis.outputs) > 1:
+        here, there = (*here[:2], _sizes(analysis.outputs)), (*there[:2], _written_outputs(path))
     for what, own, other in zip(("parameters", "MACs", "outputs"), here, there, strict=True):
         if own != other:
             yield f"{what}: {_text(own)} in the network, {_text(other)} in the file"
@@ -62,6 +65,23 @@ def _check(path: Path) -> None:
 def _unnamed(row: Row) -> Dim:
     """The elements of a buffer that a step gives as it is: ONNX does not tell it from a parameter."""
     return row.buffers if row.layer.function and is_floating(row.output.dtype) else 0
+
+
+def _without_axes(row: Row) -> int:
+    """Parameters that are one number each, without an axis, as which the file has them."""
+    return sum(not weight.buffer and not weight.shape for weight in row.own_weights.values())
+
+
+def _sizes(outputs: Iterable[Tensor]) -> tuple[str, ...]:
+    """The sizes of tensors as the names of free axes have them."""
+    return tuple([_text(tuple([str(for_json(size)) for size in x.shape])) for x in outputs])
+
+
+def _written_outputs(path: Path) -> tuple[str, ...]:
+    """The sizes of the outputs by the file itself: what is made of it has those of its last step alone."""
+    graph = onnx.load(path, load_external_data=False).graph
+    shapes = [x.type.tensor_type.shape.dim for x in graph.output]
+    return tuple([_text(tuple([str(d.dim_param or d.dim_value) for d in shape])) for shape in shapes])
 
 
 def _text(figure: object) -> str:

@@ -12,7 +12,9 @@ from onnx.reference import ReferenceEvaluator
 
 import shapecalc
 from shapecalc.exporting.torch_source import torch_source
+from shapecalc.importing.network import imported
 from shapecalc.importing.onnx_equality import differences
+from shapecalc.importing.onnx_file.reader import read_onnx
 from shapecalc.torch_check import onnx_model as onnx_model_
 from shapecalc.torch_check.onnx_model import _module, onnx_model
 from tests.command import Command
@@ -72,10 +74,32 @@ layers:
 }
 
 
-@pytest.mark.parametrize("name", PARTS)
+JOINED = {
+    "GroupNorm": "input: 2x12x3x12\nlayers: [GroupNorm: 4, GroupNorm: {num_groups: 3, eps: 0.25}]",
+    "norms without scales": """
+input: 2x6x4x4
+layers:
+  - BatchNorm2d: {affine: false}
+  - InstanceNorm2d
+  - BatchNorm2d
+  - InstanceNorm2d: {affine: true}
+""",
+    "LSTM": "input: 5x2x8\nlayers: [LSTM: {hidden_size: 6}, Linear: 3]",
+    "an LSTM beside shared weights": """
+input: 5x2x8
+layers: [Linear as same: 8, LSTM: {hidden_size: 8, bias: false}, Linear share same: 8]
+""",
+    "GRU": "input: 5x2x8\nlayers: [GRU: {hidden_size: 6, batch_first: true}, Linear: 3]",
+    "RNN": "input: 5x2x8\nlayers: [RNN: {hidden_size: 6, batch_first: true}, Linear: 3]",
+    "a parameter without axes": "input: 2x3\nlayers: [mul: [[], [parameter: []]], Linear: 2]",
+}
+"""What the exporter takes apart, with constants and parts of torch's weights: it is read as it was."""
+
+
+@pytest.mark.parametrize("name", [*PARTS, *JOINED])
 def test_what_the_exporter_lacks_is_written_of_what_there_is(name: str, tmp_path: Path) -> None:
-    """Equal in value to torch's own layer, by onnx's reference; torch's exporter refuses each of them."""
-    analysis = shapecalc.analyse(shapecalc.parse(PARTS[name]))
+    """Equal in value to torch's own layer, by onnx's reference; torch's exporter refuses each of `PARTS`."""
+    analysis = shapecalc.analyse(shapecalc.parse({**PARTS, **JOINED}[name]))
     source = torch_source(analysis)
     file = tmp_path / "net.onnx"
     file.write_bytes(onnx_model(analysis, (source.text, source.name), {}, "data"))
@@ -87,6 +111,40 @@ def test_what_the_exporter_lacks_is_written_of_what_there_is(name: str, tmp_path
         None, {key: np.array(x.tolist(), "f4") for key, x in given.items()}
     )
     assert torch.allclose(torch.tensor(found.tolist()), expected, atol=1e-6)
+
+
+RECURRENT = """
+input: 5x2x8
+layers:
+  - LSTM: {hidden_size: 8, bidirectional: true}
+  - GRU: {hidden_size: 4, bidirectional: true, bias: false}
+  - LSTM: {hidden_size: 4, bias: false}
+  - RNN: {hidden_size: 4, bidirectional: true}
+  - Linear: 3
+"""
+
+
+def test_weights_of_recurrent_layers_are_torchs_own(tmp_path: Path) -> None:
+    """Which ONNX has in another order of the gates, both directions in one: by their names, as a whole."""
+    analysis = shapecalc.analyse(shapecalc.parse(RECURRENT))
+    source = torch_source(analysis)
+    file = tmp_path / "net.onnx"
+    file.write_bytes(onnx_model(analysis, (source.text, source.name), {}, "data"))
+    assert list(differences(file, analysis)) == []
+    names = imported(read_onnx(file, None)).names
+    assert sorted(names.values()) == sorted(_module(source.text, source.name).state_dict())
+    assert all(theirs.endswith(ours.rpartition(".")[2]) for ours, theirs in names.items())
+
+
+def test_all_outputs_are_compared(tmp_path: Path) -> None:
+    """Those of a last step that gives several, in the order in which torch gives them."""
+    analysis = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers: [topk as values, places: {k: 2}]"))
+    source = torch_source(analysis)
+    file = tmp_path / "net.onnx"
+    file.write_bytes(onnx_model(analysis, (source.text, source.name), {"N": 3}, "data"))
+    assert list(differences(file, analysis)) == []
+    three = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers: [topk as values, places: {k: 3}]"))
+    assert list(differences(file, three)) == ["outputs: N, 3, N, 3 in the network, N, 2, N, 2 in the file"]
 
 
 LARGE = """

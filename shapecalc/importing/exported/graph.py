@@ -208,6 +208,15 @@ class _Reading:
         return self.numbers[found["as_name"]] if "as_name" in found else next(iter(found.values()))
 
 
+def tensors_in(tree: Any) -> Iterator[str]:
+    """The names of tensors among arguments."""
+    if isinstance(tree, Name):
+        yield str(tree)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from tensors_in(item)
+
+
 def _optional(found: Mapping[str, Any]) -> Name | None:
     """A tensor that may be left out."""
     return Name(found["as_tensor"]["name"]) if "as_tensor" in found else None

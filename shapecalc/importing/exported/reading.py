@@ -26,7 +26,9 @@ from shapecalc.importing.exported.graph import (
     damaged,
     graph_of,
     symbols_of,
+    tensors_in,
 )
+from shapecalc.importing.exported.products import is_product, macs_of
 from shapecalc.importing.exported.rows import EXPORTED
 from shapecalc.importing.exported.sizes import symbol_alone
 from shapecalc.importing.lowering import ROWS, Lowering
@@ -188,6 +190,7 @@ class _Reading:
             {own: tensors[key] for key, own in self.graph.parameters.items()},
             {own: tensors[key] for key, own in self.graph.buffers.items()},
             frozenset(self.graph.frozen),
+            None if any(call.reason for call in calls) else macs_of(self.graph, self.constant),
             origin="the exported program",
         )
 
@@ -212,7 +215,7 @@ class _Reading:
         if constant:
             self.constant.update(node.outputs)
         before = self.values.get(str(node.args[0])) if written and node.args else None
-        if constant and (written or not self.is_sayable(plain)):
+        if constant and (written or not self.is_sayable(plain) or is_product(node, self.graph)):
             made = [self.lost(shape) for shape in shapes]
         else:
             made = self.called(node, plain, shapes)
@@ -318,15 +321,6 @@ class _Reading:
         for value in values:
             if source := self.pending.pop(value, None):
                 self.record(source)
-
-
-def tensors_in(tree: Any) -> Iterator[str]:
-    """The names of tensors among arguments."""
-    if isinstance(tree, Name):
-        yield str(tree)
-    elif isinstance(tree, list):
-        for item in tree:
-            yield from tensors_in(item)
 
 
 def _known(call: Call) -> Any:

@@ -243,6 +243,38 @@ def _recurrent(
     ends = [f"_l{layer}{'_reverse' * back}" for layer in range(num_layers) for back in range(directions)]
     owned = dict(zip([name + end for end in ends for name in names], weights, strict=True))
     type_ = "RNN" if kind.startswith("rnn") else kind.upper()
+    return weighted(to, type_, [input, *_unless_zero(to, states)], owned, many=len(to.shapes), **given)
+
+
+_CELLS = {
+    "lstm_cell": "LSTMCell",
+    "gru_cell": "GRUCell",
+    "rnn_tanh_cell": "RNNCell",
+    "rnn_relu_cell": "RNNCell",
+}
+
+
+@row(*_CELLS)
+def _cell(to: Lowering, input: Value, states: Any, *weights: Any) -> Any:
+    """One step of a recurrent layer, from states that are given or are zeros."""
+    kind = to.name.rpartition(".")[2]
+    states = states if isinstance(states, list) else [states]
+    given: dict[str, Any] = {"bias": weights[2:] not in ((), (None, None))}
+    given["hidden_size"] = shape_of(states[0])[-1]
+    if kind == "rnn_relu_cell":
+        given["nonlinearity"] = "relu"
+    owned = dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=False))
+    many = len(to.shapes) if len(to.shapes) > 1 else 0
+    return weighted(to, _CELLS[kind], [input, *_unless_zero(to, states)], owned, many=many, **given)
+
+
+@row("bilinear")
+def _bilinear(to: Lowering, first: Value, second: Value, weight: Value, bias: Any = None) -> Any:
+    given = {"out_features": shape_of(weight)[0], "bias": bias is not None}
+    return weighted(to, "Bilinear", [first, second], {"weight": weight, "bias": bias}, **given)
+
+
+def _unless_zero(to: Lowering, states: list[Value]) -> list[Value]:
+    """The first states of a recurrent layer; none where it would begin with zeros by itself."""
     known = [to.constant(state) for state in states]
-    zeros = all(elements is not None and not elements.any() for elements in known)
-    return weighted(to, type_, [input, *([] if zeros else states)], owned, many=len(to.shapes), **given)
+    return [] if all(elements is not None and not elements.any() for elements in known) else states

@@ -43,7 +43,7 @@ def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any
 
 
 @row("einsum")
-def _einsum(to: Lowering, equation: str, *operands: Any) -> Any:
+def _einsum(to: Lowering, equation: str, *operands: Any, **_: Any) -> Any:
     xs = listed(operands[0], operands[1:])
     if len(xs) < 2:
         raise UnsayableError("einsum of one tensor, which sum and permute say")

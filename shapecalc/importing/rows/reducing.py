@@ -26,7 +26,7 @@ def _reduction(type_: str) -> Row:
     def make(
         to: Lowering, input: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, **_: Any
     ) -> Any:
-        axes = None if dim is None else [axis_of(input, d) for d in listed(dim, ())]
+        axes = [axis_of(input, d) for d in listed(dim, ())] if dim not in (None, [], ()) else None
         given = {} if dtype is None else {"dtype": plain(dtype)}
         return to.step(type_, input, dim=axes, keepdim=keepdim, **given)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapecalc.importing.onnx_file.graph import Graph, Node
 from shapecalc.importing.onnx_file.inference import Inferred
-from shapecalc.importing.onnx_file.patterns import activations, norms, parts, products
+from shapecalc.importing.onnx_file.patterns import activations, norms, parts, products, recurrent
 from shapecalc.importing.onnx_file.patterns.joining import Joining
 
 
@@ -13,4 +13,4 @@ def joined(graph: Graph, inferred: Inferred) -> list[Node]:
     return Joining(graph, inferred).nodes()
 
 
-__all__ = ["activations", "joined", "norms", "parts", "products"]
+__all__ = ["activations", "joined", "norms", "parts", "products", "recurrent"]

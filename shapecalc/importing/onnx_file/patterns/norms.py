@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapecalc.importing.onnx_file.graph import Node
 from shapecalc.importing.onnx_file.patterns.joining import Joining, in_place_of, last
+from shapecalc.tensors import Tensor
 
 
 @last("Div", "Mul")
@@ -89,15 +90,29 @@ def _group_norm(of: Joining, node: Node) -> Node | None:
             back = of.only(y, "Reshape")
             norm = of.only(back.input(0), "InstanceNormalization") if back else None
             apart = of.only(norm.input(0), "Reshape") if norm else None
-            if norm is None or apart is None or not (of.learned(weight) and of.learned(bias)):
+            learned = [_behind(of, name) for name in (weight, bias)]
+            if norm is None or apart is None or not all(map(of.learned, learned)):
                 continue
             groups = _groups(of, apart, norm)
-            channels = {of.inferred.tensors[name].elements for name in (weight, bias)}
             x = of.inferred.tensors.get(apart.input(0))
-            if groups and x and x == of.inferred.tensors.get(y) and channels == {x.shape[1]}:
+            alike = x and x == of.inferred.tensors.get(y)
+            if groups and x and alike and all(_is_for_channels(of, name, x) for name in (weight, bias)):
                 given = {"num_groups": groups, "epsilon": norm.attributes.get("epsilon", 1e-5)}
-                return in_place_of(node, "GroupNorm", apart.input(0), weight, bias, **given)
+                return in_place_of(node, "GroupNorm", apart.input(0), *learned, **given)
     return None
+
+
+def _behind(of: Joining, name: str) -> str:
+    """The tensor that another one is with more axes of 1."""
+    while node := of.made(name, "Unsqueeze"):
+        name = node.input(0)
+    return name
+
+
+def _is_for_channels(of: Joining, name: str, x: Tensor) -> bool:
+    """Whether a tensor has a number for each channel of x, which it is broadcast to."""
+    shape = of.inferred.tensors[name].shape
+    return (1,) * (x.rank - len(shape)) + shape == (1, x.shape[1], *(1,) * (x.rank - 2))
 
 
 def _groups(of: Joining, apart: Node, norm: Node) -> int | None:

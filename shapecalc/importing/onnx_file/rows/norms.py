@@ -11,42 +11,51 @@ from shapecalc.importing.onnx_file.rows.elementwise import real
 from shapecalc.importing.onnx_file.weights import Weight
 from shapecalc.importing.onnx_file.written import of_dtype
 
+_NAMES = ("weight", "bias", "running_mean", "running_var")
 
-def _learned(to: Lowering, node: Node, *names: str) -> dict[str, Weight]:
-    """The weights of a norm, under torch's names, in the order of its inputs.
+
+def _learned(to: Lowering, node: Node, places: range) -> dict[str, Weight]:
+    """The weights of a norm that are the inputs of these places, under torch's names.
 
     Raises:
         UnsayableError: one is computed.
     """
-    found = {name: to.weights.learned(node, place) for place, name in enumerate(names, start=1)}
+    found = {_NAMES[place - 1]: to.weights.learned(node, place) for place in places}
     owned = {name: weight for name, weight in found.items() if weight is not None}
-    if len(owned) < len(names):
+    if len(owned) < len(places):
         raise UnsayableError("a norm by tensors that are computed")
     return owned
 
 
+def _is_affine(to: Lowering, node: Node) -> bool:
+    """Whether a norm scales and shifts: not by a constant of ones and one of zeros, which nobody learned."""
+    given = (to.constants.number(node.input(place), alone=False) for place in (1, 2))
+    return node.input(1) in to.weights or node.input(2) in to.weights or (*given,) != (1, 0)
+
+
 @row("BatchNormalization")
 def _batch_norm(to: Lowering, node: Node) -> Any:
-    names = ("weight", "bias", "running_mean", "running_var")
-    owned = _learned(to, node, *names)
+    affine = _is_affine(to, node)
+    owned = _learned(to, node, range(1 if affine else 3, 5))
     if node.attributes.get("training_mode") or len([y for y in node.outputs if y]) > 1:
         raise UnsayableError("BatchNormalization in training")
     x = to.input(node, 0)
     axes = max(1, to.rank(x) - 2)
     owned = to.weights.own(owned)
-    for name in names[2:]:
+    for name in _NAMES[2:]:
         to.weights.stored_beside(owned[name])
     momentum = of_dtype(round(1 - real(node, "momentum", 0.9), 7), "float32")
     eps = real(node, "epsilon", 1e-5)
-    return to.step(f"BatchNorm{axes}d", x, eps=eps, momentum=momentum, weights=owned)
+    return to.step(f"BatchNorm{axes}d", x, eps=eps, momentum=momentum, affine=affine, weights=owned)
 
 
 @row("InstanceNormalization")
 def _instance_norm(to: Lowering, node: Node) -> Any:
-    owned = _learned(to, node, "weight", "bias")
+    affine = _is_affine(to, node)
+    owned = _learned(to, node, range(1, 3)) if affine else {}
     x = to.input(node, 0)
     type_ = f"InstanceNorm{to.rank(x) - 2}d"
-    return to.step(type_, x, eps=real(node, "epsilon", 1e-5), affine=True, weights=owned)
+    return to.step(type_, x, eps=real(node, "epsilon", 1e-5), affine=affine, weights=owned)
 
 
 @row("GroupNormalization")
@@ -64,7 +73,7 @@ def _group_norm(to: Lowering, node: Node) -> Any:
 @row("GroupNorm")
 def _joined_group_norm(to: Lowering, node: Node) -> Any:
     """As `patterns` finds it in a norm of instances between reshapes."""
-    owned = {name: _flat(weight) for name, weight in _learned(to, node, "weight", "bias").items()}
+    owned = {name: _flat(weight) for name, weight in _learned(to, node, range(1, 3)).items()}
     given = {"num_groups": node.attributes["num_groups"], "eps": real(node, "epsilon", 1e-5)}
     return to.step("GroupNorm", to.input(node, 0), weights=owned, **given)
 

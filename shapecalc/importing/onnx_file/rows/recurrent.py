@@ -17,7 +17,10 @@ _DEFAULT = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RN
 
 @row("LSTM", "GRU", "RNN")
 def _recurrent(to: Lowering, node: Node) -> Any:
-    """Of a sequence (L, N, in) the outputs (L, D, N, hidden), and the last states (D, N, hidden)."""
+    """Of a sequence (L, N, in) the outputs (L, D, N, hidden), and the last states (D, N, hidden).
+
+    `whole` has the weights by torch's names, where `patterns` finds that they are torch's own.
+    """
     both = node.attributes.get("direction", "forward") == "bidirectional"
     hidden = node.attributes["hidden_size"]
     more = _check(node, both)
@@ -26,8 +29,9 @@ def _recurrent(to: Lowering, node: Node) -> Any:
     states = [
         to.input(node, n) for n in range(5, 5 + count) if node.input(n) and not _zero(to, node.input(n))
     ]
-    bias = bool(node.input(3)) and not _zero(to, node.input(3))
-    owned = _weights(to, node, both, hidden, bias)
+    whole = {name: to.weights[own] for name, own in node.attributes.get("whole", {}).items()}
+    bias = "bias_ih_l0" in whole or (bool(node.input(3)) and not _zero(to, node.input(3)))
+    owned = whole or _weights(to, node, both, hidden, bias)
     made = to.step(
         node.type,
         x,
