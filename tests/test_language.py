@@ -11,6 +11,7 @@ import pytest
 import shapecalc
 from shapecalc import Analysis, ArchitectureError, ShapecalcError, UsageError
 from shapecalc.engine import limits
+from shapecalc.symbolic import symbol
 
 
 def analyse(text: str, **how: Any) -> Analysis:
@@ -317,6 +318,47 @@ def test_overriding_a_parameter_keeps_its_kind(parameters: dict[str, object], me
     error = refusal(text, parameters=parameters)
     assert isinstance(error, UsageError)
     assert message in error.message
+
+
+FOLLOWING = """
+    input: 1x4
+    parameters: {width: 8, hidden: 4*width, widths: [width, 2*width], table: [[1, width]], flag: width > 4}
+    layers: [{Linear: hidden}, {Linear: widths.1}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["1×4⋅w", "1×2⋅w"]),
+        ({"hidden": 7}, ["1×7", "1×2⋅w"]),
+        ({"hidden": symbol("h")}, ["1×h", "1×2⋅w"]),
+        ({"widths": (3, 5)}, ["1×4⋅w", "1×5"]),
+        ({"widths": (symbol("a"), symbol("b"))}, ["1×4⋅w", "1×b"]),
+        ({"hidden": 7, "table": ((2, symbol("c")),)}, ["1×7", "1×2⋅w"]),
+    ],
+)
+def test_what_follows_from_a_letter_takes_numbers_and_letters(
+    given: dict[str, object], expected: list[str]
+) -> None:
+    """The default is a formula there: a number is of its kind, and so are lists of both."""
+    text = FOLLOWING.replace(", flag: width > 4", "")
+    assert shapes(text, parameters={"width": symbol("w"), **given}) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({"hidden": 0.5}, "the parameter hidden must be a whole number, not 0.5"),
+        ({"hidden": True}, "the parameter hidden must be a whole number, not true"),
+        ({"flag": symbol("f")}, "the parameter flag must be true or false, not f"),
+    ],
+)
+def test_what_is_of_another_kind_than_a_formula_is_refused(given: dict[str, object], needed: str) -> None:
+    text = FOLLOWING.replace("width > 4", "true")
+    error = refusal(text, parameters={"width": symbol("w"), **given})
+    assert isinstance(error, UsageError)
+    assert error.message == needed
 
 
 def test_overriding_flags_numbers_and_lists() -> None:

@@ -16,7 +16,11 @@ from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping
 from shapecalc.symbolic import Expr, symbol
 from shapecalc.symbolic.rational import Rational
 
-_KINDS = {int: "a whole number", float: "a number", Rational: "a number", bool: "true or false"}
+_KINDS = {
+    **dict.fromkeys((int, Expr), "a whole number"),
+    **dict.fromkeys((float, Rational), "a number"),
+    bool: "true or false",
+}
 
 
 def values_of(

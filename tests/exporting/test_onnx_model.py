@@ -91,6 +91,12 @@ layers: [Linear as same: 8, LSTM: {hidden_size: 8, bias: false}, Linear share sa
 """,
     "GRU": "input: 5x2x8\nlayers: [GRU: {hidden_size: 6, batch_first: true}, Linear: 3]",
     "RNN": "input: 5x2x8\nlayers: [RNN: {hidden_size: 6, batch_first: true}, Linear: 3]",
+    "attention by a mask": """
+input: {q: 2x3x5x4, k: 2x3x5x4, v: 2x3x5x4}
+layers:
+  - ge as mask: [[arange: 5, unsqueeze: 1], [arange: 5]]
+  - scaled_dot_product_attention: {branches: [q, k, v, mask]}
+""",
     "a parameter without axes": "input: 2x3\nlayers: [mul: [[], [parameter: []]], Linear: 2]",
 }
 """What the exporter takes apart, with constants and parts of torch's weights: it is read as it was."""

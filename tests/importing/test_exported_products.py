@@ -84,12 +84,12 @@ CASES: dict[str, tuple[tuple[Callable[..., Any], dict[str, Any]], tuple[tuple[in
     "ConvTranspose3d": (applied(nn.ConvTranspose3d(4, 6, 3)), ((2, 4, 5, 5, 5),)),
     "attention of heads": (function(attend), ((2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 6))),
     "attention without an axis of heads": (
-        function(lambda *xs: attend(*xs, is_causal=True)),
+        function(lambda q, k, v: attend(q, k, v, is_causal=True)),
         ((2, 5, 8), (2, 5, 8), (2, 5, 8)),
     ),
     "attention of more axes": (function(attend), ((2, 2, 3, 5, 8),) * 3),
     "attention of grouped heads": (
-        function(lambda *xs: attend(*xs, enable_gqa=True)),
+        function(lambda q, k, v: attend(q, k, v, enable_gqa=True)),
         ((2, 6, 5, 8), (2, 2, 5, 8), (2, 2, 5, 8)),
     ),
     "einsum": (function(lambda a, b: torch.einsum("bij,bjk->bik", a, b)), ((2, 3, 4), (2, 4, 5))),

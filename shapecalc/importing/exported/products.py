@@ -133,7 +133,7 @@ def _cell(_out: Shape, x: Shape, state: Any, *weights: Any) -> int:
 
 def _einsum(_out: Shape, equation: str, operands: Sequence[Shape], *_: Any, **__: Any) -> int:
     """Of two tensors: what a letter is summed over, in one of them alone, is summed before the product."""
-    given, _, wanted = equation.replace(" ", "").partition("->")
+    given, _arrow, wanted = equation.replace(" ", "").partition("->")
     if len(operands) != 2 or not wanted:
         raise UncountedError("einsum")
     sizes: dict[Any, int] = {}
@@ -141,7 +141,7 @@ def _einsum(_out: Shape, equation: str, operands: Sequence[Shape], *_: Any, **__
     for term, shape in zip(given.split(","), operands, strict=True):
         before, dots, after = term.partition("...")
         between = range(len(term) - 3 - len(shape), 0) if dots else ()
-        axes = [*before, *between, *after]
+        axes: list[Any] = [*before, *between, *after]
         read.append({*axes})
         sizes |= {axis: max(n, sizes.get(axis, 1)) for axis, n in zip(axes, shape, strict=True)}
     summed = sizes.keys() - {*wanted, *[axis for axis in sizes if isinstance(axis, int)]}
@@ -157,7 +157,7 @@ _MADE_OF: Mapping[str, Callable[..., int]] = {
     **{f"conv_transpose{axes}d": _convolution(True) for axes in (1, 2, 3)},
     "scaled_dot_product_attention": _attention,
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
-    "bilinear": lambda _out, a, b, weight, *_: int(UNCOUNTED[_ATEN._trilinear](a, weight, b)),
+    "bilinear": lambda _out, a, b, weight, *_: int(_FORMULAS[_ATEN._trilinear](a, weight, b)),
     "einsum": _einsum,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
     **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _cell),

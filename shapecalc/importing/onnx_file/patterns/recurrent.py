@@ -66,14 +66,16 @@ class _Rows:
     def numbered(self, name: str) -> Any:
         if name not in self.starts:
             self.starts[name] = self.end
-            self.end += self.of.inferred.tensors[name].shape[0]
-        return self.starts[name] + numpy.arange(self.of.inferred.tensors[name].shape[0])
+            self.end += self.size(name)
+        return self.starts[name] + numpy.arange(self.size(name))
+
+    def size(self, name: str) -> int:
+        return self.of.graph.stored[name].shape[0]
 
     def whole(self, rows: Any, order: list[int]) -> str | None:
         """The weight whose rows these are, all of them in this order."""
         for name, start in self.starts.items():
-            size = self.of.inferred.tensors[name].shape[0]
-            if size == len(order) and (rows == start + numpy.array(order)).all():
+            if self.size(name) == len(order) and (rows == start + numpy.array(order)).all():
                 return name
         return None
 

@@ -218,6 +218,13 @@ def _extreme(to: Lowering, node: Node) -> Any:
     return made
 
 
+@row("IsNaN")
+def _is_nan(to: Lowering, node: Node) -> Any:
+    """What is no number is another than itself."""
+    x = to.input(node, 0)
+    return to.step("ne", x, x)
+
+
 @row("Where")
 def _where(to: Lowering, node: Node) -> Any:
     mask = to.input(node, 0)
