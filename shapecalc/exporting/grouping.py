@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shapecalc.engine.results import Edge
@@ -20,7 +20,9 @@ class Freed(NamedTuple):
     constants: Mapping[str, Any]
     """The values of all of the file's parameters in it."""
     names: Collection[str]
-    """Those that are letters."""
+    """Those that have letters."""
+    letters: Mapping[str, Sequence[str]]
+    """By letter, the parameter that it is; with a second word, the quotient by another one or by a number."""
 
 
 class Classes:
@@ -44,8 +46,8 @@ class Classes:
                 raise UnlikeError
         for found in self.found.values():
             scopes = [self.scopes[id(region)] for region in found.instances]
-            names = free.names if free is not None else ()
-            Solver(found, self.of, scopes, names, {known.name for known in self}).solve()
+            names, letters = (free.names, free.letters) if free is not None else ((), {})
+            Solver(found, self.of, scopes, names, {known.name for known in self}, letters).solve()
 
     def __iter__(self) -> Iterator[Class]:
         return iter(self.found.values())

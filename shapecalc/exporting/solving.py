@@ -40,6 +40,7 @@ class Solver:
         scopes: Sequence[Mapping[str, Any]],
         free: Collection[str],
         taken: Collection[str],
+        letters: Mapping[str, Sequence[str]],
     ) -> None:
         """Begins with the parameters of the file.
 
@@ -49,6 +50,7 @@ class Solver:
             scopes: for each instance, the values of the file's own parameters.
             free: those of them that are letters in some instances.
             taken: names that no parameter of the file can have, those of classes.
+            letters: what each letter is of the file's parameters: one, or a quotient.
         """
         self.cls = found
         self.of = of
@@ -57,7 +59,7 @@ class Solver:
         self.taken = taken
         self.is_root = found is list(of.values())[-1]
         """Whether it is the class of the network."""
-        self.letters = {n for scope in scopes for name in free for n in symbols_in(scope[name])}
+        self.letters = letters
         self.made: dict[Edge, int] = {}
         """By an edge of the first instance, the number of the owner that makes it."""
         self.slots: list[dict[str, Vector]] = []
@@ -120,7 +122,7 @@ class Solver:
     def is_plain(self, value: Any) -> bool:
         """Whether Python has the value as a literal, or it follows from a parameter of the file."""
         if isinstance(value, Expr):
-            return self.letters >= {*symbols_in(value)}
+            return self.letters.keys() >= {*symbols_in(value)}
         return type(value) in _PLAIN or (isinstance(value, tuple) and all(map(self.is_plain, value)))
 
     def vectors(self, alike: tuple[Owner, ...]) -> dict[str, Vector]:
@@ -217,10 +219,26 @@ class Solver:
 
     def by_formula(self, values: Vector) -> Text | None:
         """What the size is in letters, as an expression over the parameters of the file."""
-        formula = next((value for value in values if isinstance(value, Expr)), None)
-        letters = {n: own.name for own in self.own if own.file for v in own.values for n in symbols_in(v)}
-        text = None if formula is None else of_formula(formula, letters)
+        place = next((place for place, value in enumerate(values) if isinstance(value, Expr)), None)
+        if place is None:
+            return None
+        own = {parameter.file: parameter.name for parameter in self.own}
+        letters = {
+            letter: " // ".join([own.get(part, part) for part in parts])
+            for letter, parts in self.letters.items()
+            if all(part in own or part.isdigit() for part in parts)
+        }
+        text = self.multiple(values[place], place) or of_formula(values[place], letters)
         return text if text is not None and self.holds(text, values) else None
+
+    def multiple(self, formula: Expr, place: int) -> Text | None:
+        """A size that is so many times a parameter of the file, which may be a product of letters."""
+        for own in self.own:
+            if own.file and isinstance(own.values[place], Expr):
+                times = formula // own.values[place]
+                if isinstance(times, int) and times > 0 and same(times * own.values[place], formula):
+                    return Text(own.name if times == 1 else f"{times} * {own.name}")
+        return None
 
     def from_producer(self, edge: Edge, values: Vector) -> Text | None:
         """The text of this size at the layer that makes a tensor, or at a layer before that."""

@@ -121,9 +121,26 @@ def users_code(doing: str) -> Iterator[None]:
         hint = "nothing in it may call exit: what is for a script stands below if __name__ == '__main__'"
         raise UsageError(f"{doing} ended the program", hint=hint) from None
     except Exception as error:
-        reason = shorten(str(error).strip().splitlines()[0] if str(error).strip() else "", 200)
-        message = f"{doing} failed{_where(error)}: {type(error).__name__}: {reason}"
-        raise ArchitectureError(message.rstrip(": "), hint=_advice(error)) from None
+        raise ArchitectureError(
+            f"{doing} failed{_where(error)}: {_reason(error)}", hint=_advice(error)
+        ) from None
+
+
+_DEPENDS = {
+    **dict.fromkeys(
+        ("DataDependentOutputException", "GuardOnDataDependentSymNode"),
+        "a value is read out of a tensor, as `if`, `while`, item(), int() and tolist() do",
+    ),
+    "DynamicOutputShapeException": "how large a tensor is depends on values, as of nonzero() and x[mask]",
+}
+"""By the name of what torch raises where values are not known, what the code does."""
+
+
+def _reason(error: BaseException) -> str:
+    """What failed, in a line."""
+    name = type(error).__name__
+    said = shorten(str(error).strip().splitlines()[0] if str(error).strip() else "", 200)
+    return _DEPENDS.get(name) or f"{name}: {said}".rstrip(": ")
 
 
 def _where(error: BaseException) -> str:

@@ -77,6 +77,41 @@ def test_an_argument_builds_what_set_exports(name: str) -> None:
     assert done
 
 
+SMALL: dict[str, dict[str, int]] = {
+    "lenet": {"classes": 3},
+    "densenet": {"growth": 7, "classes": 3},
+    "cnn3d": {"width": 3},
+    "dcgan": {"width": 5, "channels": 2},
+    "unet": {"width": 3, "classes": 4},
+    "seq2seq-gru": {"words": 50, "width": 6, "hidden": 5},
+    "transformer": {"words": 20, "width": 24, "heads": 3, "hidden": 7},
+    "imagenet/convnext_tiny": {"width": 6, "classes": 3},
+    "imagenet/swin_t": {"width": 10, "heads": 2, "classes": 3},
+    "llm/gpt2": {"words": 30, "width": 24, "heads": 2},
+}
+"""By network, values of its arguments with which it runs at once."""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_argument_computes_what_set_exports(name: str) -> None:
+    """With the same weights the same outputs, to the last bit: not the keys and shapes alone."""
+    architecture, values = shapecalc.load(name), SMALL[name]
+    set_ = shapecalc.analyse(architecture, None, values)
+    made = class_of(torch_source(shapecalc.analyse(architecture)))
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"), torch.no_grad():
+        torch.manual_seed(0)
+        module, other = made(**values).eval(), class_of(torch_source(set_))().eval()
+        for tensor in tensors_of(module).values():
+            if tensor.is_floating_point():
+                tensor.uniform_(0.1, 0.9)
+        other.load_state_dict(module.state_dict())
+        inputs = [sample(x, "cpu") for x in set_.inputs.values()]
+        outputs, expected = [*flat(module(*inputs))], [*flat(other(*inputs))]
+    assert all(torch.equal(y, z) for y, z in zip(outputs, expected, strict=True))
+    assert all(y.isfinite().all() for y in outputs)
+    assert outputs[0].unique().numel() > 1
+
+
 NET = """
 name: Net
 input: 1x3x10x10
@@ -118,6 +153,44 @@ def test_a_list_of_formulas_follows() -> None:
     source = torch_source(shapecalc.analyse(shapecalc.load("unet")))
     assert arguments_of(source) == {"width": 64, "classes": 1}
     check(shapecalc.load("unet"), source, {"width": 5})
+
+
+DIVIDED = """
+input: 1x6x4
+parameters: {width: 12, heads: 3}
+layers:
+  - Linear: width
+  - reshape: [-1, 6, heads, width//heads]
+  - transpose: [1, 2]
+  - reshape: [-1, 6, width]
+  - Linear: 2*width
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "own", "values"),
+    [
+        ("", {"width": 12, "heads": 3}, {"width": 20, "heads": 4}),
+        ("  - ReLU times heads\n", {"width": 12}, {"width": 21}),
+    ],
+)
+def test_what_another_parameter_divides_is_a_multiple_of_it(
+    more: str, own: dict[str, int], values: dict[str, int]
+) -> None:
+    """Between the multiples there is no network; the other one may be an argument or a number."""
+    file = shapecalc.parse(DIVIDED + more)
+    source = torch_source(shapecalc.analyse(file))
+    assert arguments_of(source) == own
+    assert "nn.Linear(width, 2 * width)" in source.text
+    check(file, source, values)
+
+
+def test_swin_is_of_any_width_and_heads() -> None:
+    file = shapecalc.load("imagenet/swin_t")
+    source = torch_source(shapecalc.analyse(file))
+    assert arguments_of(source) == {"classes": 1000, "width": 96, "heads": 3}
+    assert "Merge(4 * width, width, 8)" in source.text
+    check(file, source, {"width": 128, "heads": 4})
 
 
 def test_values_that_are_set_are_the_defaults() -> None:

@@ -151,7 +151,7 @@ REFUSED = [
     ("model.py:Same", 1, "Same calls no layer, and no function on a tensor: there is nothing to write"),
     ("model.py:Nothing", 1, "Nothing calls no layer, and no function on a tensor"),
     ("model.py:Moving", 1, "let it be built and run on the device of its inputs, the CPU"),
-    ("model.py:Deciding", 1, "model.py:26: DataDependent", "the flow of control depends on values"),
+    ("model.py:Deciding", 1, "model.py:26: a value is read out of a tensor", "the flow of control depends on values"),
 ]
 
 
