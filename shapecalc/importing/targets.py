@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -110,10 +111,21 @@ def _folder_of(module: Any) -> Path | None:
 
 
 @contextmanager
-def users_code(doing: str) -> Iterator[None]:
-    """What the user's code raises becomes an error with its line; what it prints is no output."""
+def _aside() -> Iterator[None]:
+    """What the user's code prints is no output, and it reads nothing: a question would wait for an answer."""
+    given, sys.stdin = sys.stdin, io.StringIO()
     try:
         with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdin = given
+
+
+@contextmanager
+def users_code(doing: str) -> Iterator[None]:
+    """What the user's code raises becomes an error with its line."""
+    try:
+        with _aside():
             yield
     except (UsageError, ArchitectureError):
         raise
@@ -161,6 +173,8 @@ def _advice(error: BaseException) -> str | None:
         return "the flow of control depends on values, which no formula knows"
     if name == "DynamicOutputShapeException":
         return "the shape of a result depends on values: as many as a mask has, which no formula knows"
+    if isinstance(error, EOFError):
+        return "nobody answers what a target asks: give it what it needs as --args '{name: value}'"
     if isinstance(error, TypeError) and "argument" in str(error):
         return "arguments of the target are given as --args '{name: value}'"
     if "CUDA" in str(error) or "cuda" in str(error):
@@ -181,7 +195,7 @@ def _built(target: str, make: Callable[[], Any]) -> Any:
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     for weights in (fake, _registered(_on_meta)):
         try:
-            with weights, redirect_stdout(sys.stderr), without_log():
+            with weights, _aside(), without_log():
                 return make()
         except (Exception, SystemExit):
             continue

@@ -144,12 +144,12 @@ def test_weights_of_recurrent_layers_are_torchs_own(tmp_path: Path) -> None:
 
 def test_all_outputs_are_compared(tmp_path: Path) -> None:
     """Those of a last step that gives several, in the order in which torch gives them."""
-    analysis = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers: [topk as values, places: {k: 2}]"))
+    analysis = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers:\n  - topk as values, places: 2"))
     source = torch_source(analysis)
     file = tmp_path / "net.onnx"
     file.write_bytes(onnx_model(analysis, (source.text, source.name), {"N": 3}, "data"))
     assert list(differences(file, analysis)) == []
-    three = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers: [topk as values, places: {k: 3}]"))
+    three = shapecalc.analyse(shapecalc.parse("input: Nx6\nlayers:\n  - topk as values, places: 3"))
     assert list(differences(file, three)) == ["outputs: N, 3, N, 3 in the network, N, 2, N, 2 in the file"]
 
 

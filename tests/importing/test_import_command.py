@@ -95,6 +95,15 @@ class Stopped(Net):
 
 def words():
     return "no module"
+
+class Picking(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        return y[y > 0]
+
+class Asking(Net):
+    def __init__(self):
+        super().__init__(int(input("width? ")))
 """
 
 
@@ -151,7 +160,9 @@ REFUSED = [
     ("model.py:Same", 1, "Same calls no layer, and no function on a tensor: there is nothing to write"),
     ("model.py:Nothing", 1, "Nothing calls no layer, and no function on a tensor"),
     ("model.py:Moving", 1, "let it be built and run on the device of its inputs, the CPU"),
-    ("model.py:Deciding", 1, "model.py:26: a value is read out of a tensor", "the flow of control depends on values"),
+    ("model.py:Deciding", 1, "model.py:26: a value is read out of a tensor", "depends on values"),
+    ("model.py:Picking", 1, ": how large a tensor is depends on values, as of nonzero() and x[mask]"),
+    ("model.py:Asking", 1, ": EOFError: EOF when reading a line", "as --args '{name: value}'"),
 ]
 
 
