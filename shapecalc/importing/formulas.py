@@ -135,6 +135,9 @@ class Formulas:
         for sizes, formula in near:
             for others, other in near:
                 yield from _made_of_two(sizes, formula, others, other, numbers)
+        for sizes, formula in near:  # of a batch, as by heads, only what more than two runs show
+            if lone_symbol(formula) in self.batches and len({*numbers}) > 2:
+                yield from _multiples(sizes, formula, numbers)
 
     def padding(self, own: Sequence[tuple[Sizes, Expr]], numbers: Sizes) -> Iterator[Expr]:
         """What sizes lack to other ones and to multiples; of two values alone, these may be so by chance."""
@@ -223,6 +226,13 @@ def _made_of_one(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) ->
             yield from _formula(formula // k * k)
     for k in _missing(sizes, numbers):
         yield from _formula(-(-formula // k) * k - formula)
+
+
+def _multiples(sizes: Sequence[int], formula: Expr, numbers: Sequence[int]) -> Iterator[Expr]:
+    """A size so many times."""
+    factors = {v // s if v % s == 0 else 0 for s, v in zip(sizes, numbers, strict=True)}
+    if len(factors) == 1 and 0 not in factors:
+        yield from _formula(formula * factors.pop())
 
 
 def _made_of_two(

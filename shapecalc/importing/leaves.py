@@ -28,6 +28,11 @@ def is_leaf(module: Any) -> bool:
     return bool(own and not hooked and name not in _COMPOSED)
 
 
+def takes(module: Any, tensors: int) -> bool:
+    """Whether a layer takes so many: attention with masks does not, and is written as what it calls."""
+    return tensors <= LAYERS[type(module).__name__].inputs_range[1]
+
+
 def keeps_shape(module: Any, args: Any, kwargs: Any) -> bool:
     """Whether a module is sure to give a tensor like the one that it takes.
 

@@ -131,6 +131,31 @@ def calls(region: Region) -> Iterator[Call]:
             yield from calls(node)
 
 
+def let_out(root: Region) -> None:
+    """Let each region give what is made in it and read elsewhere, though its module did not return it.
+
+    As of a module that keeps a tensor as an attribute, or puts it into a list that it was given.
+    """
+    makers: dict[Value, tuple[Region, ...]] = {}
+    readers: list[tuple[tuple[Region, ...], Value]] = []
+
+    def walk(region: Region, around: tuple[Region, ...]) -> None:
+        within = (*around, region)
+        for node in region.calls:
+            if isinstance(node, Region):
+                walk(node, within)
+            else:
+                makers.update(dict.fromkeys(node.outputs, within))
+                readers.extend((within, x) for x in node.inputs)
+        readers.extend((within, y) for y in region.outputs)
+
+    walk(root, ())
+    for within, value in readers:
+        for region in makers.get(value, ()):
+            if region not in within and value not in region.outputs:
+                region.outputs.append(value)
+
+
 def renamed(region: Region, same: Mapping[Value, Value]) -> None:
     """Let what read the outputs of calls that are no more read what these read."""
     for node in region.calls:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -22,9 +23,9 @@ from shapecalc.importing import rows as _rows  # noqa: F401  # which declares wh
 from shapecalc.importing.aliases import Aliases, View, shares
 from shapecalc.importing.arguments import dtype_told
 from shapecalc.importing.constants import constant
-from shapecalc.importing.leaves import arguments_of, described, is_leaf, keeps_shape
+from shapecalc.importing.leaves import arguments_of, described, is_leaf, keeps_shape, takes
 from shapecalc.importing.lowering import Lowering
-from shapecalc.importing.program import Call, Region, Value
+from shapecalc.importing.program import Call, Region, Value, let_out
 
 _OWN = str(Path(__file__).resolve().parent.parent)
 _TORCH = str(Path(torch.__file__).resolve().parent)
@@ -97,6 +98,7 @@ class Recorder(TorchFunctionMode):
     def whole(self, result: Any) -> Region:
         self.root.outputs = self.read(result)
         self.make(self.root.outputs)
+        let_out(self.root)
         return self.root
 
     def new(self, tensor: Any, value: Value | None = None, view: View | None = None) -> Value:
@@ -180,7 +182,7 @@ class Recorder(TorchFunctionMode):
         path = self.paths.get(id(module))
         if self.silent or path is None or module is self.module:
             return original(module, *args, **kwargs)
-        if is_leaf(module):
+        if is_leaf(module) and takes(module, len(tensors_of((args, kwargs)))):
             return self.leaf(original, module, path, args, kwargs)
         if isinstance(module, torch.jit.ScriptModule):
             return self.compiled(original, module, path, args, kwargs)
@@ -241,6 +243,8 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.silent:
             return func(*args, **kwargs)
+        if func is functional.multi_head_attention_forward:
+            return self.opened(func, args, kwargs)
         given = tensors_of((args, kwargs))
         if not any(map(self.known, given)):
             return self.of_constants(func, args, kwargs, given)
@@ -252,6 +256,16 @@ class Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         with self.counted(self.counter.get_total_flops() - before):
             return self.made(func, args, kwargs, given, versions, result)
+
+    def opened(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A function of torch's that is written in Python, by the functions that it calls."""
+        words = vars(functional)
+        asked, words["has_torch_function"] = words["has_torch_function"], lambda _: False
+        try:
+            with self:
+                return func(*args, **kwargs)
+        finally:
+            words["has_torch_function"] = asked
 
     @contextmanager
     def counted(self, flops: int) -> Iterator[None]:
@@ -325,8 +339,8 @@ class Recorder(TorchFunctionMode):
 
 
 _OF_A_SHAPE = {f"new_{word}" for word in ("zeros", "ones", "full", "empty", "tensor")}
-_OF_A_SHAPE |= {f"{word}_like" for word in ("zeros", "ones", "full", "empty")}
-"""Functions that read a tensor's shape alone: what they make is a constant."""
+_OF_A_SHAPE |= {f"{word}_like" for word in ("zeros", "ones", "full", "empty", "rand", "randn", "randint")}
+"""Functions that read a tensor's shape alone: what they make is a constant, by chance or not."""
 
 _EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 """Functions whose elements are by chance; here they are zeros."""

@@ -37,6 +37,7 @@ _KINDS: tuple[Kind, ...] = (
     lambda size, step: size * (1 + step),
 )
 """Larger sizes, those that the same power of two divides; smaller ones in the same two ways; multiples."""
+_LARGER = (_KINDS[0], _KINDS[1], _KINDS[4])
 
 
 def read_at_sizes(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Program:
@@ -46,19 +47,32 @@ def read_at_sizes(module: Any, inputs: Sequence[Any], keywords: Mapping[str, Any
         ArchitectureError: the module fails at the sizes given.
     """
     copies = Copies(module)
-    program = read_module(module, inputs, keywords, name, copies)
-    if not any(call.reason for call in calls(program.body)):  # what is measured holds at these sizes alone
-        _Runs(module, (tuple(inputs), dict(keywords)), program, copies).find()
-    inferred(program)
+
+    def read(kinds: Sequence[Kind]) -> Program:
+        program = read_module(module, inputs, keywords, name, copies)
+        if not any(
+            call.reason for call in calls(program.body)
+        ):  # what is measured holds at these sizes alone
+            _Runs(module, (tuple(inputs), dict(keywords)), program, copies, kinds).find()
+        inferred(program)
+        return program
+
+    program = read(_KINDS)
+    if program.fixed:  # windows may be as small as their input is, and of one size in all that are larger
+        larger = read(_LARGER)
+        return larger if larger.runs and len(larger.fixed) < len(program.fixed) else program
     return program
 
 
 class _Runs:
     """Searches the sizes at which a module makes the same calls."""
 
-    def __init__(self, module: Any, given: Any, program: Program, copies: Copies) -> None:
+    def __init__(
+        self, module: Any, given: Any, program: Program, copies: Copies, kinds: Sequence[Kind]
+    ) -> None:
         self.module = module
         self.copies = copies
+        self.kinds = kinds
         self.leaves, self.tree = tree_flatten(given)
         self.program = program
 
@@ -74,7 +88,7 @@ class _Runs:
         """The axes that can have other sizes together, which ones, and the run at them."""
         groups = self.groups(lambda axis, size: (axis, size))
         for some in _subsets(groups):
-            for kind in _KINDS:
+            for kind in self.kinds:
                 together = dict.fromkeys(some, kind)
                 if run := self.attempt(together, 1):
                     return together, run
@@ -91,7 +105,7 @@ class _Runs:
         """Of those that can change by themselves, to which sizes."""
         found: dict[Group, Kind] = {}
         for group in groups:
-            kind = next((kind for kind in _KINDS if self.attempt({group: kind}, 1)), None)
+            kind = next((kind for kind in self.kinds if self.attempt({group: kind}, 1)), None)
             if kind:
                 found[group] = kind
         return found

@@ -119,6 +119,7 @@ class _Structure:
     def body(self) -> Body:
         while self.reduce() or self.name_one():
             pass
+        self.end_with_output()
         steps = [*self.in_order()]
         return Body(steps, self.inputs, self.wanted, self.named)
 
@@ -195,7 +196,7 @@ class _Structure:
         self.uses[x] -= 1
         if x is common:
             return []
-        if before is None or common in self.items[before].outputs:
+        if before is None or common in self.items[before].outputs or self.is_deep(before, common):
             self.named.add(x)
             return x
         made = self.items.pop(before)
@@ -205,6 +206,11 @@ class _Structure:
                 self.named.add(start)
                 made.steps[0].sources = [start]
         return made.steps
+
+    def is_deep(self, number: int, common: Value | None) -> bool:
+        """Whether a chain that begins elsewhere has joins in joins: it comes before, as the code has it."""
+        item = self.items[number]
+        return common not in item.inputs and _depth(item.steps) > _DEEPEST
 
     def name_one(self) -> bool:
         """Read by name what the first call that can't be reduced reads; whether there is one."""
@@ -233,6 +239,15 @@ class _Structure:
             self.uses[x] -= 1
         self.replace(number, _Item(item.steps, [], item.outputs))
 
+    def end_with_output(self) -> None:
+        """Let what is given come last, after what is computed and nobody reads: a file gives its last."""
+        number = self.made(self.wanted[0]) if len(self.wanted) == 1 else None
+        if number is None or self.named.intersection(self.items[number].outputs):
+            return
+        later = [item for other, item in self.items.items() if other != number]
+        if not any(x in self.items[number].outputs for item in later for x in item.inputs):
+            self.items[number] = self.items.pop(number)
+
     def replace(self, number: int, item: _Item) -> None:
         self.items[number] = item
         self.maker.update(dict.fromkeys(item.outputs, number))
@@ -249,6 +264,16 @@ class _Structure:
             current = item.outputs[0] if item.outputs else None
         if [current] != self.wanted:
             self.named.update(self.wanted)
+
+
+_DEEPEST = 3
+"""Joins within joins in a branch that begins elsewhere than the others."""
+
+
+def _depth(steps: list[Step]) -> int:
+    """How many joins stand within each other in steps."""
+    branches = [[_depth(b) for b in step.branches or () if isinstance(b, list)] for step in steps]
+    return max((1 + max(depths, default=0) for depths in branches if depths), default=0)
 
 
 def _follows(branch: Branch) -> bool:

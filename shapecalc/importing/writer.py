@@ -222,14 +222,21 @@ class Writer:
         if not inlined(step):  # of a region that is called once, all arguments are numbers
             group, numbers = None, {}
         outputs = step.body.outputs
-        named = [y for y in outputs if y in self.named]
+        shared = outputs[0] in self.owners.values()
+        named = [
+            y for y in outputs if y in self.named and not shared
+        ]  # a name that `share` has is the step's
         if len(outputs) == 1:
             self.named -= {*named}  # the group bears the name, not its last step
         lines = self.lines(step.body.steps, scope, group, numbers)
         self.named |= {*named}
         label = node.path.rpartition(".")[2]
         plain = is_name(label) and label not in LAYERS and label not in scope.taken
-        if len(outputs) == 1 and (named or (top and plain and (len(lines) > 1 or lines[0].times > 1))):
+        if (
+            len(outputs) == 1
+            and not shared
+            and (named or (top and plain and (len(lines) > 1 or lines[0].times > 1)))
+        ):
             name = scope.name(outputs[0], label)
             beside = f"{beside} as {name}"
         frozen = id(node) in self.folding.frozen

@@ -1,29 +1,48 @@
 """How many published models `import` reads: for each, the lines of its file, or what stands in the way.
 
-python -m tests.importing.breadth torchvision [NAME …]     all of tests/importing/published.py, or those named
+python -m tests.importing.breadth all                      all of tests/importing/published.py, and a table
+python -m tests.importing.breadth torchvision [NAME …]     of one package all, or those named
 python -m tests.importing.breadth timm
-python -m tests.importing.breadth all                      those of the three packages, at several sizes
 python -m tests.importing.breadth transformers
 python -m tests.importing.breadth values                   whether the files of twenty compute the same
 
-The packages are installed by `pip install -c constraints.txt '.[models]'`.
+The packages are installed by `pip install -c constraints.txt '.[models]'`. A line is printed when a model is
+done, with its seconds of processor time. A run that was broken off goes on with `--after FILE`, its output.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
+import re
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import process_time
 from typing import Any
 
 import torch
 
 from shapecalc.errors import ShapecalcError
 from shapecalc.importing.network import Imported, imported
+from shapecalc.importing.program import Program
 from shapecalc.importing.runs import read_at_sizes
 from shapecalc.importing.targets import build, users_code
 from tests.importing.published import BY_VALUE, PACKAGES, Inputs, Published, find
 from tests.importing.values import computed, outputs, stirred
+
+EQUAL, AT_ONE, MISSING = "equal", "at one size", "MISSING"
+TITLES = {
+    "classification": "torchvision, classification",
+    "segmentation": "torchvision, segmentation",
+    "detection backbone": "torchvision, backbones of detectors",
+    "video": "torchvision, video",
+    "timm": "timm, the smallest of each module and of further families",
+    "transformers, eager": "transformers, small configurations, attention written out",
+    "transformers, sdpa": "transformers, the same, attention as one function",
+}
+"""By their kind, which models a row of the table is of."""
 
 
 def imported_model(model: Published, module: Any = None) -> Imported:
@@ -32,6 +51,11 @@ def imported_model(model: Published, module: Any = None) -> Imported:
     Raises:
         ShapecalcError: something stands in the way.
     """
+    return imported(program_of(model, module))
+
+
+def program_of(model: Published, module: Any = None) -> Program:
+    """What a model computes, read at its inputs and, where it takes them, at others."""
     inputs = {
         name: torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
         for name, (shape, dtype) in model.inputs.items()
@@ -39,19 +63,24 @@ def imported_model(model: Published, module: Any = None) -> Imported:
     alone = [inputs.pop("")] if "" in inputs else []
     module = build(model.target, model.arguments) if module is None else module
     with users_code(f"running {model.name}"):
-        program = read_at_sizes(module, alone, inputs, model.name)
-    return imported(program)
+        return read_at_sizes(module, alone, inputs, model.name)
 
 
-def result(model: Published) -> tuple[bool, str]:
-    """Whether a model's file is equal to it, and in how many lines; or why not."""
+def result(model: Published) -> tuple[str, str]:
+    """Whether a model's file is equal to it, at which sizes, and its lines; or what stands in the way."""
     try:
-        found = imported_model(model)
+        program = program_of(model)
+        found = imported(program)
     except ShapecalcError as error:
-        return False, error.message
+        return MISSING, error.message
+    except Exception as error:  # a fault of ours is a result, too: the models after it are read all the same
+        return MISSING, f"{type(error).__name__}: {error}"
     if found.differences:
-        return False, f"differs: {found.differences[0]}"
-    return True, f"{len(found.text.splitlines())} lines"
+        return MISSING, f"differs: {found.differences[0]}"
+    lines = f"{len(found.text.splitlines())} lines"
+    if found.fixed:
+        return AT_ONE, f"{lines}; at this size only: {'; '.join(found.fixed)}"
+    return (EQUAL, lines) if program.runs else (AT_ONE, f"{lines}; it runs at this size only")
 
 
 def values_differ(model: Published, size: int | None) -> str:
@@ -79,19 +108,33 @@ def sample(inputs: Inputs, size: int | None) -> dict[str, Any]:
     return {name: one(*spec) for name, spec in inputs.items()}
 
 
-def breadth(package: str, names: list[str]) -> None:
-    """Print the result of each model, and how many of each kind are equal."""
-    equal: Counter[str] = Counter()
-    total: Counter[str] = Counter()
+def breadth(package: str, names: list[str], before: str) -> Iterator[tuple[str, str]]:
+    """Of each model its kind and how its file is, which is printed; of those printed `before`, as it was."""
     for model in PACKAGES[package]():
         if names and model.name not in names:
             continue
-        good, said = result(model)
-        total[model.kind] += 1
-        equal[model.kind] += good
-        print(f"{'equal' if good else 'MISSING'}  {model.kind}, {model.name}: {said}", flush=True)
-    for kind, count in total.items():
-        print(f"{kind}: {equal[kind]} of {count} are equal")
+        known = re.search(
+            rf"^({EQUAL}|{AT_ONE}|{MISSING}) +{model.kind}, {model.name}: ", before, re.MULTILINE
+        )
+        if known:
+            yield model.kind, known[1]
+            continue
+        begun = process_time()
+        how, said = result(model)
+        spent = process_time() - begun
+        print(f"{how:{len(MISSING)}}  {model.kind}, {model.name}: {said}, {spent:.1f} s", flush=True)
+        yield model.kind, how
+
+
+def table(found: Sequence[tuple[str, str]]) -> str:
+    """The table of docs/commands/import.md: of each kind how many files are equal, and at which sizes."""
+    rows = ["| models | equal | at several sizes | of |", "|---|---|---|---|"]
+    for kind in dict.fromkeys(kind for kind, _ in found):
+        of = Counter(how for other, how in found if other == kind)
+        package, words = TITLES[kind].split(",", 1)
+        title = f"{package} {version(package)},{words}"
+        rows.append(f"| {title} | {of[EQUAL] + of[AT_ONE]} | {of[EQUAL]} | {of.total()} |")
+    return "\n".join(rows)
 
 
 def values(names: list[str]) -> None:
@@ -104,12 +147,17 @@ def values(names: list[str]) -> None:
 
 
 def main() -> None:
-    first, *names = sys.argv[1:]
-    if first == "values":
-        values(names)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["all", *PACKAGES, "values"])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--after", type=Path)
+    given = parser.parse_args()
+    if given.what == "values":
+        values(given.names)
         return
-    for package in PACKAGES if first == "all" else (first,):
-        breadth(package, names)
+    before = given.after.read_text() if given.after else ""
+    packages = PACKAGES if given.what == "all" else (given.what,)
+    print(table([one for package in packages for one in breadth(package, given.names, before)]))
 
 
 if __name__ == "__main__":

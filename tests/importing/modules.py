@@ -471,6 +471,71 @@ class PartlyShared(nn.Module):
         return x
 
 
+class Causal(nn.Module):
+    """Attention with masks that hang on the length, in torch's encoder and by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.attention = nn.MultiheadAttention(8, 2)
+
+    def forward(self, x: Any) -> Any:
+        mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+        x = self.encoder(x, mask=mask, is_causal=True).transpose(0, 1)
+        return self.attention(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+
+class Skips(nn.Module):
+    """A sum that each of many layers adds to, beside the chain that they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(6, 6) for _ in range(40)])
+        self.skips = nn.ModuleList([nn.Linear(6, 4) for _ in range(40)])
+
+    def forward(self, x: Any) -> Any:
+        total = 0
+        for layer, skip in zip(self.layers, self.skips, strict=True):
+            y = torch.tanh(layer(x))
+            total = total + skip(y)
+            x = x + y  # which nobody reads, the last time
+        return total
+
+
+class Critic(nn.Module):
+    """A container that is called twice, whose last layer is used again with its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.critic = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return self.critic(x) - self.critic(y)
+
+
+class Kept(nn.Module):
+    """A module that keeps a tensor as an attribute, which another reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.halved: Any = None
+
+    def forward(self, x: Any) -> Any:
+        self.halved = self.first(x) / 2
+        return torch.tanh(self.second(self.halved) + x)
+
+
+class Keeper(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept, self.last = Kept(), nn.Linear(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        return self.last(self.kept(x) * self.kept.halved)
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -497,5 +562,9 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Tied": (Tied, {"words": ((2, 7), "int64")}),
     "PartlyShared": (PartlyShared, {"x": ((2, 6, 5), "float32")}),
     "Jump": (Jump, {"x": ((2, 8), "float32")}),
+    "Causal": (Causal, {"x": ((2, 5, 8), "float32")}),
+    "Skips": (Skips, {"x": ((2, 6), "float32")}),
+    "Critic": (Critic, {"x": ((2, 6), "float32"), "y": ((2, 6), "float32")}),
+    "Keeper": (Keeper, {"x": ((2, 6), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""

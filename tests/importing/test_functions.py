@@ -40,6 +40,12 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "baddbmm": lambda x: torch.baddbmm(
         x.flatten(0, 1)[:, :, :4], x.flatten(0, 1), x.flatten(0, 1).mT, beta=0.5, alpha=2
     ),
+    "baddbmm by names": lambda x: torch.baddbmm(
+        x.flatten(0, 1)[:, :, :4], batch2=x.flatten(0, 1).mT, batch1=x.flatten(0, 1)
+    ),
+    "dot": lambda x: x * torch.dot(x[0, 0, 0], x[0, 0, 1]),
+    "einsum of one": lambda x: torch.einsum("ncij->jni", x) + torch.einsum("ncij->jin", x[:, :1]).mT,
+    "greater and less of two": lambda x: torch.maximum(x, x[:, :1]) * torch.min(x, -x),
     "einsum": lambda x: torch.einsum("nchw, ncgw -> nchg", x, x),
     "attention": lambda x: functional.scaled_dot_product_attention(x, x, x, is_causal=True, scale=0.25),
     "linear of a computed weight": lambda x: functional.linear(x, x[0, 0]),
@@ -97,6 +103,8 @@ SAME: dict[str, Callable[[Any], Any]] = {
 """A function of 2×4×4×6, by what it tries: equal to the last bit."""
 
 NEAR: dict[str, Callable[[Any], Any]] = {
+    "distance": lambda x: functional.pairwise_distance(x, x[:, :1] * 2, keepdim=True),
+    "similarity": lambda x: functional.cosine_similarity(x, x.flip(1), dim=-1),
     "var": lambda x: x.var(1, keepdim=True),
     "var of all, as it is": lambda x: torch.var(x, dim=(2, 3), unbiased=False),
     "a number divided": lambda x: 3 / (x.square() + 1),
@@ -144,8 +152,8 @@ def test_it_computes_the_same_but_for_the_order_of_sums(what: str) -> None:
 
 
 def test_what_has_no_words_is_refused_by_its_own() -> None:
-    with pytest.raises(ArchitectureError, match="einsum of one tensor, which sum and permute say"):
-        computed(lambda x: torch.einsum("nchw->nhc", x), torch.rand(2, 4, 4, 6))
+    with pytest.raises(ArchitectureError, match="einsum of one tensor with a diagonal"):
+        computed(lambda x: torch.einsum("nccw->ncw", x), torch.rand(2, 4, 4, 6))
     with pytest.raises(ArchitectureError, match="a norm of another order than 2"):
         computed(lambda x: x.norm(p=1, dim=1), torch.rand(2, 4, 4, 6))
 

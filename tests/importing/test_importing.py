@@ -15,6 +15,7 @@ from shapecalc.importing.network import Imported, imported
 from shapecalc.importing.proof import differences, names
 from shapecalc.importing.runs import read_at_sizes as read_module
 from shapecalc.importing.structure import structure
+from shapecalc.importing.torch_module import plain_attention
 from shapecalc.torch_check.network import build
 from tests.importing.modules import MODULES, PartlyShared
 
@@ -83,7 +84,7 @@ def test_the_file_computes_the_same(name: str, plain: bool) -> None:
         if row.type.startswith("BatchNorm"):
             layer.reset_running_stats()
     given = {key: sample(*spec) for key, spec in MODULES[name][1].items()}
-    with torch.no_grad():
+    with torch.no_grad(), plain_attention():
         (output,) = network(*given.values(), observe=lambda *_: None)
         assert torch.equal(output, module(**given))
 

@@ -126,3 +126,46 @@ def test_what_no_expression_says_is_a_number_and_is_told() -> None:
     (told,) = found.fixed
     assert told.startswith("other 3 of mul, ")
     assert "test_sizes.py:" in told
+
+
+class Window(torch.nn.Module):
+    """A table for as much as a window holds, which is as long as its input, at most 8; more are shifted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(6, 6)
+        self.table = torch.nn.Parameter(torch.zeros(8**3))
+
+    def forward(self, x: Any) -> Any:
+        length = x.shape[1]
+        window = min(length, 8)
+        x = self.layer(x if length <= 8 else x.roll(4, 1))
+        return x * self.table[: window**3].sum()
+
+
+def test_sizes_at_which_windows_shrink_are_left_for_those_that_leave_no_number_unsaid() -> None:
+    found = imported(read_at_sizes(Window(), [torch.empty(2, 8, 6, device="meta")], {}, "Window"))
+    assert found.differences == ()
+    assert found.fixed == ()
+    shrunk = imported(read_at_sizes(Window(), [torch.empty(2, 7, 6, device="meta")], {}, "Window"))
+    assert shrunk.differences == ()
+
+
+class Noise(torch.nn.Module):
+    """A sample around what a layer makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.log = torch.nn.Linear(6, 4), torch.nn.Linear(6, 4)
+
+    def forward(self, x: Any) -> Any:
+        mean = self.mean(x)
+        return mean + torch.randn_like(mean) * torch.exp(self.log(x) / 2)
+
+
+def test_noise_is_a_constant_whose_values_the_file_has_not() -> None:
+    found = imported(read_at_sizes(Noise(), [torch.empty(2, 6, device="meta")], {}, "Noise"))
+    assert found.differences == ()
+    assert "zeros: [N, 4]" in found.text
+    (told,) = found.lost
+    assert told.startswith("2x4, ")

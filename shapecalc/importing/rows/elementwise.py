@@ -97,6 +97,17 @@ def _clamp(to: Lowering, input: Value, min: Any = None, max: Any = None) -> Any:
     return to.step("clamp", y, **numbers) if any(v is not None for v in numbers.values()) else y
 
 
+def _chosen(compare: str) -> Row:
+    def make(to: Lowering, input: Value, other: Value) -> Any:
+        first = to.inner(compare, input, other, gives=Tensor(to.shapes[0].shape, "bool"))
+        return to.step("where", first, input, other)
+
+    return make
+
+
+ROWS.update({"maximum": _chosen("gt"), "minimum": _chosen("lt")})
+
+
 @row("invert", "bitwise_not")
 def _invert(to: Lowering, input: Value) -> Any:
     if not is_mask(input):

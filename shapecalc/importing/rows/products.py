@@ -23,7 +23,7 @@ from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
 
 
-@row("matmul", "mm", "mv")
+@row("matmul", "mm", "mv", "dot", "vdot")
 def _matmul(to: Lowering, input: Value, other: Value) -> Any:
     return to.step("matmul", input, other)
 
@@ -34,7 +34,9 @@ def _rmatmul(to: Lowering, input: Value, other: Value) -> Any:
 
 
 @row("baddbmm", "addmm")
-def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def _addmm(to: Lowering, input: Value, *factors: Value, beta: Any = 1, alpha: Any = 1, **named: Value) -> Any:
+    """Two factors, which are named mat1 and mat2 or batch1 and batch2."""
+    first, second = [*factors, *(named[name] for name in sorted(named))]
     product = to.inner("matmul", first, second, gives=to.shapes[0])
     if alpha != 1:
         product = of_two(to, "mul", product, alpha)
@@ -45,9 +47,23 @@ def _addmm(to: Lowering, input: Value, first: Value, second: Value, *, beta: Any
 @row("einsum")
 def _einsum(to: Lowering, equation: str, *operands: Any, **_: Any) -> Any:
     xs = listed(operands[0], operands[1:])
-    if len(xs) < 2:
-        raise UnsayableError("einsum of one tensor, which sum and permute say")
-    return to.step("einsum", *xs, equation=equation.replace(" ", ""))
+    equation = equation.replace(" ", "")
+    return to.step("einsum", *xs, equation=equation) if len(xs) > 1 else _einsum_of_one(to, equation, xs[0])
+
+
+def _einsum_of_one(to: Lowering, equation: str, x: Value) -> Any:
+    """Axes that are summed, and the others in another order."""
+    before, arrow, after = equation.partition("->")
+    if not arrow or "." in equation or len({*before}) < len(before):
+        raise UnsayableError("einsum of one tensor with a diagonal, an ellipsis, or no ->")
+    gone = [axis for axis, letter in enumerate(before) if letter not in after]
+    left = [letter for letter in before if letter in after]
+    order = [left.index(letter) for letter in after]
+    if order == sorted(order):
+        return to.step("sum", x, dim=gone) if gone else x
+    kept = tuple(shape_of(x)[before.index(letter)] for letter in left)
+    y = to.inner("sum", x, dim=gone, gives=Tensor(kept, to.shapes[0].dtype)) if gone else x
+    return to.step("permute", y, dims=order)
 
 
 @row("scaled_dot_product_attention")

@@ -43,7 +43,7 @@ def _extreme(to: Lowering, input: Value, dim: Any = None, keepdim: bool = False)
     if dim is None:
         return to.step(f"a{word}", input, keepdim=False)
     if not isinstance(dim, int):
-        raise UnsayableError("the greatest or least of two tensors")
+        return ROWS[f"{word}imum"](to, input, dim)
     axis = axis_of(input, dim)
     return [to.step(kind, input, dim=axis, keepdim=keepdim) for kind in (f"a{word}", f"arg{word}")]
 
@@ -88,6 +88,18 @@ def _norm(to: Lowering, input: Value, *args: Any, **kwargs: Any) -> Any:
     squares = to.inner("square", input, gives=input.known)
     keepdim = bool(given.get("keepdim", False))
     return to.step("sqrt", to.inner("sum", squares, dim=axes, keepdim=keepdim, gives=to.shapes[0]))
+
+
+@row("cosine_similarity")
+def _cosine_similarity(to: Lowering, x1: Value, x2: Value, dim: int = 1, eps: float = 1e-8) -> Any:
+    return to.step("CosineSimilarity", x1, x2, dim=dim, eps=eps)
+
+
+@row("pairwise_distance")
+def _pairwise_distance(
+    to: Lowering, x1: Value, x2: Value, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Any:
+    return to.step("PairwiseDistance", x1, x2, p=float(p), eps=eps, keepdim=keepdim)
 
 
 @row("weight_norm")
