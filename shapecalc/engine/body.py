@@ -21,8 +21,13 @@ from shapecalc.language.tree import BlockStep, ExpertsStep, Fan, GroupStep, Laye
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
+from shapecalc.tensors import Tensor
 
 Nodes = tuple[Node, ...]
+
+
+def _tensors(wires: Wires) -> list[Tensor]:
+    return [wire.tensor for wire in wires]
 
 
 class Body:
@@ -77,14 +82,14 @@ class Body:
             which = turn if turn is not None else copy if copies > 1 else None
             label = line.label(step, copy, which, self.scope)
             bound = len(self.names.bound)
-            before, nodes = [wire.tensor for wire in wires], self.run.nodes
+            before, nodes = wires, self.run.nodes
             wires, node = self.step(step, sources, wires, label, line.prefix)
             sources = ()
             line.nodes.append(node)
             copy += 1
-            if before == [wire.tensor for wire in wires]:  # then so do the copies that follow
+            if copy < copies and _tensors(before) == _tensors(wires):  # then so do the copies that follow
                 self.run.check_room((copies - copy) * (self.run.nodes - nodes), step)
-            if self.run.brief:
+            if self.run.brief and copies > 1:
                 exits = [*exits[-1:], self.names.exit(wires, bound)]
                 copy += leave_out(self.run.rows, line.nodes, exits, copy, copies)
         line.count(step, copies)
@@ -115,18 +120,20 @@ class Body:
         try:
             sources = tuple([self.named(name) for name in names]) if names else before
             given = Given(sources, bool(names))
-            self.run.frozen = self.walk.frozen(step, self.scope, outer[0])
-            self.run.scheme = scheme = self.walk.scheme(step, self.scope, outer[1])
+            if step.frozen:
+                self.run.frozen = self.walk.frozen(step, self.scope, outer[0])
+            if step.weights:
+                self.run.scheme = self.walk.scheme(step, self.scope, outer[1])
             if isinstance(step, LayerStep):
                 wires, children = self.layer(step, given, path)
             elif isinstance(step, BlockStep):
                 wires, children = self.block(step, given, path)
             else:
                 wires, children = self.group(step, given, path)
+            if step.weights and self.run.scheme:
+                self.run.check_stored(step.weights.node, step.label, start)
             self.run.frozen, self.run.scheme = outer
             rows = start, len(self.run.rows)
-            if step.weights and scheme:
-                self.run.check_stored(step.weights.node, step.label, start)
             if step.names:
                 self.name(step, wires, rows)
             if step.shares:

@@ -128,6 +128,8 @@ class Execution:
 
     def note(self, conditions: Sequence[Condition], path: str) -> None:
         """Add conditions, but for those that follow from what is known already."""
+        if not conditions:
+            return
         self.conditions += [condition._replace(path=path) for condition in self.known.news(conditions)]
 
     def stored(self, row: Row) -> Row:
