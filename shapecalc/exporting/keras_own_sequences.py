@@ -202,6 +202,10 @@ SEQUENCES: Mapping[str, str] = {
         self.ih.build(input_shape)
         self.hh.build((None, self.output_size))
 
+    def get_initial_state(self, batch_size):
+        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
+        return [ops.zeros((batch_size, size)) for size in sizes]
+
     def call(self, x, states):
         h = self.activation(self.ih(x) + self.hh(states[0]))
         return h, [h]''',
@@ -220,6 +224,17 @@ SEQUENCES: Mapping[str, str] = {
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(c)
         return h, [h, c]''',
+    "Step": '''class Step(layers.Layer):
+    """One step of a cell: the next state, or both of them."""
+
+    def __init__(self, cell, **options):
+        super().__init__(**options)
+        self.cell = cell
+
+    def call(self, x, *states):
+        states = states or self.cell.get_initial_state(ops.shape(x)[0])
+        _, states = self.cell(x, [*states])
+        return states[0] if len(states) == 1 else tuple(states)''',
     "RNN": '''class RNN(Recurrent):
     """torch's RNN: the sequence, and the last states."""
 

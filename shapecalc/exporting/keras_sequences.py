@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from shapecalc.engine.results import Row
 from shapecalc.exporting.keras_calls import Call, Made, NoCounterpartError, Slot, calls
+from shapecalc.exporting.literals import literal
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.recurrent import GRU, LSTM, RNN, Recurrent
+from shapecalc.layers.recurrent_cell import GRUCell, LSTMCell, RecurrentCell
 from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
 from shapecalc.layers.selective_scan import selective_scan
 from shapecalc.layers.transformer import (
@@ -96,6 +98,22 @@ def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     if isinstance(layer, RNN):
         named.append(Slot("nonlinearity", layer.nonlinearity, "tanh"))
     yield Made(layer.type, [Slot("hidden_size", layer.hidden_size, keyword=False), *named])
+
+
+@calls.register
+def _(layer: RecurrentCell, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
+    """A cell of Keras', or of the file where Keras has one bias."""
+    if row.inputs[0].rank < 2:
+        raise NoCounterpartError("Keras needs the batch axis")
+    told = [literal(layer.hidden_size), *([] if layer.bias else ["use_bias=False"])]
+    if isinstance(layer, GRUCell):
+        cell = f"layers.GRUCell({', '.join([*told, 'reset_after=True'])})"
+    elif isinstance(layer, LSTMCell):
+        cell = f"LSTMCell({', '.join(told)})"
+    else:
+        own = [] if vars(layer)["nonlinearity"] == "tanh" else ['activation="relu"']
+        cell = f"Cell({', '.join([*told, *own])})"
+    yield Made("Step", [cell])
 
 
 @calls.register

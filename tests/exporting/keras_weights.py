@@ -42,13 +42,18 @@ def _of(parts: list[str], theirs: Mapping[str, Any]) -> tuple[set[str], Any]:
     if layer == "attention_output":
         layer = "out_proj"
     if layer in ("ih", "hh"):
-        return _plain(f"{PLAIN[name]}_{layer}_{inside[0]}", name, theirs)
+        return _plain(f"{PLAIN[name]}_{layer}{_place(inside)}", name, theirs)
     if layer.endswith("gru_cell") or re.match(r"gru_cell_\d+", layer):
-        return _gated(inside[0], name, theirs)
+        return _gated(_place(inside), name, theirs)
     return _plain(f"{prefix}{layer + '.' if layer in _LAYERS else ''}{PLAIN[name]}", name, theirs)
 
 
 _LAYERS = ("out_proj", "linear1", "linear2", "norm1", "norm2", "norm3")
+
+
+def _place(inside: list[str]) -> str:
+    """The end of the names in a stack, `_l0_reverse`; of a single cell there is none."""
+    return f"_{inside[0]}" if inside and re.match(r"l\d", inside[0]) else ""
 
 
 def _plain(key: str, name: str, theirs: Mapping[str, Any]) -> tuple[set[str], Any]:
@@ -70,9 +75,9 @@ def _projection(prefix: str, layer: str, name: str, theirs: Mapping[str, Any]) -
 def _gated(place: str, name: str, theirs: Mapping[str, Any]) -> tuple[set[str], Any]:
     """Keras' gates are update, reset and candidate; torch's begin with reset."""
     if name == "bias":
-        keys = [f"bias_{kind}_{place}" for kind in ("ih", "hh")]
+        keys = [f"bias_{kind}{place}" for kind in ("ih", "hh")]
         return {*keys}, _reordered(keys, theirs)
-    key = f"weight_{'hh' if name == 'recurrent_kernel' else 'ih'}_{place}"
+    key = f"weight_{'hh' if name == 'recurrent_kernel' else 'ih'}{place}"
     return {key}, _reordered([key], theirs)[0].T
 
 

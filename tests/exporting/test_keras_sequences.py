@@ -30,6 +30,14 @@ STEPS = {
         "RNN: {hidden_size: 3, nonlinearity: relu}",
         "RNN: {hidden_size: 3, num_layers: 2, bidirectional: true, batch_first: true}",
     ],
+    "{x: 2x4, h: 2x3, c: 2x3}": [
+        "RNNCell from x: 3",
+        "RNNCell from x, h: {hidden_size: 3, nonlinearity: relu}",
+        "GRUCell from x: {hidden_size: 3, bias: false}",
+        "GRUCell from x, h: 3",
+        "LSTMCell from x: {hidden_size: 3, bias: false}",
+        "LSTMCell from x, h, c: 3",
+    ],
     "{q: 2x5x8, k: 2x3x8, v: 2x3x6}": [
         f"MultiheadAttention from q, k: {{{_HEADS}}}",
         f"MultiheadAttention from q, k, v: {{{_HEADS}}}",

@@ -190,12 +190,11 @@ def units():
         ("to: float16", "and this is float16"),
         ("LSTM: {hidden_size: 3, proj_size: 2}", "have no projection"),
         ("MultiheadAttention: {num_heads: 2, add_zero_attn: true, batch_first: true}", "adds no keys"),
-        ("RNNCell: 3", "no layer of Keras is known"),
         ("LeakyReLU: -1.0", "no negative slope"),
     ],
 )
 def test_what_keras_does_not_have_is_refused(layer: str, why: str) -> None:
-    shape = {"LSTM": "2x4x8", "Mult": "2x4x8", "RNNC": "2x4"}.get(layer[:4], "2x4x8x8")
+    shape = {"LSTM": "2x4x8", "Mult": "2x4x8"}.get(layer[:4], "2x4x8x8")
     with pytest.raises(ArchitectureError) as error:
         exported(f"input: {shape}\nlayers:\n- ReLU\n- {layer}\n")
     assert why in str(error.value)
