@@ -43,7 +43,7 @@ providers._get_local_constants = Constants
 
 _UNTRACED = """
 autocast autocast_graphs counters domain_graphs drawn folders frozen_graphs frozen_layers huge
-layers mutants neighbours published readme scale
+layers mutants neighbours published readme scale torch_types
 """
 UNTRACED = {*_UNTRACED.split()}
 """Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""

@@ -116,6 +116,7 @@ def _prepare(job: Any) -> None:
     """The process as it is when Python has started."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU, _CPU))
     signal.alarm(_CLOCK)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which what runs in the background is without
     for number, file in enumerate((os.devnull, job["out"], job["err"])):
         opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)

@@ -271,6 +271,7 @@ def test_what_there_is_none_of_is_refused(wrong: dict[str, str]) -> None:
         draw(analysed("lenet"), **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.untraced
 def test_many_layers_are_folded_or_refused_with_their_number() -> None:
     same = shapecalc.parse("input: 1x8\nlayers: [seq times 50000: [Linear: 8, ReLU]]\n")
     assert "× 50,000" in draw(shapecalc.analyse(same, brief=True), "graph").text

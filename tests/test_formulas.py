@@ -253,6 +253,7 @@ def repeats(analysis: Analysis) -> bool:
     return any(len({x.shape for x in row.inputs}) > 1 for row in analysis.rows if row.type == "add")
 
 
+@pytest.mark.untraced
 @given(networks(), images)
 def test_every_row_of_random_networks(file: str, images: list[Sizes]) -> None:
     architecture = shapecalc.parse(file)

@@ -339,6 +339,7 @@ def alone(name: str) -> Analysis | None:
         return None
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", [name for name in LAYERS if name not in MAXIMA])
 def test_a_type_sees_what_it_declares(name: str) -> None:
     """Along every axis of every input, channels and batch too."""

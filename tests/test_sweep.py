@@ -181,6 +181,7 @@ def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch:
     assert compared
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("name", "input", "set", "vary"), PARAMETERS)
 def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     name: str,
