@@ -70,7 +70,7 @@ def _of_row(program: Program, row: Row, call: Call, other: int | None) -> Iterat
     for port, (y, value) in enumerate(zip(row.outputs, call.outputs, strict=False)):
         expected = value.tensor if other is None else value.others[other]
         if expected is not None and y != expected:
-            yield Difference(row.path, f"output {port}", str(y), str(expected), call.place)
+            yield Difference(row.path, f"output {port}", *_apart(y, expected), call.place)
     for name, theirs in call.weights.items():
         expected = program.weights.get(theirs) or program.buffers.get(theirs)
         found = row.weights.get(name)
@@ -87,7 +87,14 @@ def _of_output(program: Program, analysis: Analysis) -> Iterator[Difference]:
     expected = program.body.outputs[0].tensor if len(program.body.outputs) == 1 else None
     found = analysis.outputs[0]
     if expected is not None and found != expected:
-        yield Difference("", "the output", str(found), str(expected), "")
+        yield Difference("", "the output", *_apart(found, expected), "")
+
+
+def _apart(here: Tensor, there: Tensor) -> tuple[str, str]:
+    """Two tensors in words that differ: their shapes or, where these are the same, with the dtypes."""
+    if here.shape != there.shape:
+        return str(here), str(there)
+    return f"{here} {here.dtype}", f"{there} {there.dtype}"
 
 
 def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:

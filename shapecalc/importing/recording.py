@@ -89,11 +89,12 @@ class Recorder(TorchFunctionMode):
             return self.called(original, module, args, kwargs)
 
         torch.nn.Module.__call__ = call
+        cond, torch.cond = torch.cond, _chosen
         try:
             with self:
                 yield
         finally:
-            torch.nn.Module.__call__ = original
+            torch.nn.Module.__call__, torch.cond = original, cond
 
     def whole(self, result: Any) -> Region:
         self.root.outputs = self.read(result)
@@ -362,6 +363,11 @@ def _writes(func: Any) -> bool:
     if name.startswith("__i"):  # __iadd__ writes as __add__ does not, and __invert__ is none of these
         return hasattr(torch.Tensor, name.replace("__i", "__", 1))
     return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+
+
+def _chosen(pred: Any, true_fn: Any, false_fn: Any, operands: Any = ()) -> Any:
+    """torch.cond as an `if`, which runs one branch: it would record both."""
+    return (true_fn if pred else false_fn)(*operands)
 
 
 def _place() -> str:

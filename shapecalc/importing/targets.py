@@ -10,7 +10,7 @@ import importlib.util
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +112,13 @@ def _folder_of(module: Any) -> Path | None:
 
 @contextmanager
 def _aside() -> Iterator[None]:
-    """What the user's code prints is no output, and it reads nothing: a question would wait for an answer."""
+    """What the user's code prints is no output, and it reads nothing: a question would wait for an answer.
+
+    Where it goes to another folder, files are written where they were to be.
+    """
     given, sys.stdin = sys.stdin, io.StringIO()
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), chdir("."):
             yield
     finally:
         sys.stdin = given

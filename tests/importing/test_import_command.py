@@ -101,6 +101,24 @@ class Picking(Net):
         y = super().forward(x)
         return y[y > 0]
 
+class Choosing(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        return torch.cond(y.sum() > 0, lambda y: y + 1, lambda y: y * 2, (y,))
+
+class Decided(Net):
+    def forward(self, x):
+        one = torch.cond(torch.ones(1) > 0, lambda x: x + 1, lambda x: x * 2, (x,))
+        return super().forward(one)
+
+def elsewhere():
+    import os
+    os.chdir("/")
+    return Net()
+
+def double():
+    return Net().double()
+
 class Asking(Net):
     def __init__(self):
         super().__init__(int(input("width? ")))
@@ -162,6 +180,8 @@ REFUSED = [
     ("model.py:Moving", 1, "let it be built and run on the device of its inputs, the CPU"),
     ("model.py:Deciding", 1, "model.py:26: a value is read out of a tensor", "depends on values"),
     ("model.py:Picking", 1, ": how large a tensor is depends on values, as of nonzero() and x[mask]"),
+    ("model.py:Choosing", 1, ": a value is read out of a tensor", "depends on values"),
+    ("model.py:double", 1, "output 0: 1×4×24×24 float32, in torch 1×4×24×24 float64"),
     ("model.py:Asking", 1, ": EOFError: EOF when reading a line", "as --args '{name: value}'"),
 ]
 
@@ -205,6 +225,19 @@ def test_what_has_no_counterpart_is_measured(
     for text in (*told, "the file has it as opaque, with figures that were measured"):
         assert text in found.err
     assert "Traceback" not in found.err
+
+
+def test_a_choice_by_a_constant_is_made(run: Command) -> None:
+    found = run("import", "model.py:Decided", "--input", "1x1x28x28")
+    assert found.code == 0, found.err
+    assert "- add: 1\n" in found.out
+    assert "mul" not in found.out
+
+
+def test_a_target_that_goes_elsewhere_does_not_take_the_file_along(folder: Path, run: Command) -> None:
+    found = run("import", "model.py:elsewhere", "--input", "1x1x28x28", "-o", "net.yaml")
+    assert found.code == 0, found.err
+    assert (folder / "net.yaml").exists()
 
 
 def test_what_the_file_does_not_have_is_told(run: Command) -> None:
