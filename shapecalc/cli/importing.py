@@ -182,13 +182,12 @@ def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, s
     with needed():
         from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
-        from shapecalc.importing.targets import build, own_modules, users_code
+        from shapecalc.importing.targets import own_modules, run
         from shapecalc.importing.torch_module import sample_inputs
     with own_modules():
-        module = build(target, arguments)
         inputs, keywords = sample_inputs(shapes)
-        with users_code(f"running {target}"):
-            program = read_at_sizes(module, inputs, keywords, target.rpartition(":")[2])
+        name = target.rpartition(":")[2]
+        program = run(target, arguments, lambda module: read_at_sizes(module, inputs, keywords, name))
     return imported(program, flat, strict)
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -24,8 +24,37 @@ from shapecalc.zoo.index import exists
 _FORM = "write package.module:name or path/model.py:name, the name a class, a function or a module"
 
 
-def build(target: str, arguments: Mapping[str, Any]) -> Any:
+T = TypeVar("T")
+
+
+def run(target: str, arguments: Mapping[str, Any], use: Callable[[Any], T]) -> T:
+    """What a use of a target's module gives; if that asks for values, of one whose constants have theirs.
+
+    Raises:
+        UsageError: there is no such target, or what it makes is no module.
+        ArchitectureError: the user's code fails.
+    """
+    try:
+        return _used(target, use, build(target, arguments))
+    except ArchitectureError as error:
+        if type(error.__context__).__name__ not in _DEPENDS:
+            raise
+        first = error
+    try:
+        return _used(target, use, build(target, arguments, known=True))
+    except ArchitectureError:
+        raise first from None
+
+
+def _used(target: str, use: Callable[[Any], T], module: Any) -> T:
+    with users_code(f"running {target}"):
+        return use(module)
+
+
+def build(target: str, arguments: Mapping[str, Any], known: bool = False) -> Any:
     """The torch module that a target is, or makes when it is called with `arguments`; no weight is allocated.
+
+    `known`: what it makes beside weights has its values.
 
     Raises:
         UsageError: there is no such target, or what it makes is no module.
@@ -34,7 +63,7 @@ def build(target: str, arguments: Mapping[str, Any]) -> Any:
     maker = _find(target)
     if isinstance(maker, torch.nn.Module):
         return maker
-    made = _built(target, lambda: maker(**arguments))
+    made = _built(target, lambda: maker(**arguments), known)
     if not isinstance(made, torch.nn.Module):
         message = f"{target} gives {type(made).__name__}, where a torch.nn.Module is needed"
         raise UsageError(message, hint=_FORM)
@@ -189,14 +218,14 @@ _MOST = 2**28
 """Elements of weights that are allocated for a module that looks at them while it is built: 1 GiB."""
 
 
-def _built(target: str, make: Callable[[], Any]) -> Any:
-    """What a maker makes on fake tensors; where it looks at values, with its weights on `meta`.
+def _built(target: str, make: Callable[[], Any], known: bool) -> Any:
+    """What a maker makes on fake tensors; where it looks at values, or `known`, with its weights on `meta`.
 
     Where that is no way either, as where it copies what it makes beside a weight, with real weights, if
     these are few.
     """
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    for weights in (fake, _registered(_on_meta)):
+    for weights in (*([] if known else [fake]), _registered(_on_meta)):
         try:
             with weights, _aside(), without_log():
                 return make()

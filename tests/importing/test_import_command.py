@@ -117,7 +117,17 @@ def elsewhere():
     return Net()
 
 def double():
-    return Net().double()
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 3, dtype=torch.float64))
+
+class Scaled(Net):
+    def __init__(self):
+        super().__init__()
+        self.rates = torch.linspace(0, 0.5, 3)
+    def forward(self, x):
+        for rate in self.rates:
+            if rate > 0.1:
+                x = x * float(rate)
+        return super().forward(x)
 
 class Asking(Net):
     def __init__(self):
@@ -181,7 +191,7 @@ REFUSED = [
     ("model.py:Deciding", 1, "model.py:26: a value is read out of a tensor", "depends on values"),
     ("model.py:Picking", 1, ": how large a tensor is depends on values, as of nonzero() and x[mask]"),
     ("model.py:Choosing", 1, ": a value is read out of a tensor", "depends on values"),
-    ("model.py:double", 1, "output 0: 1×4×24×24 float32, in torch 1×4×24×24 float64"),
+    ("model.py:double", 1, "output 0: 1×3 float32, in torch 1×3 float64"),
     ("model.py:Asking", 1, ": EOFError: EOF when reading a line", "as --args '{name: value}'"),
 ]
 
@@ -232,6 +242,13 @@ def test_a_choice_by_a_constant_is_made(run: Command) -> None:
     assert found.code == 0, found.err
     assert "- add: 1\n" in found.out
     assert "mul" not in found.out
+
+
+def test_constants_that_a_module_makes_are_known(run: Command) -> None:
+    """Though it is built on fake tensors first: it is built again with what is no weight as it is."""
+    found = run("import", "model.py:Scaled", "--input", "1x1x28x28")
+    assert found.code == 0, found.err
+    assert "- mul: 0.25\n  - mul: 0.5\n" in found.out
 
 
 def test_a_target_that_goes_elsewhere_does_not_take_the_file_along(folder: Path, run: Command) -> None:
