@@ -205,6 +205,15 @@ def test_a_cluster_and_processes_are_two_ways(run: Command) -> None:
 LONG = ["imagenet/resnet50", "--input", "1x3xSxS", "--vary", "S=32..9999", "--columns", "receptive"]
 
 
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from shapecalc.__main__ import main
+main()
+"""
+"""As on a terminal: where tests run in the background, what they start takes no notice of interrupts."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts are those of POSIX")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_ends_all_and_leaves_whole_rows(jobs: str, tmp_path: Path) -> None:
@@ -212,7 +221,10 @@ def test_an_interrupt_ends_all_and_leaves_whole_rows(jobs: str, tmp_path: Path) 
     file = tmp_path / "rows.csv"
     words = ["sweep", *LONG, "--jobs", jobs, "--format", "csv", "-o", str(file)]
     command = subprocess.Popen(
-        [sys.executable, "-m", "shapecalc", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", INTERRUPTIBLE, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     while not file.exists() or file.read_text().count("\n") < 5:
         assert command.poll() is None
