@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from shapecalc.errors import ArchitectureError
@@ -14,6 +15,11 @@ from shapecalc.tensors import Tensor
 
 _FACTORS = (*range(2, 65), 128, 256)
 """Numbers by which a size may be multiplied or divided."""
+
+_TRIED = 5
+"""Formulas for a number of which one may be short."""
+_LONGEST = 250
+"""Characters of an expression that a person reads; what is longer is a number that holds at one size."""
 
 Sizes = tuple[int, ...]
 """A size in each of the runs."""
@@ -48,8 +54,8 @@ class Formulas:
         """By a size in each of the runs, its formula."""
         self.used: set[str] = set()
         self.written: dict[Text, Expr] = {}
-        self.lacking: dict[Expr, tuple[Expr, int]] = {}
-        """Of formulas of what a size lacks to a multiple, the size and of what."""
+        self.lacking: dict[Expr, tuple[Expr, int, int]] = {}
+        """Of formulas of what a size lacks to a multiple, the size, of what, and how many more."""
         self.inputs = [*inputs.values()]
         self.batches = {letters[value][0] for value in self.inputs if letters[value]} - {None}
         for value in inputs.values():
@@ -101,22 +107,23 @@ class Formulas:
         """
         if not all(type(number) is int for number in numbers):
             return None
-        found = next(self.candidates(call, tuple(numbers), place), None)
-        if found is None:
-            return None
-        self.used |= symbols_in(found)
-        self.known.setdefault(tuple(numbers), found)
-        written = self.text(found, tuple(numbers))
-        self.written[written] = found
-        return written
+        for found in islice(self.candidates(call, tuple(numbers), place), _TRIED):
+            written = self.text(found, tuple(numbers))
+            if len(written) <= _LONGEST:
+                self.used |= symbols_in(found)
+                self.known.setdefault(tuple(numbers), found)
+                self.written[written] = found
+                return written
+        return None
 
     def text(self, found: Expr, values: Sizes) -> Text:
         """A formula as a file has it; what a size lacks to a multiple as a remainder."""
         if found not in self.lacking:
             return expression(found, values)
-        size, k = self.lacking[found]
+        size, k, more = self.lacking[found]
         inner = expression(size, ())
-        return Text(f"-{inner} % {k}" if inner.isidentifier() else f"-({inner}) % {k}", values)
+        lack = f"-{inner} % {k}" if inner.isidentifier() else f"-({inner}) % {k}"
+        return Text(f"{lack} + {more}" if more else lack, values)
 
     def candidates(self, call: Call, numbers: tuple[int, ...], place: int) -> Iterator[Expr]:
         """Formulas that have these values, the likeliest first: sizes at hand, then what is made of them."""
@@ -145,11 +152,18 @@ class Formulas:
         if len({*numbers}) < 3:
             yield from others
         for sizes, formula in own:
-            for k in _missing(sizes, numbers):
-                for lack in _formula(-(-formula // k) * k - formula):
-                    self.lacking[lack] = formula, k
-                    yield lack
+            yield from self.lacks(sizes, formula, numbers, 0)
         yield from others
+        for sizes, formula in own:  # as what a kernel of 5 with a stride of 2 needs on both sides
+            for more in range(1, min(numbers) + 1):
+                yield from self.lacks(sizes, formula, numbers, more)
+
+    def lacks(self, sizes: Sizes, formula: Expr, numbers: Sizes, more: int) -> Iterator[Expr]:
+        """What a size lacks to multiples, and so many more."""
+        for k in _missing(sizes, [number - more for number in numbers]):
+            for lack in _formula(-(-formula // k) * k - formula + more):
+                self.lacking[lack] = formula, k, more
+                yield lack
 
     def to_others(self, own: Sequence[tuple[Sizes, Expr]], numbers: Sizes) -> Iterator[Expr]:
         """What sizes lack to others that are known, and half of that, rounded down or up."""

@@ -152,6 +152,20 @@ class Padded(nn.Module):
         return self.up(self.down(y))[:, :, :h, :w]
 
 
+class Same(nn.Module):
+    """Padding by as much as windows in steps need to be one for each step, as TensorFlow has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(3, 4, 5, 2), nn.Conv2d(4, 4, 5, 2), nn.Conv2d(4, 4, 3, 2)])
+
+    def forward(self, x: Any) -> Any:
+        for conv in self.convs:
+            lacks = [(-(-n // 2) - 1) * 2 + conv.kernel_size[0] - n for n in x.shape[:1:-1]]
+            x = conv(F.pad(x, [side for n in lacks for side in (n // 2, n - n // 2)]))
+        return x
+
+
 class Skips(nn.Module):
     """A small U-Net, which pads what it enlarges to the size of what it is joined with."""
 
@@ -266,6 +280,7 @@ MODULES: dict[str, tuple[Any, str, Shapes, list[Shapes]]] = {
     "Staged": (Staged, "float32", {"x": (1, 3, 30, 44)}, [{"x": (1, 3, 64, 64)}, {"x": (1, 3, 9, 70)}]),
     "Global": (Global, "float32", {"x": (1, 3, 224, 224)}, [{"x": (2, 3, 192, 256)}, {"x": (1, 3, 11, 4)}]),
     "Padded": (Padded, "float32", {"x": (1, 3, 32, 32)}, [{"x": (2, 3, 40, 9)}, {"x": (1, 3, 63, 50)}]),
+    "Same": (Same, "float32", {"x": (1, 3, 96, 96)}, [{"x": (2, 3, 41, 63)}, {"x": (1, 3, 46, 1)}]),
     "Skips": (Skips, "float32", {"x": (1, 3, 96, 96)}, [{"x": (2, 3, 41, 63)}, {"x": (1, 3, 46, 31)}]),
     "Causal": (Causal, "float32", {"x": (1, 10, 12)}, [{"x": (3, 17, 12)}, {"x": (2, 1, 12)}]),
     "Shuffled": (Shuffled, "float32", {"x": (1, 3, 16, 16)}, [{"x": (2, 3, 7, 30)}, {"x": (1, 3, 1, 2)}]),

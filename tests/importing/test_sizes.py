@@ -49,6 +49,7 @@ PHRASES = {
     "Positions": ["add: [[], [arange: L, Embedding: "],
     "Sliced": ["expand: [N, -1, -1]", "narrow: [1, 0, (H//4)*(W//4) + 1]"],
     "Padded": ["pad: [0, -W % 8, 0, -H % 8]", "narrow: [2, 0, H]"],
+    "Same": ["pad: [-W % 2 + 1, 2, -H % 2 + 1, 2]"],
     "Staged": [
         "windowed(out, heads, height, width):",
         "pad: [0, 0, 0, -width % 4, 0, -height % 4]",
