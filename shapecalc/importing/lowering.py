@@ -201,7 +201,9 @@ def _same_here(name: str) -> Row | None:
 
 
 def as_number(to: Lowering, x: Any) -> Any:
-    """The number that a constant without axes is; anything else as it is."""
+    """The number that a constant without axes is, or one of numpy's; anything else as it is."""
+    if hasattr(x, "item"):
+        return x.item()
     known = to.constant(x) if isinstance(x, Value) and rank(x) == 0 else None
     return x if known is None or not hasattr(known, "item") or hasattr(known, "fake_mode") else known.item()
 

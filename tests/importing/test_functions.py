@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -21,6 +22,7 @@ from shapecalc.torch_check.network import build
 
 SAME: dict[str, Callable[[Any], Any]] = {
     "amax": lambda x: x.amax(1),
+    "a number of numpy's": lambda x: x * numpy.int64(6) + numpy.float32(0.5),
     "amin of several": lambda x: torch.amin(x, (1, -1), keepdim=True),
     "max of all": lambda x: x + x.max(),
     "min of all": lambda x: x * torch.min(x),
