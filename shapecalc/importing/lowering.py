@@ -13,7 +13,7 @@ from shapecalc.importing.arguments import UnsayableError, of_one_number, told
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.layers import LAYERS
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, is_floating
 
 Row = Callable[..., Any]
 ROWS: dict[str, Row] = {}
@@ -217,4 +217,8 @@ def of_two(to: Lowering, type_: str, input: Any, other: Any) -> Any:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise UnsayableError(f"{type_} with {number!r}")
     first, last = LAYERS[type_].numbers
-    return to.step(type_, tensor, **{first if x is number else last: plain(number)})
+    whole = tensor.tensor is not None and not is_floating(tensor.tensor.dtype)
+    said = (
+        number if whole and isinstance(number, float) else plain(number)
+    )  # 1.0 makes floats of these, 1 not
+    return to.step(type_, tensor, **{first if x is number else last: said})

@@ -84,6 +84,7 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "unbind": lambda x: x.unbind(1)[2] - x.unbind(1)[0],
     "softmax": lambda x: functional.log_softmax(x, 1) + torch.softmax(x, -1),
     "dtype": lambda x: (x > 0).to(x.dtype) * x,
+    "a float beside whole numbers": lambda x: (1.0 - (x > 0).long()) * x.long() * 2.0,
     "where": lambda x: torch.where(x > 0, x, 2.0),
     "masked_fill": lambda x: x.masked_fill(x < 0, 3.0),
     "clamp": lambda x: x.clamp(-0.5, 0.5) + x.clamp(min=0),
