@@ -218,7 +218,5 @@ def of_two(to: Lowering, type_: str, input: Any, other: Any) -> Any:
         raise UnsayableError(f"{type_} with {number!r}")
     first, last = LAYERS[type_].numbers
     whole = tensor.tensor is not None and not is_floating(tensor.tensor.dtype)
-    said = (
-        number if whole and isinstance(number, float) else plain(number)
-    )  # 1.0 makes floats of these, 1 not
+    said: Any = number if whole and isinstance(number, float) else plain(number)  # 1.0 makes floats, 1 not
     return to.step(type_, tensor, **{first if x is number else last: said})
