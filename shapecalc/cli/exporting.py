@@ -29,7 +29,7 @@ def export(
     set: Set = None,
 ) -> None:
     """A network as a module of torch, with a class for each block, as Keras code or as an ONNX model."""
-    from shapecalc.exporting.keras_source import keras_source
+    from shapecalc.exporting.keras import keras_source
     from shapecalc.exporting.torch_source import torch_source
 
     if to == "onnx" and output is None:

@@ -11,7 +11,7 @@ import torch
 
 import shapecalc
 from shapecalc.engine.results import Analysis
-from shapecalc.exporting.keras_source import KerasSource, keras_source
+from shapecalc.exporting.keras import KerasSource, keras_source
 from shapecalc.language.architecture import Architecture
 from shapecalc.torch_check.network import Network, sample
 from tests.exporting.keras_weights import copy

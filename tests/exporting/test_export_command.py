@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import shapecalc
-from shapecalc.exporting.keras_source import keras_source
+from shapecalc.exporting.keras import keras_source
 from shapecalc.exporting.torch_source import torch_source
 from tests.command import Command
 

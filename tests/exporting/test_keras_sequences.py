@@ -7,7 +7,7 @@ import os
 import pytest
 
 import shapecalc
-from shapecalc.exporting.keras_source import keras_source
+from shapecalc.exporting.keras import keras_source
 from tests.exporting.keras_running import Built, built, check_equal
 from tests.networks import settings_of
 

@@ -9,7 +9,7 @@ import pytest
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.exporting.keras_source import keras_source
+from shapecalc.exporting.keras import keras_source
 from tests.exporting.keras_running import built, check_equal
 from tests.networks import EVERY_TYPE
 

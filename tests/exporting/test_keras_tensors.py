@@ -10,7 +10,7 @@ import torch
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.exporting.keras_source import keras_source
+from shapecalc.exporting.keras import keras_source
 from tests.exporting.keras_running import built, check_equal
 
 os.environ["KERAS_BACKEND"] = "torch"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, settings
 
 from shapecalc import ArchitectureError, ShapecalcError
-from shapecalc.exporting.keras_source import keras_source
+from shapecalc.exporting.keras import keras_source
 from shapecalc.layers import LAYERS
 from shapecalc.torch_check.network import BuildError
 from tests.dice import DRAWS, count

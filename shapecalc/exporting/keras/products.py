@@ -1,4 +1,4 @@
-"""Arithmetic, products, sums and shares of tensors as calls of Keras: rules of `keras_calls`.
+"""Arithmetic, products, sums and shares of tensors as calls of Keras: rules of `calls`.
 
 Source: keras.io/api/ops/numpy and keras.io/api/ops/nn, and torch's documentation of the same functions.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras_calls import Made, NoCounterpartError, Slot, Written, calls, short
+from shapecalc.exporting.keras.calls import Made, NoCounterpartError, Slot, Written, calls, short
 from shapecalc.exporting.literals import literal
 from shapecalc.layers import Layer, reduction, softmax
 from shapecalc.layers.arithmetic import Arithmetic

@@ -1,4 +1,4 @@
-"""Tensors of no input, masks, and what picks elements, as calls of Keras: rules of `keras_calls`.
+"""Tensors of no input, masks, and what picks elements, as calls of Keras: rules of `calls`.
 
 Source: keras.io/api/ops/core and keras.io/api/ops/numpy, and torch's documentation of the same functions.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras_calls import Call, Made, NoCounterpartError, Slot, Written, calls
+from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, Written, calls
 from shapecalc.exporting.literals import literal
 from shapecalc.layers.constants import arange, full, ones, zeros
 from shapecalc.layers.conversion import to

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras_calls import FIRST, Made, NoCounterpartError, Slot, calls, padding, short
+from shapecalc.exporting.keras.calls import FIRST, Made, NoCounterpartError, Slot, calls, padding, short
 from shapecalc.layers.adaptive_pooling import AdaptivePool
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.padding import Padded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shapecalc.exporting.keras_own_sequences import SEQUENCES
+from shapecalc.exporting.keras.own_sequences import SEQUENCES
 
 OWN: Mapping[str, str] = {
     "Weight": '''class Weight(layers.Layer):

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
-from shapecalc.exporting.keras_batch import batch_of, with_free_batch
-from shapecalc.exporting.keras_bodies import Bodies, Body, Statement
-from shapecalc.exporting.keras_calls import NEEDED, Slot
-from shapecalc.exporting.keras_functions import Function, Functions
-from shapecalc.exporting.keras_lending import Lent
-from shapecalc.exporting.keras_own import OWN
+from shapecalc.exporting.keras.batch import batch_of, with_free_batch
+from shapecalc.exporting.keras.bodies import Bodies, Body, Statement
+from shapecalc.exporting.keras.calls import NEEDED, Slot
+from shapecalc.exporting.keras.functions import Function, Functions
+from shapecalc.exporting.keras.lending import Lent
+from shapecalc.exporting.keras.own import OWN
 from shapecalc.exporting.layout import Doc, Group, call, lines, named
 from shapecalc.exporting.literals import identifier, literal, same, snake
 from shapecalc.exporting.program import Region

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from shapecalc.engine.results import Analysis, Edge, Row
-from shapecalc.exporting.keras_calls import Again, Call, Made, Slot
-from shapecalc.exporting.keras_layers import counterpart, refused
+from shapecalc.exporting.keras.calls import Again, Call, Made, Slot
+from shapecalc.exporting.keras.layers import counterpart, refused
 from shapecalc.exporting.literals import snake
 from shapecalc.exporting.program import Item, Leaf, Region, owners, paths
 from shapecalc.layers.embedding import Embedding

@@ -12,14 +12,7 @@ from dataclasses import replace
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
-from shapecalc.exporting import (  # noqa: F401 - have rules of their own
-    keras_axes,
-    keras_products,
-    keras_sequences,
-    keras_tensors,
-    keras_windows,
-)
-from shapecalc.exporting.keras_calls import FIRST, Call, Made, NoCounterpartError, Slot, calls, short
+from shapecalc.exporting.keras.calls import FIRST, Call, Made, NoCounterpartError, Slot, calls, short
 from shapecalc.layers import Layer, activation, elementwise
 from shapecalc.layers import floating_activation as floating
 from shapecalc.layers.dropout import Dropout, DropoutLayer

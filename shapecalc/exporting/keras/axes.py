@@ -1,4 +1,4 @@
-"""What arranges axes and elements anew, joins and splits, as calls of Keras 3: rules of `keras_calls`.
+"""What arranges axes and elements anew, joins and splits, as calls of Keras 3: rules of `calls`.
 
 Source: keras.io/api/layers/reshaping_layers and keras.io/api/ops/numpy.
 """
@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras_calls import Made, NoCounterpartError, Slot, calls, short
+from shapecalc.exporting.keras.calls import Made, NoCounterpartError, Slot, calls, short
 from shapecalc.layers.fold import ChannelShuffle
 from shapecalc.layers.joins import concat, stack
 from shapecalc.layers.rearrange import Reshaping, permute, squeeze, transpose, unsqueeze

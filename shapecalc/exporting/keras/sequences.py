@@ -1,4 +1,4 @@
-"""Attention, transformers and recurrent layers as calls of Keras: rules of `keras_calls`.
+"""Attention, transformers and recurrent layers as calls of Keras: rules of `calls`.
 
 Source: keras.io/api/layers/attention_layers and keras.io/api/layers/recurrent_layers, and torch's
 documentation of the same layers.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras_calls import Call, Made, NoCounterpartError, Slot, calls
+from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, calls
 from shapecalc.exporting.literals import literal
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.recurrent import GRU, LSTM, RNN, Recurrent

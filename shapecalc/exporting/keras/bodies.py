@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.engine.results import Edge
-from shapecalc.exporting.keras_calls import Again, Call, Made, Once, Slot
-from shapecalc.exporting.keras_layers import counterpart, refused
-from shapecalc.exporting.keras_lending import LAYER, Lent, numbers_in, shared_calls
-from shapecalc.exporting.keras_names import Names
+from shapecalc.exporting.keras.calls import Again, Call, Made, Once, Slot
+from shapecalc.exporting.keras.layers import counterpart, refused
+from shapecalc.exporting.keras.lending import LAYER, Lent, numbers_in, shared_calls
+from shapecalc.exporting.keras.names import Names
 from shapecalc.exporting.literals import snake
 from shapecalc.exporting.program import Leaf, Owner, Region, owners
 from shapecalc.symbolic import symbols_in
