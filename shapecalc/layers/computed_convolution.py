@@ -90,10 +90,18 @@ class ComputedConvolution(Layer, abstract=True):
         )
 
     def run(self, trace: Trace, x: Value, weight: Value, *bias: Value) -> tuple[Value, ...]:
-        """As of the layer: zeros at one end alone are put there before; a missing batch axis is put there."""
+        """As of the layer: zeros at one end alone are put there before; a missing batch axis is put there.
+
+        Raises:
+            UnknownError: the kernel's sizes are formulas, odd or even, and `same` pads by what they are.
+        """
         shape = self.output(*(trace.declared(each) for each in (x, weight, *bias))).shape
-        if any(before := self.convolution(weight.tensor).padded_before()):
-            space = zip(x.shape[-self.axes :], before, strict=True)
+        more = self.convolution(weight.tensor).padded_before()
+        if not all(isinstance(n, int) for n in more):
+            message = f"the sizes of the kernel, {weight.tensor}, are formulas"
+            raise UnknownError(f"whether zeros are put before one end alone is not known: {message}")
+        if any(more):
+            space = zip(x.shape[-self.axes :], more, strict=True)
             x = trace.kernel(Tensor((*x.shape[: -self.axes], *(n + m for n, m in space)), x.dtype), x)
         cast = trace.cast(f"conv{self.axes}d", x, weight, *bias)
         back = convolution_back(*cast)
