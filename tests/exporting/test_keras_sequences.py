@@ -53,7 +53,7 @@ STEPS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
 @pytest.mark.parametrize(("input", "steps"), [(x, steps) for x, some in STEPS.items() for steps in some])
 def test_steps_are_equal(input: str, steps: str) -> None:
     check_equal(*built(shapecalc.parse(f"input: {input}\nlayers:\n- {steps}\n")))
@@ -66,14 +66,12 @@ NETWORKS = [
 """Those of language that differ most: several kinds of attention and of positions, tied weights."""
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_weights_of_keys_that_a_block_gives_out_unread_are_not_there() -> None:
     block = f"blocks:\n  look: [MultiheadAttention: {{{_HEADS}}}]\n"
     _, keras = built(shapecalc.parse(f"input: 2x5x8\n{block}layers:\n- look\n- ReLU\n- look\n- Linear: 2\n"))
     assert [len(x) if isinstance(x, tuple) else 1 for x in keras.tensors] == [1, 1, 1, 1]
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_language_model_is_equal(name: str) -> None:
     pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")

@@ -63,7 +63,6 @@ STEPS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("input", "steps"), [(x, steps) for x, some in STEPS.items() for steps in some])
 def test_steps_are_equal(input: str, steps: str) -> None:
     check_equal(*built(shapecalc.parse(f"input: {input}\nlayers:\n- {steps}\n")))
@@ -77,7 +76,6 @@ SHARED = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("steps", SHARED.values(), ids=SHARED)
 def test_shared_layers_are_one(steps: str) -> None:
     blocks = "blocks:\n  tower(out): [Linear: out, ReLU, Linear: out]\n"

@@ -32,7 +32,8 @@ _RECURRENT = '''class Recurrent(layers.Layer):
             for number in range(num_layers)
         ]
 
-    def call(self, x, *states):
+    def call(self, x, h=None, c=None):
+        states = [state for state in (h, c) if state is not None]
         x = x if self.batch_first else ops.swapaxes(x, 0, 1)
         lasts = []
         for number, directions in enumerate(self.stack):
@@ -231,9 +232,9 @@ SEQUENCES: Mapping[str, str] = {
         super().__init__(**options)
         self.cell = cell
 
-    def call(self, x, *states):
-        states = states or self.cell.get_initial_state(ops.shape(x)[0])
-        _, states = self.cell(x, [*states])
+    def call(self, x, h=None, c=None):
+        states = [state for state in (h, c) if state is not None]
+        _, states = self.cell(x, states or self.cell.get_initial_state(ops.shape(x)[0]))
         return states[0] if len(states) == 1 else tuple(states)''',
     "RNN": '''class RNN(Recurrent):
     """torch's RNN: the sequence, and the last states."""
