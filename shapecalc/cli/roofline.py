@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from shapecalc.cli.networks import analysed_at, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold, write_or_print
 from shapecalc.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def roofline(

@@ -89,7 +89,7 @@ class MemoryRules(CallRules):
             trace.made_by(operation, made, *inputs),
             *inputs,
             *weights,
-            keeps=[*keeps, *trace.copies(weights[: self.keeps_weight])],
+            keeps=[*keeps, *trace.copies(weights[:1] if self.keeps_weight else [])],
             back=self.back(*inputs, *weights),
             laid=self.strides_of(made, inputs[0]) if inputs else None,
         )
