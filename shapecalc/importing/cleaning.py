@@ -20,18 +20,25 @@ def cleaned(body: Region) -> Region:
     return body
 
 
-def _drop(region: Region, read: set[Value]) -> None:
-    """Leave out calls that compute nothing and that nobody reads, from the last one on; `read` grows."""
+def _drop(region: Region, read: set[Value]) -> set[Value]:
+    """Leave out calls that compute nothing and that nobody reads, from the last one on; `read` grows.
+
+    Gives the values that are made no more: no region gives them, either.
+    """
     kept: list[Node] = []
+    gone: set[Value] = set()
     for node in reversed(region.calls):
         if isinstance(node, Region):
-            _drop(node, read)
+            gone |= _drop(node, read)
         elif _idle(node) and not read.intersection(node.outputs):
+            gone.update(node.outputs)
             continue
         else:
             read.update(node.inputs)
         kept.append(node)
     region.calls = kept[::-1]
+    region.outputs = [y for y in region.outputs if y not in gone]
+    return gone
 
 
 def _idle(call: Call) -> bool:

@@ -64,20 +64,26 @@ def free(region: Region) -> list[Value]:
     return [*dict.fromkeys([x for x in region.inputs if x in inner or x in passed] + inner + passed)]
 
 
-def _made(region: Region) -> set[Value]:
-    """The values that are made in a region: what a module within hands on as it was given is none."""
-    made: set[Value] = set()
-    for node in region.calls:
-        made.update(node.outputs if isinstance(node, Call) else _made(node).intersection(node.outputs))
-    return made
+def _made(region: Region) -> dict[Value, None]:
+    """The values that are made in a region, in their order."""
+    given = (node.outputs if isinstance(node, Call) else _given(node) for node in region.calls)
+    return dict.fromkeys(y for outputs in given for y in outputs)
+
+
+def _given(region: Region) -> list[Value]:
+    """What a region gives of what is made in it: what a module hands on as it was given is none.
+
+    Where that is nothing, what is made last: it is computed all the same.
+    """
+    made = _made(region)
+    return [y for y in dict.fromkeys(region.outputs) if y in made] or [*made][-1:]
 
 
 def _read(node: Node) -> list[Value]:
     """What a node reads; nothing if it only hands on what it is given."""
     if isinstance(node, Call):
         return node.inputs
-    made = _made(node)
-    return free(node) if any(y in made for y in node.outputs) else []
+    return free(node) if _given(node) else []
 
 
 class _Structure:
@@ -98,9 +104,8 @@ class _Structure:
         """A call by itself; of a region that makes nothing, nothing."""
         if isinstance(node, Call):
             return _Item([Step(node)], self.read(node), [*node.outputs])
-        made = _made(node)
-        given = [y for y in dict.fromkeys(node.outputs) if y in made]
-        wanted = [y for y in given if self.uses[y]] or given[:1]  # what nobody reads is computed all the same
+        given = _given(node)
+        wanted = [y for y in given if self.uses[y]] or given[:1]
         if not wanted:
             return None
         body = structure(node, wanted)

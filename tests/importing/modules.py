@@ -536,6 +536,54 @@ class Keeper(nn.Module):
         return self.last(self.kept(x) * self.kept.halved)
 
 
+class Scored(nn.Module):
+    """It gives its scores beside what it makes of them, as a view that nobody may read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Linear(6, 6)
+
+    def forward(self, x: Any) -> Any:
+        scores = self.scores(x).softmax(-1)
+        return scores @ x.transpose(1, 2), scores.flatten(1)
+
+
+class ScoredLayer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scored, self.out = Scored(), nn.Linear(4, 6)
+
+    def forward(self, x: Any) -> Any:
+        y, scores = self.scored(x)
+        return self.out(y), scores
+
+
+class Probe(nn.Module):
+    """It gives a view of what it makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x).flatten(1)
+
+
+class Unasked(nn.Module):
+    """What some modules give beside the rest, or at all, nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.probe = nn.Sequential(Probe())
+        self.layers = nn.ModuleList([ScoredLayer(), ScoredLayer()])
+
+    def forward(self, x: Any) -> Any:
+        self.probe(x)
+        for layer in self.layers:
+            x, _ = layer(x)
+        return x
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -566,5 +614,6 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Skips": (Skips, {"x": ((2, 6), "float32")}),
     "Critic": (Critic, {"x": ((2, 6), "float32"), "y": ((2, 6), "float32")}),
     "Keeper": (Keeper, {"x": ((2, 6), "float32")}),
+    "Unasked": (Unasked, {"x": ((2, 4, 6), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""
