@@ -10,11 +10,24 @@ from itertools import accumulate
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras.calls import Made, NoCounterpartError, Slot, calls, short
+from shapecalc.exporting.keras.calls import Made, NoCounterpartError, Slot, calls, one_call, short
 from shapecalc.layers.fold import ChannelShuffle
 from shapecalc.layers.joins import concat, stack
 from shapecalc.layers.rearrange import Reshaping, permute, squeeze, transpose, unsqueeze
 from shapecalc.layers.slicing import chunk, split
+
+one_call(
+    {
+        stack: lambda layer, _: Made("ops.stack", [Slot("axis", layer.dim, 0)], listed=True),
+        permute: lambda layer, row: Made(
+            "ops.transpose", [Slot("axes", tuple(d % row.inputs[0].rank for d in layer.dims))]
+        ),
+        transpose: lambda layer, _: Made(
+            "ops.swapaxes", [Slot.by_place("axis1", layer.dim0), Slot.by_place("axis2", layer.dim1)]
+        ),
+        unsqueeze: lambda layer, _: Made("ops.expand_dims", [Slot("axis", layer.dim)]),
+    }
+)
 
 
 @calls.register
@@ -23,10 +36,10 @@ def _(layer: ChannelShuffle, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     channels, *space = row.inputs[0].shape[1:]
     yield Made(
         "layers.Reshape",
-        [Slot("target_shape", (layer.groups, channels // layer.groups, *space), keyword=False)],
+        [Slot.by_place("target_shape", (layer.groups, channels // layer.groups, *space))],
     )
     yield Made("ops.swapaxes", ["1", "2"])
-    yield Made("layers.Reshape", [Slot("target_shape", (channels, *space), keyword=False)])
+    yield Made("layers.Reshape", [Slot.by_place("target_shape", (channels, *space))])
 
 
 @calls.register
@@ -39,11 +52,6 @@ def _(layer: concat, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 
 @calls.register
-def _(layer: stack, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.stack", [Slot("axis", layer.dim, 0)], listed=True)
-
-
-@calls.register
 def _(layer: Reshaping, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Keras' Reshape leaves the batch axis as it is."""
     x, y = row.inputs[0], row.output
@@ -53,26 +61,10 @@ def _(layer: Reshaping, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     if kept:
         shape = tuple(n if isinstance(n, int) else -1 for n in y.shape[1:])
         shape = (-1,) if len(shape) == 1 else shape
-        yield Made("layers.Reshape", [Slot("target_shape", shape, keyword=False)])
+        yield Made("layers.Reshape", [Slot.by_place("target_shape", shape)])
     else:
         shape = tuple(n if isinstance(n, int) else -1 for n in y.shape)
-        yield Made("ops.reshape", [Slot("newshape", shape, keyword=False)])
-
-
-@calls.register
-def _(layer: permute, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.transpose", [Slot("axes", tuple(d % row.inputs[0].rank for d in layer.dims))])
-
-
-@calls.register
-def _(layer: transpose, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    axes = {"axis1": layer.dim0, "axis2": layer.dim1}
-    yield Made("ops.swapaxes", [Slot(name, axis, keyword=False) for name, axis in axes.items()])
-
-
-@calls.register
-def _(layer: unsqueeze, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.expand_dims", [Slot("axis", layer.dim)])
+        yield Made("ops.reshape", [Slot.by_place("newshape", shape)])
 
 
 @calls.register
@@ -92,4 +84,4 @@ def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     if len(sizes) < 2 or not all(isinstance(size, int) for size in sizes):
         raise NoCounterpartError("Keras' split needs two parts or more, of sizes that are numbers")
     parts = len(sizes) if len({*sizes}) == 1 else [*accumulate(sizes[:-1])]
-    yield Made("ops.split", [Slot("indices_or_sections", parts, keyword=False), Slot("axis", layer.dim, 0)])
+    yield Made("ops.split", [Slot.by_place("indices_or_sections", parts), Slot("axis", layer.dim, 0)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any, TypeAlias
 
 from shapecalc.engine.results import Row
 from shapecalc.exporting.layout import Doc, Group, call
+from shapecalc.layers import Layer
 
 NEEDED: Any = object()
 """The default of an argument that has none."""
@@ -24,6 +25,11 @@ class Slot:
     """What Keras takes if it isn't told."""
     keyword: bool = True
     """Whether it is passed by its name."""
+
+    @classmethod
+    def by_place(cls, name: str, value: Any) -> Slot:
+        """One that has to be given, and is passed without its name."""
+        return cls(name, value, keyword=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +147,22 @@ def calls(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     raise NoCounterpartError
 
 
+def one_call(rules: Mapping[type[Layer], Callable[[Any, Row], Call]]) -> None:
+    """Add rules of layers that are one call each, whatever their inputs are called."""
+    for kind, rule in rules.items():
+        calls.register(kind, partial(_one_call, rule))
+
+
+def _one_call(rule: Callable[[Any, Row], Call], layer: Any, row: Row, _: Sequence[str]) -> Iterator[Call]:
+    yield rule(layer, row)
+
+
+def check_batch(row: Row, rank: int) -> None:
+    """Refuse an input of fewer axes than that, which has no batch: Keras always has one."""
+    if row.inputs[0].rank < rank:
+        raise NoCounterpartError("Keras needs the batch axis")
+
+
 def short(values: Sequence[Any]) -> Any:
     """One value for all axes where they are alike."""
     return values[0] if len({*map(repr, values)}) == 1 else tuple(values)
-
-
-def padding(ends: Sequence[tuple[int, int]]) -> Any:
-    """The argument of Keras' paddings: a number, one for each axis, or before and after for each."""
-    if any(p < 0 for pair in ends for p in pair):
-        raise NoCounterpartError("Keras pads by no negative numbers")
-    if all(before == after for before, after in ends):
-        return short([before for before, _ in ends])
-    return ends[0] if len(ends) == 1 else tuple(ends)

@@ -12,7 +12,17 @@ from dataclasses import replace
 
 from shapecalc.engine.results import Row
 from shapecalc.errors import ArchitectureError
-from shapecalc.exporting.keras.calls import FIRST, Call, Made, NoCounterpartError, Slot, calls, short
+from shapecalc.exporting.keras.calls import (
+    FIRST,
+    Call,
+    Made,
+    NoCounterpartError,
+    Slot,
+    calls,
+    check_batch,
+    one_call,
+    short,
+)
 from shapecalc.layers import Layer, activation, elementwise
 from shapecalc.layers import floating_activation as floating
 from shapecalc.layers.dropout import Dropout, DropoutLayer
@@ -101,14 +111,15 @@ def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
         raise NoCounterpartError
 
 
-@calls.register
-def _(layer: activation.ReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.ReLU")
-
-
-@calls.register
-def _(layer: activation.ReLU6, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.ReLU", [Slot("max_value", 6.0)])
+one_call(
+    {
+        activation.ReLU: lambda *_: Made("layers.ReLU"),
+        activation.ReLU6: lambda *_: Made("layers.ReLU", [Slot("max_value", 6.0)]),
+        floating.ELU: lambda layer, _: Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)]),
+        floating.GELU: lambda layer, _: Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")]),
+        Identity: lambda *_: Made("layers.Identity"),
+    }
+)
 
 
 @calls.register
@@ -134,26 +145,10 @@ def _(layer: floating.Softplus, row: Row, inputs: Sequence[str]) -> Iterator[Mad
 
 
 @calls.register
-def _(layer: floating.ELU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.ELU", [Slot("alpha", layer.alpha, 1.0)])
-
-
-@calls.register
-def _(layer: floating.GELU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.gelu", [Slot("approximate", layer.approximate == "tanh")])
-
-
-@calls.register
-def _(layer: Identity, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("layers.Identity")
-
-
-@calls.register
 def _(layer: Linear, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    if row.inputs[0].rank < 2:
-        raise NoCounterpartError("Keras needs the batch axis")
+    check_batch(row, 2)
     yield Made(
-        "layers.Dense", [Slot("units", layer.out_features, keyword=False), Slot("use_bias", layer.bias, True)]
+        "layers.Dense", [Slot.by_place("units", layer.out_features), Slot("use_bias", layer.bias, True)]
     )
 
 
@@ -212,13 +207,12 @@ def _(layer: floating.PReLU, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 
 @calls.register
 def _(layer: DropoutLayer, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    rate = Slot("rate", layer.p, keyword=False)
+    rate = Slot.by_place("rate", layer.p)
     axes = layer.axes
     if axes == 1:
         raise NoCounterpartError("Keras drops whole channels of a sequence only with channels last")
-    if axes and row.inputs[0].rank != axes + 2:
-        raise NoCounterpartError("Keras needs the batch axis")
     if axes:
+        check_batch(row, axes + 2)
         yield Made(f"layers.SpatialDropout{axes}D", [rate, FIRST])
     elif type(layer) is Dropout:
         yield Made("layers.Dropout", [rate])
@@ -231,4 +225,4 @@ def _(layer: Embedding, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     if vars(layer).get("max_norm") is not None:
         raise NoCounterpartError("Keras' embeddings have no max_norm")
     sizes = {"input_dim": layer.num_embeddings, "output_dim": layer.embedding_dim}
-    yield Made("layers.Embedding", [Slot(name, size, keyword=False) for name, size in sizes.items()])
+    yield Made("layers.Embedding", [Slot.by_place(name, size) for name, size in sizes.items()])

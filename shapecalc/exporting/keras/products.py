@@ -31,11 +31,6 @@ _SOFTMAX: Mapping[type[Layer], str] = {
 
 
 @calls.register
-def _(layer: Arithmetic, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
-    yield _in_python(layer, inputs)
-
-
-@calls.register
 def _(layer: bmm, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
     yield Written(" @ ".join(inputs))
 
@@ -55,17 +50,14 @@ def _(layer: normalize, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     yield Made("ops.normalize", told)
 
 
-@calls.register
-def _(layer: matmul, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
-    yield _in_python(layer, inputs)
-
-
-def _in_python(layer: Layer, inputs: Sequence[str]) -> Written:
+@calls.register(Arithmetic)
+@calls.register(matmul)
+def _(layer: Layer, row: Row, inputs: Sequence[str]) -> Iterator[Written]:
     """An operator of Python's means the same to Keras."""
     text = layer.in_python(*inputs) if layer.operator in ("+", "-", "*", "/", "**", "@") else None
     if text is None:
         raise NoCounterpartError
-    return Written(text)
+    yield Written(text)
 
 
 @calls.register

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, Written, calls
+from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, Written, calls, one_call
 from shapecalc.exporting.literals import literal
 from shapecalc.layers.constants import arange, full, ones, zeros
 from shapecalc.layers.conversion import to
@@ -34,30 +34,42 @@ def _dtype(row: Row, default: str | None = None) -> Slot:
 @calls.register(buffer)
 def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     trained = [] if row.learned else ["trainable=False"]
-    yield Made("Weight", [Slot("shape", layer.shape, keyword=False), _dtype(row, "float32"), *trained])
+    yield Made("Weight", [Slot.by_place("shape", layer.shape), _dtype(row, "float32"), *trained])
 
 
-@calls.register
-def _(layer: zeros, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    function = "ones" if isinstance(layer, ones) else "zeros"
-    yield Made(f"ops.{function}", [Slot("shape", row.output.shape, keyword=False), _dtype(row)])
+def _shape(row: Row) -> Slot:
+    return Slot.by_place("shape", row.output.shape)
 
 
-@calls.register
-def _(layer: full, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    shape = Slot("shape", row.output.shape, keyword=False)
-    yield Made("ops.full", [shape, Slot("fill_value", layer.fill_value, keyword=False), _dtype(row)])
-
-
-@calls.register
-def _(layer: arange, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    ends = [Slot("start", layer.start, 0), Slot("step", layer.step, 1)]
-    yield Made("ops.arange", [Slot("stop", layer.end, keyword=layer.start != 0), *ends, _dtype(row)])
-
-
-@calls.register
-def _(layer: to, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    yield Made("ops.cast", [Slot("dtype", row.output.dtype, keyword=False)])
+one_call(
+    {
+        zeros: lambda _, row: Made("ops.zeros", [_shape(row), _dtype(row)]),
+        ones: lambda _, row: Made("ops.ones", [_shape(row), _dtype(row)]),
+        full: lambda layer, row: Made(
+            "ops.full", [_shape(row), Slot.by_place("fill_value", layer.fill_value), _dtype(row)]
+        ),
+        arange: lambda layer, row: Made(
+            "ops.arange",
+            [
+                Slot("stop", layer.end, keyword=layer.start != 0),
+                Slot("start", layer.start, 0),
+                Slot("step", layer.step, 1),
+                _dtype(row),
+            ],
+        ),
+        to: lambda _, row: Made("ops.cast", [Slot.by_place("dtype", row.output.dtype)]),
+        logical_not: lambda *_: Made("ops.logical_not"),
+        repeat: lambda layer, _: Made("ops.tile", [Slot.by_place("repeats", layer.repeats)]),
+        roll: lambda layer, _: Made(
+            "ops.roll", [Slot.by_place("shift", layer.shifts), Slot("axis", vars(layer)["dims"], None)]
+        ),
+        flip: lambda layer, _: Made("ops.flip", [Slot("axis", layer.dims)]),
+        index_select: lambda layer, _: Made("ops.take", [Slot("axis", layer.dim)]),
+        one_hot: lambda layer, row: Made(
+            "ops.one_hot", [Slot.by_place("num_classes", layer.num_classes), _dtype(row)]
+        ),
+    }
+)
 
 
 @calls.register
@@ -69,9 +81,9 @@ def _(layer: clamp, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
         bound, sign = (high, ">") if low is None else (low, "<")
         yield Written(f"ops.where({inputs[0]} {sign} {bound}, {bound}, {inputs[0]})")
     elif low is None:
-        yield Made("ops.minimum", [Slot("x2", high, keyword=False)])
+        yield Made("ops.minimum", [Slot.by_place("x2", high)])
     elif high is None:
-        yield Made("ops.maximum", [Slot("x2", low, keyword=False)])
+        yield Made("ops.maximum", [Slot.by_place("x2", low)])
     else:
         yield Made("ops.clip", [Slot("x_min", low), Slot("x_max", high)])
 
@@ -106,11 +118,6 @@ def _(layer: Combination, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 
 
 @calls.register
-def _(layer: logical_not, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("ops.logical_not")
-
-
-@calls.register
 def _(layer: where, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     yield _function("where", layer.feed(*inputs))
 
@@ -131,23 +138,7 @@ def _(layer: Any, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     elif any(isinstance(n, Expr) for n in y.shape[1:]):
         raise NoCounterpartError("no size but the batch can be left to Keras")
     else:
-        yield Made("Repeated", [Slot("sizes", y.shape[1:], keyword=False)], anchored=True, order=(0, -1))
-
-
-@calls.register
-def _(layer: repeat, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("ops.tile", [Slot("repeats", layer.repeats, keyword=False)])
-
-
-@calls.register
-def _(layer: roll, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    dims = vars(layer)["dims"]
-    yield Made("ops.roll", [Slot("shift", layer.shifts, keyword=False), Slot("axis", dims, None)])
-
-
-@calls.register
-def _(layer: flip, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("ops.flip", [Slot("axis", layer.dims)])
+        yield Made("Repeated", [Slot.by_place("sizes", y.shape[1:])], anchored=True, order=(0, -1))
 
 
 @calls.register
@@ -191,11 +182,6 @@ def _(layer: unbind, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 
 
 @calls.register
-def _(layer: index_select, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("ops.take", [Slot("axis", layer.dim)])
-
-
-@calls.register
 def _(layer: index, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     if len(inputs) != 2 or row.inputs[1].dtype == "bool":
         raise NoCounterpartError("Keras takes elements by one tensor of numbers")
@@ -214,12 +200,7 @@ def _(layer: gather, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 
 
 @calls.register
-def _(layer: one_hot, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("ops.one_hot", [Slot("num_classes", layer.num_classes, keyword=False), _dtype(row)])
-
-
-@calls.register
 def _(layer: topk, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     if layer.dim % row.inputs[0].rank != row.inputs[0].rank - 1 or not layer.largest:
         raise NoCounterpartError("Keras' top_k is of the largest along the last axis")
-    yield Made("topk", [Slot("k", layer.k, keyword=False)])
+    yield Made("topk", [Slot.by_place("k", layer.k)])

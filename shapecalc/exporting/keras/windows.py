@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.keras.calls import FIRST, Made, NoCounterpartError, Slot, calls, padding, short
+from shapecalc.exporting.keras.calls import FIRST, Made, NoCounterpartError, Slot, calls, check_batch, short
 from shapecalc.layers.adaptive_pooling import AdaptivePool
 from shapecalc.layers.convolution import Convolution
 from shapecalc.layers.padding import Padded
@@ -20,24 +20,28 @@ from shapecalc.layers.transposed_convolution import TransposedConvolution
 from shapecalc.layers.upsampling import Interpolation
 
 
+def padding(ends: Sequence[tuple[int, int]]) -> Any:
+    """The argument of Keras' paddings: a number, one for each axis, or before and after for each."""
+    if any(p < 0 for pair in ends for p in pair):
+        raise NoCounterpartError("Keras pads by no negative numbers")
+    if all(before == after for before, after in ends):
+        return short([before for before, _ in ends])
+    return ends[0] if len(ends) == 1 else tuple(ends)
+
+
 def zeros(ends: Sequence[tuple[int, int]]) -> Made:
-    return Made(f"layers.ZeroPadding{len(ends)}D", [Slot("padding", padding(ends), keyword=False), FIRST])
+    return Made(f"layers.ZeroPadding{len(ends)}D", [Slot.by_place("padding", padding(ends)), FIRST])
 
 
 def filled(row: Row, ends: Sequence[tuple[int, int]], more: Slot) -> Made:
     """A padding of the last axes by another value than zero, or by what the input has."""
     before = [(0, 0)] * (row.inputs[0].rank - len(ends))
-    return Made("ops.pad", [Slot("pad_width", (*before, *ends), keyword=False), more])
-
-
-def batched(layer: Any, row: Row) -> None:
-    if row.inputs[0].rank != layer.axes + 2:
-        raise NoCounterpartError("Keras needs the batch axis")
+    return Made("ops.pad", [Slot.by_place("pad_width", (*before, *ends)), more])
 
 
 @calls.register
 def _(layer: Convolution, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    batched(layer, row)
+    check_batch(row, layer.axes + 2)
     if any(d > 1 for d in layer.dilation) and any(s > 1 for s in layer.stride):
         raise NoCounterpartError("Keras has no strides beside a dilation")
     ends = layer.ends()
@@ -48,8 +52,8 @@ def _(layer: Convolution, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     yield Made(
         f"layers.Conv{layer.axes}D",
         [
-            Slot("filters", layer.out_channels, keyword=False),
-            Slot("kernel_size", short(layer.kernel_size), keyword=False),
+            Slot.by_place("filters", layer.out_channels),
+            Slot.by_place("kernel_size", short(layer.kernel_size)),
             Slot("strides", short(layer.stride), 1),
             *(['padding="same"'] if same else []),
             Slot("dilation_rate", short(layer.dilation), 1),
@@ -76,7 +80,7 @@ def _is_same(layer: Convolution) -> bool:
 @calls.register
 def _(layer: TransposedConvolution, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Keras' "valid" gives all that torch's does without padding, which is cropped here."""
-    batched(layer, row)
+    check_batch(row, layer.axes + 2)
     pads = [*zip(layer.padding, layer.output_padding, strict=True)]
     if layer.groups != 1:
         raise NoCounterpartError("Keras' transposed convolutions have no groups")
@@ -91,8 +95,8 @@ def _(layer: TransposedConvolution, row: Row, inputs: Sequence[str]) -> Iterator
     yield Made(
         f"layers.Conv{layer.axes}DTranspose",
         [
-            Slot("filters", layer.out_channels, keyword=False),
-            Slot("kernel_size", short(layer.kernel_size), keyword=False),
+            Slot.by_place("filters", layer.out_channels),
+            Slot.by_place("kernel_size", short(layer.kernel_size)),
             Slot("strides", short(layer.stride), 1),
             Slot("use_bias", layer.bias, True),
             FIRST,
@@ -102,12 +106,7 @@ def _(layer: TransposedConvolution, row: Row, inputs: Sequence[str]) -> Iterator
         if layer.axes == 1:  # the only one of Keras' croppings that is of channels last alone
             raise NoCounterpartError("Keras crops one axis only with channels last: padding has to be 0")
         ends = [(p, p - more) for p, more in pads]
-        yield Made(f"layers.Cropping{layer.axes}D", [Slot("cropping", padding(ends), keyword=False), FIRST])
-
-
-@calls.register
-def _(layer: WindowPool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    raise NoCounterpartError
+        yield Made(f"layers.Cropping{layer.axes}D", [Slot.by_place("cropping", padding(ends)), FIRST])
 
 
 def ends_of(layer: WindowPool, row: Row) -> list[tuple[int, int]]:
@@ -134,7 +133,7 @@ def pool(kind: str, layer: WindowPool, same: bool) -> Made:
     return Made(
         f"layers.{kind}Pooling{layer.axes}D",
         [
-            Slot("pool_size", short(kernel), keyword=False),
+            Slot.by_place("pool_size", short(kernel)),
             *([Slot("strides", short(strides))] if strides != kernel else []),
             *(['padding="same"'] if same else []),
             FIRST,
@@ -152,7 +151,7 @@ def is_same_pool(layer: WindowPool, ends: Sequence[tuple[int, int]]) -> bool:
 
 @calls.register
 def _(layer: MaxPool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    batched(layer, row)
+    check_batch(row, layer.axes + 2)
     if layer.return_indices or any(w.dilation > 1 for w in layer.window):
         raise NoCounterpartError("Keras' pooling has no indices and no dilation")
     ends = ends_of(layer, row)
@@ -166,7 +165,7 @@ def _(layer: MaxPool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
 @calls.register
 def _(layer: AvgPool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
     """Keras divides by the elements that lie inside of the input, torch by those of the padding too."""
-    batched(layer, row)
+    check_batch(row, layer.axes + 2)
     ends = ends_of(layer, row)
     if getattr(layer, "divisor_override", None) is not None:
         raise NoCounterpartError("Keras' pooling has no other divisor")
@@ -187,13 +186,13 @@ def mean_inside(layer: WindowPool, ends: Sequence[tuple[int, int]]) -> Made:
     if layer.axes != 2:
         raise NoCounterpartError('Keras leaves padding out of a mean only with padding="same"')
     kernel, strides = ([getattr(w, name) for w in layer.window] for name in ("kernel", "stride"))
-    pool_size = Slot("pool_size", short(kernel), keyword=False)
+    pool_size = Slot.by_place("pool_size", short(kernel))
     return Made("MeanInside", [pool_size, Slot("strides", short(strides)), Slot("padding", padding(ends))])
 
 
 @calls.register
 def _(layer: AdaptivePool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
-    batched(layer, row)
+    check_batch(row, layer.axes + 2)
     kind = "Max" if getattr(layer, "return_indices", None) is not None else "Average"
     if getattr(layer, "return_indices", False):
         raise NoCounterpartError("Keras' pooling has no indices")
@@ -207,7 +206,7 @@ def _(layer: AdaptivePool, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
                 f"Keras has windows of one size alone, and {m} do not fill an axis of {n} alike"
             )
         sizes.append(1 if m is None else int(n) // m)
-    yield Made(f"layers.{kind}Pooling{layer.axes}D", [Slot("pool_size", short(sizes), keyword=False), FIRST])
+    yield Made(f"layers.{kind}Pooling{layer.axes}D", [Slot.by_place("pool_size", short(sizes)), FIRST])
 
 
 @calls.register
@@ -234,7 +233,7 @@ def padded_or_cropped(ends: Sequence[tuple[int, int]]) -> Iterator[Made]:
     if less != [(0, 0)] * len(ends):
         if len(ends) == 1:
             raise NoCounterpartError("Keras crops one axis only with channels last")
-        yield Made(f"layers.Cropping{len(ends)}D", [Slot("cropping", padding(less), keyword=False), FIRST])
+        yield Made(f"layers.Cropping{len(ends)}D", [Slot.by_place("cropping", padding(less)), FIRST])
     if more != [(0, 0)] * len(ends):
         yield zeros(more)
 
@@ -253,7 +252,7 @@ def _(layer: Interpolation, row: Row, inputs: Sequence[str]) -> Iterator[Made]:
             raise NoCounterpartError("Keras' UpSampling2D is by whole numbers")
         if not all(isinstance(m, int) for m in y.shape[2:]):
             raise NoCounterpartError("Keras resizes to sizes that are numbers")
-        sizes = Slot("size", y.shape[2:], keyword=False)
+        sizes = Slot.by_place("size", y.shape[2:])
         yield Made("ops.image.resize", [sizes, Slot("interpolation", layer.mode, "bilinear"), FIRST])
         return
     mode = Slot("interpolation", layer.mode, "nearest")
