@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shapecalc.engine.results import Edge
 from shapecalc.exporting.calls import function_call, names_of
@@ -12,10 +11,10 @@ from shapecalc.exporting.classes import Class
 from shapecalc.exporting.layout import Doc, call, lines
 from shapecalc.exporting.literals import Text, identifier, snake, unique
 from shapecalc.exporting.loops import Loop, loop_of
+from shapecalc.exporting.names import Names, letter
 from shapecalc.exporting.program import Item, Leaf, Several
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_LETTERS = ("x", "y", "z")
 
 
 class Forward:
@@ -27,22 +26,11 @@ class Forward:
         self.found = found
         self.region = found.first
         self.attributes = attributes
-        self.names: dict[Edge, str] = {}
-        self.left = Counter(edge for item in _single(self.region.items) for edge in item.inputs)
-        self.left.update(self.region.outputs)
-        self.inputs = [self.begin(edge) for edge in self.region.inputs]
+        self.names = Names(self.region, _single(self.region.items))
+        self.inputs = [self.names.begin(edge) for edge in self.region.inputs]
         self.lines: list[str] = []
         self.last: tuple[Sequence[Edge], Doc, int] | None = None
         """Of the last call, if it gives one tensor: its outputs, its text, and how many lines are before."""
-
-    def begin(self, edge: Edge) -> str:
-        """The name of an input."""
-        name = self.region.called.get(edge)
-        chosen = (
-            identifier(name) if name else next((n for n in _LETTERS if n not in self.names.values()), "x")
-        )
-        self.names[edge] = unique(chosen, self.names.values())
-        return self.names[edge]
 
     def write(self) -> list[str]:
         """All lines of the body."""
@@ -51,7 +39,7 @@ class Forward:
                 self.call_each(item)
             else:
                 self.call(item)
-        outputs = [self.names[edge] for edge in self.region.outputs]
+        outputs = [self.names.of[edge] for edge in self.region.outputs]
         if self.last and [*self.last[0]] == self.region.outputs:
             return [*self.lines[: self.last[2]], *lines(self.last[1], 8, "return ")]
         return [*self.lines, f"        return {', '.join(outputs)}"]
@@ -68,13 +56,10 @@ class Forward:
         """Write an item's call."""
         self.last = None
         if isinstance(item, Leaf) and item.is_weight:
-            self.names[item.outputs[0]] = f"self.{self.attributes[id(item)]}"
+            self.names.of[item.outputs[0]] = f"self.{self.attributes[id(item)]}"
             return
         expression = self.expression(item)
-        for edge in item.inputs:
-            self.left[edge] -= 1
-            if not self.left[edge]:
-                self.names.pop(edge, None)  # nothing reads it any more, and each new name is held to all
+        self.names.used(item.inputs)
         before = len(self.lines)
         self.lines += lines(expression, 8, self.targets(item))
         if len(item.outputs) == 1 and _result(item, ["y"]) == "y":
@@ -84,11 +69,11 @@ class Forward:
         """Write the calls of a list's modules as a loop, whose variables are the tensors that change."""
         self.last = None
         for inner in item.items:
-            self.left.subtract(inner.inputs)
-        starts = [self.names[edge] for edge in item.items[0].inputs]
+            self.names.left.subtract(inner.inputs)
+        starts = [self.names.of[edge] for edge in item.items[0].inputs]
         variables = self.variables(item.items[0], loop, starts)
         fed = [variables.get(place, name) for place, name in enumerate(starts)]
-        taken = {*self.live(), *fed}
+        taken = {*self.names.live(), *fed}
         one = unique(identifier(snake(item.base)), taken)
         gives = self.given(item.items[-1].outputs, loop, variables, {*taken, one})
         self.lines.append(f"        for {one} in self.{self.attributes[id(item)]}:")
@@ -102,43 +87,30 @@ class Forward:
         found: list[str] = []
         for number, edge in enumerate(outputs):
             own = [variables[place] for place, output in loop.from_output.items() if output == number]
-            free = self.letter({*taken, *found}) if self.left[edge] else "_"
+            free = letter({*taken, *found}) if self.names.left[edge] else "_"
             found.append(own[0] if own else free)
         return found
 
     def name_after(self, last: Item, loop: Loop, variables: Mapping[int, str], gives: Sequence[str]) -> None:
         """Let the names that a loop has given be those of its last call's tensors."""
         for name in [*gives, *variables.values()]:
-            self.forget(name)
-        self.names.update({last.inputs[q]: variables[p] for p, q in loop.from_input.items()})
-        self.names.update({e: name for e, name in zip(last.outputs, gives, strict=True) if name != "_"})
+            self.names.forget(name)
+        self.names.of.update({last.inputs[q]: variables[p] for p, q in loop.from_input.items()})
+        self.names.of.update({e: name for e, name in zip(last.outputs, gives, strict=True) if name != "_"})
 
     def variables(self, first: Item, loop: Loop, starts: Sequence[str]) -> dict[int, str]:
         """By the place of an input that changes, its variable."""
         found: dict[int, str] = {}
         for place in sorted({*loop.from_output, *loop.from_input}):
             name = starts[place]
-            if self.left[first.inputs[place]] or not name.isidentifier():
-                name = self.letter({*self.live(), *found.values(), *starts})
+            if self.names.left[first.inputs[place]] or not name.isidentifier():
+                name = letter({*self.names.live(), *found.values(), *starts})
                 self.lines.append(f"        {name} = {starts[place]}")
             found[place] = name
         return found
 
-    def live(self) -> set[str]:
-        """The names of the tensors that are still read."""
-        return {name for edge, name in self.names.items() if self.left[edge] > 0}
-
-    def forget(self, name: str) -> None:
-        for edge in [edge for edge, known in self.names.items() if known == name]:
-            del self.names[edge]
-
-    def letter(self, taken: Collection[str]) -> str:
-        """A name for a tensor that has none of its own."""
-        free = next((letter for letter in _LETTERS if letter not in taken), None)
-        return free or unique("x", taken)
-
     def expression(self, item: Item) -> Doc:
-        inputs = [self.names[edge] for edge in item.inputs]
+        inputs = [self.names.of[edge] for edge in item.inputs]
         if isinstance(item, Leaf) and not item.is_module:
             ranks = [x.rank for x in item.row.inputs]
             texts = self.texts(item)
@@ -162,19 +134,11 @@ class Forward:
 
     def targets(self, item: Item) -> str:
         """The names that a result is given, before an equals sign."""
-        named = [self.target(edge) if self.left[edge] else "_" for edge in item.outputs]
+        names = self.names
+        named = [names.target(edge) if names.left[edge] else "_" for edge in item.outputs]
         if all(name == "_" for name in named):
             return ""
         return f"{_listed(_result(item, named), outermost=True)} = "
-
-    def target(self, edge: Edge) -> str:
-        """A name for a new tensor: its own, or a letter that is free."""
-        live = self.live()
-        name = self.region.called.get(edge)
-        chosen = unique(identifier(name), live) if name else self.letter(live)
-        self.forget(chosen)
-        self.names[edge] = chosen
-        return chosen
 
 
 def moved(

@@ -10,11 +10,13 @@ from shapecalc.engine.results import Edge
 from shapecalc.exporting.keras.calls import Again, Call, Made, Once, Slot
 from shapecalc.exporting.keras.layers import counterpart, refused
 from shapecalc.exporting.keras.lending import LAYER, Lent, numbers_in, shared_calls
-from shapecalc.exporting.keras.names import Names
 from shapecalc.exporting.literals import snake
+from shapecalc.exporting.names import Names
 from shapecalc.exporting.program import Leaf, Owner, Region, owners
 from shapecalc.symbolic import symbols_in
 
+IMPORTED = ("keras", "layers", "ops", "inputs")
+"""The names that a file has besides, which no tensor can have."""
 Called: TypeAlias = "Call | Region"
 """What a statement calls: a layer, or another block's function."""
 
@@ -56,7 +58,8 @@ class Bodies:
         """Write the statements of a region, of those in it first."""
         body = Body(region)
         several = region is self.root and len(region.inputs) > 1
-        names = Names(region, kept=region.inputs if several else ())
+        kept = region.inputs if several else ()
+        names = Names(region, owners(region.items), kept, IMPORTED)
         body.inputs = [names.begin(edge) for edge in region.inputs]
         for item in owners(region.items):
             body.statements += self.once(region, item, names)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapecalc.exporting.keras.bodies import Bodies, Body, Called
+from shapecalc.exporting.keras.bodies import IMPORTED, Bodies, Body, Called
 from shapecalc.exporting.keras.calls import NEEDED, Slot
-from shapecalc.exporting.keras.names import IMPORTED
 from shapecalc.exporting.literals import identifier, same, snake, unique
 from shapecalc.exporting.program import Region
 
