@@ -137,11 +137,7 @@ def owners(items: Iterable[Item]) -> Iterator[Owner]:
 
 def leaves(items: Iterable[Item]) -> Iterator[Leaf]:
     """All layers, those inside of regions too."""
-    for owner in owners(items):
-        if isinstance(owner, Leaf):
-            yield owner
-        else:
-            yield from leaves(owner.items)
+    return (leaf for leaf, _ in paths(items))
 
 
 def paths(items: Iterable[Item], before: tuple[Item, ...] = ()) -> Iterator[tuple[Leaf, tuple[Item, ...]]]:

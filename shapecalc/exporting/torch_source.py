@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis
-from shapecalc.errors import visible
 from shapecalc.exporting.arguments import arguments_of
+from shapecalc.exporting.attributes import Attributes
 from shapecalc.exporting.calls import constructor, weight
 from shapecalc.exporting.classes import Class
+from shapecalc.exporting.docstring import counted, docstring
 from shapecalc.exporting.forward import Forward
 from shapecalc.exporting.helpers import helper
-from shapecalc.exporting.layout import WIDTH, Doc, Group, call, lines, named
-from shapecalc.exporting.literals import Text, annotation, identifier, literal, same, snake, unique
+from shapecalc.exporting.layout import Doc, Group, call, lines, named
+from shapecalc.exporting.literals import Text, annotation, literal, same
 from shapecalc.exporting.parameters import classes_of
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, is_module, leaves, placed
+from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, leaves
 from shapecalc.exporting.solving import words_of
 from shapecalc.exporting.structure import structured
-from shapecalc.symbolic import Dim
-
-_MANY = 12
-"""Items without a name that a network has as a Sequential, not each as an attribute."""
 
 
 class Source(NamedTuple):
@@ -45,7 +40,7 @@ def torch_source(analysis: Analysis) -> Source:
     """
     writer = _Writer(analysis)
     text = writer.text()
-    return Source(text, writer.classes.of[id(writer.root)].name, dict(writer.keys()))
+    return Source(text, writer.classes.of[id(writer.root)].name, dict(writer.attributes.keys()))
 
 
 class _Writer:
@@ -53,10 +48,7 @@ class _Writer:
         self.analysis = analysis
         self.root = structured(analysis)
         self.classes = classes_of(analysis, self.root)
-        self.attributes: dict[int, str] = {}
-        """By the identity of an item of a class's first instance, its attribute."""
-        self.series: dict[int, bool] = {}
-        """By the identity of a class's first instance, whether it is written as a Sequential."""
+        self.attributes = Attributes(self.root, self.classes)
 
     def text(self) -> str:
         classes = [self.written(found) for found in self.classes]
@@ -71,47 +63,18 @@ class _Writer:
         several = len(analysis.inputs) > 1
         inputs = [f"{name} " * several + f"{x} {x.dtype}" for name, x in analysis.inputs.items()]
         outputs = ", ".join(map(str, analysis.outputs))
-        source = analysis.architecture.source
         facts = [
-            *([f"Source: {source}"] if source else []),
             f"Input: {', '.join(inputs)}. Output: {outputs}.",
             f"Parameters: {counted(totals.params)}; buffers: {counted(totals.buffers)}."
             f" Multiply-accumulates: {counted(totals.macs)}.",
         ]
-        paragraphs = [[f"{analysis.name}, written by shapecalc."], facts, [KEYS]]
-        text = "\n\n".join("\n".join(wrapped(*paragraph)) for paragraph in paragraphs)
-        escaped = text.replace("\\", "\\\\").replace('"""', "'''")
-        return f'"""{escaped}\n"""'
+        return docstring(analysis, analysis.name, facts, KEYS)
 
     def written(self, found: Class) -> list[str]:
-        return self.sequential(found) if self.is_written_as_series(found) else self.module(found)
-
-    def keys(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """By path and name, the key of each weight."""
-        found = self.classes.of[id(self.root)]
-        for leaf, places in placed(self.root.items):
-            if leaf.row.own_weights:
-                for name in leaf.row.own_weights:
-                    key = self.weight_at(found, places, name).removeprefix("self")
-                    yield (leaf.row.path, name), key.replace("[", ".").replace("]", "").removeprefix(".")
-
-    def is_written_as_series(self, found: Class) -> bool:
-        """Whether a class is a Sequential; found out once, since each weight in it asks."""
-        key = id(found.first)
-        if key not in self.series:
-            self.series[key] = self._is_written_as_series(found.first)
-        return self.series[key]
-
-    def _is_written_as_series(self, region: Region) -> bool:
-        items = region.items
-        if any(item.alias for item in items) or not is_series(region):
-            return False
-        return region is not self.root or (len(items) > _MANY and not any(item.name for item in items))
+        return self.sequential(found) if self.attributes.is_written_as_series(found) else self.module(found)
 
     def sequential(self, found: Class) -> list[str]:
         """A class that is a Sequential with arguments."""
-        for index, item in enumerate(found.first.items):
-            self.attributes[id(item)] = str(index)
         modules = [self.module_of(item, found) for item in found.first.items]
         made = lines(call("super().__init__", modules), 8)
         more = self.afterwards(found)
@@ -123,17 +86,11 @@ class _Writer:
         owned = [item for item in found.first.items if self.owns(item)]
         kept = self.kept(found)
         body += [f"        self.{name} = {name}" for name in kept]
-        for item, name in zip(owned, attribute_names(owned, kept), strict=True):
-            self.attributes[id(item)] = name
-            if isinstance(item, Several):
-                for place, inner in enumerate(item.items):
-                    self.attributes[id(inner)] = f"{name}[{place}]"
-            body += lines(self.module_of(item, found), 8, f"self.{name} = ")
-        for item in found.first.items:
-            if item.alias:
-                self.attributes[id(item)] = self.attributes[id(item.alias)]
+        self.attributes.enter(found, owned, kept)
+        for item in owned:
+            body += lines(self.module_of(item, found), 8, f"self.{self.attributes.of[id(item)]} = ")
         body += self.afterwards(found)
-        forward = Forward(found, self.attributes, kept)
+        forward = Forward(found, self.attributes.of, kept)
         statements = forward.write()
         head = self.head(found) if body else []
         begin = [*head, "        super().__init__()", *body, ""] if body else []
@@ -169,28 +126,8 @@ class _Writer:
 
     def tied(self, found: Class, tie: Tie) -> Iterator[str]:
         for name in tie.names:
-            user, owner = (self.weight_at(found, places, name) for places in (tie.user, tie.owner))
+            user, owner = (self.attributes.weight_at(found, places, name) for places in (tie.user, tie.owner))
             yield f"        {user} = {owner}"
-
-    def weight_at(self, found: Class, places: Sequence[int], name: str) -> str:
-        item, path = self.at(found, places)
-        return path if isinstance(item, Leaf) and item.is_weight else f"{path}.{name}"
-
-    def at(self, found: Class, places: Sequence[int]) -> tuple[Item, str]:
-        """The item at these places, one in the other, and the expression for its module."""
-        items, path, item = found.first.items, "self", None
-        series = self.is_written_as_series(found)
-        for place in places:
-            inside = isinstance(item, (Series, Several)) or series
-            item = items[place]
-            path += f"[{place}]" if inside else f".{self.attributes[id(item)]}"
-            if isinstance(item, Region):
-                inner = self.classes.of[id(item)]
-                items, series = inner.first.items, self.is_written_as_series(inner)
-            elif not isinstance(item, Leaf):
-                items, series = item.items, False
-        assert item is not None
-        return item, path
 
     def frozen(self, items: Sequence[Item], found: Class, before: tuple[int, ...]) -> Iterator[str]:
         """The lines that freeze what is not trained, as large parts at once as can be."""
@@ -200,10 +137,10 @@ class _Writer:
             if not any(row.frozen for row in rows) or item.alias:
                 continue
             if all(row.frozen == {*row.learned} for row in rows):
-                yield f"        {self.at(found, places)[1]}.requires_grad_(False)"
+                yield f"        {self.attributes.at(found, places)[1]}.requires_grad_(False)"
             elif isinstance(item, Leaf):
                 for name in sorted(item.row.frozen):
-                    yield f"        {self.weight_at(found, places, name)}.requires_grad_(False)"
+                    yield f"        {self.attributes.weight_at(found, places, name)}.requires_grad_(False)"
             else:
                 yield from self.frozen(item.items, found, places)
 
@@ -267,25 +204,6 @@ KEYS = """The keys of its state_dict are the attributes below, joined by dots; a
 of a ModuleList has its number, from 0 on."""
 
 
-def is_series(region: Region) -> bool:
-    """Whether a region is modules in a row."""
-    if not all(map(is_module, region.items)) or len(region.inputs) != 1 or len(region.outputs) != 1:
-        return False
-    ends = [region.inputs[0], *[item.outputs[0] for item in region.items]]
-    reads = [item.inputs[0] for item in region.items]
-    return reads == ends[:-1] and region.outputs == ends[-1:]
-
-
-def counted(count: Dim) -> str:
-    """A number with commas, or a formula."""
-    return f"{count:,}" if isinstance(count, int) else str(count)
-
-
-def wrapped(*paragraphs: str) -> list[str]:
-    texts = [visible(" ".join(text.split())) for text in paragraphs]
-    return [line for text in texts for line in textwrap.wrap(text, WIDTH)]
-
-
 def imports(body: str) -> str:
     """The imports of what the code uses."""
     found = ["from typing import Any\n"] if "Any" in body else []
@@ -295,26 +213,6 @@ def imports(body: str) -> str:
         found.append("import torch.nn.functional as F")
     names = [name for name in ("Tensor", "nn") if name in body]
     return "\n".join([*found, f"from torch import {', '.join(names)}"])
-
-
-def attribute_names(items: Sequence[Item], kept: Iterable[str]) -> list[str]:
-    """A name for each item: its own, or that of its kind, with a number where there are several."""
-    own = {identifier(item.name) for item in items if item.name}
-    bases = [None if item.name else identifier(snake(item.base)) for item in items]
-    of_base, counts = Counter(bases), dict[str, int]()
-    taken = {*kept}
-    found = []
-    for item, base in zip(items, bases, strict=True):
-        if base is None:
-            name = unique(identifier(item.name or ""), taken)
-        elif of_base[base] > 1 or base in own:
-            counts[base] = counts.get(base, 0) + 1
-            name = unique(f"{base}{counts[base]}", {*taken, *own})
-        else:
-            name = unique(base, taken)
-        taken.add(name)
-        found.append(name)
-    return found
 
 
 def result(found: Class) -> str:

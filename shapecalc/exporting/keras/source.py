@@ -10,6 +10,7 @@ from typing import NamedTuple
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
+from shapecalc.exporting.docstring import counted, docstring
 from shapecalc.exporting.keras.batch import batch_of, with_free_batch
 from shapecalc.exporting.keras.bodies import Bodies, Body, Statement
 from shapecalc.exporting.keras.calls import NEEDED, Slot
@@ -20,7 +21,6 @@ from shapecalc.exporting.layout import Doc, Group, call, lines, named
 from shapecalc.exporting.literals import identifier, literal, same, snake
 from shapecalc.exporting.program import Region
 from shapecalc.exporting.structure import regions
-from shapecalc.exporting.torch_source import counted, wrapped
 from shapecalc.symbolic import Expr
 
 
@@ -74,19 +74,10 @@ class _Writer:
         code = "\n\n\n".join([*_own("\n".join(written)), *written]) + "\n"
         names = [name for name in ("layers", "ops") if re.search(rf"\b{name}\.", code)]
         imports = "import keras\n" + (f"from keras import {', '.join(names)}\n" if names else "")
-        return f"{self.docstring()}\n\n{imports}\n\n{code}"
-
-    def docstring(self) -> str:
-        totals, source = self.analysis.totals, self.analysis.architecture.source
-        facts = [
-            *([f"Source: {source}"] if source else []),
-            f"Parameters: {counted(totals.params)}."
-            " Axes are in torch's order: channels before height and width.",
-        ]
-        paragraphs = [[f"{self.analysis.name} for Keras 3, written by shapecalc."], facts]
-        text = "\n\n".join("\n".join(wrapped(*paragraph)) for paragraph in paragraphs)
-        escaped = text.replace("\\", "\\\\").replace('"""', "'''")
-        return f'"""{escaped}\n"""'
+        params = f"Parameters: {counted(self.analysis.totals.params)}."
+        facts = [f"{params} Axes are in torch's order: channels before height and width."]
+        about = docstring(self.analysis, f"{self.analysis.name} for Keras 3", facts)
+        return f"{about}\n\n{imports}\n\n{code}"
 
     def written(self, function: Function) -> list[str]:
         body = function.first
