@@ -25,6 +25,7 @@ from shapecalc.cli.training import (
     training_of,
 )
 from shapecalc.errors import UsageError
+from shapecalc.render.tree import View, one_by_one
 
 if TYPE_CHECKING:
     from shapecalc.analysis.memory.fitting import Fit as BestBatch
@@ -67,7 +68,7 @@ def receptive(
     from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
-    print_receptive(receptive(analysed(arch, input, set), of, windows_only), format, depth, unfold)
+    print_receptive(receptive(analysed(arch, input, set), of, windows_only), View(format, depth, unfold))
 
 
 def flops(
@@ -92,18 +93,14 @@ def flops(
         if chosen or depth or strict or unfold:
             hint = "it goes with --input, --set and --format"
             raise UsageError("--tokens is of the whole network", hint=hint)
-        _tokens(arch, input, set, format)
+        from shapecalc.analysis.counting.per_token import per_token
+        from shapecalc.render.per_token import print_per_token
+
+        print_per_token(per_token(analysed(arch, input, set)), format)
         return
     analysis = analysed(arch, input, set)
-    print_flops(analysis, chosen, format, depth, backward, unfold)
+    print_flops(analysis, chosen, View(format, depth, unfold), backward)
     raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
-
-
-def _tokens(arch: str, input: list[str] | None, set: list[str] | None, form: str) -> None:
-    from shapecalc.analysis.counting.per_token import per_token
-    from shapecalc.render.per_token import print_per_token
-
-    print_per_token(per_token(analysed(arch, input, set)), form)
 
 
 def memory(
@@ -132,7 +129,6 @@ def memory(
     """Bytes in prediction and in training: weights, activations, what is kept for the way back."""
     from shapecalc.analysis.memory.batch import with_batch
     from shapecalc.render.memory import print_memory
-    from shapecalc.render.tree import one_by_one
 
     options = asked(
         optimizer=optimizer,
@@ -147,12 +143,13 @@ def memory(
     )
     if not train and format != "json":  # which has all figures
         refuse_without_training(options)
+    view = View(format, depth, unfold)
     analysis = _stored(arch, input, set, weights)
-    analysis = one_by_one(analysis if batch is None else with_batch(analysis, batch), format, unfold)
+    analysis = one_by_one(analysis if batch is None else with_batch(analysis, batch), view)
     budget = _budget(fit, analysis, train)
     step = _step(analysis, dtype, options, train) if train or format == "json" else None
     found, best = _fitted(analysis, dtype, step, train, budget)
-    print_memory(found, format, depth, step, best, unfold)
+    print_memory(found, view, step, best)
 
 
 def _stored(arch: Arch, input: Input, set: Set, weights: str | None) -> Analysis:

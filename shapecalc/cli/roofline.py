@@ -38,7 +38,7 @@ def roofline(
     from shapecalc.analysis.roofline.bound import roofline
     from shapecalc.analysis.roofline.device import load_device
     from shapecalc.render.roofline import print_roofline
-    from shapecalc.render.tree import one_by_one
+    from shapecalc.render.tree import View, one_by_one
 
     if output is not None and format != "svg":
         raise UsageError(f"-o is of plots, and --format is {format}", hint="--format svg")
@@ -47,10 +47,11 @@ def roofline(
     analysis = analysed_at(*settings(arch, input, set))
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    found = roofline(one_by_one(analysis, format, unfold), known, dtype, train)
+    view = View(format, depth, unfold)
+    found = roofline(one_by_one(analysis, view), known, dtype, train)
     if format == "svg":
         from shapecalc.render.roofline_plot import roofline_plot
 
         write_or_print(roofline_plot(found, depth).svg(), output)
     else:
-        print_roofline(found, format, depth, unfold)
+        print_roofline(found, view)

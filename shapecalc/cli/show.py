@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.cli.networks import Network, analysed
+from shapecalc.cli.networks import Network, analysed, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, StoredAs, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
+from shapecalc.render.tree import TABLE, View
 
 Columns = Annotated[
     str | None,
@@ -61,7 +62,7 @@ def show(
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
     from shapecalc.render.show import print_show
 
-    print_show(analysed(arch, input, set), format, depth, columns, layout, unfold)
+    print_show(analysed(arch, input, set), View(format, depth, unfold), columns, layout)
 
 
 def explain(
@@ -78,7 +79,11 @@ def explain(
         if layer is not None or format not in ("text", "json"):
             hint = "without a LAYER, and with --format text or json"
             raise UsageError("--cache is of the whole network, as text or JSON", hint=hint)
-        _explain_cache(arch, input, set, format)
+        from shapecalc.analysis.serving.serving import serving
+        from shapecalc.render.cache import print_cache
+
+        architecture, given, values = settings(arch, input, set)
+        print_cache(serving(architecture, "N", "T", input=given, parameters=values), format)
         return
     from shapecalc.analysis.domain.generalise import in_general
     from shapecalc.analysis.explain.explain import explain
@@ -91,15 +96,6 @@ def explain(
     except ArchitectureError as error:
         problem = error.message
     print_explanations(analysis, explain(analysis, node, general), format, problem)
-
-
-def _explain_cache(arch: str, input: list[str] | None, set: list[str] | None, form: str) -> None:
-    from shapecalc.analysis.serving.serving import serving
-    from shapecalc.cli.networks import settings
-    from shapecalc.render.cache import print_cache
-
-    architecture, given, values = settings(arch, input, set)
-    print_cache(serving(architecture, "N", "T", input=given, parameters=values), form)
 
 
 def params(
@@ -115,26 +111,27 @@ def params(
     ascii: Ascii = False,
 ) -> None:
     """The named weights of a network or of a checkpoint, with shape and count, one by one and in total."""
-    from shapecalc.checkpoints.reading import is_checkpoint
+    from shapecalc.checkpoints.reading import is_checkpoint, read
 
     if not is_checkpoint(arch):
-        network_params(arch, input, set, depth, dtype or "float32", weights, keep or [], format, unfold)
+        view = View(format, depth, unfold)
+        network_params(arch, input, set, dtype or "float32", weights, keep or [], view)
     elif input or set or dtype or weights or keep or unfold:
         raise UsageError("of a checkpoint, params takes --depth and --format alone")
     else:
-        _checkpoint_params(arch, depth, format)
+        from shapecalc.render.checkpoint import print_checkpoint
+
+        print_checkpoint(read(arch), format, depth)
 
 
 def network_params(
     arch: Network,
     input: list[str] | None,
     set: list[str] | None,
-    depth: int | None = None,
     dtype: str = "float32",
     weights: str | None = None,
     keep: Sequence[str] = (),
-    form: str = "table",
-    unfold: bool = False,
+    view: View = TABLE,
 ) -> None:
     """Those of a network, as `params` prints them."""
     from shapecalc.analysis.quantized import quantized, scheme_of, stored_as
@@ -143,17 +140,10 @@ def network_params(
     if keep and weights is None:
         raise UsageError("--keep is for what --weights would convert")
     scheme = scheme_of(weights) if weights is not None else None
-    if form == "csv" and weights is not None:
+    if view.form == "csv" and weights is not None:
         raise UsageError("--weights is for bytes, which CSV does not have", hint="--format json has them")
     analysis = analysed(arch, input, set)
     if weights is not None:
         analysis = stored_as(analysis, scheme, keep)
     stored = quantized(analysis, dtype) if analysis.schemes or weights is not None else None
-    print_params(analysis, form, depth, dtype, stored, unfold)
-
-
-def _checkpoint_params(path: str, depth: int | None, form: str) -> None:
-    from shapecalc.checkpoints.reading import read
-    from shapecalc.render.checkpoint import print_checkpoint
-
-    print_checkpoint(read(path), form, depth)
+    print_params(analysis, view, dtype, stored)

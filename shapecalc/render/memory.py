@@ -15,7 +15,7 @@ from shapecalc.render.cells import PEAK, count, of_these, shape, size
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import compute, dtypes, heading, trainable
-from shapecalc.render.tree import first_column, folded_note, measured_note, named_nodes
+from shapecalc.render.tree import View, folded_note, measured_note, named_nodes
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -36,28 +36,24 @@ _WIDEST = 30
 """Characters of a figure up to which those below are aligned with it."""
 
 
-def print_memory(
-    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None, unfold: bool
-) -> None:
+def print_memory(found: Prediction, view: View, step: Memory | None, fit: Fit | None) -> None:
     """Print the memory of a network; `step` has that of training too, and all figures of JSON."""
-    if form == "json" and step:
+    if view.form == "json" and step:
         print_json({**step.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
         return
-    print_grid(_grid(found, form, depth, step, fit, unfold), form)
+    print_grid(_grid(found, view, step, fit), view.form)
 
 
 def memory_grid(found: Prediction, depth: int | None) -> Grid:
     """The table of the memory in prediction or, of a `Memory`, in training too."""
-    return _grid(found, "table", depth, found if isinstance(found, Memory) else None, None, False)
+    return _grid(found, View(depth=depth), found if isinstance(found, Memory) else None, None)
 
 
-def _grid(
-    found: Prediction, form: str, depth: int | None, step: Memory | None, fit: Fit | None, unfold: bool
-) -> Grid:
+def _grid(found: Prediction, view: View, step: Memory | None, fit: Fit | None) -> Grid:
     analysis = found.analysis
-    nodes = named_nodes(analysis, form, depth, unfold, step.saved_by_row.__getitem__ if step else None)
-    columns = (first_column(form), *(_LAYERS if step else _LAYERS[:-1]))
-    lines = [_line(found, title, node, step, form == "csv") for title, node in nodes]
+    nodes = named_nodes(analysis, view, step.saved_by_row.__getitem__ if step else None)
+    columns = (view.first_column, *(_LAYERS if step else _LAYERS[:-1]))
+    lines = [_line(found, title, node, step, view.form == "csv") for title, node in nodes]
     notes = list(_notes(found, step, Formulas.of(analysis, found.all_conditions)))
     if folded := folded_note(node for _, node in nodes):
         notes += ["", *folded]

@@ -16,6 +16,7 @@ from shapecalc.layers.schemes import SCALE
 from shapecalc.render.cells import count, how_many, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.tree import (
+    View,
     active_note,
     folded_note,
     folding,
@@ -47,14 +48,7 @@ _FLAT = (
 _KEYS = ("name", "kind", "shape", "count", "trainable")
 
 
-def print_params(
-    analysis: Analysis,
-    form: str,
-    depth: int | None,
-    dtype: str,
-    stored: Quantized | None,
-    unfold: bool,
-) -> None:
+def print_params(analysis: Analysis, view: View, dtype: str, stored: Quantized | None) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 
     `stored`: the bytes where matrices are stored as integers.
@@ -62,9 +56,10 @@ def print_params(
     Raises:
         UsageError: a depth is given for a form that has every weight.
     """
+    form, depth, unfold = view
     if form in ("json", "csv") and depth is not None:
         raise UsageError(f"--depth is for tables; {form.upper()} always has every weight")
-    analysis = one_by_one(analysis, form, unfold)
+    analysis = one_by_one(analysis, view)
     if form == "json":
         print_json(to_json(analysis, dtype, stored))
     elif form == "csv":

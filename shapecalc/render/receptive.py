@@ -11,7 +11,7 @@ from shapecalc.render.cells import shape
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as
 from shapecalc.render.show import heading
-from shapecalc.render.tree import first_column, named_nodes, one_by_one
+from shapecalc.render.tree import View, named_nodes, one_by_one
 
 _MOST_REASONS = 3
 _TYPE, _OUTPUT = Column("type", "Type"), Column("output", "Output shape", shape, spare=1)
@@ -19,20 +19,20 @@ _FIELD = (SIZE, STRIDE, START, Column("status", "Status"))
 _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 
 
-def print_receptive(receptive: Receptive, form: str, depth: int | None, unfold: bool) -> None:
-    analysis = one_by_one(receptive.analysis, form, unfold)
+def print_receptive(receptive: Receptive, view: View) -> None:
+    analysis = one_by_one(receptive.analysis, view)
     if analysis is not receptive.analysis:
         receptive = along(analysis, receptive.input, receptive.axes, receptive.windows_only)
-    print_as(form, lambda: to_json(receptive, depth), lambda: _grid(receptive, form, depth, unfold))
+    print_as(view.form, lambda: to_json(receptive, view.depth), lambda: _grid(receptive, view))
 
 
-def _grid(receptive: Receptive, form: str, depth: int | None, unfold: bool) -> Grid:
-    flat = form == "csv"
+def _grid(receptive: Receptive, view: View) -> Grid:
+    flat = view.form == "csv"
     lines = [
         _line(receptive, node, title, node.type if flat else node.output.shape)
-        for title, node in named_nodes(receptive.analysis, form, depth, unfold, receptive.along_axes)
+        for title, node in named_nodes(receptive.analysis, view, receptive.along_axes)
     ]
-    columns = (first_column(form), _TYPE if flat else _OUTPUT, *_FIELD)
+    columns = (view.first_column, _TYPE if flat else _OUTPUT, *_FIELD)
     return Grid(heading(receptive.analysis), columns, lines, list(notes(receptive)))
 
 

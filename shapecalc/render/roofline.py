@@ -13,7 +13,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import count, duration, hundredths, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
-from shapecalc.render.tree import first_column, folded_note, measured_note, named_nodes
+from shapecalc.render.tree import View, folded_note, measured_note, named_nodes
 
 _MOST_UNKNOWN = 3
 _PREFIXES = {0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
@@ -39,18 +39,17 @@ _FIGURES = (
 _OUTPUT = Column("output", "Output shape", shape, spare=1)
 
 
-def print_roofline(found: Roofline, form: str, depth: int | None, unfold: bool) -> None:
+def print_roofline(found: Roofline, view: View) -> None:
     """Print a network's layers on a device; in JSON times are seconds, in CSV too."""
-    print_as(form, found.to_dict, lambda: roofline_grid(found, form, depth, unfold))
+    print_as(view.form, found.to_dict, lambda: _grid(found, view))
 
 
-def roofline_grid(found: Roofline, form: str, depth: int | None, unfold: bool) -> Grid:
+def _grid(found: Roofline, view: View) -> Grid:
     """The table, or in CSV a line for each layer."""
-    named = named_nodes(found.analysis, form, depth, unfold)
-    flat = form == "csv"
-    lines = [_line(found, title, node, flat) for title, node in named]
+    named = named_nodes(found.analysis, view)
+    lines = [_line(found, title, node, view.form == "csv") for title, node in named]
     notes = [*folded_note(node for _, node in named), *_notes(found)]
-    return Grid(_heading(found), (first_column(form), _OUTPUT, *_FIGURES), lines, notes)
+    return Grid(_heading(found), (view.first_column, _OUTPUT, *_FIGURES), lines, notes)
 
 
 def _line(found: Roofline, title: str, node: Node, flat: bool) -> Line:

@@ -16,6 +16,7 @@ from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes,
 from shapecalc.render.formulas import Formulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.tree import (
+    View,
     active_note,
     arguments_text,
     folded_note,
@@ -109,30 +110,26 @@ _TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs
 _FLAT = ("path", "type", "output", "params", "params_share", "macs", "macs_share")
 
 
-def print_show(
-    analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str, unfold: bool
-) -> None:
+def print_show(analysis: Analysis, view: View, columns: str | None, layout: str) -> None:
     """Print an analysis.
 
     Raises:
         UsageError: `columns` names one that there is not, or is given for JSON, which has none.
     """
-    analysis = one_by_one(analysis, form, unfold)
-    if form == "json" and columns is not None:
+    analysis = one_by_one(analysis, view)
+    if view.form == "json" and columns is not None:
         raise UsageError("--columns is for tables; JSON always has every figure")
-    grid = partial(_grid, analysis, form, depth, columns, layout, unfold)
-    print_as(form, lambda: to_json(analysis, depth, layout), grid)
+    grid = partial(_grid, analysis, view, columns, layout)
+    print_as(view.form, lambda: to_json(analysis, view.depth, layout), grid)
 
 
 def show_grid(analysis: Analysis, depth: int | None) -> Grid:
     """The table of all layers, without their shares."""
-    return _grid(analysis, "table", depth, "layer,arguments,output,params,macs", "NCHW", False)
+    return _grid(analysis, View(depth=depth), "layer,arguments,output,params,macs", "NCHW")
 
 
-def _grid(
-    analysis: Analysis, form: str, depth: int | None, columns: str | None, layout: str, unfold: bool
-) -> Grid:
-    default = _FLAT if form == "csv" else _TREE
+def _grid(analysis: Analysis, view: View, columns: str | None, layout: str) -> Grid:
+    default = _FLAT if view.form == "csv" else _TREE
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
     fields = None
     if any(column.key in _OF_FIELDS for column, _ in chosen):
@@ -142,9 +139,9 @@ def _grid(
         analysis = fields.analysis
     whole = analysis.totals
     lines = []
-    nodes = named_nodes(analysis, form, depth, unfold, fields.along_axes if fields else None)
+    nodes = named_nodes(analysis, view, fields.along_axes if fields else None)
     for title, node in nodes:
-        tree = label(node) if form == "csv" else title  # CSV has a column of its own for the path
+        tree = label(node) if view.form == "csv" else title  # CSV has a column of its own for the path
         cell = Cell(analysis, node, tree, analysis.totals_of(node), whole, layout, fields)
         lines.append(Line(tuple(value(cell) for _, value in chosen), strong=bool(node.children)))
     shown = tuple(column for column, _ in chosen)

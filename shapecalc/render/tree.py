@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from shapecalc.engine.limits import MOST_LISTED, refuse_long
 from shapecalc.engine.nodes import Node, leaves
@@ -19,14 +19,33 @@ FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
 
-def one_by_one(analysis: Analysis, form: str, unfold: bool) -> Analysis:
+class View(NamedTuple):
+    """How the layers of a network are shown."""
+
+    form: str = "table"
+    depth: int | None = None
+    """Levels of blocks; None for all."""
+    unfold: bool = False
+    """Whether each of the layers in a row that are alike has a line."""
+
+    @property
+    def first_column(self) -> Column:
+        """That of the names of layers and blocks."""
+        return Column("path", "Path") if self.form == "csv" else Column("layer", "Layer")
+
+
+TABLE = View()
+"""All layers as a table, in which those that are alike are folded."""
+
+
+def one_by_one(analysis: Analysis, view: View) -> Analysis:
     """The analysis with every row, for a form that has each layer, or where nothing is to be folded.
 
     Raises:
         UsageError: there are too many.
     """
-    if unfold or form in ("json", "csv"):
-        what = "--unfold" if unfold else f"--format {form}"
+    if view.unfold or view.form in ("json", "csv"):
+        what = "--unfold" if view.unfold else f"--format {view.form}"
         refuse_long(analysis.layers, what)
         return whole(analysis, what)
     return analysis
@@ -118,19 +137,12 @@ def _work(analysis: Analysis, alike: Alike | None, node: Node) -> Hashable:
     return node.type, node.output, tuple(layers)
 
 
-def named_nodes(
-    analysis: Analysis, form: str, depth: int | None, unfold: bool, alike: Alike | None = None
-) -> list[tuple[str, Node]]:
+def named_nodes(analysis: Analysis, view: View, alike: Alike | None = None) -> list[tuple[str, Node]]:
     """What a table has a line for, by its name there: in CSV the layers by their paths, else the tree."""
-    if form == "csv":
-        return [(node.path, node) for node in leaves(analysis.tree, depth)]
-    nodes = outline(analysis.tree, depth, list if unfold else folding(analysis, alike))
+    if view.form == "csv":
+        return [(node.path, node) for node in leaves(analysis.tree, view.depth)]
+    nodes = outline(analysis.tree, view.depth, list if view.unfold else folding(analysis, alike))
     return [(own + label(node), node) for own, _, node in nodes]
-
-
-def first_column(form: str) -> Column:
-    """The column of the names in such a table."""
-    return Column("path", "Path") if form == "csv" else Column("layer", "Layer")
 
 
 def outline(
