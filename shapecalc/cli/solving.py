@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,62 +13,41 @@ from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError, listed
 
-_OUTPUT = "An output"
-_BOUNDS = "Bounds"
+
+def _wanted(*names: str, **terms: Any) -> Any:
+    return typer.Option(*names, rich_help_panel="An output", **terms)
+
+
+def _bound(*names: str, **terms: Any) -> Any:
+    return typer.Option(*names, rich_help_panel="Bounds", **terms)
 
 
 Output = Annotated[
     str | None,
-    typer.Option(
+    _wanted(
         "--output",
         "-o",
         metavar="SHAPE",
-        rich_help_panel=_OUTPUT,
         help="The wanted output, as in 1x512x7x7; a new letter is any size.",
     ),
 ]
-At = Annotated[
-    str | None,
-    typer.Option(metavar="LAYER", rich_help_panel=_OUTPUT, help="The output of this layer, by its path."),
-]
+At = Annotated[str | None, _wanted(metavar="LAYER", help="The output of this layer, by its path.")]
 Sought = Annotated[
     list[str] | None,
-    typer.Option(
-        "--for",
-        metavar="A,B,…",
-        rich_help_panel=_BOUNDS,
-        help="Parameters of the file, letters of the input, or batch; repeatable.",
+    _bound(
+        "--for", metavar="A,B,…", help="Parameters of the file, letters of the input, or batch; repeatable."
     ),
 ]
-Params = Annotated[
-    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 5M.")
-]
-Macs = Annotated[
-    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="At most so many, as 600M.")
-]
-Flops = Annotated[
-    str | None, typer.Option(metavar="COUNT", rich_help_panel=_BOUNDS, help="Two for each MAC.")
-]
-OfPrediction = Annotated[
-    str | None,
-    typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in prediction, as 24GiB."),
-]
-OfTraining = Annotated[
-    str | None,
-    typer.Option(metavar="SIZE", rich_help_panel=_BOUNDS, help="At once in a step of training."),
-]
+Params = Annotated[str | None, _bound(metavar="COUNT", help="At most so many, as 5M.")]
+Macs = Annotated[str | None, _bound(metavar="COUNT", help="At most so many, as 600M.")]
+Flops = Annotated[str | None, _bound(metavar="COUNT", help="Two for each MAC.")]
+OfPrediction = Annotated[str | None, _bound(metavar="SIZE", help="At once in prediction, as 24GiB.")]
+OfTraining = Annotated[str | None, _bound(metavar="SIZE", help="At once in a step of training.")]
 Steps = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="[NAME=]STEP",
-        rich_help_panel=_BOUNDS,
-        help="Multiples of 8 alone, or of 0.05; of one by its name.",
-    ),
+    _bound(metavar="[NAME=]STEP", help="Multiples of 8 alone, or of 0.05; of one by its name."),
 ]
-Dtype = Annotated[
-    Literal["float32", "bfloat16", "float16"] | None,
-    typer.Option(rich_help_panel=_BOUNDS, help="What float32 is, in bytes."),
-]
+Dtype = Annotated[Literal["float32", "bfloat16", "float16"] | None, _bound(help="What float32 is, in bytes.")]
 
 
 def solve(

@@ -11,77 +11,52 @@ from shapecalc.errors import UsageError, listed
 if TYPE_CHECKING:
     from shapecalc.analysis.memory.training import Training
 
-_ONE = "Training, on one device"
-_SEVERAL = "Training, on several devices"
 
-Train = Annotated[
-    bool, typer.Option("--train", rich_help_panel=_ONE, help="Also what a step in training needs.")
-]
+def _one(*names: str, **terms: Any) -> Any:
+    return typer.Option(*names, rich_help_panel="Training, on one device", **terms)
+
+
+def _several(**terms: Any) -> Any:
+    return typer.Option(rich_help_panel="Training, on several devices", **terms)
+
+
+Train = Annotated[bool, _one("--train", help="Also what a step in training needs.")]
 OptimizerName = Annotated[
     Literal["sgd", "momentum", "adam", "adamw", "adam8bit", "adafactor", "muon", "lion"] | None,
-    typer.Option(rich_help_panel=_ONE, help="What updates the parameters, by default sgd."),
+    _one(help="What updates the parameters, by default sgd."),
 ]
 Master = Annotated[
-    bool,
-    typer.Option(
-        "--master",
-        rich_help_panel=_ONE,
-        help="The optimizer has a float32 copy of the parameters, of 2 bytes by --dtype.",
-    ),
+    bool, _one("--master", help="The optimizer has a float32 copy of the parameters, of 2 bytes by --dtype.")
 ]
 Accumulate = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", rich_help_panel=_ONE, help="An update for the gradients of so many batches."
-    ),
+    int | None, _one(min=1, metavar="N", help="An update for the gradients of so many batches.")
 ]
 Checkpoint = Annotated[
     str | None,
-    typer.Option(
-        metavar="BLOCK",
-        rich_help_panel=_ONE,
-        help="Of this step the inputs alone are kept; the way back computes it again.",
-    ),
+    _one(metavar="BLOCK", help="Of this step the inputs alone are kept; the way back computes it again."),
 ]
 LoraOn = Annotated[
     tuple[str, str] | None,
-    typer.Option(
+    _one(
         metavar="r=RANK on=NAMES",
-        rich_help_panel=_ONE,
         help="Adapters alone are trained, on Linear layers of these names: query,value.",
     ),
 ]
 Zero = Annotated[
     int | None,
-    typer.Option(
+    _several(
         min=0,
         max=3,
         metavar="STAGE",
-        rich_help_panel=_SEVERAL,
         help="ZeRO: partitioned are at 1 the optimizer's state, at 2 gradients too, at 3 all.",
     ),
 ]
-Ranks = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", rich_help_panel=_SEVERAL, help="The devices of --zero."),
-]
+Ranks = Annotated[int | None, _several(min=1, metavar="N", help="The devices of --zero.")]
 Tensor = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        rich_help_panel=_SEVERAL,
-        help="Matrices are split among N, as Megatron does.",
-    ),
+    int | None, _several(min=1, metavar="N", help="Matrices are split among N, as Megatron does.")
 ]
 Pipeline = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        rich_help_panel=_SEVERAL,
-        help="Stages of the repeated blocks, and what each has.",
-    ),
+    int | None, _several(min=1, metavar="N", help="Stages of the repeated blocks, and what each has.")
 ]
 
 
