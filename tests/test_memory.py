@@ -367,7 +367,7 @@ def test_views_and_copies() -> None:
 
 @pytest.mark.parametrize(
     "budget",
-    ["1" + 310 * "0", 5000 * "9", "9223372036854775808", "9999999999999TiB", "0." + 50 * "1" + "TiB"],
+    ["1" + 310 * "0", 5000 * "9", "9223372036854775808", "9999999999999TiB"],
 )
 def test_a_budget_that_no_memory_has(budget: str, run: Command) -> None:
     done = run("memory", "lenet", "--fit", budget)

@@ -7,7 +7,7 @@ from math import floor
 from typing import NamedTuple
 
 from shapecalc.analysis.memory.batch import budget_of
-from shapecalc.analysis.sweep.conditions import quantity
+from shapecalc.analysis.quantities import COUNT, read_quantity
 from shapecalc.analysis.sweep.points import Point
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.tensors import LARGEST
@@ -63,14 +63,15 @@ def _limit(name: str, value: object) -> int:
         raise UsageError(f"the bound of {name} is a whole number or text such as '600M', not {value!r}")
     if KINDS[name].bytes:
         return budget_of(value, f"--{name}")
-    found = None if value.strip().lower().endswith("b") else quantity(value)
-    if found is None or found < 0:
+    found = read_quantity(value)
+    count = found.of(COUNT) if found else None
+    if count is None or count < 0:
         raise UsageError(
             f"--{name} {quoted(value)} is no count", hint="as in 600M, 4.2G or 3504872: G is 10^9"
         )
-    if found > LARGEST:
+    if count > LARGEST:
         raise UsageError(f"--{name} {quoted(value)} is more than {LARGEST:,}, which no network has")
-    return floor(found)
+    return floor(count)
 
 
 def left(point: Point, limits: Mapping[str, int]) -> dict[str, int | None]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from typing import NamedTuple
 
+from shapecalc.analysis.quantities import SIZE, read_quantity
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
 from shapecalc.errors import UsageError, quoted
@@ -55,32 +54,19 @@ def check_same_weights(analysis: Analysis, found: Analysis) -> None:
             )
 
 
-_UNITS = {"B": 1} | {
-    f"{prefix}{unit}": base**power
-    for power, prefix in enumerate("kMGT", start=1)
-    for unit, base in (("B", 1000), ("iB", 1024))
-}
-_MOST_DIGITS = 40
-_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", re.IGNORECASE)
-
-
 def budget_of(text: str, option: str = "--fit") -> int:
-    """The bytes of a text as 24GiB (2^30) or 24GB (10^9); of a number alone they are bytes.
+    """The bytes of a text as 24GiB (2^30), 24GB or 24G (10^9); of a number alone they are bytes.
 
     Raises:
         UsageError: it is no such text.
     """
-    match = _BUDGET.fullmatch(text.strip())
-    units = {unit.lower(): factor for unit, factor in _UNITS.items()} | {"": 1}
-    if not match or match[2].lower() not in units:
+    found = read_quantity(text)
+    size = found.of(SIZE) if found else None
+    if size is None or size < 0:
         raise UsageError(f"{option} {quoted(text)} is no size in bytes", hint="as in 24GiB, 512MiB, 80GB")
-    most = f"{option} {quoted(text)} is more than {LARGEST:,} B, which no memory has"
-    if len(match[1]) > _MOST_DIGITS:
-        raise UsageError(most)
-    budget = int(Fraction(match[1]) * units[match[2].lower()])
-    if budget > LARGEST:
-        raise UsageError(most)
-    return budget
+    if size >= LARGEST + 1:
+        raise UsageError(f"{option} {quoted(text)} is more than {LARGEST:,} B, which no memory has")
+    return int(size)
 
 
 class Linear(NamedTuple):

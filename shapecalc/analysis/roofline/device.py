@@ -5,13 +5,13 @@ Peaks are dense: those that datasheets print "with sparsity" count products with
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shapecalc.analysis.quantities import BANDWIDTH, MEMORY, OPERATIONS, read_quantity
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language.document import read
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlMapping, YamlNode, kind
@@ -29,12 +29,6 @@ DTYPES: Mapping[str, int] = {
 """What products are computed in → bytes of an element; tf32 is float32 whose factors are rounded."""
 FOLDER = Path(__file__).parents[2] / "devices"
 """Those that come with shapecalc: in a checkout as in the wheel."""
-_PREFIXES = {"": 1} | {prefix: 1000**power for power, prefix in enumerate("kMGTPE", start=1)}
-_BINARY = {f"{prefix}i": 1024**power for power, prefix in enumerate("KMGT", start=1)}
-_QUANTITY = re.compile(r"([-+]?[0-9]{1,20}(?:\.[0-9]{1,20})?) ?(.*)")
-_OPERATIONS = {f"{p}{unit}": n for p, n in _PREFIXES.items() for unit in ("FLOP/s", "FLOPS", "OP/s", "OPS")}
-_SIZES = {f"{p}B": n for p, n in {**_PREFIXES, **_BINARY}.items()}
-_RATES = {f"{unit}/s": n for unit, n in _SIZES.items()}
 MATRIX, VECTOR = "matrix units", "vector units"
 
 
@@ -166,8 +160,8 @@ class _Reading:
         return Device(
             self.text(keys["name"]),
             form,
-            int(self.quantity(size, _SIZES, "24 GB")),
-            self.quantity(bandwidth, _RATES, "900 GB/s"),
+            int(self.quantity(size, MEMORY, "24 GB")),
+            self.quantity(bandwidth, BANDWIDTH, "900 GB/s"),
             tuple(peaks),
             sources,
             self.text(keys["cuda"]) if "cuda" in keys else "",
@@ -179,10 +173,10 @@ class _Reading:
 
     def peak(self, dtype: str, node: YamlNode, units: str) -> Peak:
         if isinstance(node, Scalar):
-            return Peak(self.quantity(node, _OPERATIONS, "19.5 TFLOP/s"), units, dtype)
+            return Peak(self.quantity(node, OPERATIONS, "19.5 TFLOP/s"), units, dtype)
         keys = self.keys(node, ("peak",), ("accumulate", "source"))
         more = {name: self.text(keys[name]) for name in ("accumulate", "source") if name in keys}
-        return Peak(self.quantity(keys["peak"], _OPERATIONS, "19.5 TFLOP/s"), units, dtype, **more)
+        return Peak(self.quantity(keys["peak"], OPERATIONS, "19.5 TFLOP/s"), units, dtype, **more)
 
     def keys(self, node: YamlNode, needed: tuple[str, ...], others: tuple[str, ...]) -> dict[str, YamlNode]:
         """The values of a mapping by its keys, which are those that are needed, and of the others any."""
@@ -208,20 +202,21 @@ class _Reading:
             raise self.error(f"a text is needed here, not {kind(node)}", node)
         return node.text
 
-    def quantity(self, node: YamlNode, units: Mapping[str, int], such: str) -> Fraction:
+    def quantity(self, node: YamlNode, units: tuple[str, ...], such: str) -> Fraction:
         """A number above 0 with its unit."""
-        match = _QUANTITY.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None
-        if not match:
+        found = read_quantity(node.text) if isinstance(node, Scalar) else None
+        if not found:
             raise self.error(
                 f"a number with its unit is needed here, not {kind(node)}", node, f"as in {such}"
             )
-        number, unit = match.groups()
-        if unit not in units:
+        number, unit = found
+        value = found.of(units) if unit else None
+        if value is None:
             what = f"the unit {quoted(unit)} is unknown here" if unit else f"{number} has no unit"
             raise self.error(what, node, f"as in {such}")
-        if Fraction(number) <= 0:
+        if value <= 0:
             raise self.error(f"{number} {unit} is not above 0", node)
-        return Fraction(number) * units[unit]
+        return value
 
     def error(self, message: str, node: YamlNode, hint: str = _HINT) -> UsageError:
         return UsageError(message, hint=hint, place=self.source.place_of(node))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
+from shapecalc.analysis.quantities import SIZE, read_quantity
 from shapecalc.errors import UsageError, listed, nearest, quoted
 
 Side: TypeAlias = "str | Fraction"
@@ -23,12 +24,6 @@ _RELATIONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
 }
 _COMPARISON = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|==|!=|<|>|=)\s*([^<>=!]+?)\s*")
-_FACTORS: Mapping[str, int] = {"": 1, "b": 1} | {
-    f"{prefix}{unit}": base**power
-    for power, prefix in enumerate("kmgt", start=1)
-    for unit, base in (("", 1000), ("b", 1000), ("ib", 1024))
-}
-_NUMBER = re.compile(r"(-?[0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([a-z]*)", re.IGNORECASE)
 _WRITTEN = re.compile(r"[+-]?[0-9]{1,400}(?:/[0-9]{1,30}|(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?)")
 """A number as a file may have it, of no more digits than are quickly read."""
 _HINT = "as in 'macs <= 600M', 'peak < 8GiB' or 'S >= width': K, M, G are powers of 1000, KiB of 1024"
@@ -74,7 +69,7 @@ def read_comparison(text: str, columns: Collection[str], words: Collection[str])
     left, relation, right = match.groups()
     known = frozenset({left, right} & {*columns})
     if not known:
-        wrong = next((side for side in (left, right) if not _NUMBER.fullmatch(side)), None)
+        wrong = next((side for side in (left, right) if not read_quantity(side)), None)
         if wrong is None:
             raise UsageError(f"--where {quoted(text)} compares no column", hint=_HINT)
         raise no_column("--where", wrong, columns)
@@ -94,20 +89,14 @@ def no_column(option: str, name: str, columns: Collection[str]) -> UsageError:
 
 def _constant(text: str, whole: str) -> Side:
     """A number with its suffix, or a word."""
-    match = _NUMBER.fullmatch(text)
-    if not match:
-        return text
-    found = quantity(text)
+    found = read_quantity(text)
     if found is None:
-        raise UsageError(f"--where {quoted(whole)}: {quoted(match[2])} is no suffix of a number", hint=_HINT)
-    return found
-
-
-def quantity(text: str) -> Fraction | None:
-    """The number that a text with a suffix is, such as 600M or 1.5GiB; None of one that is none."""
-    match = _NUMBER.fullmatch(text.strip())
-    factor = _FACTORS.get(match[2].lower()) if match else None
-    return Fraction(match[1]) * factor if match and factor else None
+        return text
+    value = found.of(SIZE)
+    if value is None:
+        what = f"{quoted(found.suffix)} is no suffix of a number"
+        raise UsageError(f"--where {quoted(whole)}: {what}", hint=_HINT)
+    return value
 
 
 def numeric(value: object) -> Fraction | None:
