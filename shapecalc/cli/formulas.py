@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapecalc.cli.networks import settings
+from shapecalc.cli.networks import Settings, settings
 from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
 from shapecalc.engine.inputs import inputs_of
 
@@ -30,15 +30,15 @@ def domain(
     """Which inputs a network takes: the smallest one, every condition and the layer it comes from."""
     from shapecalc.render.domain import print_domain
 
-    print_domain(domain_of(arch, input, set, any_weights), format)
+    print_domain(domain_of(settings(arch, input, set), any_weights), format)
 
 
-def domain_of(arch: str, input: list[str] | None, set: list[str] | None, any_weights: bool) -> Domain:
-    """The domain of a network under the texts of its options."""
+def domain_of(asked: Settings, any_weights: bool) -> Domain:
+    """The domain of a network under what was asked for."""
     from shapecalc.analysis.domain.domain import domain
     from shapecalc.analysis.domain.generalise import in_general, sizes_of
 
-    architecture, given, values = settings(arch, input, set)
+    architecture, given, values = asked
     inputs = inputs_of(architecture, given, values)
     general = in_general(architecture, inputs, values)
     return domain(general, sizes_of(inputs, general.inputs), any_weights)

@@ -18,6 +18,7 @@ from shapecalc.zoo.index import exists
 
 if TYPE_CHECKING:
     from shapecalc.importing.network import Imported
+    from shapecalc.importing.program import Program
 
 _INPUT = "give each by --input, as in --input 1x3x224x224 or --input ids=1x128:int64"
 _TARGETS = "as in model.py:Net and package.module:function, or a file model.onnx, model.pt2 or config.json"
@@ -136,7 +137,9 @@ def equal_network(target: str, shapes: Any, args: str, flat: bool = False, stric
         UsageError: there is no such target, or what stands beside it is not for it.
         ArchitectureError: it can't be read, or the figures of its file are others.
     """
-    found = _read(target, shapes, _arguments(args), flat, strict)
+    from shapecalc.importing.network import imported
+
+    found = imported(_program(target, shapes, _arguments(args)), flat, strict)
     if found.differences:
         raise _different(found)
     for said in found.fixed:
@@ -149,46 +152,42 @@ def equal_network(target: str, shapes: Any, args: str, flat: bool = False, stric
     return found
 
 
-def _read(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
+def _program(target: str, shapes: Any, arguments: dict[str, Any]) -> Program:
+    """What is to become a file: read from one, or traced."""
     if read := {".onnx": _of_onnx, ".pt2": _of_exported}.get(Path(target).suffix):
         if arguments:
             raise UsageError("--args is what a Python target is called with; a file takes none")
-        return read(Path(target), shapes, flat, strict)
+        return read(Path(target), shapes)
     if ":" not in target:
         raise UsageError(
             f"{quoted(target)} is no Python target, and no file that import reads", hint=_TARGETS
         )
     if not shapes:
         raise UsageError("the shapes of the inputs are needed", hint=_INPUT)
-    return _imported(target, shapes, arguments, flat, strict)
+    return _traced(target, shapes, arguments)
 
 
-def _of_exported(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
+def _of_exported(path: Path, shapes: Any) -> Program:
     with needed():
         from shapecalc.importing.exported.reading import read_exported
-        from shapecalc.importing.network import imported
-    return imported(read_exported(path, shapes), flat, strict)
+    return read_exported(path, shapes)
 
 
-def _of_onnx(path: Path, shapes: Any, flat: bool, strict: bool) -> Imported:
-    from shapecalc.importing.network import imported
-
+def _of_onnx(path: Path, shapes: Any) -> Program:
     with needed("onnx", ONNX):
         from shapecalc.importing.onnx_file.reader import read_onnx
-    return imported(read_onnx(path, shapes), flat, strict)
+    return read_onnx(path, shapes)
 
 
-def _imported(target: str, shapes: Any, arguments: dict[str, Any], flat: bool, strict: bool) -> Imported:
+def _traced(target: str, shapes: Any, arguments: dict[str, Any]) -> Program:
     with needed():
-        from shapecalc.importing.network import imported
         from shapecalc.importing.runs import read_at_sizes
         from shapecalc.importing.targets import own_modules, run
         from shapecalc.importing.torch_module import sample_inputs
     with own_modules():
         inputs, keywords = sample_inputs(shapes)
         name = target.rpartition(":")[2]
-        program = run(target, arguments, lambda module: read_at_sizes(module, inputs, keywords, name))
-    return imported(program, flat, strict)
+        return run(target, arguments, lambda module: read_at_sizes(module, inputs, keywords, name))
 
 
 def _different(found: Imported) -> ShapecalcError:

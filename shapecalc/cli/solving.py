@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shapecalc.cli.formulas import AnyWeights, domain_of
-from shapecalc.cli.networks import assignments, settings
+from shapecalc.cli.networks import Settings, assignments, settings
 from shapecalc.cli.options import Arch, Ascii, Input, ReportForm, Set
 from shapecalc.cli.training import OptimizerName
 from shapecalc.errors import UsageError, listed
@@ -76,12 +76,14 @@ def solve(
     if output is not None:
         others = {"--for": sought, "--step": step, "--dtype": dtype, "--optimizer": optimizer}
         _refuse("--output", {**{f"--{name}": text for name, text in given.items()}, **others})
-        _print_inputs(arch, output, at, input, set, any_weights, format)
+        _print_inputs(settings(arch, input, set), output, at, any_weights, format)
     if not given and not sought:
         hint = "--output 1x512x7x7 for its inputs, or --macs 600M --for width for the largest width"
         raise UsageError("solve needs what is wanted", hint=hint)
     _refuse("bounds", {"--at": at, "--any-weights": any_weights or None})
-    _print_largest(arch, input, set, given, sought or [], step or [], (dtype, optimizer), format)
+    names = [name.strip() for text in sought or [] for name in text.split(",")]
+    wanted = [name for name in names if name]
+    _print_largest(settings(arch, input, set), given, wanted, _steps(step or []), (dtype, optimizer), format)
 
 
 def _refuse(beside: str, options: Mapping[str, object]) -> None:
@@ -93,19 +95,11 @@ def _refuse(beside: str, options: Mapping[str, object]) -> None:
         )
 
 
-def _print_inputs(
-    arch: str,
-    output: str,
-    at: str | None,
-    input: list[str] | None,
-    set: list[str] | None,
-    any_weights: bool,
-    form: str,
-) -> None:
+def _print_inputs(asked: Settings, output: str, at: str | None, any_weights: bool, form: str) -> None:
     from shapecalc.analysis.domain.wanted import inputs_that_give, wanted_shape
     from shapecalc.render.domain import print_solutions
 
-    found = domain_of(arch, input, set, any_weights)
+    found = domain_of(asked, any_weights)
     node = found.analysis.find(at) if at is not None else None
     shape = (node.output if node else found.analysis.outputs[0]).shape
     solutions = inputs_that_give(found, shape, wanted_shape(found, output))
@@ -114,26 +108,23 @@ def _print_inputs(
 
 
 def _print_largest(
-    arch: str,
-    input: list[str] | None,
-    set: list[str] | None,
+    asked: Settings,
     bounds: Mapping[str, str],
-    sought: list[str],
-    step: list[str],
+    variables: list[str],
+    step: dict[str, str],
     terms: tuple[str | None, str | None],
     form: str,
 ) -> None:
     from shapecalc.analysis.budgets.budgets import solve
     from shapecalc.render.budgets import print_budget
 
-    architecture, given, values = settings(arch, input, set)
-    names = [name.strip() for text in sought for name in text.split(",")]
+    architecture, given, values = asked
     found = solve(
         architecture,
         given,
         within=bounds,
-        variables=[name for name in names if name],
-        step=_steps(step),
+        variables=variables,
+        step=step,
         set=values,
         dtype=terms[0] or "float32",
         optimizer=terms[1] or "sgd",

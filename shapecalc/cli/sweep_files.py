@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+import typer
+
 import shapecalc
 from shapecalc.analysis.sweep.points import Sweep
 from shapecalc.cli.options import write_whole
@@ -21,6 +23,11 @@ from shapecalc.language.architecture import Architecture
 from shapecalc.render.sweep_begun import Begun, begun
 
 _CONTENTS = "contents of"
+_OF_ROWS = (
+    *("archs", "set", "input", "vary", "variants", "zipped", "columns"),
+    *("where", "dtype", "optimizer", "on", "format"),
+)
+"""The parameters of the command that decide what the rows are."""
 
 
 class Target(NamedTuple):
@@ -39,9 +46,11 @@ class Target(NamedTuple):
         return self.file.with_name(self.file.name + ".sweep")
 
 
-def record_of(options: Mapping[str, object], swept: Sweep) -> Mapping[str, str]:
+def record_of(ctx: typer.Context, swept: Sweep) -> Mapping[str, str]:
     """What the rows of a sweep depend on: options as they were given, and what is in files."""
-    found = {option: _as_given(value) for option, value in options.items()}
+    options = {each.name: each.opts[0] for each in ctx.command.params if each.name in _OF_ROWS}
+    named = {**options, "archs": "ARCH"}
+    found = {named[name]: _as_given(ctx.params[name]) for name in named}
     contents = {name: _content(network) for name, network in swept.networks.items()}
     if swept.joined:
         contents["--join"] = repr(swept.joined)
@@ -50,7 +59,7 @@ def record_of(options: Mapping[str, object], swept: Sweep) -> Mapping[str, str]:
 
 
 def _as_given(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
 
 
 def _content(network: Architecture) -> str:

@@ -91,6 +91,7 @@ Scheduler = Annotated[
 
 
 def sweep(
+    ctx: typer.Context,
     archs: Swept,
     set: Values = None,
     input: Input = None,
@@ -132,27 +133,10 @@ def sweep(
     terms = Terms(dtype, optimizer or "sgd")
     swept = Sweep(_networks(archs, variants), given_input(input or []), axes, wanted, zipped, joined, terms)
     check(swept)
-    asked = {
-        "ARCH": archs,
-        "--set": set,
-        "--input": input,
-        "--vary": vary,
-        "--variants": variants or None,
-        "--zip": zipped or None,
-        "--columns": columns,
-        "--where": where,
-        "--dtype": dtype,
-        "--optimizer": optimizer,
-        "--on": on,
-        "--format": format,
-    }
-    target = _target(output, resume, format, choice, record_of(asked, swept), swept)
+    target = _target(output, resume, format, choice, record_of(ctx, swept), swept)
     with _points(swept, _workers(jobs, scheduler), target, format) as points:
         rows = Rows(swept, choice, points)
-        if format == "svg":
-            _write_plot(rows, (x, y, log), output)
-        else:
-            _write(rows, format, target)
+        _write(rows, format, target, (x, y, log))
     raise typer.Exit(int(rows.all_failed and not target.begun.some_known))
 
 
@@ -252,10 +236,14 @@ def _points(swept: Sweep, workers: Workers, target: Target, form: str) -> Iterat
             yield shown
 
 
-def _write(rows: Rows, form: str, target: Target) -> None:
-    """Rows as they come, where the form has no need of all of them; else a table."""
+def _write(rows: Rows, form: str, target: Target, ends: tuple[str | None, str | None, str | None]) -> None:
+    """Rows as they come, where the form has no need of all of them; else a table or a plot."""
     if form in _ROW_BY_ROW:
         _write_rows(rows, form, target)
+    elif form == "svg":
+        from shapecalc.render.sweep_plot import read_ends, sweep_plot
+
+        write_or_print(sweep_plot(rows, read_ends(*ends, rows.swept)).svg(), target.file)
     else:
         from shapecalc.render.sweep import sweep_grid
 
@@ -270,10 +258,3 @@ def _write_rows(rows: Rows, form: str, target: Target) -> None:
         (write_csv if form == "csv" else write_json)(rows, file, goes_on=target.begun.size > 0)
     if rows.unknown:
         streams.note(rows.unknown_note)
-
-
-def _write_plot(rows: Rows, ends: tuple[str | None, str | None, str | None], output: Path | None) -> None:
-    from shapecalc.render.sweep_plot import read_ends, sweep_plot
-
-    picture = sweep_plot(rows, read_ends(*ends, rows.swept)).svg()
-    write_or_print(picture, output)
