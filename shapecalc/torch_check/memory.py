@@ -17,7 +17,7 @@ from shapecalc.analysis.memory.backward import Backward
 from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim, number
-from shapecalc.torch_check.network import Network, build, sample
+from shapecalc.torch_check.network import Network, build
 
 WRITING_OVER = {
     torch.ops.aten.index_add.default: torch.ops.aten.index_add_.default,
@@ -182,7 +182,7 @@ def run(network: Network, mode: Mode) -> Measured:
     """Measure one forward pass on `meta` and, where autograd is on, the backward pass."""
     network.train(mode.training)
     network.zero_grad(set_to_none=True)
-    inputs = [sample(x, "meta", mode.dtype) for x in network.analysis.inputs.values()]
+    inputs = network.samples("meta")
     owned = [*network.parameters(), *network.buffers()]
 
     def forward() -> tuple[Any, ...]:

@@ -78,6 +78,18 @@ class Network(torch.nn.Module):
         self.to(getattr(torch, dtype))
         return self
 
+    def samples(self, device: Any) -> list[Any]:
+        """Inputs of the network, on a device."""
+        return [sample(x, device, self.float32) for x in self.analysis.inputs.values()]
+
+    def on(self, device: Any, zeroed: Callable[[Any], bool] = lambda _: True) -> Network:
+        """The same on a device: its weights are what the memory holds, and 0 of those that are `zeroed`."""
+        self.to_empty(device=device)
+        with torch.no_grad():
+            for tensor in filter(zeroed, (*self.parameters(), *self.buffers())):
+                tensor.zero_()
+        return self
+
     def forward(self, *inputs: Any, observe: Observe) -> tuple[Any, ...]:
         """Run every row on the tensors that its edges name; `observe` reads each row's outputs."""
         with from_left_to_right():

@@ -15,7 +15,7 @@ from shapecalc.analysis.roofline.bound import roofline
 from shapecalc.analysis.roofline.device import Device, devices
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UnavailableError, UsageError
-from shapecalc.torch_check.network import Network, build, sample
+from shapecalc.torch_check.network import Network, build
 
 Measure: TypeAlias = Callable[[Network, Sequence[Any]], int]
 """The nanoseconds of the fastest forward pass of a network on inputs."""
@@ -73,10 +73,7 @@ def _ready(analysis: Analysis, device: Any, dtype: str) -> tuple[Network, list[A
     """The network on the device, its weights 0, and inputs."""
     network = build(analysis).converted(dtype)
     network.requires_grad_(False)
-    network.to_empty(device=device)
-    for tensor in (*network.parameters(), *network.buffers()):
-        tensor.zero_()
-    return network, [sample(tensor, device, dtype) for tensor in analysis.inputs.values()]
+    return network.on(device), network.samples(device)
 
 
 def fastest(network: Network, inputs: Sequence[Any]) -> int:

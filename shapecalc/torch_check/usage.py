@@ -15,7 +15,7 @@ from shapecalc.analysis.memory.forward import Forward
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
-from shapecalc.torch_check.network import Network, build, sample
+from shapecalc.torch_check.network import Network, build
 
 BATCH = 32
 """Samples in a batch: enough for activations to outweigh the workspace of libraries."""
@@ -54,11 +54,8 @@ def measured(network: Network, mode: Mode, device: Any) -> int:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    network.to_empty(device=device)
-    for tensor in (*network.parameters(), *network.buffers()):
-        tensor.detach().zero_()
-    network.train(mode.training)
-    inputs = [sample(x, device) for x in network.analysis.inputs.values()]
+    network.on(device).train(mode.training)
+    inputs = network.samples(device)
     with torch.set_grad_enabled(mode.grad):
         outputs = [y for y in network(*inputs, observe=lambda *_: None) if y.requires_grad]
         if outputs:

@@ -25,7 +25,7 @@ from shapecalc.symbolic import Dim, number
 from shapecalc.torch_check.device import describe, find_device, require_memory
 from shapecalc.torch_check.experts import shape_in_torch
 from shapecalc.torch_check.memory import compare
-from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line, sample
+from shapecalc.torch_check.network import BuildError, Network, Observe, build, first_line
 from shapecalc.torch_check.roofline import timed
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.stored import compare_stored
@@ -208,7 +208,7 @@ class _Findings:
     def run_on_meta(self, network: Network) -> None:
         counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
         with without_compiler(), counter:
-            network(*self.samples("meta"), observe=self.observer(counter, reads_values=False))
+            network(*network.samples("meta"), observe=self.observer(counter, reads_values=False))
 
     def run_on(self, network: Network, device: Any) -> None:
         """A real forward pass; weights are whatever the memory holds, but those that are indices are 0.
@@ -220,12 +220,9 @@ class _Findings:
         counting = counter if matter else nullcontext()
         torch.set_flush_denormal(True)  # arbitrary memory may hold denormal numbers, which are slow
         try:
-            network.to_empty(device=device)
-            for tensor in (*network.parameters(), *network.buffers()):
-                if matter or not tensor.is_floating_point():
-                    tensor.zero_()
+            network.on(device, lambda tensor: matter or not tensor.is_floating_point())
             with without_compiler(), counting:
-                network(*self.samples(device), observe=self.observer(counter, reads_values=True))
+                network(*network.samples(device), observe=self.observer(counter, reads_values=True))
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
         finally:
@@ -243,9 +240,6 @@ class _Findings:
             self.compare_outputs(row, outputs)
 
         return observe
-
-    def samples(self, device: Any) -> list[Any]:
-        return [sample(tensor, device) for tensor in self.analysis.inputs.values()]
 
     def compare_outputs(self, row: Row, outputs: tuple[Any, ...]) -> None:
         self.add(row, "number of outputs", len(row.outputs), len(outputs))
