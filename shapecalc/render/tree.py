@@ -91,11 +91,26 @@ def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
 
 
 def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> Sequence[Node]:
-    found: list[Node] = []
-    for _, group in groupby(nodes, in_a_row(analysis, alike)):
-        run = list(group)
+    runs = in_runs(nodes, in_a_row(analysis, alike), FEWEST)
+    return [run.first if run.copies < FEWEST else _together(run.first, run.copies) for run in runs]
+
+
+class Run(NamedTuple):
+    """Nodes in a row that are shown as one, the first of them."""
+
+    first: Node
+    nodes: tuple[Node, ...]
+    copies: int
+
+
+def in_runs(nodes: Sequence[Node], key: Callable[[Node], object], fewest: int) -> list[Run]:
+    """Neighbours of equal keys together, if there are at least so many; all others by themselves."""
+    found: list[Run] = []
+    for _, group in groupby(nodes, key):
+        run = tuple(group)
         copies = sum(node.copies for node in run)
-        found += run if copies < FEWEST else [_together(run[0], copies)]
+        together = copies >= fewest
+        found += [Run(run[0], run, copies)] if together else [Run(n, (n,), n.copies) for n in run]
     return found
 
 

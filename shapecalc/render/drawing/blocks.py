@@ -19,9 +19,7 @@ from shapecalc.engine.results import Analysis, Edge
 from shapecalc.engine.run import traced
 from shapecalc.render.drawing.building import (
     Builder,
-    Run,
     Runs,
-    in_runs,
     is_block,
     links,
     pairs,
@@ -33,7 +31,7 @@ from shapecalc.render.drawing.figures import Figures
 from shapecalc.render.drawing.graph import inputs_above, layer_box, network
 from shapecalc.render.drawing.parts import Box, Figure, Link, Stack, stacks
 from shapecalc.render.drawing.wording import common, differing, joined, lines, without_widths, words
-from shapecalc.render.tree import in_a_row, own_row
+from shapecalc.render.tree import Run, in_a_row, in_runs, own_row
 from shapecalc.symbolic.notation import UNICODE, text
 
 _MOST_SAID = 3
@@ -80,7 +78,7 @@ class Blocks:
         if not self.analysis.brief:
             traced(self.analysis, self.steps)
         self.last_reader = _last_readers(self.analysis)
-        self.runs = in_runs(lambda: self._alike, 2)
+        self.runs: Runs = partial(in_runs, key=self._alike, fewest=2)
         self.forms: dict[object, Form] = {}
 
     def all(self) -> list[Figure]:
@@ -152,10 +150,10 @@ class Blocks:
     def _runs_of_network(self, nodes: Sequence[Node]) -> list[Run]:
         """Neighbours that do the same, and many that are built alike, of which none is read from afar."""
         found: list[Run] = []
-        same = in_runs(partial(in_a_row, self.analysis), 2)
-        for many, group in groupby(in_runs(lambda: self._alike, _MANY)(nodes), self._is_chain):
+        for many, group in groupby(in_runs(nodes, self._alike, _MANY), self._is_chain):
             runs = [*group]
-            found += runs if many else same([node for run in runs for node in run.nodes])
+            inside = [node for run in runs for node in run.nodes]
+            found += runs if many else in_runs(inside, in_a_row(self.analysis), 2)
         return found
 
     def _is_chain(self, run: Run) -> bool:

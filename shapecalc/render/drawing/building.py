@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
 from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack, splits
 from shapecalc.render.drawing.wording import step_name
-from shapecalc.render.tree import own_row
-
-
-@dataclass(frozen=True)
-class Run:
-    """Nodes in a row that are drawn as one, the first of them."""
-
-    first: Node
-    nodes: tuple[Node, ...]
-    copies: int
-
+from shapecalc.render.tree import Run, own_row
 
 Runs = Callable[[Sequence[Node]], Sequence[Run]]
 """Puts together nodes that follow one another and are drawn as one."""
@@ -174,21 +163,3 @@ def with_ways(figure: Figure) -> Figure:
         for link in figure.links
     ]
     return Figure(figure.root, checked)
-
-
-def in_runs(key: Callable[[], Callable[[Node], object]], fewest: int) -> Runs:
-    """Put together neighbours of equal keys, if there are at least so many.
-
-    `key` gives a fresh key for each list of nodes.
-    """
-
-    def runs(nodes: Sequence[Node]) -> list[Run]:
-        found: list[Run] = []
-        for _, group in groupby(nodes, key()):
-            run = tuple(group)
-            copies = sum(node.copies for node in run)
-            together = copies >= fewest
-            found += [Run(run[0], run, copies)] if together else [Run(n, (n,), n.copies) for n in run]
-        return found
-
-    return runs

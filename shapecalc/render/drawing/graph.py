@@ -7,11 +7,11 @@ from functools import partial
 
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
-from shapecalc.render.drawing.building import Builder, in_runs, links, several, with_rows, with_ways
+from shapecalc.render.drawing.building import Builder, links, several, with_rows, with_ways
 from shapecalc.render.drawing.figures import Figures
 from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack, TooLargeError
 from shapecalc.render.drawing.wording import lines, role, step_name, words
-from shapecalc.render.tree import FEWEST, in_a_row, own_row
+from shapecalc.render.tree import FEWEST, in_a_row, in_runs, own_row
 from shapecalc.symbolic.notation import shape_text
 
 MOST_BOXES = 5_000
@@ -24,10 +24,9 @@ def graph(figures: Figures, depth: int | None) -> Figure:
     Raises:
         TooLargeError: it would have more than `MOST_BOXES` boxes.
     """
-    runs = in_runs(partial(in_a_row, figures.analysis), FEWEST)
     builder = Builder(
         figures.analysis,
-        runs,
+        lambda nodes: in_runs(nodes, in_a_row(figures.analysis), FEWEST),
         lambda _, level: depth is not None and level >= depth,
         partial(layer_box, figures),
     )
