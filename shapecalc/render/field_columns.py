@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapecalc.engine.nodes import Node
-from shapecalc.render.cells import per_axis
+from shapecalc.render.cells import count, per_axis
 from shapecalc.render.grid import Column
 from shapecalc.symbolic import Expr
 from shapecalc.symbolic.notation import UNICODE, as_factor
@@ -44,6 +44,12 @@ def starts(field: Field | None) -> PerAxis | None:
 def _per_axis(field: Field | None, value: Callable[[Axis], Any]) -> PerAxis | None:
     axes = field.axes if field else ()
     return tuple(axis and value(axis) for axis in axes) if any(axes) else None
+
+
+def seen(receptive: Receptive | None, node: Node) -> str:
+    """How much of the input an element that a node gives out sees, as letters of the input have it."""
+    found = sizes(field_of(receptive, node)) if receptive else None
+    return "×".join(map(count, found)) if found else ""
 
 
 def by_axis(value: object) -> str:

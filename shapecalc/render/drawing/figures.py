@@ -78,10 +78,10 @@ class Figures:
         return f" ({found})" if found else ""
 
     def _field(self, node: Node) -> str:
-        from shapecalc.render.field_columns import field_of, sizes
+        from shapecalc.render.field_columns import seen
 
-        found = sizes(field_of(self.fields, node)) if self.fields else ""
-        return f"sees {'×'.join(map(count, found)) if isinstance(found, tuple) else found}" if found else ""
+        found = seen(self.fields, node)
+        return f"sees {found}" if found else ""
 
 
 def _counted(size: Dim, what: str) -> str:

@@ -7,20 +7,19 @@ in the form for programs, whose grammar stands in `shapecalc/symbolic/notation.p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from shapecalc.analysis.domain.domain import Domain
-from shapecalc.analysis.explain.derivation import Derivation, Formula, WindowCount
+from shapecalc.analysis.explain.derivation import Derivation, WindowCount
 from shapecalc.analysis.explain.explain import Explanation, explain
 from shapecalc.analysis.receptive.field import Receptive, receptive
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
-from shapecalc.render.cells import count
-from shapecalc.render.field_columns import field_of, sizes
+from shapecalc.render.field_columns import seen
 from shapecalc.render.tree import arguments_text, folding, label, outline, own_row
 from shapecalc.symbolic import Dim, symbols_in
 from shapecalc.symbolic.conditions import Condition
@@ -67,10 +66,8 @@ class Data:
 
     def nodes(self) -> list[tuple[int, str, Node]]:
         """The lines of the table: depth, name and node; equal neighbours are one."""
-        lines = []
-        for own, _, node in outline(self.analysis.tree, None, folding(self.analysis)):
-            lines.append((len(own) // 3, label(node), node))
-        return lines
+        drawn = outline(self.analysis.tree, None, folding(self.analysis))
+        return [(len(own) // 3, label(node), node) for own, _, node in drawn]
 
     def to_dict(self) -> dict[str, Any]:
         analysis = self.analysis
@@ -118,8 +115,7 @@ class Data:
 
     def _field(self, node: Node) -> str:
         """What an output element sees of the input."""
-        found = sizes(field_of(self.fields, node)) if self.fields else None
-        return "×".join(map(count, found)) if isinstance(found, tuple) else str(found or "")
+        return seen(self.fields, node)
 
     def _kind(self, node: Node) -> dict[str, Any]:
         """What many lines have in common: output, parameters, MACs and, of a layer, arguments and reasons."""
@@ -156,7 +152,7 @@ class Data:
     def _one(self, name: str, derivation: Derivation, values: dict[int, Ref]) -> list[Any]:
         """A name, a template, the result, and values that hold for this one alone."""
         formula = derivation.formula
-        written = _template(formula)
+        written = formula.chain(PLAIN)[0]  # in the layer's own names
         own: list[list[Any]] = []
         if isinstance(formula, WindowCount):
             w = formula.window
@@ -164,7 +160,7 @@ class Data:
             own = [[self.names.place(letter), self.formulas.ref(size)] for letter, size in sizes.items()]
         else:
             used = symbols_in(formula.size)
-            for local in used & formula.values.keys():
+            for local in [name for name in formula.values if name in used]:  # in the same order each time
                 values[self.names.place(local)] = self.formulas.ref(formula.values[local])
         found = [self.names.place(name), self.templates.place(written), self.formulas.ref(derivation.result)]
         return [*found, own] if own else found
@@ -188,7 +184,7 @@ class Data:
         }
 
     def _memory(self) -> Iterable[dict[str, Any]]:
-        """Bytes in prediction and in training, in float32, or why they are not known."""
+        """Bytes in prediction and in training, of float32: the greatest of formulas, or why not."""
         from shapecalc.analysis.memory.memory import memory
 
         try:
@@ -197,20 +193,10 @@ class Data:
             yield {"what": "Memory", "why": str(error).splitlines()[0]}
             return
         least = ", at least" if found.bounded else ""
-        yield {"what": f"Prediction, at its peak{least}", "of": self._moment(found.prediction.sizes)}
+        most = [self.formulas.ref(size) for size in found.prediction.sizes]
+        yield {"what": f"Prediction, at its peak{least}", "of": most}
         if found.refusal:
             yield {"what": "Training", "why": str(found.refusal).splitlines()[0]}
         else:
-            yield {
-                "what": f"A step of training with SGD, at its peak{least}",
-                "of": self._moment(found.training.sizes),
-            }
-
-    def _moment(self, sizes: Sequence[Dim]) -> list[Ref]:
-        """Formulas of which the greatest holds."""
-        return [self.formulas.ref(size) for size in sizes]
-
-
-def _template(formula: Formula | WindowCount) -> str:
-    """A formula in a layer's own names, for programs; with signs that programs don't read, as it stands."""
-    return formula.chain(PLAIN)[0]
+            what = f"A step of training with SGD, at its peak{least}"
+            yield {"what": what, "of": [self.formulas.ref(size) for size in found.training.sizes]}
