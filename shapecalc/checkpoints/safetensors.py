@@ -5,7 +5,7 @@ Source: github.com/huggingface/safetensors, which refuses what is refused here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
@@ -117,7 +117,7 @@ def _naturals(found: Any) -> tuple[int, ...] | None:
 def _check_places(placed: Iterable[_Placed], size: int, source: Opened) -> None:
     """Refuse tensors that overlap, that leave bytes out, or that go on where the file ends."""
     end, last = 0, ""
-    for start, own_end, tensor in _by_place(placed):
+    for start, own_end, tensor in sorted(placed, key=lambda one: one[:2]):
         name = quoted(tensor.name)
         if start < end:
             raise source.error(
@@ -133,7 +133,3 @@ def _check_places(placed: Iterable[_Placed], size: int, source: Opened) -> None:
         end, last = own_end, tensor.name
     if end < size:
         raise source.error(f"the last {size - end:,} bytes belong to no tensor")
-
-
-def _by_place(placed: Iterable[_Placed]) -> Iterator[_Placed]:
-    return iter(sorted(placed, key=lambda one: one[:2]))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shapecalc.cli.networks import analysed
 from shapecalc.cli.options import write_whole
 from shapecalc.errors import UsageError, nearest
-
-if TYPE_CHECKING:
-    from shapecalc.checkpoints.naming import Names
 
 
 def verify_weights(
@@ -32,14 +28,16 @@ def verify_weights(
     from shapecalc.checkpoints.reading import read
     from shapecalc.checkpoints.rules_written import folded, written
     from shapecalc.engine.run import whole
+    from shapecalc.language.weight_names import parse_names
     from shapecalc.render.weights import print_comparison
+    from shapecalc.zoo.files import text_of
 
     if len(archs or ()) != 1:
         raise UsageError("--weights is for one network", hint="name it: shapecalc verify ARCH --weights FILE")
     _check_dtype(dtype)
     checkpoint = read(file)
     analysis = whole(analysed((archs or [""])[0], input, set), "verify --weights")
-    known = _names(names) if names else analysis.architecture.names
+    known = parse_names(text_of(names), str(names)) if names else analysis.architecture.names
     found = compare(analysis, checkpoint, known, dtype)
     print_comparison(found, form)
     if write_names:
@@ -55,10 +53,3 @@ def _check_dtype(dtype: str | None) -> None:
         known = [name for name in BITS if is_floating(name)]
         hint = nearest(dtype, known) or "as in float16 or bfloat16"
         raise UsageError(f"--dtype {dtype!r} is no dtype of floating point", hint=hint)
-
-
-def _names(path: Path) -> Names:
-    from shapecalc.language.weight_names import parse_names
-    from shapecalc.zoo.files import text_of
-
-    return parse_names(text_of(path), str(path))

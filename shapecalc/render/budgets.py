@@ -48,10 +48,6 @@ def _axis(variable: Variable) -> Column:
     return Column(variable.name, variable.name, count if variable.step.denominator == 1 else str)
 
 
-def _number(value: object) -> str:
-    return count(value) if isinstance(value, int) else str(value)
-
-
 def _figure_columns(budget: Budget) -> Iterator[Column]:
     for name in budget.limits:
         text = size if _KIND_OF[name].bytes else count
@@ -110,7 +106,7 @@ def _notes(budget: Budget) -> Iterator[str]:
     if not budget.best:
         yield from _none(budget)
     elif len(names) == 1:
-        yield f"Largest     {names[0]} = {_number(budget.best[0].point.values[names[0]])}{_step(budget)}"
+        yield f"Largest     {names[0]} = {count(budget.best[0].point.values[names[0]])}{_step(budget)}"
     else:
         yield from _several(budget, names)
     yield from _found_by(budget)
@@ -145,7 +141,8 @@ def _several(budget: Budget, names: Sequence[str]) -> Iterator[str]:
 def _none(budget: Budget) -> Iterator[str]:
     smallest = budget.smallest
     assert smallest is not None
-    there = ", ".join(f"{name} = {_number(value)}" for name, value in _variables(budget, smallest))
+    names = [each.name for each in budget.task.variables]
+    there = ", ".join(f"{name} = {count(smallest.values[name])}" for name in names)
     if smallest.error:
         yield f"None        no network was found: at {there}, {in_a_line(smallest.error)}"
         return
@@ -156,10 +153,6 @@ def _none(budget: Budget) -> Iterator[str]:
             f"None        at the smallest, {there}, {kind.called} {'is' if kind.bytes else 'are'}"
             f" {_limit(kind, figure)}, {_limit(kind, figure - budget.limits[name])} above the bound"
         )
-
-
-def _variables(budget: Budget, point: Point) -> Iterator[tuple[str, object]]:
-    return ((each.name, point.values[each.name]) for each in budget.task.variables)
 
 
 def _found_by(budget: Budget) -> Iterator[str]:

@@ -15,22 +15,15 @@ from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 
 _DEEPEST = 50  # levels of a tree; what is deeper is one name
 
-_TREE = (
+_COLUMNS = (
     Column("tensor", "Tensor"),
     Column("shape", "Shape", shape),
     Column("dtype", "Dtype"),
     Column("elements", "Elements", count),
     Column("bytes", "Bytes", size),
 )
-_FLAT = (
-    Column("tensor", "Tensor"),
-    Column("shape", "Shape", shape),
-    Column("dtype", "Dtype"),
-    Column("elements", "Elements", count),
-    Column("bytes", "Bytes", count),
-    Column("tied_to", "Tied to"),
-    Column("file", "File"),
-)
+_MORE = (Column("tied_to", "Tied to"), Column("file", "File"))
+"""In CSV, where each tensor has a line."""
 
 
 def print_checkpoint(checkpoint: Checkpoint, form: str, depth: int | None) -> None:
@@ -45,9 +38,9 @@ def print_checkpoint(checkpoint: Checkpoint, form: str, depth: int | None) -> No
         print_json(to_json(checkpoint))
     elif form == "csv":
         lines = [Line((t.name, t.shape, t.dtype, *_counts(t), t.tied_to, t.file)) for t in checkpoint.tensors]
-        print_grid(Grid(checkpoint.name, _FLAT, lines), form)
+        print_grid(Grid(checkpoint.name, _COLUMNS + _MORE, lines), form)
     else:
-        print_grid(Grid(checkpoint.name, _TREE, _lines(checkpoint, depth), [*_notes(checkpoint)]), form)
+        print_grid(Grid(checkpoint.name, _COLUMNS, _lines(checkpoint, depth), [*_notes(checkpoint)]), form)
 
 
 @dataclass
@@ -103,12 +96,8 @@ def _values(part: _Group) -> tuple[Any, ...]:
     if part.own and not part.parts:
         return (part.own.shape, part.own.dtype, *_counts(part.own))
     dtypes = {tensor.dtype: None for tensor in part.tensors}
-    elements, held = (sum(counts) for counts in zip(*map(_counts_of_all, part.tensors), strict=True))
-    return (None, ", ".join(dtypes), elements, held)
-
-
-def _counts_of_all(tensor: Stored) -> tuple[int, int]:
-    return (0, 0) if tensor.tied_to else (tensor.elements, tensor.bytes)
+    sums = _sums([tensor for tensor in part.tensors if not tensor.tied_to])
+    return (None, ", ".join(dtypes), sums["elements"], sums["bytes"])
 
 
 def _counts(tensor: Stored) -> tuple[int | None, int | None]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby, repeat, starmap
 
 from shapecalc.engine.results import Analysis
 from shapecalc.language.library import Library
-from shapecalc.render.cells import count, shape
-from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
+from shapecalc.render.cells import count, how_many, shape
+from shapecalc.render.grid import Column, Grid, Line, print_as
 
 _COLUMNS = (
     Column("name", "Name"),
@@ -22,12 +22,13 @@ _COLUMNS = (
 def print_list(analyses: Sequence[tuple[str, Analysis]], form: str, by: str) -> None:
     """Print the architectures by the names that commands know them by, sorted `by` name, params or macs."""
     ordered = analyses if by == "name" else sorted(analyses, key=lambda pair: _weight(pair, by))
-    if form == "json":
-        print_json([to_json(name, analysis) for name, analysis in ordered])
-        return
     grouped = by == "name" and form == "table"
-    lines = list(_grouped(ordered) if grouped else (_line(*pair) for pair in ordered))
-    print_grid(Grid(f"{len(ordered)} architecture{'s'[: len(ordered) != 1]}", _COLUMNS, lines), form)
+    print_as(form, lambda: list(starmap(to_json, ordered)), lambda: _grid(ordered, grouped))
+
+
+def _grid(ordered: Sequence[tuple[str, Analysis]], grouped: bool) -> Grid:
+    lines = [*(_grouped(ordered) if grouped else starmap(_line, ordered))]
+    return Grid(how_many(len(ordered), "architecture"), _COLUMNS, lines)
 
 
 _OF_LIBRARIES = (
@@ -40,20 +41,20 @@ _OF_LIBRARIES = (
 
 def print_libraries(libraries: Sequence[Library], form: str) -> None:
     """Print libraries, each with the blocks that it offers and where they are from."""
-    if form == "json":
-        print_json([library_to_json(library) for library in libraries])
-        return
+    print_as(form, lambda: [*map(library_to_json, libraries)], lambda: _of_libraries(libraries, form))
+
+
+def _of_libraries(libraries: Sequence[Library], form: str) -> Grid:
     many = f"{len(libraries)} librar{'y' if len(libraries) == 1 else 'ies'} of blocks"
     if form == "table":
         lines = [line for library in libraries for line in _of_library(library)]
-        print_grid(Grid(many, _OF_LIBRARIES[:2], lines), form)
-        return
+        return Grid(many, _OF_LIBRARIES[:2], lines)
     rows = [
         Line((library.name, block.header, library.version, library.source))
         for library in libraries
         for block in library.offered.values()
     ]
-    print_grid(Grid(many, _OF_LIBRARIES, rows), form)
+    return Grid(many, _OF_LIBRARIES, rows)
 
 
 def _of_library(library: Library) -> Iterator[Line]:

@@ -21,12 +21,8 @@ _PREFIXES = {0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 def rate(number: Fraction, unit: str) -> str:
     """So many in a second: 19.5 TFLOP/s."""
-    power = min(max(3 * (_exponent(number) // 3), 0), max(_PREFIXES))
+    power = min(max(3 * (floor(log10(number)) // 3), 0), max(_PREFIXES))
     return f"{float(number / Fraction(10) ** power):.6g} {_PREFIXES[power]}{unit}/s"
-
-
-def _exponent(number: Fraction) -> int:
-    return floor(log10(number))
 
 
 _FIGURES = (

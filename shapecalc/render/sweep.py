@@ -12,7 +12,7 @@ from shapecalc.analysis.sweep.points import Axis, Point, Sweep, in_a_line, plain
 from shapecalc.errors import listed, visible, written
 from shapecalc.operations import Unknown
 from shapecalc.render import streams
-from shapecalc.render.cells import UNKNOWN, count, plain, shape, size
+from shapecalc.render.cells import UNKNOWN, count, how_many, plain, shape, size
 from shapecalc.render.field_columns import by_axis
 from shapecalc.render.grid import Column, Grid, Line
 
@@ -187,9 +187,9 @@ def heading(swept: Sweep) -> str:
 
 def _notes(rows: Rows, shown: int, best: int) -> list[str]:
     """How many points there are, and what became of them."""
-    points = "1 point" if rows.points == 1 else f"{count(rows.points)} points"
     left = rows.points - shown - rows.unknown
-    notes = [f"Swept       {points}" + (f", {count(left)} of them left out by --where" if left else "")]
+    out = f", {count(left)} of them left out by --where" if left else ""
+    notes = [f"Swept       {how_many(rows.points, 'point')}{out}"]
     if rows.unknown:
         notes.append(f"Unknown     {rows.unknown_note}")
     if rows.choice.pareto:
@@ -198,7 +198,7 @@ def _notes(rows: Rows, shown: int, best: int) -> list[str]:
         better = f"{', '.join(most)} or {last}"
         notes.append(f"Best        {count(best)}: no other has {better}, and is worse in none")
     if rows.failed:
-        notes.append(f"Errors      at {'1 point' if rows.failed == 1 else f'{count(rows.failed)} points'}:")
+        notes.append(f"Errors      at {how_many(rows.failed, 'point')}:")
     return notes
 
 

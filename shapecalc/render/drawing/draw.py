@@ -77,10 +77,6 @@ def draw(
         raise UsageError(error.message, hint=_fitting(figures, depth, form, direction)) from None
 
 
-def _drawn(figures: Figures, view: str, depth: int | None, form: str, direction: str) -> str:
-    return _formed(figures.analysis, _figures(figures, view, depth), form, direction, figures)
-
-
 def _fitting(figures: Figures, depth: int | None, form: str, direction: str) -> str | None:
     """A hint of the most levels with which the graph is drawn; None if there are too many boxes at one."""
     for fewer in range(min(depth or _DEEPEST, _DEEPEST) - 1, 0, -1):
@@ -100,7 +96,8 @@ def _figures(figures: Figures, view: str, depth: int | None) -> list[Figure]:
     return Blocks(figures).all()
 
 
-def _formed(analysis: Analysis, made: list[Figure], form: str, direction: str, figures: Figures) -> str:
+def _drawn(figures: Figures, view: str, depth: int | None, form: str, direction: str) -> str:
+    analysis, made = figures.analysis, _figures(figures, view, depth)
     if form == "mermaid":
         from shapecalc.render.drawing.mermaid import mermaid
 

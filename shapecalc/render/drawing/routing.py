@@ -218,10 +218,11 @@ class Router:
         number, of = way.slot
         out = [(source.axis + source.after, source.main + source.length / 2)]
         into = [(target.axis + target.after, target.main + target.length * (number + 1) / (of + 1))]
-        for step in reversed(way.out[1:]):
-            out += self._out_of(way, step, out[-1])
-        for step in reversed(way.into[1:]):
-            into += self._into(way, step, into[-1])
+        for steps, points, channel in ((way.out, out, self._bottom), (way.into, into, self._top)):
+            for step in reversed(steps[1:]):
+                if isinstance(step.part, Split) and step.number != JOIN:
+                    corridor = self._corridor(way, step)
+                    points += [(corridor, points[-1][1]), (corridor, channel(way, step.part))]
         if isinstance(way.common, Stack):
             lane = self._lane(way.common, way.lane)
             return [*out, (lane, out[-1][1]), (lane, into[-1][1]), *reversed(into)]
@@ -235,28 +236,11 @@ class Router:
             assert split.join
             joined = self.placing.of(split.join)
             bottom = self._bottom(way, split)
-            ends = [
-                (corridor, out[-1][1]),
-                (corridor, bottom),
-                (joined.axis, bottom),
-                (joined.axis, joined.main),
-            ]
-            return [*out, *ends]
+            turns = [(corridor, out[-1][1]), (corridor, bottom), (joined.axis, bottom)]
+            return [*out, *turns, (joined.axis, joined.main)]
         top, other = self._top(way, split), self._corridor(way, way.into[0])
         between = [(corridor, out[-1][1]), (corridor, top), (other, top), (other, into[-1][1])]
         return [*out, *between, *reversed(into)]
-
-    def _out_of(self, way: Way, step: Step, last: tuple[float, float]) -> Points:
-        if not isinstance(step.part, Split) or step.number == JOIN:
-            return []
-        x = self._corridor(way, step)
-        return [(x, last[1]), (x, self._bottom(way, step.part))]
-
-    def _into(self, way: Way, step: Step, last: tuple[float, float]) -> Points:
-        if not isinstance(step.part, Split) or step.number == JOIN:
-            return []
-        x = self._corridor(way, step)
-        return [(x, last[1]), (x, self._top(way, step.part))]
 
     def _corridor(self, way: Way, step: Step) -> float:
         assert isinstance(step.part, Split)

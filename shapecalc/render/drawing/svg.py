@@ -229,11 +229,7 @@ def _place(x: float, y: float, width: float, height: float) -> str:
 
 def number(value: float) -> str:
     """With one decimal at most."""
-    return (
-        f"{value:.1f}".removesuffix(".0").replace("-0", "0")
-        if abs(value) < 0.05
-        else f"{value:.1f}".removesuffix(".0")
-    )
+    return f"{value:z.1f}".removesuffix(".0")
 
 
 def _ranges(rows: Sequence[int]) -> str:

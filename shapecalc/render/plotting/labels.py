@@ -12,6 +12,7 @@ SIZE = 10
 _HIGH = 11.0
 _NEAR, _FAR = 7.0, 15.0
 _SQUARE = 32.0
+_PIECE = 6.0
 
 
 class Rectangle(NamedTuple):
@@ -30,15 +31,7 @@ class Rectangle(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A text with the point that it is of."""
-
-    text: str
-    x: float
-    y: float
-
-
-class Written(NamedTuple):
-    """A label with its place: the left end of its line."""
+    """A text with the point that it is of or, once it has a place, with the left end of its line."""
 
     text: str
     x: float
@@ -50,10 +43,10 @@ def around(x: float, y: float, reach: float) -> Rectangle:
     return Rectangle(x - reach, y - reach, x + reach, y + reach)
 
 
-def along(points: Sequence[tuple[float, float]], step: float = 6.0) -> Iterator[Rectangle]:
+def along(points: Sequence[tuple[float, float]]) -> Iterator[Rectangle]:
     """What a line through points takes, piece by piece."""
     for (ax, ay), (bx, by) in pairwise(points):
-        pieces = max(1, int(max(abs(bx - ax), abs(by - ay)) / step))
+        pieces = max(1, int(max(abs(bx - ax), abs(by - ay)) / _PIECE))
         for n in range(pieces + 1):
             yield around(ax + (bx - ax) * n / pieces, ay + (by - ay) * n / pieces, 1.0)
 
@@ -82,9 +75,9 @@ def _squares(one: Rectangle) -> Iterator[tuple[int, int]]:
 
 def written(
     labels: Sequence[Label], inside: Rectangle, marks: Iterable[Rectangle], lines: Iterable[Rectangle]
-) -> list[Written]:
+) -> list[Label]:
     """The labels that find a place, the first ones first; over a line only where there is no other."""
-    found: list[Written] = []
+    found: list[Label] = []
     taken, crossed = _Taken(marks), _Taken(lines)
     for label in labels:
         free = [each for each in _places(label) if inside.holds(each[1]) and not taken.meets(each[1])]
@@ -95,7 +88,7 @@ def written(
     return found
 
 
-def _places(label: Label) -> Iterator[tuple[Written, Rectangle]]:
+def _places(label: Label) -> Iterator[tuple[Label, Rectangle]]:
     """Right of the point, left of it, above, below, then the corners; then the same farther off."""
     width = text_width(label.text, SIZE)
     for off in (_NEAR, _FAR):
@@ -112,6 +105,6 @@ def _places(label: Label) -> Iterator[tuple[Written, Rectangle]]:
         ):
             left, middle = label.x + dx - width * before, label.y + dy
             yield (
-                Written(label.text, left, middle + 3.5),
+                Label(label.text, left, middle + 3.5),
                 Rectangle(left, middle - _HIGH / 2, left + width, middle + _HIGH / 2),
             )
