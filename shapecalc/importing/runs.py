@@ -10,6 +10,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
@@ -27,7 +28,8 @@ Kind: TypeAlias = Callable[[int, int], int]
 
 _RUNS = 6
 """Runs from which an expression is read: with fewer, it may be chance."""
-
+_MOST = 100
+"""How many times the given inputs' elements are tried: what hangs on sizes alone, as masks, has values."""
 
 _KINDS: tuple[Kind, ...] = (
     lambda size, step: size + 2 * step - 1,
@@ -74,6 +76,7 @@ class _Runs:
         self.copies = copies
         self.kinds = kinds
         self.leaves, self.tree = tree_flatten(given)
+        self.shapes = [[*leaf.shape] if isinstance(leaf, torch.Tensor) else [] for leaf in self.leaves]
         self.program = program
 
     def find(self) -> None:
@@ -113,20 +116,16 @@ class _Runs:
     def groups(self, key: Callable[[int, int], Any]) -> list[Group]:
         """The axes of all inputs by a key of their number and size."""
         found: dict[Any, list[tuple[int, int]]] = {}
-        for number, leaf in enumerate(self.leaves):
-            for axis, size in enumerate(leaf.shape if isinstance(leaf, torch.Tensor) else ()):
+        for number, shape in enumerate(self.shapes):
+            for axis, size in enumerate(shape):
                 found.setdefault(key(axis, size), []).append((number, axis))
         return [tuple(group) for group in found.values()]
 
     def attempt(self, plan: Mapping[Group, Kind], number: int) -> Program | None:
         """The run of that number with other sizes, if the module makes the same calls there."""
-        shapes = [[*leaf.shape] if isinstance(leaf, torch.Tensor) else [] for leaf in self.leaves]
-        for place, (group, kind) in enumerate(plan.items()):
-            # Differences grow, so that no two sizes differ alike, and none is always of one divisor's parts.
-            step = number * (2 * place + 1) - place % 2 + number * (number - 1)
-            for leaf, axis in group:
-                size = kind(shapes[leaf][axis], step)
-                shapes[leaf][axis] = size if size > 0 else _KINDS[0](shapes[leaf][axis], step)
+        shapes = self.changed(plan, number)
+        if number == 1 and sum(map(prod, shapes)) > _MOST * sum(map(prod, self.shapes)):
+            return None
         try:
             inputs, keywords = tree_unflatten([*map(_resized, self.leaves, shapes)], self.tree)
             with _quiet():
@@ -137,6 +136,17 @@ class _Runs:
         ):  # whatever a module of the user's raises at a size that it does not take
             return None
         return found if alike(self.program, found) else None
+
+    def changed(self, plan: Mapping[Group, Kind], number: int) -> list[list[int]]:
+        """The shapes of the inputs in the run of that number."""
+        shapes = [[*shape] for shape in self.shapes]
+        for place, (group, kind) in enumerate(plan.items()):
+            # Differences grow, so that no two sizes differ alike, and none is always of one divisor's parts.
+            step = number * (2 * place + 1) - place % 2 + number * (number - 1)
+            for leaf, axis in group:
+                size = kind(shapes[leaf][axis], step)
+                shapes[leaf][axis] = size if size > 0 else _KINDS[0](shapes[leaf][axis], step)
+        return shapes
 
 
 @contextmanager
