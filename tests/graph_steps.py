@@ -22,6 +22,8 @@ rarer = plain(
 )
 functions = plain(
     *("abs", "clamp", "cos", "exp", "log", "neg", "reciprocal", "rsqrt", "sin", "sqrt", "square"),
+    *("acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cosh", "erf", "exp2", "expm1", "floor"),
+    *("log10", "log1p", "log2", "round", "sign", "sinh", "tan", "trunc"),
     clamp={"min": 0},
 )
 norms = plain("LayerNorm", "RMSNorm", "LayerNorm")

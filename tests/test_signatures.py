@@ -102,7 +102,7 @@ def test_what_is_left_out_of_a_function_is_what_torch_takes(name: str) -> None:
 
 
 def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any]) -> Any:
-    """What torch makes of the inputs: sizes and values, or a refusal."""
+    """What torch makes of the inputs: sizes and values as text, in which nan is itself; or a refusal."""
     function = function_of(str(layer.function))
     tensors = [torch.linspace(1, 2, number(x.elements)).reshape(x.shape) for x in inputs]
     try:
@@ -110,7 +110,7 @@ def outcome(layer: Layer, inputs: Sequence[Tensor], keywords: Mapping[str, Any])
             made = function(*layer.feed(*tensors), **keywords)
     except (IndexError, RuntimeError, ValueError) as error:
         return type(error)
-    return [y.tolist() for y in (made if isinstance(made, tuple) else (made,))]
+    return [str(y.tolist()) for y in (made if isinstance(made, tuple) else (made,))]
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))

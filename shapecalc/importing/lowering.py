@@ -30,6 +30,9 @@ _WORDS = {
     "swapaxes": "transpose",
     "swapdims": "transpose",
     "clip": "clamp",
+    "absolute": "abs",
+    "fix": "trunc",
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     "view_as": "reshape_as",
 }
 

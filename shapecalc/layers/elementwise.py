@@ -7,7 +7,7 @@ from typing import ClassVar
 from shapecalc.allocation import Value
 from shapecalc.allocation.choices import of_bounds
 from shapecalc.allocation.elementwise_gradients import of_factor
-from shapecalc.allocation.gradients import Back, like
+from shapecalc.allocation.gradients import Back, like, of_rounded
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
@@ -42,9 +42,54 @@ class exp(Function):
     each = Operations(exp=1)
 
 
+class exp2(Function):
+    """2ˣ. Source: torch.exp2."""
+
+    keeps = Keeps.OUTPUT
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class expm1(Function):
+    """eˣ − 1, without the error of that difference. Source: torch.expm1."""
+
+    keeps = Keeps.OUTPUT
+    kernels = 1
+    each = Operations(add=1, exp=1)
+
+
 class log(Function):
     """The natural logarithm. Source: torch.log."""
 
+    each = Operations(exp=1)
+
+
+class log2(Function):
+    """The logarithm to base 2. Source: torch.log2."""
+
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class log10(Function):
+    """The logarithm to base 10. Source: torch.log10."""
+
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class log1p(Function):
+    """log(1 + x), without the error of that sum. Source: torch.log1p."""
+
+    kernels = 1
+    each = Operations(add=1, exp=1)
+
+
+class erf(Function):
+    """The error function, 2/√π · ∫₀ˣ exp(−t²) dt. Source: torch.erf."""
+
+    takes_complex = False
+    kernels = 4
     each = Operations(exp=1)
 
 
@@ -86,6 +131,70 @@ class cos(Function):
     each = Operations(exp=1)
 
 
+class tan(Function):
+    """The tangent. Source: torch.tan."""
+
+    keeps = Keeps.OUTPUT
+    kernels = 2
+    each = Operations(exp=1)
+
+
+class asin(Function):
+    """The angle of a sine. Source: torch.asin."""
+
+    kernels = 4
+    each = Operations(exp=1)
+
+
+class acos(Function):
+    """The angle of a cosine. Source: torch.acos."""
+
+    kernels = 5
+    each = Operations(exp=1)
+
+
+class atan(Function):
+    """The angle of a tangent. Source: torch.atan."""
+
+    kernels = 2
+    each = Operations(exp=1)
+
+
+class sinh(Function):
+    """(eˣ − e⁻ˣ) / 2. Source: torch.sinh."""
+
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class cosh(Function):
+    """(eˣ + e⁻ˣ) / 2. Source: torch.cosh."""
+
+    kernels = 1
+    each = Operations(exp=1)
+
+
+class asinh(Function):
+    """The number whose sinh it is. Source: torch.asinh."""
+
+    kernels = 3
+    each = Operations(exp=1)
+
+
+class acosh(Function):
+    """The number from 0 on whose cosh it is. Source: torch.acosh."""
+
+    kernels = 3
+    each = Operations(exp=1)
+
+
+class atanh(Function):
+    """The number whose tanh it is. Source: torch.atanh."""
+
+    kernels = 3
+    each = Operations(exp=1)
+
+
 class neg(Function):
     """−x. Source: torch.neg."""
 
@@ -112,6 +221,44 @@ class abs(Function):  # noqa: A001  # torch's name
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         each = Operations(add=1, mul=2, exp=1) if is_complex(x.dtype) else NOTHING
         return each * y.elements
+
+
+class Rounded(Function, abstract=True):
+    """What is constant between its steps: of whole numbers these, of others a gradient of zeros."""
+
+    takes_complex = False
+    keeps = Keeps.NOTHING
+    each = NOTHING
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return x
+
+    def back(self, x: Value) -> Back:
+        return of_rounded(x.look)
+
+
+class floor(Rounded):
+    """⌊x⌋. Source: torch.floor."""
+
+
+class ceil(Rounded):
+    """⌈x⌉. Source: torch.ceil."""
+
+
+class round(Rounded):  # noqa: A001  # torch's name
+    """The nearest whole number, of two the even one. Source: torch.round."""
+
+
+class trunc(Rounded):
+    """x without what stands behind the point. Source: torch.trunc."""
+
+
+class sign(Rounded):
+    """1, 0 or −1. Source: torch.sign."""
+
+    def output(self, x: Tensor) -> Tensor:
+        return x
 
 
 class square(Function):

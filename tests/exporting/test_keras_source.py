@@ -102,6 +102,8 @@ LAYERS = {
         *["Hardswish", "Hardsigmoid", "Hardtanh", "LogSigmoid"],
         *["Softsign", "Tanhshrink", "Identity", "Dropout", "relu", "sigmoid", "tanh", "silu"],
         *["exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "neg", "abs", "square"],
+        *["exp2", "expm1", "log2", "log10", "log1p", "erf", "tan", "sinh", "cosh", "asin", "acos", "atan"],
+        *["asinh", "acosh", "atanh", "floor", "ceil", "round", "trunc", "sign"],
     ],
     "1x2x4x5x6": [
         "Conv3d: {out_channels: 4, kernel_size: [1, 2, 3], stride: [1, 2, 1], padding: [0, 1, 1]}",

@@ -24,4 +24,7 @@ RARE = (
     drawn("clamp", Tensor(()), min=0, max=1),
 )
 
-TAKES_ALL = ("exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "square")
+TAKES_ALL = (
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "square"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"),
+)

@@ -91,6 +91,12 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "clamp by tensors": lambda x: x.clamp(x[:1, :1], x[:1, :1] + 1) * x.clamp(min=x[0]).clamp(max=0.5),
     "powers": lambda x: x**2 + x.abs().sqrt() - torch.exp(-x) / 3,
     "sines": lambda x: torch.sin(x) * torch.cos(x),
+    "tangents": lambda x: torch.tan(x) * x.sinh() + torch.special.erf(x) - x.atan() * torch.arcsinh(x.cosh()),
+    "angles": lambda x: torch.asin(x.clamp(-1, 1)) - torch.arccos(x.tanh()) + x.sigmoid().atanh(),
+    "logarithms": lambda x: (
+        x.exp2().log2() + (x.expm1() + 3).log10() - x.abs().log1p() + (x.abs() + 2).acosh()
+    ),
+    "rounded": lambda x: x.floor() * x.ceil() + torch.trunc(x * 2) - x.sign() + x.round(),
     "sides": lambda x: 1 - x * 2 / 4 + (x - 3),
     "activations": lambda x: (
         functional.gelu(x, approximate="tanh")

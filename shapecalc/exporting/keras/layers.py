@@ -48,10 +48,18 @@ _ACTIVATIONS: Mapping[type[Layer], str] = {
 _SAME: tuple[type[Layer], ...] = (
     *(activation.relu, activation.sigmoid, activation.tanh, floating.silu),
     *(elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal),
-    *(elementwise.sin, elementwise.cos, elementwise.abs, elementwise.square),
+    *(elementwise.exp2, elementwise.expm1, elementwise.log2, elementwise.log10, elementwise.log1p),
+    *(elementwise.sin, elementwise.cos, elementwise.tan, elementwise.sinh, elementwise.cosh),
+    *(elementwise.erf, elementwise.abs, elementwise.square),
+    *(elementwise.floor, elementwise.ceil, elementwise.round, elementwise.trunc, elementwise.sign),
+)
+_ARCS: tuple[type[Layer], ...] = (
+    *(elementwise.asin, elementwise.acos, elementwise.atan),
+    *(elementwise.asinh, elementwise.acosh, elementwise.atanh),
 )
 _FUNCTIONS: Mapping[type[Layer], str] = {
     **{each: each.__name__ for each in _SAME},
+    **{each: f"arc{each.__name__[1:]}" for each in _ARCS},
     elementwise.neg: "negative",
 }
 """By the class of a function of one tensor, its name in `keras.ops`."""

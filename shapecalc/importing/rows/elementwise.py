@@ -115,6 +115,13 @@ def _invert(to: Lowering, input: Value) -> Any:
     return to.step("logical_not", input)
 
 
+@row("round")
+def _round(to: Lowering, input: Value, *, decimals: int = 0) -> Any:
+    if decimals:
+        raise UnsayableError("round with decimals")
+    return to.step("round", input)
+
+
 @row("softmax", "log_softmax")
 def _softmax(to: Lowering, input: Value, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     return to.step("log_softmax" if "log" in to.name else "softmax", input, dim=dim)

@@ -58,8 +58,14 @@ MODELS: dict[str, Model] = {
         name: one(name)
         for name in (
             *("Abs", "Cos", "Exp", "HardSwish", "Mish", "Neg", "Relu", "Sigmoid", "Sin", "Softplus"),
-            *("Softsign", "Tanh", "Gelu", "Selu", "HardSigmoid"),
+            *("Softsign", "Tanh", "Gelu", "Selu", "HardSigmoid", "Erf", "Reciprocal", "Asinh", "Atan"),
+            *("Cosh", "Sinh", "Tan", "Ceil", "Floor", "Round", "Sign"),
         )
+    },
+    **{
+        f"{name} of {before}": Model([node(before, "x", "m"), node(name, "m")], IMAGE)
+        for before, names in {"Sigmoid": ("Acos", "Asin", "Atanh", "Log", "Sqrt"), "Cosh": ("Acosh",)}.items()
+        for name in names
     },
     "Elu": one("Elu", alpha=0.5),
     "Celu": one("Celu", alpha=2.0),

@@ -14,28 +14,15 @@ from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor, is_floating
 
 _ALONE = {
-    "Abs": "abs",
-    "Ceil": "ceil",
-    "Cos": "cos",
-    "Erf": "erf",
-    "Exp": "exp",
-    "Floor": "floor",
+    **{
+        name.capitalize(): name for name in ("abs", "ceil", "erf", "exp", "floor", "log", "neg", "reciprocal")
+    },
+    **{name.capitalize(): name for name in ("cos", "cosh", "round", "sign", "sin", "sinh", "sqrt", "tan")},
+    **{name.capitalize(): name for name in ("acos", "acosh", "asin", "asinh", "atan", "atanh")},
+    **{name: name for name in ("Mish", "Sigmoid", "Softplus", "Softsign", "Tanh")},
     "HardSwish": "Hardswish",
-    "Log": "log",
-    "Mish": "Mish",
-    "Neg": "neg",
     "Not": "logical_not",
-    "Reciprocal": "reciprocal",
     "Relu": "ReLU",
-    "Round": "round",
-    "Sigmoid": "Sigmoid",
-    "Sign": "sign",
-    "Sin": "sin",
-    "Softplus": "Softplus",
-    "Softsign": "Softsign",
-    "Sqrt": "sqrt",
-    "Tan": "tan",
-    "Tanh": "Tanh",
 }
 """Functions without attributes, by the name of the layer type that is the same."""
 
