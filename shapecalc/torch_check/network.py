@@ -14,8 +14,10 @@ from shapecalc.analysis.memory.liveness import releases
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.errors import shorten
 from shapecalc.layers import LAYERS, Layer
+from shapecalc.layers.experts import OfExperts, dispatch, experts, route
+from shapecalc.layers.parametrized import Parametrized
 from shapecalc.tensors import Tensor, is_differentiable
-from shapecalc.torch_check.around import module_around
+from shapecalc.torch_check.experts import Dispatch, Gather, Route, Stacked
 from shapecalc.torch_check.functions import function_of, keywords_of
 from shapecalc.torch_check.modules import module_class
 
@@ -36,6 +38,7 @@ class BuildError(Exception):
 
 Observe = Callable[[Row, "tuple[Any, ...]"], None]
 
+_ROUTING: Mapping[type[Layer], Callable[[Row], Any]] = {route: Route, dispatch: Dispatch, experts: Gather}
 REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 """What torch raises to refuse a layer or an input; NotImplementedError is a RuntimeError."""
 
@@ -146,9 +149,23 @@ def _module(row: Row) -> Any:
     if row.layer.function:
         return _learned(row) if row.weights else torch.nn.Identity()
     try:
-        return module_around(row, _module, _function) or module_of(row.layer, row.arguments)
+        if isinstance(row.layer, OfExperts):
+            return Stacked(row, _module, _function)
+        if isinstance(row.layer, Parametrized):
+            return parametrized(row.layer, row)
+        if made := _ROUTING.get(type(row.layer)):
+            return made(row)
+        return module_of(row.layer, row.arguments)
     except REFUSALS as error:
         raise BuildError(row, error) from error
+
+
+def parametrized(layer: Parametrized, row: Row) -> Any:
+    """The module of the layer within, one of whose weights torch makes."""
+    inner = layer.inner
+    module = _module(row._replace(layer=inner, figures=inner.figures(row.inputs)))
+    arguments = {name: vars(layer.by)[name] for name in layer.by.fields if name != "use"}
+    return getattr(torch.nn.utils.parametrizations, layer.by.type)(module, **arguments)
 
 
 def tie(network: Network) -> None:
