@@ -9,7 +9,8 @@ with letters for parameters of the file is an instance, too: a text that holds t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from shapecalc.engine.results import Edge
@@ -242,17 +243,16 @@ class Solver:
 
     def from_producer(self, edge: Edge, values: Vector) -> Text | None:
         """The text of this size at the layer that makes a tensor, or at a layer before that."""
-        for _ in range(12):
+        numbers = (self.made.get(each) for each in islice(self.upstream(edge), 12))
+        return next((text for n in numbers if n is not None and (text := self.said(n, values))), None)
+
+    def upstream(self, edge: Edge | None) -> Iterator[Edge]:
+        """A tensor, the first input of the layer that makes it, and so on."""
+        while edge is not None:
+            yield edge
             number = self.made.get(edge)
-            if number is None:
-                return None
-            if found := self.said(number, values):
-                return found
-            inputs = self.cls.owners[number][0].inputs
-            if not inputs:
-                return None
-            edge = inputs[0]
-        return None
+            inputs = [] if number is None else self.cls.owners[number][0].inputs
+            edge = inputs[0] if inputs else None
 
     def said(self, number: int, values: Vector) -> Text | None:
         """The text of a layer's argument with these values; an output size is preferred to an input size."""
@@ -273,13 +273,8 @@ class Solver:
 
     def origin(self, edge: Edge | None) -> int | None:
         """The number of the input that a tensor comes from, through the first input of each layer."""
-        for _ in range(50):
-            if edge is None or edge in self.cls.first.inputs:
-                break
-            number = self.made.get(edge)
-            inputs = [] if number is None else self.cls.owners[number][0].inputs
-            edge = inputs[0] if inputs else None
-        return self.cls.first.inputs.index(edge) if edge in self.cls.first.inputs else None
+        inputs = self.cls.first.inputs
+        return next((inputs.index(each) for each in islice(self.upstream(edge), 51) if each in inputs), None)
 
     def used(self) -> list[Parameter]:
         """The parameters that a text has, those without a default first."""
