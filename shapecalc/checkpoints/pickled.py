@@ -198,14 +198,6 @@ def _push(make: Callable[[_Machine], Any]) -> Read:
     return push
 
 
-def _text(length: Struct) -> Read:
-    return _push(lambda m: m.take(m.number(length)).decode("utf-8", "surrogatepass"))
-
-
-def _raw(length: Struct) -> Read:
-    return _push(lambda m: m.take(m.number(length)))
-
-
 _BY_CODE: dict[str, Read] = {
     "\x80": lambda m: _check_protocol(m.number(_BYTE)),
     ".": _Machine.stop,
@@ -239,8 +231,8 @@ _BY_CODE: dict[str, Read] = {
     "M": _push(lambda m: m.number(_SHORT)),
     "G": _push(lambda m: m.number(_REAL)),
     "\x8a": _push(lambda m: int.from_bytes(m.take(m.number(_BYTE)), "little", signed=True)),
-    "X": _text(_UINT),
-    "U": _raw(_BYTE),
+    "X": _push(lambda m: m.take(m.number(_UINT)).decode("utf-8", "surrogatepass")),
+    "U": _push(lambda m: m.take(m.number(_BYTE))),
 }
 """The steps that torch.save writes, by the characters of pickletools."""
 _STEPS: list[Read | None] = [_BY_CODE.get(chr(code)) for code in range(256)]

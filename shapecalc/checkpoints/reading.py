@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from shapecalc.checkpoints import safetensors, shards, torch_file
@@ -37,22 +36,20 @@ def read(text: str) -> Checkpoint:
     if not _is_named_so(path):
         raise UsageError(f"{path} is no checkpoint by its name", hint=f"one ends in {_FORMS}")
     if path.name.endswith(_INDEX):
-        tensors, files = shards.tensors_of(path, _shard)
+        tensors, files = shards.tensors_of(path, lambda shard, name: _tensors(shard, name)[0])
         form = "safetensors" if path.name.endswith(_SAFETENSORS + _INDEX) else "torch"
         return Checkpoint(str(path), form, tensors, files)
-    with opened(path) as source:
-        if path.suffix == _SAFETENSORS:
-            return Checkpoint(str(path), "safetensors", safetensors.tensors_of(source))
-        tensors, part = torch_file.tensors_of(source)
-        return Checkpoint(str(path), "torch", tensors, part=part)
+    tensors, part = _tensors(path)
+    form = "safetensors" if path.suffix == _SAFETENSORS else "torch"
+    return Checkpoint(str(path), form, tensors, part=part)
 
 
-def _shard(path: Path, name: str) -> Sequence[Stored]:
-    """The tensors of a shard, by what its name ends in."""
+def _tensors(path: Path, shard: str = "") -> tuple[list[Stored], str]:
+    """The tensors of a file, by what its name ends in, and which part of it they are."""
     with opened(path) as source:
         if path.suffix == _SAFETENSORS:
-            return safetensors.tensors_of(source, name)
-        return torch_file.tensors_of(source, name)[0]
+            return safetensors.tensors_of(source, shard), ""
+        return torch_file.tensors_of(source, shard)
 
 
 def _is_named_so(path: Path) -> bool:

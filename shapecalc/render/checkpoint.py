@@ -12,6 +12,7 @@ from shapecalc.engine.limits import MOST_LISTED
 from shapecalc.errors import UsageError
 from shapecalc.render.cells import count, how_many, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
+from shapecalc.render.tree import guided
 
 _DEEPEST = 50  # levels of a tree; what is deeper is one name
 
@@ -79,9 +80,7 @@ def _lines(checkpoint: Checkpoint, depth: int | None) -> list[Line]:
 
 def _tree(group: _Group, depth: int | None, prefix: str | None) -> Iterator[Line]:
     """The lines of what is below a group, each with the guides before it."""
-    for number, (name, part) in enumerate(group.parts.items()):
-        branch, line = ("└─ ", "   ") if number == len(group.parts) - 1 else ("├─ ", "│  ")
-        own, below = ("", "") if prefix is None else (prefix + branch, prefix + line)
+    for own, below, (name, part) in guided([*group.parts.items()], prefix):
         yield Line((own + _label(name, part), *_values(part)), strong=bool(part.parts))
         if depth is None or depth > 1:
             yield from _tree(part, depth and depth - 1, below)

@@ -20,6 +20,7 @@ from shapecalc.render.tree import (
     active_note,
     folded_note,
     folding,
+    guided,
     label,
     measured_note,
     one_by_one,
@@ -85,8 +86,7 @@ def _tree(analysis: Analysis, nodes: Iterable[tuple[str, str, Node]], depth: int
         row = own_row(analysis, node)
         if row is None or (depth is not None and node.path.count(".") + 1 >= depth):
             continue
-        for number, (name, weight) in enumerate(row.weights.items()):
-            guide = below + ("└─ " if number == len(row.weights) - 1 else "├─ ")
+        for guide, _, (name, weight) in guided([*row.weights.items()], below):
             if name in row.shared:
                 yield Line((f"{guide}{name} (shared)", weight.shape, None, None, None))
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from shapecalc.engine.limits import MOST_LISTED, refuse_long
 from shapecalc.engine.nodes import Node, leaves
@@ -15,6 +15,7 @@ from shapecalc.errors import UsageError, listed
 from shapecalc.render.cells import count
 from shapecalc.render.grid import Column
 
+_Item = TypeVar("_Item")
 FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
@@ -178,14 +179,21 @@ def outline(
 def _outline(
     nodes: Sequence[Node], depth: int | None, fold: Folding, prefix: str | None, times: int
 ) -> Iterator[tuple[str, str, Node]]:
-    nodes = fold(nodes)
-    for number, node in enumerate(nodes):
-        branch, line = ("└─ ", "   ") if number == len(nodes) - 1 else ("├─ ", "│  ")
-        own, below = ("", "") if prefix is None else (prefix + branch, prefix + line)
+    for own, below, node in guided(fold(nodes), prefix):
         copies = times * node.copies
         yield own, below, node._replace(copies=copies)
         if depth is None or depth > 1:
             yield from _outline(node.children, depth and depth - 1, fold, below, copies)
+
+
+def guided(items: Sequence[_Item], prefix: str | None) -> Iterator[tuple[str, str, _Item]]:
+    """Each of the items that hang below one, with the guides before it and before what hangs below it.
+
+    `prefix` stands before all of them; None if they hang below nothing.
+    """
+    for number, item in enumerate(items):
+        branch, line = ("└─ ", "   ") if number == len(items) - 1 else ("├─ ", "│  ")
+        yield *(("", "") if prefix is None else (prefix + branch, prefix + line)), item
 
 
 def label(node: Node) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from shapecalc.errors import UsageError, short_path, written
 from shapecalc.language.expectation import Bounds
 from shapecalc.render.cells import count, duration, percent, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
+from shapecalc.render.progress import with_bar
 from shapecalc.render.streams import complain, interrupts_raised
 
 _VERIFIED = (
@@ -178,11 +179,8 @@ def _xml_text(text: str) -> str:
 
 def with_progress(names: Sequence[str], verify: Callable[[str], Verified], quiet: bool) -> list[Verified]:
     """Verify one after another, with a progress bar on a terminal and none in a pipe."""
-    if quiet or len(names) < 2 or not sys.stderr.isatty():
+    if quiet or len(names) < 2:
         return [verify(name) for name in names]
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    with interrupts_raised():  # the bar hides the cursor, and shows it when it ends
-        return [verify(name) for name in track(names, "Verifying", console=console, transient=True)]
+    # The bar hides the cursor, and shows it when it ends.
+    with interrupts_raised(), closing(with_bar(names, "Verifying", len(names))) as shown:
+        return [verify(name) for name in shown]

@@ -7,7 +7,7 @@ built in several ways is drawn once for each of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -102,21 +102,22 @@ class Blocks:
 
     def _drawn(self) -> Iterator[object]:
         """The forms that are drawn: of a block that has many, those with most uses."""
-        of_block: dict[str, list[object]] = defaultdict(list)
-        for key, form in self.forms.items():
-            of_block[form.name].append(key)
-        for keys in of_block.values():
+        for keys in self._keys_by_block():
             most = sorted(keys, key=lambda key: -len(self.forms[key].uses))[:_MOST_FORMS]
             yield from [key for key in keys if key in most]
 
     def _name_forms(self) -> None:
         """Tell the forms of one block apart, by letters."""
-        of_block: dict[str, list[Form]] = defaultdict(list)
-        for form in self.forms.values():
-            of_block[form.name].append(form)
-        for forms in of_block.values():
-            for letter, form in zip(ascii_uppercase, forms[:26] if len(forms) > 1 else [], strict=False):
-                form.letter = f" {letter}"
+        for keys in self._keys_by_block():
+            for letter, key in zip(ascii_uppercase, keys if len(keys) > 1 else [], strict=False):
+                self.forms[key].letter = f" {letter}"
+
+    def _keys_by_block(self) -> Iterable[list[object]]:
+        """The keys of the forms of each block."""
+        found: dict[str, list[object]] = defaultdict(list)
+        for key, form in self.forms.items():
+            found[form.name].append(key)
+        return found.values()
 
     def _box(self, node: Node, copies: int) -> Box:
         """The box of a layer, or of a block with the letter of its form."""

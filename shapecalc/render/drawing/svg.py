@@ -203,20 +203,19 @@ def _line(points: Points, source: Box, target: Box) -> str:
 def _curve(points: Points) -> str:
     """A line through the points, its corners rounded."""
     (x, y), *others = points
-    path = f"M{number(x)} {number(y)}"
+    drawn = f"M{point(x, y)}"
     for (ax, ay), (bx, by), (cx, cy) in zip(points, points[1:], points[2:], strict=False):
         short = min(_RADIUS, abs(bx - ax + by - ay) / 2, abs(cx - bx + cy - by) / 2)
         sx, sy = bx - short * _sign(bx - ax), by - short * _sign(by - ay)
         ex, ey = bx + short * _sign(cx - bx), by + short * _sign(cy - by)
-        path += f"L{number(sx)} {number(sy)}Q{number(bx)} {number(by)} {number(ex)} {number(ey)}"
-    x, y = others[-1]
-    return f"{path}L{number(x)} {number(y)}"
+        drawn += f"L{point(sx, sy)}Q{point(bx, by)} {point(ex, ey)}"
+    return f"{drawn}L{point(*others[-1])}"
 
 
 def _arrow(x0: float, y0: float, x: float, y: float) -> str:
     dx, dy = _sign(x - x0), _sign(y - y0)
     a, b = (x - 6 * dx - 3 * dy, y - 6 * dy - 3 * dx), (x - 6 * dx + 3 * dy, y - 6 * dy + 3 * dx)
-    return f"M{number(x)} {number(y)}L{number(a[0])} {number(a[1])}L{number(b[0])} {number(b[1])}Z"
+    return path((x, y), a, b) + "Z"
 
 
 def _sign(value: float) -> int:
@@ -225,6 +224,15 @@ def _sign(value: float) -> int:
 
 def _place(x: float, y: float, width: float, height: float) -> str:
     return f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+
+
+def path(*points: tuple[float, float]) -> str:
+    """A line from point to point."""
+    return f"M{'L'.join(point(*each) for each in points)}"
+
+
+def point(x: float, y: float) -> str:
+    return f"{number(x)} {number(y)}"
 
 
 def number(value: float) -> str:

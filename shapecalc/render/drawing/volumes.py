@@ -15,7 +15,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.render.drawing.building import is_join
-from shapecalc.render.drawing.svg import MARGIN, number, text
+from shapecalc.render.drawing.svg import MARGIN, number, path, text
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.tree import own_row
 from shapecalc.symbolic.notation import shape_text
@@ -185,15 +185,11 @@ def _glyph(glyph: Glyph, below: float) -> Iterator[str]:
     top = [(x, y), (x + d, y - d), (x + w + d, y - d), (x + w, y)]
     side = [(x + w, y), (x + w + d, y - d), (x + w + d, y + h - d), (x + w, y + h)]
     for face in (top, side, front) if d else (front,):
-        yield f'<path class="convolution" d="M{"L".join(_p(*corner) for corner in face)}Z"/>'
+        yield f'<path class="convolution" d="{path(*face)}Z"/>'
     for n, line in enumerate(_label(glyph.volume)):
         small = ' class="s"' if n else ""
         yield f'<text{small} x="{number(x + (w + d) / 2)}" y="{number(below + 13 * n)}">{text(line)}</text>'
     yield "</g>"
-
-
-def _p(x: float, y: float) -> str:
-    return f"{number(x)} {number(y)}"
 
 
 def _middle(glyph: Glyph) -> float:
@@ -203,8 +199,11 @@ def _middle(glyph: Glyph) -> float:
 def _arrow_between(a: Glyph, b: Glyph) -> str:
     y = _middle(a)
     begin, end = a.x + a.width + a.depth / 2 + 3, b.x + b.depth / 2 - 3
-    head = f"M{_p(end, y)}L{_p(end - 5, y - 3)}L{_p(end - 5, y + 3)}Z"
-    return f'<path class="e" d="M{_p(begin, y)}L{_p(end, y)}"/><path class="a" d="{head}"/>'
+    return _arrow(path((begin, y), (end, y)), path((end, y), (end - 5, y - 3), (end - 5, y + 3)))
+
+
+def _arrow(line: str, head: str) -> str:
+    return f'<path class="e" d="{line}"/><path class="a" d="{head}Z"/>'
 
 
 def _arc(a: Glyph, b: Glyph, track: int, made: Sequence[Glyph]) -> str:
@@ -212,6 +211,5 @@ def _arc(a: Glyph, b: Glyph, track: int, made: Sequence[Glyph]) -> str:
     top = min(g.y - g.depth for g in made) - 8 - _ARC * track
     begin, end = a.x + (a.width + a.depth) / 2 + 3, b.x + (b.width + b.depth) / 2 - 3
     foot, last = a.y - a.depth, b.y - b.depth
-    head = f"M{_p(end, last)}L{_p(end - 3, last - 6)}L{_p(end + 3, last - 6)}Z"
-    way = f"M{_p(begin, foot)}L{_p(begin, top)}L{_p(end, top)}L{_p(end, last)}"
-    return f'<path class="e" d="{way}"/><path class="a" d="{head}"/>'
+    line = path((begin, foot), (begin, top), (end, top), (end, last))
+    return _arrow(line, path((end, last), (end - 3, last - 6), (end + 3, last - 6)))

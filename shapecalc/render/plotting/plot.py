@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shapecalc.errors import UsageError
-from shapecalc.render.drawing.svg import document, number, text
+from shapecalc.render.drawing.svg import document, number, path, point, text
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.plotting.labels import SIZE, Label, Rectangle, along, around, written
 from shapecalc.render.plotting.scale import Axis, Scale, refuse_far
@@ -212,17 +212,17 @@ def _text(style: str, x: float, y: float, said: str) -> str:
 
 
 def _stroke(style: str, *points: tuple[float, float]) -> str:
-    return f'<path class="{style}" d="M{"L".join(f"{number(x)} {number(y)}" for x, y in points)}"/>'
+    return f'<path class="{style}" d="{path(*points)}"/>'
 
 
 def _mark(shape: str, x: float, y: float) -> str:
     """The outline of a mark around a point."""
     if shape == "circle":
-        return f"M{number(x - 4)} {number(y)}a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z"
+        return f"M{point(x - 4, y)}a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z"
     ways = {
         "square": "m-3.5-3.5h7v7h-7Z",
         "diamond": "m0-5l5 5l-5 5l-5-5Z",
         "triangle": "m0-4.5l4.5 8h-9Z",
         "down": "m0 4.5l4.5-8h-9Z",
     }
-    return f"M{number(x)} {number(y)}{ways[shape]}"
+    return f"M{point(x, y)}{ways[shape]}"
