@@ -17,7 +17,7 @@ from shapecalc.analysis.domain.residues import residues
 from shapecalc.analysis.domain.segments import Segment
 from shapecalc.analysis.domain.sizesets import SizeSet
 from shapecalc.analysis.memory.memory import memory
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.symbolic import Dim, at, difference, maximum, number, reaches, summed, symbol
 from shapecalc.symbolic.conditions import EQUAL, MULTIPLE, Condition
 from shapecalc.symbolic.notation import GROUPED, text
@@ -78,7 +78,7 @@ SHORT = {
 NETWORKS = {"UNET": UNET, "AGGREGATED": AGGREGATED, "RESOLUTIONS": RESOLUTIONS}
 
 
-def accepted(text: str) -> tuple[shapecalc.Analysis, Formulas, list[dict[str, int]]]:
+def accepted(text: str) -> tuple[shapecalc.Analysis, PrintedFormulas, list[dict[str, int]]]:
     """A network with letters, its formulas, and some of the sizes for which they hold."""
     analysis = shapecalc.analyse(shapecalc.parse(text), "Nx3xHxW")
     held = [
@@ -87,7 +87,7 @@ def accepted(text: str) -> tuple[shapecalc.Analysis, Formulas, list[dict[str, in
         if all(c.holds(dict(zip("NHW", sizes, strict=True))) for c in analysis.conditions)
     ]
     assert len(held) > 10
-    return analysis, Formulas.of(analysis, analysis.conditions), held
+    return analysis, PrintedFormulas.of(analysis, analysis.conditions), held
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -104,7 +104,7 @@ def test_a_total_is_one_term_and_that_of_the_network_in_numbers(name: str) -> No
 def test_a_peak_keeps_its_greatest_formula(name: str) -> None:
     analysis, _, held = accepted(NETWORKS[name])
     found = memory(analysis)
-    peak, formulas = found.training, Formulas.of(analysis, found.all_conditions)
+    peak, formulas = found.training, PrintedFormulas.of(analysis, found.all_conditions)
     short = formulas.most(peak)
     assert len(short.alternatives) < len(peak.alternatives)
     for sizes in held:
@@ -118,7 +118,7 @@ def test_a_peak_keeps_its_greatest_formula(name: str) -> None:
 def test_totals_of_networks_with_joins_are_short(name: str, most: int) -> None:
     architecture = shapecalc.load(name)
     analysis = shapecalc.analyse(architecture, "Nx3xHxW")
-    total = Formulas.of(analysis, analysis.conditions).total(analysis.totals.macs)
+    total = PrintedFormulas.of(analysis, analysis.conditions).total(analysis.totals.macs)
     assert len(text(total, GROUPED)) <= most
     own = shapecalc.analyse(architecture)
     n, _, h, w = own.inputs["input"].shape

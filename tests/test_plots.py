@@ -18,8 +18,8 @@ import pytest
 from shapecalc.errors import UsageError
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.plotting.labels import Rectangle
-from shapecalc.render.plotting.plot import MOST_DOTS, Dot, Plot, Series
-from shapecalc.render.plotting.scale import Axis
+from shapecalc.render.plotting.plot import MOST_DOTS, Dot, DotSeries, Plot
+from shapecalc.render.plotting.scale import PlotAxis
 from shapecalc.render.plotting.ticks import linear_ticks, log_ticks
 from tests.browser import browser
 from tests.command import Command
@@ -192,7 +192,7 @@ def test_crowded_labels_are_left_out_and_none_is_over_another() -> None:
     dots = [
         Dot(Fraction(dice.randint(1, 999)), Fraction(dice.randint(1, 999)), f"net {n}") for n in range(100)
     ]
-    plot = read(Plot("many", "", Axis("x"), Axis("y"), [Series("", dots)]).svg())
+    plot = read(Plot("many", "", PlotAxis("x"), PlotAxis("y"), [DotSeries("", dots)]).svg())
     labels = [text for _, text, _ in plot.texts if text.startswith("net")]
     assert 20 < len(labels) < 100
     assert not any(one.meets(other) for (_, _, one), (_, _, other) in combinations(plot.texts, 2))
@@ -207,7 +207,7 @@ def test_many_points_are_drawn_at_once() -> None:
         Dot(Fraction(dice.randint(1, most)), Fraction(dice.randint(1, most)), f"net {n}" if n < 300 else "")
         for n in range(MOST_DOTS)
     ]
-    plot = Plot("many", "", Axis("x"), Axis("y"), [Series("", dots, joined=True)])
+    plot = Plot("many", "", PlotAxis("x"), PlotAxis("y"), [DotSeries("", dots, joined=True)])
     _, seconds = timed(plot.svg, enough=1.0)
     assert seconds < 2
 
@@ -289,9 +289,15 @@ def test_what_is_too_much_or_too_far_for_a_plot_is_refused() -> None:
     for value, message in ((10**400, "too large"), (Fraction(1, 10**400), "too near to 0")):
         dots = [Dot(Fraction(value), Fraction(1))]
         with pytest.raises(UsageError, match=message):
-            Plot("far", "", Axis("x"), Axis("y"), [Series("", dots)]).svg()
+            Plot("far", "", PlotAxis("x"), PlotAxis("y"), [DotSeries("", dots)]).svg()
     with pytest.raises(UsageError, match="10,000 points at most: here are 10,001"):
-        Plot("many", "", Axis("x"), Axis("y"), [Series("", [Dot(Fraction(1), Fraction(1))] * 10_001)]).svg()
+        Plot(
+            "many",
+            "",
+            PlotAxis("x"),
+            PlotAxis("y"),
+            [DotSeries("", [Dot(Fraction(1), Fraction(1))] * 10_001)],
+        ).svg()
 
 
 def test_points_without_a_number_are_told(run: Command, tmp_path: Path) -> None:

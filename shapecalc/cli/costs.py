@@ -25,7 +25,7 @@ from shapecalc.cli.training import (
     training_of,
 )
 from shapecalc.errors import UsageError
-from shapecalc.render.tree import View, one_by_one
+from shapecalc.render.tree import Display, one_by_one
 
 if TYPE_CHECKING:
     from shapecalc.analysis.memory.fitting import Fit as BestBatch
@@ -68,7 +68,7 @@ def receptive(
     from shapecalc.analysis.receptive.field import receptive
     from shapecalc.render.receptive import print_receptive
 
-    print_receptive(receptive(analysed(arch, input, set), of, windows_only), View(format, depth, unfold))
+    print_receptive(receptive(analysed(arch, input, set), of, windows_only), Display(format, depth, unfold))
 
 
 def flops(
@@ -99,7 +99,7 @@ def flops(
         print_per_token(per_token(analysed(arch, input, set)), format)
         return
     analysis = analysed(arch, input, set)
-    print_flops(analysis, chosen, View(format, depth, unfold), backward)
+    print_flops(analysis, chosen, Display(format, depth, unfold), backward)
     raise typer.Exit(int(strict and not is_known(analysis, chosen, format, backward)))
 
 
@@ -143,7 +143,7 @@ def memory(
     )
     if not train and format != "json":  # which has all figures
         refuse_without_training(options)
-    view = View(format, depth, unfold)
+    view = Display(format, depth, unfold)
     analysis = _stored(arch, input, set, weights)
     analysis = one_by_one(analysis if batch is None else with_batch(analysis, batch), view)
     budget = _budget(fit, analysis, train)

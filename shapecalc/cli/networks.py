@@ -103,7 +103,7 @@ def assignments(texts: list[str], option: str) -> dict[str, str]:
     return found
 
 
-class Side(NamedTuple):
+class DiffSide(NamedTuple):
     """One side of `diff`: what stands for the network, and its options."""
 
     name: str
@@ -112,7 +112,7 @@ class Side(NamedTuple):
     args: str
 
 
-def side_of(text: str, input: list[str] | None, set: list[str] | None) -> Side:
+def side_of(text: str, input: list[str] | None, set: list[str] | None) -> DiffSide:
     """One side of `diff`; its own options take precedence over those for both."""
     name, *words = re.split(r"\s+(?=-)", text.strip(), maxsplit=1)
     given: dict[str, list[str]] = {"--input": [], "--set": [], "--args": []}
@@ -132,4 +132,4 @@ def side_of(text: str, input: list[str] | None, set: list[str] | None) -> Side:
         given[option].append(value if equals else rest.pop(0))
     own = {part.partition("=")[0].strip() for part in given["--set"]}
     common = [part for part in set or [] if part.partition("=")[0].strip() not in own]
-    return Side(name, given["--input"] or input, given["--set"] + common, "".join(given["--args"][-1:]))
+    return DiffSide(name, given["--input"] or input, given["--set"] + common, "".join(given["--args"][-1:]))

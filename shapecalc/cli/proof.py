@@ -9,7 +9,7 @@ import typer
 
 from shapecalc.cli.importing import equal_network, is_elsewhere
 from shapecalc.cli.needs import needed
-from shapecalc.cli.networks import Side, all_of, analysed, given_input, side_of
+from shapecalc.cli.networks import DiffSide, all_of, analysed, given_input, side_of
 from shapecalc.cli.options import Archs, Ascii, Depth, Input, ReportForm, Set, VerdictForm
 from shapecalc.cli.weights import verify_weights
 from shapecalc.engine.limits import MOST_FOLLOWED
@@ -167,7 +167,7 @@ def diff(
     raise typer.Exit(int(not found.equal))
 
 
-def _side(side: Side) -> Analysis:
+def _side(side: DiffSide) -> Analysis:
     """The analysis of a network by its name, or of one from elsewhere; of layer and layer unless too many."""
     if is_elsewhere(side.name):
         found = equal_network(side.name, given_input(side.input or []), side.args)

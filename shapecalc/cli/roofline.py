@@ -38,7 +38,7 @@ def roofline(
     from shapecalc.analysis.roofline.bound import roofline
     from shapecalc.analysis.roofline.device import load_device
     from shapecalc.render.roofline import print_roofline
-    from shapecalc.render.tree import View, one_by_one
+    from shapecalc.render.tree import Display, one_by_one
 
     if output is not None and format != "svg":
         raise UsageError(f"-o is of plots, and --format is {format}", hint="--format svg")
@@ -47,7 +47,7 @@ def roofline(
     analysis = analysed_at(*settings(arch, input, set))
     if batch is not None:
         analysis = with_batch(analysis, batch)
-    view = View(format, depth, unfold)
+    view = Display(format, depth, unfold)
     found = roofline(one_by_one(analysis, view), known, dtype, train)
     if format == "svg":
         from shapecalc.render.roofline_plot import roofline_plot

@@ -10,7 +10,7 @@ import typer
 from shapecalc.cli.networks import Network, analysed, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, StoredAs, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
-from shapecalc.render.tree import TABLE, View
+from shapecalc.render.tree import TABLE, Display
 
 Columns = Annotated[
     str | None,
@@ -62,7 +62,7 @@ def show(
     """Every layer of a network: output shape, parameters, MACs and its share of them."""
     from shapecalc.render.show import print_show
 
-    print_show(analysed(arch, input, set), View(format, depth, unfold), columns, layout)
+    print_show(analysed(arch, input, set), Display(format, depth, unfold), columns, layout)
 
 
 def explain(
@@ -114,7 +114,7 @@ def params(
     from shapecalc.checkpoints.reading import is_checkpoint, read
 
     if not is_checkpoint(arch):
-        view = View(format, depth, unfold)
+        view = Display(format, depth, unfold)
         network_params(arch, input, set, dtype or "float32", weights, keep or [], view)
     elif input or set or dtype or weights or keep or unfold:
         raise UsageError("of a checkpoint, params takes --depth and --format alone")
@@ -131,7 +131,7 @@ def network_params(
     dtype: str = "float32",
     weights: str | None = None,
     keep: Sequence[str] = (),
-    view: View = TABLE,
+    view: Display = TABLE,
 ) -> None:
     """Those of a network, as `params` prints them."""
     from shapecalc.analysis.quantized import quantized, scheme_of, stored_as

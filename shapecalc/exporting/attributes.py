@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.grouping import Classes
 from shapecalc.exporting.literals import identifier, snake, unique
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, is_module, placed
+from shapecalc.exporting.program import Chain, Item, Leaf, Region, Several, is_module, placed
 
 _MANY = 12
 """Items without a name that a network has as a Sequential, not each as an attribute."""
@@ -66,7 +66,7 @@ class Attributes:
         items, path, item = found.first.items, "self", None
         series = self.is_written_as_series(found)
         for place in places:
-            inside = isinstance(item, (Series, Several)) or series
+            inside = isinstance(item, (Chain, Several)) or series
             item = items[place]
             path += f"[{place}]" if inside else f".{self.of[id(item)]}"
             if isinstance(item, Region):

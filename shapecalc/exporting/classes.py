@@ -14,7 +14,7 @@ Vector = tuple[Any, ...]
 
 
 @dataclass(eq=False, slots=True)
-class Parameter:
+class ClassParameter:
     """An argument of a class's constructor."""
 
     name: str
@@ -34,7 +34,7 @@ class Class:
 
     name: str
     instances: list[Region] = field(default_factory=list)
-    parameters: list[Parameter] = field(default_factory=list)
+    parameters: list[ClassParameter] = field(default_factory=list)
     texts: dict[tuple[int, str], Text | None] = field(default_factory=dict)
     """What is written for an argument of an owner, by its number in the class; None if it is a constant."""
 

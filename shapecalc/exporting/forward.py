@@ -10,14 +10,14 @@ from shapecalc.exporting.calls import function_call, names_of
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.layout import Doc, call, lines
 from shapecalc.exporting.literals import Text, identifier, snake, unique
-from shapecalc.exporting.loops import Loop, loop_of
-from shapecalc.exporting.names import Names, letter
+from shapecalc.exporting.loops import ListLoop, loop_of
+from shapecalc.exporting.names import Variables, letter
 from shapecalc.exporting.program import Item, Leaf, Several
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-class Forward:
+class ForwardMethod:
     """The forward method of a class, whose attributes have these names by the identity of their items."""
 
     def __init__(self, found: Class, attributes: Mapping[int, str], kept: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class Forward:
         self.found = found
         self.region = found.first
         self.attributes = attributes
-        self.names = Names(self.region, _single(self.region.items))
+        self.names = Variables(self.region, _single(self.region.items))
         self.inputs = [self.names.begin(edge) for edge in self.region.inputs]
         self.lines: list[str] = []
         self.last: tuple[Sequence[Edge], Doc, int] | None = None
@@ -65,7 +65,7 @@ class Forward:
         if len(item.outputs) == 1 and _result(item, ["y"]) == "y":
             self.last = item.outputs, expression, before
 
-    def repeat(self, item: Several, loop: Loop) -> None:
+    def repeat(self, item: Several, loop: ListLoop) -> None:
         """Write the calls of a list's modules as a loop, whose variables are the tensors that change."""
         self.last = None
         for inner in item.items:
@@ -81,7 +81,7 @@ class Forward:
         self.name_after(item.items[-1], loop, variables, gives)
 
     def given(
-        self, outputs: Sequence[Edge], loop: Loop, variables: Mapping[int, str], taken: set[str]
+        self, outputs: Sequence[Edge], loop: ListLoop, variables: Mapping[int, str], taken: set[str]
     ) -> list[str]:
         """The names of what a call in a loop gives: variables, letters for what is read later, or none."""
         found: list[str] = []
@@ -91,14 +91,16 @@ class Forward:
             found.append(own[0] if own else free)
         return found
 
-    def name_after(self, last: Item, loop: Loop, variables: Mapping[int, str], gives: Sequence[str]) -> None:
+    def name_after(
+        self, last: Item, loop: ListLoop, variables: Mapping[int, str], gives: Sequence[str]
+    ) -> None:
         """Let the names that a loop has given be those of its last call's tensors."""
         for name in [*gives, *variables.values()]:
             self.names.forget(name)
         self.names.of.update({last.inputs[q]: variables[p] for p, q in loop.from_input.items()})
         self.names.of.update({e: name for e, name in zip(last.outputs, gives, strict=True) if name != "_"})
 
-    def variables(self, first: Item, loop: Loop, starts: Sequence[str]) -> dict[int, str]:
+    def variables(self, first: Item, loop: ListLoop, starts: Sequence[str]) -> dict[int, str]:
         """By the place of an input that changes, its variable."""
         found: dict[int, str] = {}
         for place in sorted({*loop.from_output, *loop.from_input}):
@@ -142,7 +144,7 @@ class Forward:
 
 
 def moved(
-    gives: Sequence[str], made: str, loop: Loop, variables: Mapping[int, str], fed: Sequence[str]
+    gives: Sequence[str], made: str, loop: ListLoop, variables: Mapping[int, str], fed: Sequence[str]
 ) -> str:
     """The statement in a loop: what the call gives and, beside it, what becomes what else was."""
     more = [(variables[place], fed[number]) for place, number in loop.from_input.items()]

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from shapecalc.engine.results import Edge
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.literals import camel, unique
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several
+from shapecalc.exporting.program import Chain, Item, Leaf, Region, Several
 from shapecalc.exporting.solving import Solver, UnlikeError
 from shapecalc.layers.fields import Axis
 
 
-class Freed(NamedTuple):
+class WithLetters(NamedTuple):
     """The same network, with a letter in the place of some parameters of the file."""
 
     root: Region
@@ -28,7 +28,7 @@ class Freed(NamedTuple):
 class Classes:
     """All classes of a network: each stands after the classes that it uses, the network's own comes last."""
 
-    def __init__(self, root: Region, constants: Mapping[str, Any], free: Freed | None = None) -> None:
+    def __init__(self, root: Region, constants: Mapping[str, Any], free: WithLetters | None = None) -> None:
         """`constants`: the values of the file's own parameters; `free`: the network with letters for some.
 
         Raises:
@@ -72,7 +72,7 @@ class Classes:
 
     def form(self, item: Item, known: dict[Edge, int], scope: Mapping[str, Any]) -> Any:
         """All of an item but its numbers."""
-        if isinstance(item, (Series, Several)):
+        if isinstance(item, (Chain, Several)):
             inside = tuple([self.form(inner, known, scope) for inner in item.items])
             return type(item), item.name, item.base, inside
         inputs = tuple(known.setdefault(edge, len(known)) for edge in item.inputs)

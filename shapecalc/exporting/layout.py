@@ -15,7 +15,7 @@ WIDTH = 88
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Bracketed:
     """A list in brackets, and the text before it."""
 
     head: str
@@ -28,11 +28,11 @@ class Group:
         return f"{self.head}{(', ' if self.comma else ' ').join(map(str, self.items))}{self.close}"
 
 
-Doc: TypeAlias = "str | Group"
+Doc: TypeAlias = "str | Bracketed"
 
 
-def call(function: str, items: Sequence[Doc]) -> Group:
-    return Group(f"{function}(", items)
+def call(function: str, items: Sequence[Doc]) -> Bracketed:
+    return Bracketed(f"{function}(", items)
 
 
 def named(name: str, value: Doc) -> Doc:
@@ -40,7 +40,7 @@ def named(name: str, value: Doc) -> Doc:
     return (
         f"{name}={value}"
         if isinstance(value, str)
-        else Group(f"{name}={value.head}", value.items, value.close, value.comma)
+        else Bracketed(f"{name}={value.head}", value.items, value.close, value.comma)
     )
 
 
@@ -63,7 +63,7 @@ def _item(doc: Doc, indent: int, comma: str) -> list[str]:
     if not isinstance(doc, str) or '"' in doc or indent + len(doc) + len(comma) <= WIDTH:
         return lines(doc, indent, after=comma)
     if doc[0] == "(" and len(items := _split(doc[1:-1], ", ")) > 1:
-        return lines(Group("(", items), indent, after=comma)
+        return lines(Bracketed("(", items), indent, after=comma)
     operands = _split(doc, r" (?=[+-] )")
     if len(operands) == 1:
         operands = _split(doc, r" (?=(?:[*%]|//) )")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shapecalc.exporting.program import Item, Several
 
 
-class Loop(NamedTuple):
+class ListLoop(NamedTuple):
     """Where the inputs of a module in a list come from; the others are the same for all."""
 
     from_output: Mapping[int, int]
@@ -18,12 +18,12 @@ class Loop(NamedTuple):
     """By the place of an input, the input of the module before."""
 
 
-def loop_of(item: Several) -> Loop | None:
+def loop_of(item: Several) -> ListLoop | None:
     """How a list's modules follow one another; None if no loop says it."""
     first, *_ = copies = item.items
     if any(len(copy.inputs) != len(first.inputs) for copy in copies):
         return None
-    found = Loop({}, {})
+    found = ListLoop({}, {})
     for place in range(len(first.inputs)):
         origin = _origin(copies, place)
         if origin is None:

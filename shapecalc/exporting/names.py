@@ -12,7 +12,7 @@ from shapecalc.exporting.program import Item, Region
 _LETTERS = ("x", "y", "z")
 
 
-class Names:
+class Variables:
     """The names of the tensors in a region, and of the layers that are called twice."""
 
     def __init__(

@@ -16,7 +16,7 @@ from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis
 from shapecalc.engine.run import analyse
 from shapecalc.errors import ShapecalcError
-from shapecalc.exporting.grouping import Classes, Freed
+from shapecalc.exporting.grouping import Classes, WithLetters
 from shapecalc.exporting.literals import same, unique
 from shapecalc.exporting.program import Region
 from shapecalc.exporting.solving import UnlikeError
@@ -121,7 +121,7 @@ def _with_free(analysis: Analysis, root: Region, free: Letters) -> Classes | Non
     try:
         freed = _freed(analysis, _values(analysis, free))
         return Classes(
-            root, analysis.parameters, Freed(structured(freed), freed.parameters, [*free], letters)
+            root, analysis.parameters, WithLetters(structured(freed), freed.parameters, [*free], letters)
         )
     except (ShapecalcError, UnlikeError):
         return None

@@ -84,7 +84,7 @@ class Region:
 
 
 @dataclass(eq=False, slots=True)
-class Series:
+class Chain:
     """Items each of which takes what the one before gives: torch's Sequential."""
 
     name: str | None
@@ -121,7 +121,7 @@ class Several:
         return [edge for item in self.items for edge in item.outputs]
 
 
-Item: TypeAlias = "Leaf | Region | Series | Several"
+Item: TypeAlias = "Leaf | Region | Chain | Several"
 Owner: TypeAlias = "Leaf | Region"
 """What has arguments."""
 
@@ -129,7 +129,7 @@ Owner: TypeAlias = "Leaf | Region"
 def owners(items: Iterable[Item]) -> Iterator[Owner]:
     """The layers and the instances of other classes in one class, in the order in which they run."""
     for item in items:
-        if isinstance(item, (Series, Several)):
+        if isinstance(item, (Chain, Several)):
             yield from owners(item.items)
         else:
             yield item
@@ -168,4 +168,4 @@ def is_module(item: Item) -> bool:
         return one and layer.returned("y") == "y" and layer.feed("x") == ("x",)
     if isinstance(item, Region):
         return len(item.inputs) == len(item.outputs) == 1
-    return isinstance(item, Series)
+    return isinstance(item, Chain)

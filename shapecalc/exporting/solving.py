@@ -15,7 +15,7 @@ from typing import Any
 
 from shapecalc.engine.results import Edge
 from shapecalc.exporting.arguments import arguments_of, usual
-from shapecalc.exporting.classes import Class, Parameter, Vector
+from shapecalc.exporting.classes import Class, ClassParameter, Vector
 from shapecalc.exporting.expressions import in_python, of_formula, value_of
 from shapecalc.exporting.literals import Text, identifier, literal, same, unique
 from shapecalc.exporting.program import Leaf, Owner, Region
@@ -64,12 +64,12 @@ class Solver:
         self.made: dict[Edge, int] = {}
         """By an edge of the first instance, the number of the owner that makes it."""
         self.slots: list[dict[str, Vector]] = []
-        self.own: list[Parameter] = []
+        self.own: list[ClassParameter] = []
         self.names: dict[str, Text] = {
             name: Text(literal(value)) for name, value in scopes[0].items() if self.is_plain(value)
         }
         """What the names in the expressions of the file are here."""
-        self.more: list[Parameter] = []
+        self.more: list[ClassParameter] = []
 
     def solve(self) -> None:
         """Fills in the class.
@@ -94,7 +94,7 @@ class Solver:
             values = tuple([scope[name] for scope in self.scopes])
             if name in self.free:
                 default = value if self.is_root else ...
-                own = Parameter(unique(identifier(name), self.taken), values, default, file=name)
+                own = ClassParameter(unique(identifier(name), self.taken), values, default, file=name)
                 self.own.append(own)
                 self.names[name] = Text(own.name)
             elif not all(same(v, value) for v in values):
@@ -115,7 +115,7 @@ class Solver:
             if derived := self.translated(value, self.names, values):
                 self.names[name] = derived
                 continue
-            own = Parameter(identifier(name), values, written=name)
+            own = ClassParameter(identifier(name), values, written=name)
             own.default = value if self.is_plain(value) else ...
             self.names[name] = Text(own.name)
             self.own.append(own)
@@ -162,7 +162,7 @@ class Solver:
         parameter = self.argument(owner, name)
         return None if parameter.source is None else owner.inputs[parameter.source]
 
-    def argument(self, owner: Region, name: str) -> Parameter:
+    def argument(self, owner: Region, name: str) -> ClassParameter:
         found = self.of[id(owner)]
         return next(parameter for parameter in found.parameters if parameter.name == name)
 
@@ -260,14 +260,14 @@ class Solver:
         texts = [self.cls.texts.get((number, name)) for name in sorted(found, key=lambda name: "in_" in name)]
         return next((text for text in texts if text is not None), None)
 
-    def parameter(self, name: str, values: Vector, source: Edge | None) -> Parameter:
+    def parameter(self, name: str, values: Vector, source: Edge | None) -> ClassParameter:
         """A parameter for what differs between the instances: one that is there already, or a new one."""
         origin = self.origin(source)
         for known in [*self.more, *self.own]:
             if _equal(known.values, values):
                 return known
         taken = {parameter.name for parameter in [*self.more, *self.own]}
-        new = Parameter(unique(identifier(name), taken), values, source=origin)
+        new = ClassParameter(unique(identifier(name), taken), values, source=origin)
         self.more.append(new)
         return new
 
@@ -276,7 +276,7 @@ class Solver:
         inputs = self.cls.first.inputs
         return next((inputs.index(each) for each in islice(self.upstream(edge), 51) if each in inputs), None)
 
-    def used(self) -> list[Parameter]:
+    def used(self) -> list[ClassParameter]:
         """The parameters that a text has, those without a default first."""
         words = {w for text in self.cls.texts.values() if text for w in words_of(text)}
         every = [*self.more, *self.own]

@@ -13,7 +13,7 @@ from shapecalc.engine.results import Analysis, Edge
 from shapecalc.engine.run import traced, whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.exporting.helpers import foreign_modules
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, is_module, leaves, owners
+from shapecalc.exporting.program import Chain, Item, Leaf, Region, Several, is_module, leaves, owners
 from shapecalc.exporting.sharing import share
 from shapecalc.language.heads import GROUP
 from shapecalc.language.tree import BlockStep, ExpertsStep, LayerStep, Step
@@ -99,7 +99,7 @@ class _Reader:
         for item in items:
             item.name = None
         if self.is_series(items):
-            return [Series(name, base, items)]
+            return [Chain(name, base, items)]
         if step.loop is not None:
             return self.each(step, nodes)
         stop = nodes[-1].stop
@@ -140,7 +140,7 @@ class _Reader:
             items[0].name = name or items[0].name
             return items
         if (whole or (name and step.label == GROUP)) and self.is_series(items):
-            return [Series(name, "layers", spliced(items))]
+            return [Chain(name, "layers", spliced(items))]
         if whole and len(set(self.outputs(node))) == 1:
             return [self.region(node, step, items)]
         return items
@@ -230,5 +230,5 @@ def spliced(items: Sequence[Item]) -> list[Item]:
     return [
         inner
         for item in items
-        for inner in (item.items if isinstance(item, Series) and not item.name else [item])
+        for inner in (item.items if isinstance(item, Chain) and not item.name else [item])
     ]

@@ -12,17 +12,17 @@ from shapecalc.exporting.attributes import Attributes
 from shapecalc.exporting.calls import constructor, weight
 from shapecalc.exporting.classes import Class
 from shapecalc.exporting.docstring import counted, docstring
-from shapecalc.exporting.forward import Forward
+from shapecalc.exporting.forward import ForwardMethod
 from shapecalc.exporting.helpers import helper
-from shapecalc.exporting.layout import Doc, Group, call, lines, named
+from shapecalc.exporting.layout import Bracketed, Doc, call, lines, named
 from shapecalc.exporting.literals import Text, annotation, literal, same
 from shapecalc.exporting.parameters import classes_of
-from shapecalc.exporting.program import Item, Leaf, Region, Series, Several, Tie, leaves
+from shapecalc.exporting.program import Chain, Item, Leaf, Region, Several, Tie, leaves
 from shapecalc.exporting.solving import words_of
 from shapecalc.exporting.structure import structured
 
 
-class Source(NamedTuple):
+class TorchSource(NamedTuple):
     """The text of a module of Python, and what its class and its weights are called."""
 
     text: str
@@ -32,7 +32,7 @@ class Source(NamedTuple):
     """By the path of a layer and the name of a weight of its own, the key in the state_dict."""
 
 
-def torch_source(analysis: Analysis) -> Source:
+def torch_source(analysis: Analysis) -> TorchSource:
     """The network as a module.
 
     Raises:
@@ -40,7 +40,7 @@ def torch_source(analysis: Analysis) -> Source:
     """
     writer = _Writer(analysis)
     text = writer.text()
-    return Source(text, writer.classes.of[id(writer.root)].name, dict(writer.attributes.keys()))
+    return TorchSource(text, writer.classes.of[id(writer.root)].name, dict(writer.attributes.keys()))
 
 
 class _Writer:
@@ -90,11 +90,11 @@ class _Writer:
         for item in owned:
             body += lines(self.module_of(item, found), 8, f"self.{self.attributes.of[id(item)]} = ")
         body += self.afterwards(found)
-        forward = Forward(found, self.attributes.of, kept)
+        forward = ForwardMethod(found, self.attributes.of, kept)
         statements = forward.write()
         head = self.head(found) if body else []
         begin = [*head, "        super().__init__()", *body, ""] if body else []
-        takes = Group(
+        takes = Bracketed(
             "def forward(",
             ["self", *[f"{name}: Tensor" for name in forward.inputs]],
             f") -> {result(found)}:",
@@ -151,14 +151,14 @@ class _Writer:
             default = "" if parameter.default is ... else f" = {literal(parameter.default)}"
             values = [*parameter.values, *([] if parameter.default is ... else [parameter.default])]
             takes.append(f"{parameter.name}: {annotation(values)}{default}")
-        return lines(Group("def __init__(", takes, ") -> None:"), 4)
+        return lines(Bracketed("def __init__(", takes, ") -> None:"), 4)
 
     def module_of(self, item: Item, found: Class) -> Doc:
         """The expression that makes the module of an item."""
-        if isinstance(item, Series):
+        if isinstance(item, Chain):
             return call("nn.Sequential", self.repeated(item.items, found))
         if isinstance(item, Several):
-            return call("nn.ModuleList", [Group("[", self.repeated(item.items, found), "]")])
+            return call("nn.ModuleList", [Bracketed("[", self.repeated(item.items, found), "]")])
         texts = found.texts_by_owner.get(found.numbers[id(item)], {})
         if isinstance(item, Region):
             return self.instance(item, texts)
@@ -196,7 +196,7 @@ class _Writer:
             if len(alike) == 1:
                 docs += alike
             else:
-                docs.append(Group("*(", [alike[0], f"for _ in range({len(alike)})"], comma=False))
+                docs.append(Bracketed("*(", [alike[0], f"for _ in range({len(alike)})"], comma=False))
         return docs
 
 

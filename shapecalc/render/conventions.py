@@ -21,10 +21,10 @@ from shapecalc.render.flop_notes import (
     unknown_notes,
     within,
 )
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.render.grid import Column, Grid, Line
 from shapecalc.render.show import heading
-from shapecalc.render.tree import View, named_nodes
+from shapecalc.render.tree import Display, named_nodes
 from shapecalc.symbolic import Dim, greatest
 
 _TRAINING = "forward and backward"
@@ -32,9 +32,9 @@ _LONGEST = 38
 """Of what is written on one line beside the other columns."""
 
 
-def convention_grid(analysis: Analysis, convention: Convention, view: View, backward: bool) -> Grid:
+def convention_grid(analysis: Analysis, convention: Convention, view: Display, backward: bool) -> Grid:
     """What one convention counts of each layer, and how."""
-    whole, formulas = count(convention, analysis), Formulas.of(analysis, analysis.conditions)
+    whole, formulas = count(convention, analysis), PrintedFormulas.of(analysis, analysis.conditions)
     columns = (
         view.first_column,
         Column("macs", "MACs", text, spare=1),
@@ -68,7 +68,7 @@ def side_by_side(analysis: Analysis, chosen: Sequence[Convention], form: str, ba
         Column("unit", "Unit") if form == "csv" else Column("short", "In short", spare=1),
         Column("counted", "What is counted"),
     )
-    formulas = Formulas.of(analysis, analysis.conditions if form != "csv" else ())
+    formulas = PrintedFormulas.of(analysis, analysis.conditions if form != "csv" else ())
     lines: list[Line] = []
     unknown: list[tuple[str, str]] = []
     for convention in chosen:
@@ -97,7 +97,7 @@ def _lines(name: str, total: Dim | Unknown, unit: str, terms: Sequence[str], for
         yield Line((None, None, None, term))
 
 
-def _terms(found: Count, formulas: Formulas) -> list[str]:
+def _terms(found: Count, formulas: PrintedFormulas) -> list[str]:
     """What a count is made of: the MACs, and what comes to them or is taken off."""
     terms = ["MACs" if found.convention.per_mac == 1 else f"{found.convention.per_mac} FLOPs per MAC"]
     for what, more in found.beside.items():

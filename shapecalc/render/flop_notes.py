@@ -10,7 +10,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.operations import Unknown
 from shapecalc.render.cells import UNKNOWN, count, how_many, short
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.render.tree import folded_note, measured_note
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.notation import GROUPED, within_product
@@ -45,7 +45,7 @@ def amount(number: Dim | Unknown, unit: str) -> str:
 
 
 def _training(
-    convention: Convention, analysis: Analysis, formulas: Formulas, unknown: Sequence[tuple[str, str]]
+    convention: Convention, analysis: Analysis, formulas: PrintedFormulas, unknown: Sequence[tuple[str, str]]
 ) -> list[str]:
     """What is counted of a training step; a reason that stands among the `unknown` is not said again."""
     found = training(convention, analysis)
@@ -95,7 +95,7 @@ def listed_below(title: str, lines: Sequence[str]) -> list[str]:
 def ending(
     convention: Convention,
     analysis: Analysis,
-    formulas: Formulas,
+    formulas: PrintedFormulas,
     unknown: Sequence[tuple[str, str]],
     backward: bool,
     nodes: Iterable[tuple[str, Node]],

@@ -18,10 +18,10 @@ from shapecalc.render.cells import UNKNOWN
 from shapecalc.render.cells import count as text
 from shapecalc.render.conventions import convention_grid, side_by_side
 from shapecalc.render.flop_notes import amount, ending, note, within
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
-from shapecalc.render.tree import View, active_note, named_nodes, one_by_one
+from shapecalc.render.tree import Display, active_note, named_nodes, one_by_one
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import for_json
 
@@ -31,7 +31,7 @@ _WORK = (
 )
 
 
-def print_flops(analysis: Analysis, chosen: Sequence[Convention], view: View, backward: bool) -> None:
+def print_flops(analysis: Analysis, chosen: Sequence[Convention], view: Display, backward: bool) -> None:
     """Print the count of a convention, or of several beside each other; of none, the layers' operations.
 
     Raises:
@@ -59,13 +59,13 @@ def is_known(analysis: Analysis, chosen: Sequence[Convention], form: str, backwa
     return not unknown and (bool(chosen) or not Work.of_all(analysis).unknown)
 
 
-def _of_work(analysis: Analysis, view: View, backward: bool) -> Grid:
+def _of_work(analysis: Analysis, view: Display, backward: bool) -> Grid:
     lines = []
     nodes = named_nodes(analysis, view)
     for title, node in nodes:
         work = Work.under(analysis, node)
         lines.append(Line((title, work.macs, *_kinds(work.ops)), strong=bool(node.children)))
-    whole, formulas = Work.of_all(analysis), Formulas.of(analysis, analysis.conditions)
+    whole, formulas = Work.of_all(analysis), PrintedFormulas.of(analysis, analysis.conditions)
     notes = [
         *_work_notes(whole, formulas),
         *active_note(analysis),
@@ -77,7 +77,7 @@ def _of_work(analysis: Analysis, view: View, backward: bool) -> Grid:
 def work_grid(work: Work) -> Grid:
     """The operations of a network in total, in one line."""
     return Grid(
-        "Operations", _WORK, [Line((work.macs, *_kinds(work.ops)))], _work_notes(work, Formulas(None))
+        "Operations", _WORK, [Line((work.macs, *_kinds(work.ops)))], _work_notes(work, PrintedFormulas(None))
     )
 
 
@@ -85,7 +85,7 @@ def _kinds(ops: Operations | Unknown) -> tuple[Dim | Unknown, ...]:
     return tuple(ops if isinstance(ops, Unknown) else getattr(ops, kind) for kind in KINDS)
 
 
-def _work_notes(work: Work, formulas: Formulas) -> list[str]:
+def _work_notes(work: Work, formulas: PrintedFormulas) -> list[str]:
     macs, less = formulas.known(work.macs), formulas.known(work.macs_without_padding)
     apart = [] if less == macs else [note("", f"{within(less)} without {' and '.join(work.left_out)}")]
     kinds = zip(KINDS, _kinds(formulas.operations(work.ops)), strict=True)

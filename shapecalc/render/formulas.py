@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Formulas:
+class PrintedFormulas:
     """How the formulas of a network are written."""
 
     domain: Domain | None
     """The inputs for which they hold; None where they do for all."""
 
     @classmethod
-    def of(cls, analysis: Analysis, conditions: Sequence[Condition]) -> Formulas:
+    def of(cls, analysis: Analysis, conditions: Sequence[Condition]) -> PrintedFormulas:
         """The formulas of a network that holds under these conditions."""
         if not conditions:
             return cls(None)

@@ -12,10 +12,10 @@ from shapecalc.analysis.memory.splitting import grouped
 from shapecalc.analysis.memory.stages import stages_of
 from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import PEAK, count, of_these, shape, size
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_grid, print_json
 from shapecalc.render.show import compute, dtypes, heading, trainable
-from shapecalc.render.tree import View, folded_note, measured_note, named_nodes
+from shapecalc.render.tree import Display, folded_note, measured_note, named_nodes
 from shapecalc.symbolic import Dim
 
 _LAYERS = (
@@ -36,7 +36,7 @@ _WIDEST = 30
 """Characters of a figure up to which those below are aligned with it."""
 
 
-def print_memory(found: Prediction, view: View, step: Memory | None, fit: Fit | None) -> None:
+def print_memory(found: Prediction, view: Display, step: Memory | None, fit: Fit | None) -> None:
     """Print the memory of a network; `step` has that of training too, and all figures of JSON."""
     if view.form == "json" and step:
         print_json({**step.to_dict(), **({"fit": fit.to_dict()} if fit else {})})
@@ -46,15 +46,15 @@ def print_memory(found: Prediction, view: View, step: Memory | None, fit: Fit | 
 
 def memory_grid(found: Prediction, depth: int | None) -> Grid:
     """The table of the memory in prediction or, of a `Memory`, in training too."""
-    return _grid(found, View(depth=depth), found if isinstance(found, Memory) else None, None)
+    return _grid(found, Display(depth=depth), found if isinstance(found, Memory) else None, None)
 
 
-def _grid(found: Prediction, view: View, step: Memory | None, fit: Fit | None) -> Grid:
+def _grid(found: Prediction, view: Display, step: Memory | None, fit: Fit | None) -> Grid:
     analysis = found.analysis
     nodes = named_nodes(analysis, view, step.saved_by_row.__getitem__ if step else None)
     columns = (view.first_column, *(_LAYERS if step else _LAYERS[:-1]))
     lines = [_line(found, title, node, step, view.form == "csv") for title, node in nodes]
-    notes = list(_notes(found, step, Formulas.of(analysis, found.all_conditions)))
+    notes = list(_notes(found, step, PrintedFormulas.of(analysis, found.all_conditions)))
     if folded := folded_note(node for _, node in nodes):
         notes += ["", *folded]
     if fit:
@@ -70,7 +70,7 @@ def _line(found: Prediction, title: str, node: Node, step: Memory | None, flat: 
     return Line(tuple(values), strong=bool(node.children))
 
 
-def _notes(found: Prediction, step: Memory | None, formulas: Formulas) -> Iterator[str]:
+def _notes(found: Prediction, step: Memory | None, formulas: PrintedFormulas) -> Iterator[str]:
     yield from _facts(found, formulas)
     yield from measured_note(found.analysis, 13)
     yield from formulas.holds(13)
@@ -81,14 +81,14 @@ def _notes(found: Prediction, step: Memory | None, formulas: Formulas) -> Iterat
         yield from _training(step, formulas)
 
 
-def _facts(found: Prediction, formulas: Formulas) -> Iterator[str]:
+def _facts(found: Prediction, formulas: PrintedFormulas) -> Iterator[str]:
     totals = found.analysis.totals
     part = f", {trainable(totals)}" if totals.frozen_params != 0 else ""
     yield f"Parameters   {count(totals.params)}{part}"
     yield f"Computation  {compute(formulas.total(totals.macs), totals.uncounted)}, forward"
 
 
-def _prediction(found: Prediction, formulas: Formulas) -> Iterator[str]:
+def _prediction(found: Prediction, formulas: PrintedFormulas) -> Iterator[str]:
     casts = ", and weights as cast" if found.dtype == AMP else ""
     most = formulas.most(found.prediction)
     yield from _most("Prediction  ", most, bound=f"{PEAK} of at least" if found.bounded else PEAK)
@@ -106,7 +106,7 @@ def _weights(found: Prediction) -> str:
     return f"  {size(found.parameters)} of parameters, {size(found.buffers)} of buffers in {dtype}"
 
 
-def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
+def _training(found: Memory, formulas: PrintedFormulas) -> Iterator[str]:
     most = formulas.most(found.training)
     step = f", in a step with {found.how.method.title}"
     bound = _PEAKS[found.training_status]
@@ -121,7 +121,7 @@ def _training(found: Memory, formulas: Formulas) -> Iterator[str]:
     yield f"  {size(formulas.total(found.saved))} kept for the backward pass"
 
 
-def _on_each_device(found: Memory, formulas: Formulas) -> Iterator[str]:
+def _on_each_device(found: Memory, formulas: PrintedFormulas) -> Iterator[str]:
     """How the step is done, then what a device has: each figure, how far it is known, and by which rule."""
     yield from [f"  {term}" for term in found.how.terms]
     if found.how.checkpoint:
@@ -146,7 +146,7 @@ def _splits(found: Memory) -> Iterator[str]:
         yield f"  by {by:<10}  {shape(whole)} → {shape(part)}{copies}  {name}"
 
 
-def _stages(found: Memory, formulas: Formulas) -> Iterator[str]:
+def _stages(found: Memory, formulas: PrintedFormulas) -> Iterator[str]:
     """What each stage of a pipeline has."""
     for number, stage in enumerate(stages_of(found)):
         sizes = [stage.parameters, stage.gradients, stage.optimizer, stage.saved]

@@ -16,7 +16,7 @@ from shapecalc.layers.schemes import SCALE
 from shapecalc.render.cells import count, how_many, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_grid, print_json
 from shapecalc.render.tree import (
-    View,
+    Display,
     active_note,
     folded_note,
     folding,
@@ -49,7 +49,7 @@ _FLAT = (
 _KEYS = ("name", "kind", "shape", "count", "trainable")
 
 
-def print_params(analysis: Analysis, view: View, dtype: str, stored: Quantized | None) -> None:
+def print_params(analysis: Analysis, view: Display, dtype: str, stored: Quantized | None) -> None:
     """Print the weights of an analysis; `dtype` is that of the floating-point ones, for their bytes.
 
     `stored`: the bytes where matrices are stored as integers.

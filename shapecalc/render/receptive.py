@@ -11,7 +11,7 @@ from shapecalc.render.cells import shape
 from shapecalc.render.field_columns import SIZE, START, STRIDE, by_axis, field_of, sizes, starts, strides
 from shapecalc.render.grid import DEFAULT_WIDTH, Column, Grid, Line, print_as
 from shapecalc.render.show import heading
-from shapecalc.render.tree import View, named_nodes, one_by_one
+from shapecalc.render.tree import Display, named_nodes, one_by_one
 
 _MOST_REASONS = 3
 _TYPE, _OUTPUT = Column("type", "Type"), Column("output", "Output shape", shape, spare=1)
@@ -19,14 +19,14 @@ _FIELD = (SIZE, STRIDE, START, Column("status", "Status"))
 _LETTERS = {1: "L", 2: "H×W", 3: "D×H×W"}
 
 
-def print_receptive(receptive: Receptive, view: View) -> None:
+def print_receptive(receptive: Receptive, view: Display) -> None:
     analysis = one_by_one(receptive.analysis, view)
     if analysis is not receptive.analysis:
         receptive = along(analysis, receptive.input, receptive.axes, receptive.windows_only)
     print_as(view.form, lambda: to_json(receptive, view.depth), lambda: _grid(receptive, view))
 
 
-def _grid(receptive: Receptive, view: View) -> Grid:
+def _grid(receptive: Receptive, view: Display) -> Grid:
     flat = view.form == "csv"
     lines = [
         _line(receptive, node, title, node.type if flat else node.output.shape)

@@ -13,7 +13,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import count, duration, hundredths, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
-from shapecalc.render.tree import View, folded_note, measured_note, named_nodes
+from shapecalc.render.tree import Display, folded_note, measured_note, named_nodes
 
 _MOST_UNKNOWN = 3
 _PREFIXES = {0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
@@ -35,12 +35,12 @@ _FIGURES = (
 _OUTPUT = Column("output", "Output shape", shape, spare=1)
 
 
-def print_roofline(found: Roofline, view: View) -> None:
+def print_roofline(found: Roofline, view: Display) -> None:
     """Print a network's layers on a device; in JSON times are seconds, in CSV too."""
     print_as(view.form, found.to_dict, lambda: _grid(found, view))
 
 
-def _grid(found: Roofline, view: View) -> Grid:
+def _grid(found: Roofline, view: Display) -> Grid:
     """The table, or in CSV a line for each layer."""
     named = named_nodes(found.analysis, view)
     lines = [_line(found, title, node, view.form == "csv") for title, node in named]

@@ -9,8 +9,8 @@ from shapecalc.analysis.roofline.bound import Part, Roofline
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.cells import duration
 from shapecalc.render.drawing.wording import role
-from shapecalc.render.plotting.plot import Dot, Guide, Plot, Series
-from shapecalc.render.plotting.scale import Axis
+from shapecalc.render.plotting.plot import Dot, DotSeries, Guide, Plot
+from shapecalc.render.plotting.scale import PlotAxis
 from shapecalc.render.roofline import rate
 from shapecalc.render.show import heading
 from shapecalc.render.tree import own_row
@@ -32,11 +32,11 @@ def roofline_plot(found: Roofline, depth: int | None) -> Plot:
         label = labels.get(node.path, "")
         row = own_row(found.analysis, node)
         series.setdefault(role(row) if row else "block", []).append(_dot(node, part, label))
-    drawn = [Series(kind, dots, role=kind) for kind, dots in sorted(series.items())]
+    drawn = [DotSeries(kind, dots, role=kind) for kind, dots in sorted(series.items())]
     guides = list(_roofs(found, [dot.x for dots in series.values() for dot in dots]))
     whole = f"at least {duration(found.at_least.seconds)}, unfused sum {duration(found.whole.seconds)}"
     title = f"{found.analysis.name} in {found.dtype} on {found.device.title}"
-    x, y = Axis("Operations a byte", log=True), Axis("Operations a second", log=True)
+    x, y = PlotAxis("Operations a byte", log=True), PlotAxis("Operations a second", log=True)
     about = f"{heading(found.analysis)}: {len(parts):,} layers under the roof, {whole}."
     return Plot(title, about, x, y, drawn, guides)
 

@@ -13,10 +13,10 @@ from shapecalc.errors import UsageError, nearest, quoted
 from shapecalc.operations import Unknown
 from shapecalc.render.cells import count, how_many, percent, shape, share, short, size
 from shapecalc.render.field_columns import SIZE, START, STRIDE, field_of, sizes, starts, strides
-from shapecalc.render.formulas import Formulas
+from shapecalc.render.formulas import PrintedFormulas
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.tree import (
-    View,
+    Display,
     active_note,
     arguments_text,
     folded_note,
@@ -110,7 +110,7 @@ _TREE = ("layer", "arguments", "output", "params", "params_share", "macs", "macs
 _FLAT = ("path", "type", "output", "params", "params_share", "macs", "macs_share")
 
 
-def print_show(analysis: Analysis, view: View, columns: str | None, layout: str) -> None:
+def print_show(analysis: Analysis, view: Display, columns: str | None, layout: str) -> None:
     """Print an analysis.
 
     Raises:
@@ -125,10 +125,10 @@ def print_show(analysis: Analysis, view: View, columns: str | None, layout: str)
 
 def show_grid(analysis: Analysis, depth: int | None) -> Grid:
     """The table of all layers, without their shares."""
-    return _grid(analysis, View(depth=depth), "layer,arguments,output,params,macs", "NCHW")
+    return _grid(analysis, Display(depth=depth), "layer,arguments,output,params,macs", "NCHW")
 
 
-def _grid(analysis: Analysis, view: View, columns: str | None, layout: str) -> Grid:
+def _grid(analysis: Analysis, view: Display, columns: str | None, layout: str) -> Grid:
     default = _FLAT if view.form == "csv" else _TREE
     chosen = [_COLUMNS[key] for key in default] if columns is None else _chosen(columns)
     fields = None
@@ -175,7 +175,7 @@ def notes(analysis: Analysis, layout: str = "NCHW") -> list[str]:
     """The totals in words, each with its unit."""
     totals = analysis.totals
     outputs = ", ".join(_shape(tensor, layout) for tensor in analysis.outputs)
-    formulas = Formulas.of(analysis, analysis.conditions)
+    formulas = PrintedFormulas.of(analysis, analysis.conditions)
     unread = f"Not read    {', '.join(analysis.unread)}: from: reads an input beside a step"
     return [
         f"Output      {outputs}, after {how_many(analysis.layers, 'layer')}",

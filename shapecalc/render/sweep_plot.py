@@ -10,12 +10,11 @@ from typing import NamedTuple
 from shapecalc.analysis.sweep.choice import Choice, ordered
 from shapecalc.analysis.sweep.conditions import numeric
 from shapecalc.analysis.sweep.figures import SHAPES
-from shapecalc.analysis.sweep.points import Axis as Varied
-from shapecalc.analysis.sweep.points import Point, Sweep
+from shapecalc.analysis.sweep.points import Axis, Point, Sweep
 from shapecalc.errors import UsageError
 from shapecalc.render import streams
-from shapecalc.render.plotting.plot import MOST_DOTS, Dot, Guide, Plot, Series
-from shapecalc.render.plotting.scale import Axis
+from shapecalc.render.plotting.plot import MOST_DOTS, Dot, DotSeries, Guide, Plot
+from shapecalc.render.plotting.scale import PlotAxis
 from shapecalc.render.sweep import Rows, as_given, heading, title_of
 
 _UNITS = {"params": "elements", "trainable": "elements", "buffers": "elements"}
@@ -32,11 +31,11 @@ class Ends(NamedTuple):
     y: str
     log: str | None = None
 
-    def axis(self, name: str) -> Axis:
+    def axis(self, name: str) -> PlotAxis:
         column = self.x if name == "x" else self.y
         unit = "bytes" if column in _BYTES else _UNITS.get(column)
         title = f"{title_of(column)} ({unit})" if unit else title_of(column)
-        return Axis(title, None if self.log is None else name in self.log, column in _BYTES)
+        return PlotAxis(title, None if self.log is None else name in self.log, column in _BYTES)
 
 
 def read_ends(x: str | None, y: str | None, log: str | None, swept: Sweep) -> Ends:
@@ -111,24 +110,24 @@ class _Series:
         self.varied = [axis for axis in swept.axes if len(axis.values) > 1]
         self.running = self._running()
 
-    def _running(self) -> Varied | None:
+    def _running(self) -> Axis | None:
         """The axis along which a line goes: the one that is drawn across, or the one that goes fastest."""
         across = [axis for axis in self.varied if axis.name == self.ends.x]
         numbers = [axis for axis in self.varied if all(numeric(v) is not None for v in axis.values)]
         return next(iter([*across, *reversed(numbers)]), None)
 
-    def all(self, drawn: Sequence[tuple[Point, bool]]) -> list[Series]:
+    def all(self, drawn: Sequence[tuple[Point, bool]]) -> list[DotSeries]:
         groups: dict[str, list[tuple[Point, bool]]] = {}
         for point, best in drawn:
             groups.setdefault(self._group(point), []).append((point, best))
         if all(len(group) == 1 for group in groups.values()):
-            return [Series("", [self._dot(point, best, self._own(point)) for point, best in drawn])]
+            return [DotSeries("", [self._dot(point, best, self._own(point)) for point, best in drawn])]
         joined = self.running is not None and len(groups) <= _MOST_SERIES
         if len(groups) > _MOST_SERIES:
             groups = self._by_network(drawn)
         few = len(drawn) <= _MOST_LABELLED
         return [
-            Series(
+            DotSeries(
                 name if len(groups) > 1 else "",
                 [self._dot(point, best, self._along(point) if few or best else "") for point, best in group],
                 joined,

@@ -20,7 +20,7 @@ FEWEST = 3
 """Layers or blocks in a row that are alike, which one line stands for: two are as quickly read."""
 
 
-class View(NamedTuple):
+class Display(NamedTuple):
     """How the layers of a network are shown."""
 
     form: str = "table"
@@ -35,11 +35,11 @@ class View(NamedTuple):
         return Column("path", "Path") if self.form == "csv" else Column("layer", "Layer")
 
 
-TABLE = View()
+TABLE = Display()
 """All layers as a table, in which those that are alike are folded."""
 
 
-def one_by_one(analysis: Analysis, view: View) -> Analysis:
+def one_by_one(analysis: Analysis, view: Display) -> Analysis:
     """The analysis with every row, for a form that has each layer, or where nothing is to be folded.
 
     Raises:
@@ -96,7 +96,7 @@ def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> S
     return [run.first if run.copies < FEWEST else _together(run.first, run.copies) for run in runs]
 
 
-class Run(NamedTuple):
+class Repeat(NamedTuple):
     """Nodes in a row that are shown as one, the first of them."""
 
     first: Node
@@ -104,14 +104,14 @@ class Run(NamedTuple):
     copies: int
 
 
-def in_runs(nodes: Sequence[Node], key: Callable[[Node], object], fewest: int) -> list[Run]:
+def in_runs(nodes: Sequence[Node], key: Callable[[Node], object], fewest: int) -> list[Repeat]:
     """Neighbours of equal keys together, if there are at least so many; all others by themselves."""
-    found: list[Run] = []
+    found: list[Repeat] = []
     for _, group in groupby(nodes, key):
         run = tuple(group)
         copies = sum(node.copies for node in run)
         together = copies >= fewest
-        found += [Run(run[0], run, copies)] if together else [Run(n, (n,), n.copies) for n in run]
+        found += [Repeat(run[0], run, copies)] if together else [Repeat(n, (n,), n.copies) for n in run]
     return found
 
 
@@ -153,7 +153,7 @@ def _work(analysis: Analysis, alike: Alike | None, node: Node) -> Hashable:
     return node.type, node.output, tuple(layers)
 
 
-def named_nodes(analysis: Analysis, view: View, alike: Alike | None = None) -> list[tuple[str, Node]]:
+def named_nodes(analysis: Analysis, view: Display, alike: Alike | None = None) -> list[tuple[str, Node]]:
     """What a table has a line for, by its name there: in CSV the layers by their paths, else the tree."""
     if view.form == "csv":
         return [(node.path, node) for node in leaves(analysis.tree, view.depth)]

@@ -12,19 +12,19 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.engine.results import Analysis
-from shapecalc.exporting.torch_source import Source
+from shapecalc.exporting.torch_source import TorchSource
 from shapecalc.torch_check.network import Network, from_left_to_right
 from shapecalc.torch_check.uncounted import UNCOUNTED
 
 
-def namespace(source: Source) -> dict[str, Any]:
+def namespace(source: TorchSource) -> dict[str, Any]:
     """What the source defines."""
     names: dict[str, Any] = {"__name__": source.name}
     exec(compile(source.text, f"{source.name}.py", "exec"), names)
     return names
 
 
-def module_of(source: Source) -> Any:
+def module_of(source: TorchSource) -> Any:
     """The network's module, in evaluation."""
     with warnings.catch_warnings(action="ignore"):
         return namespace(source)[source.name]().eval()

@@ -12,7 +12,7 @@ import torch
 
 import shapecalc
 from shapecalc.errors import ShapecalcError
-from shapecalc.exporting.torch_source import Source, torch_source
+from shapecalc.exporting.torch_source import TorchSource, torch_source
 from shapecalc.language.architecture import Architecture
 from shapecalc.torch_check.network import sample
 from tests.dice import SEED, count
@@ -30,11 +30,11 @@ ARGUMENTS = {
 """By network, the arguments of its class: neither lists, fractions nor numbers of copies are."""
 
 
-def class_of(source: Source) -> Any:
+def class_of(source: TorchSource) -> Any:
     return namespace(source)[source.name]
 
 
-def arguments_of(source: Source) -> dict[str, Any]:
+def arguments_of(source: TorchSource) -> dict[str, Any]:
     parameters = inspect.signature(class_of(source).__init__).parameters
     return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 
@@ -43,7 +43,7 @@ def weights_of(module: Any) -> dict[str, tuple[Any, ...]]:
     return {key: (tuple(x.shape), x.dtype, x.requires_grad) for key, x in tensors_of(module).items()}
 
 
-def check(architecture: Architecture, source: Source, values: dict[str, int]) -> None:
+def check(architecture: Architecture, source: TorchSource, values: dict[str, int]) -> None:
     """The same keys and shapes, and outputs, by the argument and by `--set`."""
     set_ = shapecalc.analyse(architecture, None, values)
     with torch.device("meta"), warnings.catch_warnings(action="ignore"):
@@ -131,7 +131,7 @@ layers:
 """
 
 
-def net(more: str = "", values: dict[str, Any] | None = None) -> Source:
+def net(more: str = "", values: dict[str, Any] | None = None) -> TorchSource:
     return torch_source(shapecalc.analyse(shapecalc.parse(NET + more), None, values))
 
 

@@ -15,7 +15,7 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.engine.results import Analysis
 from shapecalc.exporting.literals import identifier
-from shapecalc.exporting.torch_source import Source, torch_source
+from shapecalc.exporting.torch_source import TorchSource, torch_source
 from shapecalc.importing.network import imported
 from shapecalc.importing.torch_module import read_module
 from shapecalc.torch_check.network import Network, from_left_to_right, sample
@@ -38,11 +38,11 @@ BY_VALUE = {
 THERE_AND_BACK = ["nin", "lenet", "dcgan", "densenet", "unet", "imagenet/resnet18", "imagenet/squeezenet1_0"]
 
 
-def exported(text: str) -> Source:
+def exported(text: str) -> TorchSource:
     return torch_source(shapecalc.analyse(shapecalc.parse(text)))
 
 
-def body(source: Source) -> str:
+def body(source: TorchSource) -> str:
     """The code after the docstring."""
     return source.text.split('"""', 2)[2].strip() + "\n"
 
@@ -74,7 +74,7 @@ def weights_of(module: nn.Module) -> dict[str, tuple[object, ...]]:
     }
 
 
-def expected_weights(analysis: Analysis, source: Source) -> dict[str, tuple[object, ...]]:
+def expected_weights(analysis: Analysis, source: TorchSource) -> dict[str, tuple[object, ...]]:
     return {
         source.keys[row.path, name]: (
             *(w.shape, f"torch.{w.dtype}"),
@@ -85,7 +85,7 @@ def expected_weights(analysis: Analysis, source: Source) -> dict[str, tuple[obje
     }
 
 
-def check_text(source: Source, folder: Path) -> None:
+def check_text(source: TorchSource, folder: Path) -> None:
     """It is laid out as ruff does, by its defaults, and imports torch alone; warnings are errors here."""
     file = folder / "network.py"
     file.write_text(source.text, encoding="utf-8")

@@ -11,7 +11,7 @@ from shapecalc.exporting.keras.calls import Again, Call, Made, Once, Slot
 from shapecalc.exporting.keras.layers import counterpart, refused
 from shapecalc.exporting.keras.lending import LAYER, Lent, numbers_in, shared_calls
 from shapecalc.exporting.literals import snake
-from shapecalc.exporting.names import Names
+from shapecalc.exporting.names import Variables
 from shapecalc.exporting.program import Leaf, Owner, Region, owners
 from shapecalc.symbolic import symbols_in
 
@@ -30,7 +30,7 @@ class Statement(NamedTuple):
 
 
 @dataclass(eq=False)
-class Body:
+class BlockBody:
     """One use of a block: its statements."""
 
     region: Region
@@ -47,7 +47,7 @@ class Bodies:
         self.root, self.lent = root, lent
         self.count: dict[int, int] = {}
         """By row, how many statements its layer is: padding, say, and what is padded for."""
-        self.of: dict[int, Body] = {}
+        self.of: dict[int, BlockBody] = {}
         self.kinds: dict[int, tuple[Any, ...]] = {}
         """By the identity of a region, what it has in common with those of the same function."""
         self.variables: set[str] = set()
@@ -56,10 +56,10 @@ class Bodies:
 
     def read(self, region: Region) -> None:
         """Write the statements of a region, of those in it first."""
-        body = Body(region)
+        body = BlockBody(region)
         several = region is self.root and len(region.inputs) > 1
         kept = region.inputs if several else ()
-        names = Names(region, owners(region.items), kept, IMPORTED)
+        names = Variables(region, owners(region.items), kept, IMPORTED)
         body.inputs = [names.begin(edge) for edge in region.inputs]
         for item in owners(region.items):
             body.statements += self.once(region, item, names)
@@ -79,13 +79,13 @@ class Bodies:
         body.outputs = [names.of[edge] for edge in region.outputs]
         self.finish(region, body)
 
-    def finish(self, region: Region, body: Body) -> None:
+    def finish(self, region: Region, body: BlockBody) -> None:
         self.variables.update(body.inputs, *(statement.targets for statement in body.statements))
         kind = [(*s.targets, "=", *s.inputs, *self.kind(s.call)) for s in body.statements]
         self.of[id(region)] = body
         self.kinds[id(region)] = (snake(region.title), *body.inputs, "→", *body.outputs, *kind)
 
-    def once(self, region: Region, item: Owner, names: Names) -> list[Statement]:
+    def once(self, region: Region, item: Owner, names: Variables) -> list[Statement]:
         """The making of layers that are called twice or more, before the first call."""
         numbers = numbers_in([item])
         edges = [Edge(owner, LAYER) for owner, at in self.lent.made.items() if at is region]

@@ -8,7 +8,7 @@ from functools import partial, singledispatch
 from typing import Any, TypeAlias
 
 from shapecalc.engine.results import Row
-from shapecalc.exporting.layout import Doc, Group, call
+from shapecalc.exporting.layout import Bracketed, Doc, call
 from shapecalc.layers import Layer
 
 NEEDED: Any = object()
@@ -77,7 +77,7 @@ class Made:
             inputs = [inputs[place] for place in self.order]
         held, fed = (inputs[:1], inputs[1:]) if self.held else ((), inputs)
         given = f"[{', '.join(fed)}]" if self.listed else ", ".join(fed)
-        return Group(f"{self.function}(", [*held, *arguments], f")({given})")
+        return Bracketed(f"{self.function}(", [*held, *arguments], f")({given})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.exporting.docstring import counted, docstring
 from shapecalc.exporting.keras.batch import batch_of, with_free_batch
-from shapecalc.exporting.keras.bodies import Bodies, Body, Statement
+from shapecalc.exporting.keras.bodies import BlockBody, Bodies, Statement
 from shapecalc.exporting.keras.calls import NEEDED, Slot
-from shapecalc.exporting.keras.functions import Function, Functions
+from shapecalc.exporting.keras.functions import BlockFunction, Functions
 from shapecalc.exporting.keras.lending import Lent
 from shapecalc.exporting.keras.own import OWN
-from shapecalc.exporting.layout import Doc, Group, call, lines, named
+from shapecalc.exporting.layout import Bracketed, Doc, call, lines, named
 from shapecalc.exporting.literals import identifier, literal, same, snake
 from shapecalc.exporting.program import Region
 from shapecalc.exporting.structure import regions
@@ -79,7 +79,7 @@ class _Writer:
         about = docstring(self.analysis, f"{self.analysis.name} for Keras 3", facts)
         return f"{about}\n\n{imports}\n\n{code}"
 
-    def written(self, function: Function) -> list[str]:
+    def written(self, function: BlockFunction) -> list[str]:
         body = function.first
         names = iter(function.names)
         statements = [self.statement(statement, names) for statement in body.statements]
@@ -95,7 +95,7 @@ class _Writer:
         takes: list[Doc] = [*body.inputs]
         for slot in function.parameters:
             takes.append(slot.name if slot.default is NEEDED else f"{slot.name}={literal(slot.default)}")
-        head = lines(Group(f"def {function.name}(", takes, "):"), 0)
+        head = lines(Bracketed(f"def {function.name}(", takes, "):"), 0)
         return [*head, *inner, f"    return {', '.join(body.outputs)}"]
 
     def statement(self, statement: Statement, names: Iterable[str | None]) -> list[str]:
@@ -108,7 +108,7 @@ class _Writer:
             doc = made.doc(inputs, arguments)
         return lines(doc, 4, f"{', '.join(targets)} = ")
 
-    def inputs(self, body: Body) -> list[str]:
+    def inputs(self, body: BlockBody) -> list[str]:
         found: list[str] = []
         several = len(body.inputs) > 1
         for name, (own, x) in zip(body.inputs, self.analysis.inputs.items(), strict=True):
@@ -122,7 +122,7 @@ class _Writer:
             found += lines(call("keras.Input", [shape, *dtype, *label]), 4, target)
         return found
 
-    def model(self, body: Body) -> list[str]:
+    def model(self, body: BlockBody) -> list[str]:
         anchor = "inputs" if len(body.inputs) == 1 else body.inputs[0]
         named_outputs = zip(self.root.outputs, body.outputs, strict=True)
         constants = self.bodies.lent.constants

@@ -27,11 +27,11 @@ from shapecalc.render.drawing.building import (
     with_rows,
     with_ways,
 )
-from shapecalc.render.drawing.figures import Figures
+from shapecalc.render.drawing.figures import BoxFigures
 from shapecalc.render.drawing.graph import inputs_above, layer_box, network
 from shapecalc.render.drawing.parts import Box, Figure, Link, Stack, stacks
 from shapecalc.render.drawing.wording import common, differing, joined, lines, without_widths, words
-from shapecalc.render.tree import Run, in_a_row, in_runs, own_row
+from shapecalc.render.tree import Repeat, in_a_row, in_runs, own_row
 from shapecalc.symbolic.notation import UNICODE, text
 
 _MOST_SAID = 3
@@ -71,7 +71,7 @@ class Form:
 class Blocks:
     """Makes the figures of a network and of its blocks."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: BoxFigures) -> None:
         self.analysis = figures.analysis
         self.figures = figures
         self.steps: dict[str, Executed] = {}
@@ -148,16 +148,16 @@ class Blocks:
     def _is_few(self, node: Node) -> bool:
         return is_block(self.analysis, node) and not self._is_drawn(node)
 
-    def _runs_of_network(self, nodes: Sequence[Node]) -> list[Run]:
+    def _runs_of_network(self, nodes: Sequence[Node]) -> list[Repeat]:
         """Neighbours that do the same, and many that are built alike, of which none is read from afar."""
-        found: list[Run] = []
+        found: list[Repeat] = []
         for many, group in groupby(in_runs(nodes, self._alike, _MANY), self._is_chain):
             runs = [*group]
             inside = [node for run in runs for node in run.nodes]
             found += runs if many else in_runs(inside, in_a_row(self.analysis), 2)
         return found
 
-    def _is_chain(self, run: Run) -> bool:
+    def _is_chain(self, run: Repeat) -> bool:
         """Whether a run has several nodes, each read by the next one alone."""
         stop = run.nodes[-1].stop
         inner = range(run.first.start, run.nodes[-1].start)

@@ -9,9 +9,9 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
 from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack, splits
 from shapecalc.render.drawing.wording import step_name
-from shapecalc.render.tree import Run, own_row
+from shapecalc.render.tree import Repeat, own_row
 
-Runs = Callable[[Sequence[Node]], Sequence[Run]]
+Runs = Callable[[Sequence[Node]], Sequence[Repeat]]
 """Puts together nodes that follow one another and are drawn as one."""
 
 
@@ -42,7 +42,7 @@ class Builder:
     def stack(self, nodes: Sequence[Node], depth: int = 1) -> Stack:
         return Stack([part for run in self.runs(nodes) for part in self.parts(run, depth)])
 
-    def parts(self, run: Run, depth: int) -> Iterable[Part]:
+    def parts(self, run: Repeat, depth: int) -> Iterable[Part]:
         """What is drawn of a run: nothing of steps that execute nothing."""
         node = run.first
         if node.start == node.stop:
@@ -56,24 +56,24 @@ class Builder:
         for other in run.nodes[1:]:
             self._alike(node, other)
 
-    def _closed(self, run: Run) -> Box:
+    def _closed(self, run: Repeat) -> Box:
         box = self.box(run.first, run.copies)
         self._enter(box, range(run.first.start, run.first.stop))
         return box
 
-    def _split(self, run: Run, depth: int) -> Split | Stack:
+    def _split(self, run: Repeat, depth: int) -> Split | Stack:
         node = run.first
         branches = [self.stack(child.children, depth) for child in node.children]
         own = node._replace(start=node.stop - 1, children=())
-        split = Split(branches, self._closed(Run(own, (own,), 1)))
+        split = Split(branches, self._closed(Repeat(own, (own,), 1)))
         return Stack([split], step_name(node), node.path, several(run.copies)) if run.copies > 1 else split
 
-    def _opened(self, run: Run, depth: int) -> Iterable[Part]:
+    def _opened(self, run: Repeat, depth: int) -> Iterable[Part]:
         node = run.first
         parts = self.stack(node.children, depth + 1).parts
         if own_row(self.analysis, node):
             own = node._replace(start=node.stop - 1, children=())
-            parts.append(self._closed(Run(own, (own,), 1)))
+            parts.append(self._closed(Repeat(own, (own,), 1)))
         stack = Stack(parts, step_name(node), node.path, several(run.copies))
         if self.framed(node) or (run.copies > 1 and len(parts) > 1):
             return [stack] if stack.title else parts
@@ -116,7 +116,7 @@ def pairs(node: Node, other: Node, runs: Runs) -> Iterable[tuple[int, int]]:
         yield other.stop - 1, node.stop - 1
 
 
-def run_pairs(node: Node, other: Node, runs: Runs) -> Iterable[tuple[Run, Run]]:
+def run_pairs(node: Node, other: Node, runs: Runs) -> Iterable[tuple[Repeat, Repeat]]:
     """The runs inside of a node, each with that of another node that is built alike."""
     for one, two in zip(runs(node.children), runs(other.children), strict=True):
         yield one, two

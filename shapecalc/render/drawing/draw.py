@@ -8,7 +8,7 @@ from typing import Any
 
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
-from shapecalc.render.drawing.figures import Figures
+from shapecalc.render.drawing.figures import BoxFigures
 from shapecalc.render.drawing.parts import Figure, TooLargeError
 
 VIEWS = ("blocks", "volumes", "graph")
@@ -70,14 +70,14 @@ def draw(
         raise UsageError(
             "--depth is for the graph: the view blocks draws each block once", hint="--view graph"
         )
-    figures = Figures.of(analysis, show, colour)
+    figures = BoxFigures.of(analysis, show, colour)
     try:
         return Drawing(_drawn(figures, view, depth, form, direction), form)
     except TooLargeError as error:
         raise UsageError(error.message, hint=_fitting(figures, depth, form, direction)) from None
 
 
-def _fitting(figures: Figures, depth: int | None, form: str, direction: str) -> str | None:
+def _fitting(figures: BoxFigures, depth: int | None, form: str, direction: str) -> str | None:
     """A hint of the most levels with which the graph is drawn; None if there are too many boxes at one."""
     for fewer in range(min(depth or _DEEPEST, _DEEPEST) - 1, 0, -1):
         with suppress(TooLargeError):
@@ -86,7 +86,7 @@ def _fitting(figures: Figures, depth: int | None, form: str, direction: str) -> 
     return None
 
 
-def _figures(figures: Figures, view: str, depth: int | None) -> list[Figure]:
+def _figures(figures: BoxFigures, view: str, depth: int | None) -> list[Figure]:
     if view == "graph":
         from shapecalc.render.drawing.graph import graph
 
@@ -96,7 +96,7 @@ def _figures(figures: Figures, view: str, depth: int | None) -> list[Figure]:
     return Blocks(figures).all()
 
 
-def _drawn(figures: Figures, view: str, depth: int | None, form: str, direction: str) -> str:
+def _drawn(figures: BoxFigures, view: str, depth: int | None, form: str, direction: str) -> str:
     analysis, made = figures.analysis, _figures(figures, view, depth)
     if form == "mermaid":
         from shapecalc.render.drawing.mermaid import mermaid
@@ -111,7 +111,7 @@ def _drawn(figures: Figures, view: str, depth: int | None, form: str, direction:
     return svg(made, direction == "TB", analysis.name, _described(analysis, figures))
 
 
-def _described(analysis: Analysis, figures: Figures) -> str:
+def _described(analysis: Analysis, figures: BoxFigures) -> str:
     """The picture in words, for those who can't see it."""
     from shapecalc.render.show import heading, notes
 
@@ -124,4 +124,4 @@ def _volumes(analysis: Analysis) -> str:
     from shapecalc.render.drawing.volumes import drawn
 
     width, height, inside = drawn(analysis)
-    return document(width, height, analysis.name, _described(analysis, Figures(analysis)), inside)
+    return document(width, height, analysis.name, _described(analysis, BoxFigures(analysis)), inside)

@@ -20,7 +20,7 @@ SHOWN = ("shapes", "params", "macs", "receptive")
 
 
 @dataclass(frozen=True)
-class Figures:
+class BoxFigures:
     """What is written into boxes beside the layers' own words, and what their colours mean."""
 
     analysis: Analysis
@@ -29,7 +29,7 @@ class Figures:
     fields: Receptive | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, analysis: Analysis, show: str, colour: str) -> Figures:
+    def of(cls, analysis: Analysis, show: str, colour: str) -> BoxFigures:
         """Those that an option names: `shapes,params`.
 
         Raises:

@@ -8,7 +8,7 @@ from functools import partial
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis, Edge
 from shapecalc.render.drawing.building import Builder, links, several, with_rows, with_ways
-from shapecalc.render.drawing.figures import Figures
+from shapecalc.render.drawing.figures import BoxFigures
 from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack, TooLargeError
 from shapecalc.render.drawing.wording import lines, role, step_name, words
 from shapecalc.render.tree import FEWEST, in_a_row, in_runs, own_row
@@ -18,7 +18,7 @@ MOST_BOXES = 5_000
 """Boxes of one picture: with more, no one finds anything, and browsers are slow."""
 
 
-def graph(figures: Figures, depth: int | None) -> Figure:
+def graph(figures: BoxFigures, depth: int | None) -> Figure:
     """The picture of a network as its steps are nested.
 
     Raises:
@@ -64,7 +64,7 @@ def refuse_many(number: int) -> None:
         raise TooLargeError(message)
 
 
-def layer_box(figures: Figures, node: Node, copies: int) -> Box:
+def layer_box(figures: BoxFigures, node: Node, copies: int) -> Box:
     """The box of a layer, or of a step whose inside is not drawn."""
     row = own_row(figures.analysis, node)
     said = lines(words(row)) if row else (step_name(node) or node.type,)

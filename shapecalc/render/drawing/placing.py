@@ -30,7 +30,7 @@ _LEAST = 26
 
 
 @dataclass(eq=False)
-class Place:
+class Placement:
     """Of a part, how far it reaches before and after its axis, its length, and where it stands."""
 
     before: float = 0
@@ -63,13 +63,13 @@ class Placing:
         self.root = root
         self.tracks = tracks
         self.down = down
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, Placement] = {}
         whole = self._measure(root)
         self._place(root, whole.before, 0)
         self.across = whole.before + whole.after
         self.along = whole.length
 
-    def of(self, part: Part) -> Place:
+    def of(self, part: Part) -> Placement:
         return self.places[id(part)]
 
     def size(self, box: Box) -> tuple[float, float]:
@@ -95,11 +95,11 @@ class Placing:
         used = self.tracks.used
         return [n for n, branch in enumerate(split.branches) if branch.parts or (id(split), n) in used]
 
-    def _measure(self, part: Part) -> Place:
+    def _measure(self, part: Part) -> Placement:
         if isinstance(part, Box):
             width, height = self.size(part)
             across, length = (width, height) if self.down else (height, width)
-            place = Place(across / 2, across / 2, length)
+            place = Placement(across / 2, across / 2, length)
         elif isinstance(part, Stack):
             place = self._measure_stack(part)
         else:
@@ -107,11 +107,11 @@ class Placing:
         self.places[id(part)] = place
         return place
 
-    def _measure_stack(self, stack: Stack) -> Place:
+    def _measure_stack(self, stack: Stack) -> Placement:
         inner = [self._measure(part) for part in stack.parts]
         first, last, before, after = self.frame(stack)
         lane = self.tracks.lanes[id(stack)]
-        place = Place(
+        place = Placement(
             max([p.before for p in inner], default=_EMPTY / 2) + before,
             max([p.after for p in inner], default=_EMPTY / 2)
             + (TRACK * lane + PAD / 2 if lane else 0)
@@ -122,17 +122,17 @@ class Placing:
             self._make_room(place, 1.2 * text_width(stack.title, SMALL) + 2 * PAD)
         return place
 
-    def _make_room(self, place: Place, needed: float) -> None:
+    def _make_room(self, place: Placement, needed: float) -> None:
         """Let the title of a frame have its width, before the line that comes in on the axis."""
         if self.down:
             place.before = max(place.before, needed)
         else:
             place.length = max(place.length, needed)
 
-    def _measure_split(self, split: Split) -> Place:
+    def _measure_split(self, split: Split) -> Placement:
         inner = [self._measure(split.branches[n]) for n in self.shown(split)]
         _, begin, end = self._columns(split)
-        place = Place(-begin, end, sum(self.channels(split)) + max(p.length for p in inner))
+        place = Placement(-begin, end, sum(self.channels(split)) + max(p.length for p in inner))
         if split.join:
             joined = self._measure(split.join)
             place.before, place.after = max(place.before, joined.before), max(place.after, joined.after)
@@ -167,7 +167,7 @@ class Placing:
         elif isinstance(part, Split):
             self._place_split(part, place)
 
-    def _place_split(self, split: Split, place: Place) -> None:
+    def _place_split(self, split: Split, place: Placement) -> None:
         top, bottom = self.channels(split)
         axes, *_ = self._columns(split)
         room = max(self.of(split.branches[n]).length for n in axes)

@@ -20,41 +20,41 @@ JOIN = -1
 """The place of a join in its split, after all branches."""
 
 
-class Step(NamedTuple):
+class Descent(NamedTuple):
     """One step down to a box: a part, and which of its parts comes next."""
 
     part: Stack | Split
     number: int
 
 
-def chains(root: Stack) -> dict[int, list[Step]]:
+def chains(root: Stack) -> dict[int, list[Descent]]:
     """By the box, the parts that it is in, the outermost first."""
-    found: dict[int, list[Step]] = {}
+    found: dict[int, list[Descent]] = {}
 
-    def enter(part: Part, above: list[Step]) -> None:
+    def enter(part: Part, above: list[Descent]) -> None:
         if isinstance(part, Box):
             found[id(part)] = above
         elif isinstance(part, Stack):
             for number, inner in enumerate(part.parts):
-                enter(inner, [*above, Step(part, number)])
+                enter(inner, [*above, Descent(part, number)])
         else:
             for number, branch in enumerate(part.branches):
-                enter(branch, [*above, Step(part, number)])
+                enter(branch, [*above, Descent(part, number)])
             if part.join:
-                enter(part.join, [*above, Step(part, JOIN)])
+                enter(part.join, [*above, Descent(part, JOIN)])
 
     enter(root, [])
     return found
 
 
 @dataclass
-class Way:
+class Route:
     """How a line goes, with its tracks where it has some."""
 
     link: Link
-    out: list[Step]
+    out: list[Descent]
     """From where the chains of source and target part, down to the source."""
-    into: list[Step]
+    into: list[Descent]
     direct: bool
     lane: int = 0
     corridors: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Way:
         return self.out[0].part
 
 
-def ways(figure: Figure) -> tuple[list[Way], Tracks]:
+def ways(figure: Figure) -> tuple[list[Route], Tracks]:
     """The ways of all lines, and how many there are side by side."""
     chain = chains(figure.root)
     found = [_way(link, chain[id(link.source)], chain[id(link.target)]) for link in figure.links]
@@ -86,15 +86,15 @@ def ways(figure: Figure) -> tuple[list[Way], Tracks]:
     return found, tracks
 
 
-def _way(link: Link, source: Sequence[Step], target: Sequence[Step]) -> Way:
+def _way(link: Link, source: Sequence[Descent], target: Sequence[Descent]) -> Route:
     shared = 0
     while source[shared] == target[shared]:
         shared += 1
     out, into = [*source[shared:]], [*target[shared:]]
-    return Way(link, out, into, _is_direct(out, into, link.via))
+    return Route(link, out, into, _is_direct(out, into, link.via))
 
 
-def _is_direct(out: Sequence[Step], into: Sequence[Step], via: int | None) -> bool:
+def _is_direct(out: Sequence[Descent], into: Sequence[Descent], via: int | None) -> bool:
     """Whether a line goes from the end of one part to the begin of the next, or from a branch to its join."""
     if not all(_is_last(step) for step in out[1:]):
         return False
@@ -104,19 +104,19 @@ def _is_direct(out: Sequence[Step], into: Sequence[Step], via: int | None) -> bo
     return follows and all(_is_first(step, via) for step in into[1:])
 
 
-def _is_last(step: Step) -> bool:
+def _is_last(step: Descent) -> bool:
     if isinstance(step.part, Stack):
         return step.number == len(step.part.parts) - 1
     return step.number == (JOIN if step.part.join else 0)
 
 
-def _is_first(step: Step, via: int | None) -> bool:
+def _is_first(step: Descent, via: int | None) -> bool:
     if isinstance(step.part, Stack):
         return step.number == 0
     return step.number != JOIN or via is not None
 
 
-def _reserve(way: Way, tracks: Tracks) -> None:
+def _reserve(way: Route, tracks: Tracks) -> None:
     """Give a line its tracks in the corridors and channels that it uses."""
     inside = isinstance(way.common, Split)
     for step in way.out[0 if inside else 1 :]:
@@ -130,7 +130,7 @@ def _reserve(way: Way, tracks: Tracks) -> None:
             _take(way.tops, tracks.tops, id(step.part))
 
 
-def _corridor(way: Way, step: Step, tracks: Tracks) -> None:
+def _corridor(way: Route, step: Descent, tracks: Tracks) -> None:
     key = id(step.part), step.number
     if key not in way.corridors:
         way.corridors[key] = tracks.corridors[key]
@@ -143,9 +143,9 @@ def _take(own: dict[int, int], counts: dict[int, int], key: int) -> None:
         counts[key] += 1
 
 
-def _lanes(found: Sequence[Way], tracks: Tracks) -> None:
+def _lanes(found: Sequence[Route], tracks: Tracks) -> None:
     """Give each line beside a stack a track, short ones the inner ones."""
-    by_stack: dict[int, list[Way]] = defaultdict(list)
+    by_stack: dict[int, list[Route]] = defaultdict(list)
     for way in found:
         if isinstance(way.common, Stack):
             by_stack[id(way.common)].append(way)
@@ -164,9 +164,9 @@ def _is_free(taken: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
     return all(end < a or b < begin for a, b in taken)
 
 
-def _slots(found: Sequence[Way]) -> None:
+def _slots(found: Sequence[Route]) -> None:
     """Share out the side of each target among the lines that come into it there."""
-    by_target: dict[int, list[Way]] = defaultdict(list)
+    by_target: dict[int, list[Route]] = defaultdict(list)
     for way in found:
         by_target[id(way.link.target)].append(way)
     for group in by_target.values():
@@ -180,12 +180,12 @@ class Router:
     def __init__(self, placing: Placing) -> None:
         self.placing = placing
 
-    def points(self, way: Way) -> Points:
+    def points(self, way: Route) -> Points:
         if way.direct:
             return _without_bends(self._direct(way))
         return _without_bends(self._beside(way))
 
-    def _direct(self, way: Way) -> Points:
+    def _direct(self, way: Route) -> Points:
         source, target = self.placing.of(way.link.source), self.placing.of(way.link.target)
         points = [(source.axis, source.end)]
         if isinstance(way.common, Split):
@@ -196,7 +196,7 @@ class Router:
                     points += self._to_branch(step, points[-1][0], way.link.via)
         return [*points, (target.axis, target.main)]
 
-    def _to_branch(self, step: Step, axis: float, via: int | None) -> Points:
+    def _to_branch(self, step: Descent, axis: float, via: int | None) -> Points:
         """Through the channel before the branches; by the way of an empty one on to the join."""
         split = step.part
         assert isinstance(split, Split)
@@ -213,7 +213,7 @@ class Router:
         channel = joined.main - CHANNEL - 2
         return [(own, channel), (joined.axis, channel)]
 
-    def _beside(self, way: Way) -> Points:
+    def _beside(self, way: Route) -> Points:
         source, target = self.placing.of(way.link.source), self.placing.of(way.link.target)
         number, of = way.slot
         out = [(source.axis + source.after, source.main + source.length / 2)]
@@ -228,7 +228,7 @@ class Router:
             return [*out, (lane, out[-1][1]), (lane, into[-1][1]), *reversed(into)]
         return self._between_branches(way, out, into)
 
-    def _between_branches(self, way: Way, out: Points, into: Points) -> Points:
+    def _between_branches(self, way: Route, out: Points, into: Points) -> Points:
         split = way.common
         assert isinstance(split, Split)
         corridor = self._corridor(way, way.out[0])
@@ -242,16 +242,16 @@ class Router:
         between = [(corridor, out[-1][1]), (corridor, top), (other, top), (other, into[-1][1])]
         return [*out, *between, *reversed(into)]
 
-    def _corridor(self, way: Way, step: Step) -> float:
+    def _corridor(self, way: Route, step: Descent) -> float:
         assert isinstance(step.part, Split)
         branch = self.placing.of(step.part.branches[step.number])
         track = way.corridors[id(step.part), step.number]
         return branch.axis + branch.after + BESIDE / 2 + TRACK * track
 
-    def _top(self, way: Way, split: Split) -> float:
+    def _top(self, way: Route, split: Split) -> float:
         return self.placing.of(split).main + CHANNEL + TRACK * way.tops[id(split)]
 
-    def _bottom(self, way: Way, split: Split) -> float:
+    def _bottom(self, way: Route, split: Split) -> float:
         place = self.placing.of(split)
         end = self.placing.of(split.join).main - 2 * CHANNEL if split.join else place.end - CHANNEL / 2
         return end - TRACK * way.bottoms[id(split)]

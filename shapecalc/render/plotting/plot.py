@@ -11,7 +11,7 @@ from shapecalc.errors import UsageError
 from shapecalc.render.drawing.svg import document, number, path, point, text
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.plotting.labels import SIZE, Label, Rectangle, along, around, written
-from shapecalc.render.plotting.scale import Axis, Scale, refuse_far
+from shapecalc.render.plotting.scale import AxisScale, PlotAxis, refuse_far
 
 _WIDTH, _HEIGHT = 520.0, 340.0
 """Of the field between the axes."""
@@ -57,7 +57,7 @@ class Dot(NamedTuple):
     dim: bool = False
 
 
-class Series(NamedTuple):
+class DotSeries(NamedTuple):
     """Points that belong together; `joined` by a line in their order."""
 
     name: str
@@ -81,9 +81,9 @@ class Plot:
 
     title: str
     description: str
-    x: Axis
-    y: Axis
-    series: Sequence[Series]
+    x: PlotAxis
+    y: PlotAxis
+    series: Sequence[DotSeries]
     guides: Sequence[Guide] = field(default=())
 
     def svg(self) -> str:
@@ -107,9 +107,9 @@ class _Drawn:
         ys = [*(dot.y for dot in self.dots), *(y for _, y in corners)]
         refuse_far(xs, plot.x.title)
         refuse_far(ys, plot.y.title)
-        upright = Scale(plot.y, ys, _TOP + _HEIGHT, _TOP)
+        upright = AxisScale(plot.y, ys, _TOP + _HEIGHT, _TOP)
         self.left = _MARGIN + 8 + max(text_width(tick.text, SIZE) for tick in upright.ticks)
-        self.x = Scale(plot.x, xs, self.left, self.left + _WIDTH)
+        self.x = AxisScale(plot.x, xs, self.left, self.left + _WIDTH)
         self.y = upright
         self.named = [series for series in plot.series if series.name]
         self.field = Rectangle(self.left, _TOP, self.left + _WIDTH, _TOP + _HEIGHT)
@@ -160,7 +160,7 @@ class _Drawn:
             if series.joined and len(series.dots) > 1:
                 yield _stroke(f"{role} through", *[self.place(dot.x, dot.y) for dot in series.dots])
 
-    def _styles(self) -> Iterator[tuple[Series, str, str]]:
+    def _styles(self) -> Iterator[tuple[DotSeries, str, str]]:
         """Each series with its colour and the shape of its marks: never the colour alone tells."""
         for n, series in enumerate(self.plot.series):
             role = series.role or ROLES[n % len(ROLES)]

@@ -17,7 +17,7 @@ _LARGEST = Fraction(10**300)
 
 
 @dataclass(frozen=True)
-class Axis:
+class PlotAxis:
     """What stands along an axis."""
 
     title: str
@@ -29,10 +29,10 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """An axis with its values, and the pixels between which they stand; the first may be the larger."""
 
-    axis: Axis
+    axis: PlotAxis
     values: Sequence[Fraction]
     first: float
     last: float

@@ -30,7 +30,7 @@ _SAFE = 2**53
 """Beyond which a number of JSON is not exact in a browser: there it is a formula, read as a whole number."""
 
 
-class Table:
+class Numbered:
     """Texts by their places, each once."""
 
     def __init__(self) -> None:
@@ -57,11 +57,11 @@ class Data:
     domain: Domain | None
     own: Mapping[str, int]
     """Symbol → its number when the page is opened."""
-    formulas: Table = field(default_factory=Table)
-    templates: Table = field(default_factory=Table)
-    names: Table = field(default_factory=Table)
-    kinds: Table = field(default_factory=Table)
-    seen: Table = field(default_factory=Table)
+    formulas: Numbered = field(default_factory=Numbered)
+    templates: Numbered = field(default_factory=Numbered)
+    names: Numbered = field(default_factory=Numbered)
+    kinds: Numbered = field(default_factory=Numbered)
+    seen: Numbered = field(default_factory=Numbered)
     fields: Receptive | None = None
 
     def nodes(self) -> list[tuple[int, str, Node]]:
