@@ -157,11 +157,12 @@ def let_out(root: Region) -> None:
 
 
 def renamed(region: Region, same: Mapping[Value, Value]) -> None:
-    """Let what read the outputs of calls that are no more read what these read."""
+    """Let other values be in place of some, as where the calls that made these are no more."""
     for node in region.calls:
         if isinstance(node, Region):
             renamed(node, same)
         else:
             node.inputs = [same.get(x, x) for x in node.inputs]
+            node.outputs = [same.get(x, x) for x in node.outputs]
     region.inputs = [same.get(x, x) for x in region.inputs]
     region.outputs = [same.get(x, x) for x in region.outputs]

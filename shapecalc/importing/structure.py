@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from shapecalc.importing.program import Call, Node, Region, Value
+from shapecalc.importing.program import Call, Node, Region, Value, renamed
 from shapecalc.layers import LAYERS
 
 Branch: TypeAlias = "list[Step] | Value"
@@ -52,7 +52,20 @@ class _Item:
 
 def structure(region: Region, wanted: list[Value] | None = None) -> Body:
     """The steps of a region; `wanted` are the values that it gives, where not all are read."""
-    return _Structure(region, region.outputs if wanted is None else wanted, wanted is not None).body()
+    body = _Structure(region, region.outputs if wanted is None else wanted, wanted is not None).body()
+    last = body.steps[-1:] and (body.steps[-1].body or body.steps[-1].node).outputs[:1]
+    if len(body.outputs) != 1 or last == body.outputs or body.outputs[0] not in _made(region):
+        return body
+    _give_last(region, body.outputs[0])
+    return structure(region, wanted)
+
+
+def _give_last(region: Region, y: Value) -> None:
+    """Let a region end with the tensor that it gives, by a step that reads it after all others."""
+    before = Value(y.tensor, [*y.others])
+    renamed(region, {y: before})
+    region.outputs = [y if x is before else x for x in region.outputs]
+    region.calls.append(Call("Identity", {}, [before], [y], path=region.path))
 
 
 def free(region: Region) -> list[Value]:

@@ -584,6 +584,62 @@ class Unasked(nn.Module):
         return x
 
 
+class Pair(nn.Module):
+    """Two tensors of two, in one order or in the other."""
+
+    def __init__(self, turned: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.turned = turned
+
+    def forward(self, x: Any, y: Any) -> Any:
+        x = torch.tanh(self.first(x)) - y
+        y = self.second(x)
+        return (y, x) if self.turned else (x, y)
+
+
+class Pairs(nn.Module):
+    """Blocks that differ in the order of what they give, of what they are given, or in what is read of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs = nn.ModuleList([Pair(turned) for turned in (False, True, True, False, False, True)])
+
+    def forward(self, x: Any) -> Any:
+        y = x.flip(-1)
+        x, y = self.pairs[0](x, y)
+        x, y = self.pairs[1](x, y)
+        y, x = self.pairs[2](x, y)
+        x, y = self.pairs[3](y, x)
+        _, alone = self.pairs[4](x, y)
+        x, y = self.pairs[5](alone, x)
+        return x - y
+
+
+class Later(nn.Module):
+    """It gives the second of two tensors, or the first though what is made of it comes after."""
+
+    def __init__(self, second: bool) -> None:
+        super().__init__()
+        self.unread = nn.Linear(6, 6)
+        self.second = second
+
+    def forward(self, x: Any) -> Any:
+        x, y = x.chunk(2, dim=1)
+        y = torch.cat([y, x], 1)
+        self.unread(y)
+        return y if self.second else torch.cat([y, x.exp()], 1).chunk(2, dim=1)[1]
+
+
+class Laters(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(Later(True), nn.Tanh(), Later(True), Later(False))
+
+    def forward(self, x: Any) -> Any:
+        return self.layers(x)
+
+
 IMAGE = (2, 3, 32, 32)
 MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Residual": (Residual, {"x": (IMAGE, "float32")}),
@@ -614,6 +670,8 @@ MODULES: dict[str, tuple[Any, dict[str, tuple[tuple[int, ...], str]]]] = {
     "Skips": (Skips, {"x": ((2, 6), "float32")}),
     "Critic": (Critic, {"x": ((2, 6), "float32"), "y": ((2, 6), "float32")}),
     "Keeper": (Keeper, {"x": ((2, 6), "float32")}),
+    "Pairs": (Pairs, {"x": ((2, 6), "float32")}),
+    "Laters": (Laters, {"x": ((2, 4, 6), "float32")}),
     "Unasked": (Unasked, {"x": ((2, 4, 6), "float32")}),
 }
 """By name, the class and its inputs: by the name of each, shape and dtype."""

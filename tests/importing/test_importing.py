@@ -47,11 +47,17 @@ def test_the_file_is_equal_layer_by_layer(name: str) -> None:
     assert sorted(set(found.names.values()) & own.keys()) == sorted(own)
 
 
+OTHERWISE = ("PartlyShared", "Pairs", "Laters")
+"""Modules of which a file with blocks has layers that a flat one has not, or in another order."""
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_flat_file_is_equal_and_has_each_layer_as_a_step(name: str) -> None:
     """Of the same layers in the same order as the file with blocks, each in the file's own text.
 
-    But for weights that blocks share in part, which are steps of their own where there are blocks.
+    But for weights that blocks share in part, which are steps of their own where there are blocks, and for
+    what blocks give beside the rest, which stands in the join that reads it where there are none; and for
+    `Identity` at the end of a block that gives what is not the last.
     """
     made, folded = read(name, plain=True), read(name)
     assert made.differences == ()
@@ -59,7 +65,7 @@ def test_a_flat_file_is_equal_and_has_each_layer_as_a_step(name: str) -> None:
     assert " times " not in made.text
     both = [shapecalc.analyse(each.architecture) for each in (made, folded)]
     flat, usual = ([(row.type, row.outputs, row.params, row.macs) for row in each.rows] for each in both)
-    assert flat == usual or name == "PartlyShared"
+    assert flat == usual or name in OTHERWISE
     assert both[0].totals == both[1].totals
 
 

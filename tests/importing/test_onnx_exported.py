@@ -43,7 +43,18 @@ def exported(name: str, path: Path, opset: int = 18, free: bool = True) -> Any:
     return module
 
 
-UNREAD = {"TwoInputs", "Written", "Positions", "Aside", "Unread", "Learned", "Filled", "Frozen", "Unasked"}
+UNREAD = {
+    "TwoInputs",
+    "Written",
+    "Positions",
+    "Aside",
+    "Unread",
+    "Learned",
+    "Filled",
+    "Frozen",
+    "Unasked",
+    "Laters",
+}
 """Modules with what torch's exporter lacks, Bilinear, or writes as ScatterND, which no layer does, one with a
 constant that is cast, whose values are stored under another name, and those with inputs, layers and weights
 that no output needs, which it leaves out."""
