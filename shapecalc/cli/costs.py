@@ -8,7 +8,7 @@ import typer
 
 from shapecalc.analysis.counting.conventions import NAMES
 from shapecalc.cli.networks import analysed, analysed_at, settings
-from shapecalc.cli.options import Arch, Ascii, Depth, Form, Input, Set, StoredAs, Unfold
+from shapecalc.cli.options import Arch, Ascii, Batch, Depth, Form, Input, Set, StoredAs, Unfold
 from shapecalc.cli.training import (
     Accumulate,
     Checkpoint,
@@ -45,7 +45,6 @@ Tokens = Annotated[
     bool, typer.Option("--tokens", help="Of one token, beside the rule of 6 for each parameter.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 where a figure is unknown.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")]
 Computed = Annotated[
     Literal["float32", "bfloat16", "float16", "amp"],
     typer.Option(help="What float32 is; amp is float32 under torch.autocast in float16."),
@@ -158,9 +157,7 @@ def _stored(arch: Arch, input: Input, set: Set, weights: str | None) -> Analysis
 
     architecture, given, values = settings(arch, input, set)
     plain = analysed_at(architecture, given, values)
-    if weights is None:
-        return plain
-    return analysed_at(stored_throughout(plain, weights), given, values)
+    return plain if weights is None else analysed_at(stored_throughout(plain, weights), given, values)
 
 
 def _budget(fit: str | None, analysis: Analysis, train: bool) -> int | None:

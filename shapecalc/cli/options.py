@@ -41,6 +41,7 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Where it goes; the screen unless given."),
 ]
+Batch = Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")]
 StoredAs = Annotated[
     str | None,
     typer.Option(

@@ -6,30 +6,33 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.cli.networks import analysed_at, settings
-from shapecalc.cli.options import Arch, Ascii, Depth, Input, Output, Set, Unfold, write_or_print
+from shapecalc.cli.networks import analysed
+from shapecalc.cli.options import Arch, Ascii, Batch, Depth, Input, Output, Set, Unfold, write_or_print
 from shapecalc.errors import UsageError
+
+OnDevice = Annotated[str, typer.Option(metavar="NAME", help="As a100-80g or h100-sxm; or a file, mine.yaml.")]
+Multiplied = Annotated[
+    Literal["float32", "tf32", "bfloat16", "float16", "fp8", "int8"],
+    typer.Option(help="What products are computed in, and float32 is stored as."),
+]
+WayBack = Annotated[bool, typer.Option("--train", help="The way back, too, without the update.")]
+TableOrRoof = Annotated[
+    Literal["table", "json", "csv", "markdown", "svg"],
+    typer.Option("--format", "-f", help="The form of the output; svg is a plot of the roof."),
+]
 
 
 def roofline(
     arch: Arch,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="As a100-80g or h100-sxm; or a file, mine.yaml.")
-    ],
+    device: OnDevice,
     input: Input = None,
     set: Set = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="The size of the inputs' first axis.")] = None,
-    dtype: Annotated[
-        Literal["float32", "tf32", "bfloat16", "float16", "fp8", "int8"],
-        typer.Option(help="What products are computed in, and float32 is stored as."),
-    ] = "float32",
-    train: Annotated[bool, typer.Option("--train", help="The way back, too, without the update.")] = False,
+    batch: Batch = None,
+    dtype: Multiplied = "float32",
+    train: WayBack = False,
     depth: Depth = None,
     unfold: Unfold = False,
-    format: Annotated[
-        Literal["table", "json", "csv", "markdown", "svg"],
-        typer.Option("--format", "-f", help="The form of the output; svg is a plot of the roof."),
-    ] = "table",
+    format: TableOrRoof = "table",
     output: Output = None,
     ascii: Ascii = False,
 ) -> None:
@@ -44,7 +47,7 @@ def roofline(
         raise UsageError(f"-o is of plots, and --format is {format}", hint="--format svg")
     known = load_device(device)
     known.products(dtype)
-    analysis = analysed_at(*settings(arch, input, set))
+    analysis = analysed(arch, input, set)
     if batch is not None:
         analysis = with_batch(analysis, batch)
     view = Display(format, depth, unfold)

@@ -16,24 +16,24 @@ from shapecalc.errors import UsageError
 if TYPE_CHECKING:
     from shapecalc.analysis.sweep.scaling import Scaling
 
+Phi = Annotated[str, typer.Option(metavar="VALUES", help="Steps, as 1..7 or 1,3.")]
+Alpha = Annotated[str, typer.Option(metavar="FACTOR", help="By what depth grows; 1: not at all.")]
+Beta = Annotated[str, typer.Option(metavar="FACTOR", help="By what width grows; 1: not at all.")]
+Gamma = Annotated[str, typer.Option(metavar="FACTOR", help="By what height and width of the image grow.")]
+OfDepth = Annotated[str, typer.Option(metavar="NAME", help="The file's parameter that multiplies depths.")]
+OfWidth = Annotated[str, typer.Option(metavar="NAME", help="The file's parameter that multiplies widths.")]
+Multiple = Annotated[int, typer.Option(min=1, metavar="N", help="Of what the image's sizes are multiples.")]
+
 
 def scale(
     arch: Arch,
-    phi: Annotated[str, typer.Option(metavar="VALUES", help="Steps, as 1..7 or 1,3.")] = "1..7",
-    alpha: Annotated[str, typer.Option(metavar="FACTOR", help="By what depth grows; 1: not at all.")] = "1.2",
-    beta: Annotated[str, typer.Option(metavar="FACTOR", help="By what width grows; 1: not at all.")] = "1.1",
-    gamma: Annotated[
-        str, typer.Option(metavar="FACTOR", help="By what height and width of the image grow.")
-    ] = "1.15",
-    depth: Annotated[
-        str, typer.Option(metavar="NAME", help="The file's parameter that multiplies depths.")
-    ] = "depth",
-    width: Annotated[
-        str, typer.Option(metavar="NAME", help="The file's parameter that multiplies widths.")
-    ] = "width",
-    multiple: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Of what the image's sizes are multiples.")
-    ] = 1,
+    phi: Phi = "1..7",
+    alpha: Alpha = "1.2",
+    beta: Beta = "1.1",
+    gamma: Gamma = "1.15",
+    depth: OfDepth = "depth",
+    width: OfWidth = "width",
+    multiple: Multiple = 1,
     columns: Columns = "params,macs",
     input: Input = None,
     set: Set = None,

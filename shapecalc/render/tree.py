@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import groupby
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -88,12 +87,12 @@ Folding: TypeAlias = Callable[[Sequence[Node]], Sequence[Node]]
 
 def folding(analysis: Analysis, alike: Alike | None = None) -> Folding:
     """A function that folds layers or blocks in a row that do the same into one node."""
-    return partial(_folded, analysis, alike)
 
+    def fold(nodes: Sequence[Node]) -> Sequence[Node]:
+        runs = in_runs(nodes, in_a_row(analysis, alike), FEWEST)
+        return [run.first if run.copies < FEWEST else _together(run.first, run.copies) for run in runs]
 
-def _folded(analysis: Analysis, alike: Alike | None, nodes: Sequence[Node]) -> Sequence[Node]:
-    runs = in_runs(nodes, in_a_row(analysis, alike), FEWEST)
-    return [run.first if run.copies < FEWEST else _together(run.first, run.copies) for run in runs]
+    return fold
 
 
 class Repeat(NamedTuple):

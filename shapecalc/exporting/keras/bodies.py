@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.engine.results import Edge
-from shapecalc.exporting.keras.calls import Again, Call, Made, Once, Slot
+from shapecalc.exporting.keras.calls import Again, Call, Made, Slot
 from shapecalc.exporting.keras.layers import counterpart, refused
 from shapecalc.exporting.keras.lending import LAYER, Lent, numbers_in, shared_calls
 from shapecalc.exporting.literals import snake
@@ -94,7 +94,7 @@ class Bodies:
         for edge in wanted:
             row = self.lent.rows[edge.row]
             main = next(call for call in counterpart(row, ["x"]) if isinstance(call, Made) and call.is_main)
-            found.append(Statement([names.begin(edge)], Once(main.function, main.arguments), []))
+            found.append(Statement([names.begin(edge)], replace(main, once=True), []))
         return found
 
     def kind(self, made: Called) -> tuple[Any, ...]:

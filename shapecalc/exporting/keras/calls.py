@@ -48,6 +48,8 @@ class Made:
     """Which inputs it takes, if not each of them in their order."""
     first: Made | None = None
     """What gives the same where only the first output is read."""
+    once: bool = False
+    """Whether the layer is made alone, to be called wherever its weights are used."""
 
     def needed(self, outputs: int) -> Made:
         """The call where so many of the outputs are read."""
@@ -67,12 +69,14 @@ class Made:
     def kind(self) -> tuple[Any, ...]:
         """What two calls have in common that differ in the values of arguments alone."""
         named = (a.name if isinstance(a, Slot) else f"={a}" for a in self.arguments)
-        return (self.function, self.listed, self.held, self.order, *named)
+        return (self.once, self.function, self.listed, self.held, self.order, *named)
 
     def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
         if not self.is_layer:
             fed = [f"[{', '.join(inputs)}]"] if self.listed else inputs
             return call(self.function, [*fed, *arguments])
+        if self.once:
+            return call(self.function, arguments)
         if self.order is not None:
             inputs = [inputs[place] for place in self.order]
         held, fed = (inputs[:1], inputs[1:]) if self.held else ((), inputs)
@@ -96,21 +100,6 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A layer that is made once, and called wherever its weights are used."""
-
-    function: str
-    arguments: Sequence[Slot | str] = ()
-
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        return ("once", *Made(self.function, self.arguments).kind)
-
-    def doc(self, inputs: Sequence[str], arguments: Sequence[Doc]) -> Doc:
-        return call(self.function, arguments)
-
-
-@dataclass(frozen=True, slots=True)
 class Again:
     """A call of a layer that was made before: of the first input, on the others."""
 
@@ -124,7 +113,7 @@ class Again:
         return f"{inputs[0]}({', '.join(inputs[1:])})"
 
 
-Call: TypeAlias = Made | Written | Once | Again
+Call: TypeAlias = Made | Written | Again
 
 
 FIRST = 'data_format="channels_first"'
