@@ -47,13 +47,13 @@ def _owner(item: Item, holders: Mapping[int, Item]) -> Item | None:
 
 def _alike(first: Item, second: Item) -> bool:
     """Whether two items do the same, each layer of the second with the weights of that of the first."""
-    pairs = [*zip(leaves([first]), leaves([second]), strict=False)]
-    if type(first) is not type(second) or len([*leaves([first])]) != len([*leaves([second])]):
+    ours, theirs = [*leaves([first])], [*leaves([second])]
+    if type(first) is not type(second) or len(ours) != len(theirs):
         return False
     if isinstance(first, Region) and isinstance(second, Region) and first.title != second.title:
         return False
     known = {**dict(zip(first.inputs, second.inputs, strict=False))}
-    for one, other in pairs:
+    for one, other in zip(ours, theirs, strict=True):
         edges = [known.get(edge) for edge in one.inputs]
         shares = other.row.shares == one.number if other.row.weights else True
         same = one.row.layer == other.row.layer and one.row.arguments == other.row.arguments

@@ -91,7 +91,8 @@ def size_left(number: int | None) -> str:
     return f"−{size(-number)}" if number is not None and number < 0 else size(number)
 
 
-_SECONDS = {0: "s", -3: "ms", -6: "µs", -9: "ns"}
+PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+"""By the power of 10."""
 
 
 def duration(seconds: object) -> str:
@@ -102,9 +103,9 @@ def duration(seconds: object) -> str:
         return ""
     if not seconds:
         return "0 s"
-    power = max(min(3 * floor(log10(seconds) / 3), 0), min(_SECONDS))
+    power = max(min(3 * floor(log10(seconds) / 3), 0), min(PREFIXES))
     scaled = seconds / Fraction(10) ** power
-    return f"{float(scaled):,.{min(max(0, 2 - floor(log10(scaled))), 3)}f} {_SECONDS[power]}"
+    return f"{float(scaled):,.{min(max(0, 2 - floor(log10(scaled))), 3)}f} {PREFIXES[power]}s"
 
 
 def hundredths(number: object) -> str:

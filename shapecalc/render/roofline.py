@@ -10,19 +10,19 @@ from typing import Any
 from shapecalc.analysis.roofline.bound import Part, Roofline
 from shapecalc.analysis.roofline.device import Peak
 from shapecalc.engine.nodes import Node
-from shapecalc.render.cells import count, duration, hundredths, shape, size
+from shapecalc.render.cells import PREFIXES, count, duration, hundredths, shape, size
 from shapecalc.render.grid import Column, Grid, Line, print_as
 from shapecalc.render.show import heading
 from shapecalc.render.tree import Display, folded_note, measured_note, named_nodes
 
 _MOST_UNKNOWN = 3
-_PREFIXES = {0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+_LARGEST = 15  # the power of 10 with the largest prefix that is printed
 
 
 def rate(number: Fraction, unit: str) -> str:
     """So many in a second: 19.5 TFLOP/s."""
-    power = min(max(3 * (floor(log10(number)) // 3), 0), max(_PREFIXES))
-    return f"{float(number / Fraction(10) ** power):.6g} {_PREFIXES[power]}{unit}/s"
+    power = min(max(3 * (floor(log10(number)) // 3), 0), _LARGEST)
+    return f"{float(number / Fraction(10) ** power):.6g} {PREFIXES[power]}{unit}/s"
 
 
 _FIGURES = (
@@ -102,8 +102,8 @@ def _at_least(found: Roofline) -> Iterator[str]:
 
 
 def _of(number: int, unit: str, seconds: Fraction) -> str:
-    power = min(max(3 * ((len(str(number)) - 1) // 3), 0), max(_PREFIXES))
-    return f"{number / 10**power:,.2f} {_PREFIXES[power]}{unit}: {duration(seconds)}"
+    power = min(max(3 * ((len(str(number)) - 1) // 3), 0), _LARGEST)
+    return f"{number / 10**power:,.2f} {PREFIXES[power]}{unit}: {duration(seconds)}"
 
 
 def _unfused(found: Roofline, whole: Part) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
@@ -137,13 +137,16 @@ class _Series:
 
     def _group(self, point: Point) -> str:
         """What is the same of the points of a line."""
-        others = {axis.name: point.values[axis.name] for axis in self.varied if axis != self.running}
-        return _said(self._network(point), others)
+        return self._said(point, [axis for axis in self.varied if axis != self.running])
 
     def _own(self, point: Point) -> str:
-        ends = {self.ends.x, self.ends.y}
-        values = {axis.name: point.values[axis.name] for axis in self.varied if axis.name not in ends}
-        return _said(self._network(point), values)
+        return self._said(
+            point, [axis for axis in self.varied if axis.name not in (self.ends.x, self.ends.y)]
+        )
+
+    def _said(self, point: Point, axes: Sequence[Axis]) -> str:
+        values = [f"{axis.name} {as_given(point.values[axis.name])}" for axis in axes]
+        return ", ".join(filter(None, [self._network(point), *values]))
 
     def _by_network(self, drawn: Sequence[tuple[Point, bool]]) -> dict[str, list[tuple[Point, bool]]]:
         networks: dict[str, list[tuple[Point, bool]]] = {}
@@ -167,12 +170,6 @@ class _Series:
         x, y = _pair(point, self.ends) or (Fraction(), Fraction())
         ends = f"{title_of(self.ends.x)} {_plain(x)}, {title_of(self.ends.y)} {_plain(y)}"
         return Dot(x, y, label, f"{_in_words(point)}: {ends}", best, bool(self.choice.pareto) and not best)
-
-
-def _said(network: str, values: Mapping[str, object]) -> str:
-    return ", ".join(
-        filter(None, [network, *(f"{name} {as_given(value)}" for name, value in values.items())])
-    )
 
 
 def _plain(value: Fraction) -> str:

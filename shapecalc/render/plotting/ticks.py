@@ -7,11 +7,12 @@ from fractions import Fraction
 from math import ceil, floor, log2, log10
 from typing import NamedTuple
 
+from shapecalc.render.cells import PREFIXES
+
 _MOST = 7
 """Ticks with text on an axis."""
 _FEW_DECADES = 150
 """How many times the least value the largest is where 2 and 5 are told, too."""
-_SI = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -78,12 +79,12 @@ def said(value: Fraction, binary: bool = False) -> str:
             power -= 1
         return f"{decimal(value / 1024**power)} {_BINARY[power]}"
     power = 3 * (_exponent(abs(value)) // 3) if value else 0
-    if power not in _SI:
+    if power not in PREFIXES:
         return f"{float(value):g}"
     while power > 0 and 1000 * value % 10**power:
         power -= 3
     power = 0 if power == -3 else power
-    return f"{decimal(value / Fraction(10) ** power)} {_SI[power]}".strip()
+    return f"{decimal(value / Fraction(10) ** power)} {PREFIXES[power]}".strip()
 
 
 def _exponent(value: Fraction) -> int:
