@@ -387,7 +387,7 @@ def join(net: Net) -> Draft | None:
     same = net.flag()
     other = net.like(lambda y: y.shape == x.shape if same else repeats(x.shape, y.shape)) or name
     sources = [name, other] if net.flag() else [other, name]
-    kind = net.rng.choice(("add", "add", "add", "mul", "mul", "sub", "div"))
+    kind = net.rng.choice(("add", "add", "add", "mul", "mul", "sub", "div", "remainder", "fmod"))
     if kind in ("add", "mul") and net.rng.random() < 0.2:
         sources.append(net.like(lambda y: y.shape == x.shape) or name)
     return Draft(kind, {}, tuple(sources))
@@ -395,7 +395,7 @@ def join(net: Net) -> Draft | None:
 
 def number_beside(net: Net) -> Draft | None:
     """Of a tensor and a number, in either order."""
-    picked, kind = net.pick(), net.rng.choice(("add", "sub", "mul", "div", "pow"))
+    picked, kind = net.pick(), net.rng.choice(("add", "sub", "mul", "div", "pow", "remainder"))
     other = "exponent" if kind == "pow" else "other"
     return picked and Draft(kind, {net.rng.choice(("input", other)): net.rng.choice((2, 0.5))}, (picked[0],))
 

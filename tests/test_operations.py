@@ -195,6 +195,8 @@ JOINS: dict[str, Callable[[Any, Any], Any]] = {
     "mul": lambda a, b: a * b,
     "sub": lambda a, b: a - b,
     "div": lambda a, b: a / b,
+    "remainder": lambda a, b: a - Number((a / b).value // 1, a.counts) * b,
+    "fmod": lambda a, b: a - Number((a / b).value // 1, a.counts) * b,
     "pow": lambda a, b: a.made("exp", a.value**b.value),
 }
 

@@ -28,7 +28,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div"])
+@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div", "remainder", "fmod"])
 def test_what_is_repeated_has_a_gradient_that_is_summed(operation: str, other: str, swapped: bool) -> None:
     """That of a factor is first as large as the product: squeeze and excitation, the scale of a layer."""
     branches = [f"[{OTHERS[other]}]", "[]"][:: -1 if swapped else 1]

@@ -44,6 +44,18 @@ def of_quotient(trace: Trace, grad: Value, x: Look, other: Look) -> Gradients:
 
 
 @rule
+def of_remainder(trace: Trace, grad: Value, x: Look, other: Look) -> Gradients:
+    """Of x − ⌊x / y⌋ · y: the gradient itself for x, and −g · ⌊x / y⌋ for y."""
+
+    def of_divisor() -> Value:
+        negative = trace.elementwise(grad)
+        quotient = trace.elementwise(x, other)
+        return trace.elementwise(negative, quotient)
+
+    return grad if x.tracked else None, of_divisor() if other.tracked else None
+
+
+@rule
 def of_factor(trace: Trace, grad: Value, x: Look, kernels: int) -> Gradients:
     """The gradient times a factor that so many kernels make of what autograd keeps, one of the other."""
     made: list[Value | Look] = [x]

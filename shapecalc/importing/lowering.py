@@ -32,6 +32,7 @@ _WORDS = {
     "clip": "clamp",
     "absolute": "abs",
     "fix": "trunc",
+    "mod": "remainder",
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     "view_as": "reshape_as",
 }

@@ -13,6 +13,7 @@ from shapecalc.allocation.elementwise_gradients import (
     of_power,
     of_powers,
     of_quotient,
+    of_remainder,
 )
 from shapecalc.allocation.gradients import Back, anew, of_difference, of_rounded, passed
 from shapecalc.allocation.strides import elementwise_strides
@@ -118,20 +119,8 @@ class div(Arithmetic):
             return y
         if not self.rounding_mode:
             return Tensor(y.shape, "float32")
-        self.check_divisor(x, other, y.dtype)
+        check_divisor(x, other, self.other, y.dtype, "rounding_mode")
         return y
-
-    def check_divisor(self, x: Tensor, other: Tensor, dtype: str) -> None:
-        """Refuse to divide whole numbers by what may be 0."""
-        if self.other is None:
-            raise ArchitectureError(
-                f"rounding_mode needs floating-point numbers, not {x.dtype} and {other.dtype}: whole ones can"
-                " be divided where no divisor is 0, which no shape tells",
-                argument="rounding_mode",
-            )
-        if int(self.other) % 2 ** (8 * BYTES[dtype]) == 0:
-            message = f"other {self.other} is 0 as {dtype}, and divides nothing"
-            raise ArchitectureError(message, argument="other")
 
     def saved(self, x: Value, other: Value) -> Saved:
         """The divisor, for the dividend's gradient; and the dividend where the divisor needs a gradient."""
@@ -141,6 +130,62 @@ class div(Arithmetic):
         """A rounded quotient is constant between its steps, so its gradients are zeros."""
         sides = x.look, other.look
         return of_rounded(*sides) if self.rounding_mode else of_quotient(*sides)
+
+
+def check_divisor(x: Tensor, other: Tensor, number: float | None, dtype: str, name: str) -> None:
+    """Refuse to divide whole numbers by what may be 0; `name` is what needs to divide them."""
+    if number is None:
+        raise ArchitectureError(
+            f"{name} needs floating-point numbers, not {x.dtype} and {other.dtype}: whole ones can"
+            " be divided where no divisor is 0, which no shape tells",
+            argument=name,
+        )
+    if int(number) % 2 ** (8 * BYTES[dtype]) == 0:
+        raise ArchitectureError(f"other {number} is 0 as {dtype}, and divides nothing", argument="other")
+
+
+class Remainder(Operation, abstract=True):
+    """What is left of the first branch when it is divided by the second as often as it goes."""
+
+    most_branches = 2
+    each = Operations(add=1, mul=1, divide=1)
+    example = example((2, 8, 4), (2, 1, 4))
+
+    def of_two(self, x: Tensor, other: Tensor) -> Tensor:
+        y = combine(x, other)
+        check_numbers(y)
+        if not is_floating(y.dtype):
+            check_divisor(x, other, self.__dict__["other"], y.dtype, type(self).__name__)
+        return y
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        """Both, for the divisor's gradient."""
+        return (x, other) if other.tracked else ()
+
+    def back(self, x: Value, other: Value) -> Back:
+        return of_remainder(x.look, other.look)
+
+
+class remainder(Remainder):
+    """x − ⌊x/y⌋ · y of two branches, element by element, as Python's x % y: of the sign of the second.
+
+    One may be a number. Source: torch.remainder.
+    """
+
+    operator = "%"
+    numbers = ("input", "other")
+    input = Number()
+    other = Number()
+
+
+class fmod(Remainder):
+    """What is left of the first branch divided by the second, of the sign of the first.
+
+    The second may be a number. Source: torch.fmod.
+    """
+
+    numbers = ("", "other")
+    other = Number()
 
 
 class pow(Arithmetic):  # noqa: A001  # torch's name; no rule here takes powers by Python's

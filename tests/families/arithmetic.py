@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from shapecalc.tensors import Shape, Tensor
 from tests.families.base import DTYPES, NUMBERS, SIZES, Stricter, drawn, rarely, tensors_of
 
-PLACES = {**dict.fromkeys(("add", "mul", "sub", "div"), ("input", "other")), "pow": ("input", "exponent")}
+PLACES = {
+    **dict.fromkeys(("add", "mul", "sub", "div", "remainder"), ("input", "other")),
+    "fmod": ("other",),
+    "pow": ("input", "exponent"),
+}
 """Type → the arguments that a number may be."""
 
 
@@ -39,12 +43,16 @@ def relative(draw: st.DrawFn, tensor: Tensor, place: int) -> Tensor:
 
 @st.composite
 def numbers(
-    draw: st.DrawFn, inputs: tuple[Tensor, ...], last: str, modes: tuple[str | None, ...] = ()
+    draw: st.DrawFn,
+    inputs: tuple[Tensor, ...],
+    last: str,
+    modes: tuple[str | None, ...] = (),
+    first: str = "input",
 ) -> dict[str, Any]:
     """A number beside a tensor that is alone, seldom beside several, or none."""
     given: dict[str, Any] = {}
     if len(inputs) == 1 or rarely(draw, 8):
-        given[draw(st.sampled_from(("input", last)))] = draw(st.sampled_from(NUMBERS))
+        given[draw(st.sampled_from((first, last)))] = draw(st.sampled_from(NUMBERS))
     if rarely(draw, 8):
         given.pop("input", None)
     if modes and rarely(draw, 2):
@@ -60,11 +68,16 @@ def two() -> st.SearchStrategy[tuple[Tensor, ...]]:
     return operands((1, 1, 2, 2, 2, 3))
 
 
-INPUTS = {"add": several, "mul": several, "sub": two, "div": two, "pow": two}
+INPUTS = {
+    **dict.fromkeys(("add", "mul"), several),
+    **dict.fromkeys(("sub", "div", "remainder", "fmod", "pow"), two),
+}
 
 ARGUMENTS: dict[str, Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]] = {
     **dict.fromkeys(("add", "mul", "sub"), lambda inputs: numbers(inputs, "other")),
     "div": lambda inputs: numbers(inputs, "other", ("trunc", "floor", None, "nonsense")),
+    "remainder": lambda inputs: numbers(inputs, "other"),
+    "fmod": lambda inputs: numbers(inputs, "other", first="other"),
     "pow": lambda inputs: numbers(inputs, "exponent"),
 }
 
@@ -86,7 +99,7 @@ RARE = (
     drawn("div", Tensor((2, 3)), Tensor(())),
     drawn("div", Tensor((4, 4)), Tensor((4, 4), "bfloat16"), rounding_mode="trunc"),
     drawn("div", Tensor((4, 1), "float16"), Tensor((1, 4), "float64"), rounding_mode="floor"),
-    *(drawn(name, Tensor((2, 3)), input=0) for name in PLACES),
+    *(drawn(name, Tensor((2, 3)), **{places[0]: 0}) for name, places in PLACES.items()),
     *(drawn("pow", Tensor((2, 3)), exponent=exponent) for exponent in (0, 1, 0.5)),
     drawn("mul", Tensor((), "float16"), other=0.5),
     drawn("div", Tensor((), "int64"), other=2),

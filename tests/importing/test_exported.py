@@ -90,6 +90,16 @@ class Recurrent(nn.Module):
         return z[:, -1]
 
 
+class Elements(nn.Module):
+    """Functions of numbers, on an image that is smaller without aliases."""
+
+    def forward(self, x: Any) -> Any:
+        small = [
+            nn.functional.interpolate(x, (7, 9), mode=m, antialias=True) for m in ("bilinear", "bicubic")
+        ]
+        return small[0] % 0.5 + torch.fmod(small[1].erf(), 0.25) - small[1].tan().round()
+
+
 class Strange(nn.Module):
     def forward(self, x: Any) -> Any:
         return torch.special.bessel_j0(x)
@@ -99,6 +109,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], Any]] = {
     "Residual": (Residual, torch.zeros(2, 3, 64, 64)),
     "Attention": (Attention, torch.zeros(2, 16, dtype=torch.int64)),
     "Recurrent": (Recurrent, torch.zeros(2, 5, 8)),
+    "Elements": (Elements, torch.zeros(2, 3, 16, 16)),
 }
 
 

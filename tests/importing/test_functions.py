@@ -97,6 +97,11 @@ SAME: dict[str, Callable[[Any], Any]] = {
         x.exp2().log2() + (x.expm1() + 3).log10() - x.abs().log1p() + (x.abs() + 2).acosh()
     ),
     "rounded": lambda x: x.floor() * x.ceil() + torch.trunc(x * 2) - x.sign() + x.round(),
+    "what is left": lambda x: x % 0.5 + 3 % x - torch.fmod(x, x[:1, :1]) * x.remainder(x[0]).fmod(0.25),
+    "whole numbers left": lambda x: (x * 9).long() % 4 + 0.5,
+    "interpolate without aliases": lambda x: functional.interpolate(
+        x, size=(3, 3), mode="bicubic", antialias=True
+    ),
     "sides": lambda x: 1 - x * 2 / 4 + (x - 3),
     "activations": lambda x: (
         functional.gelu(x, approximate="tanh")

@@ -157,18 +157,21 @@ def _nearest(to: Lowering, input: Value, _size: Any = None, *scales: Any) -> Any
 
 
 @row("upsample_bilinear2d", "upsample_linear1d", "upsample_trilinear3d", "upsample_bicubic2d")
+@row("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
 def _smooth(to: Lowering, input: Value, _size: Any, align: bool, *scales: Any) -> Any:
     words = {3: "linear", 4: "bilinear", 5: "trilinear"}
     mode = "bicubic" if "bicubic" in to.name else words[rank(input)]
-    return _upsampled(to, input, mode, align or None, scales)
+    return _upsampled(to, input, mode, align or None, scales, antialias=to.name.endswith("_aa"))
 
 
-def _upsampled(to: Lowering, input: Value, mode: str, align: Any, scales: Sequence[Any]) -> Any:
+def _upsampled(
+    to: Lowering, input: Value, mode: str, align: Any, scales: Sequence[Any], antialias: bool = False
+) -> Any:
     """By the factors where the program has them, else to the size that it has."""
     factors = scales[0] if scales and isinstance(scales[0], list) else [x for x in scales if x is not None]
     given: dict[str, Any] = {"size": [*to.shapes[0].shape[2:]]}
     given = {"scale_factor": plain(factors)} if factors else given
-    return to.step("interpolate", input, mode=mode, align_corners=align, **given)
+    return to.step("interpolate", input, mode=mode, align_corners=align, antialias=antialias, **given)
 
 
 @row(

@@ -60,14 +60,14 @@ def _join(type_: str) -> Row:
 ROWS.update({name: _join(name) for name in ("add", "sub", "mul", "div", "pow")})
 
 
-def _comparison(type_: str) -> Row:
+def _of_two(type_: str) -> Row:
     def make(to: Lowering, input: Any, other: Any) -> Any:
         return of_two(to, type_, input, other)
 
     return make
 
 
-ROWS.update({name: _comparison(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")})
+ROWS.update({name: _of_two(name) for name in ("eq", "ne", "lt", "le", "gt", "ge", "remainder", "fmod")})
 
 
 def _logical(type_: str) -> Row:

@@ -157,9 +157,10 @@ def _interpolate(
     recompute_scale_factor: Any = None,
     antialias: bool = False,
 ) -> Any:
-    if antialias or recompute_scale_factor:
-        raise UnsayableError("interpolate with antialias or recompute_scale_factor")
+    if recompute_scale_factor:
+        raise UnsayableError("interpolate with recompute_scale_factor")
     given: dict[str, Any] = (
         {"size": [*to.shapes[0].shape[2:]]} if size is not None else {"scale_factor": plain(scale_factor)}
     )
-    return to.step("interpolate", input, **given, mode=mode, align_corners=align_corners)
+    more = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
+    return to.step("interpolate", input, **given, **more)
