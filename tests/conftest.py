@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import gc
 import os
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import nullcontext
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, core, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from shapecalc import zoo
 from tests.command import Command
 from tests.dice import SEED, count, is_drawn
-from tests.stopwatch import untraced
+from tests.stopwatch import traced_by
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,29 +47,18 @@ settings.load_profile("drawn")
 providers._get_local_constants = Constants
 
 
-_UNTRACED = """
-autocast autocast_graphs counters domain_graphs drawn folders frozen_graphs frozen_layers huge
-layers mutants neighbours published readme scale torch_types
-"""
-UNTRACED = {*_UNTRACED.split()}
-"""Files of tests that run the same rules many times, or in torch or other processes: tracing them is slow."""
+TRACED = 1.0
+"""Seconds for which coverage is measured of a test, of all its cases: the others mostly go the same ways."""
 
-TRACED = 8
-"""Networks of the zoo with which a test is traced, of all that it is run with: others go the same ways."""
+_TRACED: defaultdict[str, float] = defaultdict(float)
+"""Test → seconds for which it has been measured in this process."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Draw the cases that are tried; some tests are left out of the measuring of coverage, which is slow."""
+    """Draw the cases that are tried."""
     left_out = [item for item in items if not _is_drawn(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in {*left_out}]
-    zoo_names, networks = {*zoo.names()}, Counter[str]()
-    for item in items:
-        test, file = item.nodeid.partition("[")[0], item.path.stem.removeprefix("test_")
-        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        networks[test] += any(isinstance(value, str) and value in zoo_names for value in values)
-        if file in UNTRACED or networks[test] > TRACED:
-            item.add_marker("untraced")
 
 
 def _is_drawn(item: pytest.Item) -> bool:
@@ -73,8 +68,39 @@ def _is_drawn(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with untraced() if item.get_closest_marker("untraced") else nullcontext():
-        return (yield)
+    """Measure coverage for the first second of a test; of one that hypothesis draws, example by example."""
+    tracer, test = sys.gettrace(), item.nodeid.partition("[")[0]
+    drawn = getattr(getattr(item, "obj", None), "hypothesis", None)
+    if tracer is None or item.get_closest_marker("untraced"):
+        with traced_by(None):
+            return (yield)
+    if drawn is None:
+        with _at_first(test, tracer):
+            return (yield)
+    inner = drawn.inner_test
+    drawn.inner_test = _example(inner, test, tracer)
+    try:
+        with traced_by(None):
+            return (yield)
+    finally:
+        drawn.inner_test = inner
+
+
+def _example(run: Callable[..., None], test: str, tracer: TraceFunction) -> Callable[..., None]:
+    @wraps(run)
+    def measured(*values: object, **named: object) -> None:
+        with _at_first(test, tracer):
+            run(*values, **named)
+
+    return measured
+
+
+@contextmanager
+def _at_first(test: str, tracer: TraceFunction) -> Iterator[None]:
+    is_traced, start = _TRACED[test] < TRACED, time.process_time()
+    with traced_by(tracer if is_traced else None):
+        yield
+    _TRACED[test] += is_traced * (time.process_time() - start)
 
 
 def pytest_collection_finish() -> None:
