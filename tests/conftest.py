@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, Phase, core, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
+from shapecalc import zoo
 from tests.command import Command
 from tests.dice import SEED, count, is_drawn
 from tests.stopwatch import traced_by
@@ -119,6 +121,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(f"drawn with SEED={SEED}: set it to draw the same again (tests/dice.py)")
+
+
+@pytest.fixture
+def few_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder of its own, where shapecalc has few networks: what holds for any list is tried on a short one."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for name in ("lenet", "lenet-batchnorm", "lenet-maxpool", "nin", "resnet18", "imagenet/vgg"):
+        copy = (folder / name).with_suffix(".yaml")
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes((zoo.shipped() / f"{name}.yaml").read_bytes())
+    for module in (zoo.index, zoo.lookup):
+        monkeypatch.setattr(module, "shipped", lambda: folder)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_the_heaviest_are_those_of_show(what: str, run: Command) -> None:
     assert all(by_path[path] == count for path, count in mismatch.heaviest)
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_without_names_everything_is_checked(run: Command) -> None:
     Path("architectures").mkdir()
     write("{params: {max: 1}}", "architectures/large")

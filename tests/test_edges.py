@@ -230,7 +230,7 @@ def test_the_largest_weight_is_that_of_torch(rows: int) -> None:
 # Files.
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_list_shows_what_show_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Command) -> None:
     first, second = tmp_path / "architectures", tmp_path / "more"
     for folder, size in ((first, 3), (second, 4)):

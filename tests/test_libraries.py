@@ -263,7 +263,7 @@ def test_what_is_shipped_does_not_depend_on_the_working_folder(write: Write) -> 
 # Lists.
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_libraries_are_listed_by_themselves(write: Write, run: Command) -> None:
     write("architectures/mine/conv", f"source: a book\nversion: 3\n{CONV}  _own: [ReLU]\n")
     write("architectures/net", "input: 1x3x8x8\nuse: mine/conv\nlayers: [conv: 4]\n")
@@ -305,7 +305,7 @@ def test_a_library_that_is_wrong_is_told_and_the_others_are_listed(write: Write,
     assert run("list", "--blocks", "nothing").err.startswith("error: no library matches 'nothing'")
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_all_that_is_checked_are_networks(write: Write, run: Command) -> None:
     write("architectures/own/conv", CONV)
     write("architectures/net", "input: 1x3x8x8\nuse: own/conv\nlayers: [conv: 4]\n")

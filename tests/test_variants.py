@@ -132,7 +132,7 @@ def test_a_files_own_name_is_its_first_variants(form: str, run: Command) -> None
     assert run("show", form).out.startswith("small · ")
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_list_and_verify_take_every_variant(run: Command) -> None:
     listed = {entry["name"]: entry["network"] for entry in json.loads(run("list", "--format", "json").out)}
     assert {name: listed[name] for name in listed if name.startswith("own/")} == {
@@ -186,7 +186,7 @@ def test_a_file_and_a_variant_of_one_name(run: Command, folder: Path) -> None:
     assert "family.yaml:7:3: 'wide' is also claimed by architectures/own/wide.yaml" in done.err
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_a_name_claimed_twice_does_not_hide_the_others(run: Command, folder: Path) -> None:
     (folder / "second.yaml").write_text(FAMILY.replace("small", "a").replace("deep-2.5", "b"))
     done = run("list", "--format", "json")
@@ -197,7 +197,7 @@ def test_a_name_claimed_twice_does_not_hide_the_others(run: Command, folder: Pat
     assert "own/wide" not in names
 
 
-@pytest.mark.untraced  # the whole zoo
+@pytest.mark.usefixtures("few_shipped")
 def test_an_error_of_all_variants_is_told_once(run: Command, folder: Path) -> None:
     (folder / "family.yaml").write_text(FAMILY.replace("hidden: 2*width", "hiden: 2*width"))
     done = run("list", "--format", "json")
