@@ -125,7 +125,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def few_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A folder of its own, where shapecalc has few networks: what holds for any list is tried on a short one."""
+    """A folder of its own, where shapecalc has few networks: what holds for lists is tried on a short one."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "shipped"
     folder.mkdir()

@@ -62,7 +62,7 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     ),
     "llm/mixtral-8x7b": (
         None,
-        {"num_hidden_layers": 1, "L": 16, "vocab_size": 100, "intermediate_size": 64},
+        {**_DECODER, "num_hidden_layers": 1, "hidden_size": 256, "intermediate_size": 64},
     ),
     "llm/mistral-7b-v0.1": (None, {**_DECODER, "hidden_size": 256, "sliding_window": 4}),
     "llm/opt-125m": (None, {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "positions": 64}),
@@ -101,6 +101,9 @@ def is_large(name: str) -> bool:
 
 ROUTED = [name for name in ONE_OF_EACH if short(name).active_params is not None]
 """Those in which tokens are sent to experts."""
+
+SCANNING = [name for name in ONE_OF_EACH if name.startswith("llm/mamba")]
+"""Those that scan their tokens one by one, which torch does in Python."""
 
 
 def typed(name: str) -> list[str]:

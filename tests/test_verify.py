@@ -30,7 +30,7 @@ from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
 from tests.dice import DRAWS
 from tests.live import Living
-from tests.networks import ONE_OF_EACH, is_large
+from tests.networks import ONE_OF_EACH, ROUTED, SCANNING, is_large, short
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 
@@ -45,11 +45,16 @@ EVERY = zoo.names() if DRAWS == "long" else ONE_OF_EACH
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_zoo_agrees_with_torch(name: str) -> None:
-    """On the CPU, and on `meta` alone where that would take long, or more memory than there may be."""
-    analysis = analysis_of(name)
+    """On the CPU, and on `meta` alone where that would take long, or more memory than there may be.
+
+    Copies of blocks that take long each are few at each push, where published figures are held by `check`.
+    """
+    few = DRAWS != "long" and name in {*ROUTED, *SCANNING}
+    analysis = short(name) if few else analysis_of(name)
     most = 10**9 if name.startswith("imagenet/") else 2 * 10**10
     is_long = number(analysis.totals.macs) > most
-    verdict = verify(analysis, META if is_long or is_large(name) else CPU, name)
+    device = META if is_long or (is_large(name) and not few) else CPU
+    verdict = verify(analysis, device, name, expectations=not few)
     assert verdict.mismatches == ()
     assert verdict.layers_checked == len(analysis.rows)
 
