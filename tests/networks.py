@@ -38,6 +38,7 @@ _NARROW = {**_DECODER, "hidden_size": 256, "num_attention_heads": 4}
 _PAIR = {"encoder_layers": 2, "decoder_layers": 2, "d_model": 192, "T": 8, "vocab_size": 100}
 
 _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
+    "bert-base": (None, {"depth": 2, "words": 1000}),
     "detection/retinanet": ("1x3x128x128", {}),
     "detection/yolov8n": ("1x3x64x64", {}),
     "diffusion/stable-diffusion-unet": (None, {"width": 64, "H": 8, "W": 8, "layers_per_block": 1}),
@@ -73,6 +74,7 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "llm/whisper-tiny": (None, {**_PAIR, "max_source_positions": 32}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
+    "transformer": (None, {"depth": 2, "words": 1000}),
 }
 """Network → an input that is smaller, and parameters with which it has fewer copies of its blocks."""
 
