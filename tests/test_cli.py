@@ -97,6 +97,7 @@ def test_a_wide_terminal_gets_all_columns(run: Command, snapshot: SnapshotAssert
     assert "kernel_size 7" in done.out
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
     for command in ("show", "params", "flops", "receptive", "memory"):

@@ -284,6 +284,7 @@ NO_FORMULA = {("thop", "imagenet/alexnet"), ("thop", "imagenet/vgg11")}
 """It divides the sizes that AdaptiveAvgPool2d is given by those that it gives, as floating-point numbers."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_formulas_are_the_numbers(name: str) -> None:
     analysis = analysed(name)

@@ -13,6 +13,7 @@ from tests.graphs import random_networks
 from tests.test_domain import accepts, accepts_with_its_weights, general, within
 
 
+@pytest.mark.untraced
 def test_inputs_of_random_graphs() -> None:
     for seed, text in random_networks(SEED, count(300, 2_000), images=True).items():
         draw = random.Random(seed)

@@ -105,6 +105,7 @@ def layout(drawn: Drawn) -> None:
                 assert n in ends or not passes(a, b, box), (points, box)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("direction", ["TB", "LR"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_layer_has_one_box_and_each_connection_one_line(name: str, direction: str) -> None:
@@ -132,6 +133,7 @@ def test_each_layer_has_one_box_and_each_connection_one_line(name: str, directio
             layout(drawn)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_blocks_are_drawn_side_by_side(name: str) -> None:
     layout(read(picture(analysed(name), "blocks")))
@@ -271,6 +273,7 @@ def test_what_there_is_none_of_is_refused(wrong: dict[str, str]) -> None:
         draw(analysed("lenet"), **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.untraced
 @pytest.mark.untraced
 def test_many_layers_are_folded_or_refused_with_their_number() -> None:
     same = shapecalc.parse("input: 1x8\nlayers: [seq times 50000: [Linear: 8, ReLU]]\n")

@@ -26,6 +26,7 @@ def errors(text: str) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
 
 
+@pytest.mark.untraced
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(schema())
 

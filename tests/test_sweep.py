@@ -154,6 +154,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.untraced
 def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """By formulas, as far as they hold, and by numbers: what `show` and `memory` take their figures of."""
     monkeypatch.setattr("shapecalc.analysis.sweep.computing._MANY", 1)

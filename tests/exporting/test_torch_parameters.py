@@ -184,6 +184,7 @@ def test_what_another_parameter_divides_is_a_multiple_of_it(
     check(file, source, values)
 
 
+@pytest.mark.untraced
 def test_swin_is_of_any_width_and_heads() -> None:
     file = shapecalc.load("imagenet/swin_t")
     source = torch_source(shapecalc.analyse(file))
