@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -52,8 +51,11 @@ providers._get_local_constants = Constants
 TRACED = 1.0
 """Seconds for which coverage is measured of a test, of all its cases: the others mostly go the same ways."""
 
-_TRACED: defaultdict[str, float] = defaultdict(float)
-"""Test → seconds for which it has been measured in this process."""
+APART = {"importing": 8.0, "exporting": 8.0}
+"""The same for the tests of a folder, whose cases go ways of their own."""
+
+_LEFT: dict[str, float] = {}
+"""Test → seconds for which it is still measured in this process."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,8 +72,9 @@ def _is_drawn(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Measure coverage for the first second of a test; of one that hypothesis draws, example by example."""
+    """Measure coverage for the first seconds of a test; of one that hypothesis draws, example by example."""
     tracer, test = sys.gettrace(), item.nodeid.partition("[")[0]
+    _LEFT.setdefault(test, APART.get(item.path.parent.name, TRACED))
     drawn = getattr(getattr(item, "obj", None), "hypothesis", None)
     if tracer is None or item.get_closest_marker("untraced"):
         with traced_by(None):
@@ -99,10 +102,10 @@ def _example(run: Callable[..., None], test: str, tracer: TraceFunction) -> Call
 
 @contextmanager
 def _at_first(test: str, tracer: TraceFunction) -> Iterator[None]:
-    is_traced, start = _TRACED[test] < TRACED, time.process_time()
+    is_traced, start = _LEFT[test] > 0, time.process_time()
     with traced_by(tracer if is_traced else None):
         yield
-    _TRACED[test] += is_traced * (time.process_time() - start)
+    _LEFT[test] -= time.process_time() - start
 
 
 def pytest_collection_finish() -> None:

@@ -18,8 +18,8 @@ from shapecalc.tensors import Shape, Tensor, is_complex, is_differentiable, is_f
 
 
 def check_dtype(dtype: str | None, x: Tensor) -> None:
-    """Refuse to take complex numbers for real ones, of which torch warns."""
-    if dtype and is_complex(x.dtype):
+    """Refuse to take complex numbers for real ones, of which torch warns; whether one is 0 loses no part."""
+    if dtype not in (None, "bool") and is_complex(x.dtype):
         message = f"dtype {dtype} would drop the imaginary parts of {x.dtype}"
         raise ArchitectureError(message, hint="real and view_as_real take them apart", argument="dtype")
 

@@ -27,6 +27,7 @@ RARE = (
         )
     ),
     drawn("sum", Tensor((2, 3)), dtype="bool"),
+    drawn("sum", Tensor((4, 4), "complex128"), dtype="bool"),
     *tuple(
         case
         for name in ("mean", "sum", "amax", "amin")
