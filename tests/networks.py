@@ -72,6 +72,7 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
     "llm/t5-small": (None, {"num_layers": 2, "L": 16, "T": 8, "vocab_size": 100}),
     "llm/whisper-tiny": (None, {**_PAIR, "max_source_positions": 32}),
+    "lstm-lm": ("1x6:int64", {"width": 64, "words": 1000}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
     "transformer": (None, {"depth": 2, "words": 1000}),
