@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from shapecalc.engine.results import Row
 from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, calls, check_batch
 from shapecalc.exporting.literals import literal
+from shapecalc.layers import Layer
 from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.recurrent import RNN, Recurrent
 from shapecalc.layers.recurrent_cell import GRUCell, LSTMCell, RecurrentCell
@@ -20,14 +21,16 @@ from shapecalc.layers.transformer import Decoders, Encoders
 from shapecalc.layers.transformer_parts import TransformerParts
 
 
+def as_torch(layer: Layer, *names: str) -> list[Slot]:
+    """Arguments that the layers of `own_sequences` have as torch's: under its names, with its defaults."""
+    return [Slot(name, vars(layer)[name], layer.fields[name].default) for name in names]
+
+
 @calls.register
 def _(layer: scaled_dot_product_attention, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     if layer.dropout_p:
         raise NoCounterpartError("torch's function drops in evaluation too")
-    own = {"is_causal": False, "scale": None, "enable_gqa": False}
-    yield Made(
-        "ScaledDotProductAttention", [Slot(name, vars(layer)[name], usual) for name, usual in own.items()]
-    )
+    yield Made("ScaledDotProductAttention", as_torch(layer, "is_causal", "scale", "enable_gqa"))
 
 
 @calls.register
@@ -55,14 +58,12 @@ def _(layer: MultiheadAttention, row: Row, inputs: Sequence[str]) -> Iterator[Ca
 @calls.register(Decoders)
 def _(layer: TransformerParts, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     check_batch(row, 3)
-    told = [("dropout", 0.1), ("activation", "relu"), ("layer_norm_eps", 1e-5)]
-    told += [("batch_first", False), ("norm_first", False), ("bias", True)]
     slots = [
         *([Slot.by_place("num_layers", layer.num_layers)] if layer.wraps else []),
         Slot.by_place("d_model", row.inputs[0].shape[-1]),
         Slot.by_place("nhead", layer.nhead),
-        Slot("dim_feedforward", layer.dim_feedforward, 2048),
-        *(Slot(name, vars(layer)[name], usual) for name, usual in told),
+        *as_torch(layer, "dim_feedforward", "dropout", "activation", "layer_norm_eps"),
+        *as_torch(layer, "batch_first", "norm_first", "bias"),
     ]
     yield Made(layer.type, slots)
 
@@ -72,12 +73,9 @@ def _(layer: Recurrent, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
     check_batch(row, 3)
     if getattr(layer, "proj_size", 0):
         raise NoCounterpartError("Keras' recurrent layers have no projection")
-    told = [("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0)]
-    told += [("bidirectional", False)]
-    named = [Slot(name, vars(layer)[name], usual) for name, usual in told]
-    if isinstance(layer, RNN):
-        named.append(Slot("nonlinearity", layer.nonlinearity, "tanh"))
-    yield Made(layer.type, [Slot.by_place("hidden_size", layer.hidden_size), *named])
+    told = as_torch(layer, "num_layers", "bias", "batch_first", "dropout", "bidirectional")
+    more = as_torch(layer, "nonlinearity") if isinstance(layer, RNN) else []
+    yield Made(layer.type, [Slot.by_place("hidden_size", layer.hidden_size), *told, *more])
 
 
 @calls.register
@@ -97,4 +95,4 @@ def _(layer: RecurrentCell, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
 
 @calls.register
 def _(layer: selective_scan, row: Row, inputs: Sequence[str]) -> Iterator[Call]:
-    yield Made("SelectiveScan", [Slot("delta_softplus", layer.delta_softplus, False)])
+    yield Made("SelectiveScan", as_torch(layer, "delta_softplus"))
