@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 from shapecalc.errors import ArchitectureError, Place, ShapecalcError, quoted, shorten
 
@@ -36,17 +37,15 @@ class Spot(NamedTuple):
     column: int
 
 
+@dataclass(slots=True, eq=False)
 class Scalar:
     """One value as it is written; `plain` is false for quoted text."""
 
-    __slots__ = ("mark", "plain", "text")
-    size = 1
-    height = 0
-
-    def __init__(self, text: str, plain: bool, mark: Mark) -> None:
-        self.text = text
-        self.plain = plain
-        self.mark = mark
+    text: str
+    plain: bool
+    mark: Mark
+    size: ClassVar[int] = 1
+    height: ClassVar[int] = 0
 
     @property
     def width(self) -> int:
@@ -75,32 +74,24 @@ def constant_of(text: str) -> Constant:
     return text
 
 
+@dataclass(slots=True, eq=False)
 class Collection:
     """What lists and mappings have: once complete, the `size` in nodes and the `height` in levels."""
 
-    __slots__ = ("height", "mark", "size")
-    width = 1
-    size: int
-
-    def __init__(self, mark: Mark) -> None:
-        self.mark = mark
-        self.height = 1
+    mark: Mark
+    height: int = 1
+    size: int = 0
+    width: ClassVar[int] = 1
 
 
+@dataclass(slots=True, eq=False)
 class YamlList(Collection):
-    __slots__ = ("items",)
-
-    def __init__(self, mark: Mark) -> None:
-        super().__init__(mark)
-        self.items: list[YamlNode] = []
+    items: list[YamlNode] = field(default_factory=list)
 
 
+@dataclass(slots=True, eq=False)
 class YamlMapping(Collection):
-    __slots__ = ("entries",)
-
-    def __init__(self, mark: Mark) -> None:
-        super().__init__(mark)
-        self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
+    entries: dict[str, tuple[Scalar, YamlNode]] = field(default_factory=dict)
 
 
 YamlNode: TypeAlias = "Scalar | YamlList | YamlMapping"
