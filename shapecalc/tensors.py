@@ -63,15 +63,22 @@ class Tensor(NamedTuple):
 def for_json(value: Any) -> Any:
     """A size in JSON's types: a number, or a formula as text; several as a list, None for an unknown one.
 
-    An infinite number is text as well, as a file has it.
+    An infinite number is text as well, as a file has it. Of a mapping or a list, all that is in it.
     """
+    if isinstance(value, dict):
+        return {name: for_json(item) for name, item in value.items()}
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Expr):
         return value.ascii()
     if isinstance(value, float) and isinf(value):
         return written(value)
-    return [for_json(item) for item in value] if isinstance(value, tuple) else value
+    return [for_json(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def with_size(x: Tensor, axis: int, size: Dim) -> Tensor:
+    """The tensor with another size of one axis."""
+    return Tensor((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
 
 
 @lru_cache(maxsize=10_000)

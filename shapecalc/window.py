@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -102,6 +103,11 @@ class Window(NamedTuple):
         padding = self.before + self.after
         padded = f" + {padding} of padding" if padding else ""
         return f"{kernel} does not fit on an input of {n}{padded}"
+
+
+def windows_of(*arguments: Sequence[int]) -> tuple[Window, ...]:
+    """One for each axis, of kernel sizes, strides, paddings of either end and dilations."""
+    return tuple(Window(k, s, p, p, d) for k, s, p, d in zip(*arguments, strict=True))
 
 
 @lru_cache(maxsize=10_000)

@@ -14,7 +14,7 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.analysis.counting.tools.torch import forward_and_backward
 from shapecalc.layers import LAYERS, Figures
-from shapecalc.layers.slicing import MOST_PARTS
+from shapecalc.layers.parting import MOST_PARTS
 from shapecalc.operations import Operations, Unknown
 from shapecalc.symbolic import Dim, at, symbol
 from shapecalc.tensors import Tensor

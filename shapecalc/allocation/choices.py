@@ -11,21 +11,13 @@ from shapecalc.tensors import Tensor, broadcast, result_dtype
 
 def at_least_zero(trace: Trace, x: Value) -> Value:
     """max(x, 0). Source: at::clamp_min."""
-    return trace.kernel(x.tensor, x, keeps=(x,), back=of_threshold(x.look), strides=x.strides)
+    return trace.kernel(x.tensor, x, keeps=(x,), back=of_bounds(x.look, 1), strides=x.strides)
 
 
 def raised_to_zero(trace: Trace, x: Value) -> Value:
     """The same in place, for which autograd keeps a copy of what was there. Source: at::clamp_min_."""
     copies = [trace.new(x.tensor, x.strides)] if x.tracked else []
-    return trace.in_place(x, keeps=copies, back=of_threshold(x.look))
-
-
-@rule
-def of_threshold(trace: Trace, grad: Value, x: Look) -> Gradients:
-    """The gradient where x is above, and a zero elsewhere."""
-    zero = trace.new(Tensor((), grad.dtype))
-    mask = trace.elementwise(x, dtype="bool")
-    return [trace.elementwise(mask, grad, zero)]
+    return trace.in_place(x, keeps=copies, back=of_bounds(x.look, 1))
 
 
 @rule

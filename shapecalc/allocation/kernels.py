@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapecalc.allocation.elementwise_gradients import of_factors
+from shapecalc.allocation.elementwise_gradients import of_factors, of_quotient
 from shapecalc.allocation.gradients import Back, each, like, of_matrices, passed
 from shapecalc.allocation.mode import STATISTIC
 from shapecalc.allocation.strides import (
@@ -153,6 +153,14 @@ def product_of_two(trace: Trace, x: Value, other: Value) -> Value:
     strides = elementwise_strides(shape, (x.shape, x.strides), (other.shape, other.strides))
     back = of_factors(x.look, other.look)
     return trace.kernel(Tensor(shape, dtype), x, other, keeps=keeps, back=back, strides=strides)
+
+
+def quotient(trace: Trace, x: Value, y: Value) -> Value:
+    """x / y, with torch's broadcasting."""
+    made = Tensor(broadcast(x.shape, y.shape), result_dtype(x.tensor, y.tensor))
+    strides = elementwise_strides(made.shape, (x.shape, x.strides), (y.shape, y.strides))
+    keeps = (x, y) if y.tracked else (y,)
+    return trace.kernel(made, x, y, keeps=keeps, back=of_quotient(x.look, y.look), strides=strides)
 
 
 def sum_of(trace: Trace, x: Value, other: Value) -> Value:

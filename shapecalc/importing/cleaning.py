@@ -8,7 +8,7 @@ from shapecalc.importing.program import Call, Node, Region, Value
 from shapecalc.importing.structure import free
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import Rearranging
-from shapecalc.layers.sorting import ArgExtreme
+from shapecalc.layers.reduction import ArgExtreme
 
 
 def cleaned(body: Region) -> Region:

@@ -206,14 +206,8 @@ class MultiheadAttention(Layer):
         batched = query.rank == 3
         weights = self.weights(*map(trace.declared, (query, key, value)))
         if batched and self.batch_first:
-            if key is value:
-                if query is key:
-                    query = key = value = trace.transpose(query, 1, 0)
-                else:
-                    query, key = trace.transpose(query, 1, 0), trace.transpose(key, 1, 0)
-                    value = key
-            else:
-                query, key, value = (trace.transpose(x, 1, 0) for x in (query, key, value))
+            turned = {x: trace.transpose(x, 1, 0) for x in dict.fromkeys((query, key, value))}
+            query, key, value = turned[query], turned[key], turned[value]
         if not batched:
             query, key, value = (trace.view(x, (x.shape[0], 1, x.shape[1])) for x in (query, key, value))
         attended, scores = self.forward(trace, query, key, value, weights, need_weights)

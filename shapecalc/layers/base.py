@@ -91,7 +91,7 @@ class Layer(CostRules, MemoryRules, ReadingRules, ServingRules):
                 setattr(sys.modules[cls.__module__], name, made)  # where it is looked up when it is unpickled
         elif not abstract:
             if cls.__name__.islower() and "function" not in cls.__dict__:
-                cls.function = cls.__name__
+                cls.function = f"{cls.namespace}{cls.__name__}"
             cls._count_inputs()
             LAYERS.enter(cls)
 

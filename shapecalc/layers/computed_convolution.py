@@ -23,6 +23,7 @@ class ComputedConvolution(Layer, abstract=True):
 
     layer: ClassVar[type[Convolution]]
     """The type that owns its kernel."""
+    namespace = "nn.functional."
     branching = True
     stride = PerAxis(1)
     padding = Padding(0)
@@ -116,7 +117,6 @@ class conv1d(ComputedConvolution, axes=1):
     Source: torch.nn.functional.conv1d.
     """
 
-    function = "nn.functional.conv1d"
     layer = Conv1d
     example = example((1, 16, 100), (32, 16, 3), padding=1)
 
@@ -128,7 +128,6 @@ class conv2d(ComputedConvolution, axes=2):
     Source: torch.nn.functional.conv2d.
     """
 
-    function = "nn.functional.conv2d"
     layer = Conv2d
     example = example((1, 3, 32, 32), (16, 3, 3, 3), padding=1)
 
@@ -140,6 +139,5 @@ class conv3d(ComputedConvolution, axes=3):
     of Conv3d. Source: torch.nn.functional.conv3d.
     """
 
-    function = "nn.functional.conv3d"
     layer = Conv3d
     example = example((1, 3, 8, 32, 32), (16, 3, 3, 3, 3), padding=1)

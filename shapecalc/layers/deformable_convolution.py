@@ -14,7 +14,7 @@ from shapecalc.layers.weights import Weights, weight_and_bias
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_equal, check_multiple, product
-from shapecalc.window import Window
+from shapecalc.window import Window, windows_of
 
 
 class DeformConv2d(Layer, axes=2):
@@ -43,8 +43,7 @@ class DeformConv2d(Layer, axes=2):
 
     @property
     def window(self) -> tuple[Window, ...]:
-        axes = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
-        return tuple(Window(k, s, p, p, d) for k, s, p, d in axes)
+        return windows_of(self.kernel_size, self.stride, self.padding, self.dilation)
 
     def output(self, x: Tensor, offset: Tensor, mask: Tensor | None = None) -> Tensor:
         check_rank(x, 4)

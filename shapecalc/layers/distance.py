@@ -6,9 +6,9 @@ from typing import Any
 
 from shapecalc.allocation import Trace
 from shapecalc.allocation.choices import at_least_zero
-from shapecalc.allocation.elementwise_gradients import of_absolute_sum, of_length, of_quotient
+from shapecalc.allocation.elementwise_gradients import of_absolute_sum, of_length
 from shapecalc.allocation.gradients import Back, Gradients, nothing, of_sum, passed, rule
-from shapecalc.allocation.kernels import converted, product_of_two
+from shapecalc.allocation.kernels import converted, product_of_two, quotient
 from shapecalc.allocation.mode import statistic
 from shapecalc.allocation.values import OUTPUT, Look, Value
 from shapecalc.errors import ArchitectureError
@@ -19,8 +19,9 @@ from shapecalc.layers.joins import combine, operation
 from shapecalc.layers.loss import broadcast_together, floating
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.reads import Reads, except_along
+from shapecalc.layers.softmax import rows
 from shapecalc.operations import Operations, additions
-from shapecalc.tensors import Tensor, broadcast, is_floating, product, promote, result_dtype
+from shapecalc.tensors import Tensor, broadcast, is_floating, promote, result_dtype
 
 
 def length(trace: Trace, x: Value, axis: int) -> Value:
@@ -28,12 +29,6 @@ def length(trace: Trace, x: Value, axis: int) -> Value:
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) if x.rank else ()
     back = of_length(x.look, Look(shape, x.dtype))
     return trace.copy(trace.kernel(Tensor(shape, x.dtype), x, keeps=(x, OUTPUT), back=back))
-
-
-def quotient(trace: Trace, x: Value, y: Value) -> Value:
-    back = of_quotient(x.look, y.look)
-    made = Tensor(x.shape, result_dtype(x.tensor, y.tensor))
-    return trace.kernel(made, x, y, keeps=(x, y) if y.tracked else (y,), back=back, strides=x.strides)
 
 
 def of_norm(p: float, x: Look, y: Look) -> Back:
@@ -175,7 +170,7 @@ class PairwiseDistance(Layer):
 class normalize(Layer):
     """x / max(‖x‖ₚ, eps), with the p-norm along `dim`. Source: torch.nn.functional.normalize."""
 
-    function = "nn.functional.normalize"
+    namespace = "nn.functional."
     p = Real(2.0)
     dim = Axis(1)
     eps = Real(1e-12)
@@ -189,8 +184,7 @@ class normalize(Layer):
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         """Squares, or other powers, their sums and roots; a comparison for each, and the quotients."""
-        axis = self.dim % x.rank if x.rank else 0
-        norms = product((*x.shape[:axis], *x.shape[axis + 1 :]))
+        norms = rows(x, self.dim)
         powers = Operations(mul=x.elements) if self.p == 2 else Operations(exp=x.elements)
         rest = Operations(compare=norms, divide=x.elements, exp=norms)
         return powers + additions(x.elements, norms) + rest

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.choices import at_least_zero, chosen_by, lesser, raised_to_zero
 from shapecalc.allocation.gradients import of_sum
-from shapecalc.allocation.kernels import converted, sum_of, times_number
+from shapecalc.allocation.kernels import converted, product_of_two, quotient, sum_of, times_number
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.distance import PairwiseDistance, quotient
+from shapecalc.layers.distance import PairwiseDistance
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation
 from shapecalc.layers.loss import Loss, Reduction, check_ranks, combined, floating
@@ -50,9 +50,9 @@ class CosineEmbeddingLoss(Loss):
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::cosine_embedding_loss."""
         first, second, target = trace.cast("cosine_embedding_loss", *inputs)
-        product = sum_along_last(trace, operation(trace, first, second, factors=True))
+        product = sum_along_last(trace, product_of_two(trace, first, second))
         squares = [square(trace, x) for x in (first, second)]
-        length = root_in_place(trace, operation(trace, *squares, factors=True))
+        length = root_in_place(trace, product_of_two(trace, *squares))
         cosine = quotient(trace, product, length)
         zeros = trace.new(cosine.tensor)
         near, far = times_number(trace, cosine), raised_to_zero(trace, moved(trace, cosine))
@@ -63,7 +63,7 @@ class CosineEmbeddingLoss(Loss):
 
 def square(trace: Trace, x: Value) -> Value:
     """The sum of squares along the last axis, plus a small number against a division by 0."""
-    squares = operation(trace, x, x, factors=True)
+    squares = product_of_two(trace, x, x)
     total = sum_along_last(trace, squares)
     return moved(trace, total)
 

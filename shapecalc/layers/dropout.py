@@ -116,7 +116,7 @@ class FeatureAlphaDropout(DropoutLayer):
 class dropout(Elementwise):
     """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
 
-    function = "nn.functional.dropout"
+    namespace = "nn.functional."
     each = NOTHING
     p = Real(0.5, low=0, high=1)
 

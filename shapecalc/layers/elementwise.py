@@ -1,17 +1,18 @@
-"""Functions of one number, element by element, beside the activations."""
+"""Functions of one number, element by element, beside the activations; the same number in another dtype."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from shapecalc.allocation import Value
+from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.choices import of_bounds
 from shapecalc.allocation.elementwise_gradients import of_factor
 from shapecalc.allocation.gradients import Back, like, of_rounded
+from shapecalc.allocation.kernels import converted
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
-from shapecalc.layers.fields import Number
+from shapecalc.layers.fields import Dtype, Number
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Operations
@@ -302,3 +303,23 @@ class clamp(Function):
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=len(self.bounds)) * y.elements
+
+
+class to(Layer):
+    """The elements in another dtype; as bool, whatever is not 0 is true. Source: torch.Tensor.to."""
+
+    elementwise = True
+    aligned = True
+    namespace = "Tensor."
+    keeps = Keeps.NOTHING
+    each = NOTHING
+    dtype = Dtype()
+    example = example((2, 8, 4), dtype="float64")
+
+    def output(self, x: Tensor) -> Tensor:
+        return Tensor(x.shape, self.dtype or x.dtype)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """The input itself where it is of that dtype."""
+        made = self.output(x.tensor)
+        return (x if x.dtype == made.dtype else converted(trace, x, made.dtype),)

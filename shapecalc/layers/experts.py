@@ -18,14 +18,13 @@ from shapecalc.layers.fields import Flag, Size
 from shapecalc.layers.inner import Inner
 from shapecalc.layers.reads import POINT, Pattern, Reads, except_along, same_place
 from shapecalc.layers.rules.costs import Part, Wanted
-from shapecalc.layers.slicing import with_size
 from shapecalc.layers.softmax import rows
-from shapecalc.layers.topk import selections
+from shapecalc.layers.sorting import selections
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, at, symbol, symbols_in
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import Shape, Tensor, check_equal, product
+from shapecalc.tensors import Shape, Tensor, check_equal, product, with_size
 
 MOST_EXPERTS = 10_000
 """Of one step: each is run by itself where torch is asked."""

@@ -172,7 +172,7 @@ class GELU(OfFloating):
 class gelu(GELU):
     """x · Φ(x), Φ the normal distribution. Source: torch.nn.functional.gelu; arXiv:1606.08415."""
 
-    function = "nn.functional.gelu"
+    namespace = "nn.functional."
 
 
 class SiLU(OfFloating):
@@ -185,7 +185,7 @@ class SiLU(OfFloating):
 class silu(OfFloating):
     """x / (1 + exp(−x)). Source: torch.nn.functional.silu; Elfwing et al. 2017, arXiv:1702.03118."""
 
-    function = "nn.functional.silu"
+    namespace = "nn.functional."
     each = SiLU.each
 
 

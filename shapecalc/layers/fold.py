@@ -16,13 +16,12 @@ from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
 from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, product
-from shapecalc.window import Window
+from shapecalc.window import Window, windows_of
 
 
 def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
     """The window on each axis of the image that unfolds."""
-    axes = zip(layer.kernel_size, layer.stride, layer.padding, layer.dilation, strict=True)
-    return tuple(Window(k, s, p, p, d) for k, s, p, d in axes)
+    return windows_of(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
 
 
 def count(layer: Unfold | Fold, image: Shape) -> Dim:

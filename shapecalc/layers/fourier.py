@@ -25,6 +25,7 @@ _NORMS = ("backward", "forward", "ortho")
 class Transform(Layer, abstract=True):
     """A transform along some axes, whose sizes may be cut or filled up with zeros before it."""
 
+    namespace = "fft."
     takes_complex = True
     onesided: ClassVar[bool] = False
     """Whether it gives, of an axis of n real numbers, the n//2 + 1 frequencies that are no mirror images."""
@@ -119,13 +120,9 @@ class AlongSeveral(Transform, abstract=True):
 class fft(AlongOne):
     """The discrete Fourier transform along `dim`, of `n` numbers; complex. Source: torch.fft.fft."""
 
-    function = "fft.fft"
-
 
 class ifft(AlongOne):
     """The inverse of fft. Source: torch.fft.ifft."""
-
-    function = "fft.ifft"
 
 
 class rfft(AlongOne):
@@ -134,7 +131,6 @@ class rfft(AlongOne):
     Source: torch.fft.rfft.
     """
 
-    function = "fft.rfft"
     onesided = True
 
 
@@ -144,7 +140,6 @@ class irfft(AlongOne):
     Source: torch.fft.irfft.
     """
 
-    function = "fft.irfft"
     to_real = True
 
 
@@ -154,13 +149,9 @@ class fft2(AlongSeveral):
     Source: torch.fft.fft2.
     """
 
-    function = "fft.fft2"
-
 
 class ifft2(AlongSeveral):
     """The inverse of fft2. Source: torch.fft.ifft2."""
-
-    function = "fft.ifft2"
 
 
 class rfft2(AlongSeveral):
@@ -169,7 +160,6 @@ class rfft2(AlongSeveral):
     Source: torch.fft.rfft2.
     """
 
-    function = "fft.rfft2"
     onesided = True
 
 
@@ -179,5 +169,4 @@ class irfft2(AlongSeveral):
     Source: torch.fft.irfft2.
     """
 
-    function = "fft.irfft2"
     to_real = True

@@ -14,7 +14,7 @@ from shapecalc.layers.reads import Pattern, Reads, broadcast_to, except_along, s
 from shapecalc.layers.rules import Saved
 from shapecalc.layers.slicing import subscript
 from shapecalc.operations import Unknown
-from shapecalc.tensors import Shape, Tensor, broadcast, check_at_least
+from shapecalc.tensors import Shape, Tensor, broadcast, check_at_least, with_size
 
 BY_VALUES = Unknown("which places are read is for the values of the second input to say")
 
@@ -85,7 +85,7 @@ class index(LookUpAlong):
     Source: torch's own aten::index.
     """
 
-    function = "ops.aten.index"
+    namespace = "ops.aten."
     dim = Axis(0)
     example = example((169, 4), Tensor((49, 49), "int64"))
 
@@ -193,13 +193,12 @@ class take_along_dim(LookUp):
         if x.rank != index.rank:
             raise ArchitectureError(f"inputs of as many axes are needed, not {x} and {index}")
         axis = check_axis(self.dim, x, "dim")
-        shape = list(broadcast(with_one(x.shape, axis), with_one(index.shape, axis)))
-        shape[axis] = index.shape[axis]
-        return Tensor(tuple(shape), x.dtype)
+        shape = broadcast(with_size(x, axis, 1).shape, with_size(index, axis, 1).shape)
+        return with_size(Tensor(shape, x.dtype), axis, index.shape[axis])
 
     def reads(self, x: Tensor, index: Tensor, y: Tensor, **_: Any) -> tuple[Reads, ...]:
         axis = self.dim % x.rank
-        own = broadcast_to(y, Tensor((*x.shape[:axis], y.shape[axis], *x.shape[axis + 1 :])))
+        own = broadcast_to(y, with_size(x, axis, y.shape[axis]))
         return tuple(BY_VALUES if i == axis else one for i, one in enumerate(own)), broadcast_to(y, index)
 
     def run(self, trace: Trace, x: Value, index: Value) -> tuple[Value, ...]:
@@ -211,18 +210,13 @@ class take_along_dim(LookUp):
         return (trace.kernel(made, x, numbers, keeps=(x, numbers), back=in_zeros(x.look)),)
 
 
-def with_one(shape: Shape, axis: int) -> Shape:
-    """The same with 1 along an axis."""
-    return (*shape[:axis], 1, *shape[axis + 1 :])
-
-
 class one_hot(Rearranging):
     """A vector of 0 with one 1, at the place that each number says: (N, L) → (N, L, num_classes).
 
     Source: torch.nn.functional.one_hot.
     """
 
-    function = "nn.functional.one_hot"
+    namespace = "nn.functional."
     num_classes = Size()
     example = example(Tensor((2, 9), "int64"), num_classes=10)
 

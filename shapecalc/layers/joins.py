@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapecalc.allocation import Trace
-from shapecalc.allocation.elementwise_gradients import of_factors
 from shapecalc.allocation.gradients import chosen, narrowed, of_difference, passed
 from shapecalc.allocation.strides import (
     Strides,
@@ -43,19 +42,13 @@ def check_same(first: Tensor, x: Tensor, number: int, hint: str | None = None, b
             raise ArchitectureError(message, hint=hint)
 
 
-def operation(
-    trace: Trace, first: Value, second: Value, *, factors: bool = False, negates: bool = False
-) -> Value:
-    """A sum, product or difference on the trace; the gradient of each of two factors is made of the other."""
+def operation(trace: Trace, first: Value, second: Value, *, negates: bool = False) -> Value:
+    """A sum on the trace or, if the second operand is taken away, a difference."""
     made = combine(first.tensor, second.tensor)
-    keeps: list[Value] = []
-    if factors:
-        keeps += [second] if first.tracked else []
-        keeps += [first] if second.tracked else []
     sides = first.look, second.look
-    back = (of_factors if factors else of_difference if negates else passed)(*sides)
+    back = (of_difference if negates else passed)(*sides)
     strides = elementwise_strides(made.shape, *[(x.shape, x.strides) for x in sides])
-    return trace.kernel(made, first, second, keeps=keeps, back=back, strides=strides)
+    return trace.kernel(made, first, second, back=back, strides=strides)
 
 
 def laid_in_line(shape: Shape, xs: Sequence[Value]) -> Strides | None:

@@ -8,17 +8,15 @@ from shapecalc.allocation.elementwise_gradients import (
     of_logits,
     of_own_logarithm,
     of_power,
-    of_quotient,
 )
 from shapecalc.allocation.gradients import Back, like, passed
-from shapecalc.allocation.kernels import product_of_two, times_number
-from shapecalc.allocation.strides import elementwise_strides
+from shapecalc.allocation.kernels import product_of_two, quotient, times_number
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_numbers
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.layers.joins import combine, operation
+from shapecalc.layers.joins import operation
 from shapecalc.layers.loss import Loss, Reduction, check_shape, check_target, combined, floating
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps
@@ -172,14 +170,6 @@ def square_of(trace: Trace, x: Value) -> Value:
     return trace.kernel(cast.tensor, cast, keeps=(cast,), back=of_power(cast.look), strides=cast.strides)
 
 
-def quotient_of(trace: Trace, x: Value, y: Value) -> Value:
-    """x / y, with torch's broadcasting."""
-    made = combine(x.tensor, y.tensor)
-    strides = elementwise_strides(made.shape, *[(side.shape, side.strides) for side in (x, y)])
-    keeps = (x, y) if y.tracked else (y,)
-    return trace.kernel(made, x, y, keeps=keeps, back=of_quotient(x.look, y.look), strides=strides)
-
-
 def look_for_negatives(trace: Trace, x: Value) -> None:
     """Whether one element is below 0, which torch refuses."""
     _masks = trace.elementwise(x, dtype="bool")
@@ -225,7 +215,7 @@ class GaussianNLLLoss(Loss):
     def doubled(self, trace: Trace, input: Value, target: Value, var: Value) -> Value:
         """log(var) + (input − target)²/var."""
         logarithm = logarithm_of(trace, *trace.cast("log", var))
-        share = quotient_of(trace, square_of(trace, operation(trace, input, target, negates=True)), var)
+        share = quotient(trace, square_of(trace, operation(trace, input, target, negates=True)), var)
         return operation(trace, logarithm, share)
 
     def shape_of_var(self, input: Tensor, var: Tensor) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.choices import chosen_by, raised_to_zero
 from shapecalc.allocation.gradients import of_sum
-from shapecalc.allocation.kernels import converted, sum_of, times_number
+from shapecalc.allocation.kernels import converted, product_of_two, sum_of, times_number
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_numbers, check_rank
@@ -99,7 +99,7 @@ class MarginRankingLoss(Loss):
         input1, input2, target = trace.cast("margin_ranking_loss", *inputs)
         apart = operation(trace, input1, input2, negates=True)
         negative = times_number(trace, target)
-        product = operation(trace, negative, apart, factors=True)
+        product = product_of_two(trace, negative, apart)
         moved = converted(trace, product, floating(product.tensor).dtype)
         del apart, negative, product
         return (self.reduce(trace, raised_to_zero(trace, moved)),)
@@ -198,9 +198,9 @@ class MultiLabelSoftMarginLoss(Loss):
         return (self.reduce(trace, mean),)
 
     def likelihoods(self, trace: Trace, input: Value, target: Value) -> Value:
-        found = operation(trace, target, log_sigmoid(trace, input), factors=True)
+        found = product_of_two(trace, target, log_sigmoid(trace, input))
         rest = times_number(trace, target)
-        others = operation(trace, rest, log_sigmoid(trace, times_number(trace, input)), factors=True)
+        others = product_of_two(trace, rest, log_sigmoid(trace, times_number(trace, input)))
         del rest
         return operation(trace, found, others)
 

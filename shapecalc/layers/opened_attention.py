@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from shapecalc.layers.base import Layer
 from shapecalc.layers.linear import Linear
-from shapecalc.layers.rearrange import Flatten, Unflatten, transpose
+from shapecalc.layers.parting import chunk
+from shapecalc.layers.rearrange import transpose
+from shapecalc.layers.reshaping import Flatten, Unflatten
 from shapecalc.layers.rules.serving import Opened
 from shapecalc.layers.scaled_dot_product import scaled_dot_product_attention
-from shapecalc.layers.slicing import chunk
 from shapecalc.symbolic import Dim
 
 

@@ -135,7 +135,7 @@ class pad(Padded):
     Source: torch.nn.functional.pad.
     """
 
-    function = "nn.functional.pad"
+    namespace = "nn.functional."
     takes_complex = True
     argument = "pad"
     pad = PerSideOfSome()

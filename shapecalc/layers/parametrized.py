@@ -9,12 +9,12 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import of_length
 from shapecalc.allocation.gradients import like, of_row
-from shapecalc.allocation.kernels import product_of_two
+from shapecalc.allocation.kernels import product_of_two, quotient
 from shapecalc.allocation.mode import STATISTIC
 from shapecalc.allocation.values import OUTPUT, Look, looks
 from shapecalc.errors import ArchitectureError, UnknownError, listed
 from shapecalc.layers.base import Layer
-from shapecalc.layers.distance import normalize, quotient
+from shapecalc.layers.distance import normalize
 from shapecalc.layers.fields import Axis, Flag, Real, Size, Text
 from shapecalc.layers.inner import Inner
 from shapecalc.layers.rules.costs import Wanted

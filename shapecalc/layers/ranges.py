@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isinf
 
 from shapecalc.errors import ArchitectureError
-from shapecalc.tensors import BYTES, is_floating
+from shapecalc.tensors import BYTES, is_floating, real_of
 
 GREATEST_FLOAT = {
     "float16": (2 - 2.0**-10) * 2.0**15,
@@ -13,11 +13,6 @@ GREATEST_FLOAT = {
     "float32": (2 - 2.0**-23) * 2.0**127,
 }
 """The greatest number of each dtype; a float64 holds every number of a file."""
-
-
-def real_of(dtype: str) -> str:
-    """The dtype of the parts of a complex number; of a real one its own."""
-    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
 
 
 def bounds(dtype: str) -> tuple[float, float]:

@@ -1,28 +1,121 @@
-"""Recurrent layers, one step at a time: from an input and a state to the next state."""
+"""Recurrent layers, one step at a time: from an input and a state to the next state.
+
+In all of them a matrix for the input and one for the state make the gates of a step: one in a plain
+network, three in a gated recurrent unit, four in a long short-term memory.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.layers.base import example
+from shapecalc.allocation.recurrence import Cell, Matrices, gated_step, memory_step, simple_step
+from shapecalc.errors import ArchitectureError, UnknownError
+from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Choice, Flag, Inferred, Size
-from shapecalc.layers.recurrent import (
-    GatedSteps,
-    MemorySteps,
-    SimpleSteps,
-    Steps,
-    check_both,
-    check_state,
-    gate_weights,
-    matrices_of,
-)
 from shapecalc.layers.rules import Wanted
-from shapecalc.layers.weights import Weights
+from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, product
+from shapecalc.tensors import Tensor, check_equal, product
+
+
+def gate_weights(gates: Dim, inputs: Dim, state: Dim, bias: bool, place: str = "") -> dict[str, Weight]:
+    """Matrices and biases of all gates; in a stack, their names end in a `place`: `_l0_reverse`."""
+    weights = {f"weight_ih{place}": Weight((gates, inputs)), f"weight_hh{place}": Weight((gates, state))}
+    if bias:
+        weights |= {f"bias_ih{place}": Weight((gates,)), f"bias_hh{place}": Weight((gates,))}
+    return weights
+
+
+def matrices_of(trace: Trace, weights: Weights, place: str = "") -> Matrices:
+    """The weights of one layer and direction, whose names end in `place`."""
+    kinds = (("weight_ih", "bias_ih"), ("weight_hh", "bias_hh"), ("weight_hr",))
+    places = [[name + place for name in names if name + place in weights] for names in kinds]
+    return Matrices(*(owned(trace, weights, *names) if names else [] for names in places))
+
+
+def check_state(name: str, found: Tensor, needed: Tensor) -> None:
+    """Refuse an initial state that is not of the needed shape."""
+    message = f"the state {name} is {found}, and {needed} is needed"
+    if found.dtype != needed.dtype:
+        raise ArchitectureError(f"the state {name} has to be of {needed.dtype}, not {found.dtype}")
+    if found.rank != needed.rank:
+        raise ArchitectureError(message)
+    for size, wanted in zip(found.shape, needed.shape, strict=True):
+        check_equal(size, wanted, message, why=f"{name} is {needed}")
+
+
+def check_both(h: Tensor | None, c: Tensor | None) -> None:
+    """Refuse the one state without the other."""
+    if h is not None and c is None:
+        raise ArchitectureError("2 inputs: the states h and c are given together, or both left out")
+
+
+_SIGMOID = Operations(add=1, divide=1, exp=1)
+_FUNCTION = Operations(exp=1)  # tanh
+
+
+def gate(bias: bool) -> Operations:
+    """W_ih·x + b_ih + W_hh·h + b_hh, for one row of the matrices."""
+    return Operations(add=3 if bias else 1)
+
+
+class Steps(Layer, abstract=True):
+    """What stacks and single steps have in common: the gates, each of hidden_size rows of the matrices."""
+
+    gates: ClassVar[int]
+    """The gates of a step."""
+    cell: ClassVar[Cell]
+    """What one step does, on a trace."""
+    hidden_size: Size
+    bias: Flag
+
+    def step(self) -> Operations:
+        """The operations of one unit in one step."""
+        raise NotImplementedError
+
+    def check_followed(self, trace: Trace) -> None:
+        """Raises UnknownError in training where gates are single columns, which lie in a way of their own."""
+        trace.refuse_autocast()
+        if trace.grad and self.gates == 3 and self.hidden_size == 1:
+            raise UnknownError(f"{self.type}: how gradients of gates of one unit lie is not followed")
+
+
+class SimpleSteps(Steps, abstract=True):
+    """tanh or relu of the gate."""
+
+    gates = 1
+    cell = simple_step
+    nonlinearity: Choice
+
+    def step(self) -> Operations:
+        return gate(self.bias) + (_FUNCTION if self.nonlinearity == "tanh" else Operations(compare=1))
+
+
+class GatedSteps(Steps, abstract=True):
+    """r, z = σ(…), n = tanh(W·x + b + r·(W·h + b)), h' = (1 − z)·n + z·h."""
+
+    gates = 3
+    cell = gated_step
+
+    def step(self) -> Operations:
+        return gate(self.bias) * 3 + _SIGMOID * 2 + Operations(mul=1) + _FUNCTION + Operations(add=2, mul=2)
+
+
+class MemorySteps(Steps, abstract=True):
+    """i, f, o = σ(…), g = tanh(…), c' = f·c + i·g, h' = o·tanh(c')."""
+
+    gates = 4
+    cell = memory_step
+
+    def feed(self, x: object, *states: object) -> tuple[object, ...]:
+        return (x, states[:2], *states[2:]) if states else (x,)
+
+    def step(self) -> Operations:
+        cell = Operations(add=1, mul=2) + _FUNCTION + Operations(mul=1)
+        return gate(self.bias) * 4 + _SIGMOID * 3 + _FUNCTION + cell
 
 
 class RecurrentCell(Steps, abstract=True):

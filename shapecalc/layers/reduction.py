@@ -1,4 +1,4 @@
-"""Functions that make one number of all those along some axes."""
+"""Functions that go along axes: one number is made of all, or each is added to those before it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import Back, cast_back, of_extreme, of_mean, of_sum
+from shapecalc.allocation.gradients import Back, cast_back, of_extreme, of_mean, of_running_sum, of_sum
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer
-from shapecalc.layers.checks import check_axes, check_floating
-from shapecalc.layers.fields import Axes, Dtype, Flag
-from shapecalc.layers.reads import Reads, reduced
+from shapecalc.layers.base import Layer, example
+from shapecalc.layers.checks import check_axes, check_axis, check_floating, check_numbers
+from shapecalc.layers.fields import Axes, Axis, Dtype, Flag
+from shapecalc.layers.reads import Reads, except_along, reduced
 from shapecalc.layers.rules import Keeps
-from shapecalc.operations import Operations, additions, averaged
+from shapecalc.layers.softmax import rows
+from shapecalc.operations import Operations, Unknown, additions, averaged
 from shapecalc.tensors import Shape, Tensor, is_complex, is_differentiable, is_floating
 
 
@@ -116,3 +117,69 @@ class amax(Extreme):
 
 class amin(Extreme):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
+
+
+class ArgExtreme(Reducing, abstract=True):
+    """The place of the greatest or the least element along `dim`, of all in one row unless written."""
+
+    own_defaults = frozenset()
+    keeps = Keeps.NOTHING
+    dim: Any = Axis(None)
+    keepdim = Flag(False)
+    example = example((2, 100), dim=-1)
+
+    def gone(self, x: Tensor) -> range:
+        if self.dim is None:
+            return range(x.rank)
+        axis = check_axis(self.dim, x, "dim", scalars=True)
+        return range(axis, axis + 1)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_numbers(x)
+        return Tensor(self.reduced(x), "int64")
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=x.elements - y.elements)
+
+
+class argmax(ArgExtreme):
+    """The place of the greatest element along `dim`, of all in one row unless written: (N, L) → (N).
+
+    Source: torch.argmax.
+    """
+
+
+class argmin(ArgExtreme):
+    """The place of the least element along `dim`, of all in one row unless written: (N, L) → (N).
+
+    Source: torch.argmin.
+    """
+
+
+class cumsum(Layer):
+    """The sum of each element and all before it along `dim`; of whole numbers it is int64.
+
+    `dtype` is what the elements are taken for. Source: torch.cumsum.
+    """
+
+    dim = Axis()
+    dtype = Dtype()
+    example = example((2, 8, 4), dim=1)
+
+    def output(self, x: Tensor) -> Tensor:
+        check_axis(self.dim, x, "dim", scalars=True)
+        if self.dtype == "bool":
+            raise ArchitectureError("dtype must be one of numbers, not bool", argument="dtype")
+        return Tensor(x.shape, self.dtype or (x.dtype if is_floating(x.dtype) else "int64"))
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return additions(x.elements, rows(x, self.dim))
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        made = self.output(x.tensor) if self.dtype else trace.made_by("cumsum", self.output(x.tensor), x)
+        length = x.shape[self.dim] if x.rank else 1
+        return (trace.kernel(made, x, back=of_running_sum(length, x.look)),)
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        before = Unknown("an element sees all before it, and none after it")
+        return (except_along(x, self.dim, reads=before),)

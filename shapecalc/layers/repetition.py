@@ -54,7 +54,7 @@ class expand(Rearranging):
     Source: torch.Tensor.expand.
     """
 
-    function = "Tensor.expand"
+    namespace = "Tensor."
     takes_complex = True
     positional = ("sizes",)
     sizes = Sizes(rest=float("inf"))
@@ -73,7 +73,7 @@ class expand(Rearranging):
 class expand_as(Rearranging):
     """The first branch with axes of 1 repeated to the sizes of the second. Source: torch.Tensor.expand_as."""
 
-    function = "Tensor.expand_as"
+    namespace = "Tensor."
     without_gradient = (1,)
     takes_complex = True
     branching = True
@@ -96,7 +96,7 @@ class repeat(Rearranging):
     """
 
     keeps = Keeps.NOTHING
-    function = "Tensor.repeat"
+    namespace = "Tensor."
     takes_complex = True
     positional = ("repeats",)
     repeats = Sizes()

@@ -27,7 +27,7 @@ class grid_sample(Layer):
 
     keeps = Keeps.INPUTS
     branching = True
-    function = "nn.functional.grid_sample"
+    namespace = "nn.functional."
     operation = "grid_sampler"
     mode = Choice("bilinear", "nearest", "bicubic")
     padding_mode = Choice("zeros", "border", "reflection")

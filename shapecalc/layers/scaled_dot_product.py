@@ -106,7 +106,7 @@ class scaled_dot_product_attention(Layer):
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. 2017, arXiv:1706.03762.
     """
 
-    function = "nn.functional.scaled_dot_product_attention"
+    namespace = "nn.functional."
     attends = True
     branching = True
     dropout_p = Real(0.0, low=0, high=1)

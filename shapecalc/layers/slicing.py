@@ -1,52 +1,20 @@
-"""Functions that take parts of a tensor along one axis."""
+"""Functions that take a part of a tensor along one axis, or show it in windows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import accumulate
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.gradients import in_zeros, side_by_side
+from shapecalc.allocation.gradients import in_zeros
 from shapecalc.allocation.strides import Strides
-from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.checks import check_axis
-from shapecalc.layers.fields import Axis, Position, Size, SizeOrSizes
+from shapecalc.layers.fields import Axis, Position, Size
 from shapecalc.layers.reads import AxisReads, Cut, Pattern, Reads, except_along, moved_axes
 from shapecalc.operations import Unknown
-from shapecalc.symbolic import Dim, Expr, least, maximum, minimum
-from shapecalc.tensors import Shape, Tensor, check_at_least, check_equal
-
-MOST_PARTS = 10_000
-"""Outputs of one layer."""
-
-
-def with_size(x: Tensor, axis: int, size: Dim) -> Tensor:
-    """The tensor with another size of one axis."""
-    return Tensor((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
-
-
-def parts(x: Tensor, axis: int, size: Dim, count: int) -> tuple[Tensor, ...]:
-    """`count` parts along an axis, each of `size` but the last, which has what is left."""
-    check_count(x, axis, count)
-    whole = with_size(x, axis, size)
-    return (*[whole] * (count - 1), with_size(x, axis, x.shape[axis] - size * (count - 1)))
-
-
-def in_line(trace: Trace, x: Value, axis: int, parts: Iterable[Tensor]) -> tuple[Value, ...]:
-    """Views of parts one after another along an axis."""
-    shapes = [part.shape for part in parts]
-    step = x.all_strides[axis]
-    offsets = accumulate([shape[axis] * step for shape in shapes[:-1]], initial=0)
-    return trace.parts(x, shapes, offsets=[*offsets])
-
-
-def check_count(x: Tensor, axis: int, count: int) -> None:
-    """Refuse more outputs than a layer has."""
-    if count > MOST_PARTS:
-        message = f"axis {axis} of {x} would give {count} outputs; at most {MOST_PARTS} are made"
-        raise ArchitectureError(message)
+from shapecalc.symbolic import Dim, maximum, minimum
+from shapecalc.tensors import Tensor, check_at_least, with_size
 
 
 def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
@@ -58,94 +26,6 @@ def from_place(x: Tensor, dim: int, before: Iterable[Dim]) -> Reads:
     if not isinstance(start, int):
         return except_along(x, axis, reads=Cut(axis, start))
     return except_along(x, axis, reads=Pattern(axis, (range(start, start + 1),), cropped=True))
-
-
-def no_count(x: Tensor, axis: int, argument: str, value: Dim) -> NoReturn:
-    raise ArchitectureError(
-        f"how many parts {argument} {value} makes of axis {axis} of {x} depends on its size:"
-        " a number of outputs has no formula of this kind",
-        hint="give a number, or a multiple that shows it: 3*C is three parts of C",
-        argument=argument,
-    )
-
-
-class split(Rearranging):
-    """Parts along `dim`: of one size, the last one maybe smaller, or of the sizes listed.
-
-    n elements make ⌈n/size⌉ parts. Source: torch.split.
-    """
-
-    takes_complex = True
-    split_size_or_sections = SizeOrSizes()
-    dim = Axis(0)
-    example = example((2, 24, 8), split_size_or_sections=(8, 8, 8), dim=1)
-
-    def output(self, x: Tensor) -> tuple[Tensor, ...]:
-        axis = check_axis(self.dim, x, "dim")
-        size = self.split_size_or_sections
-        if isinstance(size, tuple):
-            return self.sections(x, axis, size)
-        count = -(-x.shape[axis] // size)
-        if isinstance(count, Expr):
-            no_count(x, axis, "split_size_or_sections", size)
-        return parts(x, axis, size, count)
-
-    def returned(self, *outputs: Any) -> Any:
-        return outputs
-
-    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
-        sizes = self.split_size_or_sections
-        before = sizes[:port] if isinstance(sizes, tuple) else (sizes,) * port
-        return (from_place(x, self.dim, before),)
-
-    def sections(self, x: Tensor, axis: int, sizes: Shape) -> tuple[Tensor, ...]:
-        total: Dim = 0
-        for size in sizes:
-            total = total + size
-        listed = " + ".join(map(str, sizes))
-        message = f"split_size_or_sections has {listed} = {{0}} elements, axis {axis} of {x} has {{1}}"
-        check_equal(total, x.shape[axis], message, why="the parts are the whole")
-        return tuple(with_size(x, axis, size) for size in sizes)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return in_line(trace, x, self.dim, self.output(x.tensor))
-
-
-class chunk(Rearranging):
-    """About equal parts along `dim`: each has ⌈n/chunks⌉ of n elements, the last one what is left.
-
-    There may be fewer than `chunks`: 9 elements in 6 chunks are 5, of 2, 2, 2, 2 and 1. Source: torch.chunk.
-    """
-
-    takes_complex = True
-    chunks = Size()
-    dim = Axis(0)
-    example = example((2, 24, 8), chunks=3, dim=1)
-
-    def output(self, x: Tensor) -> tuple[Tensor, ...]:
-        axis = check_axis(self.dim, x, "dim")
-        n = x.shape[axis]
-        size = -(-n // self.chunks)
-        return parts(x, axis, size, self.count(x, axis, -(-n // size)))
-
-    def returned(self, *outputs: Any) -> Any:
-        return outputs
-
-    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
-        return (from_place(x, self.dim, (-(-x.shape[self.dim] // self.chunks),) * port),)
-
-    def count(self, x: Tensor, axis: int, count: Dim) -> int:
-        """How many parts there are, ⌈n/⌈n/chunks⌉⌉."""
-        if isinstance(count, int):
-            return count
-        low = least(x.shape[axis])
-        # From n = (chunks − 1)² + 1 on, what the parts have too much is less than one part.
-        if isinstance(self.chunks, int) and low is not None and low > (self.chunks - 1) ** 2:
-            return self.chunks
-        no_count(x, axis, "chunks", self.chunks)
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        return in_line(trace, x, self.dim, self.output(x.tensor))
 
 
 class narrow(Rearranging):
@@ -196,7 +76,7 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
     its ends. Source: torch's own aten::slice.
     """
 
-    function = "ops.aten.slice"
+    namespace = "ops.aten."
     takes_complex = True
     dim = Axis(0)
     start = Position(None)
@@ -262,41 +142,6 @@ def one_place(x: Tensor, axis: int, place: Dim) -> Reads:
     return tuple(taken if i == axis else own for i, own in enumerate(stay))
 
 
-class unbind(Rearranging):
-    """Each place along `dim` as a tensor of its own, the axis goes: (3, N, L) → three of (N, L).
-
-    Source: torch.unbind.
-    """
-
-    takes_complex = True
-    dim = Axis(0)
-    example = example((3, 2, 8))
-
-    def output(self, x: Tensor) -> tuple[Tensor, ...]:
-        axis = check_axis(self.dim, x, "dim")
-        count = x.shape[axis]
-        if isinstance(count, Expr):
-            raise ArchitectureError(
-                f"how many outputs axis {axis} of {x} makes depends on its size:"
-                " a number of outputs has no formula of this kind",
-                hint="give a number",
-            )
-        check_count(x, axis, count)
-        return (Tensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * count
-
-    def returned(self, *outputs: Any) -> Any:
-        return outputs
-
-    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        strides, step = without(x.all_strides, self.dim)
-        shapes = [part.shape for part in self.output(x.tensor)]
-        offsets = [place * step for place in range(len(shapes))]
-        return trace.parts(x, shapes, strides=strides, back=side_by_side(x.look), offsets=offsets)
-
-    def reads(self, x: Tensor, port: int, **_: Any) -> tuple[Reads, ...]:
-        return (one_place(x, self.dim % x.rank, port),)
-
-
 def slice_text(start: object, end: object, step: object) -> str:
     """Python's `start:end:step`, with what is usual left out."""
     ends = f"{'' if start is None else start}:{'' if end is None else end}"
@@ -336,3 +181,42 @@ class select(Rearranging):
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (one_place(x, self.dim % x.rank, from_start(self.index, x.shape[self.dim])),)
+
+
+class unfold(Rearranging):
+    """A window slides along `dimension`; what it shows at each place is along a new last axis.
+
+    (N, C, L) → (N, C, ⌊(L − size)/step⌋ + 1, size) with dimension 2. Source: torch.Tensor.unfold.
+    """
+
+    namespace = "Tensor."
+    takes_complex = True
+    dimension = Axis()
+    size = Size()
+    step = Size()
+    example = example((2, 8, 10), dimension=2, size=4, step=2)
+
+    def output(self, x: Tensor) -> Tensor:
+        axis = check_axis(self.dimension, x, "dimension", scalars=True)
+        n = x.shape[axis] if x.rank else 1
+        message = f"size is {{1}}, but axis {axis} of the input {x} has {{0}} elements"
+        check_at_least(n, self.size, message, why="one window fits")
+        if not x.rank:
+            return Tensor((self.size,), x.dtype)
+        places = (n - self.size) // self.step + 1
+        return Tensor((*x.shape[:axis], places, *x.shape[axis + 1 :], self.size), x.dtype)
+
+    def in_python(self, x: Any) -> str:
+        return f"{x}.unfold({self.dimension}, {self.size}, {self.step})"
+
+    def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
+        places = Unknown("its places are divided among two axes")
+        return (except_along(x, self.dimension, reads=places),)
+
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        shape = self.output(x.tensor).shape
+        steps = [*x.all_strides] or [1]
+        axis = self.dimension % len(steps)
+        own = steps[axis]
+        steps[axis] = own * self.step
+        return (trace.view(x, shape, (*(steps if x.rank else ()), own), back=in_zeros(x.look)),)

@@ -1,4 +1,4 @@
-"""Functions that order the elements along an axis, or say where the greatest is."""
+"""Functions that order the elements along an axis, all of them or the greatest ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from shapecalc.allocation.gradients import in_zeros
 from shapecalc.allocation.strides import dense
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_axis, check_numbers
-from shapecalc.layers.fields import Axis, Flag
-from shapecalc.layers.reads import Reads, except_along, reduced
-from shapecalc.layers.rules import Keeps
+from shapecalc.layers.fields import Axis, Flag, Size
+from shapecalc.layers.reads import Reads, except_along
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, check_at_least, with_size
 
 
 class Ordering(Layer, abstract=True):
@@ -60,44 +59,40 @@ class argsort(Ordering):
         return super().run(trace, x)[1:]
 
 
-class ArgExtreme(Layer, abstract=True):
-    """The place of the greatest or the least element along `dim`, of all in one row unless written."""
+def selections(size: Dim, k: Dim) -> Dim:
+    """Comparisons to find the k greatest of n numbers: n − 1 for the first, n − 2 for the next, and so on."""
+    return size * k - k * (k + 1) // 2
 
-    keeps = Keeps.NOTHING
-    dim: Any = Axis(None)
-    keepdim = Flag(False)
-    example = example((2, 100), dim=-1)
 
-    def gone(self, x: Tensor) -> range:
-        if self.dim is None:
-            return range(x.rank)
+class topk(Layer):
+    """The `k` greatest elements along `dim` and, as a second output, the places of these, of int64.
+
+    Without `largest` they are the least ones, without `sorted` in any order. Source: torch.topk.
+    """
+
+    k = Size()
+    dim = Axis(-1)
+    largest = Flag(True)
+    sorted = Flag(True)
+    example = example((2, 8), k=3)
+
+    def output(self, x: Tensor) -> tuple[Tensor, Tensor]:
         axis = check_axis(self.dim, x, "dim", scalars=True)
-        return range(axis, axis + 1)
-
-    def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
-        gone = self.gone(x)
-        kept: list[Dim] = [1 if axis in gone else n for axis, n in enumerate(x.shape)]
-        if not self.keepdim:
-            kept = [n for axis, n in enumerate(x.shape) if axis not in gone]
-        return Tensor(tuple(kept), "int64")
+        message = f"k is {{1}}, but the input {x} has {{0}} elements along axis {axis}"
+        check_at_least(x.shape[axis] if x.rank else 1, self.k, message, why="k elements are there")
+        values = with_size(x, axis, self.k) if x.rank else x
+        return values, Tensor(values.shape, "int64")
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
-        return (reduced(x, self.gone(x), self.keepdim),)
+        return (except_along(x, self.dim),)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=x.elements - y.elements)
+        size = x.shape[self.dim] if x.rank else 1
+        return Operations(compare=y.elements // self.k * selections(size, self.k))
 
-
-class argmax(ArgExtreme):
-    """The place of the greatest element along `dim`, of all in one row unless written: (N, L) → (N).
-
-    Source: torch.argmax.
-    """
-
-
-class argmin(ArgExtreme):
-    """The place of the least element along `dim`, of all in one row unless written: (N, L) → (N).
-
-    Source: torch.argmin.
-    """
+    def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
+        """Autograd keeps the places."""
+        made, places = self.output(x.tensor)
+        indices = trace.new(places)
+        return trace.kernel(made, x, keeps=(indices,), back=in_zeros(x.look)), indices

@@ -31,9 +31,6 @@ class Encoders(TransformerParts, abstract=True):
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (self.encode_all(trace, x, self.num_layers) if self.wraps else self.encode(trace, x),)
 
-    def macs(self, x: Tensor, y: Tensor) -> Dim:
-        return self.num_layers * self.encoder_macs(x)
-
     def gradients(self, x: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
         return self.encoder_gradients(x, needs[0], trained, self.num_layers)
 
@@ -56,9 +53,6 @@ class Decoders(TransformerParts, abstract=True):
         if self.wraps:
             return (self.decode_all(trace, x, memory, self.num_layers),)
         return (self.decode(trace, x, memory),)
-
-    def macs(self, x: Tensor, memory: Tensor, y: Tensor) -> Dim:
-        return self.num_layers * self.decoder_macs(x, memory)
 
     def gradients(self, x: Tensor, memory: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
         return self.decoder_gradients(x, memory, needs, trained, self.num_layers)
@@ -146,10 +140,6 @@ class Transformer(TransformerParts):
         encoder = copies(self.encoder_weights(source), self.num_encoder_layers) | norm
         decoder = copies(self.decoder_weights(source), self.num_decoder_layers) | norm
         return {**inside("encoder", encoder), **inside("decoder", decoder)}
-
-    def macs(self, source: Tensor, target: Tensor, y: Tensor) -> Dim:
-        encoder = self.num_encoder_layers * self.encoder_macs(source)
-        return encoder + self.num_decoder_layers * self.decoder_macs(with_features(target, source), source)
 
     def gradients(self, source: Tensor, target: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
         encoder = self.encoder_gradients(source, needs[0], trained, self.num_encoder_layers)

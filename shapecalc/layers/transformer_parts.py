@@ -22,7 +22,7 @@ from shapecalc.layers.rules import PARTLY_FROZEN, Part, Wanted
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
-from shapecalc.symbolic import Dim
+from shapecalc.symbolic import Dim, summed
 from shapecalc.tensors import Tensor, check_equal
 
 
@@ -91,13 +91,12 @@ class TransformerParts(Layer, abstract=True):
     def decoder_weights(self, x: Tensor) -> Weights:
         return self.layer_weights(x, "self_attn", "multihead_attn")
 
-    def encoder_macs(self, x: Tensor) -> Dim:
-        """N·(4·S·E·E + 2·S·S·E + 2·S·E·F)."""
-        return self.attention.macs(x, y=x) + 2 * x.elements * self.dim_feedforward
+    def macs(self, *inputs: Tensor, y: Tensor) -> Dim:
+        """Those of an encoder layer N·(4·S·E·E + 2·S·S·E + 2·S·E·F).
 
-    def decoder_macs(self, x: Tensor, memory: Tensor) -> Dim:
-        """N·(4·T·E·E + 2·T·T·E + 2·T·E·F), and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for the second attention."""
-        return self.encoder_macs(x) + self.attention.macs(x, with_features(memory, x), y=x)
+        Of a decoder layer with T for S, and N·(2·T·E·E + 2·S·E·E + 2·T·S·E) for its second attention.
+        """
+        return summed([part.times * part.layer.figures(part.inputs).macs for part in self.parts(*inputs)])
 
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
         """Those of its layers one after another, where all weights are trained, or none."""

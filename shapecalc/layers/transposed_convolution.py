@@ -13,7 +13,7 @@ from shapecalc.layers.weights import Weights, weight_and_bias
 from shapecalc.symbolic import Dim, maximum
 from shapecalc.symbolic.conditions import at_least
 from shapecalc.tensors import Tensor, product
-from shapecalc.window import Window, check_counted
+from shapecalc.window import check_counted, windows_of
 
 
 class TransposedConvolution(Convolving, abstract=True):
@@ -61,9 +61,9 @@ class TransposedConvolution(Convolving, abstract=True):
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         """The channels of its group, and the input elements whose kernels reach it."""
-        windows = zip(self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         lead = x.rank - self.axes
-        space = (transposed_window(lead + i, Window(k, s, p, p, d)) for i, (k, s, p, d) in enumerate(windows))
+        windows = windows_of(self.kernel_size, self.stride, self.padding, self.dilation)
+        space = (transposed_window(axis, window) for axis, window in enumerate(windows, start=lead))
         channels = grouped_channels(lead - 1, self.groups)
         return ((*except_along(x, lead - 1, reads=channels)[:lead], *space),)
 

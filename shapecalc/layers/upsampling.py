@@ -213,7 +213,7 @@ class interpolate(Interpolation):
     Source: torch.nn.functional.interpolate.
     """
 
-    function = "nn.functional.interpolate"
+    namespace = "nn.functional."
     mode = Choice(*Interpolation.mode.listed, "lanczos")
     align_corners: Any = Flag(None)
     recompute_scale_factor = Flag(None)

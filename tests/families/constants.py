@@ -1,4 +1,4 @@
-"""Draws for `shapecalc/layers/constants.py`."""
+"""Draws for `shapecalc/layers/without_input.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws for `shapecalc/layers/conversion.py`."""
+"""Draws for `to` in `shapecalc/layers/elementwise.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws for `shapecalc/layers/cumulative.py`."""
+"""Draws for `cumsum` in `shapecalc/layers/reduction.py`."""
 
 from __future__ import annotations
 

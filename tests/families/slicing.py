@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shapecalc.layers.slicing import MOST_PARTS
+from shapecalc.layers.parting import MOST_PARTS
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
 from tests.families.base import SIZES, Stricter, drawn, rarely

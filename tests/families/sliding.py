@@ -1,4 +1,4 @@
-"""Draws for `shapecalc/layers/sliding.py`."""
+"""Draws for `unfold` in `shapecalc/layers/slicing.py`."""
 
 from __future__ import annotations
 

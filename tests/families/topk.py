@@ -1,4 +1,4 @@
-"""Draws for `shapecalc/layers/topk.py`."""
+"""Draws for `topk` in `shapecalc/layers/sorting.py`."""
 
 from __future__ import annotations
 

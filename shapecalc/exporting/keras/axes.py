@@ -13,8 +13,9 @@ from shapecalc.engine.results import Row
 from shapecalc.exporting.keras.calls import Made, NoCounterpartError, Slot, calls, one_call, short
 from shapecalc.layers.fold import ChannelShuffle
 from shapecalc.layers.joins import concat, stack
-from shapecalc.layers.rearrange import Reshaping, permute, squeeze, transpose, unsqueeze
-from shapecalc.layers.slicing import chunk, split
+from shapecalc.layers.parting import chunk, split
+from shapecalc.layers.rearrange import permute, squeeze, transpose, unsqueeze
+from shapecalc.layers.reshaping import Reshaping
 
 one_call(
     {

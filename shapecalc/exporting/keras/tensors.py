@@ -11,18 +11,17 @@ from typing import Any
 from shapecalc.engine.results import Row
 from shapecalc.exporting.keras.calls import Call, Made, NoCounterpartError, Slot, Written, calls, one_call
 from shapecalc.exporting.literals import literal
-from shapecalc.layers.constants import arange, full, ones, zeros
-from shapecalc.layers.conversion import to
-from shapecalc.layers.cumulative import cumsum
-from shapecalc.layers.elementwise import clamp
+from shapecalc.layers.elementwise import clamp, to
 from shapecalc.layers.indexing import gather, index, index_select, one_hot
 from shapecalc.layers.masks import Combination, Comparison, logical_not, masked_fill, where
-from shapecalc.layers.parameter import buffer, parameter
+from shapecalc.layers.parting import unbind
 from shapecalc.layers.rearrange import flip, roll
+from shapecalc.layers.reduction import cumsum
 from shapecalc.layers.repetition import expand, expand_as, repeat
-from shapecalc.layers.slicing import narrow, select, slice_text, subscript, unbind
+from shapecalc.layers.slicing import narrow, select, slice_text, subscript
 from shapecalc.layers.slicing import slice as slice_
-from shapecalc.layers.topk import topk
+from shapecalc.layers.sorting import topk
+from shapecalc.layers.without_input import arange, buffer, full, ones, parameter, zeros
 from shapecalc.symbolic import Expr
 
 

@@ -52,8 +52,8 @@ class Channels(Inferred):
 class Size(Field[Dim]):
     """A whole number with a least value."""
 
-    def __init__(self, default: object = REQUIRED, *, minimum: int = 1, optional: bool = False) -> None:
-        super().__init__(default, optional=optional)
+    def __init__(self, default: object = REQUIRED, *, minimum: int = 1) -> None:
+        super().__init__(default)
         self.minimum = minimum
 
     def accept(self, value: object, axes: int) -> Dim | None:

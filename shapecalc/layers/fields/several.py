@@ -58,18 +58,9 @@ class Sizes(Field["tuple[Dim, ...]"]):
 
     several = True
 
-    def __init__(
-        self,
-        default: object = REQUIRED,
-        *,
-        rest: float = 0,
-        minimum: int = 1,
-        optional: bool = False,
-        scalars: bool = False,
-    ) -> None:
-        super().__init__(default, optional=optional)
+    def __init__(self, default: object = REQUIRED, *, rest: float = 0, scalars: bool = False) -> None:
+        super().__init__(default)
         self.rest = rest
-        self.minimum = minimum
         self.fewest = 0 if default == () or scalars else 1
 
     def accept(self, value: object, axes: int) -> tuple[Dim, ...] | None:

@@ -37,10 +37,9 @@ class PerAxis(ForEachAxis[int]):
         default: object = REQUIRED,
         *,
         minimum: int = 1,
-        optional: bool = False,
         optional_items: bool = False,
     ) -> None:
-        super().__init__(default, optional=optional)
+        super().__init__(default)
         self.minimum = minimum
         self.optional_items = optional_items
 
@@ -86,21 +85,17 @@ class Padding(Field["tuple[int, ...] | str"]):
 class PerSide(ForEachAxis[int]):
     """Elements added at both ends of each axis, in torch's order: the last axis first, start before end.
 
-    One number stands for all of them; negative ones, where they are allowed, cut off.
+    One number stands for all of them; negative ones cut off.
     """
 
     each = 2
-
-    def __init__(self, default: object = REQUIRED, *, minimum: int = -LARGEST) -> None:
-        super().__init__(default)
-        self.minimum = minimum
+    minimum = -LARGEST
 
     def fits(self, item: object, axes: int) -> bool:
         return is_number(item, self.minimum)
 
     def describe(self, axes: int) -> str:
-        least = "" if self.minimum < 0 else f" of at least {self.minimum}"
-        return f"a whole number{least}, or a list of {2 * axes} of them, the last axis first"
+        return f"a whole number, or a list of {2 * axes} of them, the last axis first"
 
     def schema(self, axes: int) -> dict[str, Any]:
         return one_or_list(whole_number(self.minimum), 2 * axes)

@@ -16,7 +16,8 @@ class CallRules(FigureRules):
     """
 
     function: ClassVar[str | None] = None
-    """For a type that is no module, its function below `torch`; by default its own name."""
+    """For a type that is no module, its function below `torch`; by default its own name, in `namespace`."""
+    namespace: ClassVar[str] = ""
     folds: ClassVar[bool] = False
     """Whether the function takes two inputs, and further ones after the result of these."""
     operator: ClassVar[str] = ""

@@ -1,4 +1,7 @@
-"""Tensors whose elements are known beforehand, and which nobody stores: positions, masks, zeros."""
+"""Tensors that come from no other: learned and stored ones, and those whose elements are known beforehand.
+
+Class tokens, position embeddings and indices belong to the network; positions, masks and zeros nobody stores.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,50 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Rearranging, example
-from shapecalc.layers.fields import Dtype, FixedSize, Number, Size, Sizes
+from shapecalc.layers.fields import Choice, Dtype, FixedSize, Number, Size, Sizes
 from shapecalc.layers.ranges import check_fits
+from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, as_scalar, check_at_least
+from shapecalc.tensors import BYTES, Tensor, as_scalar, check_at_least, is_differentiable
+
+
+class parameter(Rearranging):
+    """A learned tensor of a given shape; it takes no input. Source: torch.nn.Parameter."""
+
+    function = "nn.Parameter"
+    shape = Sizes(scalars=True)
+    dtype = Choice(*sorted(filter(is_differentiable, BYTES), key=lambda name: name != "float32"))
+    example = example(shape=(1, 16, 8))
+
+    def output(self) -> Tensor:
+        return Tensor(self.shape, self.dtype)
+
+    def weights(self) -> Weights:
+        return {"weight": Weight(self.shape, self.dtype)}
+
+    def run(self, trace: Trace) -> tuple[Value, ...]:
+        return (trace.parameter("weight", self.shape, self.dtype),)
+
+
+class buffer(Rearranging):
+    """A tensor that is stored with the weights and not learned: indices, masks; it takes no input.
+
+    Source: torch.nn.Buffer.
+    """
+
+    function = "nn.Buffer"
+    shape = Sizes(scalars=True)
+    dtype = Choice(*sorted(BYTES, key=lambda name: name != "float32"))
+    example = example(shape=(49, 49), dtype="int64")
+
+    def output(self) -> Tensor:
+        return Tensor(self.shape, self.dtype)
+
+    def weights(self) -> Weights:
+        return {"weight": Weight(self.shape, self.dtype, buffer=True)}
+
+    def run(self, trace: Trace) -> tuple[Value, ...]:
+        return (trace.buffer(self.output()),)
 
 
 class Constant(Rearranging, abstract=True):
