@@ -8,8 +8,8 @@ from textwrap import dedent
 import pytest
 
 import shapecalc
+from shapecalc.engine.copies import Use
 from shapecalc.engine.execution import Execution
-from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
 from tests.dice import SEED, count

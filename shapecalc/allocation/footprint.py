@@ -43,15 +43,19 @@ class Given(NamedTuple):
     """If it is no input itself, but the copy of a weight in a lower dtype: the name of the weight."""
 
 
-class Output(NamedTuple):
-    """An output of a layer, with its numbers in the footprint."""
+class Flow(NamedTuple):
+    """A tensor on its way, with the numbers of its value and its storage: in a footprint, or in a network."""
 
     given: Given
     """As an input of the next layer."""
     value: int
     storage: int
-    base: Output | None = None
+    base: Flow | None = None
     """What it is a view of."""
+
+    @property
+    def look(self) -> Look:
+        return Look(self.given.tensor.shape, self.given.tensor.dtype, self.given.strides, self.given.tracked)
 
 
 class Footprint(NamedTuple):
@@ -69,9 +73,9 @@ class Footprint(NamedTuple):
     """The bytes of each value's gradient."""
     parameters: Mapping[str, int]
     """The values that are weights, by name."""
-    lowered: Mapping[str, Output]
+    lowered: Mapping[str, Flow]
     """The copies that it makes of weights in a lower dtype, which stay until autocast is left, by name."""
-    outputs: tuple[Output, ...]
+    outputs: tuple[Flow, ...]
     complete: bool = True
     """Whether all that is allocated on the way forward is."""
     written: tuple[int, ...] = ()
@@ -178,7 +182,7 @@ def _given(x: Given, trace: Trace) -> Value:
     return value
 
 
-def _output(y: Value, numbers: Mapping[int, int]) -> Output:
+def _output(y: Value, numbers: Mapping[int, int]) -> Flow:
     learned = isinstance(y, (Parameter, Handed))
     given = Given(
         y.tensor,
@@ -190,7 +194,7 @@ def _output(y: Value, numbers: Mapping[int, int]) -> Output:
         offset=y.offset,
     )
     base = None if y.base is None else _output(y.base, numbers)
-    return Output(given, y.number, numbers[y.storage.number], base)
+    return Flow(given, y.number, numbers[y.storage.number], base)
 
 
 def _rises(trace: Trace, stays: set[int], start: int = 0, stop: int | None = None) -> tuple[Dim, ...]:

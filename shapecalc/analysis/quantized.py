@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shapecalc.allocation.mode import bytes_of
 from shapecalc.engine.nodes import all_nodes
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
@@ -17,7 +18,7 @@ from shapecalc.language.yaml_nodes import Scalar, Spot
 from shapecalc.layers.schemes import Scheme, matrices, read_scheme, size_in_bytes
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
-from shapecalc.tensors import BYTES, for_json
+from shapecalc.tensors import for_json
 
 _LARGEST_GROUP = 4096
 """The largest group that a hint is for."""
@@ -150,7 +151,7 @@ def _named(analysis: Analysis, name: str) -> Iterator[int]:
 
 def quantized(analysis: Analysis, dtype: str = "float32") -> Quantized:
     """What is stored under which scheme, and the bytes; all other weights of float32 are in `dtype`."""
-    sizes = {**BYTES, "float32": BYTES[dtype]}
+    sizes = bytes_of(dtype)
     found: dict[Scheme, list[tuple[Dim, ...]]] = {}
     others: list[Dim] = []
     for row, times in zip(analysis.rows, analysis.times, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.layers.arithmetic import mul
@@ -23,18 +23,14 @@ def is_linear(row: Row) -> bool:
 
 def roles_of(analysis: Analysis) -> Mapping[int, frozenset[str]]:
     """Row number of a Linear layer → its roles; a fused layer has several."""
-    return _Reading(analysis.rows).found()
+    return _Reading(analysis).found()
 
 
 class _Reading:
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-        self.linear = {number for number, row in enumerate(rows) if is_linear(row)}
+    def __init__(self, analysis: Analysis) -> None:
+        self.rows, self.readers = analysis.rows, analysis.readers
+        self.linear = {number for number, row in enumerate(self.rows) if is_linear(row)}
         self.roles: dict[int, set[str]] = {}
-        self.readers: dict[int, list[int]] = {}
-        for number, row in enumerate(rows):
-            for edge in row.edges:
-                self.readers.setdefault(edge.row, []).append(number)
 
     def found(self) -> Mapping[int, frozenset[str]]:
         attentions = [number for number, row in enumerate(self.rows) if row.layer.attends]
@@ -76,7 +72,7 @@ class _Reading:
         seen.add(number)
         if number in self.linear:
             yield number
-        elif not _has_matrix(self.rows[number]):
+        elif all(len(weight.shape) < 2 for weight in self.rows[number].weights.values()):
             for edge in self.rows[number].edges:
                 yield from self.before(edge.row, seen)
 
@@ -96,7 +92,3 @@ def _is_between(row: Row) -> bool:
         return False
     alone = len(row.edges) == 1 and (row.layer.elementwise or isinstance(row.layer, Rearranging))
     return alone or isinstance(row.layer, mul)
-
-
-def _has_matrix(row: Row) -> bool:
-    return any(len(weight.shape) > 1 for weight in row.weights.values())

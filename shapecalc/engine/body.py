@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapecalc.engine.brief import Exit, leave_out
+from shapecalc.engine.copies import Exit, Use, leave_out
 from shapecalc.engine.execution import Executed, Execution
 from shapecalc.engine.given import Given, Wires, into, single, taken
 from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
-from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError

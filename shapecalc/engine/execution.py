@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.engine.copies import Use
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
-from shapecalc.engine.repeated import Use
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.language.expressions import Scope

@@ -20,8 +20,8 @@ class Line:
         self.elements: set[str] = set()
         """The labels of elements, `x[2]`, that are taken."""
 
-    def path(self, step: Step, copy: int = 0) -> str:
-        return f"{self.prefix}{self.typed(step, copy)}"
+    def path(self, step: Step) -> str:
+        return f"{self.prefix}{self.typed(step, 0)}"
 
     def typed(self, step: Step, copy: int) -> str:
         return f"{step.label}[{self.counts.get(step.label, 0) + copy}]"

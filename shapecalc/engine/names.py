@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapecalc.engine.brief import Exit
+from shapecalc.engine.copies import Exit
 from shapecalc.engine.results import Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.errors import listed, nearest, quoted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from shapecalc.tensors import Tensor
@@ -42,6 +42,25 @@ def all_nodes(nodes: Sequence[Node]) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(node.children)
+
+
+def standing_for_others(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes of a tree whose copies have no rows of their own, those inside of others first."""
+    return [node for node in all_nodes(nodes) if node.copies > 1 and node.start < node.stop][::-1]
+
+
+def moved_tree(
+    nodes: Sequence[Node],
+    starts: Sequence[int],
+    inside: Callable[[Node], tuple[Node, ...]] = lambda _: (),
+) -> tuple[Node, ...]:
+    """A tree over other rows: `starts` has for each old row, and the end, the number of its first new one.
+
+    `inside` gives children to what has none.
+    """
+    children = [moved_tree(node.children, starts, inside) or inside(node) for node in nodes]
+    moved = zip(nodes, children, strict=True)
+    return tuple([n._replace(start=starts[n.start], stop=starts[n.stop], children=own) for n, own in moved])
 
 
 def copy_of(nodes: Sequence[Node], labels: Sequence[str]) -> Node | None:

@@ -44,12 +44,9 @@ class Sizes:
 
     def put(self, name: str, value: int) -> Sizes | None:
         """The same with a number in place of a symbol."""
-        conditions = [_put(one, {name: value}) for one in self.together]
+        sizes = {name: value}
+        conditions = [c._replace(left=at(c.left, sizes), right=at(c.right, sizes)) for c in self.together]
         return Sizes.of(conditions, {other: own for other, own in self.each.items() if other != name})
-
-
-def _put(condition: Condition, sizes: Mapping[str, int]) -> Condition:
-    return condition._replace(left=at(condition.left, sizes), right=at(condition.right, sizes))
 
 
 @dataclass(frozen=True, slots=True)

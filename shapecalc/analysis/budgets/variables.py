@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.memory.batch import check_one_batch
+from shapecalc.analysis.memory.batch import batched
 from shapecalc.engine.inputs import Given, inputs_of
 from shapecalc.engine.run import analyse
 from shapecalc.errors import UsageError, listed, nearest, quoted, written
 from shapecalc.language.architecture import Architecture
-from shapecalc.symbolic import Dim, Expr, symbol, symbols_in
-from shapecalc.tensors import Tensor
+from shapecalc.symbolic import Expr, symbol, symbols_in
 
 BATCH = "batch"
 """What `--for` calls the first axis of the inputs."""
@@ -69,7 +68,7 @@ def read_task(
             raise UsageError(f"{name} is sought, and --set gives it a value", hint="leave out one of them")
     scope = architecture.scope(values)
     if BATCH in names and BATCH not in scope:
-        given = _with_batch(architecture, given, values)
+        given = batched(analyse(architecture, given, values, brief=True).inputs, symbol(BATCH))
     inputs = inputs_of(architecture, given, values)
     letters = symbols_in(*[size for tensor in inputs.values() for size in tensor.shape])
     found = [_variable(name, architecture, scope, letters, steps) for name in names]
@@ -85,17 +84,6 @@ def read_task(
 def _symbols(scope: Mapping[str, Any], values: Mapping[str, object]) -> frozenset[str]:
     """The letters that were given for parameters."""
     return symbols_in(*[scope[name] for name in values if isinstance(scope[name], Expr)])
-
-
-def _with_batch(architecture: Architecture, given: Given, values: Mapping[str, object]) -> dict[str, Tensor]:
-    """The inputs with a letter for their first axis."""
-    inputs = inputs_of(architecture, given, values)
-    for name, tensor in inputs.items():
-        if not tensor.rank:
-            raise UsageError(f"the input {name} has no axis that could be a batch")
-    check_one_batch(analyse(architecture, inputs, architecture.undecided(values), brief=True))
-    letter: Dim = symbol(BATCH)
-    return {name: Tensor((letter, *tensor.shape[1:]), tensor.dtype) for name, tensor in inputs.items()}
 
 
 def _variable(

@@ -8,8 +8,7 @@ from itertools import repeat
 
 from shapecalc.analysis.counting.rules import Beside, Convention
 from shapecalc.analysis.memory.liveness import needed
-from shapecalc.engine.results import Analysis, Row, Wire
-from shapecalc.layers.rules import Part
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, summed
 from shapecalc.symbolic.conditions import collecting
@@ -104,14 +103,9 @@ def _beside(convention: Convention, row: Row) -> Beside:
             return (rule or convention.rest)(row, convention.per_mac * row.macs)
     total: dict[str, Dim] = {}
     for part in parts:
-        found = _beside(convention, _as_row(row, part))
+        found = _beside(convention, Row.alone(f"{row.path}.{part.layer.type}", part.layer, part.inputs))
         if isinstance(found, Unknown):
             return found
         for what, more in found.items():
             total[what] = total.get(what, 0) + part.times * more
     return total
-
-
-def _as_row(whole: Row, part: Part) -> Row:
-    wires = tuple(Wire(x, -1, port) for port, x in enumerate(part.inputs))
-    return Row(f"{whole.path}.{part.layer.type}", part.layer, wires, part.layer.figures(part.inputs))

@@ -45,17 +45,15 @@ class PerToken:
     differences: tuple[Difference, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        found = {
             "name": self.analysis.name,
-            "tokens": for_json(self.tokens),
-            "params": for_json(self.params),
-            "rule": {"forward": for_json(2 * self.params), "training": for_json(6 * self.params)},
-            "differences": [
-                {"what": d.what, "forward": for_json(d.forward), "training": for_json(d.training)}
-                for d in self.differences
-            ],
-            "exact": {"forward": for_json(self.forward), "training": for_json(self.training)},
+            "tokens": self.tokens,
+            "params": self.params,
+            "rule": {"forward": 2 * self.params, "training": 6 * self.params},
+            "differences": [difference._asdict() for difference in self.differences],
+            "exact": {"forward": self.forward, "training": self.training},
         }
+        return {name: for_json(value) for name, value in found.items()}
 
 
 def per_token(analysis: Analysis) -> PerToken:

@@ -169,7 +169,7 @@ def _same_throughout(size: Dim, name: str, run: _Run) -> Dim | None:
 
 def _written(inner: Dim, runs: Mapping[str, _Run]) -> Iterator[Dim]:
     """The same formula without u, symbols that have the same sizes written in the same way."""
-    chosen = {name: _coarsest(name, run) for name, run in runs.items()}
+    chosen = {name: _Level((symbol(name) - run.offset) // run.period, 1, 0) for name, run in runs.items()}
     yield _shorter(at(inner, {_multiple(name): level.size for name, level in chosen.items()}))
     for run, names in groupby(sorted(runs, key=lambda name: runs[name]), key=runs.__getitem__):
         group = list(names)
@@ -180,10 +180,6 @@ def _written(inner: Dim, runs: Mapping[str, _Run]) -> Iterator[Dim]:
                 chosen = finer
                 yield written
                 break
-
-
-def _coarsest(name: str, run: _Run) -> _Level:
-    return _Level((symbol(name) - run.offset) // run.period, 1, 0)
 
 
 def _levels(name: str, run: _Run) -> Iterator[_Level]:

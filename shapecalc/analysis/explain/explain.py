@@ -15,7 +15,7 @@ from shapecalc.analysis.explain.derivation import Derivation, Formula, WindowCou
 from shapecalc.analysis.explain.names import Values, letters_of, named_inputs, named_layer, windows_of
 from shapecalc.engine.limits import refuse_long
 from shapecalc.engine.nodes import Node
-from shapecalc.engine.results import Analysis, Row, Wire
+from shapecalc.engine.results import Analysis, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer, Weight
@@ -119,8 +119,7 @@ def of_type(layer_type: type[Layer]) -> Explanation:
     fewest = max(1, layer_type.inputs_range[0])
     inputs, arguments = layer_type.example or Example((usual,) * fewest, {})
     layer = layer_type(**arguments)
-    wires = tuple(Wire(x, -1, port) for port, x in enumerate(inputs))
-    return _explain(Row(layer.type, layer, wires, layer.figures(inputs)), None, ())
+    return _explain(Row.alone(layer.type, layer, inputs), None, ())
 
 
 def _derive_output(

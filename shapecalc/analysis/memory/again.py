@@ -14,9 +14,7 @@ class Again(Forward):
     """
 
     def __init__(self, before: Forward, segment: Segment) -> None:
-        self.analysis, self.mode, self.ledger = before.analysis, before.mode, before.ledger
-        self.known, self.conditions, self.bounded = before.known, before.conditions, before.bounded
-        self.parameters, self.refusal = before.parameters, before.refusal
+        vars(self).update(vars(before))
         self.start({})
         self.flows.update(segment.inputs)
         self.seen.update({flow.value: 0 for flow in segment.inputs.values()})

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from shapecalc.allocation.recording import Kernel
 from shapecalc.analysis.memory.ledger import Ledger, Run
 from shapecalc.engine.nodes import Node
 
 
+@dataclass(slots=True, eq=False)
 class GradNode:
     """A kernel that autograd goes back through."""
 
-    __slots__ = ("again", "before", "holders", "holds", "kernel", "run", "versions")
-
-    def __init__(self, kernel: Kernel, run: Run, before: Sequence[GradNode]) -> None:
-        self.kernel = kernel
-        self.run = run
-        self.before = before
-        self.versions: Sequence[int] = ()
-        """How often each storage that is kept had been written over before."""
-        self.holds: list[int] = []
-        """The values of the tensors that are kept for it, and of what these are views of."""
-        self.holders = 0
-        self.again: list[int] = []
-        """The storages that are kept for it once its segment has been computed again, till it has run."""
+    kernel: Kernel
+    run: Run
+    before: Sequence[GradNode]
+    versions: Sequence[int] = ()
+    """How often each storage that is kept had been written over before."""
+    holds: Sequence[int] = ()
+    """The values of the tensors that are kept for it, and of what these are views of."""
+    holders: int = 0
+    again: Sequence[int] = ()
+    """The storages that are kept for it once its segment has been computed again, till it has run."""
 
     def values(self, numbers: Iterable[int]) -> list[int]:
         """The values of the pass that bear these numbers in the kernel's footprint."""

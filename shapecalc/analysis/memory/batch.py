@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from shapecalc.analysis.quantities import SIZE, read_quantity
@@ -19,26 +20,29 @@ def with_batch(analysis: Analysis, batch: Dim) -> Analysis:
         UsageError: the first axis of the inputs is no batch.
         ArchitectureError: the network does not take such a batch.
     """
-    sizes = {}
-    for name, tensor in analysis.inputs.items():
-        if not tensor.rank:
-            raise UsageError(f"the input {name} has no axis that could be a batch")
-        sizes[name] = Tensor((batch, *tensor.shape[1:]), tensor.dtype)
-    check_one_batch(analysis)
+    sizes = batched(analysis.inputs, batch)
     found = analyse(analysis.architecture, sizes, analysis.given, brief=analysis.brief)
     check_same_weights(analysis, found)
     return found
 
 
-def check_one_batch(analysis: Analysis) -> None:
-    """Refuse inputs whose first axes differ."""
-    (first, x), *others = analysis.inputs.items()
+def batched(inputs: Mapping[str, Tensor], batch: Dim) -> dict[str, Tensor]:
+    """The inputs with another size of their first axis.
+
+    Raises:
+        UsageError: it is no batch: an input has no axes, or their first axes differ.
+    """
+    for name, tensor in inputs.items():
+        if not tensor.rank:
+            raise UsageError(f"the input {name} has no axis that could be a batch")
+    (first, x), *others = inputs.items()
     for name, other in others:
         if x.shape[0] != other.shape[0]:
             raise UsageError(
                 f"the inputs {first} {x} and {name} {other} differ in their first axis, so it is no batch",
                 hint="give their sizes by --input",
             )
+    return {name: Tensor((batch, *tensor.shape[1:]), tensor.dtype) for name, tensor in inputs.items()}
 
 
 def check_same_weights(analysis: Analysis, found: Analysis) -> None:

@@ -6,9 +6,9 @@ in the first or in the last of them, and both are among those that are executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from shapecalc.engine.nodes import Node
+from shapecalc.engine.nodes import Node, standing_for_others
 from shapecalc.engine.results import Analysis
 from shapecalc.symbolic import Dim
 
@@ -21,7 +21,7 @@ class Leaps:
     """Where a pass leaps over copies, by the number of the row after the last one that is executed."""
 
     def __init__(self, analysis: Analysis) -> None:
-        self.at: Mapping[int, Node] = {node.stop: node for node in _standing_for_others(analysis.tree)}
+        self.at: Mapping[int, Node] = {node.stop: node for node in standing_for_others(analysis.tree)}
         self.levels: dict[int, Dim] = {}
         """The bytes alive when the rows before a number are done, or on the way back those from it on."""
 
@@ -51,14 +51,7 @@ def check_settled(analysis: Analysis, kinds: Sequence[object]) -> None:
     Raises:
         UnsettledError: there are such.
     """
-    for node in _standing_for_others(analysis.tree):
+    for node in standing_for_others(analysis.tree):
         size = node.stop - node.start
         if kinds[node.start : node.stop] != kinds[node.start - size : node.start]:
             raise UnsettledError
-
-
-def _standing_for_others(nodes: Sequence[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield from _standing_for_others(node.children)
-        if node.copies > 1 and node.start < node.stop:
-            yield node

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from shapecalc.allocation.footprint import Footprint, Given, Output
+from shapecalc.allocation.footprint import Flow, Footprint, Given
 from shapecalc.allocation.gradients import seen_again
 from shapecalc.allocation.mode import Mode, size_of
 from shapecalc.allocation.recording import Kernel
-from shapecalc.allocation.values import Look
 from shapecalc.analysis.memory.autograd import Graph
 from shapecalc.analysis.memory.copies import Leaps, check_settled
 from shapecalc.analysis.memory.ledger import Ledger, Run
@@ -20,20 +18,6 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic.conditions import Condition, Known
 from shapecalc.symbolic.implied import assumed
 from shapecalc.tensors import Tensor, is_floating
-
-
-class Flow(NamedTuple):
-    """A tensor on its way through the network: how it lies, its storage and its value."""
-
-    given: Given
-    storage: int
-    value: int
-    base: Flow | None = None
-    """What it is a view of."""
-
-    @property
-    def look(self) -> Look:
-        return Look(self.given.tensor.shape, self.given.tensor.dtype, self.given.strides, self.given.tracked)
 
 
 class Forward:
@@ -72,9 +56,9 @@ class Forward:
         tracked: bool = False,
         segments: Sequence[Segment] = (),
     ) -> None:
-        """`freed`: what `releases` gives, if that is known; `tracked`: gradients flow back to the inputs.
+        """`freed`: what to let go after each row, by default what `releases` gives.
 
-        `segments`: what is computed again on the way back.
+        `tracked`: gradients flow back to the inputs; `segments`: what is computed again on the way back.
 
         Raises:
             UnknownError: it is not known what a layer allocates.
@@ -124,7 +108,7 @@ class Forward:
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         ledger = self.ledger
         storage = ledger.held(size_of(tensor, self.mode), -1)
-        self.flows[-1, port] = Flow(Given(tensor, None, tracked), storage, len(ledger.gradients))
+        self.flows[-1, port] = Flow(Given(tensor, None, tracked), len(ledger.gradients), storage)
         ledger.gradients.append(ledger.sizes[storage])
 
     def begin(self, segment: Segment) -> None:
@@ -150,9 +134,8 @@ class Forward:
             self.lower(number, row, footprint, storages, values)
         for port, output in enumerate(footprint.outputs):
             base = _base(output, flows, storages, values)
-            flow = Flow(output.given, storages[output.storage], values[output.value], base)
+            self.flows[number, port] = flow = _numbered(output, storages, values, base)
             self.hold(flow)
-            self.flows[number, port] = flow
         self.graph.sweep(first)
 
     def read(self, number: int, row: Row) -> tuple[tuple[Given, ...], list[Flow]]:
@@ -233,8 +216,7 @@ class Forward:
     ) -> None:
         """Hold the copies of weights in a lower dtype, as torch does until autocast is left."""
         for name, copy in footprint.lowered.items():
-            flow = Flow(copy.given, storages[copy.storage], values[copy.value])
-            self.lowered[owner_of(number, row, name)] = flow
+            self.lowered[owner_of(number, row, name)] = flow = _numbered(copy, storages, values)
             self.ledger.hold(flow.storage)
             if flow.given.tracked:
                 self.graph.hold(flow.value)
@@ -297,7 +279,12 @@ def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Give
     return tuple(found), flows
 
 
-def _base(output: Output, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow | None:
+def _numbered(own: Flow, storages: Sequence[int], values: Sequence[int], base: Flow | None = None) -> Flow:
+    """What a footprint has, with the numbers of the network."""
+    return Flow(own.given, values[own.value], storages[own.storage], base)
+
+
+def _base(output: Flow, flows: list[Flow], storages: Sequence[int], values: Sequence[int]) -> Flow | None:
     """What an output is a view of: an input, what that is a view of, or a tensor of the layer's own."""
     if output.value < len(flows):  # an input, handed on as it is
         return flows[output.value].base
@@ -307,4 +294,4 @@ def _base(output: Output, flows: list[Flow], storages: Sequence[int], values: Se
     if base.value < len(flows):
         known = flows[base.value]
         return known.base or known
-    return Flow(base.given, storages[base.storage], values[base.value])
+    return _numbered(base, storages, values)

@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.roles import ROLES, is_linear, roles_of
-from shapecalc.engine.nodes import Node, all_nodes
+from shapecalc.engine.nodes import Node, all_nodes, moved_tree
 from shapecalc.engine.results import Analysis, Row, Wire
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.layers import LAYERS
-from shapecalc.tensors import Tensor
 
 _RANK = re.compile(r"r=([1-9][0-9]{0,8})", re.ASCII)
 _HINT = "--lora r=16 on=query,value; the rank is from 1 to 999,999,999"
@@ -125,7 +124,7 @@ class _Adapting:
     def result(self) -> Analysis:
         rows = [new for number, row in enumerate(self.analysis.rows) for new in self.rows(number, row)]
         edges = [edge._replace(row=self.last(edge.row)) for edge in self.analysis.output_edges]
-        tree = tuple([self.node(node) for node in self.analysis.tree])
+        tree = moved_tree(self.analysis.tree, self.starts, self.inside)
         return replace(self.analysis, rows=tuple(rows), tree=tree, output_edges=tuple(edges))
 
     def last(self, number: int) -> int:
@@ -147,27 +146,17 @@ class _Adapting:
         both = _row(f"{row.path}.sum", "add", (Wire(y, first, 0), _wire(scaled, first + 3)))
         return [base._replace(path=f"{row.path}.base_layer"), down, up, scaled, both]
 
-    def node(self, node: Node) -> Node:
-        """The node with its rows' new numbers, a chosen layer's with a child for each of its rows."""
-        start, stop = self.starts[node.start], self.starts[node.stop]
-        children = tuple([self.node(child) for child in node.children])
-        if not children and node.start in self.chosen and node.stop == node.start + 1:
-            rows = self.rows(node.start, self.analysis.rows[node.start])
-            labels = [row.path.rpartition(".")[2] for row in rows]
-            children = tuple(
-                [
-                    Node(row.path, label, row.type, row.output, start + n, start + n + 1)
-                    for n, (row, label) in enumerate(zip(rows, labels, strict=True))
-                ]
-            )
-        return node._replace(start=start, stop=stop, children=children)
+    def inside(self, node: Node) -> tuple[Node, ...]:
+        """A node for each of the rows that a chosen layer has become."""
+        if node.start not in self.chosen or node.stop != node.start + 1:
+            return ()
+        rows = enumerate(self.rows(node.start, self.analysis.rows[node.start]), self.starts[node.start])
+        return tuple([Node(x.path, x.path.rpartition(".")[2], x.type, x.output, n, n + 1) for n, x in rows])
 
 
 def _row(path: str, type: str, sources: tuple[Wire, ...], **arguments: Any) -> Row:
     make: Any = LAYERS[type]
-    layer = make(**arguments)
-    inputs: tuple[Tensor, ...] = tuple([wire.tensor for wire in sources])
-    return Row(path, layer, sources, layer.figures(inputs))
+    return Row.of(path, make(**arguments), sources)
 
 
 def _wire(row: Row, number: int) -> Wire:

@@ -10,7 +10,6 @@ from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import Peak
 from shapecalc.analysis.memory.backward import Arrived, Backward
 from shapecalc.analysis.memory.forward import Forward
-from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.lora import adapted
 from shapecalc.analysis.memory.prediction import (
     Moment,
@@ -50,9 +49,6 @@ class Figure(NamedTuple):
     status: str
     rule: str = ""
     """Where the figure comes from, if not from torch alone."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self._asdict(), "bytes": for_json(self.bytes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +189,8 @@ class Memory(Prediction):
     def _of_devices(self) -> dict[str, Any]:
         """What a device holds, what is split among several, and the stages of a pipeline."""
         return {
-            "device": [figure.to_dict() for figure in self.figures()],
-            "split": [
-                {**split._asdict(), "shape": for_json(split.shape), "part": for_json(split.part)}
-                for split in self.splits.values()
-            ],
+            "device": [for_json(figure._asdict()) for figure in self.figures()],
+            "split": [for_json(split._asdict()) for split in self.splits.values()],
             "stages": [stage.to_dict() for stage in stages_of(self)],
         }
 
@@ -222,11 +215,10 @@ def memory(analysis: Analysis, dtype: str = "float32", how: Training | str = "sg
 
 
 def _memory(analysis: Analysis, dtype: str, training: Training) -> Memory:
-    freed = releases(analysis)
-    found = prediction_of(analysis, dtype, freed)
+    found = prediction_of(analysis, dtype)
     splits = splits_of(analysis, training.tensor)
     again = segments_of(analysis, training.checkpoint)
-    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), freed, training, again)
+    step = step_of(analysis, mode_of(dtype)._replace(grad=True, training=True), training, again)
     known = Known([*analysis.conditions, *found.conditions])
     return Memory(
         **{field.name: getattr(found, field.name) for field in fields(found)},
@@ -250,12 +242,10 @@ class Passes(NamedTuple):
     refusal: ArchitectureError | None
 
 
-def step_of(
-    analysis: Analysis, mode: Mode, freed: Releases, training: Training, again: Sequence[Segment]
-) -> Passes:
+def step_of(analysis: Analysis, mode: Mode, training: Training, again: Sequence[Segment]) -> Passes:
     """A pass forward and one back; only the reason, where it is not known what a layer keeps."""
     try:
-        forward = Forward(analysis, mode, freed, segments=again)
+        forward = Forward(analysis, mode, segments=again)
         saved = forward.ledger.saved()
         backward = Backward(forward, _arrived(training))
     except UnknownError as error:

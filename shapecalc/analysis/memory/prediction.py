@@ -10,7 +10,6 @@ from shapecalc.allocation.mode import Mode, bytes_of
 from shapecalc.allocation.peak import Peak, greatest_of
 from shapecalc.analysis.memory.copies import UnsettledError
 from shapecalc.analysis.memory.forward import Forward
-from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.engine.limits import MOST_DIFFERENT, MOST_FOLLOWED, refuse_long
 from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
@@ -160,10 +159,10 @@ def predicted(analysis: Analysis, dtype: str = "float32") -> Prediction:
         UsageError: copies have to be looked at one by one, and there are too many, or too many that differ.
     """
     refuse_different(analysis, "memory", Prediction.runs)
-    return settled(lambda rows: prediction_of(rows, dtype, releases(rows)), analysis)
+    return settled(lambda rows: prediction_of(rows, dtype), analysis)
 
 
-def prediction_of(analysis: Analysis, dtype: str, freed: Releases) -> Prediction:
+def prediction_of(analysis: Analysis, dtype: str) -> Prediction:
     """The same of a network's rows as they are: copies that a brief analysis leaves out stay left out.
 
     Raises:
@@ -172,7 +171,7 @@ def prediction_of(analysis: Analysis, dtype: str, freed: Releases) -> Prediction
     refuse_long(len(analysis.rows), "memory", MOST_FOLLOWED)
     mode = mode_of(dtype)
     check_dtype(analysis, mode.dtype)
-    forward = Forward(analysis, mode, freed)
+    forward = Forward(analysis, mode)
     sizes = bytes_of(mode.dtype)
     weights = [
         (row.weights[name].kind, times * own, name in row.frozen)

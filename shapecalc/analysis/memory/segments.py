@@ -13,8 +13,8 @@ from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.symbolic import Dim, summed
 
 if TYPE_CHECKING:
+    from shapecalc.allocation.footprint import Flow
     from shapecalc.analysis.memory.autograd import GradNode
-    from shapecalc.analysis.memory.forward import Flow
 
 _INDEX = re.compile(r"\[\d+\]$")
 

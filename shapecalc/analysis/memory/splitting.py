@@ -62,10 +62,6 @@ class _Splitting:
         """All that the devices have to divide."""
         self.undivided: dict[tuple[int, str], str] = {}
         """Those that they do not, each with the first path that has it."""
-        self.readers: dict[int, list[int]] = {}
-        for number, row in enumerate(analysis.rows):
-            for edge in row.edges:
-                self.readers.setdefault(edge.row, []).append(number)
 
     def all(self) -> Iterator[tuple[int, str, Split]]:
         whole = self.latent()
@@ -87,7 +83,7 @@ class _Splitting:
         return {number for number in self.roles if self.leads_to_matrix(number, set())}
 
     def leads_to_matrix(self, number: int, seen: set[int]) -> bool:
-        for reader in self.readers.get(number, []):
+        for reader in self.analysis.readers.get(number, []):
             row = self.analysis.rows[reader]
             if reader in seen or row.layer.attends:
                 continue

@@ -16,7 +16,7 @@ from shapecalc.analysis.receptive.axis_fields import AxisField, Exact, Undefined
 from shapecalc.analysis.receptive.channels import AxisFields
 from shapecalc.analysis.receptive.walk import Walk
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
-from shapecalc.engine.nodes import Node
+from shapecalc.engine.nodes import Node, standing_for_others
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.engine.run import whole
 from shapecalc.errors import UsageError, nearest, quoted
@@ -194,7 +194,7 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...], windows_only: bo
     """
     refuse_long(len(analysis.rows), "the receptive field", MOST_FOLLOWED)
     walk = Walk(analysis, name, axes, windows_only)
-    if analysis.brief and not _settled(walk, analysis.tree):
+    if not all(_settled(walk, node) for node in standing_for_others(analysis.tree)):
         analysis = whole(analysis, "the receptive field", MOST_FOLLOWED)
         walk = Walk(analysis, name, axes, windows_only)
     fields = tuple([Field(row, walk.fields(Edge(i, 0))) for i, row in enumerate(analysis.rows)])
@@ -203,16 +203,10 @@ def along(analysis: Analysis, name: str, axes: tuple[int, ...], windows_only: bo
     return Receptive(analysis, name, axes, fields, outputs, windows_only)
 
 
-def _settled(walk: Walk, nodes: Sequence[Node]) -> bool:
-    """Whether each copy that stands for others has the fields of the copy before it, row by row."""
-    for node in nodes:
-        rows = range(node.start, node.stop)
-        before = len(rows)
-        if node.copies > 1 and any(walk.channels(n, 0) != walk.channels(n - before, 0) for n in rows):
-            return False
-        if not _settled(walk, node.children):
-            return False
-    return True
+def _settled(walk: Walk, node: Node) -> bool:
+    """Whether a copy that stands for others has the fields of the copy before it, row by row."""
+    rows = range(node.start, node.stop)
+    return all(walk.channels(n, 0) == walk.channels(n - len(rows), 0) for n in rows)
 
 
 def _chosen(analysis: Analysis, of: str | None) -> str:

@@ -125,11 +125,7 @@ class Roofline:
     @property
     def weights(self) -> int:
         """Bytes of all weights."""
-        sizes = sizes_of(DTYPES[self.dtype])
-        counted = zip(self.analysis.rows, self.analysis.times, strict=True)
-        return sum(
-            times * number(size) for row, times in counted for size in row.weight_bytes(sizes).values()
-        )
+        return number(self.analysis.bytes_of_weights(sizes_of(DTYPES[self.dtype])))
 
     @property
     def ridge(self) -> Fraction:
@@ -178,7 +174,9 @@ class Roofline:
         sizes = sizes_of(DTYPES[self.dtype])
         rows = [(self.analysis.rows[n], times) for n, times in counted]
         weights = sum(times * _once(row, sizes) for row, times in rows)
-        gradients = sum(times * number(_trained(row)) for row, times in rows) * sizes["float32"]
+        gradients = (
+            sum(times * number(row.params - row.frozen_params) for row, times in rows) * sizes["float32"]
+        )
         return Cost(products, 0, weights + gradients * self.train + self._ends(sizes))
 
     def _ends(self, sizes: Any) -> int:
@@ -227,10 +225,6 @@ def _once(row: Row, sizes: Any) -> int:
     """Bytes of a layer's own weights, of which any input reads at least so many."""
     own = row._replace(figures=row.figures._replace(weights=row.own_weights))
     return number(weights_read(own, sizes, 1 if looks_up(row) or row.layer.routed else None))
-
-
-def _trained(row: Row) -> Any:
-    return sum(w.elements for name, w in row.own_weights.items() if name in row.trained)
 
 
 def roofline(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from shapecalc.allocation.footprint import Flow
 from shapecalc.allocation.mode import INFERENCE, TRAINING
 from shapecalc.analysis.counting.gradients import wanted_gradients
-from shapecalc.analysis.memory.forward import Flow, Forward
+from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.prediction import refuse_different, settled
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
 from shapecalc.engine.results import Analysis, Edge, Row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shapecalc.engine.nodes import Node
+from shapecalc.engine.nodes import moved_tree
 from shapecalc.engine.results import Analysis, Edge, Row, Wire
 from shapecalc.layers.rules.serving import Opened
 
@@ -26,8 +26,9 @@ def opened(analysis: Analysis) -> tuple[Analysis, tuple[str, ...]]:
     assumed: list[str] = []
     for number, (row, steps) in enumerate(zip(analysis.rows, parts, strict=True)):
         starts.append(len(rows))
-        moved = row._replace(sources=tuple([_moved(wire, outputs) for wire in row.sources]))
-        rows += _steps(moved, steps, len(rows)) if steps else [_sharing(moved, starts)]
+        shares = None if row.shares is None else starts[row.shares]
+        moved = row._replace(sources=tuple([_moved(wire, outputs) for wire in row.sources]), shares=shares)
+        rows += _steps(moved, steps, len(rows)) if steps else [moved]
         if steps and any(step.layer.is_causal for step in steps):
             assumed.append(row.path)
         for port in range(1 if steps else len(row.outputs)):
@@ -44,27 +45,9 @@ def opened(analysis: Analysis) -> tuple[Analysis, tuple[str, ...]]:
     return found, tuple(assumed)
 
 
-def moved_tree(nodes: Sequence[Node], starts: Sequence[int]) -> tuple[Node, ...]:
-    """A tree over other rows: `starts` has for each old row, and the end, the number of its first new one."""
-    return tuple(
-        [
-            node._replace(
-                start=starts[node.start],
-                stop=starts[node.stop],
-                children=moved_tree(node.children, starts),
-            )
-            for node in nodes
-        ]
-    )
-
-
 def _moved(wire: Wire, outputs: dict[Edge, Edge]) -> Wire:
     edge = outputs.get(wire.edge, wire.edge)
     return Wire(wire.tensor, edge.row, edge.port)
-
-
-def _sharing(row: Row, starts: Sequence[int]) -> Row:
-    return row if row.shares is None else row._replace(shares=starts[row.shares])
 
 
 def _steps(row: Row, steps: Sequence[Opened], first: int) -> list[Row]:
@@ -77,6 +60,5 @@ def _steps(row: Row, steps: Sequence[Opened], first: int) -> list[Row]:
                 wires.append(row.sources[min(port, len(row.sources) - 1)])
             else:
                 wires.append(Wire(rows[number].outputs[port], first + number, port))
-        figures = step.layer.figures(tuple([wire.tensor for wire in wires]))
-        rows.append(Row(f"{row.path}.{step.label}", step.layer, tuple(wires), figures))
+        rows.append(Row.of(f"{row.path}.{step.label}", step.layer, wires))
     return rows

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from shapecalc.analysis.serving.following import Following, Need
-from shapecalc.analysis.serving.opening import moved_tree
 from shapecalc.analysis.serving.views import GivenTensor, KeptTokens, NewestToken, layer_at
+from shapecalc.engine.nodes import moved_tree
 from shapecalc.engine.results import Analysis, Edge, Row, Wire
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers import Layer
@@ -216,15 +216,13 @@ class Steps:
 
     def _row(self, run: Run, wires: tuple[Wire, ...], firsts: Mapping[int, int]) -> Row:
         row = self.analysis.rows[run.row]
-        inputs = tuple([wire.tensor for wire in wires])
         if run.kind == _VIEW:
-            layer = self._viewed(run)
-            return Row(row.path, layer, wires, layer.figures(inputs))
+            return Row.of(row.path, self._viewed(run), wires)
         expected = tuple([self._expected(y, run) for y in row.outputs])
-        layer = self._layer(row, run, inputs, expected)
+        layer = self._layer(row, run, tuple([wire.tensor for wire in wires]), expected)
         shares = None if row.shares is None else firsts.get(row.shares)
         shared = frozenset[str]() if shares is None else row.shared
-        return Row(row.path, layer, wires, layer.figures(inputs), shares, shared)
+        return Row.of(row.path, layer, wires)._replace(shares=shares, shared=shared)
 
     def _viewed(self, run: Run) -> Layer:
         if run.view == "given":

@@ -58,15 +58,9 @@ class Figures:
         return (*self.analysis.conditions, *[c for part in parts for c in part.all_conditions])
 
 
-def _peak(of: Figures) -> Dim | Unknown:
-    bounded = of.prediction.bounded
-    return Unknown(next(iter(bounded.values()))) if bounded else of.prediction.prediction.bytes
-
-
-def _in_training(of: Figures, bytes: Dim) -> Dim | Unknown:
-    """Bytes of a step in training, unless a tool has its own beside them."""
-    bounded = of.memory.bounded
-    return Unknown(next(iter(bounded.values()))) if bounded else bytes
+def _unless_bounded(found: Prediction, bytes: Dim) -> Dim | Unknown:
+    """Bytes of what was found, unless it is not known that they are all."""
+    return Unknown(next(iter(found.bounded.values()))) if found.bounded else bytes
 
 
 def _receptive(of: Figures) -> object:
@@ -88,9 +82,9 @@ FIGURES: Mapping[str, Callable[[Figures], object]] = {
     "weights": lambda of: of.analysis.weight_bytes(of.terms.dtype),
     "output": lambda of: of.analysis.outputs[0].shape,
     "receptive": _receptive,
-    "peak": _peak,
-    "training": lambda of: _in_training(of, of.memory.training.bytes),
-    "saved": lambda of: _in_training(of, of.memory.saved),
+    "peak": lambda of: _unless_bounded(of.prediction, of.prediction.prediction.bytes),
+    "training": lambda of: _unless_bounded(of.memory, of.memory.training.bytes),
+    "saved": lambda of: _unless_bounded(of.memory, of.memory.saved),
 }
 """By the names of columns: counts, shapes, and bytes."""
 SHAPES = frozenset({"output", "receptive"})

@@ -40,7 +40,7 @@ from shapecalc.layers.upsampling import Resize
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr
 from shapecalc.tensors import product
-from shapecalc.window import Window
+from shapecalc.window import windows_of
 
 
 def _convolution(row: Row, products: Dim) -> Beside:
@@ -63,8 +63,7 @@ def _transposed(row: Row, products: Dim) -> Beside:
     """Groups divide the products twice; biases are at as many places as a convolution would have."""
     layer: Any = row.layer
     channels = row.weights["weight"].shape[1]
-    axes = zip(layer.kernel_size, layer.stride, layer.padding, layer.dilation, strict=True)
-    windows = [Window(k, s, p, p, d) for k, s, p, d in axes]
+    windows = windows_of(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     places = [window.windows_on(n) for window, n in zip(windows, row.inputs[0].shape[2:], strict=True)]
     added = channels * row.inputs[0].shape[0] * product(tuple(places)) if layer.bias else 0
     lost = products // layer.groups - products
