@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
 from shapecalc import ShapecalcError
-from shapecalc.analysis.memory.liveness import releases
 from shapecalc.analysis.memory.prediction import prediction_of
 from shapecalc.analysis.serving.caches import Kept, kept_of
 from shapecalc.analysis.serving.following import Following
@@ -200,6 +199,6 @@ def test_bytes_at_once_are_those_of_torch(small: Small, run: Any) -> None:
     owned = [*network.parameters(), *network.buffers(), *memory.values()]
     with without_compiler(), Alive(owned, inputs) as alive:
         network(*inputs, observe=ignore)
-    found = prediction_of(rows.analysis, "float32", releases(rows.analysis))
+    found = prediction_of(rows.analysis, "float32")
     peak = max(number(at(size, small.sizes(tokens))) for size in found.activations.sizes)
     assert alive.peak >= peak if found.bounded else alive.peak == peak

@@ -51,7 +51,7 @@ def serve(
 ) -> None:
     """What a decoder of text needs for its users: weights, keys and values, a prompt, and a step."""
     from shapecalc.analysis.serving.serving import serving
-    from shapecalc.analysis.serving.sizes import letter_or_number
+    from shapecalc.analysis.serving.tokens import letter_or_number
     from shapecalc.render.serving import print_serving
 
     sizes = letter_or_number(batch, "--batch"), letter_or_number(context, "--context")

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from shapecalc.symbolic.expr import Dim
 from shapecalc.symbolic.facts import at, maximum, number, rises, symbols_in
+from shapecalc.symbolic.searching import last
 
 _FURTHEST = 2**40  # a size that is still 1 there is none of a network
 
@@ -35,14 +36,5 @@ def _repeated(size: Dim, other: Dim) -> bool:
     def value(of: Dim, n: int) -> int:
         return number(at(of, {name: n}))
 
-    if value(size, 1) > 1:
-        return False
-    below, above = 1, 2
-    while value(size, above) <= 1:
-        below, above = above, 2 * above
-        if above > _FURTHEST:
-            return True
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (middle, above) if value(size, middle) <= 1 else (below, middle)
-    return value(size, below) == 1 and value(other, below) > 1
+    below = last(lambda n: value(size, n) <= 1, _FURTHEST)
+    return below == _FURTHEST or (below > 0 and value(size, below) == 1 and value(other, below) > 1)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.allocation.mode import STATISTIC
+from shapecalc.allocation.mode import bytes_of
 from shapecalc.analysis.serving.cut import Place, places_kept
 from shapecalc.analysis.serving.following import End, Followed, Following
 from shapecalc.analysis.serving.masks import Masks
 from shapecalc.engine.results import Edge
 from shapecalc.errors import UsageError
-from shapecalc.layers.slicing import with_size
 from shapecalc.symbolic import Dim, at, minimum, number, summed
-from shapecalc.tensors import BYTES, Tensor, for_json
+from shapecalc.tensors import Tensor, for_json, with_size
 
 KEYS, WINDOW, STATE, GIVEN = "keys and values", "window", "state", "other inputs"
 ONE_BYTE = {"fp8": 1, "int8": 1}
@@ -142,12 +141,11 @@ def _keys(
         window = None if None in all_windows or not rows else max(w for w in all_windows if w is not None)
         x = _tensor(following, edge)
         shape = with_size(x, axis, tokens if window is None else minimum(tokens, window))
-        size = shape.elements * _element(x.dtype, kv)
         each = at(x.elements, _ones(following)) * _element(x.dtype, kv)
-        read = tuple([following.rows[row].path for row in rows])
         others = dict.fromkeys([end.edge for end in readers[edge] if end.edge != edge])
         becomes = tuple([_tensor(following, other) for other in others])
-        yield _cache(following, edge, KEYS, shape, size, each, window, read)._replace(becomes=becomes)
+        kept = _cache(following, edge, KEYS, shape, kv, [following.rows[row].path for row in rows], window)
+        yield kept._replace(each=each, becomes=becomes)
 
 
 def _readers(following: Following, found: Followed, places: set[Edge]) -> dict[Edge, list[End]]:
@@ -169,19 +167,15 @@ def _others(following: Following, found: Followed, dtype: str, kv: str) -> Itera
     """Windows of convolutions, states of scans, and what is made of other inputs."""
     for window in found.windows:
         x = _tensor(following, window.edge)
-        shape = with_size(x, window.axis, window.tokens)
-        read = (following.rows[window.row].path,)
-        size = shape.elements * _element(x.dtype, dtype)
-        yield _cache(following, window.edge, WINDOW, shape, size, 0, window.tokens, read)
+        shape, read = with_size(x, window.axis, window.tokens), [following.rows[window.row].path]
+        yield _cache(following, window.edge, WINDOW, shape, dtype, read, window.tokens)
     for place in found.states:
         row = following.rows[place]
         state = row.layer.carried(*row.inputs)
         assert state is not None
-        size = state.elements * _element(state.dtype, dtype)
-        yield _cache(following, Edge(place, 0), STATE, state, size, 0, None, (row.path,))
+        yield _cache(following, Edge(place, 0), STATE, state, dtype, [row.path])
     for edge, paths in _given(following, found).items():
-        x = _tensor(following, edge)
-        yield _cache(following, edge, GIVEN, x, x.elements * _element(x.dtype, kv), 0, None, tuple(paths))
+        yield _cache(following, edge, GIVEN, _tensor(following, edge), kv, paths)
 
 
 def _given(following: Following, found: Followed) -> dict[Edge, list[str]]:
@@ -201,20 +195,18 @@ def _cache(
     edge: Edge,
     kind: str,
     shape: Tensor,
-    size: Dim,
-    each: Dim,
-    window: int | None,
-    read: tuple[str, ...],
+    dtype: str,
+    read: Sequence[str],
+    window: int | None = None,
 ) -> Cache:
-    analysis = following.network.analysis
-    if edge.row < 0:
-        return Cache(list(analysis.inputs)[edge.port], kind, shape, size, each, window, 1, edge, read)
-    times = analysis.times[edge.row]
-    return Cache(analysis.rows[edge.row].path, kind, shape, size, each, window, times, edge, read)
+    """What is kept of a tensor, in `dtype` if it is of float32."""
+    analysis, size = following.network.analysis, shape.elements * _element(shape.dtype, dtype)
+    path, times = list(analysis.inputs)[edge.port], 1
+    if edge.row >= 0:
+        path, times = analysis.rows[edge.row].path, analysis.times[edge.row]
+    return Cache(path, kind, shape, size, 0, window, times, edge, tuple(read))
 
 
 def _element(own: str, dtype: str) -> int:
     """Bytes of an element, of one of float32 in `dtype`."""
-    if own == STATISTIC:
-        return 4
-    return {**BYTES, "float32": {**BYTES, **ONE_BYTE}[dtype]}[own]
+    return {**bytes_of("float32"), **ONE_BYTE}[dtype if own == "float32" else own]

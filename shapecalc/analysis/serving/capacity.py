@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from shapecalc.analysis.memory.batch import Linear, linear
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, number, rises
+from shapecalc.symbolic.searching import last
 
 _MOST = 2**40
 """More sequences or tokens are looked for nowhere."""
@@ -42,7 +43,7 @@ def capacity(
     Raises:
         ArchitectureError: sizes may fall as it grows, so that a search would not be exact.
     """
-    limit = _last(taken, _MOST)
+    limit = last(taken, _MOST)
 
     def needed(n: int) -> int:
         return max(number(at(size, {name: n})) for size in sizes)
@@ -57,21 +58,9 @@ def capacity(
             most, chosen = 0, None
         most = max(0, most)
     elif all(rises(size, positive=True) for size in sizes):
-        most = _last(lambda n: needed(n) <= budget, limit)
+        most = last(lambda n: needed(n) <= budget, limit)
     else:
         raise ArchitectureError(f"{what}: the bytes may fall as {name} grows, so none is known to be largest")
     best = min(most, limit)
     after = needed(best + 1) if best < limit else None
     return Capacity(what, best, needed(best) if best else None, after, chosen if most <= limit else None)
-
-
-def _last(holds: Callable[[int], bool], most: int) -> int:
-    """The last number up to `most` of those from 1 on for which something holds; 0 if it does for none."""
-    low, high = 0, 1
-    while high <= most and holds(high):
-        low, high = high, 2 * high
-    high = min(high, most + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low

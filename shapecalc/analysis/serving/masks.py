@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shapecalc.analysis.serving.following import End, Followed, Following
-from shapecalc.engine.results import Edge, Wire
+from shapecalc.engine.results import Edge
 from shapecalc.layers.reads import Pattern
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, symbol, symbols_in
+from shapecalc.symbolic.searching import last
 
 _QUERY = symbol("the place of the query")
 _HIDDEN = -1.0e9
@@ -104,12 +105,14 @@ class Masks:
             needs = self.following.needs(edge, query)
             if self._chooses(edge):
                 needs = [need for need in needs if need.edge in self.following.made]
-            elif any(self._of_places(wire.tensor.shape) for wire in self._fixed(edge)):
+            elif self._meets_places(edge):
                 yield edge, (query, key), False
             left += [(need.edge, need.axis, need.tokens) for need in needs]
 
-    def _fixed(self, edge: Edge) -> list[Wire]:
-        return [wire for wire in self.rows[edge.row].sources if wire.edge not in self.following.made]
+    def _meets_places(self, edge: Edge) -> bool:
+        """Whether it is made with a tensor that has an element for each place, whatever the tokens are."""
+        wires = [wire for wire in self.rows[edge.row].sources if wire.edge not in self.following.made]
+        return any(self.following.network.length in symbols_in(*wire.tensor.shape) for wire in wires)
 
     def _chooses(self, edge: Edge) -> bool:
         """Whether values say which elements a row takes, as of `gather`: these hide nothing."""
@@ -118,24 +121,13 @@ class Masks:
         taken = [own or () for own, e in zip(reads, row.edges, strict=True) if e in self.following.made]
         return any(isinstance(one, Unknown) for own in taken for one in own)
 
-    def _of_places(self, shape: tuple[Dim, ...]) -> bool:
-        return any(self.following.network.length in symbols_in(n) for n in shape)
-
     def _window(self, masks: list[tuple[Edge, tuple[int, int], bool]]) -> Seen:
         def hidden(back: int) -> bool:
             return any(self._hidden(edge, axes, back, mask) for edge, axes, mask in masks)
 
         proved = hidden(-1) and hidden(-_FARTHEST)
-        far = 1
-        while far <= _FARTHEST and not hidden(far):
-            far *= 2
-        if far > _FARTHEST or hidden(0):
-            return Seen(None, proved)
-        near = far // 2 if far > 1 else 0  # seen
-        while far - near > 1:
-            middle = (near + far) // 2
-            near, far = (near, middle) if hidden(middle) else (middle, far)
-        return Seen(far, proved)
+        farthest = last(lambda back: not hidden(back), _FARTHEST)
+        return Seen(None if farthest == _FARTHEST or hidden(0) else farthest + 1, proved)
 
     def _hidden(self, edge: Edge, axes: tuple[int, int], back: int, mask: bool) -> bool:
         places: list[Dim] = [0] * self.rows[edge.row].outputs[edge.port].rank

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from shapecalc.allocation.mode import bytes_of
 from shapecalc.analysis.memory.copies import UnsettledError
-from shapecalc.analysis.memory.liveness import releases
 from shapecalc.analysis.memory.prediction import Prediction, prediction_of
 from shapecalc.analysis.quantized import stored_as
 from shapecalc.analysis.serving.caches import Kept, kept_of
@@ -23,7 +23,6 @@ from shapecalc.language.architecture import Architecture
 from shapecalc.layers.schemes import Scheme, size_in_bytes
 from shapecalc.symbolic import Dim, minimum, summed
 from shapecalc.symbolic.conditions import Condition
-from shapecalc.tensors import BYTES
 
 
 class Pass(NamedTuple):
@@ -100,7 +99,7 @@ def _runs(kept: Kept, stored: Stored) -> Formulas:
     def run(rows: Stepped, tokens: Dim) -> Pass:
         analysis = rows.analysis
         moved = _moved(weights, analysis, network.batch * tokens, stored.dtype) + kept.bytes
-        found = prediction_of(analysis, stored.dtype, releases(analysis))
+        found = prediction_of(analysis, stored.dtype)
         return Pass(rows, analysis.totals.macs, found, moved)
 
     return Formulas(kept, run(prompt_of(kept), network.tokens), run(step_of(kept), 1))
@@ -135,7 +134,7 @@ def prompt_of(kept: Kept, fused: bool = True) -> Stepped:
 def _moved(stored: Analysis, run: Analysis, tokens: Dim, dtype: str) -> Dim:
     """Bytes of the weights that products take; of routed experts of at most as many as tokens choose."""
     ran = {row.path for row in run.rows}
-    sizes = {**BYTES, "float32": BYTES[dtype]}
+    sizes = bytes_of(dtype)
     found: dict[tuple[int, str], Dim] = {}
     for place, (row, times) in enumerate(zip(stored.rows, stored.times, strict=True)):
         there = row.path in ran or any(path.startswith(f"{row.path}.") for path in ran)

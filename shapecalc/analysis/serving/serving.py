@@ -15,7 +15,7 @@ from typing import Any
 from shapecalc.analysis.quantized import Quantized, quantized, scheme_of
 from shapecalc.analysis.serving.capacity import Capacity, capacity
 from shapecalc.analysis.serving.runs import Formulas, Pass, Stored, formulas
-from shapecalc.analysis.serving.sizes import as_size, check, letters
+from shapecalc.analysis.serving.tokens import as_size, check, letters
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
 from shapecalc.symbolic import Dim, at, minimum, number, symbol, symbols_in

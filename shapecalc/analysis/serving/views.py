@@ -7,10 +7,9 @@ from typing import Any
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.layers.base import Layer
-from shapecalc.layers.slicing import with_size
 from shapecalc.operations import NOTHING
 from shapecalc.symbolic import Dim, Expr, at, symbols_in
-from shapecalc.tensors import Tensor
+from shapecalc.tensors import Tensor, with_size
 
 
 class View(Layer, abstract=True):
