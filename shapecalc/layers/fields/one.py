@@ -73,22 +73,20 @@ class Whole(Field[int]):
     """A whole number that decides values but no size: a class that is ignored."""
 
     described = "a whole number"
-    minimum = -LARGEST
+    minimum = -LARGEST - 1
+    most = LARGEST
 
     def accept(self, value: object, axes: int) -> int | None:
-        return value if type(value) is int and -LARGEST - 1 <= value <= LARGEST else None
+        return value if type(value) is int and self.minimum <= value <= self.most else None
 
 
-class FixedSize(Field[int]):
+class FixedSize(Whole):
     """A size that can't be a formula, as one that decides which weights there are."""
 
     def __init__(self, default: object = REQUIRED, *, minimum: int = 1, most: int = LARGEST) -> None:
         super().__init__(default)
         self.minimum = minimum
         self.most = most
-
-    def accept(self, value: object, axes: int) -> int | None:
-        return value if type(value) is int and self.minimum <= value <= self.most else None
 
     def describe(self, axes: int) -> str:
         if self.most == LARGEST:
@@ -118,14 +116,12 @@ class Position(Field[Dim]):
         return cast("int", value) if is_number(value, -LARGEST) else None
 
 
-class Axis(Field[int]):
+class Axis(Whole):
     """The number of an axis, counted from the first one or, if negative, from the last."""
 
     described = "the number of an axis"
     minimum = -64
-
-    def accept(self, value: object, axes: int) -> int | None:
-        return value if type(value) is int and abs(value) <= 64 else None
+    most = 64
 
 
 class Real(Field[float]):
