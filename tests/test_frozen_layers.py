@@ -34,7 +34,7 @@ from shapecalc.torch_check.memory import Told, run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import count, one_way
-from tests.families.base import Drawn, shown
+from tests.families.base import Drawn, says_what_it_allocates, shown
 from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
 
@@ -239,7 +239,7 @@ def test_gradients_go_back_to_the_same_inputs(name: str) -> None:
     assert found
 
 
-@pytest.mark.parametrize("name", [name for name in CONCERNED if LAYERS[name].allocation_declared()])
+@pytest.mark.parametrize("name", [name for name in CONCERNED if says_what_it_allocates(LAYERS[name])])
 def test_torch_keeps_as_much(name: str) -> None:
     """In prediction too, where nothing is kept whatever is frozen."""
     found: Counter[str] = Counter()

@@ -25,7 +25,7 @@ from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check.memory import Alive, Told, attributes, kept
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import DRAWS, count
-from tests.families.base import Drawn, drawn
+from tests.families.base import Drawn, drawn, says_what_it_allocates
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call, flat
 
@@ -151,7 +151,7 @@ def test_torch_keeps_as_much(name: str) -> None:
         found.update(compared(drawn, *way) for way in ways)
 
     check()
-    declared = LAYERS[name].allocation_declared()
+    declared = says_what_it_allocates(LAYERS[name])
     assert (found["known"] > 0) is declared, found
     if declared and DRAWS == "long":
         assert found["known"] >= 2 * found["refused"] + found["unknown"], found

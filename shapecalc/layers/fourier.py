@@ -73,10 +73,6 @@ class Transform(Layer, abstract=True):
         given = [sizes.get(axis) is not None for axis in range(x.rank)]
         return (tuple([cut if g and not w else r for r, g, w in zip(found, given, whole, strict=True)]),)
 
-    @classmethod
-    def allocation_declared(cls) -> bool:
-        return False
-
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         raise UnknownError(
             f"{self.type}: how its output lies in memory depends on the library that transforms"

@@ -95,7 +95,7 @@ class sum(Reducing):  # noqa: A001  # torch's name; no rule here adds by Python'
 
 
 class Extreme(Reducing, abstract=True):
-    """The greatest or the least element."""
+    """The greatest or the least element along the axes `dim`."""
 
     keeps = Keeps.BOTH
 
@@ -119,7 +119,7 @@ class amin(Extreme):
     """The least along the axes `dim`, of all elements unless written. Source: torch.amin."""
 
 
-class ArgExtreme(Reducing, abstract=True):
+class ArgExtreme(Extreme, abstract=True):
     """The place of the greatest or the least element along `dim`, of all in one row unless written."""
 
     own_defaults = frozenset()
@@ -137,9 +137,6 @@ class ArgExtreme(Reducing, abstract=True):
     def output(self, x: Tensor) -> Tensor:
         check_numbers(x)
         return Tensor(self.reduced(x), "int64")
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=x.elements - y.elements)
 
 
 class argmax(ArgExtreme):

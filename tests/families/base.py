@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.base import example
+from shapecalc.layers.fourier import Transform
 from shapecalc.tensors import BYTES, Shape, Tensor
 
 SIZES = (4, 2, 8, 1, 6, 3)
@@ -55,6 +56,12 @@ def shown(layer_type: type[Layer]) -> Drawn:
     images = [(2, 8, *[6] * (layer_type.axes or 2))] * layer_type.inputs_range[0]
     inputs, arguments = layer_type.example or example(*images)
     return Drawn(layer_type, arguments, inputs)
+
+
+def says_what_it_allocates(layer_type: type[Layer]) -> bool:
+    """Whether a type has a rule of memory: `keeps`, `saved`, or a `run` that does not refuse all."""
+    own = layer_type.saved is not Layer.saved or layer_type.run not in (Layer.run, Transform.run)
+    return bool(layer_type.keeps) or own
 
 
 def rarely(draw: st.DrawFn, one_in: int) -> bool:

@@ -62,11 +62,6 @@ class MemoryRules(CallRules):
         output = (OUTPUT,) if self.keeps in (Keeps.OUTPUT, Keeps.BOTH) else ()
         return (*inputs, *output) if self.keeps in (Keeps.INPUTS, Keeps.BOTH) else output
 
-    @classmethod
-    def allocation_declared(cls) -> bool:
-        """Whether the type says what it allocates: by `keeps`, `saved` or `run`."""
-        return bool(cls.keeps) or cls.saved is not MemoryRules.saved or cls.run is not MemoryRules.run
-
     def operation_on(self, *inputs: Any) -> str:
         """The name of torch's operation that the layer comes to; by default one whatever the inputs are."""
         return self.operation or (self.function or "").rpartition(".")[2]
