@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from shapecalc.analysis.compare.verdicts import Mismatch
-from shapecalc.analysis.receptive.axis_fields import AxisField, Ends, Exact, Undefined, Whole
+from shapecalc.analysis.receptive.axis_fields import AxisField, Ends, Exact, Undefined, WholeInput
 from shapecalc.analysis.receptive.channels import AxisFields
 from shapecalc.analysis.receptive.field import Field, Receptive
 from shapecalc.engine.results import Row
@@ -142,9 +142,9 @@ def measured(
     return [found[:, axis].unique().tolist() for axis in axes]
 
 
-def _claimed(axis_field: Exact | Whole, index: int) -> list[int]:
+def _claimed(axis_field: Exact | WholeInput, index: int) -> list[int]:
     ends: Ends | None
-    if isinstance(axis_field, Whole):
+    if isinstance(axis_field, WholeInput):
         ends = axis_field.first, axis_field.first + number(axis_field.size) - 1
     else:
         ends = axis_field.inside(index)
@@ -170,7 +170,7 @@ def _gradient(fields: Sequence[AxisField], indices: Sequence[int], y: Any, sourc
 
     Where a field is the whole input, each single channel has it: the first one then stands for all.
     """
-    whole = any(isinstance(axis_field, Whole) for axis_field in fields)
+    whole = any(isinstance(axis_field, WholeInput) for axis_field in fields)
     place: list[Any] = [slice(1) if whole else slice(None)] * y.dim()
     for axis_field, index in zip(fields, indices, strict=True):
         if axis_field.axis is not None:

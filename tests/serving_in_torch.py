@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from shapecalc.analysis.serving.caches import Kept
-from shapecalc.analysis.serving.steps import Run, Stepped
+from shapecalc.analysis.serving.steps import RowRun, Stepped
 from shapecalc.analysis.serving.views import AlongTokens, GivenTensor, KeptTokens, NewestToken, View, layer_at
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers import Layer
@@ -87,7 +87,7 @@ class Serving(Network):
         self.edges = {cache.edge for cache in kept.caches}
         self.whole = whole
         pairs = zip(rows.analysis.rows, rows.runs, strict=True)
-        self.runs: dict[int, Run] = {id(row): run for row, run in pairs}
+        self.runs: dict[int, RowRun] = {id(row): run for row, run in pairs}
         self.views: dict[int, View] = {
             id(row): row.layer for row in rows.analysis.rows if isinstance(row.layer, View)
         }
@@ -134,7 +134,7 @@ class Serving(Network):
         room.narrow(view.axis, room.shape[view.axis] - 1, 1).copy_(x)
         return room.narrow(view.axis, room.shape[view.axis] - view.size, view.size)
 
-    def remember(self, edge: Edge, y: Any, run: Run) -> None:
+    def remember(self, edge: Edge, y: Any, run: RowRun) -> None:
         """Keep a tensor of a prompt for later steps: in the room made for it or, without that, as it is."""
         if run.axis is None and edge in self.edges:
             room = self.memory.setdefault(edge, y)

@@ -7,7 +7,7 @@ from copy import copy
 
 import pytest
 
-from shapecalc.allocation.footprint import Given
+from shapecalc.allocation.footprint import Input
 from shapecalc.allocation.mode import INFERENCE
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.rules import kept
@@ -19,7 +19,7 @@ QUESTIONS: dict[str, Callable[[Layer], object]] = {
     "figures": lambda layer: layer.figures((X,)),
     "costs": lambda layer: layer.costs((X,)),
     "seen": lambda layer: layer.reads_of((X,), 0),
-    "footprint": lambda layer: layer.footprint((Given(X),), INFERENCE, frozenset()),
+    "footprint": lambda layer: layer.footprint((Input(X),), INFERENCE, frozenset()),
 }
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import shapecalc
 from shapecalc import zoo
 from shapecalc.analysis.domain.generalise import in_general
-from shapecalc.analysis.receptive.axis_fields import Exact, Whole
+from shapecalc.analysis.receptive.axis_fields import Exact, WholeInput
 from shapecalc.analysis.receptive.field import Receptive, along, receptive
 from shapecalc.engine.inputs import inputs_of
 from shapecalc.engine.results import Analysis
@@ -144,7 +144,7 @@ def test_the_proof_finds_what_is_wrong(wrong: Callable[[Exact], Exact]) -> None:
 
 def test_the_proof_finds_a_whole_input_that_is_not_seen_whole() -> None:
     found = receptive(analysed("input: 1x1x9\nlayers: [Conv1d: {out_channels: 2, kernel_size: 3}]\n"))
-    changed = found.fields[0]._replace(along_axes=(Whole(9, 0),))
+    changed = found.fields[0]._replace(along_axes=(WholeInput(9, 0),))
     assert prove(dataclasses.replace(found, fields=(changed,))) != ()
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from shapecalc.analysis.receptive.axis_fields import Undefined, Whole
+from shapecalc.analysis.receptive.axis_fields import Undefined, WholeInput
 from shapecalc.analysis.receptive.field import Field, Receptive, receptive
 from shapecalc.engine.results import Row
 from shapecalc.layers.reads import Pattern, Reads
@@ -61,7 +61,7 @@ def difference(
     """What is wrong with a field along an axis, given what the gradient says is seen."""
     axis_field = field.along_axes[axis]
     hull = (seen[0], seen[-1]) if seen else None
-    if isinstance(axis_field, Whole):
+    if isinstance(axis_field, WholeInput):
         whole = axis_field.first, axis_field.first + number(axis_field.size) - 1
         return (
             None if hull == whole or (not hull and not plain) else f"{whole} is all there is, {hull} is seen"
@@ -91,7 +91,7 @@ def chosen(field: Field, y: Any, rng: random.Random) -> list[list[int]]:
 def kind(field: Field, places: Sequence[int], made: Made, axis: int) -> int:
     """What the element at these places is made of along one of the axes."""
     axis_field = field.along_axes[axis]
-    if isinstance(axis_field, Whole):
+    if isinstance(axis_field, WholeInput):
         return CLEAN
     if made is None or axis_field.axis is None:
         return IMAGE

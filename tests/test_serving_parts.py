@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ArchitectureError
-from shapecalc.allocation.footprint import Given
+from shapecalc.allocation.footprint import Input
 from shapecalc.allocation.mode import Mode
 from shapecalc.analysis.serving.capacity import capacity
 from shapecalc.analysis.serving.cut import Place, narrowest
@@ -116,7 +116,7 @@ def test_a_fused_kernel_makes_its_output_and_a_number_for_each_query() -> None:
     """The bytes of what torch's flash attention gives that grow with its inputs, on `meta`."""
     shapes = (2, 4, 9, 16), (2, 4, 7, 16), (2, 4, 7, 16)
     layer = scaled_dot_product_attention().fused()
-    inputs = tuple([Given(Tensor(shape), None, False) for shape in shapes])
+    inputs = tuple([Input(Tensor(shape), None, False) for shape in shapes])
     footprint = layer.footprint(inputs, Mode(dtype="bfloat16"), frozenset())
     tensors = [torch.empty(shape, dtype=torch.bfloat16, device="meta") for shape in shapes]
     y, sums, *_ = torch.ops.aten._scaled_dot_product_flash_attention(*tensors)

@@ -19,7 +19,7 @@ from shapecalc.symbolic.conditions import Condition
 from shapecalc.tensors import BYTES, Tensor, is_floating
 
 
-class Given(NamedTuple):
+class Input(NamedTuple):
     """An input of a layer: what it is, how it lies, and whether a gradient flows back to it."""
 
     tensor: Tensor
@@ -46,7 +46,7 @@ class Given(NamedTuple):
 class Flow(NamedTuple):
     """A tensor on its way, with the numbers of its value and its storage: in a footprint, or in a network."""
 
-    given: Given
+    given: Input
     """As an input of the next layer."""
     value: int
     storage: int
@@ -88,7 +88,7 @@ class Footprint(NamedTuple):
 
 def record(
     run: Callable[..., tuple[Value, ...]],
-    inputs: Sequence[Given],
+    inputs: Sequence[Input],
     mode: Mode,
     frozen: Set[str] = frozenset(),
 ) -> Footprint:
@@ -118,7 +118,7 @@ def record(
     )
 
 
-def _values(trace: Trace, inputs: Sequence[Given]) -> list[Value]:
+def _values(trace: Trace, inputs: Sequence[Input]) -> list[Value]:
     """The inputs on a trace, what they are views of, and the copies of weights that come with them."""
     values = [_given(x, trace) for x in inputs]
     values = [values[x.same_as] if x.same_as >= 0 else y for x, y in zip(inputs, values, strict=True)]
@@ -172,7 +172,7 @@ def _index(values: Sequence[Value], x: Value) -> int:
     return next((i for i, value in enumerate(values) if value is x), -1)
 
 
-def _given(x: Given, trace: Trace) -> Value:
+def _given(x: Input, trace: Trace) -> Value:
     dtype = x.tensor.dtype
     if trace.autocast and is_floating(dtype) and BYTES[dtype] == 2 and dtype != LOWER:
         raise UnknownError(f"{dtype} under autocast in {LOWER} is not followed")
@@ -184,7 +184,7 @@ def _given(x: Given, trace: Trace) -> Value:
 
 def _output(y: Value, numbers: Mapping[int, int]) -> Flow:
     learned = isinstance(y, (Parameter, Handed))
-    given = Given(
+    given = Input(
         y.tensor,
         y.strides,
         y.tracked,

@@ -25,7 +25,7 @@ _LARGEST_GROUP = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SchemeBytes:
     """Counts and bytes of the weights under one scheme."""
 
     scheme: Scheme
@@ -44,7 +44,7 @@ _SUMMED = ("params", "scales", "weight_bytes", "scale_bytes", "zero_bytes")
 class Quantized:
     """Counts and bytes of the weights of a network; parameters stay as many as they are."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SchemeBytes, ...]
     """One for each scheme, in the order in which they come."""
     other_bytes: Dim
     """Of all parameters and buffers that stay as they are."""
@@ -163,4 +163,4 @@ def quantized(analysis: Analysis, dtype: str = "float32") -> Quantized:
             figures = weight.elements, scheme.scales(weight), *scheme.sizes(weight)
             found.setdefault(scheme, []).append(tuple([times * figure for figure in figures]))
     sums = {scheme: [summed(part) for part in zip(*parts, strict=True)] for scheme, parts in found.items()}
-    return Quantized(tuple([Part(scheme, *own) for scheme, own in sums.items()]), summed(others))
+    return Quantized(tuple([SchemeBytes(scheme, *own) for scheme, own in sums.items()]), summed(others))

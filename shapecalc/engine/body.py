@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapecalc.engine.copies import Exit, Use, leave_out
 from shapecalc.engine.execution import Executed, Execution
-from shapecalc.engine.given import Given, Wires, into, single, taken
+from shapecalc.engine.given import Intake, Wires, into, single, taken
 from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
@@ -118,7 +118,7 @@ class Body:
         outer = self.run.frozen, self.run.scheme
         try:
             sources = tuple([self.named(name) for name in names]) if names else before
-            given = Given(sources, bool(names))
+            given = Intake(sources, bool(names))
             if step.frozen:
                 self.run.frozen = self.walk.frozen(step, self.scope, outer[0])
             if step.weights:
@@ -142,7 +142,7 @@ class Body:
             raise error.at(None, path) from None
         return wires, Node(path, label, step.label, wires[0].tensor, *rows, children)
 
-    def layer(self, step: LayerStep, given: Given, path: str) -> tuple[Wires, Nodes]:
+    def layer(self, step: LayerStep, given: Intake, path: str) -> tuple[Wires, Nodes]:
         children: Nodes = ()
         sources = given.wires if given.named else given.wires[:1]
         scope = with_channels(self.scope, self.channels(step, sources))
@@ -229,8 +229,8 @@ class Body:
         (scores, *_), router = self.steps(step.router, (x,), f"{path}.router.")
         nodes = [Node(f"{path}.router", "router", GROUP, scores.tensor, start, len(rows), router)]
         route, dispatch = step.routing
-        chosen, _ = self.layer(route, Given((x, scores), named=True), f"{path}.{route.label}")
-        (tokens,), _ = self.layer(dispatch, Given((x, chosen[1]), named=True), f"{path}.{dispatch.label}")
+        chosen, _ = self.layer(route, Intake((x, scores), named=True), f"{path}.{route.label}")
+        (tokens,), _ = self.layer(dispatch, Intake((x, chosen[1]), named=True), f"{path}.{dispatch.label}")
         first = len(rows)
         for number, one in enumerate(step.routing, start=first - 2):
             output = rows[number].output
@@ -241,7 +241,7 @@ class Body:
         nodes.append(Node(f"{path}.expert", "expert", GROUP, y.tensor, first, len(rows), expert))
         return (*chosen, y), tuple(nodes)
 
-    def block(self, step: BlockStep, given: Given, path: str) -> tuple[Wires, Nodes]:
+    def block(self, step: BlockStep, given: Intake, path: str) -> tuple[Wires, Nodes]:
         """Execute a block on tensors that have names in it, or copy the rows of a use like it."""
         block = self.walk.block(step)
         inputs = taken(step, block.signature, given, self.named, self.source)
@@ -272,7 +272,7 @@ class Body:
             return Body(self.run, scope, Names(self.walk))
         return Body(self.run, scope, self.names.inner())
 
-    def group(self, step: Step, given: Given, path: str) -> tuple[Wires, Nodes]:
+    def group(self, step: Step, given: Intake, path: str) -> tuple[Wires, Nodes]:
         """Execute a `seq` in this body; several tensors go on to the block that it begins with."""
         with self.walk.inside(step) as (steps,):
             inputs = given.wires if self.passes(steps) else into(step, given, self.source)

@@ -13,14 +13,14 @@ from shapecalc.language.yaml_nodes import Source
 Wires = tuple[Wire, ...]
 
 
-class Given(NamedTuple):
+class Intake(NamedTuple):
     """The tensors that a step is given, and whether they are named by `from`: then each has to be taken."""
 
     wires: Wires
     named: bool
 
 
-def single(step: Step, given: Given, source: Source) -> Wire:
+def single(step: Step, given: Intake, source: Source) -> Wire:
     """The one tensor that a block, a group or a join with branches starts from."""
     if not given.named or len(given.wires) == 1:
         return given.wires[0]
@@ -30,13 +30,13 @@ def single(step: Step, given: Given, source: Source) -> Wire:
     raise source.error(f"{step.label}: it takes one tensor, not {len(given.wires)}", step.node, hint)
 
 
-def into(step: Step, given: Given, source: Source) -> Wires:
+def into(step: Step, given: Intake, source: Source) -> Wires:
     """The tensors that the steps inside of a group or a join start from: of named ones, one."""
     return (single(step, given, source),) if given.named else given.wires
 
 
 def taken(
-    step: BlockStep, signature: Signature, given: Given, named: Callable[[Name], Wire], source: Source
+    step: BlockStep, signature: Signature, given: Intake, named: Callable[[Name], Wire], source: Source
 ) -> Wires:
     """The tensors that a block takes: some by name, the others in the order in which they are given."""
     if not signature.tensors:

@@ -65,7 +65,7 @@ def _wrong(message: str, hint: str | None = None) -> ArchitectureError:
     return ArchitectureError(message, hint=hint, argument="equation")
 
 
-class Step(NamedTuple):
+class PairProduct(NamedTuple):
     """Two operands that are multiplied: the elements of the result, and how many products make each."""
 
     elements: Dim
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
     def shape(self) -> Shape:
         return tuple(self.sizes[label] for label in self.output)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[PairProduct]:
         """The products of two operands, from left to right, each of the one before and the next.
 
         A letter that the output lacks is summed where the last two operands meet that have it, or by itself
@@ -108,7 +108,7 @@ class Plan(NamedTuple):
             together = {a: 1 if n == 1 else self.sizes[a] for a, n in widest(first, second).items()}
             first = {a: n for a, n in together.items() if a not in gone or n == 1 or left[a] > 1}
             summed = [self.sizes[a] for a in common if a not in first]
-            yield Step(product(tuple(first.values())), product(tuple(summed)))
+            yield PairProduct(product(tuple(first.values())), product(tuple(summed)))
 
 
 def plan(equation: Equation, xs: Sequence[Tensor]) -> Plan:

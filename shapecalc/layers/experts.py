@@ -17,7 +17,7 @@ from shapecalc.layers.checks import check_floating, check_least_rank
 from shapecalc.layers.fields import Flag, Size
 from shapecalc.layers.inner import Inner
 from shapecalc.layers.reads import POINT, Pattern, Reads, except_along, same_place
-from shapecalc.layers.rules.costs import Part, Wanted
+from shapecalc.layers.rules.costs import InnerLayer, Wanted
 from shapecalc.layers.softmax import rows
 from shapecalc.layers.sorting import selections
 from shapecalc.layers.weights import Weight, Weights
@@ -186,10 +186,10 @@ class OfExperts(Inner, Routed, abstract=True):
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
         return self.top_k * super().gradient_macs(*inputs, wanted=wanted)
 
-    def parts(self, *inputs: Tensor) -> tuple[Part, ...]:
+    def parts(self, *inputs: Tensor) -> tuple[InnerLayer, ...]:
         """All tokens, one after another along the first axis as an expert gets those of its own."""
         tokens = tuple([self.rows(x, product(x.shape[: self.lead])) for x in inputs])
-        return (Part(self.inner, tokens, self.top_k),)
+        return (InnerLayer(self.inner, tokens, self.top_k),)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         made = self.figures(tuple([x.tensor for x in inputs])).outputs

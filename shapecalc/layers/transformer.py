@@ -9,7 +9,7 @@ from __future__ import annotations
 from shapecalc.allocation import Trace, Value
 from shapecalc.layers.base import example
 from shapecalc.layers.fields import Flag, Size
-from shapecalc.layers.rules import Part
+from shapecalc.layers.rules import InnerLayer
 from shapecalc.layers.sequences import inside, layer_count
 from shapecalc.layers.transformer_parts import TransformerParts, copies, times, with_features
 from shapecalc.layers.weights import Weights
@@ -34,7 +34,7 @@ class Encoders(TransformerParts, abstract=True):
     def gradients(self, x: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
         return self.encoder_gradients(x, needs[0], trained, self.num_layers)
 
-    def parts(self, x: Tensor) -> tuple[Part, ...]:
+    def parts(self, x: Tensor) -> tuple[InnerLayer, ...]:
         return times(self.encoder_parts(x), self.num_layers)
 
 
@@ -57,7 +57,7 @@ class Decoders(TransformerParts, abstract=True):
     def gradients(self, x: Tensor, memory: Tensor, needs: tuple[bool, ...], trained: bool) -> Dim:
         return self.decoder_gradients(x, memory, needs, trained, self.num_layers)
 
-    def parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+    def parts(self, x: Tensor, memory: Tensor) -> tuple[InnerLayer, ...]:
         return times(self.decoder_parts(x, memory), self.num_layers)
 
 
@@ -154,7 +154,7 @@ class Transformer(TransformerParts):
                 self.normed(trace, self.decode_all(trace, target, source, self.num_decoder_layers), "norm"),
             )
 
-    def parts(self, source: Tensor, target: Tensor) -> tuple[Part, ...]:
+    def parts(self, source: Tensor, target: Tensor) -> tuple[InnerLayer, ...]:
         target = with_features(target, source)
         encoder = times(self.encoder_parts(source), self.num_encoder_layers)
         decoder = times(self.decoder_parts(target, source), self.num_decoder_layers)

@@ -18,7 +18,7 @@ from shapecalc.layers.floating_activation import gelu
 from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.reads import Reads, except_along
-from shapecalc.layers.rules import PARTLY_FROZEN, Part, Wanted
+from shapecalc.layers.rules import PARTLY_FROZEN, InnerLayer, Wanted
 from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
@@ -200,30 +200,30 @@ class TransformerParts(Layer, abstract=True):
                 x = self.decode(trace, x, memory)
         return x
 
-    def encoder_parts(self, x: Tensor) -> tuple[Part, ...]:
+    def encoder_parts(self, x: Tensor) -> tuple[InnerLayer, ...]:
         """Attention, then two linear maps with an activation between; a shortcut and a norm for both."""
         hidden = Tensor((*x.shape[:-1], self.dim_feedforward))
         return (
             *self.attention_parts(x),
-            Part(Linear(out_features=self.dim_feedforward, bias=self.bias), (x,)),
-            Part(kept_relu() if self.activation == "relu" else kept_gelu(), (hidden,)),
-            Part(Linear(out_features=x.shape[-1], bias=self.bias), (hidden,)),
+            InnerLayer(Linear(out_features=self.dim_feedforward, bias=self.bias), (x,)),
+            InnerLayer(kept_relu() if self.activation == "relu" else kept_gelu(), (hidden,)),
+            InnerLayer(Linear(out_features=x.shape[-1], bias=self.bias), (hidden,)),
             *self.shortcut_parts(x),
         )
 
-    def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[Part, ...]:
+    def decoder_parts(self, x: Tensor, memory: Tensor) -> tuple[InnerLayer, ...]:
         """The parts of an encoder layer, and the attention to the memory."""
         return (*self.encoder_parts(x), *self.attention_parts(x, with_features(memory, x)))
 
-    def attention_parts(self, *inputs: Tensor) -> tuple[Part, ...]:
+    def attention_parts(self, *inputs: Tensor) -> tuple[InnerLayer, ...]:
         inner = InnerAttention(num_heads=self.nhead, bias=self.bias, batch_first=self.batch_first)
-        return (Part(inner, inputs), *self.shortcut_parts(inputs[0]))
+        return (InnerLayer(inner, inputs), *self.shortcut_parts(inputs[0]))
 
-    def shortcut_parts(self, x: Tensor) -> tuple[Part, ...]:
-        return (Part(add(), (x, x)), self.norm_part(x))
+    def shortcut_parts(self, x: Tensor) -> tuple[InnerLayer, ...]:
+        return (InnerLayer(add(), (x, x)), self.norm_part(x))
 
-    def norm_part(self, x: Tensor) -> Part:
-        return Part(LayerNorm(bias=self.bias), (x,))
+    def norm_part(self, x: Tensor) -> InnerLayer:
+        return InnerLayer(LayerNorm(bias=self.bias), (x,))
 
 
 class InnerAttention(MultiheadAttention, abstract=True):
@@ -241,7 +241,7 @@ class kept_gelu(gelu, abstract=True):
     """gelu, held in the same way."""
 
 
-def times(parts: tuple[Part, ...], count: int) -> tuple[Part, ...]:
+def times(parts: tuple[InnerLayer, ...], count: int) -> tuple[InnerLayer, ...]:
     return tuple(part._replace(times=count) for part in parts)
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import floor, log10
 from typing import Any
 
-from shapecalc.analysis.roofline.bound import Part, Roofline
+from shapecalc.analysis.roofline.bound import KernelSum, Roofline
 from shapecalc.analysis.roofline.device import Peak
 from shapecalc.engine.nodes import Node
 from shapecalc.render.cells import PREFIXES, count, duration, hundredths, shape, size
@@ -106,7 +106,7 @@ def _of(number: int, unit: str, seconds: Fraction) -> str:
     return f"{number / 10**power:,.2f} {PREFIXES[power]}{unit}: {duration(seconds)}"
 
 
-def _unfused(found: Roofline, whole: Part) -> Iterator[str]:
+def _unfused(found: Roofline, whole: KernelSum) -> Iterator[str]:
     more = " or more: not all operations are known" if found.unknown else ""
     by_memory = found.bound_layers("memory")
     yield f"Unfused sum {duration(whole.seconds)} of layers one by one, no bound{more}"

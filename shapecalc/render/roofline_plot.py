@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from shapecalc.analysis.roofline.bound import Part, Roofline
+from shapecalc.analysis.roofline.bound import KernelSum, Roofline
 from shapecalc.engine.nodes import Node, leaves
 from shapecalc.render.cells import duration
 from shapecalc.render.drawing.wording import role
@@ -41,21 +41,21 @@ def roofline_plot(found: Roofline, depth: int | None) -> Plot:
     return Plot(title, about, x, y, drawn, guides)
 
 
-def _parts(found: Roofline, depth: int | None) -> Iterator[tuple[Node, Part]]:
+def _parts(found: Roofline, depth: int | None) -> Iterator[tuple[Node, KernelSum]]:
     for node in leaves(found.analysis.tree, depth):
         part = found.under(node)
         if part.cost.operations and part.cost.bytes and not part.unknown:
             yield node, part
 
 
-def _dot(node: Node, part: Part, label: str) -> Dot:
+def _dot(node: Node, part: KernelSum, label: str) -> Dot:
     intensity = part.cost.intensity or Fraction()
     reached = part.cost.operations / part.seconds
     about = f"{node.path}: {float(intensity):,.2f} operations a byte, {duration(part.seconds)} or more"
     return Dot(intensity, reached, label, f"{about}, {rate(reached, 'OP')}")
 
 
-def _labels(parts: Sequence[tuple[Node, Part]]) -> Mapping[str, str]:
+def _labels(parts: Sequence[tuple[Node, KernelSum]]) -> Mapping[str, str]:
     """By their paths, the layers that take the most of the time: those of equal names once."""
     found: dict[str, str] = {}
     for node, _ in sorted(parts, key=lambda pair: -pair[1].seconds):

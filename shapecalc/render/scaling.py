@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TextIO
 
 from shapecalc.analysis.sweep.points import in_a_line
-from shapecalc.analysis.sweep.scaling import Scaling, Step
+from shapecalc.analysis.sweep.scaling import Grown, Scaling
 from shapecalc.errors import visible, written
 from shapecalc.render.cells import count, hundredths, plain, shape
 from shapecalc.render.grid import Column, Grid, Line
@@ -33,7 +33,7 @@ def scaling_grid(scaling: Scaling) -> Grid:
     return Grid(_heading(scaling), tuple(columns), lines, [*_notes(scaling)])
 
 
-def _values(scaling: Scaling, step: Step) -> Iterator[object]:
+def _values(scaling: Scaling, step: Grown) -> Iterator[object]:
     point = step.point
     yield from (point.values[name] for name in ("phi", *scaling.rule.parameters))
     image = point.values["input"]

@@ -13,7 +13,7 @@ Kind: TypeAlias = "frozenset[tuple[str, Shape]]"
 """What a module owns: the last word of each name, and its shape. Of a weight by itself, its shape alone."""
 
 
-class Pair(NamedTuple):
+class Match(NamedTuple):
     """A module of the network, or one weight, and what seems to be the same in a checkpoint."""
 
     here: str
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 class Pairing:
     """A proposal: names by which the network's weights are in the checkpoint, as far as can be told."""
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[Match]
     """In the order of the network."""
     unpaired: Sequence[str]
     """Weights of the network that no tensor left over has the shape of."""
@@ -72,12 +72,12 @@ def pairing(weights: Mapping[str, Shape], tensors: Mapping[str, Shape], ordered:
     return Pairing(pairs, list(_without(rest, [p.here for p in single])), same_order and not rest)
 
 
-def _paired(here: Mapping[str, Kind], there: Mapping[str, Kind], ordered: bool) -> tuple[list[Pair], bool]:
+def _paired(here: Mapping[str, Kind], there: Mapping[str, Kind], ordered: bool) -> tuple[list[Match], bool]:
     """Those of each kind in order, and whether the order of all kinds is the same."""
     kinds, theirs = _by_kind(here), _by_kind(there)
     same = ordered and [*here.values()] == [kind for kind in there.values() if kind in kinds]
     return [
-        Pair(name, other, kind, same or _is_sure(theirs[kind], len(own)))
+        Match(name, other, kind, same or _is_sure(theirs[kind], len(own)))
         for kind, own in kinds.items()
         for name, other in zip(own, theirs.get(kind, ()), strict=False)
     ], same

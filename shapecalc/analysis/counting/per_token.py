@@ -23,7 +23,7 @@ from shapecalc.tensors import for_json, is_floating
 BIASES, EXPERTS, AGAIN = "biases", "experts that do not run", "weights that are used again"
 
 
-class Difference(NamedTuple):
+class Deviation(NamedTuple):
     """FLOPs of one token by which the exact count differs from that of the rule, and why."""
 
     what: str
@@ -42,7 +42,7 @@ class PerToken:
     forward: Dim
     training: Dim | Unknown
     """Of the way forward and the way back."""
-    differences: tuple[Difference, ...]
+    differences: tuple[Deviation, ...]
 
     def to_dict(self) -> dict[str, Any]:
         found = {
@@ -80,7 +80,7 @@ def per_token(analysis: Analysis) -> PerToken:
 
 def _all_differences(
     analysis: Analysis, tokens: Dim, trained: Mapping[int, Dim], reason: Unknown | None
-) -> Iterator[Difference]:
+) -> Iterator[Deviation]:
     """The differences of all rows by what they come from; `trained`: the products of each on the way back."""
     sums: tuple[dict[str, list[Dim]], ...] = ({}, {})
     for row, times in zip(analysis.rows, analysis.times, strict=True):
@@ -91,7 +91,7 @@ def _all_differences(
     for what in dict.fromkeys([*sums[0], *sums[1]]):
         forward, training = (2 * _each(summed(found.get(what, [])), tokens) for found in sums)
         if forward != 0 or (reason or training) != 0:
-            yield Difference(what, forward, reason or training)
+            yield Deviation(what, forward, reason or training)
 
 
 def _tokens(analysis: Analysis) -> Dim:

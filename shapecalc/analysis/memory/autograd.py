@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shapecalc.allocation.recording import Kernel
-from shapecalc.analysis.memory.ledger import Ledger, Run
+from shapecalc.analysis.memory.ledger import Ledger, RowKernels
 from shapecalc.engine.nodes import Node
 
 
@@ -20,7 +20,7 @@ class GradNode:
     """A kernel that autograd goes back through."""
 
     kernel: Kernel
-    run: Run
+    run: RowKernels
     before: Sequence[GradNode]
     versions: Sequence[int] = ()
     """How often each storage that is kept had been written over before."""
@@ -80,7 +80,7 @@ class Graph:
         self.times: Counter[int] = Counter()
         """For how many more copies the nodes of a row stand, by its number."""
 
-    def add(self, run: Run) -> None:
+    def add(self, run: RowKernels) -> None:
         """The nodes of the kernels that have been run; what they keep is held."""
         for kernel in run.kernels:
             inputs = dict.fromkeys([run.values[x] for x in kernel.inputs])

@@ -73,18 +73,18 @@ def budget_of(text: str, option: str = "--fit") -> int:
     return int(size)
 
 
-class Linear(NamedTuple):
+class LinearBytes(NamedTuple):
     """Bytes that grow with a number n alone: fixed + each · n."""
 
     fixed: int
     each: int
 
 
-def linear(size: Dim, name: str) -> Linear | None:
+def linear(size: Dim, name: str) -> LinearBytes | None:
     """How bytes grow with a symbol, if they do so."""
     one, two = (number(at(size, {name: n})) for n in (1, 2))
     each = two - one
-    return Linear(one - each, each) if difference(size, one - each + each * symbol(name)) == 0 else None
+    return LinearBytes(one - each, each) if difference(size, one - each + each * symbol(name)) == 0 else None
 
 
 def free_name(analysis: Analysis) -> str:

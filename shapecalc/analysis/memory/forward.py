@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapecalc.allocation.footprint import Flow, Footprint, Given
+from shapecalc.allocation.footprint import Flow, Footprint, Input
 from shapecalc.allocation.gradients import seen_again
 from shapecalc.allocation.mode import Mode, size_of
 from shapecalc.allocation.recording import Kernel
 from shapecalc.analysis.memory.autograd import Graph
 from shapecalc.analysis.memory.copies import Leaps, check_settled
-from shapecalc.analysis.memory.ledger import Ledger, Run
+from shapecalc.analysis.memory.ledger import Ledger, RowKernels
 from shapecalc.analysis.memory.liveness import Releases, releases
 from shapecalc.analysis.memory.segments import Segment
 from shapecalc.engine.results import Analysis, Row
@@ -108,7 +108,7 @@ class Forward:
     def enter(self, port: int, tensor: Tensor, tracked: bool) -> None:
         ledger = self.ledger
         storage = ledger.held(size_of(tensor, self.mode), -1)
-        self.flows[-1, port] = Flow(Given(tensor, None, tracked), len(ledger.gradients), storage)
+        self.flows[-1, port] = Flow(Input(tensor, None, tracked), len(ledger.gradients), storage)
         ledger.gradients.append(ledger.sizes[storage])
 
     def begin(self, segment: Segment) -> None:
@@ -129,7 +129,7 @@ class Forward:
         values = self.values(number, row, footprint, flows)
         first = len(self.graph.nodes)
         if footprint.kernels:
-            self.graph.add(Run(footprint.kernels, storages, values, number, self.segments.get(number)))
+            self.graph.add(RowKernels(footprint.kernels, storages, values, number, self.segments.get(number)))
         if footprint.lowered:
             self.lower(number, row, footprint, storages, values)
         for port, output in enumerate(footprint.outputs):
@@ -138,7 +138,7 @@ class Forward:
             self.hold(flow)
         self.graph.sweep(first)
 
-    def read(self, number: int, row: Row) -> tuple[tuple[Given, ...], list[Flow]]:
+    def read(self, number: int, row: Row) -> tuple[tuple[Input, ...], list[Flow]]:
         """What a layer is given: its inputs, what they are views of, and copies of weights made before."""
         flows = [self.flows[wire.row, wire.port] for wire in row.sources]
         for flow in flows:
@@ -150,7 +150,7 @@ class Forward:
             given, flows = self.with_copies(number, row, given, flows)
         return given, flows
 
-    def footprint(self, row: Row, given: tuple[Given, ...]) -> Footprint:
+    def footprint(self, row: Row, given: tuple[Input, ...]) -> Footprint:
         """The layer's footprint; noted are its conditions and, if it is incomplete, the layer's type."""
         try:
             found = row.layer.footprint(given, self.mode, row.frozen)
@@ -200,7 +200,7 @@ class Forward:
         looks = flow.base.look, flow.look
         back = seen_again(*looks)
         kernel = Kernel((0,), (1,), (), (), back, looks[:1], {})
-        self.graph.add(Run((kernel,), (), (flow.base.value, flow.value), number))
+        self.graph.add(RowKernels((kernel,), (), (flow.base.value, flow.value), number))
         if flow.given.of_many:
             writer = self.analysis.rows[self.graph.writers[flow.storage][-1]]
             message = "it writes over what is in use as one of several parts, as split and chunk give them"
@@ -222,8 +222,8 @@ class Forward:
                 self.graph.hold(flow.value)
 
     def with_copies(
-        self, number: int, row: Row, given: tuple[Given, ...], flows: list[Flow]
-    ) -> tuple[tuple[Given, ...], list[Flow]]:
+        self, number: int, row: Row, given: tuple[Input, ...], flows: list[Flow]
+    ) -> tuple[tuple[Input, ...], list[Flow]]:
         """The inputs, and the copies that another layer has made of the weights that they share."""
         owners = {name: owner_of(number, row, name) for name in row.shared}
         found = {name: self.lowered[owner] for name, owner in owners.items() if owner in self.lowered}
@@ -249,7 +249,7 @@ def owner_of(number: int, row: Row, name: str) -> tuple[int, str]:
     return (row.shares if shared and row.shares is not None else number), name
 
 
-def _given(flows: list[Flow]) -> tuple[Given, ...]:
+def _given(flows: list[Flow]) -> tuple[Input, ...]:
     """The inputs of a layer; one that is the same value as an earlier one says so."""
     if len(flows) == 1:
         return (flows[0].given,)
@@ -263,7 +263,7 @@ def _given(flows: list[Flow]) -> tuple[Given, ...]:
     )
 
 
-def _with_bases(given: tuple[Given, ...], flows: list[Flow]) -> tuple[tuple[Given, ...], list[Flow]]:
+def _with_bases(given: tuple[Input, ...], flows: list[Flow]) -> tuple[tuple[Input, ...], list[Flow]]:
     """The inputs, and the tensors that those with a gradient are views of."""
     flows, found = list(flows), list(given)
     for i, x in enumerate(given):

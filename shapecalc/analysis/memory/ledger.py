@@ -13,7 +13,7 @@ from shapecalc.analysis.memory.segments import Segment
 from shapecalc.symbolic import Dim
 
 
-class Run(NamedTuple):
+class RowKernels(NamedTuple):
     """The kernels of a row that autograd goes back through, their storages and values in the network."""
 
     kernels: tuple[Kernel, ...]

@@ -1,6 +1,6 @@
 """The receptive field along one axis: which elements of the network's input a tensor's elements depend on.
 
-A field is `Exact`, the `Whole` input, or `Undefined`. Through a layer, the field of an element goes from the
+A field is `Exact`, the `WholeInput`, or `Undefined`. Through a layer, the field of an element goes from the
 first to the last element in the fields of what it reads. A window of kernel k on elements with fields of size
 r, whose starts lie j apart, has a field of size r + (k − 1)·j, as in the textbook
 (Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields).
@@ -56,7 +56,7 @@ class Exact(NamedTuple):
         return (first, last) if first <= last else None
 
 
-class Whole(NamedTuple):
+class WholeInput(NamedTuple):
     """Every element depends on the whole input but unread borders: on `size` places from `first`."""
 
     size: Dim
@@ -74,7 +74,7 @@ class Undefined(NamedTuple):
     cropped: bool = False
 
 
-AxisField: TypeAlias = Exact | Whole | Undefined
+AxisField: TypeAlias = Exact | WholeInput | Undefined
 """The fields of a tensor's elements along one axis of the network's input."""
 
 NOTHING_READ = Undefined("nothing of the input is seen")
@@ -82,13 +82,13 @@ NOTHING_READ = Undefined("nothing of the input is seen")
 
 def through(field: AxisField, reads: AxisReads, n: Dim) -> AxisField:
     """The field of a layer's output, whose input has `field`; n is the size of the network's input."""
-    if isinstance(field, Whole) or field.axis is None:
+    if isinstance(field, WholeInput) or field.axis is None:
         return field
     if isinstance(reads, Everything):
         if field.cropped:
             return Undefined("what is left of the input at its borders is not known")
         low, size = (field.cover[0], field.cover[1] - field.cover[0] + 1) if field.cover else (0, n)
-        return Whole(size, low)
+        return WholeInput(size, low)
     if isinstance(reads, Pattern):
         return _moved(field, reads)
     onto = None if isinstance(reads, (Cut, Unknown)) else reads.onto
@@ -205,7 +205,7 @@ def union(fields: Sequence[AxisField]) -> AxisField:
     first, *others = fields
     if all(field == first for field in others):
         return first
-    wholes = [field for field in fields if isinstance(field, Whole)]
+    wholes = [field for field in fields if isinstance(field, WholeInput)]
     if wholes:
         return _with_whole(wholes, fields)
     for field in fields:
@@ -214,18 +214,18 @@ def union(fields: Sequence[AxisField]) -> AxisField:
     return _united([field for field in fields if isinstance(field, Exact)])
 
 
-def _with_whole(wholes: Sequence[Whole], fields: Sequence[AxisField]) -> AxisField:
+def _with_whole(wholes: Sequence[WholeInput], fields: Sequence[AxisField]) -> AxisField:
     """The field where some branches depend on the whole input, if no other one reads a border beside it."""
     first = min(whole.first for whole in wholes)
     if not all(isinstance(whole.size, int) for whole in wholes):
         return wholes[0]
     last = max(whole.first + whole.size - 1 for whole in wholes if isinstance(whole.size, int))
     for field in fields:
-        if not isinstance(field, Whole):
+        if not isinstance(field, WholeInput):
             cover = field.cover
             if cover is None or cover[0] < first or cover[1] > last:
                 return Undefined("one branch sees all but a border that another one sees a part of")
-    return Whole(last - first + 1, first)
+    return WholeInput(last - first + 1, first)
 
 
 def _one_axis(fields: Sequence[AxisField]) -> bool:
@@ -233,7 +233,7 @@ def _one_axis(fields: Sequence[AxisField]) -> bool:
 
 
 def _covers(fields: Sequence[AxisField]) -> Ends | None:
-    covers = [field.cover for field in fields if not isinstance(field, Whole) and field.cover]
+    covers = [field.cover for field in fields if not isinstance(field, WholeInput) and field.cover]
     if len(covers) < len(fields):
         return None
     return min(low for low, _ in covers), max(high for _, high in covers)

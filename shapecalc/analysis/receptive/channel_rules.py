@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from shapecalc.analysis.receptive.channels import (
     Channels,
-    Run,
+    Span,
     last,
     mixed,
     numbers,
@@ -90,7 +90,7 @@ def _along(channels: Channels, axis: int, own: AxisReads, y: Tensor) -> Channels
     return found
 
 
-def _resized(channels: Channels, axis: int, size: Dim, runs: Iterable[Run]) -> Channels:
+def _resized(channels: Channels, axis: int, size: Dim, runs: Iterable[Span]) -> Channels:
     """The same with another size of an axis, and the runs that belong to it."""
     sizes = tuple(size if own == axis else n for own, n in zip(channels.axes, channels.sizes, strict=True))
     return Channels(tuple(runs), channels.axes, sizes)
@@ -111,15 +111,15 @@ def cut(channels: Channels, axis: int, start: Dim, size: Dim) -> Channels:
     if start == 0 and size == n:
         return channels
     step, before, after = product(tuple(others)), _before(start), _after(start, size, n)
-    row = (Run(before * step, None), *channels.runs, Run(after * step, None))
+    row = (Span(before * step, None), *channels.runs, Span(after * step, None))
     low = (start + before) * step
     runs = _between(row, low, low + size * step)
     return uniform(some(channels.runs)) if runs is None else _resized(channels, axis, size, runs)
 
 
-def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
+def _between(runs: Iterable[Span], low: Dim, high: Dim) -> list[Span] | None:
     """The runs between two places of a row; None where formulas, or a cut in a mixed run, leave that open."""
-    found: list[Run] = []
+    found: list[Span] = []
     at: Dim = 0
     for run in runs:
         first, stop = _within(low - at, run.size), _within(high - at, run.size)
@@ -129,7 +129,7 @@ def _between(runs: Iterable[Run], low: Dim, high: Dim) -> list[Run] | None:
         if run.mixed and size not in (0, run.size):
             return None
         if size != 0:
-            found.append(Run(size, run.fields, run.mixed))
+            found.append(Span(size, run.fields, run.mixed))
         at = at + run.size
     return found
 
@@ -158,14 +158,14 @@ def grouped(channels: Channels, axis: int, groups: Dim, size: Dim, whole: bool =
     held, made = _share(channels.sizes[-1], groups), _share(size, groups)
     uneven = not whole and made != 1
     if held == 1:
-        runs = [Run(run.size * made, run.fields, run.mixed or uneven) for run in channels.runs]
+        runs = [Span(run.size * made, run.fields, run.mixed or uneven) for run in channels.runs]
         return _resized(channels, axis, size, runs)
     counts = numbers(run.size for run in channels.runs)
     if channels.mixed or counts is None or not isinstance(held, int):
         return mixed(_resized(channels, axis, size, channels.runs)) if whole else uniform(some(channels.runs))
     combined = together if whole else some
     runs = [
-        Run(count * made, combined(members), uneven)
+        Span(count * made, combined(members), uneven)
         for count, members in _groups(channels.runs, counts, held)
     ]
     return _resized(channels, axis, size, runs)
@@ -175,9 +175,9 @@ def _share(size: Dim, groups: Dim) -> Dim:
     return 1 if size == groups else size // groups
 
 
-def _groups(runs: Iterable[Run], counts: Iterable[int], held: int) -> Iterator[tuple[int, list[Run]]]:
+def _groups(runs: Iterable[Span], counts: Iterable[int], held: int) -> Iterator[tuple[int, list[Span]]]:
     """The runs in each group of `held` channels, with the number of consecutive groups that have the same."""
-    members: list[Run] = []
+    members: list[Span] = []
     missing = 0
     for run, count in zip(runs, counts, strict=True):
         rest = max(count - missing, 0)

@@ -28,7 +28,7 @@ _MOST_KINDS: Final = 80
 _SOME: Final = Undefined("it takes some of the channels, which differ in what they see")
 
 
-class Run(NamedTuple):
+class Span(NamedTuple):
     """Consecutive channels with the same field."""
 
     size: Dim
@@ -41,7 +41,7 @@ class Run(NamedTuple):
 class Channels(NamedTuple):
     """The fields of the elements at one place of a tensor, in one row, the last of `axes` varying fastest."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[Span, ...]
     axes: tuple[int, ...] = ()
     """The axes of the tensor along which the fields differ."""
     sizes: tuple[Dim, ...] = ()
@@ -53,7 +53,7 @@ class Channels(NamedTuple):
 
 def uniform(fields: AxisFields | None) -> Channels:
     """All channels have the same field."""
-    return Channels((Run(1, fields),))
+    return Channels((Span(1, fields),))
 
 
 @lru_cache(maxsize=10_000)
@@ -63,17 +63,17 @@ def united(parts: tuple[AxisFields | None, ...]) -> AxisFields | None:
     return tuple(map(union, zip(*known, strict=True))) if known else None
 
 
-def together(runs: Iterable[Run]) -> AxisFields | None:
+def together(runs: Iterable[Span]) -> AxisFields | None:
     """The union of the fields of these channels."""
     return united(tuple(dict.fromkeys(run.fields for run in runs)))
 
 
 def mixed(channels: Channels) -> Channels:
     """The same as one mixed run: of all channels only the union is known."""
-    return channels._replace(runs=(Run(product(channels.sizes), together(channels.runs), mixed=True),))
+    return channels._replace(runs=(Span(product(channels.sizes), together(channels.runs), mixed=True),))
 
 
-def some(runs: Sequence[Run]) -> AxisFields | None:
+def some(runs: Sequence[Span]) -> AxisFields | None:
     """The field of some of these channels, where it is not known of which."""
     known = [run.fields for run in runs if run.fields is not None]
     if not known:
@@ -83,12 +83,12 @@ def some(runs: Sequence[Run]) -> AxisFields | None:
     return tuple(axis[0] if len(set(axis)) == 1 else _SOME for axis in zip(*known, strict=True))
 
 
-def merged(runs: Iterable[Run]) -> tuple[Run, ...]:
+def merged(runs: Iterable[Span]) -> tuple[Span, ...]:
     """The runs with neighbours of the same field as one."""
-    found: list[Run] = []
+    found: list[Span] = []
     for run in runs:
         if found and found[-1].fields == run.fields and not (found[-1].mixed or run.mixed):
-            found[-1] = Run(found[-1].size + run.size, run.fields)
+            found[-1] = Span(found[-1].size + run.size, run.fields)
         elif run.size != 0:
             found.append(run)
     return tuple(found)
@@ -130,7 +130,7 @@ def _without(channels: Channels, axis: int) -> Channels:
 
 def widened(channels: Channels, axis: int, size: Dim) -> Channels:
     """The same with one more axis, the last, along which no field differs."""
-    runs = tuple(Run(run.size * size, run.fields, run.mixed) for run in channels.runs)
+    runs = tuple(Span(run.size * size, run.fields, run.mixed) for run in channels.runs)
     return Channels(runs, (*channels.axes, axis), (*channels.sizes, size))
 
 
@@ -149,7 +149,7 @@ def ordered(channels: Channels, axes: Sequence[int]) -> Channels:
     if channels.mixed or sizes is None or counts is None or sum(counts) > _MOST:
         return mixed(turned)
     pairs = zip(channels.runs, counts, strict=True)
-    flat = [one for run, count in pairs for one in [Run(1, run.fields)] * count]
+    flat = [one for run, count in pairs for one in [Span(1, run.fields)] * count]
     offsets = [0]
     for i in order:
         step = prod(sizes[i + 1 :])
@@ -183,9 +183,9 @@ def _both(one: Channels, other: Channels) -> Channels:
     return mixed(Channels((*one.runs, *other.runs), tuple(sizes), tuple(sizes.values())))
 
 
-def _zipped(one: Sequence[Run], other: Sequence[Run]) -> tuple[Run, ...] | None:
+def _zipped(one: Sequence[Span], other: Sequence[Span]) -> tuple[Span, ...] | None:
     """The sum of two rows of runs; None where sizes are formulas of which neither is known to be shorter."""
-    found: list[Run] = []
+    found: list[Span] = []
     left, right = list(reversed(one)), list(reversed(other))
     while left and right:
         first, second = left.pop(), right.pop()
@@ -196,7 +196,7 @@ def _zipped(one: Sequence[Run], other: Sequence[Run]) -> tuple[Run, ...] | None:
             longer, stack = (first, left) if rest > 0 else (second, right)
             stack.append(longer._replace(size=abs(rest)))
         shorter = second if isinstance(rest, int) and rest > 0 else first
-        found.append(Run(shorter.size, together((first, second))))
+        found.append(Span(shorter.size, together((first, second))))
     return tuple(found)
 
 

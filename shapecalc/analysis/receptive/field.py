@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.analysis.receptive.axis_fields import AxisField, Exact, Undefined, Whole
+from shapecalc.analysis.receptive.axis_fields import AxisField, Exact, Undefined, WholeInput
 from shapecalc.analysis.receptive.channels import AxisFields
 from shapecalc.analysis.receptive.walk import Walk
 from shapecalc.engine.limits import MOST_FOLLOWED, refuse_long
@@ -64,7 +64,7 @@ class Field(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        return all(isinstance(axis, Whole) for axis in self.along_axes)
+        return all(isinstance(axis, WholeInput) for axis in self.along_axes)
 
     @property
     def axes(self) -> tuple[Axis | None, ...]:
@@ -92,7 +92,7 @@ def _number(value: int | Fraction) -> int | str:
 def _axis(axis: AxisField) -> Axis | None:
     if isinstance(axis, Undefined):
         return None
-    if isinstance(axis, Whole):
+    if isinstance(axis, WholeInput):
         return Axis(axis.size, 0, axis.first)
     if len(axis.ends) == 1 and axis.ends[0]:
         first, last = axis.ends[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shapecalc.analysis.receptive.axis_fields import NOTHING_READ, Exact, Undefined, Whole, through
+from shapecalc.analysis.receptive.axis_fields import NOTHING_READ, Exact, Undefined, WholeInput, through
 from shapecalc.analysis.receptive.channel_rules import carried
-from shapecalc.analysis.receptive.channels import AxisFields, Channels, Run, added, beside, together, uniform
+from shapecalc.analysis.receptive.channels import AxisFields, Channels, added, beside, together, uniform
 from shapecalc.engine.results import Analysis, Edge, Row
 from shapecalc.layers import Layer
 from shapecalc.layers.reads import Joined, Pattern, Reads
@@ -68,7 +68,7 @@ def _by_windows(below: tuple[Channels | None, ...]) -> tuple[Channels | None, ..
 
 def _is_whole(channels: Channels) -> bool:
     fields = together(channels.runs)
-    return fields is not None and all(isinstance(field, Whole) for field in fields)
+    return fields is not None and all(isinstance(field, WholeInput) for field in fields)
 
 
 @lru_cache(maxsize=10_000)
@@ -119,7 +119,7 @@ def _through(channels: Channels, reads: Reads, x: Tensor, y: Tensor, space: tupl
             known[run.fields] = _moved(run.fields, reads, space)
     if any(new is not old for old, new in known.items()):
         channels = channels._replace(
-            runs=tuple([Run(run.size, known[run.fields], run.mixed) for run in channels.runs])
+            runs=tuple([run._replace(fields=known[run.fields]) for run in channels.runs])
         )
     return carried(channels, reads, x, y, frozenset(places))
 

@@ -68,7 +68,7 @@ class Limits(NamedTuple):
         return COMPUTE if self.compute > self.memory else MEMORY
 
 
-class Part(NamedTuple):
+class KernelSum(NamedTuple):
     """A layer or a block: what its kernels do in all, and the sum of the longer times."""
 
     cost: Cost
@@ -139,16 +139,16 @@ class Roofline:
             compute = max(compute, Fraction(cost.others) / self.others.operations)
         return Limits(compute, Fraction(cost.bytes) / self.device.bandwidth)
 
-    def under(self, node: Node) -> Part:
+    def under(self, node: Node) -> KernelSum:
         """All that is under a node of the tree."""
         return self._part(*self.analysis.under(node))
 
     @cached_property
-    def whole(self) -> Part:
+    def whole(self) -> KernelSum:
         """The network, layer by layer: its `seconds` are the unfused sum."""
         return self._part(range(len(self.kernels)), self.analysis.times)
 
-    def _part(self, rows: Sequence[int], times: Sequence[int]) -> Part:
+    def _part(self, rows: Sequence[int], times: Sequence[int]) -> KernelSum:
         counted = [(cost, n) for row, n in zip(rows, times, strict=True) for cost in self.kernels[row]]
         limits = [(self.limits(cost), n) for cost, n in counted]
         sums = [sum(cost[place] * n for cost, n in counted) for place in range(3)]
@@ -158,7 +158,7 @@ class Roofline:
         reasons = dict(self.unknown)
         paths = [path for row in rows if (path := self.analysis.rows[row].path) in reasons] if reasons else []
         why = Unknown(f"{paths[0]}: {reasons[paths[0]]}") if paths else None
-        return Part(Cost(*sums), seconds, binds, why)
+        return KernelSum(Cost(*sums), seconds, binds, why)
 
     def bound_layers(self, by: str) -> int:
         """How many layers one of the two binds."""

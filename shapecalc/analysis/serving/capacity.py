@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from shapecalc.analysis.memory.batch import Linear, linear
+from shapecalc.analysis.memory.batch import LinearBytes, linear
 from shapecalc.errors import ArchitectureError
 from shapecalc.symbolic import Dim, at, number, rises
 from shapecalc.symbolic.searching import last
@@ -24,7 +24,7 @@ class Capacity(NamedTuple):
     """Bytes of that number; None of 0."""
     next: int | None
     """Bytes of one more, which no longer fits; None where no more is taken at all."""
-    formula: Linear | None
+    formula: LinearBytes | None
     """By which it was found; None where all that is needed is no such formula: it was searched for."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def capacity(
         return max(number(at(size, {name: n})) for size in sizes)
 
     formulas = [linear(size, name) for size in sizes]
-    chosen: Linear | None = None
+    chosen: LinearBytes | None = None
     if all(formulas):
         growing = [formula for formula in formulas if formula and formula.each > 0]
         rooms = [((budget - formula.fixed) // formula.each, formula) for formula in growing]

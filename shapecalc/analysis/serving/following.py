@@ -39,7 +39,7 @@ class End(NamedTuple):
     axis: int
 
 
-class Window(NamedTuple):
+class LastTokens(NamedTuple):
     """A tensor of which a row needs the last few tokens, as a convolution does."""
 
     row: int
@@ -54,7 +54,7 @@ class Followed(NamedTuple):
     alone: dict[Edge, int]
     """The tensors of which the last token alone is needed, each with the axis of its tokens."""
     ends: list[End]
-    windows: list[Window]
+    windows: list[LastTokens]
     states: list[int]
     """The rows that keep a state of one size."""
 
@@ -157,7 +157,7 @@ class Following:
     def _stop(self, found: Followed, number: int, need: Need) -> None:
         assert need.axis is not None
         if need.tokens is not None:
-            found.windows.append(Window(number, need.edge, need.axis, need.tokens))
+            found.windows.append(LastTokens(number, need.edge, need.axis, need.tokens))
             return
         row = self.rows[number]
         reads = row.layer.reads_of(row.inputs, 0)

@@ -54,7 +54,7 @@ class Stored(NamedTuple):
         return analysis if self.scheme is None else stored_as(analysis, self.scheme)
 
 
-class Formulas(NamedTuple):
+class ServingRuns(NamedTuple):
     """The two runs of a network, in letters."""
 
     kept: Kept
@@ -81,7 +81,7 @@ def formulas(
     stored: Stored,
     length: str,
     batch: Dim,
-) -> Formulas:
+) -> ServingRuns:
     """Both runs; `length` is the letter of the tokens."""
     for brief in (True, False):
         following = Following(in_tokens(architecture, input, values, batch, length, brief))
@@ -92,7 +92,7 @@ def formulas(
     raise AssertionError("a network with a row for each layer leaves none out")
 
 
-def _runs(kept: Kept, stored: Stored) -> Formulas:
+def _runs(kept: Kept, stored: Stored) -> ServingRuns:
     network = kept.following.network
     weights = stored.weights(network.whole)
 
@@ -102,7 +102,7 @@ def _runs(kept: Kept, stored: Stored) -> Formulas:
         found = prediction_of(analysis, stored.dtype)
         return Pass(rows, analysis.totals.macs, found, moved)
 
-    return Formulas(kept, run(prompt_of(kept), network.tokens), run(step_of(kept), 1))
+    return ServingRuns(kept, run(prompt_of(kept), network.tokens), run(step_of(kept), 1))
 
 
 def step_of(kept: Kept, fused: bool = True) -> Stepped:

@@ -14,7 +14,7 @@ from typing import Any
 
 from shapecalc.analysis.quantized import Quantized, quantized, scheme_of
 from shapecalc.analysis.serving.capacity import Capacity, capacity
-from shapecalc.analysis.serving.runs import Formulas, Pass, Stored, formulas
+from shapecalc.analysis.serving.runs import Pass, ServingRuns, Stored, formulas
 from shapecalc.analysis.serving.tokens import as_size, check, letters
 from shapecalc.errors import UsageError
 from shapecalc.language.architecture import Architecture
@@ -26,8 +26,8 @@ from shapecalc.tensors import for_json
 class Serving:
     """The figures of a network, served to a batch of sequences of so many tokens each."""
 
-    formulas: Formulas
-    exact: Formulas
+    formulas: ServingRuns
+    exact: ServingRuns
     """Those that hold for this batch: one sequence may need fewer copies."""
     batch: Dim
     context: Dim

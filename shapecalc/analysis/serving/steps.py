@@ -23,7 +23,7 @@ from shapecalc.tensors import Shape, Tensor
 _ALL, _NEW, _VIEW = range(3)
 
 
-class Run(NamedTuple):
+class RowRun(NamedTuple):
     """A row as it is run once."""
 
     row: int
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Source(NamedTuple):
-    run: Run
+    run: RowRun
     port: int
 
 
@@ -46,7 +46,7 @@ class Stepped(NamedTuple):
     """Rows that are run, as a network, and for each of its rows what of the whole network it is."""
 
     analysis: Analysis
-    runs: tuple[Run, ...]
+    runs: tuple[RowRun, ...]
 
 
 class Steps:
@@ -77,35 +77,35 @@ class Steps:
         self.sizes = {} if whole else sizes
         self.whole = whole
         self.fused = fused
-        self.sources: dict[Run, list[Source]] = {}
-        self.left: list[Run] = []
+        self.sources: dict[RowRun, list[Source]] = {}
+        self.left: list[RowRun] = []
 
     # What is needed
 
     def newest(self, edge: Edge, axis: int, tokens: Dim) -> Source:
         """The newest token of a tensor."""
         if edge.row < 0:
-            return Source(Run(-1, _NEW, self.all), edge.port)
-        if self.whole and (Run(edge.row, _ALL, self.all) in self.sources or self._remembers(edge, axis)):
+            return Source(RowRun(-1, _NEW, self.all), edge.port)
+        if self.whole and (RowRun(edge.row, _ALL, self.all) in self.sources or self._remembers(edge, axis)):
             return self._view(edge, axis, 1, "newest")
         x = self._tensor(edge)
         lone = not any(self.length in symbols_in(n) for place, n in enumerate(x.shape) if place != axis)
-        return Source(self._run(Run(edge.row, _NEW, self.all if lone else tokens, axis)), edge.port)
+        return Source(self._run(RowRun(edge.row, _NEW, self.all if lone else tokens, axis)), edge.port)
 
     def entire(self, edge: Edge, tokens: Dim) -> Source:
         """All tokens of a tensor."""
         if edge in self.places:
             return self._view(edge, self.places[edge], tokens, "kept")
         if edge.row < 0:
-            return Source(Run(-1, _ALL, self.all), edge.port)
+            return Source(RowRun(-1, _ALL, self.all), edge.port)
         if not self.whole and edge in self.following.given:
-            return Source(self._run(Run(edge.row, _VIEW, self.all, port=edge.port, view="given")), 0)
-        return Source(self._run(Run(edge.row, _ALL, tokens)), edge.port)
+            return Source(self._run(RowRun(edge.row, _VIEW, self.all, port=edge.port, view="given")), 0)
+        return Source(self._run(RowRun(edge.row, _ALL, tokens)), edge.port)
 
     def _view(self, edge: Edge, axis: int, tokens: Dim, what: str) -> Source:
-        return Source(self._run(Run(edge.row, _VIEW, tokens, axis, edge.port, what)), 0)
+        return Source(self._run(RowRun(edge.row, _VIEW, tokens, axis, edge.port, what)), 0)
 
-    def _run(self, run: Run) -> Run:
+    def _run(self, run: RowRun) -> RowRun:
         if run not in self.sources:
             self.sources[run] = []
             self.left.append(run)
@@ -127,7 +127,7 @@ class Steps:
             run = self.left.pop()
             self.sources[run] = [*self._sources(run)]
 
-    def _sources(self, run: Run) -> Iterator[Source]:
+    def _sources(self, run: RowRun) -> Iterator[Source]:
         row = self.analysis.rows[run.row]
         edge = Edge(run.row, run.port)
         if run.view == "given":
@@ -143,7 +143,7 @@ class Steps:
         else:
             yield from self._for_newest(run)
 
-    def _for_newest(self, run: Run) -> Iterator[Source]:
+    def _for_newest(self, run: RowRun) -> Iterator[Source]:
         assert run.axis is not None
         edge = Edge(run.row, self._port(run))
         tokens = self.sizes.get(run.row, run.tokens) if run.tokens == self.all else run.tokens
@@ -157,7 +157,7 @@ class Steps:
             return self.newest(need.edge, need.axis, tokens)
         return self._view(need.edge, need.axis, need.tokens, "kept")
 
-    def _port(self, run: Run) -> int:
+    def _port(self, run: RowRun) -> int:
         """An output that has the axis of the newest token."""
         outputs = self.analysis.rows[run.row].outputs
         return next(p for p, y in enumerate(outputs) if run.axis is not None and run.axis < y.rank)
@@ -193,7 +193,7 @@ class Steps:
         )
         return Stepped(found, tuple(order))
 
-    def _starts(self, order: list[Run]) -> list[int]:
+    def _starts(self, order: list[RowRun]) -> list[int]:
         """For each row of the whole network, and its end, how many are run before it."""
         counts = [0] * (len(self.analysis.rows) + 1)
         for run in order:
@@ -205,16 +205,16 @@ class Steps:
 
     def _input(self, port: int, x: Tensor) -> Tensor:
         alone = not self.whole and port in self.following.network.inputs
-        return self._expected(x, Run(-1, _NEW, self.all, 1)) if alone else x
+        return self._expected(x, RowRun(-1, _NEW, self.all, 1)) if alone else x
 
-    def _wire(self, source: Source, rows: list[Row], numbers: Mapping[Run, int]) -> Wire:
+    def _wire(self, source: Source, rows: list[Row], numbers: Mapping[RowRun, int]) -> Wire:
         if source.run.row < 0:
             x = list(self.analysis.inputs.values())[source.port]
             return Wire(self._input(source.port, x), -1, source.port)
         number = numbers[source.run]
         return Wire(rows[number].outputs[source.port], number, source.port)
 
-    def _row(self, run: Run, wires: tuple[Wire, ...], firsts: Mapping[int, int]) -> Row:
+    def _row(self, run: RowRun, wires: tuple[Wire, ...], firsts: Mapping[int, int]) -> Row:
         row = self.analysis.rows[run.row]
         if run.kind == _VIEW:
             return Row.of(row.path, self._viewed(run), wires)
@@ -224,13 +224,13 @@ class Steps:
         shared = frozenset[str]() if shares is None else row.shared
         return Row.of(row.path, layer, wires)._replace(shares=shares, shared=shared)
 
-    def _viewed(self, run: Run) -> Layer:
+    def _viewed(self, run: RowRun) -> Layer:
         if run.view == "given":
             return GivenTensor(self._tensor(Edge(run.row, run.port)))
         assert run.axis is not None
         return KeptTokens(run.axis, run.tokens) if run.view == "kept" else NewestToken(run.axis, 1)
 
-    def _expected(self, y: Tensor, run: Run) -> Tensor:
+    def _expected(self, y: Tensor, run: RowRun) -> Tensor:
         sizes = [self._sized(n, run.tokens) for n in y.shape]
         if run.axis is not None and run.axis < y.rank:
             sizes[run.axis] = 1
@@ -240,7 +240,9 @@ class Steps:
     def _sized(self, n: Dim, tokens: Dim) -> Dim:
         return n if isinstance(n, int) or tokens == self.all else at(n, {self.length: tokens})
 
-    def _layer(self, row: Row, run: Run, inputs: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> Layer:
+    def _layer(
+        self, row: Row, run: RowRun, inputs: tuple[Tensor, ...], expected: tuple[Tensor, ...]
+    ) -> Layer:
         """The layer with numbers of tokens in its arguments by which it makes what is expected.
 
         Raises:

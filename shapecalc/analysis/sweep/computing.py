@@ -60,7 +60,7 @@ class Computing:
         return replace(point, figures={**point.figures, **joined.of(point.get(joined.on))})
 
 
-class Formulas(NamedTuple):
+class GeneralFigures(NamedTuple):
     """Figures with letters in place of numbers, and the conditions under which they hold."""
 
     figures: Mapping[str, object]
@@ -85,7 +85,7 @@ class _Network:
         self.parameters = [axis for axis in sweep.axes if not axis.letter]
         self.letters = [axis for axis in sweep.axes if axis.letter]
         self.analysed = 0
-        self.last: tuple[int, Formulas | None] | None = None
+        self.last: tuple[int, GeneralFigures | None] | None = None
 
     def points(self, start: int, stop: int) -> Iterator[Point]:
         """The points of these numbers; formulas are found once for those that have them in common."""
@@ -112,7 +112,7 @@ class _Network:
         """The axes before the general ones: the network is analysed at each combination of their values."""
         return self.parameters[: len(self.parameters) + len(self.letters) - len(self.general)]
 
-    def formulas_at(self, group: int, values: Mapping[str, object]) -> Formulas | None:
+    def formulas_at(self, group: int, values: Mapping[str, object]) -> GeneralFigures | None:
         """The formulas of a group of points, which are those of the last one that was asked for, or new."""
         last = self.last
         if last is None or last[0] != group:
@@ -144,7 +144,7 @@ class _Network:
             return False
         return type(default) is int and all(type(value) is int and value > 0 for value in axis.values)
 
-    def formulas(self, values: Mapping[str, object], general: Sequence[Axis]) -> Formulas | None:
+    def formulas(self, values: Mapping[str, object], general: Sequence[Axis]) -> GeneralFigures | None:
         """The figures with letters, once for all of their sizes; None where there are few, or no formulas."""
         if not general or prod(len(axis.values) for axis in general) < _FEWEST:
             return None
@@ -158,9 +158,9 @@ class _Network:
             figures = {column: FIGURES[column](found) for column in wanted}
         except ShapecalcError:  # a layer that takes no formulas, or not these
             return None
-        return Formulas(figures, found.conditions, [axis.name for axis in general])
+        return GeneralFigures(figures, found.conditions, [axis.name for axis in general])
 
-    def point(self, there: Mapping[str, object], formulas: Formulas | None) -> Point:
+    def point(self, there: Mapping[str, object], formulas: GeneralFigures | None) -> Point:
         ordered = {axis.name: there[axis.name] for axis in self.sweep.axes}
         known = formulas.at(ordered) if formulas else {}
         if len(known) == len(self.sweep.columns):

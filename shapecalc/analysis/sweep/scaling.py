@@ -46,7 +46,7 @@ class Rule(NamedTuple):
         return {name: factor for name, factor in own.items() if factor != 1}
 
 
-class Step(NamedTuple):
+class Grown(NamedTuple):
     """The network of one φ."""
 
     phi: int
@@ -74,7 +74,7 @@ class Scaling:
     axes: int
     """How many axes the image has that grow."""
     columns: Sequence[str]
-    steps: tuple[Step, ...]
+    steps: tuple[Grown, ...]
 
     @property
     def grows(self) -> Fraction:
@@ -125,7 +125,7 @@ def scaled(
 
     points = [(phi, point(phi)) for phi in [0, *_steps(phis)]]
     base = points[0][1].figures["macs"]
-    steps = [Step(phi, there, _ratio(there.figures["macs"], base), grows**phi) for phi, there in points]
+    steps = [Grown(phi, there, _ratio(there.figures["macs"], base), grows**phi) for phi, there in points]
     return Scaling(architecture.name, rule, axes, names, tuple(steps))
 
 

@@ -31,7 +31,7 @@ class Wanted(NamedTuple):
     """For each output, whether a gradient arrives."""
 
 
-class Part(NamedTuple):
+class InnerLayer(NamedTuple):
     """A layer within a layer, with its inputs, and how many there are of it."""
 
     layer: Layer
@@ -66,7 +66,7 @@ class CostRules(FigureRules):
         y: Tensor = output["y"]
         return None if self.each is None else self.each * y.elements
 
-    def parts(self, *inputs: Any) -> tuple[Part, ...]:
+    def parts(self, *inputs: Any) -> tuple[InnerLayer, ...]:
         """The layers that torch's module is made of, where these are modules of torch themselves."""
         return ()
 
@@ -115,7 +115,7 @@ class CostRules(FigureRules):
         )
 
 
-def _of_all(parts: tuple[Part, ...]) -> Operations | None:
+def _of_all(parts: tuple[InnerLayer, ...]) -> Operations | None:
     total = NOTHING
     for part in parts:
         ops = part.layer.costs(part.inputs).ops

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 from shapecalc.allocation import Trace, Value
-from shapecalc.allocation.footprint import Footprint, Given, record
+from shapecalc.allocation.footprint import Footprint, Input, record
 from shapecalc.allocation.gradients import Back
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.strides import Strides, dense
@@ -110,7 +110,7 @@ class MemoryRules(CallRules):
         return None
 
     @kept
-    def footprint(self, inputs: tuple[Given, ...], mode: Mode, frozen: Set[str]) -> Footprint:
+    def footprint(self, inputs: tuple[Input, ...], mode: Mode, frozen: Set[str]) -> Footprint:
         """What `run` records on a trace: storages with their bytes, kernels, and what these keep.
 
         `frozen` are the names of the weights that are not trained.
