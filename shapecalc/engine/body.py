@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapecalc.engine.copies import Exit, Use, leave_out
 from shapecalc.engine.execution import Executed, Execution
-from shapecalc.engine.given import Intake, Wires, into, single, taken
+from shapecalc.engine.given import Intake, Wires, check_count, into, none, single, taken
 from shapecalc.engine.line import Line
 from shapecalc.engine.names import Names, Rows
 from shapecalc.engine.nodes import Node
@@ -16,9 +16,8 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.language.expressions import Scope
 from shapecalc.language.heads import GROUP
 from shapecalc.language.resolved import CHANNELS, with_channels
-from shapecalc.language.tree import BlockStep, ExpertsStep, Fan, GroupStep, LayerStep, Name, Step, Steps
+from shapecalc.language.tree import BlockStep, ExpertsStep, Fan, LayerStep, Name, Step, Steps
 from shapecalc.language.yaml_nodes import Source
-from shapecalc.layers import Layer
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor
 
@@ -151,28 +150,16 @@ class Body:
         elif step.branches:
             sources, children = self.branches(step, into(step, given, self.source), path)
         elif step.type.inputs_range[1] == 0:
-            sources = self.none(step)
+            sources = none(step, self.source)
         inputs = tuple([wire.tensor for wire in sources])
         try:
-            layer = self.run.made(self.parametrized(step, scope), inputs)
+            layer = self.run.made(self.run.bound(step, scope), inputs)
             figures = layer.figures(inputs)
             row = self.run.stored(Row(path, layer, sources, figures))
         except ArchitectureError as error:
             raise error.about(step.label).at(self.source.place_of(step.blame(error))) from None
         number = self.run.add(row._replace(frozen=frozenset(row.learned)) if self.run.frozen else row, step)
         return tuple([Wire(t, number, port) for port, t in enumerate(figures.outputs)]), children
-
-    def parametrized(self, step: LayerStep, scope: Scope) -> Layer:
-        """The layer of a step, with what makes its weights."""
-        layer = step.bind(scope)
-        for by in step.parametrizations:
-            from shapecalc.layers.parametrized import parametrized  # which few networks need
-
-            try:
-                layer = parametrized(layer, by.bind(scope))
-            except ArchitectureError as error:
-                raise error.about(by.label).at(self.source.place_of(by.blame(error))) from None
-        return layer
 
     def branches(self, step: LayerStep, before: Wires, path: str) -> tuple[Wires, Nodes]:
         """Execute each branch on the tensors before the join; a name stands for the tensor that bears it."""
@@ -191,7 +178,7 @@ class Body:
             rows = len(self.run.rows)
             nodes.append(Node(f"{path}.{label}", label, kind, out.tensor, start, rows, children))
         if any(isinstance(branch, Fan) for branch in step.branches):
-            self.check_count(step, len(outs) + len(step.arguments.keys() & set(step.type.numbers)))
+            check_count(step, len(outs) + len(step.arguments.keys() & set(step.type.numbers)), self.source)
         return tuple(outs), tuple(nodes)
 
     def all_branches(self, step: LayerStep, current: Wire, path: str) -> Iterator[tuple[Body, Steps | Name]]:
@@ -208,14 +195,6 @@ class Body:
                     raise error.at(None, path) from None
                 if there:
                     yield body, branch.each
-
-    def check_count(self, step: LayerStep, count: int) -> None:
-        """Refuse a join of too few or too many branches, once it is known how many there are."""
-        fewest, most = step.type.inputs_range
-        if not fewest <= count <= most:
-            needed = f"at least {fewest}" if count < fewest else f"at most {most}"
-            message = f"{step.label}: {needed} branches are needed, and here are {count}"
-            raise self.source.error(message, step.node)
 
     def routed(self, step: ExpertsStep, x: Wire, path: str) -> tuple[Wires, Nodes]:
         """Execute the router, and what an expert is once, which stands for all of them.
@@ -275,28 +254,11 @@ class Body:
     def group(self, step: Step, given: Intake, path: str) -> tuple[Wires, Nodes]:
         """Execute a `seq` in this body; several tensors go on to the block that it begins with."""
         with self.walk.inside(step) as (steps,):
-            inputs = given.wires if self.passes(steps) else into(step, given, self.source)
+            inputs = given.wires if self.walk.passes(steps, self.scope) else into(step, given, self.source)
             return self.steps(steps, inputs, f"{path}.")
-
-    def passes(self, steps: Steps) -> bool:
-        """Whether a list of steps begins with a block of several tensors."""
-        if not steps:
-            return False
-        scopes = self.walk.turns(steps[0], self.scope) if steps[0].loop else [self.scope]
-        first = self.walk.itself(steps[0], scopes[0]) if scopes else None
-        if isinstance(first, BlockStep):
-            return bool(self.walk.block(first).signature.tensors)
-        return isinstance(first, GroupStep) and self.passes(first.steps)
 
     def named(self, name: Name) -> Wire:
         return self.names.wire(name, self.scope)
-
-    def none(self, step: Step) -> Wires:
-        """The tensors of a step that takes none; the current one is left aside."""
-        if step.sources:
-            found = f"it takes no tensor, and from gives it {len(step.sources)}"
-            raise self.source.error(f"{step.label}: {found}", step.sources[0].node)
-        return ()
 
     def channels(self, step: Step, sources: Wires) -> Dim | None:
         """The channels that enter a step which asks for them."""

@@ -10,9 +10,10 @@ from shapecalc.engine.copies import Use
 from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
+from shapecalc.errors import ArchitectureError
 from shapecalc.language.expressions import Scope
 from shapecalc.language.resolved import told_apart
-from shapecalc.language.tree import Block, Step
+from shapecalc.language.tree import Block, LayerStep, Step
 from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
 from shapecalc.layers.schemes import Scheme, matrices
@@ -112,6 +113,19 @@ class Execution:
         self.expert = lambda layer: of_experts(layer, *chosen)
         yield
         self.expert = None
+
+    def bound(self, step: LayerStep, scope: Scope) -> Layer:
+        """The layer of a step, with what makes its weights."""
+        layer = step.bind(scope)
+        for by in step.parametrizations:
+            from shapecalc.layers.parametrized import parametrized  # which few networks need
+
+            try:
+                layer = parametrized(layer, by.bind(scope))
+            except ArchitectureError as error:
+                place = self.walk.source.place_of(by.blame(error))
+                raise error.about(by.label).at(place) from None
+        return layer
 
     def made(self, layer: Layer, inputs: tuple[Tensor, ...]) -> Layer:
         """The layer of a step: inside of an expert that of all experts.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shapecalc.engine.results import Wire
 from shapecalc.errors import ArchitectureError, listed
-from shapecalc.language.tree import BlockStep, Name, Signature, Step
+from shapecalc.language.tree import BlockStep, LayerStep, Name, Signature, Step
 from shapecalc.language.yaml_nodes import Source
 
 Wires = tuple[Wire, ...]
@@ -33,6 +33,23 @@ def single(step: Step, given: Intake, source: Source) -> Wire:
 def into(step: Step, given: Intake, source: Source) -> Wires:
     """The tensors that the steps inside of a group or a join start from: of named ones, one."""
     return (single(step, given, source),) if given.named else given.wires
+
+
+def none(step: Step, source: Source) -> Wires:
+    """The tensors of a step that takes none; the current one is left aside."""
+    if step.sources:
+        found = f"it takes no tensor, and from gives it {len(step.sources)}"
+        raise source.error(f"{step.label}: {found}", step.sources[0].node)
+    return ()
+
+
+def check_count(step: LayerStep, count: int, source: Source) -> None:
+    """Refuse a join of too few or too many branches, once it is known how many there are."""
+    fewest, most = step.type.inputs_range
+    if not fewest <= count <= most:
+        needed = f"at least {fewest}" if count < fewest else f"at most {most}"
+        message = f"{step.label}: {needed} branches are needed, and here are {count}"
+        raise source.error(message, step.node)
 
 
 def taken(

@@ -10,7 +10,7 @@ from shapecalc.language.architecture import Architecture
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
 from shapecalc.language.resolved import copies_of, is_frozen, is_there, resolve, stored_as
-from shapecalc.language.tree import Block, BlockStep, ChosenStep, GivenBlock, Step, Steps
+from shapecalc.language.tree import Block, BlockStep, ChosenStep, GivenBlock, GroupStep, Step, Steps
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers.schemes import Scheme
 from shapecalc.symbolic import Dim
@@ -63,6 +63,14 @@ class Walk:
             return (scope,)
         with self.source.placing(step.loop.node):
             return step.loop.scopes(scope)
+
+    def passes(self, steps: Steps, scope: Scope) -> bool:
+        """Whether a list of steps begins with a block of several tensors."""
+        scopes = self.turns(steps[0], scope) if steps else ()
+        first = self.itself(steps[0], scopes[0]) if scopes else None
+        if isinstance(first, BlockStep):
+            return bool(self.block(first).signature.tensors)
+        return isinstance(first, GroupStep) and self.passes(first.steps, scope)
 
     def copies(self, step: Step, scope: Scope) -> int:
         """How many times a step that is there is executed."""
