@@ -9,10 +9,10 @@ from shapecalc.allocation.autocast import LOWER
 from shapecalc.allocation.gradients import NewGradient, Way
 from shapecalc.allocation.mode import Mode
 from shapecalc.allocation.peak import unexceeded
-from shapecalc.allocation.recording import Kernel, Made, Refusal
+from shapecalc.allocation.recording import Kernel, Refusal
 from shapecalc.allocation.strides import Strides
 from shapecalc.allocation.trace import Trace
-from shapecalc.allocation.values import Freed, Handed, Look, Parameter, Value
+from shapecalc.allocation.values import Freed, Handed, Look, Made, Parameter, Value
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import Condition

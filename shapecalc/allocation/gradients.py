@@ -211,26 +211,23 @@ def of_extreme(trace: Trace, grad: Value, x: Look, kept: Shape) -> Gradients:
     return [trace.elementwise(share, mask)]
 
 
-def of_repetition(x: Look, repeats: Shape) -> Back:
+@rule
+def of_repetition(trace: Trace, grad: Value, x: Look, repeats: Shape) -> Gradients:
     """Of copies: sums over the new axes, one after another, then over the copies along the old ones at once.
 
     Source: torch::autograd::generated::details::repeat_backward.
     """
+    if 0 in repeats:
+        return [trace.new(x.tensor)]
     new = len(repeats) - len(x.shape)
+    for _ in range(new):
+        grad = trace.new(Tensor(grad.shape[1:], grad.dtype))
     pairs = list(zip(repeats[new:], x.shape, strict=True))
     apart = tuple([n for times, size in pairs for n in ((times, size) if times != 1 else (size,))])
-
-    def back(trace: Trace, grad: Value) -> Sequence[Value | None]:
-        if 0 in repeats:
-            return [trace.new(x.tensor)]
-        for _ in range(new):
-            grad = trace.new(Tensor(grad.shape[1:], grad.dtype))
-        if len(apart) == len(pairs):
-            return [grad]
-        _copies = trace.reshape(grad, apart)
-        return [trace.new(x.tensor)]
-
-    return back
+    if len(apart) == len(pairs):
+        return [grad]
+    _copies = trace.reshape(grad, apart)
+    return [trace.new(x.tensor)]
 
 
 def summed(x: Look) -> Back:

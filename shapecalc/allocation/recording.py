@@ -17,7 +17,7 @@ from shapecalc.allocation.strides import (
     overlapping,
     unless_in_a_row,
 )
-from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Parameter, Scalar, Storage, Value
+from shapecalc.allocation.values import OUTPUT, Freed, Handed, Look, Made, Parameter, Scalar, Storage, Value
 from shapecalc.errors import UnknownError
 from shapecalc.symbolic import Dim
 from shapecalc.symbolic.conditions import not_one
@@ -29,12 +29,6 @@ class Refusal(NamedTuple):
 
     message: str
     hint: str
-
-
-class Made(NamedTuple):
-    """A storage is allocated."""
-
-    storage: int
 
 
 class Kernel(NamedTuple):

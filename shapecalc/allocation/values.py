@@ -25,6 +25,12 @@ OUTPUT = Tensor((), "output")
 """Stands for a kernel's own output among the tensors that autograd keeps."""
 
 
+class Made(NamedTuple):
+    """A storage is allocated."""
+
+    storage: int
+
+
 class Freed(NamedTuple):
     """The last value in a storage is gone; its bytes stay where autograd keeps them."""
 

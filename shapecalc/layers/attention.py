@@ -20,22 +20,11 @@ from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import Wanted
 from shapecalc.layers.rules.serving import Opened
 from shapecalc.layers.scaled_dot_product import attention_by_math
-from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.layers.sequences import Sequence, check_batch, check_heads, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations, averaged, shares
 from shapecalc.symbolic import Dim, difference, number
-from shapecalc.symbolic.conditions import multiple
-from shapecalc.tensors import Tensor, check_equal
-
-
-def check_heads(features: Dim, heads: Dim, names: tuple[str, str]) -> None:
-    """Refuse heads that do not divide the features; `names` are those of the two arguments."""
-    if not multiple(features, heads, "the heads divide the features"):
-        raise ArchitectureError(
-            f"{names[0]} {features} is not divisible by {names[1]} {heads}",
-            hint="each head takes an equal part of the features",
-            argument=names[1],
-        )
+from shapecalc.tensors import Tensor, check_equal, with_size
 
 
 class MultiheadAttention(Layer):
@@ -306,18 +295,15 @@ class MultiheadAttention(Layer):
         """The keys or values with a learned one after them."""
         (one,) = owned(trace, weights, name)
         back = of_repetition(one.look, (1, x.shape[1], 1))
-        more = trace.kernel(Tensor((1, *x.shape[1:])), one, back=back)
-        longer = Tensor((x.shape[0] + 1, *x.shape[1:]), x.dtype)
-        return trace.kernel(trace.made_by("cat", longer, x, more), x, more, back=narrowed(x.look, more.look))
+        return self.joined(trace, x, trace.kernel(Tensor((1, *x.shape[1:])), one, back=back), 0)
 
     def with_zeros(self, trace: Trace, x: Value) -> Value:
-        zeros = trace.new(Tensor((x.shape[0], 1, x.shape[2]), x.dtype))
-        return trace.kernel(
-            Tensor((x.shape[0], x.shape[1] + 1, x.shape[2]), x.dtype),
-            x,
-            zeros,
-            back=narrowed(x.look, zeros.look),
-        )
+        return self.joined(trace, x, trace.new(with_size(x.tensor, 1, 1)), 1)
+
+    def joined(self, trace: Trace, x: Value, more: Value, axis: int) -> Value:
+        """One key or value more along an axis."""
+        made = with_size(x.tensor, axis, x.shape[axis] + 1)
+        return trace.kernel(trace.made_by("cat", made, x, more), x, more, back=narrowed(x.look, more.look))
 
     def by_head(self, trace: Trace, x: Value, heads: Dim, size: Dim) -> Value:
         return trace.transpose(trace.seen_as(x, (x.shape[0], heads, size)), 0, 1)

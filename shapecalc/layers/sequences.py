@@ -9,6 +9,7 @@ from shapecalc.layers.checks import check_floating
 from shapecalc.layers.fields import FixedSize
 from shapecalc.layers.weights import Weight, Weights
 from shapecalc.symbolic import Dim
+from shapecalc.symbolic.conditions import multiple
 from shapecalc.tensors import Shape, Tensor, check_equal, product
 
 MOST_LAYERS = 100  # of one stack: each has weights of its own and kernels, looked at one by one
@@ -55,6 +56,16 @@ def check_batch(first: Sequence, second: Sequence, what: str) -> None:
     for a, b in zip(first.batch, second.batch, strict=True):
         hint = "batch_first says which of the first two axes is the batch"
         check_equal(b, a, f"{what} differ in the batch: {a} and {{0}}", hint, why="the batches agree")
+
+
+def check_heads(features: Dim, heads: Dim, names: tuple[str, str]) -> None:
+    """Refuse heads that do not divide the features; `names` are those of the two arguments."""
+    if not multiple(features, heads, "the heads divide the features"):
+        raise ArchitectureError(
+            f"{names[0]} {features} is not divisible by {names[1]} {heads}",
+            hint="each head takes an equal part of the features",
+            argument=names[1],
+        )
 
 
 def inside(name: str, weights: Weights) -> dict[str, Weight]:

@@ -11,7 +11,7 @@ from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import UnknownError
 from shapecalc.layers.activation import relu
 from shapecalc.layers.arithmetic import add
-from shapecalc.layers.attention import MultiheadAttention, check_heads
+from shapecalc.layers.attention import MultiheadAttention
 from shapecalc.layers.base import Layer
 from shapecalc.layers.fields import Choice, Flag, Inferred, Real, Size
 from shapecalc.layers.floating_activation import gelu
@@ -19,7 +19,7 @@ from shapecalc.layers.linear import Linear
 from shapecalc.layers.normalization_within import LayerNorm
 from shapecalc.layers.reads import Reads, except_along
 from shapecalc.layers.rules import PARTLY_FROZEN, InnerLayer, Wanted
-from shapecalc.layers.sequences import Sequence, check_batch, inside, sequence
+from shapecalc.layers.sequences import Sequence, check_batch, check_heads, inside, sequence
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Dim, summed
