@@ -10,7 +10,7 @@ from shapecalc.allocation.strides import Strides
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating, check_rank
-from shapecalc.layers.fields import Flag, PerAxis
+from shapecalc.layers.fields import PerAxis
 from shapecalc.layers.pooling import IMAGES, OfMaxima, OfMeans, strides_of_pooled
 from shapecalc.layers.reads import Reads, adaptive, same_place
 from shapecalc.layers.rules import Saved
@@ -33,6 +33,7 @@ class AdaptivePool(Layer, abstract=True):
     """As many windows as the output has elements, between ⌊i·n/m⌋ and ⌈(i + 1)·n/m⌉ for the i-th of m."""
 
     output_size = PerAxis(optional_items=True)
+    examples = _EXAMPLES
 
     def pooled(self, x: Tensor) -> Tensor:
         """The output; an axis whose size is null keeps it."""
@@ -93,8 +94,6 @@ class AdaptiveAvgPool(AdaptivePool, OfMeans, family=True):
     Source: torch.nn.{type}.
     """
 
-    examples = _EXAMPLES
-
     def output(self, x: Tensor) -> Tensor:
         return self.pooled(x)
 
@@ -119,9 +118,6 @@ class AdaptiveMaxPool(AdaptivePool, OfMaxima, family=True):
 
     Source: torch.nn.{type}.
     """
-
-    return_indices = Flag(False)
-    examples = _EXAMPLES
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
         return Operations(compare=self.read(x) - y.elements)

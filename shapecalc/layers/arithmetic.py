@@ -35,7 +35,6 @@ class Arithmetic(Operation, abstract=True):
 
     numbers = ("input", "other")
     input = Number()
-    example = example((2, 8, 4), (2, 1, 4))
 
     def element(self, places: tuple[Any, ...], *operands: Any) -> Any:
         return reduce(partial(combined, self.operator), self.operands(*operands))

@@ -123,9 +123,10 @@ LAYERS: Registry[Layer] = Registry()
 
 
 class Elementwise(Layer, abstract=True):
-    """A type whose output is like its input, whatever the shape."""
+    """A type whose output is like its input, whatever the shape; by default it computes nothing."""
 
     elementwise = True
+    each = NOTHING
 
     def output(self, x: Tensor) -> Tensor:
         return x

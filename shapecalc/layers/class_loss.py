@@ -12,7 +12,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import Flag, Inferred, Real, Size, Sizes, Whole
-from shapecalc.layers.loss import Loss, Reduction, check_classed, check_classes, check_shape, check_target
+from shapecalc.layers.loss import Loss, check_classed, check_classes, check_shape, check_target
 from shapecalc.layers.rules import Saved, Wanted
 from shapecalc.layers.softmax import LogSoftmax
 from shapecalc.layers.weights import Weight, Weights, owned
@@ -55,7 +55,6 @@ class LikelihoodLoss(Loss, abstract=True):
 
     operation = "nll_loss"
     ignore_index = Whole(-100)
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         return self.reduced(negative_log_likelihood(input, target))
@@ -106,8 +105,8 @@ class CrossEntropyLoss(Loss):
     """
 
     ignore_index = Whole(-100)
-    reduction = Reduction()
     label_smoothing = Real(0.0, low=0, high=1)
+    last_fields = ("reduction", "label_smoothing")
     example = example((8, 10), Tensor((8,), "int64"))
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -179,9 +178,9 @@ class LinearCrossEntropyLoss(Loss):
     num_classes = Size()
     out_features = Sizes(())
     bias = Flag(False)
-    reduction = Reduction()
     ignore_index = Whole(None)
     label_smoothing = Real(0.0, low=0, high=1)
+    last_fields = ("reduction", "ignore_index", "label_smoothing")
     quantized = ("weight",)
     example = example((8, 16), Tensor((8,), "int64"), num_classes=10)
 

@@ -29,6 +29,7 @@ class Parts(Rearranging, abstract=True):
     """A view of complex numbers, or of their parts."""
 
     takes_complex = True
+    example = example(COMPLEX)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (same_place(x.rank),)
@@ -39,8 +40,6 @@ class view_as_real(Parts):
 
     Source: torch.view_as_real.
     """
-
-    example = example(COMPLEX)
 
     def output(self, x: Tensor) -> Tensor:
         check_complex(x)
@@ -86,8 +85,6 @@ class view_as_complex(Parts):
 class real(Parts):
     """The real parts; real numbers are their own. Source: torch.real."""
 
-    example = example(COMPLEX)
-
     def output(self, x: Tensor) -> Tensor:
         return Tensor(x.shape, real_of(x.dtype))
 
@@ -97,8 +94,6 @@ class real(Parts):
 
 class imag(Parts):
     """The imaginary parts. Source: torch.imag."""
-
-    example = example(COMPLEX)
 
     def output(self, x: Tensor) -> Tensor:
         check_complex(x)

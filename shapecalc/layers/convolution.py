@@ -30,8 +30,9 @@ class Convolving(Layer, abstract=True):
     out_channels = Size()
     kernel_size = PerAxis()
     stride = PerAxis(1)
-    groups: Size
-    bias: Flag
+    dilation = PerAxis(1)
+    groups = Size(1)
+    bias = Flag(True)
 
     def check(self) -> None:
         hint = "each group makes an equal part of the output channels"
@@ -66,10 +67,8 @@ class Convolution(Convolving, abstract=True):
     """What convolutions of any number of spatial axes have in common."""
 
     padding = Padding(0)
-    dilation = PerAxis(1)
-    groups = Size(1)
-    bias = Flag(True)
     padding_mode = Choice("zeros", "reflect", "replicate", "circular")
+    last_fields = ("dilation", "groups", "bias", "padding_mode")
 
     def check(self) -> None:
         super().check()

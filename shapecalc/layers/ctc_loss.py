@@ -6,7 +6,7 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Flag, Size
-from shapecalc.layers.loss import Loss, Reduction, check_wide
+from shapecalc.layers.loss import Loss, check_wide
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor, check_at_least, check_equal, is_floating, product
 
@@ -23,8 +23,8 @@ class CTCLoss(Loss):
     lettered = ("N", "NS", "TNC")
     undecided = "is decided by the values of target_lengths"
     blank = Size(0, minimum=0)
-    reduction = Reduction()
     zero_infinity = Flag(False)
+    last_fields = ("reduction", "zero_infinity")
     example = example((50, 8, 20), Tensor((8, 30), "int64"), Tensor((8,), "int64"), Tensor((8,), "int64"))
 
     def output(

@@ -15,7 +15,7 @@ from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.distance import PairwiseDistance
 from shapecalc.layers.fields import Flag, Real
 from shapecalc.layers.joins import operation
-from shapecalc.layers.loss import Loss, Reduction, check_ranks, combined, floating
+from shapecalc.layers.loss import Loss, check_ranks, combined, floating
 from shapecalc.tensors import Tensor, is_floating
 
 
@@ -33,7 +33,6 @@ class CosineEmbeddingLoss(Loss):
     """
 
     margin = Real(0.0)
-    reduction = Reduction()
     without_gradient = (2,)
     example = example((8, 16), (8, 16), (8,))
 
@@ -99,7 +98,7 @@ class TripletLoss(Loss, abstract=True):
 
     margin = Real(1.0)
     swap = Flag(False)
-    reduction = Reduction()
+    last_fields = ("swap", "reduction")
     example = example((8, 16), (8, 16), (8, 16))
 
     def check(self) -> None:
@@ -122,8 +121,6 @@ class TripletMarginLoss(TripletLoss):
 
     p = Real(2.0)
     eps = Real(1e-6)
-    swap = TripletLoss.swap
-    reduction = TripletLoss.reduction
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
         """Source: at::triplet_margin_loss."""

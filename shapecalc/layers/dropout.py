@@ -9,7 +9,6 @@ from shapecalc.allocation.kernels import check_noise, noisy
 from shapecalc.layers.base import Elementwise, example
 from shapecalc.layers.checks import check_rank
 from shapecalc.layers.fields import Flag, Real
-from shapecalc.operations import NOTHING
 from shapecalc.tensors import Tensor
 
 
@@ -21,7 +20,6 @@ class DropoutLayer(Elementwise, abstract=True):
     scales: ClassVar[bool] = False
     """Whether what is left is scaled and shifted."""
 
-    each = NOTHING
     p = Real(0.5, low=0, high=1)
     inplace = Flag(False)
 
@@ -117,7 +115,6 @@ class dropout(Elementwise):
     """In training, each element becomes 0 with probability p. Source: torch.nn.functional.dropout."""
 
     namespace = "nn.functional."
-    each = NOTHING
     p = Real(0.5, low=0, high=1)
 
     def keywords(self) -> dict[str, Any]:

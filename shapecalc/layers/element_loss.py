@@ -23,6 +23,7 @@ from shapecalc.tensors import Tensor, is_floating
 class SymmetricLoss(Loss, abstract=True):
     """One kernel of two inputs that are broadcast first; the gradient of each is made of both."""
 
+    last_fields = ()
     keeps = Keeps.INPUTS
 
     def back(self, input: Value, target: Value) -> Back:

@@ -39,6 +39,7 @@ class Table(Layer, abstract=True):
     norm_type = Real(2.0)
     scale_grad_by_freq = Flag(False)
     sparse = Flag(False)
+    example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
 
     def check(self) -> None:
         if self.padding_idx is not None:
@@ -74,7 +75,6 @@ class Embedding(Table):
 
     keeps = Keeps.INPUTS
     keeps_weight = False
-    example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
 
     def output(self, x: Tensor) -> Tensor:
         check_row_numbers(x, "an input")
@@ -98,14 +98,9 @@ class EmbeddingBag(Table):
     `include_last_offset` where the last one ends. Source: torch.nn.EmbeddingBag.
     """
 
-    max_norm = Table.max_norm
-    norm_type = Table.norm_type
-    scale_grad_by_freq = Table.scale_grad_by_freq
     mode = Choice("mean", "sum", "max")
-    sparse = Table.sparse
     include_last_offset = Flag(False)
-    padding_idx = Table.padding_idx
-    example = example(Tensor((2, 9), "int64"), num_embeddings=1000, embedding_dim=32)
+    last_fields = ("sparse", "include_last_offset", "padding_idx")
 
     def check(self) -> None:
         super().check()

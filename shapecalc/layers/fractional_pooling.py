@@ -8,7 +8,7 @@ from shapecalc.allocation import Trace, Value
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_rank
-from shapecalc.layers.fields import Flag, PerAxis, Ratios
+from shapecalc.layers.fields import PerAxis, Ratios
 from shapecalc.layers.pooling import OfMaxima
 from shapecalc.layers.reads import Reads, except_along
 from shapecalc.operations import Operations, Unknown
@@ -28,7 +28,6 @@ class FractionalMaxPool(OfMaxima, abstract=True):
     kernel_size = PerAxis()
     output_size = PerAxis(None)
     output_ratio = Ratios(None)
-    return_indices = Flag(False)
 
     def check(self) -> None:
         if (self.output_size is None) is (self.output_ratio is None):

@@ -75,6 +75,7 @@ class KLDivLoss(Loss):
     """
 
     reduction = Reduction("batchmean")
+    last_fields = ()
     log_target = Flag(False)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -108,7 +109,6 @@ class PoissonNLLLoss(Loss):
     log_input = Flag(True)
     full = Flag(False)
     eps = Real(1e-8)
-    reduction = Reduction()
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
         self.check_subtraction(input, target)
@@ -185,7 +185,6 @@ class GaussianNLLLoss(Loss):
     reads_values = True
     full = Flag(False)
     eps = Real(1e-6)
-    reduction = Reduction()
     example = example((8, 4), (8, 4), (8, 1))
 
     def output(self, input: Tensor, target: Tensor, var: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ class Loss(Layer, abstract=True):
 
     lettered: ClassVar[tuple[str, ...]] = ("N",)
     reduction = Reduction()
+    last_fields: ClassVar[tuple[str, ...]] = ("reduction",)
 
     def reduce(self, trace: Trace, losses: Value) -> Value:
         """What `reduction` makes of the losses of the elements, on a trace."""

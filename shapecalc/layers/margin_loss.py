@@ -14,7 +14,6 @@ from shapecalc.layers.floating_activation import LogSigmoid
 from shapecalc.layers.joins import operation
 from shapecalc.layers.loss import (
     Loss,
-    Reduction,
     check_classed,
     check_classes,
     check_keeps_dtype,
@@ -34,7 +33,6 @@ class HingeEmbeddingLoss(Loss):
     """input where target is 1, max(0, margin − input) where it is −1. Source: torch.nn.HingeEmbeddingLoss."""
 
     margin = Real(1.0)
-    reduction = Reduction()
     without_gradient = (1,)
 
     def output(self, input: Tensor, target: Tensor) -> Tensor:
@@ -86,7 +84,6 @@ class MarginRankingLoss(Loss):
     """max(0, margin − target · (input1 − input2)), the target 1 or −1. Source: torch.nn.MarginRankingLoss."""
 
     margin = Real(0.0)
-    reduction = Reduction()
     example = example((8,), (8,), (8,))
 
     def output(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
@@ -115,7 +112,6 @@ class MultiMarginLoss(Loss):
     operation = "multi_margin_loss"
     p = Real(1, low=1, high=2)
     margin = Real(1.0)
-    reduction = Reduction()
     example = example((8, 10), Tensor((8,), "int64"))
 
     def check(self) -> None:

@@ -28,7 +28,6 @@ class Comparison(Operation, abstract=True):
     other = Number(infinite=True)
     keeps = Keeps.NOTHING
     each = Operations(compare=1)
-    example = example((2, 8, 4), (2, 1, 4))
 
     def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         return Tensor(broadcast(x.shape, other.shape), "bool")

@@ -29,6 +29,7 @@ class TrailingNorm(Layer, abstract=True):
     """What normalisations over the last axes have in common: the last one, unless several are written."""
 
     normalized_shape = Trailing()
+    example = example((2, 16, 64))
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (except_along(x, *range(-len(self.normalized(x)), 0)),)
@@ -68,7 +69,6 @@ class LayerNorm(TrailingNorm):
     eps = Real(1e-5)
     elementwise_affine = Flag(True)
     bias = Flag(True)
-    example = example((2, 16, 64))
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x, "float32" if self.elementwise_affine else None)
@@ -96,7 +96,6 @@ class RMSNorm(TrailingNorm):
 
     eps = Real(None)
     elementwise_affine = Flag(True)
-    example = example((2, 16, 64))
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)

@@ -10,7 +10,7 @@ from typing import Any
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.strides import elementwise_strides
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.base import Layer
+from shapecalc.layers.base import Layer, example
 from shapecalc.layers.joins import combine
 from shapecalc.operations import Operations
 from shapecalc.symbolic import Expr, difference, summed
@@ -64,6 +64,8 @@ class Operation(WithNumbers, abstract=True):
     Of more than two, the first two and then the result and the next one. A number takes no memory; rules of
     two operands see it as the scalar that it counts as.
     """
+
+    example = example((2, 8, 4), (2, 1, 4))
 
     def check(self) -> None:
         if self.count_numbers() == 2:

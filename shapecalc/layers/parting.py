@@ -47,7 +47,8 @@ class Parting(Rearranging, abstract=True):
     """Parts along `dim`, as many as there are outputs."""
 
     takes_complex = True
-    dim: Any
+    dim = Axis(0)
+    last_fields = ("dim",)
 
     def returned(self, *outputs: Any) -> Any:
         return outputs
@@ -67,7 +68,6 @@ class split(Parting):
     """
 
     split_size_or_sections = SizeOrSizes()
-    dim = Axis(0)
     example = example((2, 24, 8), split_size_or_sections=(8, 8, 8), dim=1)
 
     def output(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -102,7 +102,6 @@ class chunk(Parting):
     """
 
     chunks = Size()
-    dim = Axis(0)
     example = example((2, 24, 8), chunks=3, dim=1)
 
     def output(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -131,7 +130,6 @@ class unbind(Parting):
     Source: torch.unbind.
     """
 
-    dim = Axis(0)
     example = example((3, 2, 8))
 
     def output(self, x: Tensor) -> tuple[Tensor, ...]:

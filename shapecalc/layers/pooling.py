@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.kernels import suggested
@@ -39,7 +39,7 @@ class WindowPool(Layer, abstract=True):
     stride = PerAxis(None)
     padding: Any = None
     dilation: Any = None
-    ceil_mode: Flag
+    ceil_mode = Flag(False)
 
     def check(self) -> None:
         """Refuse padding beyond half of the kernel as written, whatever its dilation, as torch does."""
@@ -86,7 +86,8 @@ class WindowPool(Layer, abstract=True):
 class OfMaxima(Layer, abstract=True):
     """A pooling that takes maxima, and gives out the indices of these where it is asked to."""
 
-    return_indices: Flag
+    return_indices = Flag(False)
+    last_fields: ClassVar[tuple[str, ...]] = ("return_indices",)
 
     def pooled(self, x: Tensor) -> Tensor:
         """The maxima."""
@@ -122,8 +123,7 @@ class MaxPool(WindowPool, OfMaxima, abstract=True):
 
     padding = PerAxis(0, minimum=0)
     dilation = PerAxis(1)
-    return_indices = Flag(False)
-    ceil_mode = Flag(False)
+    last_fields = ("return_indices", "ceil_mode")
     examples = examples(*IMAGES, kernel_size=2)
 
     def ops(self, x: Tensor, y: Tensor) -> Operations:
@@ -155,8 +155,8 @@ class AvgPool(WindowPool, OfMeans, abstract=True):
 
     keeps = Keeps.INPUTS
     padding = PerAxis(0, minimum=0)
-    ceil_mode = Flag(False)
     count_include_pad = Flag(True)
+    last_fields = ("ceil_mode", "count_include_pad", "divisor_override")
     examples = examples(*IMAGES, kernel_size=2)
 
     def output(self, x: Tensor) -> Tensor:

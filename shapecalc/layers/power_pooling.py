@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.elementwise_gradients import of_absolute, of_power
@@ -12,7 +11,7 @@ from shapecalc.allocation.kernels import product_of_two, times_number
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import examples
-from shapecalc.layers.fields import FixedSize, Flag, PerAxis, Real
+from shapecalc.layers.fields import FixedSize, Real
 from shapecalc.layers.pooling import IMAGES, WindowPool, strides_of_pooled
 from shapecalc.layers.ranges import GREATEST_FLOAT
 from shapecalc.operations import Operations, additions
@@ -23,9 +22,7 @@ class LPPool(WindowPool, abstract=True):
     """What power-average poolings have in common: a root of the sum of powers of each window's elements."""
 
     norm_type = Real()
-    kernel_size: Any = PerAxis()
-    stride = PerAxis(None)
-    ceil_mode = Flag(False)
+    last_fields = ("kernel_size", "stride", "ceil_mode")
     examples = examples(*IMAGES, norm_type=2, kernel_size=2)
 
     def check(self) -> None:
@@ -78,8 +75,6 @@ class LPPool1d(LPPool, axes=1):
     """
 
     kernel_size = FixedSize()
-    stride = LPPool.stride
-    ceil_mode = LPPool.ceil_mode
 
 
 class LPPool2d(LPPool, axes=2):

@@ -12,7 +12,7 @@ from shapecalc.layers.checks import check_axes, check_axis, check_new_axis
 from shapecalc.layers.fields import Axes, Axis, Shifts
 from shapecalc.layers.reads import Merged, Pattern, Reads, except_along, moved_axes
 from shapecalc.layers.rules import Keeps
-from shapecalc.operations import NOTHING, Unknown
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, least
 from shapecalc.tensors import Tensor
 
@@ -24,8 +24,6 @@ class Identity(Elementwise):
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         return (x,)
-
-    each = NOTHING
 
 
 class permute(Rearranging):

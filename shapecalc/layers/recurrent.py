@@ -44,6 +44,7 @@ class Recurrent(Steps, abstract=True):
     batch_first = Flag(False)
     dropout = Real(0.0, low=0, high=1)
     bidirectional = Flag(False)
+    example = example((7, 2, 16), hidden_size=32)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -167,11 +168,7 @@ class RNN(SimpleSteps, Recurrent):
     """
 
     nonlinearity = Choice("tanh", "relu")
-    bias = Recurrent.bias
-    batch_first = Recurrent.batch_first
-    dropout = Recurrent.dropout
-    bidirectional = Recurrent.bidirectional
-    example = example((7, 2, 16), hidden_size=32)
+    last_fields = ("bias", "batch_first", "dropout", "bidirectional")
 
 
 class GRU(GatedSteps, Recurrent):
@@ -179,8 +176,6 @@ class GRU(GatedSteps, Recurrent):
 
     Outputs: the sequence, and the last states. Source: torch.nn.GRU; Cho et al. 2014, arXiv:1406.1078.
     """
-
-    example = example((7, 2, 16), hidden_size=32)
 
 
 class LSTM(MemorySteps, Recurrent):

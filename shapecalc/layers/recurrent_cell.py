@@ -126,6 +126,7 @@ class RecurrentCell(Steps, abstract=True):
     input_size = Inferred(axis=-1)
     hidden_size = Size()
     bias = Flag(True)
+    example = example((2, 16), hidden_size=32)
 
     def output(self, x: Tensor, h: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         state = self.next_state(x)
@@ -172,20 +173,16 @@ class RNNCell(SimpleSteps, RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
 
     nonlinearity = Choice("tanh", "relu")
-    example = example((2, 16), hidden_size=32)
 
 
 class GRUCell(GatedSteps, RecurrentCell):
     """One step of a GRU. Source: torch.nn.GRUCell."""
-
-    example = example((2, 16), hidden_size=32)
 
 
 class LSTMCell(MemorySteps, RecurrentCell):
     """One step of an LSTM; outputs: the next h, and the next c. Source: torch.nn.LSTMCell."""
 
     states = 2
-    example = example((2, 16), hidden_size=32)
 
     def output(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         check_both(h, c)

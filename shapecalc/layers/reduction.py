@@ -125,7 +125,6 @@ class ArgExtreme(Extreme, abstract=True):
     own_defaults = frozenset()
     keeps = Keeps.NOTHING
     dim: Any = Axis(None)
-    keepdim = Flag(False)
     example = example((2, 100), dim=-1)
 
     def gone(self, x: Tensor) -> range:

@@ -63,7 +63,6 @@ class flatten(Flatten):
     """The axes from start_dim to end_dim become one, all of them unless written. Source: torch.flatten."""
 
     start_dim = Axis(0)
-    end_dim = Axis(-1)
     example = example((2, 16, 5, 5), start_dim=1)
 
 

@@ -31,6 +31,7 @@ class OverAxis(Layer, abstract=True):
     """A function of floating-point numbers that looks at all those along one axis."""
 
     keeps = Keeps.OUTPUT
+    operation = "softmax"
 
     def output(self, x: Tensor) -> Tensor:
         check_floating(x)
@@ -53,7 +54,6 @@ class AlongAxis(OverAxis, abstract=True):
     Without `dim`, torch takes axis 0 of an input of 0, 1 or 3 axes and axis 1 of any other, and warns.
     """
 
-    operation = "softmax"
     dim = Axis(None)
 
     def output(self, x: Tensor) -> Tensor:
@@ -106,7 +106,6 @@ class log_softmax(LogSoftmax):
 class Softmax2d(OverAxis, axes=2):
     """Softmax over the channels at each place of (N, C, H, W) or (C, H, W). Source: torch.nn.Softmax2d."""
 
-    operation = "softmax"
     example = example((1, 8, 16, 16))
 
     def output(self, x: Tensor) -> Tensor:

@@ -114,13 +114,9 @@ class Transformer(TransformerParts):
     nhead = Size(8)
     num_encoder_layers = layer_count(6)
     num_decoder_layers = layer_count(6)
-    dim_feedforward = TransformerParts.dim_feedforward
-    dropout = TransformerParts.dropout
-    activation = TransformerParts.activation
-    layer_norm_eps = TransformerParts.layer_norm_eps
-    batch_first = TransformerParts.batch_first
-    norm_first = TransformerParts.norm_first
-    bias = TransformerParts.bias
+    last_fields = (
+        *("dim_feedforward", "dropout", "activation", "layer_norm_eps", "batch_first", "norm_first", "bias"),
+    )
     example = example(
         (2, 9, 32),
         (2, 7, 32),

@@ -7,7 +7,7 @@ from typing import Any
 from shapecalc.errors import ArchitectureError
 from shapecalc.layers.base import example
 from shapecalc.layers.convolution import Convolving
-from shapecalc.layers.fields import Choice, Flag, PerAxis, Size
+from shapecalc.layers.fields import Choice, PerAxis
 from shapecalc.layers.reads import Reads, except_along, grouped_channels, transposed_window
 from shapecalc.layers.weights import Weights, weight_and_bias
 from shapecalc.symbolic import Dim, maximum
@@ -24,10 +24,8 @@ class TransposedConvolution(Convolving, abstract=True):
 
     padding = PerAxis(0, minimum=0)
     output_padding = PerAxis(0, minimum=0)
-    groups = Size(1)
-    bias = Flag(True)
-    dilation = PerAxis(1)
     padding_mode = Choice("zeros")
+    last_fields = ("groups", "bias", "dilation", "padding_mode")
 
     def check(self) -> None:
         super().check()

@@ -53,6 +53,7 @@ class Resize(Layer, abstract=True):
     align_corners: Any = None
     size = SizeForEach(None)
     scale_factor = Scale(None)
+    example = example((2, 4, 8, 8), scale_factor=2)
 
     def check(self) -> None:
         if (self.size is None) == (self.scale_factor is None):
@@ -189,14 +190,11 @@ class Upsample(Interpolation):
     that 100 · 0.29 is 28. Source: torch.nn.Upsample.
     """
 
-    example = example((2, 4, 8, 8), scale_factor=2)
-
 
 class UpsamplingNearest2d(Resize):
     """Upsample in mode nearest, of 1 to 3 axes in spite of its name. Source: torch.nn.UpsamplingNearest2d."""
 
     mode = "nearest"
-    example = example((2, 4, 8, 8), scale_factor=2)
 
 
 class UpsamplingBilinear2d(Resize):
@@ -204,7 +202,6 @@ class UpsamplingBilinear2d(Resize):
 
     mode = "bilinear"
     align_corners = True
-    example = example((2, 4, 8, 8), scale_factor=2)
 
 
 class interpolate(Interpolation):
@@ -215,10 +212,7 @@ class interpolate(Interpolation):
 
     namespace = "nn.functional."
     mode = Choice(*Interpolation.mode.listed, "lanczos")
-    align_corners: Any = Flag(None)
-    recompute_scale_factor = Flag(None)
     antialias = Flag(False)
-    example = example((2, 4, 8, 8), scale_factor=2)
 
     def check(self) -> None:
         super().check()

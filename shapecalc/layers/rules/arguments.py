@@ -26,14 +26,17 @@ class ArgumentRules(Keeping):
     Of a type that takes any number of branches, for the first and the last one.
     """
     fields: ClassVar[Mapping[str, Field[Any]]] = {}
-    """Name → field, in the order of declaration."""
+    """Name → field, in the order of declaration, those of a base first."""
+    last_fields: ClassVar[tuple[str, ...]] = ()
+    """The fields that come last in spite of that, as the `reduction` of a loss."""
 
     def __init_subclass__(cls) -> None:
-        """Collect the fields; one that is declared again takes its new place."""
-        own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        """Collect the fields."""
         bases = [base.fields for base in cls.__bases__ if issubclass(base, ArgumentRules)]
-        inherited = {name: field for fields in bases for name, field in fields.items() if name not in own}
-        cls.fields = {**inherited, **own}
+        own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        found = {name: field for fields in (*bases, own) for name, field in fields.items()}
+        last = {name: found.pop(name) for name in cls.last_fields if name in found}
+        cls.fields = {**found, **last}
 
     def __init__(self, **arguments: object) -> None:
         """Check and keep the arguments.
