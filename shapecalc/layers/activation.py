@@ -20,21 +20,28 @@ from shapecalc.tensors import Tensor, check_multiple, is_differentiable, is_floa
 
 
 class Activation(Layer, abstract=True):
-    """An activation is one kernel, which writes over its input where it is `inplace`."""
+    """An activation is one kernel."""
 
     elementwise = True
     aligned = True
     keeps = Keeps.INPUTS
-    overwrites: ClassVar[bool] = False
-    """Whether in place autograd keeps the output; else it keeps a copy of the input."""
     leads: ClassVar[bool] = False
     """Whether the gradient lies in the order of what autograd keeps, and not of the gradient that arrives."""
 
     def back(self, x: Value) -> Back:
         return led_by(x.look) if self.leads else like(x.look)
 
+
+class InPlace(Activation, abstract=True):
+    """An activation that may write over its input."""
+
+    overwrites: ClassVar[bool] = False
+    """Whether in place autograd keeps the output; else it keeps a copy of the input."""
+    inplace = Flag(False)
+    last_fields: ClassVar[tuple[str, ...]] = ("inplace",)
+
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        if not getattr(self, "inplace", False):
+        if not self.inplace:
             return super().run(trace, x)
         if self.keeps is Keeps.OUTPUT or self.overwrites:
             return (trace.in_place(x, keeps=(OUTPUT,), back=self.back(x)),)
@@ -52,12 +59,11 @@ class OfNumbers(Activation, abstract=True):
         return x
 
 
-class ReLU(OfNumbers):
+class ReLU(InPlace, OfNumbers):
     """max(x, 0). Source: torch.nn.ReLU."""
 
     keeps = Keeps.OUTPUT
     each = Operations(compare=1)
-    inplace = Flag(False)
 
 
 class relu(OfNumbers):
@@ -67,20 +73,18 @@ class relu(OfNumbers):
     each = ReLU.each
 
 
-class ReLU6(OfNumbers):
+class ReLU6(InPlace, OfNumbers):
     """min(max(x, 0), 6). Source: torch.nn.ReLU6."""
 
     each = Operations(compare=2)
-    inplace = Flag(False)
 
 
-class Threshold(OfNumbers):
+class Threshold(InPlace, OfNumbers):
     """x where it is above `threshold`, else `value`. Source: torch.nn.Threshold."""
 
     each = Operations(compare=1)
     threshold = Real()
     value = Real()
-    inplace = Flag(False)
     example = example((1, 16), threshold=0.1, value=0)
 
     def output(self, x: Tensor) -> Tensor:
@@ -89,13 +93,12 @@ class Threshold(OfNumbers):
         return super().output(x)
 
 
-class Hardtanh(OfNumbers):
+class Hardtanh(InPlace, OfNumbers):
     """min(max(x, min_val), max_val). Source: torch.nn.Hardtanh."""
 
     each = Operations(compare=2)
     min_val = Real(-1.0)
     max_val = Real(1.0)
-    inplace = Flag(False)
 
     def check(self) -> None:
         if self.max_val <= self.min_val:

@@ -10,10 +10,10 @@ from shapecalc.allocation.elementwise_gradients import in_pairs, of_mish
 from shapecalc.allocation.gradients import Back, led_by, like
 from shapecalc.allocation.values import OUTPUT
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.activation import Activation
+from shapecalc.layers.activation import Activation, InPlace
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_floating
-from shapecalc.layers.fields import Choice, Flag, Real, Size
+from shapecalc.layers.fields import Choice, Real, Size
 from shapecalc.layers.ranges import check_fits, computed_in, fits
 from shapecalc.layers.weights import Weight, Weights, owned
 from shapecalc.operations import Operations
@@ -35,12 +35,11 @@ class OfFloating(Activation, abstract=True):
         return x
 
 
-class Hardsigmoid(OfFloating):
+class Hardsigmoid(InPlace, OfFloating):
     """min(max(x + 3, 0), 6) / 6. Source: torch.nn.Hardsigmoid."""
 
     leads = True
     each = Operations(add=1, compare=2, divide=1)
-    inplace = Flag(False)
 
 
 class LogSigmoid(OfFloating):
@@ -81,17 +80,16 @@ class Softshrink(OfFloating):
     lambd = Real(0.5, low=0)
 
 
-class LeakyReLU(OfFloating):
+class LeakyReLU(InPlace, OfFloating):
     """x, negative ones times `negative_slope`. Source: Maas, Hannun & Ng 2013, ICML."""
 
     overwrites = True
     leads = True
     each = Operations(mul=1, compare=1)
     negative_slope = Real(0.01)
-    inplace = Flag(False)
 
 
-class RReLU(OfFloating):
+class RReLU(InPlace, OfFloating):
     """x, negative ones times a slope: random between `lower` and `upper`, in evaluation their mean.
 
     Source: Xu et al. 2015, arXiv:1505.00853.
@@ -100,7 +98,6 @@ class RReLU(OfFloating):
     each = Operations(mul=1, compare=1)
     lower = Real(1 / 8)
     upper = Real(1 / 3)
-    inplace = Flag(False)
 
     def check(self) -> None:
         if self.lower > self.upper:
@@ -117,24 +114,22 @@ class RReLU(OfFloating):
         return (trace.kernel(x.tensor, x, keeps=(x, noise), back=back, strides=x.strides),)
 
 
-class ELU(OfFloating):
+class ELU(InPlace, OfFloating):
     """x, and alpha · (exp(x) − 1) of negative ones. Source: Clevert et al. 2015, arXiv:1511.07289."""
 
     overwrites = True
     leads = True
     each = Operations(add=1, mul=1, compare=1, exp=1)
     alpha = Real(1.0)
-    inplace = Flag(False)
 
 
-class CELU(OfFloating):
+class CELU(InPlace, OfFloating):
     """max(x, 0) + min(alpha · (exp(x/alpha) − 1), 0). Source: Barron 2017, arXiv:1704.07483."""
 
     overwrites = True
     leads = True
     each = Operations(add=2, mul=1, compare=2, divide=1, exp=1)
     alpha = Real(1.0)
-    inplace = Flag(False)
 
     def check(self) -> None:
         if self.alpha == 0:
@@ -149,13 +144,12 @@ class CELU(OfFloating):
         return super().output(x)
 
 
-class SELU(OfFloating):
+class SELU(InPlace, OfFloating):
     """1.0507 · ELU(x) with alpha = 1.6733. Source: Klambauer et al. 2017, arXiv:1706.02515."""
 
     overwrites = True
     leads = True
     each = Operations(add=1, mul=2, compare=1, exp=1)
-    inplace = Flag(False)
 
 
 class GELU(OfFloating):
@@ -175,11 +169,10 @@ class gelu(GELU):
     namespace = "nn.functional."
 
 
-class SiLU(OfFloating):
+class SiLU(InPlace, OfFloating):
     """x / (1 + exp(−x)). Source: Elfwing, Uchibe & Doya 2017, arXiv:1702.03118."""
 
     each = Operations(add=1, divide=1, exp=1)
-    inplace = Flag(False)
 
 
 class silu(OfFloating):
@@ -189,22 +182,20 @@ class silu(OfFloating):
     each = SiLU.each
 
 
-class Mish(OfFloating):
+class Mish(InPlace, OfFloating):
     """x · tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
 
     each = Operations(add=1, mul=1, exp=3)
-    inplace = Flag(False)
 
     def back(self, x: Value) -> Back:
         return of_mish(x.look)
 
 
-class Hardswish(OfFloating):
+class Hardswish(InPlace, OfFloating):
     """x · min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244."""
 
     leads = True
     each = Operations(add=1, mul=1, compare=2, divide=1)
-    inplace = Flag(False)
 
 
 class PReLU(Layer):
