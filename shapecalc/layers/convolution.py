@@ -22,10 +22,9 @@ from shapecalc.tensors import Tensor, product
 from shapecalc.window import Window
 
 
-class Convolving(Layer, abstract=True):
-    """What convolutions and their transposes have in common: (N, C, *) or (C, *), in groups of channels."""
+class InGroups(Layer, abstract=True):
+    """Learned windows over groups of channels, each of which makes an equal part of the output channels."""
 
-    keeps = Keeps.INPUTS
     in_channels = Channels()
     out_channels = Size()
     kernel_size = PerAxis()
@@ -37,6 +36,12 @@ class Convolving(Layer, abstract=True):
     def check(self) -> None:
         hint = "each group makes an equal part of the output channels"
         check_groups(self.out_channels, self.groups, hint, found="out_channels {0} is")
+
+
+class Convolving(InGroups, abstract=True):
+    """What convolutions and their transposes have in common: (N, C, *) or (C, *), in groups of channels."""
+
+    keeps = Keeps.INPUTS
 
     def check_image(self, x: Tensor) -> None:
         """Refuse other numbers of axes, other dtypes than float32, and channels that no groups divide."""

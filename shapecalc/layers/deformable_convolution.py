@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, UnknownError
-from shapecalc.layers.base import Layer, example
+from shapecalc.layers.base import example
 from shapecalc.layers.checks import check_floating, check_groups, check_rank
-from shapecalc.layers.fields import Channels, Flag, PerAxis, Size
+from shapecalc.layers.convolution import InGroups
+from shapecalc.layers.fields import PerAxis
 from shapecalc.layers.reads import ALL, AxisReads, Pattern, Reads, grouped_channels
 from shapecalc.layers.rules.costs import Wanted
 from shapecalc.layers.weights import Weights, weight_and_bias
@@ -17,7 +18,7 @@ from shapecalc.tensors import Tensor, check_equal, check_multiple, product
 from shapecalc.window import Window, windows_of
 
 
-class DeformConv2d(Layer, axes=2):
+class DeformConv2d(InGroups, axes=2):
     """A convolution whose windows are bent: each of their k·k elements is read where an offset moves it.
 
     (N, C, H, W), offsets (N, 2·k·k, H', W') and, maybe, a mask (N, k·k, H', W') that weighs each element
@@ -27,19 +28,9 @@ class DeformConv2d(Layer, axes=2):
     """
 
     undecided = "depends on torchvision's kernel"
-    in_channels = Channels()
-    out_channels = Size()
-    kernel_size = PerAxis()
-    stride = PerAxis(1)
     padding = PerAxis(0, minimum=0)
-    dilation = PerAxis(1)
-    groups = Size(1)
-    bias = Flag(True)
+    last_fields = ("dilation", "groups", "bias")
     example = example((1, 16, 32, 32), (1, 18, 32, 32), out_channels=32, kernel_size=3, padding=1)
-
-    def check(self) -> None:
-        hint = "each group makes an equal part of the output channels"
-        check_groups(self.out_channels, self.groups, hint, found="out_channels {0} is")
 
     @property
     def window(self) -> tuple[Window, ...]:

@@ -11,9 +11,9 @@ from shapecalc.layers.checks import check_floating, check_rank
 from shapecalc.layers.fields import PerAxis, Ratios
 from shapecalc.layers.pooling import OfMaxima
 from shapecalc.layers.reads import Reads, except_along
-from shapecalc.operations import Operations, Unknown
+from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
-from shapecalc.tensors import Tensor, check_at_least, product
+from shapecalc.tensors import Tensor, check_at_least
 
 
 class FractionalMaxPool(OfMaxima, abstract=True):
@@ -50,9 +50,6 @@ class FractionalMaxPool(OfMaxima, abstract=True):
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (except_along(x, *range(-self.axes, 0), reads=Unknown("its windows start at random")),)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
     def remark(self, x: Tensor) -> str | None:
         """How a ratio became sizes."""

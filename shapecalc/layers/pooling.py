@@ -86,6 +86,7 @@ class WindowPool(Layer, abstract=True):
 class OfMaxima(Layer, abstract=True):
     """A pooling that takes maxima, and gives out the indices of these where it is asked to."""
 
+    kernel_size: Any
     return_indices = Flag(False)
     last_fields: ClassVar[tuple[str, ...]] = ("return_indices",)
 
@@ -96,6 +97,9 @@ class OfMaxima(Layer, abstract=True):
     def output(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         y = self.pooled(x)
         return (y, Tensor(y.shape, "int64")) if self.return_indices else y
+
+    def ops(self, x: Tensor, y: Tensor) -> Operations:
+        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
         """The indices are made whether they are asked for or not, and kept."""
@@ -125,9 +129,6 @@ class MaxPool(WindowPool, OfMaxima, abstract=True):
     dilation = PerAxis(1)
     last_fields = ("return_indices", "ceil_mode")
     examples = examples(*IMAGES, kernel_size=2)
-
-    def ops(self, x: Tensor, y: Tensor) -> Operations:
-        return Operations(compare=y.elements * (product(self.kernel_size) - 1))
 
 
 class MaxPool1d(MaxPool, axes=1):
