@@ -19,39 +19,43 @@ from shapecalc.tensors import Shape, Tensor, check_equal, check_multiple, produc
 from shapecalc.window import Window, windows_of
 
 
-def windows(layer: Unfold | Fold) -> tuple[Window, ...]:
-    """The window on each axis of the image that unfolds."""
-    return windows_of(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-
-
-def count(layer: Unfold | Fold, image: Shape) -> Dim:
-    """How many windows an image has."""
-    return product(tuple(window.size(n) for window, n in zip(windows(layer), image, strict=True)))
-
-
 def check_blocks(x: Tensor) -> None:
     """Refuse what torch neither unfolds nor folds: integers."""
     if x.dtype != "bool":
         check_floating(x)
 
 
-class Unfold(Rearranging, axes=2):
-    """Each window of an image becomes a column.
-
-    (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
-    Source: torch.nn.Unfold.
-    """
+class Blocks(Layer, abstract=True):
+    """Windows of an image, each of which is a column."""
 
     keeps = Keeps.NOTHING
     kernel_size = PerAxis()
     dilation = PerAxis(1)
     padding = PerAxis(0, minimum=0)
     stride = PerAxis(1)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The window on each axis of the image that unfolds."""
+        return windows_of(self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def count(self, image: Shape) -> Dim:
+        """How many windows an image has."""
+        return product(tuple(window.size(n) for window, n in zip(self.windows, image, strict=True)))
+
+
+class Unfold(Blocks, Rearranging, axes=2):
+    """Each window of an image becomes a column.
+
+    (N, C, H, W) → (N, K, L) with K = C·k·k and L = ⌊(H − k + p + s)/s⌋ · ⌊(W − k + p + s)/s⌋ windows.
+    Source: torch.nn.Unfold.
+    """
+
     example = example((2, 3, 8, 8), kernel_size=2, stride=2)
 
     @property
     def window(self) -> tuple[Window, ...]:
-        return windows(self)
+        return self.windows
 
     def letters(self, x: Tensor, made: bool) -> str | None:
         return "NKL"[-x.rank :] if made else None
@@ -60,25 +64,21 @@ class Unfold(Rearranging, axes=2):
         check_rank(x, 3, 4)
         check_blocks(x)
         *batch, channels = x.shape[:-2]
-        return Tensor((*batch, channels * product(self.kernel_size), count(self, x.shape[-2:])), x.dtype)
+        return Tensor((*batch, channels * product(self.kernel_size), self.count(x.shape[-2:])), x.dtype)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
         return (except_along(x, -3, -2, -1, reads=Unknown("its places are divided among other axes")),)
 
 
-class Fold(Layer, axes=2):
+class Fold(Blocks, axes=2):
     """The columns that an image unfolds into become an image again, overlaps added up.
 
     (N, K, L) → (N, C, *output_size) with C = K/(k·k); such an image must have L windows.
     Source: torch.nn.Fold.
     """
 
-    keeps = Keeps.NOTHING
     output_size = PerAxis()
-    kernel_size = PerAxis()
-    dilation = PerAxis(1)
-    padding = PerAxis(0, minimum=0)
-    stride = PerAxis(1)
+    last_fields = ("kernel_size", "dilation", "padding", "stride")
     example = example((2, 12, 16), output_size=8, kernel_size=2, stride=2)
 
     def letters(self, x: Tensor, made: bool) -> str | None:
@@ -98,7 +98,7 @@ class Fold(Layer, axes=2):
         )
         check_equal(
             columns,
-            count(self, self.output_size),
+            self.count(self.output_size),
             "the input has {0} columns, but an image of output_size has {1} windows",
             "Fold takes what Unfold makes with the same arguments",
             why="there is a column for each window",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from shapecalc.allocation import Trace, Value
 from shapecalc.allocation.recurrence import Matrices, run_stack, stacked, steps
 from shapecalc.errors import ArchitectureError, UnknownError
 from shapecalc.layers.base import example
-from shapecalc.layers.fields import Choice, FixedSize, Flag, Inferred, Real, Size
+from shapecalc.layers.fields import FixedSize, Flag, Real
 from shapecalc.layers.reads import ALL, AxisReads, Pattern, Reads
 from shapecalc.layers.recurrent_cell import (
     GatedSteps,
@@ -37,13 +37,11 @@ class Recurrent(Steps, abstract=True):
     the axis N is missing. L steps of N samples go through each matrix.
     """
 
-    input_size = Inferred(axis=-1)
-    hidden_size = Size()
     num_layers = layer_count(1)
-    bias = Flag(True)
     batch_first = Flag(False)
     dropout = Real(0.0, low=0, high=1)
     bidirectional = Flag(False)
+    last_fields: ClassVar[tuple[str, ...]] = ("bias", "batch_first", "dropout", "bidirectional")
     example = example((7, 2, 16), hidden_size=32)
 
     @property
@@ -167,8 +165,7 @@ class RNN(SimpleSteps, Recurrent):
     Outputs: the sequence, and the last states. Source: torch.nn.RNN; Elman 1990, Cognitive Science 14.
     """
 
-    nonlinearity = Choice("tanh", "relu")
-    last_fields = ("bias", "batch_first", "dropout", "bidirectional")
+    last_fields = ("nonlinearity", *Recurrent.last_fields)
 
 
 class GRU(GatedSteps, Recurrent):
@@ -187,6 +184,7 @@ class LSTM(MemorySteps, Recurrent):
     """
 
     proj_size = FixedSize(0, minimum=0)
+    last_fields = (*Recurrent.last_fields, "proj_size")
     example = example((7, 2, 16), hidden_size=32, num_layers=2)
 
     def check(self) -> None:

@@ -69,8 +69,9 @@ class Steps(Layer, abstract=True):
     """The gates of a step."""
     cell: ClassVar[Cell]
     """What one step does, on a trace."""
-    hidden_size: Size
-    bias: Flag
+    input_size = Inferred(axis=-1)
+    hidden_size = Size()
+    bias = Flag(True)
 
     def step(self) -> Operations:
         """The operations of one unit in one step."""
@@ -88,7 +89,7 @@ class SimpleSteps(Steps, abstract=True):
 
     gates = 1
     cell = simple_step
-    nonlinearity: Choice
+    nonlinearity = Choice("tanh", "relu")
 
     def step(self) -> Operations:
         return gate(self.bias) + (_FUNCTION if self.nonlinearity == "tanh" else Operations(compare=1))
@@ -123,9 +124,6 @@ class RecurrentCell(Steps, abstract=True):
 
     num_layers: ClassVar[int] = 1
     directions: ClassVar[tuple[str, ...]] = ("",)
-    input_size = Inferred(axis=-1)
-    hidden_size = Size()
-    bias = Flag(True)
     example = example((2, 16), hidden_size=32)
 
     def output(self, x: Tensor, h: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
@@ -171,8 +169,6 @@ class RecurrentCell(Steps, abstract=True):
 
 class RNNCell(SimpleSteps, RecurrentCell):
     """One step of an RNN. Source: torch.nn.RNNCell."""
-
-    nonlinearity = Choice("tanh", "relu")
 
 
 class GRUCell(GatedSteps, RecurrentCell):
