@@ -32,12 +32,12 @@ class LookUp(Rearranging, abstract=True):
     """Elements of the first input, by the numbers of their places along `dim` in the second."""
 
     branching = True
-    dim: Any
+    dim = Axis()
 
-    def saved(self, x: Value, index: Value) -> Saved:
-        return (index,)
+    def saved(self, x: Value, *index: Any) -> Saved:
+        return index
 
-    def back(self, x: Value, index: Value) -> Back:
+    def back(self, x: Value, *index: Any) -> Back:
         return in_zeros(x.look)
 
 
@@ -57,7 +57,6 @@ class index_select(LookUpAlong):
     Source: torch.index_select.
     """
 
-    dim = Axis()
     example = example((2, 24, 8), Tensor((5,), "int64"), dim=1)
 
     def output(self, x: Tensor, index: Tensor) -> Tensor:
@@ -130,12 +129,6 @@ class index(LookUpAlong):
         whole = Tensor((*[1] * axis, *places))
         return found, *(broadcast_to(whole, each) for each in indices)
 
-    def saved(self, x: Value, *indices: Value) -> Saved:
-        return indices
-
-    def back(self, x: Value, *indices: Value) -> Back:
-        return in_zeros(x.look)
-
 
 class gather(LookUpAlong):
     """Along `dim`, for each number the element at that place, in the row and column of the number itself.
@@ -144,7 +137,6 @@ class gather(LookUpAlong):
     Source: torch.gather.
     """
 
-    dim = Axis()
     sparse_grad = Flag(False)
     example = example((4, 10, 8), Tensor((4, 3, 8), "int64"), dim=1)
 
@@ -185,7 +177,6 @@ class take_along_dim(LookUp):
     Source: torch.take_along_dim.
     """
 
-    dim = Axis()
     example = example((4, 10, 8), Tensor((4, 3, 1), "int64"), dim=1)
 
     def output(self, x: Tensor, index: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from shapecalc.layers.base import Rearranging, example
 from shapecalc.layers.fields import Axis, Position, Size
 from shapecalc.layers.reads import Reads, except_along, moved_axes
 from shapecalc.layers.rules.memory import Keeps
-from shapecalc.layers.slicing import select
+from shapecalc.layers.slicing import select, stepped, without
 from shapecalc.layers.slicing import slice as every
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim
@@ -106,8 +106,7 @@ class slice_scatter(Scattering):
         return every(dim=self.dim, start=self.start, end=self.end, step=self.step).output(x)
 
     def strides_of_part(self, strides: Strides) -> Strides:
-        axis = self.dim % len(strides)
-        return (*strides[:axis], strides[axis] * self.step, *strides[axis + 1 :])
+        return stepped(strides, self.dim, self.step)
 
     def reads(self, x: Tensor, src: Tensor, **_: Any) -> tuple[Reads, ...]:
         return except_along(x, self.dim, reads=_ELSEWHERE), except_along(src, self.dim, reads=_ELSEWHERE)
@@ -127,8 +126,7 @@ class select_scatter(Scattering):
         return select(dim=self.dim, index=self.index).output(x)
 
     def strides_of_part(self, strides: Strides) -> Strides:
-        axis = self.dim % len(strides)
-        return (*strides[:axis], *strides[axis + 1 :])
+        return without(strides, self.dim)[0]
 
     def reads(self, x: Tensor, src: Tensor, **_: Any) -> tuple[Reads, ...]:
         axis = self.dim % x.rank

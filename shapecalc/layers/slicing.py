@@ -104,9 +104,8 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
         return Range(start, n if self.end is None else from_start(self.end, n))
 
     def run(self, trace: Trace, x: Value) -> tuple[Value, ...]:
-        axis, steps = self.dim % x.rank, x.all_strides
-        strides = (*steps[:axis], steps[axis] * self.step, *steps[axis + 1 :])
-        before = maximum(self.places(x.shape[axis]).start, 0) * steps[axis]
+        strides = stepped(x.all_strides, self.dim, self.step)
+        before = maximum(self.places(x.shape[self.dim]).start, 0) * x.all_strides[self.dim]
         return (trace.view(x, self.output(x.tensor).shape, strides, in_zeros(x.look), before),)
 
     def reads(self, x: Tensor, **_: Any) -> tuple[Reads, ...]:
@@ -120,6 +119,12 @@ class slice(Rearranging):  # noqa: A001  # torch's name; no rule here slices by 
         cropped = start > 0 or self.end is not None
         pattern = Pattern(self.dim % x.rank, (range(start, start + 1),), self.step, cropped=cropped)
         return (except_along(x, self.dim, reads=pattern),)
+
+
+def stepped(strides: Strides, dim: int, step: Dim) -> Strides:
+    """The strides of every `step`-th element along an axis."""
+    axis = dim % len(strides)
+    return (*strides[:axis], strides[axis] * step, *strides[axis + 1 :])
 
 
 def without(strides: Strides, dim: int) -> tuple[Strides, Dim]:
