@@ -184,7 +184,7 @@ def _bare_steps() -> list[dict[str, Any]]:
 
 def _step_with_arguments() -> dict[str, Any]:
     """A step that is a mapping: its head, and what stands beside it."""
-    types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=str.lower)}
+    types = {name: {"$ref": _REF(name)} for name in sorted(LAYERS, key=lambda name: (name.lower(), name))}
     headed = {**types, GROUP: _STEPS, EXPERTS: _experts()}
     return {
         "type": "object",

@@ -1,4 +1,4 @@
-"""Layers and functions that see all elements, in their order, in another shape."""
+"""Layers and functions that give all elements another shape, in the same order."""
 
 from __future__ import annotations
 
