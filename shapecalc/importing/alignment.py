@@ -30,10 +30,7 @@ def _outline(program: Program) -> Any:
     numbers: dict[Value, int] = {}
 
     def seen(values: Iterable[Value]) -> list[Any]:
-        return [
-            (numbers.setdefault(v, len(numbers)), v.tensor and (v.tensor.rank, v.tensor.dtype))
-            for v in values
-        ]
+        return [(numbers.setdefault(v, len(numbers)), _kind(v.tensor)) for v in values]
 
     def outline(node: Node) -> Any:
         given = seen(node.inputs)

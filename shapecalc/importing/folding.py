@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +104,7 @@ class Folding:
         """Find the parameters of a block: what differs between its instances."""
         rows = [self.arguments(instance) for instance in group.instances]
         slots = list(dict.fromkeys(slot for row in rows for slot in row))
-        bodies = [[*walk(instance.body)] for instance in group.instances if instance.body]
+        bodies = [[*walk(instance.body.steps)] for instance in group.instances if instance.body]
         parameters = Parameters()
         for slot in slots:
             number, argument = slot
@@ -131,7 +131,7 @@ class Folding:
         """By step and name, the arguments of all steps of an instance, blocks' among them."""
         assert instance.body is not None
         found = {}
-        for number, step in enumerate(walk(instance.body)):
+        for number, step in enumerate(walk(instance.body.steps)):
             for name, value in self.given(step).items():
                 found[number, name] = value
         return found
@@ -195,13 +195,12 @@ def inlined(step: Step) -> bool:
     return step.node.type in CONTAINERS or single
 
 
-def walk(body: Body | None) -> Iterator[Step]:
-    """All steps of a body in the order of their execution, those of branches and of containers too."""
-    for step in body.steps if body else ():
-        for branch in step.branches or ():
-            if not isinstance(branch, Value):
-                yield from walk(Body(branch, [], [], set()))
-        if inlined(step):
-            yield from walk(step.body)
+def walk(steps: Iterable[Step]) -> Iterator[Step]:
+    """All steps in the order of their execution, those of branches and of containers too."""
+    for step in steps:
+        for branch in step.inner:
+            yield from walk(branch)
+        if step.body is not None and inlined(step):
+            yield from walk(step.body.steps)
         else:
             yield step

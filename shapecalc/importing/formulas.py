@@ -8,6 +8,7 @@ from typing import Any
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing.program import Call, Text, Value
+from shapecalc.importing.reshaping import axes
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import Dim, Expr, lone_symbol, symbol, symbols_in
 from shapecalc.symbolic.notation import PLAIN, text
@@ -64,7 +65,7 @@ class Formulas:
 
     def learn(self, value: Value, shape: Sequence[Dim]) -> None:
         self.shapes[value] = tuple(shape)
-        for formula, sizes in zip(shape, _axes(value), strict=False):
+        for formula, sizes in zip(shape, axes(value) or (), strict=False):
             if isinstance(formula, Expr):
                 self.known.setdefault(sizes, formula)
 
@@ -89,7 +90,7 @@ class Formulas:
     def seen(self, call: Call) -> Iterator[Sequence[Dim]]:
         """The shapes of what a call gives, where each size is fixed or one that is known."""
         for value in call.outputs:
-            found = [sizes[0] if len({*sizes}) == 1 else self.known.get(sizes) for sizes in _axes(value)]
+            found = [sizes[0] if len({*sizes}) == 1 else self.known.get(sizes) for sizes in axes(value) or ()]
             known = [size for size in found if size is not None]
             if len(known) < len(found):
                 return
@@ -182,29 +183,21 @@ class Formulas:
         own = [pair for value in call.inputs for pair in self.sizes(value)]
         axis = call.arguments.get("dim")
         if call.inputs and call.type == "pad":  # two numbers for each axis, the last axis first
-            axis = len(_axes(call.inputs[0])) - 1 - place // 2
+            axis = len(axes(call.inputs[0]) or ()) - 1 - place // 2
         if call.inputs and isinstance(axis, int):
-            shape = [*zip(_axes(call.inputs[0]), self.shapes.get(call.inputs[0], ()), strict=False)]
+            shape = [*zip(axes(call.inputs[0]) or (), self.shapes.get(call.inputs[0], ()), strict=False)]
             meant = shape[axis : axis + 1 or None]
             own = [*((sizes, size) for sizes, size in meant if isinstance(size, Expr)), *own]
         return own
 
     def sizes(self, value: Value) -> list[tuple[Sizes, Expr]]:
         """The sizes of a value that differ from run to run, and their formulas."""
-        pairs = zip(_axes(value), self.shapes.get(value, ()), strict=False)
+        pairs = zip(axes(value) or (), self.shapes.get(value, ()), strict=False)
         return [(sizes, formula) for sizes, formula in pairs if isinstance(formula, Expr)]
 
 
 def _dtype(value: Value) -> str:
     return value.tensor.dtype if value.tensor else "float32"
-
-
-def _axes(value: Value) -> list[Sizes]:
-    tensors = [value.tensor, *value.others]
-    shapes = [tensor.shape for tensor in tensors if tensor is not None]
-    if len(shapes) != len(tensors) or len({len(shape) for shape in shapes}) != 1:
-        return []
-    return [*zip(*shapes, strict=True)]
 
 
 def _padded(shape: Sequence[Dim], pads: Sequence[Dim]) -> Sequence[Dim]:

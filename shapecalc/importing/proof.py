@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis, Row
-from shapecalc.importing.program import Call, Program, Value
-from shapecalc.importing.structure import Body
+from shapecalc.importing.program import Call, Program
+from shapecalc.importing.structure import Body, Step
 from shapecalc.tensors import Tensor
 
 _TRAINED = {True: "trained", False: "not trained"}
@@ -26,14 +26,13 @@ class Difference(NamedTuple):
         return f"{self.path}: {self.what}: {self.here}, in torch {self.there}"
 
 
-def ordered(body: Body) -> Iterator[Call]:
+def ordered(steps: Iterable[Step]) -> Iterator[Call]:
     """The calls of a structured program as a file executes them: a join after its branches."""
-    for step in body.steps:
-        for branch in step.branches or ():
-            if not isinstance(branch, Value):
-                yield from ordered(Body(branch, [], [], set()))
+    for step in steps:
+        for branch in step.inner:
+            yield from ordered(branch)
         if step.body is not None:
-            yield from ordered(step.body)
+            yield from ordered(step.body.steps)
         elif isinstance(step.node, Call):
             yield step.node
 
@@ -43,7 +42,7 @@ def differences(
 ) -> Iterator[Difference]:
     """Everything in which a file's analysis differs from the program, or from its run of number `other`."""
     run = program if other is None else program.runs[other]
-    calls = [*ordered(body)]
+    calls = [*ordered(body.steps)]
     rows = analysis.rows[len(program.unused()) :]
     if len(rows) != len(calls):
         yield Difference("", "layers", str(len(rows)), str(len(calls)), "")
@@ -106,7 +105,7 @@ def names(program: Program, body: Body, analysis: Analysis) -> dict[str, str]:
     rows = iter(analysis.rows)
     for name, row in zip(program.unused(), rows, strict=False):
         found[f"{row.path}.{next(iter(row.weights))}"] = name
-    for row, call in zip(rows, ordered(body), strict=False):
+    for row, call in zip(rows, ordered(body.steps), strict=False):
         buffers = {own: f"{call.path}.{own}" for own in row.weights if own not in call.weights}
         kept = {own: theirs for own, theirs in buffers.items() if theirs in program.buffers}
         found |= {f"{row.path}.{own}": theirs for own, theirs in {**call.weights, **kept}.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 from shapecalc.importing.folding import Folding, walk
 from shapecalc.importing.program import Call, Region, Value
-from shapecalc.importing.structure import Body, Step
+from shapecalc.importing.structure import Body, Step, within
 
 _LONGEST = 24
 """Steps of a row, a join counted as one."""
@@ -48,10 +48,7 @@ class _Keys:
 
 
 def _reads_names(step: Step) -> bool:
-    branches = step.branches or ()
-    named = any(isinstance(branch, Value) for branch in branches)
-    inner = (part for branch in branches if not isinstance(branch, Value) for part in branch)
-    return bool(step.sources) or named or any(map(_reads_names, inner))
+    return any(part.sources or len(part.inner) < len(part.branches or ()) for part in within([step]))
 
 
 def _best(steps: Sequence[Step], keys: _Keys) -> tuple[Any, ...] | None:
@@ -82,7 +79,7 @@ def _begins(step: Step) -> bool:
 
 
 def _weight(steps: Sequence[Step]) -> int:
-    return sum(1 for _ in walk(Body([*steps], [], [], set())))
+    return sum(1 for _ in walk(steps))
 
 
 def _replaced(steps: Sequence[Step], row: tuple[Any, ...], keys: _Keys, body: Body) -> list[Step]:

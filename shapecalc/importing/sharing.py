@@ -22,7 +22,7 @@ def made_twice(program: Program, body: Body, analysis: Analysis) -> list[str]:
     rows = analysis.rows[len(program.unused()) :]
     found: Counter[str] = Counter()
     users: dict[str, list[Call]] = {}
-    for row, call in zip(rows, ordered(body), strict=False):
+    for row, call in zip(rows, ordered(body.steps), strict=False):
         for own, theirs in call.weights.items():
             users.setdefault(theirs, []).append(call)
             found[theirs] += own not in row.shared

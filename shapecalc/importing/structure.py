@@ -8,7 +8,7 @@ is left is read by name, the join that comes first at first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,6 +28,11 @@ class Step:
     """What a region is made of."""
     sources: list[Value] = field(default_factory=list)
     """The tensors that it reads by name; none if it reads what the step before it gives."""
+
+    @property
+    def inner(self) -> list[list[Step]]:
+        """The branches that are steps, not a tensor that is read by name."""
+        return [branch for branch in self.branches or () if isinstance(branch, list)]
 
 
 @dataclass(eq=False, slots=True)
@@ -66,6 +71,14 @@ def _give_last(region: Region, y: Value) -> None:
     renamed(region, {y: before})
     region.outputs = [y if x is before else x for x in region.outputs]
     region.calls.append(Call("Identity", {}, [before], [y], path=region.path))
+
+
+def within(steps: Iterable[Step]) -> Iterator[Step]:
+    """Steps, each before those of its branches."""
+    for step in steps:
+        yield step
+        for branch in step.inner:
+            yield from within(branch)
 
 
 def free(region: Region) -> list[Value]:
@@ -290,8 +303,7 @@ _DEEPEST = 3
 
 def _depth(steps: list[Step]) -> int:
     """How many joins stand within each other in steps."""
-    branches = [[_depth(b) for b in step.branches or () if isinstance(b, list)] for step in steps]
-    return max((1 + max(depths, default=0) for depths in branches if depths), default=0)
+    return max((1 + max(map(_depth, step.inner)) for step in steps if step.inner), default=0)
 
 
 def _follows(branch: Branch) -> bool:
