@@ -76,7 +76,10 @@ def print_as(form: str, values: Callable[[], object], grid: Callable[[], Grid]) 
 
 def print_grid(grid: Grid, form: str) -> None:
     """Print in one of the forms `table`, `markdown` and `csv`."""
-    {"table": print_table, "markdown": print_markdown, "csv": print_csv}[form](grid)
+    if form == "markdown":
+        print(writable(markdown_of(grid)))
+    else:
+        {"table": print_table, "csv": print_csv}[form](grid)
 
 
 def print_table(grid: Grid) -> None:
@@ -237,10 +240,6 @@ def text_of(grid: Grid) -> str:
     lines = _laid_out(grid, _written(grid)) if grid.columns else []
     table = ["".join(text for text, _ in line).rstrip() for line in lines]
     return "\n".join([grid.heading, "", *table, "", *grid.notes])
-
-
-def print_markdown(grid: Grid) -> None:
-    print(writable(markdown_of(grid)))
 
 
 def markdown_of(grid: Grid) -> str:

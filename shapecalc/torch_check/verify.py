@@ -126,9 +126,10 @@ class _Findings:
         self.analysis = analysis
         self.mismatches: list[Mismatch] = []
 
-    def add(self, row: Row, what: str, expected: Any, measured: Any) -> None:
+    def add(self, path: str, what: str, expected: Any, measured: Any) -> None:
+        """Hold a figure of a layer, or of the whole network, whose path is empty."""
         if expected != measured:
-            self.mismatches.append(Mismatch(row.path, what, expected, measured))
+            self.mismatches.append(Mismatch(path, what, expected, measured))
 
     def collect(self, device: Any, memory: bool) -> tuple[Usage, ...]:
         """Compare all figures, and bytes where `memory` is asked for; what a GPU has in use besides.
@@ -144,7 +145,7 @@ class _Findings:
         except BuildError as error:
             if isinstance(error.error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
                 raise _unavailable(self.analysis, device, error.error) from None
-            self.add(error.row, "run in torch", "accepted", str(error))
+            self.add(error.row.path, "run in torch", "accepted", str(error))
         except (RuntimeError, TypeError) as error:
             # Of the device itself, before a layer runs on it or after the last.
             raise _unavailable(self.analysis, device, error) from None
@@ -169,7 +170,7 @@ class _Findings:
             }
             measured = dict(_weights_of(module))
             for name in {**expected, **measured}:
-                self.add(row, f"weight {name}", expected.get(name), measured.get(name))
+                self.add(row.path, f"weight {name}", expected.get(name), measured.get(name))
         totals = self.analysis.totals
         self.compare_total("parameters", totals.params, network.parameters())
         trained = (tensor for tensor in network.parameters() if tensor.requires_grad)
@@ -177,9 +178,7 @@ class _Findings:
         self.compare_total("buffers", totals.buffers, network.buffers())
 
     def compare_total(self, what: str, expected: Dim, tensors: Iterable[Any]) -> None:
-        measured = sum(tensor.numel() for tensor in tensors)
-        if expected != measured:
-            self.mismatches.append(Mismatch("", what, number(expected), measured))
+        self.add("", what, number(expected), sum(tensor.numel() for tensor in tensors))
 
     def compare_memory(self) -> None:
         """Bytes on `meta`, of a batch of two: some norms can't be trained with a single sample."""
@@ -189,7 +188,7 @@ class _Findings:
                 if not found.agrees:
                     size = number(found.expected)
                     expected = Bounds(min=size) if found.at_least else size
-                    self.mismatches.append(Mismatch("", found.what, expected, found.measured))
+                    self.add("", found.what, expected, found.measured)
 
     def of_batch(self, batch: int) -> Analysis:
         """The network with a batch of that size, or as it is if its inputs can't have one."""
@@ -236,17 +235,17 @@ class _Findings:
             nonlocal counted
             before, counted = counted, counter.get_total_flops()
             if row.layer.reads_values is reads_values:
-                self.add(row, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
+                self.add(row.path, "FLOPs (2 · MACs)", 2 * row.macs, counted - before)
             self.compare_outputs(row, outputs)
 
         return observe
 
     def compare_outputs(self, row: Row, outputs: tuple[Any, ...]) -> None:
-        self.add(row, "number of outputs", len(row.outputs), len(outputs))
+        self.add(row.path, "number of outputs", len(row.outputs), len(outputs))
         for expected, measured in zip(row.outputs, outputs, strict=False):
             device = f"on {measured.device.type}"
-            self.add(row, f"output shape {device}", shape_in_torch(row, expected), list(measured.shape))
-            self.add(row, f"output dtype {device}", expected.dtype, _dtype(measured))
+            self.add(row.path, f"output shape {device}", shape_in_torch(row, expected), list(measured.shape))
+            self.add(row.path, f"output dtype {device}", expected.dtype, _dtype(measured))
 
 
 def _weights_of(module: Any) -> Iterator[tuple[str, str]]:

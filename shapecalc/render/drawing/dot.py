@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shapecalc.errors import visible
-from shapecalc.render.drawing.numbering import Numbering
-from shapecalc.render.drawing.parts import Box, Figure, Part, Stack, inside
+from shapecalc.render.drawing.parts import Box, Figure, Numbering, Part, Stack, inside
 
 
 def dot(figures: Sequence[Figure], direction: str, name: str) -> str:

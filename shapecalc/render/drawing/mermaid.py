@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shapecalc.errors import visible
-from shapecalc.render.drawing.numbering import Numbering
-from shapecalc.render.drawing.parts import Box, Figure, Part, Stack, TooLargeError, inside
+from shapecalc.render.drawing.parts import Box, Figure, Numbering, Part, Stack, TooLargeError, inside
 
 _MOST_EDGES = 500
 _MOST_TEXT = 50_000

@@ -101,6 +101,16 @@ def boxes(part: Part) -> Iterator[Box]:
     return (inner for inner in each(part) if isinstance(inner, Box))
 
 
+class Numbering:
+    """Names of boxes and frames for other programs: `n0`, `n1`, …; the same part has the same name."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, str] = {}
+
+    def of(self, part: Part) -> str:
+        return self.known.setdefault(id(part), f"n{len(self.known)}")
+
+
 def stacks(part: Part) -> Iterator[Stack]:
     return (inner for inner in each(part) if isinstance(inner, Stack))
 

@@ -171,7 +171,7 @@ def _figure(figure: Placed) -> Iterator[str]:
 def _frame(figure: Placed, stack: Stack) -> Iterator[str]:
     x, y, width, height = figure.rectangle(stack)
     yield f'<rect class="f" {_place(x, y, width, height)} rx="8"/>'
-    yield f'<text class="t" x="{number(x + PAD)}" y="{number(y + TITLE - 5)}">{text(stack.title)}</text>'
+    yield label(stack.title, x + PAD, y + TITLE - 5, "t")
 
 
 def _box(box: Box, x: float, y: float, width: float, height: float) -> Iterator[str]:
@@ -183,8 +183,7 @@ def _box(box: Box, x: float, y: float, width: float, height: float) -> Iterator[
     yield f'<rect class="{kind}" {_place(x, y, width, height)} rx="5"/>'
     middle, first = x + width / 2, y + height / 2 - 7 * (len(box.lines) - 1) + 4
     for row, line in enumerate(filter(None, box.lines)):
-        small = ' class="s"' if row else ""
-        yield f'<text{small} x="{number(middle)}" y="{number(first + 14 * row)}">{text(line)}</text>'
+        yield label(line, middle, first + 14 * row, "s" if row else "")
     yield "</g>"
 
 
@@ -224,6 +223,12 @@ def _sign(value: float) -> int:
 
 def _place(x: float, y: float, width: float, height: float) -> str:
     return f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+
+
+def label(said: str, x: float, y: float, style: str = "") -> str:
+    """A line of text at a point."""
+    of_style = f' class="{style}"' if style else ""
+    return f'<text{of_style} x="{number(x)}" y="{number(y)}">{text(said)}</text>'
 
 
 def path(*points: tuple[float, float]) -> str:

@@ -15,7 +15,7 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import UsageError
 from shapecalc.render.drawing.building import is_join
-from shapecalc.render.drawing.svg import MARGIN, number, path, text
+from shapecalc.render.drawing.svg import MARGIN, label, path
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.tree import own_row
 from shapecalc.symbolic.notation import shape_text
@@ -187,8 +187,7 @@ def _glyph(glyph: Glyph, below: float) -> Iterator[str]:
     for face in (top, side, front) if d else (front,):
         yield f'<path class="convolution" d="{path(*face)}Z"/>'
     for n, line in enumerate(_label(glyph.volume)):
-        small = ' class="s"' if n else ""
-        yield f'<text{small} x="{number(x + (w + d) / 2)}" y="{number(below + 13 * n)}">{text(line)}</text>'
+        yield label(line, x + (w + d) / 2, below + 13 * n, "s" if n else "")
     yield "</g>"
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shapecalc.errors import UsageError
-from shapecalc.render.drawing.svg import document, number, path, point, text
+from shapecalc.render.drawing.svg import document, label, path, point, text
 from shapecalc.render.drawing.text_width import text_width
 from shapecalc.render.plotting.labels import SIZE, Label, Rectangle, along, around, written
 from shapecalc.render.plotting.scale import AxisScale, PlotAxis, refuse_far
@@ -136,19 +136,19 @@ class _Drawn:
 
     def _axes(self) -> Iterator[str]:
         left, top, right, bottom = self.field
-        yield _text("head", left, 18, self.plot.title)
-        yield _text("l", _MARGIN, top - 10, self.plot.y.title)
-        yield _text("s", (left + right) / 2, bottom + 36, self.plot.x.title)
+        yield label(self.plot.title, left, 18, "head")
+        yield label(self.plot.y.title, _MARGIN, top - 10, "l")
+        yield label(self.plot.x.title, (left + right) / 2, bottom + 36, "s")
         for tick in self.x.ticks:
             x = self.x.place(tick.value)
             yield _stroke("q" if tick.text else "w", (x, top if tick.text else bottom - 4), (x, bottom))
             if tick.text:
-                yield _text("s", x, bottom + 15, tick.text)
+                yield label(tick.text, x, bottom + 15, "s")
         for tick in self.y.ticks:
             y = self.y.place(tick.value)
             yield _stroke("q" if tick.text else "w", (left, y), (right if tick.text else left + 4, y))
             if tick.text:
-                yield _text("r", left - 6, y + 3.5, tick.text)
+                yield label(tick.text, left - 6, y + 3.5, "r")
         yield _stroke("w", (left, top), (left, bottom), (right, bottom))
 
     def _guides(self) -> Iterator[str]:
@@ -188,7 +188,7 @@ class _Drawn:
         ordered = sorted(self.dots, key=lambda dot: not dot.best)
         wanted += [Label(dot.label, *self.place(dot.x, dot.y)) for dot in ordered if dot.label]
         for said, x, y in written(wanted[:_MOST_LABELS], self.field, marks, lines):
-            yield _text("l", x, y, said)
+            yield label(said, x, y, "l")
 
     def _legend(self) -> Iterator[str]:
         x, y = self.field.right + 18, _TOP + 6
@@ -196,7 +196,7 @@ class _Drawn:
             if not series.name:
                 continue
             yield f'<path class="{role}" d="{_mark(shape, x, y)}"/>'
-            yield _text("l", x + 12, y + 3.5, series.name)
+            yield label(series.name, x + 12, y + 3.5, "l")
             y += _LEGEND
 
 
@@ -205,10 +205,6 @@ def _refuse(dots: Sequence[Dot]) -> None:
         raise UsageError("there is no point to draw: none has a number on both axes")
     if len(dots) > MOST_DOTS:
         raise UsageError(f"a plot has {MOST_DOTS:,} points at most: here are {len(dots):,}")
-
-
-def _text(style: str, x: float, y: float, said: str) -> str:
-    return f'<text class="{style}" x="{number(x)}" y="{number(y)}">{text(said)}</text>'
 
 
 def _stroke(style: str, *points: tuple[float, float]) -> str:
