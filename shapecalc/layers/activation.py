@@ -118,7 +118,7 @@ class Hardtanh(InPlace, OfNumbers):
 
 
 class ToFloating(Activation, abstract=True):
-    """An activation that makes floating-point numbers of integers."""
+    """One that makes floating-point numbers of integers."""
 
     def output(self, x: Tensor) -> Tensor:
         return x if is_differentiable(x.dtype) else Tensor(x.shape, "float32")

@@ -10,27 +10,23 @@ from shapecalc.allocation.elementwise_gradients import of_factor
 from shapecalc.allocation.gradients import Back, like, of_rounded
 from shapecalc.allocation.kernels import converted
 from shapecalc.errors import ArchitectureError
+from shapecalc.layers.activation import ToFloating
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.fields import Dtype, Number
 from shapecalc.layers.ranges import check_fits
 from shapecalc.layers.rules import Keeps
 from shapecalc.operations import NOTHING, Operations
-from shapecalc.tensors import Tensor, as_scalar, is_complex, is_differentiable, real_of
+from shapecalc.tensors import Tensor, as_scalar, is_complex, real_of
 
 
-class Function(Layer, abstract=True):
-    """One kernel, which makes floating-point numbers of all numbers."""
+class Function(ToFloating, abstract=True):
+    """A function of all numbers, whose derivative is a factor of the gradient."""
 
-    elementwise = True
-    aligned = True
     takes_complex = True
-    keeps = Keeps.INPUTS
+    each = Operations(exp=1)
     kernels: ClassVar[int] = 0
     """How many kernels make the derivative of what autograd keeps; 0 where that is a factor of it itself."""
-
-    def output(self, x: Tensor) -> Tensor:
-        return x if is_differentiable(x.dtype) else Tensor(x.shape, "float32")
 
     def back(self, x: Value) -> Back:
         return of_factor(x.look, self.kernels)
@@ -40,7 +36,6 @@ class exp(Function):
     """eˣ. Source: torch.exp."""
 
     keeps = Keeps.OUTPUT
-    each = Operations(exp=1)
 
 
 class exp2(Function):
@@ -48,7 +43,6 @@ class exp2(Function):
 
     keeps = Keeps.OUTPUT
     kernels = 1
-    each = Operations(exp=1)
 
 
 class expm1(Function):
@@ -62,21 +56,17 @@ class expm1(Function):
 class log(Function):
     """The natural logarithm. Source: torch.log."""
 
-    each = Operations(exp=1)
-
 
 class log2(Function):
     """The logarithm to base 2. Source: torch.log2."""
 
     kernels = 1
-    each = Operations(exp=1)
 
 
 class log10(Function):
     """The logarithm to base 10. Source: torch.log10."""
 
     kernels = 1
-    each = Operations(exp=1)
 
 
 class log1p(Function):
@@ -91,7 +81,6 @@ class erf(Function):
 
     takes_complex = False
     kernels = 4
-    each = Operations(exp=1)
 
 
 class sqrt(Function):
@@ -99,7 +88,6 @@ class sqrt(Function):
 
     keeps = Keeps.OUTPUT
     kernels = 1
-    each = Operations(exp=1)
 
 
 class rsqrt(Function):
@@ -122,14 +110,12 @@ class sin(Function):
     """The sine. Source: torch.sin."""
 
     kernels = 1
-    each = Operations(exp=1)
 
 
 class cos(Function):
     """The cosine. Source: torch.cos."""
 
     kernels = 2
-    each = Operations(exp=1)
 
 
 class tan(Function):
@@ -137,63 +123,54 @@ class tan(Function):
 
     keeps = Keeps.OUTPUT
     kernels = 2
-    each = Operations(exp=1)
 
 
 class asin(Function):
     """The angle of a sine. Source: torch.asin."""
 
     kernels = 4
-    each = Operations(exp=1)
 
 
 class acos(Function):
     """The angle of a cosine. Source: torch.acos."""
 
     kernels = 5
-    each = Operations(exp=1)
 
 
 class atan(Function):
     """The angle of a tangent. Source: torch.atan."""
 
     kernels = 2
-    each = Operations(exp=1)
 
 
 class sinh(Function):
     """(eˣ − e⁻ˣ) / 2. Source: torch.sinh."""
 
     kernels = 1
-    each = Operations(exp=1)
 
 
 class cosh(Function):
     """(eˣ + e⁻ˣ) / 2. Source: torch.cosh."""
 
     kernels = 1
-    each = Operations(exp=1)
 
 
 class asinh(Function):
     """The number whose sinh it is. Source: torch.asinh."""
 
     kernels = 3
-    each = Operations(exp=1)
 
 
 class acosh(Function):
     """The number from 0 on whose cosh it is. Source: torch.acosh."""
 
     kernels = 3
-    each = Operations(exp=1)
 
 
 class atanh(Function):
     """The number whose tanh it is. Source: torch.atanh."""
 
     kernels = 3
-    each = Operations(exp=1)
 
 
 class neg(Function):
