@@ -148,7 +148,6 @@ class Remainder(Operation, abstract=True):
 
     most_branches = 2
     each = Operations(add=1, mul=1, divide=1)
-    example = example((2, 8, 4), (2, 1, 4))
 
     def of_two(self, x: Tensor, other: Tensor) -> Tensor:
         y = combine(x, other)

@@ -10,7 +10,7 @@ from shapecalc.allocation.elementwise_gradients import of_factor
 from shapecalc.allocation.gradients import Back, like, of_rounded
 from shapecalc.allocation.kernels import converted
 from shapecalc.errors import ArchitectureError
-from shapecalc.layers.activation import ToFloating
+from shapecalc.layers.activation import OfNumbers, ToFloating
 from shapecalc.layers.base import Layer, example
 from shapecalc.layers.checks import check_numbers
 from shapecalc.layers.fields import Dtype, Number
@@ -173,15 +173,12 @@ class atanh(Function):
     kernels = 3
 
 
-class neg(Function):
+class neg(OfNumbers):
     """−x. Source: torch.neg."""
 
+    takes_complex = True
     keeps = Keeps.NOTHING
     each = NOTHING
-
-    def output(self, x: Tensor) -> Tensor:
-        check_numbers(x)
-        return x
 
     def back(self, x: Value) -> Back:
         return like()
@@ -201,16 +198,11 @@ class abs(Function):  # noqa: A001  # torch's name
         return each * y.elements
 
 
-class Rounded(Function, abstract=True):
+class Rounded(OfNumbers, abstract=True):
     """What is constant between its steps: of whole numbers these, of others a gradient of zeros."""
 
-    takes_complex = False
     keeps = Keeps.NOTHING
     each = NOTHING
-
-    def output(self, x: Tensor) -> Tensor:
-        check_numbers(x)
-        return x
 
     def back(self, x: Value) -> Back:
         return of_rounded(x.look)
