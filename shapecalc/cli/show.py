@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from shapecalc.cli.networks import Network, analysed, settings
+from shapecalc.cli.networks import Network, Settings, analysed, settings
 from shapecalc.cli.options import Arch, Ascii, Depth, ExplanationForm, Form, Input, Set, StoredAs, Unfold
 from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.render.tree import TABLE, Display
@@ -79,11 +79,7 @@ def explain(
         if layer is not None or format not in ("text", "json"):
             hint = "without a LAYER, and with --format text or json"
             raise UsageError("--cache is of the whole network, as text or JSON", hint=hint)
-        from shapecalc.analysis.serving.serving import serving
-        from shapecalc.render.cache import print_cache
-
-        architecture, given, values = settings(arch, input, set)
-        print_cache(serving(architecture, "N", "T", input=given, parameters=values), format)
+        _explain_cache(settings(arch, input, set), format)
         return
     from shapecalc.analysis.domain.generalise import in_general
     from shapecalc.analysis.explain.explain import explain
@@ -96,6 +92,14 @@ def explain(
     except ArchitectureError as error:
         problem = error.message
     print_explanations(analysis, explain(analysis, node, general), format, problem)
+
+
+def _explain_cache(asked: Settings, form: str) -> None:
+    from shapecalc.analysis.serving.serving import serving
+    from shapecalc.render.cache import print_cache
+
+    architecture, given, values = asked
+    print_cache(serving(architecture, "N", "T", input=given, parameters=values), form)
 
 
 def params(
