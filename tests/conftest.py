@@ -48,7 +48,7 @@ settings.load_profile("drawn")
 providers._get_local_constants = Constants
 
 
-TRACED = 1.0
+TRACED = 2.0
 """Seconds for which coverage is measured of a test, of all its cases: the others mostly go the same ways."""
 
 APART = {"importing": 8.0, "exporting": 8.0}
