@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_iter
 
 from shapecalc.analysis.memory.liveness import releases
 from shapecalc.engine.results import Analysis, Edge, Row
@@ -121,16 +122,7 @@ class Network(torch.nn.Module):
             if row.layer.reads_values and any(x.device.type == "meta" for x in arguments):
                 return tuple(sample(y, "meta") for y in row.outputs)
             raise BuildError(row, error) from error
-        return tuple(_flat(outputs))
-
-
-def _flat(outputs: Any) -> Iterator[Any]:
-    """The tensors of an output, which may be tuples of tuples."""
-    if isinstance(outputs, tuple):
-        for output in outputs:
-            yield from _flat(output)
-    elif outputs is not None:
-        yield outputs
+        return tuple(y for y in tree_iter(outputs) if y is not None)  # of a recurrent layer, tuples of tuples
 
 
 def build(analysis: Analysis) -> Network:
