@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite, isinf
-from typing import Any
+from typing import Any, TypeVar
 
+from shapecalc.importing.program import Call, Value
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
 
 
 class UnsayableError(Exception):
     """A call or a node that has no form here."""
+
+
+Row = TypeVar("Row", bound=Callable[..., Any])
+
+
+def rows_of(table: dict[str, Row]) -> Callable[..., Callable[[Row], Row]]:
+    """What declares rows of a table: `@row("matmul", "mm")` is one for both names."""
+
+    def row(*names: str) -> Callable[[Row], Row]:
+        def declare(function: Row) -> Row:
+            table.update(dict.fromkeys(names, function))
+            return function
+
+        return declare
+
+    return row
 
 
 def fields_of(type_: str) -> Mapping[str, Any]:
@@ -26,7 +43,7 @@ def fields_of(type_: str) -> Mapping[str, Any]:
 
 
 def told(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that a file has: those that are the defaults are left out.
+    """The arguments that a file has.
 
     Raises:
         UnsayableError: there is no such type, or a number is infinite where no file may have one.
@@ -34,12 +51,29 @@ def told(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     fields = fields_of(type_)
     if any(isinstance(v, float) and not _sayable(fields[k], v) for k, v in arguments.items()):
         raise UnsayableError(f"{type_} takes no infinite numbers")
-    return {k: v for k, v in arguments.items() if fields[k].required or not _is_default(fields[k], v)}
+    return without_defaults(type_, arguments)
+
+
+def without_defaults(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that are not what a layer type takes where they are left out."""
+    fields = LAYERS[type_].fields if type_ in LAYERS else {}
+    usual = {k: field.default for k, field in fields.items() if not field.required}
+    return {k: v for k, v in arguments.items() if k not in usual or not _same(v, usual[k])}
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
 
 
 def dtype_told(dtype: str, usual: str) -> dict[str, str]:
     """The argument `dtype`, unless a step gives that dtype by itself."""
     return {} if dtype == usual else {"dtype": dtype}
+
+
+def stored(kind: str, name: str, value: Value, path: str = "") -> Call:
+    """The step that makes a weight of the module's, a parameter or a buffer: that is the value."""
+    given = {"shape": [*value.known.shape], **dtype_told(value.known.dtype, "float32")}
+    return Call(kind, given, [], [value], {"weight": name}, path)
 
 
 def of_one_number(number: Any, wanted: Tensor) -> tuple[str, dict[str, Any]]:
@@ -54,9 +88,3 @@ def of_one_number(number: Any, wanted: Tensor) -> tuple[str, dict[str, Any]]:
 def _sayable(field: Any, value: float) -> bool:
     """Whether a file may have a number there: .inf stands for few arguments, and nothing for nan."""
     return isfinite(value) or (field.infinite and isinf(value))
-
-
-def _is_default(field: Any, value: Any) -> bool:
-    if value is None or field.default is None:
-        return value is None and field.default is None
-    return type(value) is type(field.default) and bool(value == field.default)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shapecalc.importing.arguments import UnsayableError, of_one_number, told
+from shapecalc.importing.arguments import UnsayableError, of_one_number, rows_of, told
 from shapecalc.importing.leaves import plain
 from shapecalc.importing.program import Call, Value
 from shapecalc.layers import LAYERS
@@ -36,19 +36,6 @@ _WORDS = {
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     "view_as": "reshape_as",
 }
-
-
-def rows_of(table: dict[str, Row]) -> Callable[..., Callable[[Row], Row]]:
-    """What declares rows of a table: `@row("matmul", "mm")` is one for both names."""
-
-    def row(*names: str) -> Callable[[Row], Row]:
-        def declare(function: Row) -> Row:
-            table.update(dict.fromkeys(names, function))
-            return function
-
-        return declare
-
-    return row
 
 
 row = rows_of(ROWS)

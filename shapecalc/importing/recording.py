@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.aliases import Aliases, View, shares
-from shapecalc.importing.arguments import dtype_told
+from shapecalc.importing.arguments import stored
 from shapecalc.importing.constants import constant
 from shapecalc.importing.leaves import arguments_of, described, is_leaf, keeps_shape, takes
 from shapecalc.importing.lowering import Lowering
@@ -148,9 +148,7 @@ class Recorder(TorchFunctionMode):
             self.pending[value] = constant(tensor, value)
             self.constants[value] = tensor
             return value
-        arguments = {"shape": list(value.known.shape), **dtype_told(value.known.dtype, "float32")}
-        made = "buffer" if id(tensor) in self.buffers else "parameter"
-        self.pending[value] = [Call(made, arguments, [], [value], {"weight": name})]
+        self.pending[value] = [stored("buffer" if id(tensor) in self.buffers else "parameter", name, value)]
         return value
 
     def read(self, tree: Any) -> list[Value]:

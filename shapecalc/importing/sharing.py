@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shapecalc.engine.results import Analysis
+from shapecalc.importing.arguments import stored
 from shapecalc.importing.program import Call, Node, Program, Region, Value, calls, renamed
 from shapecalc.importing.proof import ordered
 from shapecalc.importing.structure import Body
@@ -51,13 +52,10 @@ def _can_be_handed(call: Call) -> bool:
 def _parameter(program: Program, name: str) -> Call:
     """A step that makes a weight, the same in all runs."""
     tensor = program.weights.get(name) or program.buffers[name]
-    arguments: dict[str, Any] = {"shape": [*tensor.shape]}
-    if tensor.dtype != "float32":
-        arguments["dtype"] = tensor.dtype
     kind = "parameter" if name in program.weights else "buffer"
     made = Value(tensor, [tensor] * len(program.runs))
     module, _, own = name.rpartition(".")
-    return Call(kind, arguments, [], [made], {"weight": name}, path=f"{module}_{own}" if module else own)
+    return stored(kind, name, made, f"{module}_{own}" if module else own)
 
 
 def _replace(region: Region, users: Collection[int], made: dict[str, Call], same: dict[Value, Value]) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from shapecalc.importing.alignment import Varied
+from shapecalc.importing.arguments import without_defaults
 from shapecalc.importing.forms import Forms
 from shapecalc.importing.formulas import Formulas
 from shapecalc.importing.program import Call, Node, Program, Region, Value, renamed
 from shapecalc.importing.reshaping import Axis, axes
-from shapecalc.layers import LAYERS
 
 
 def inferred(program: Program) -> None:
@@ -109,7 +109,7 @@ class _Sizing:
     def write(self, call: Call) -> None:
         """Expressions in place of what differs between the runs; numbers where there are none."""
         arguments = {name: self.written(call, name, value) for name, value in call.arguments.items()}
-        call.arguments = _without_defaults(call.type, arguments)
+        call.arguments = without_defaults(call.type, arguments)
 
     def written(self, call: Call, name: str, value: Any, place: int = 0) -> Any:
         if isinstance(value, Varied):
@@ -136,15 +136,3 @@ def undecided(program: Program) -> bool:
 
 def _differs(value: Any) -> bool:
     return isinstance(value, Varied) or (isinstance(value, list) and any(map(_differs, value)))
-
-
-def _without_defaults(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    fields = LAYERS[type_].fields if type_ in LAYERS else {}
-
-    def is_default(name: str, value: Any) -> bool:
-        if name not in fields or fields[name].required:
-            return False
-        default = fields[name].default
-        return type(value) is type(default) and bool(value == default)
-
-    return {name: value for name, value in arguments.items() if not is_default(name, value)}

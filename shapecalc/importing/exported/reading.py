@@ -15,7 +15,7 @@ import torch
 from shapecalc.errors import ArchitectureError, UsageError, quoted
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.alignment import alike
-from shapecalc.importing.arguments import dtype_told, of_one_number
+from shapecalc.importing.arguments import of_one_number, stored
 from shapecalc.importing.exported.archive import read_archive
 from shapecalc.importing.exported.graph import (
     Dtype,
@@ -298,8 +298,7 @@ class _Reading:
             return self.lost(tensor)
         value = Value(tensor)
         type_ = "parameter" if name in self.graph.parameters else "buffer"
-        given = {"shape": [*tensor.shape], **dtype_told(tensor.dtype, "float32")}
-        self.pending[value] = Call(type_, given, [], [value], {"weight": own})
+        self.pending[value] = stored(type_, own, value)
         return value
 
     def weight(self, value: Value) -> str | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shapecalc.importing.arguments import UnsayableError, dtype_told
+from shapecalc.importing.arguments import UnsayableError, dtype_told, rows_of
 from shapecalc.importing.leaves import plain
-from shapecalc.importing.lowering import ROWS, Lowering, Row, rank, rows_of, shape_of
+from shapecalc.importing.lowering import ROWS, Lowering, Row, rank, shape_of
 from shapecalc.importing.program import Value
 from shapecalc.importing.rows.products import weighted
 

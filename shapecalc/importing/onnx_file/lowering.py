@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, quoted
-from shapecalc.importing.arguments import UnsayableError, dtype_told, fields_of, told
+from shapecalc.importing.arguments import UnsayableError, dtype_told, fields_of, rows_of, told
 from shapecalc.importing.onnx_file.constants import Constants
 from shapecalc.importing.onnx_file.graph import Graph, Node
 from shapecalc.importing.onnx_file.inference import Inferred
@@ -25,14 +25,8 @@ Row = Callable[["Lowering", Node], Any]
 ROWS: dict[str, Row] = {}
 
 
-def row(*operators: str) -> Callable[[Row], Row]:
-    """Declares what the operators of these names become."""
-
-    def declare(function: Row) -> Row:
-        ROWS.update(dict.fromkeys(operators, function))
-        return function
-
-    return declare
+row = rows_of(ROWS)
+"""Declares what the operators of these names become."""
 
 
 class Lowering:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from shapecalc.importing.arguments import UnsayableError
+from shapecalc.importing.arguments import UnsayableError, rows_of
 from shapecalc.importing.lowering import (
     Lowering,
     Row,
@@ -13,7 +13,6 @@ from shapecalc.importing.lowering import (
     listed,
     rank,
     row,
-    rows_of,
     shape_of,
     word,
 )
