@@ -6,17 +6,14 @@ constant: it is computed with its values, on which control flow may hang, and re
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode, resolve_name
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
@@ -26,14 +23,18 @@ from shapecalc.importing.constants import constant
 from shapecalc.importing.leaves import arguments_of, described, is_leaf, keeps_shape, takes
 from shapecalc.importing.lowering import Lowering
 from shapecalc.importing.program import Call, Region, Value, let_out
-
-_OWN = str(Path(__file__).resolve().parent.parent)
-_TORCH = str(Path(torch.__file__).resolve().parent)
-
-
-def tensors_of(tree: Any) -> list[Any]:
-    """The tensors in arguments or results, in their order."""
-    return [x for x in tree_leaves(tree) if isinstance(x, torch.Tensor)]
+from shapecalc.importing.torch_calls import (
+    EMPTY,
+    OF_A_SHAPE,
+    OF_VALUES,
+    chosen,
+    name_of,
+    numbers_of,
+    place,
+    stand_in,
+    tensors_of,
+    writes,
+)
 
 
 class Recorder(TorchFunctionMode):
@@ -89,7 +90,7 @@ class Recorder(TorchFunctionMode):
             return self.called(original, module, args, kwargs)
 
         torch.nn.Module.__call__ = call
-        cond, torch.cond = torch.cond, _chosen
+        cond, torch.cond = torch.cond, chosen
         try:
             with self:
                 yield
@@ -157,7 +158,7 @@ class Recorder(TorchFunctionMode):
     def record(self, call: Call) -> None:
         """Add a call, after those that make the weights and constants it reads."""
         self.make(call.inputs)
-        call.place = call.place or _place()
+        call.place = call.place or place()
         call.path = call.path or self.open[-1].path
         call.macs = self.flops // 2 if call.reason else None
         self.open[-1].calls.append(call)
@@ -185,7 +186,7 @@ class Recorder(TorchFunctionMode):
             return self.leaf(original, module, path, args, kwargs)
         if isinstance(module, torch.jit.ScriptModule):
             return self.compiled(original, module, path, args, kwargs)
-        region = Region(type(module).__name__, path, attributes=_numbers(module))
+        region = Region(type(module).__name__, path, attributes=numbers_of(module))
         region.inputs = [self.value(x) for x in tensors_of((args, kwargs)) if self.known(x)]
         self.open[-1].calls.append(region)
         self.open.append(region)
@@ -247,8 +248,8 @@ class Recorder(TorchFunctionMode):
         given = tensors_of((args, kwargs))
         if not any(map(self.known, given)):
             return self.of_constants(func, args, kwargs, given)
-        if func.__name__ in _OF_A_SHAPE:
-            args, kwargs = tree_map(_stand_in, (args, kwargs))
+        if func.__name__ in OF_A_SHAPE:
+            args, kwargs = tree_map(stand_in, (args, kwargs))
             return self.of_constants(func, args, kwargs, given)
         versions = [x._version for x in given]
         before = self.counter.get_total_flops()
@@ -279,7 +280,7 @@ class Recorder(TorchFunctionMode):
         self, func: Any, args: Any, kwargs: Any, given: list[Any], versions: list[int], result: Any
     ) -> Any:
         """Record what a function has made of tensors, or has written to the first of them."""
-        if _writes(func) or (result is given[0] and given[0]._version != versions[0]):
+        if writes(func) or (result is given[0] and given[0]._version != versions[0]):
             self.write(given[0], self.lowered(func, args, kwargs, [given[0]])[0])
             return None if result is None else given[0]
         outputs = tensors_of(result)
@@ -295,10 +296,10 @@ class Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         self.flops_of_constants += self.counter.get_total_flops() - before
         outputs = tensors_of(result)
-        if func.__name__ in _EMPTY and not hasattr(result, "fake_mode"):
+        if func.__name__ in EMPTY and not hasattr(result, "fake_mode"):
             result.zero_()
         for port, y in enumerate(outputs):
-            view = self.view(y, given, _name(func), (args, kwargs), outputs, port)
+            view = self.view(y, given, name_of(func), (args, kwargs), outputs, port)
             if view is not None and not any(y is x for x in given):
                 self.aliases.made(y, view)
                 self.alive.append(y)
@@ -306,18 +307,18 @@ class Recorder(TorchFunctionMode):
 
     def plain(self, func: Any, given: list[Any], result: Any) -> Any:
         """What is no tensor: a shape for example; not a value, of a constant that was written to since."""
-        if func.__name__ in _OF_VALUES and not hasattr(given[0], "fake_mode"):
+        if func.__name__ in OF_VALUES and not hasattr(given[0], "fake_mode"):
             raise self.unsayable("the flow of control depends on values")
         return result
 
     def function(self, func: Any, args: Any, kwargs: Any, given: list[Any], outputs: list[Any]) -> None:
         values = self.lowered(func, args, kwargs, outputs)
         for port, (x, value) in enumerate(zip(outputs, values, strict=True)):
-            self.new(x, value, self.view(x, given, _name(func), (args, kwargs), outputs, port))
+            self.new(x, value, self.view(x, given, name_of(func), (args, kwargs), outputs, port))
 
     def lowered(self, func: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Value]:
         seen, options = tree_map(self.seen, (list(args), dict(kwargs)))
-        return self.lowering().lower(_name(func), seen, options, [described(x) for x in outputs])
+        return self.lowering().lower(name_of(func), seen, options, [described(x) for x in outputs])
 
     def view(
         self, y: Any, given: list[Any], name: str, called: tuple[Any, Any], outputs: list[Any], port: int
@@ -334,48 +335,4 @@ class Recorder(TorchFunctionMode):
         return self.value(x) if isinstance(x, torch.Tensor) else x
 
     def unsayable(self, what: str) -> ArchitectureError:
-        return ArchitectureError(f"{_place()}: {what}", hint="")
-
-
-_OF_A_SHAPE = {f"new_{word}" for word in ("zeros", "ones", "full", "empty", "tensor")}
-_OF_A_SHAPE |= {f"{word}_like" for word in ("zeros", "ones", "full", "empty", "rand", "randn", "randint")}
-"""Functions that read a tensor's shape alone: what they make is a constant, by chance or not."""
-
-_EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
-"""Functions whose elements are by chance; here they are zeros."""
-
-_OF_VALUES = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "equal", "is_nonzero"}
-
-
-def _stand_in(x: Any) -> Any:
-    """A tensor of the same shape and dtype that is no fake, and takes no memory."""
-    return torch.zeros((), dtype=x.dtype).expand(x.shape) if isinstance(x, torch.Tensor) else x
-
-
-def _name(func: Any) -> str:
-    return str(resolve_name(func) or getattr(func, "__name__", func))
-
-
-def _writes(func: Any) -> bool:
-    name = getattr(func, "__name__", "")
-    if name.startswith("__i"):  # __iadd__ writes as __add__ does not, and __invert__ is none of these
-        return hasattr(torch.Tensor, name.replace("__i", "__", 1))
-    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-
-
-def _chosen(pred: Any, true_fn: Any, false_fn: Any, operands: Any = ()) -> Any:
-    """torch.cond as an `if`, which runs one branch: it would record both."""
-    return (true_fn if pred else false_fn)(*operands)
-
-
-def _place() -> str:
-    """File and line of the code that calls torch, which is neither torch's nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_code.co_filename.startswith((_OWN, _TORCH, "<")):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
-
-
-def _numbers(module: Any) -> dict[str, int]:
-    """The whole numbers that a module has as attributes."""
-    return {name: value for name, value in vars(module).items() if type(value) is int and name[0] != "_"}
+        return ArchitectureError(f"{place()}: {what}", hint="")

@@ -5,14 +5,13 @@ Shapes are those that the file has of every tensor; nothing is run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from shapecalc.errors import ArchitectureError, UsageError, quoted
+from shapecalc.errors import ArchitectureError
 from shapecalc.importing import rows as _rows  # noqa: F401  # which declares what functions become
 from shapecalc.importing.alignment import alike
 from shapecalc.importing.arguments import of_one_number, stored
@@ -28,18 +27,16 @@ from shapecalc.importing.exported.graph import (
     symbols_of,
     tensors_in,
 )
+from shapecalc.importing.exported.inputs import input_names, other_values, values_at
 from shapecalc.importing.exported.products import is_product, macs_of
 from shapecalc.importing.exported.rows import EXPORTED
-from shapecalc.importing.exported.sizes import symbol_alone
 from shapecalc.importing.lowering import ROWS, Lowering
 from shapecalc.importing.onnx_file.scopes import Scopes, regions
 from shapecalc.importing.program import Call, Program, Value
 from shapecalc.importing.sizes import inferred
-from shapecalc.language.inputs import parse_input
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
 
-_RUNS = 6
 _VIEWS = {"alias", "view", "reshape", "select", "slice", "narrow", "transpose", "permute", "t", "expand"}
 _VIEWS |= {"squeeze", "unsqueeze", "flatten", "unflatten", "split", "chunk", "unbind", "detach", "contiguous"}
 """Operators whose outputs may lie where their input does."""
@@ -59,7 +56,7 @@ def read_exported(path: Path, shapes: str | Mapping[str, str] | None) -> Program
     source = read_archive(path)
     symbols = symbols_of(source)
     own = graph_of(source, symbols.hints)
-    values = _given(source, symbols, own, shapes)
+    values = values_at(source, symbols, own, shapes)
     program = _program(path, own if values == symbols.hints else graph_of(source, values))
     program.runs = [*_runs(path, source, symbols, values, program)]
     with damaged():
@@ -67,56 +64,11 @@ def read_exported(path: Path, shapes: str | Mapping[str, str] | None) -> Program
     return program
 
 
-def _given(
-    source: Mapping[str, Any], symbols: Symbols, graph: Graph, shapes: str | Mapping[str, str] | None
-) -> dict[str, int]:
-    """The values of the symbols at the inputs that are asked for."""
-    values = dict(symbols.hints)
-    named = _names(graph)
-    given = {named[0]: shapes} if isinstance(shapes, str) else dict(shapes or {})
-    for name, text in given.items():
-        if name not in named:
-            raise UsageError(f"the program has no input {quoted(name)}", hint=f"inputs: {', '.join(named)}")
-        at = graph.inputs[named.index(name)]
-        tensor = parse_input(text).tensor({}, graph.tensors[at].dtype)
-        sizes = source["graph_module"]["graph"]["tensor_values"][at]["sizes"]
-        values |= _solved(name, sizes, tensor, graph.tensors[at])
-    for name, value in values.items():
-        least, most = symbols.bounds.get(name, (1, float("inf")))
-        if not least <= value <= most:
-            raise UsageError(f"{value} is no size of the program, which takes {least} to {most}")
-    return values
-
-
-def _solved(name: str, sizes: list[Any], tensor: Tensor, own: Tensor) -> dict[str, int]:
-    """The symbols of an input's sizes, as a shape has them."""
-    found: dict[str, int] = {}
-    fits = tensor.rank == own.rank and tensor.dtype == own.dtype
-    for size, wanted, usual in zip(sizes, tensor.shape, own.shape, strict=False):
-        symbol = symbol_alone((size.get("as_expr") or {}).get("expr_str", ""))
-        if symbol and isinstance(wanted, int):
-            fits = fits and found.setdefault(symbol, wanted) == wanted
-        else:
-            fits = fits and wanted == usual
-    if not fits:
-        message = f"the input {quoted(name)} is {own} {own.dtype} in the program"
-        hint = "torch.export's dynamic_shapes leave sizes free"
-        raise UsageError(f"{message}, and can't be {tensor} {tensor.dtype}", hint=hint)
-    return found
-
-
 def _runs(
     path: Path, source: Mapping[str, Any], symbols: Symbols, values: Mapping[str, int], program: Program
 ) -> Iterator[Program]:
     """The program at other values of its symbols, as far as it makes the same calls there."""
-    if not values:
-        return
-    for number in range(1, _RUNS):
-        other = {}
-        for place, (name, value) in enumerate(values.items()):
-            least, most = symbols.bounds.get(name, (1, float("inf")))
-            wanted = value + number * (2 * place + 1)
-            other[name] = wanted if wanted <= most else max(least, value - number * (2 * place + 1))
+    for other in other_values(symbols, values):
         try:
             run = _program(path, graph_of(source, other))
         except ArchitectureError:
@@ -124,16 +76,6 @@ def _runs(
         if other == values or not alike(program, run):
             return
         yield run
-
-
-def _names(graph: Graph) -> list[str]:
-    """The names of the inputs as a file can have them."""
-    found: list[str] = []
-    for name in graph.inputs:
-        word = re.sub(r"\W+", "_", name).strip("_") or "x"
-        word = word if word[0].isalpha() else f"x{word}"
-        found.append(word if word not in found else f"{word}_{len(found)}")
-    return found
 
 
 def _program(path: Path, graph: Graph) -> Program:
@@ -180,7 +122,7 @@ class _Reading:
         self.make(outputs)
         calls, scopes = self.alive(outputs)
         body = regions(calls, scopes, outputs)
-        inputs = dict(zip(_names(self.graph), [self.values[x] for x in self.graph.inputs], strict=True))
+        inputs = dict(zip(input_names(self.graph), [self.values[x] for x in self.graph.inputs], strict=True))
         body.inputs = [*inputs.values()]
         tensors = self.graph.tensors
         return Program(
