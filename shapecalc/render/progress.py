@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from typing import TypeVar
 
 _MOMENT = 0.7
 """Seconds without a bar: it takes a tenth of one to begin, and most commands are done by then."""
@@ -28,31 +25,23 @@ def with_bar(things: Iterable[T], label: str, total: int, done: int = 0) -> Gene
     if not sys.stderr.isatty():
         yield from things
         return
-    bar: _Bar | None = None
+    move: Callable[[int], None] | None = None
     due = time.monotonic() + _MOMENT
     with ExitStack() as stack:
         for number, thing in enumerate(things, start=done):
             if (now := time.monotonic()) >= due:
-                bar = bar or _Bar(stack, label, total)
-                bar.at(number)
+                move = move or _begun(stack, label, total)
+                move(number)
                 due = now + _OFTEN
             yield thing
 
 
-class _Bar:
-    """The bar of rich, which is imported when there is one."""
-
-    def __init__(self, stack: ExitStack, label: str, total: int) -> None:
-        self.progress: Progress = stack.enter_context(_progress())
-        self.task: TaskID = self.progress.add_task(label, total=total)
-
-    def at(self, number: int) -> None:
-        self.progress.update(self.task, completed=number)
-
-
-def _progress() -> Progress:
+def _begun(stack: ExitStack, label: str, total: int) -> Callable[[int], None]:
+    """A bar of rich, which is imported when there is one: gives what moves it to a number."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    progress = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+    task = progress.add_task(label, total=total)
+    return lambda number: progress.update(task, completed=number)
