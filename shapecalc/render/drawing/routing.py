@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shapecalc.render.drawing.parts import Box, Figure, Link, Part, Split, Stack
 from shapecalc.render.drawing.placing import BESIDE, CHANNEL, PAD, TRACK, Placing, Tracks
 
 Points = list[tuple[float, float]]
 """Across and along, from the source to the target."""
+_Key = TypeVar("_Key")
 JOIN = -1
 """The place of a join in its split, after all branches."""
 
@@ -121,23 +122,17 @@ def _reserve(way: Route, tracks: Tracks) -> None:
     inside = isinstance(way.common, Split)
     for step in way.out[0 if inside else 1 :]:
         if isinstance(step.part, Split) and step.number != JOIN:
-            _corridor(way, step, tracks)
+            _take(way.corridors, tracks.corridors, (id(step.part), step.number))
             if not inside or step is not way.out[0] or way.into[0].number == JOIN:
                 _take(way.bottoms, tracks.bottoms, id(step.part))
     for step in way.into[0 if inside else 1 :]:
         if isinstance(step.part, Split) and step.number != JOIN:
-            _corridor(way, step, tracks)
+            _take(way.corridors, tracks.corridors, (id(step.part), step.number))
             _take(way.tops, tracks.tops, id(step.part))
 
 
-def _corridor(way: Route, step: Descent, tracks: Tracks) -> None:
-    key = id(step.part), step.number
-    if key not in way.corridors:
-        way.corridors[key] = tracks.corridors[key]
-        tracks.corridors[key] += 1
-
-
-def _take(own: dict[int, int], counts: dict[int, int], key: int) -> None:
+def _take(own: dict[_Key, int], counts: dict[_Key, int], key: _Key) -> None:
+    """Give a line the next track, once."""
     if key not in own:
         own[key] = counts[key]
         counts[key] += 1
@@ -154,9 +149,9 @@ def _lanes(found: Sequence[Route], tracks: Tracks) -> None:
         for way in sorted(group, key=lambda way: way.into[0].number - way.out[0].number):
             begin, end = way.out[0].number, way.into[0].number
             way.lane = next((n for n, own in enumerate(taken) if _is_free(own, begin, end)), len(taken))
-            taken[way.lane : way.lane + 1] = [
-                [*(taken[way.lane] if way.lane < len(taken) else []), (begin, end)]
-            ]
+            if way.lane == len(taken):
+                taken.append([])
+            taken[way.lane].append((begin, end))
         tracks.lanes[stack] = len(taken)
 
 
