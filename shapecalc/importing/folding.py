@@ -27,10 +27,8 @@ class Group:
 
     type: str
     instances: list[Step] = field(default_factory=list)
-    slots: list[tuple[int, str]] = field(default_factory=list)
-    """Which arguments of which steps it has, the steps by their number in the body."""
     texts: dict[tuple[int, str], Any] = field(default_factory=dict)
-    """What is written for an argument: a value, or an expression over the parameters."""
+    """What is written for an argument of a step, by its number in the body: a value, or an expression."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """Parameters in their order, with their default or `REQUIRED`."""
     given: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -57,7 +55,6 @@ class Folding:
         self.groups: dict[Any, Group] = {}
         self.of: dict[int, Group] = {}
         """By the identity of a step, the group of the region that it calls."""
-        self.root = Step(Region("", ""), body=body)
         self.skeleton_of(body)
         for group in self.groups.values():
             if group.is_block:
@@ -112,7 +109,6 @@ class Folding:
                 row[slot] if slot in row else self.default(steps[number], argument)
                 for row, steps in zip(rows, bodies, strict=True)
             )
-            group.slots.append(slot)
             group.texts[slot] = parameters.text(values, _names(bodies[0][number], argument))
         parameters.relate()
         names = parameters.names(lambda values: _attributes(group.instances, values))

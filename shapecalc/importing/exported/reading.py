@@ -31,7 +31,7 @@ from shapecalc.importing.exported.inputs import input_names, other_values, value
 from shapecalc.importing.exported.products import is_product, macs_of
 from shapecalc.importing.exported.rows import EXPORTED
 from shapecalc.importing.lowering import ROWS, Lowering
-from shapecalc.importing.onnx_file.scopes import Scopes, regions
+from shapecalc.importing.onnx_file.scopes import Scopes, alive, regions
 from shapecalc.importing.program import Call, Program, Value
 from shapecalc.importing.sizes import inferred
 from shapecalc.layers import LAYERS
@@ -120,7 +120,7 @@ class _Reading:
         self.node = None
         outputs = [self.value(name) for name in self.graph.outputs]
         self.make(outputs)
-        calls, scopes = self.alive(outputs)
+        calls, scopes = alive(self.calls, self.scopes, outputs)
         body = regions(calls, scopes, outputs)
         inputs = dict(zip(input_names(self.graph), [self.values[x] for x in self.graph.inputs], strict=True))
         body.inputs = [*inputs.values()]
@@ -135,15 +135,6 @@ class _Reading:
             None if any(call.reason for call in calls) else macs_of(self.graph, self.constant),
             origin="the exported program",
         )
-
-    def alive(self, outputs: list[Value]) -> tuple[list[Call], list[Scopes]]:
-        """The calls that an output hangs on, and the modules of each."""
-        wanted, alive = {*outputs}, []
-        for call, scopes in zip(reversed(self.calls), reversed(self.scopes), strict=True):
-            if wanted.intersection(call.outputs):
-                wanted.update(call.inputs)
-                alive.append((call, scopes))
-        return [call for call, _ in reversed(alive)], [scopes for _, scopes in reversed(alive)]
 
     def lower(self, node: Node) -> None:
         """Record what a node becomes."""

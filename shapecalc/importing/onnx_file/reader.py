@@ -14,9 +14,9 @@ from shapecalc.importing.onnx_file.inference import Inferred
 from shapecalc.importing.onnx_file.input_sizes import InputSizes, at_numbers
 from shapecalc.importing.onnx_file.lowering import Lowering
 from shapecalc.importing.onnx_file.patterns import joined
-from shapecalc.importing.onnx_file.scopes import Scopes, regions
+from shapecalc.importing.onnx_file.scopes import alive, regions
 from shapecalc.importing.onnx_file.weights import NOWHERE, Weights
-from shapecalc.importing.program import Call, Program, Value
+from shapecalc.importing.program import Call, Program
 from shapecalc.tensors import Tensor
 
 _GIVE = "give the sizes at which it runs by --input, as in --input 1x3x224x224"
@@ -76,7 +76,7 @@ def _program(
         not lowering.calls or lowering.calls[-1].outputs[:1] != outputs[:1]
     ):  # a file gives what its last step gives
         outputs[0] = lowering.again(outputs[0])
-    calls, scopes = _alive(lowering, outputs)
+    calls, scopes = alive(lowering.calls, lowering.scopes, outputs)
     body = regions(calls, scopes, outputs)
     inputs = {sizes.names[name]: lowering.values[name] for name in graph.inputs}
     body.inputs = [*inputs.values()]
@@ -115,17 +115,6 @@ def _params(lowering: Lowering, weights: Mapping[str, Tensor]) -> int:
     stored = of.graph.learned - lowering.constants.by_value - of.buffers.keys() - of.only_copied
     beside = [w.shape for w in of.used.values() if w.beside and w.name in weights]
     return sum(map(prod, [*(of.whole(name).shape for name in stored), *beside]))
-
-
-def _alive(lowering: Lowering, outputs: list[Value]) -> tuple[list[Call], list[Scopes]]:
-    """The calls that an output hangs on, and the modules of each."""
-    wanted = set(outputs)
-    alive = []
-    for call, scopes in zip(reversed(lowering.calls), reversed(lowering.scopes), strict=True):
-        if wanted.intersection(call.outputs):
-            wanted.update(call.inputs)
-            alive.append((call, scopes))
-    return [call for call, _ in reversed(alive)], [scopes for _, scopes in reversed(alive)]
 
 
 def _in_arguments(calls: list[Call]) -> set[str]:

@@ -64,6 +64,18 @@ def _type(part: str) -> str:
     return re.sub(r"[\d_]+$", "", last) or "block"
 
 
+def alive(
+    calls: Sequence[Call], scopes: Sequence[Scopes], outputs: Sequence[Value]
+) -> tuple[list[Call], list[Scopes]]:
+    """The calls that an output hangs on, and the modules of each."""
+    wanted, found = {*outputs}, []
+    for call, own in zip(reversed(calls), reversed(scopes), strict=True):
+        if wanted.intersection(call.outputs):
+            wanted.update(call.inputs)
+            found.append((call, own))
+    return [call for call, _ in reversed(found)], [own for _, own in reversed(found)]
+
+
 def regions(calls: Sequence[Call], scopes: Sequence[Scopes], outputs: Sequence[Value]) -> Region:
     """Calls that belong to modules as a tree of regions; calls of one module in a row are one region."""
     root = Region("", "")
