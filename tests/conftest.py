@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, core, settings
@@ -20,10 +15,7 @@ from hypothesis.internal.constants_ast import Constants
 from shapecalc import zoo
 from tests.command import Command
 from tests.dice import SEED, count, is_drawn
-from tests.stopwatch import traced_by
-
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
+from tests.tracing import measured_at_first
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -48,16 +40,6 @@ settings.load_profile("drawn")
 providers._get_local_constants = Constants
 
 
-TRACED = 2.0
-"""Seconds for which coverage is measured of a test, of all its cases: the others mostly go the same ways."""
-
-APART = {"importing": 8.0, "exporting": 8.0}
-"""The same for the tests of a folder, whose cases go ways of their own."""
-
-_LEFT: dict[str, float] = {}
-"""Test → seconds for which it is still measured in this process."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Draw the cases that are tried."""
     left_out = [item for item in items if not _is_drawn(item)]
@@ -72,40 +54,8 @@ def _is_drawn(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Measure coverage for the first seconds of a test; of one that hypothesis draws, example by example."""
-    tracer, test = sys.gettrace(), item.nodeid.partition("[")[0]
-    _LEFT.setdefault(test, APART.get(item.path.parent.name, TRACED))
-    drawn = getattr(getattr(item, "obj", None), "hypothesis", None)
-    if tracer is None or item.get_closest_marker("untraced"):
-        with traced_by(None):
-            return (yield)
-    if drawn is None:
-        with _at_first(test, tracer):
-            return (yield)
-    inner = drawn.inner_test
-    drawn.inner_test = _example(inner, test, tracer)
-    try:
-        with traced_by(None):
-            return (yield)
-    finally:
-        drawn.inner_test = inner
-
-
-def _example(run: Callable[..., None], test: str, tracer: TraceFunction) -> Callable[..., None]:
-    @wraps(run)
-    def measured(*values: object, **named: object) -> None:
-        with _at_first(test, tracer):
-            run(*values, **named)
-
-    return measured
-
-
-@contextmanager
-def _at_first(test: str, tracer: TraceFunction) -> Iterator[None]:
-    is_traced, start = _LEFT[test] > 0, time.process_time()
-    with traced_by(tracer if is_traced else None):
-        yield
-    _LEFT[test] -= time.process_time() - start
+    with measured_at_first(item):
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
+from tests.tracing import traced_by
 
 LONGEST = 2.0
 """Seconds that an answer may take."""
@@ -29,20 +26,6 @@ def timed(ask: Callable[[], T], enough: float) -> tuple[T, float]:
             answer, again = _once(ask)
         seconds = min(seconds, again)
     return answer, seconds
-
-
-@contextmanager
-def traced_by(tracer: TraceFunction | None) -> Iterator[None]:
-    """With the measuring of coverage or, by None, without: measured, Python takes two to five times as long.
-
-    pytest-cov's own mark stops one of two tracers that it starts in a process of pytest-xdist's.
-    """
-    before = sys.gettrace()
-    sys.settrace(tracer)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 def _once(ask: Callable[[], T]) -> tuple[T, float]:
