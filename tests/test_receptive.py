@@ -312,6 +312,7 @@ def test_the_first_that_sees_past_the_border() -> None:
 
 MAXIMA = (
     *("amax", "amin", "topk", "sort", "where"),  # of several elements, the gradient is that of one of them
+    *("remainder", "fmod"),  # whose divisor's gradient is the rounded quotient, often 0
     "selective_scan",  # whose first step has no state yet that could decay: tests/test_selective_scan.py
 )
 BORDERS = ("ReflectionPad", "ReplicationPad")  # whose elements show others, and count as lying outside

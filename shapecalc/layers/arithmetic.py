@@ -175,6 +175,16 @@ class remainder(Remainder):
     input = Number()
     other = Number()
 
+    def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
+        """Source: remainder.Scalar_Tensor, which has no gradient."""
+        if self.input is not None and xs[0].tracked:
+            hint = "`full` makes a tensor of the number, with which torch has one"
+            trace.refuse("no gradient flows back where a number is divided by a tensor", hint)
+        return super().run(trace, *xs)
+
+    def saved(self, x: Value, other: Value) -> Saved:
+        return super().saved(x, other) if self.input is None else ()
+
 
 class fmod(Remainder):
     """What is left of the first branch divided by the second, of the sign of the first.
