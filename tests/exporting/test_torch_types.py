@@ -53,7 +53,7 @@ def network_of(drawn: Drawn) -> Analysis:
 def test_a_layer_gives_what_verify_builds(name: str) -> None:
     tried = 0
 
-    @settings(max_examples=count(20, 200))
+    @settings(max_examples=count(10, 200))
     @each_layer(LAYERS[name], (True,))
     def check(drawn: Drawn, _: Sequence[bool]) -> None:
         nonlocal tried
