@@ -111,12 +111,22 @@ def test_the_measurement_sees_time_and_memory() -> None:
     assert outcome.seconds > 0.02
 
 
-@pytest.mark.parametrize(
-    ("seconds", "megabytes"), [(SECONDS * LENIENT * SLOWEST + 0.1, 10.0), (0.1, MEGABYTES * 2.0)]
-)
-def test_a_cost_above_a_limit_is_refused(seconds: float, megabytes: float) -> None:
+@pytest.mark.parametrize(("seconds", "megabytes"), [(SECONDS * LENIENT + 0.1, 10.0), (0.1, MEGABYTES * 2.0)])
+def test_a_cost_above_a_limit_is_refused(
+    seconds: float, megabytes: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.stopwatch._add", lambda: None)  # whatever this machine is
     with pytest.raises(AssertionError):
         check_cost(Outcome(0, "", seconds, megabytes))
+
+
+@pytest.mark.parametrize(("a_million", "seconds"), [(0.03, 8.0), (0.12, 4.0), (60.0, 8.0 / SLOWEST)])
+def test_seconds_are_those_of_a_usual_machine(
+    a_million: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.stopwatch._once", lambda _: (None, a_million))
+    assert usual(8.0, 6.0) == seconds
+    assert usual(6.0, 6.0) == 6.0
 
 
 def test_a_file_of_the_zoo_costs_next_to_nothing() -> None:
