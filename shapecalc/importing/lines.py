@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 from shapecalc.importing.flow_style import Line, rows_once
@@ -28,7 +29,7 @@ class Scope:
             stem = re.sub(r"\W+", "_", wanted).strip("_").lower() or "x"
             stem = f"x{stem}" if not stem[0].isalpha() else stem
             joint = "_" if stem[-1].isdigit() else ""
-            options = [stem, *(f"{stem}{joint}{number}" for number in range(2, 100_000))]
+            options = chain([stem], (f"{stem}{joint}{number}" for number in count(2)))
             self.names[value] = next(
                 o for o in options if is_name(o) and o not in self.taken and o not in LAYERS
             )
