@@ -15,17 +15,17 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import shapecalc
-from shapecalc import Analysis, zoo
+from shapecalc import Analysis
 from shapecalc.analysis.compare import alignment
 from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.analysis.compare.difference import Difference, compare
 from shapecalc.operations import Unknown
 from tests.command import Command
-from tests.networks import EVERY_TYPE
+from tests.networks import EVERY_TYPE, analysed, settings_of, short
 
 
 def analyse(text: str) -> Analysis:
-    return shapecalc.analyse(shapecalc.load(text) if text in zoo.names() else shapecalc.parse(text))
+    return shapecalc.analyse(shapecalc.parse(text)) if ":" in text else analysed(text)
 
 
 def chain(*steps: str, input: str = "1x3x32x32") -> Analysis:
@@ -229,8 +229,9 @@ def test_every_layer_is_there_once_and_all_differences_add_up(
 
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_a_network_equals_itself(name: str) -> None:
+    again = shapecalc.analyse(shapecalc.load(name), *settings_of(name))
     for depth in (None, 1):
-        found = compare(analyse(name), analyse(name), depth)
+        found = compare(short(name), again, depth)
         assert found.equal
         assert {pair.status for pair in found.pairs} == {"same"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
+from tests.dice import one_way
 from tests.networks import EVERY_TYPE, ONE_OF_EACH, typed
 from tests.test_conventions import PUBLISHED
 
@@ -33,7 +34,7 @@ def test_json(run: Command) -> None:
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_columns_add_up(name: str, run: Command) -> None:
     """The printed lines of the layers, added up again, are the printed totals."""
-    for words in ("", "--convention torchinfo", "--convention calflops"):
+    for words in one_way(name, ["", "--convention torchinfo", "--convention calflops"]):
         own = [*typed(name), *words.split()]
         rows = list(csv.DictReader(io.StringIO(run("flops", *own, "--format", "csv").out)))
         notes = " ".join(run("flops", *own).out.split())
@@ -48,7 +49,7 @@ UNITS = {"macs": "MACs", "torchinfo": "MACs", "calflops": "FLOPs"}
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
-    for words in ("", "--convention all", "--convention all --backward", "--convention thop"):
+    for words in one_way(name, ["", "--convention all", "--convention all --backward", "--convention thop"]):
         lines = run("flops", *typed(name), *words.split()).out.splitlines()
         assert max(map(len, lines)) <= 80
         assert not any(line.endswith(" ") for line in lines)
