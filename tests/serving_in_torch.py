@@ -101,7 +101,7 @@ class Serving(Network):
         owners = {row.path: module for row, module in pairs}
         for row, module in zip(self.analysis.rows, self.layers, strict=True):
             if row.weights:
-                module.load_state_dict(owners[row.path].state_dict())
+                module.load_state_dict(owners[row.path].state_dict(), assign=True)
         return self
 
     def run(self, row: Row, module: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:

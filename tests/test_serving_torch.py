@@ -23,6 +23,7 @@ from shapecalc.symbolic import at, number, symbol
 from shapecalc.tensors import Tensor, is_floating
 from shapecalc.torch_check import functions
 from shapecalc.torch_check.memory import Alive
+from shapecalc.torch_check.network import tie
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
 from tests.networks import OWN, settings_of
@@ -84,12 +85,16 @@ class Small:
         }
         analysis, _ = opened(shapecalc.analyse(self.architecture, inputs, self.values))
         made = self.kept.following.made | self.kept.following.given
-        whole = Whole(analysis, made).converted("float64")
+        with torch.device("meta"):  # where no weight is initialised
+            whole = Whole(analysis, made).converted("float64")
         assert isinstance(whole, Whole)
         whole.eval()
-        if hasattr(self, "whole"):
-            for module, own in zip(whole.layers, self.whole.layers, strict=True):
-                module.load_state_dict(own.state_dict())
+        if not hasattr(self, "whole"):
+            whole.on("cpu")
+            tie(whole)
+            return whole
+        for module, own in zip(whole.layers, self.whole.layers, strict=True):
+            module.load_state_dict(own.state_dict(), assign=True)
         return whole
 
     def fed(self, first: int, stop: int) -> list[Any]:
@@ -148,7 +153,8 @@ def test_a_step_writes_what_the_whole_network_does(small: Small) -> None:
 
 
 def serving(small: Small, rows: Stepped, whole: Whole, memory: dict[Edge, Any], tokens: int) -> Serving:
-    found = Serving(small.numbered(rows, tokens), small.kept, whole, memory)
+    with torch.device("meta"):
+        found = Serving(small.numbered(rows, tokens), small.kept, whole, memory)
     found.converted("float64")
     found.eval()
     return found.with_weights()
