@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import shapecalc
 from shapecalc import ArchitectureError, Serving, UsageError
+from shapecalc.analysis.serving.runs import ServingRuns
 from shapecalc.symbolic import at, number
 from tests.command import Command
 from tests.stopwatch import LONGEST, timed
@@ -17,6 +19,11 @@ from tests.stopwatch import LONGEST, timed
 
 def served(name: str, *sizes: int | str, **how: Any) -> Serving:
     return shapecalc.serving(shapecalc.load(name), *sizes, **how)
+
+
+@cache
+def formulas_of(name: str) -> ServingRuns:
+    return served(name, "N", "T").formulas
 
 
 def written(text: str, *sizes: int | str, **how: Any) -> Serving:
@@ -35,14 +42,14 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_bytes_of_a_token_are_the_published_ones(name: str) -> None:
-    kept = served(name, "N", "T").formulas.kept
+    kept = formulas_of(name).kept
     assert number(at(kept.bytes, {"N": 1, "T": 1})) == PUBLISHED[name]
     assert number(at(kept.bytes, {"N": 3, "T": 7})) == 21 * PUBLISHED[name]
 
 
 def test_a_window_keeps_so_many_tokens() -> None:
     """Every other layer of GPT-OSS looks back 128 tokens, which a mask of its file says."""
-    kept = served("llm/gpt-oss-20b", "N", "T").formulas.kept
+    kept = formulas_of("llm/gpt-oss-20b").kept
     assert {cache.window for cache in kept.caches} == {None, 128}
     one = 2 * 8 * 64 * 2  # keys and values of 8 heads in bfloat16
     for tokens in (1, 127, 128, 129, 5000):
@@ -60,7 +67,7 @@ WINDOWS = {  # layers that look back so far, and all others; heads of keys and v
 @pytest.mark.parametrize("name", WINDOWS)
 def test_windows_keep_what_their_configurations_say(name: str) -> None:
     window, near, far, heads, features = WINDOWS[name]
-    kept = served(name, "N", "T").formulas.kept
+    kept = formulas_of(name).kept
     one = 2 * heads * features * 2  # keys and values in bfloat16
     for tokens in (1, window - 1, window, window + 1, 5 * window):
         expected = one * (near * min(tokens, window) + far * tokens)
@@ -87,7 +94,7 @@ WITHOUT_WINDOWS = [
 @pytest.mark.parametrize("name", WITHOUT_WINDOWS)
 def test_as_many_steps_as_tokens_multiply_as_much_as_the_whole(name: str) -> None:
     """Where a step sees as many keys as there are tokens: the whole multiplies the square of them."""
-    found = served(name, "N", "T").formulas
+    found = formulas_of(name)
     for tokens in (2, 60):
         whole = at(found.tokens.whole.totals.macs, {"N": 3, "T": tokens})
         assert whole == tokens * number(at(found.step.macs, {"N": 3, "T": tokens}))
@@ -100,13 +107,16 @@ def test_what_is_written_is_the_sum_of_its_steps(name: str) -> None:
     assert found.written == number(found.at(found.formulas.prefill.macs, 50)) + sum(steps)
 
 
+FEW_LAYERS = {"parameters": {"num_hidden_layers": 4}}
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [
-        ("llm/llama-3-8b", {"weights": "int4:128", "kv": "fp8"}),
-        ("llm/gpt-oss-20b", {"weights": "fp8"}),
+        ("llm/llama-3-8b", {"weights": "int4:128", "kv": "fp8", **FEW_LAYERS}),
+        ("llm/gpt-oss-20b", {"weights": "fp8", **FEW_LAYERS}),
         ("gpt2", {"prompts": 1}),
-        ("llm/deepseek-v2-lite", {"new": 64}),
+        ("llm/deepseek-v2-lite", {"new": 64, **FEW_LAYERS}),
     ],
 )
 def test_one_more_does_not_fit(name: str, how: dict[str, Any]) -> None:
@@ -248,7 +258,8 @@ def test_every_line_fits(columns: int, run: Command) -> None:
     for name in ("llm/llama-3-8b", "llm/gpt-oss-20b"):
         for sizes in (("32768", "16", "--on", "80GiB"), ("T", "N")):
             context, batch, *on = sizes
-            printed = run("serve", name, "--context", context, "--batch", batch, *on, columns=columns).out
+            words = (name, "--set", "num_hidden_layers=4", "--context", context, "--batch", batch, *on)
+            printed = run("serve", *words, columns=columns).out
             assert max(map(len, printed.splitlines())) <= columns
 
 
