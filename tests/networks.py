@@ -53,10 +53,13 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "llm/deepseek-v2-lite": (None, {**_NARROW, "moe_intermediate_size": 64, "n_routed_experts": 8}),
     "llm/gemma-2-2b": (None, {**_NARROW, "head_dim": 64, "sliding_window": 4}),
     "llm/gemma-2b": (None, _NARROW),
-    "llm/gpt-oss-20b": (None, {**_DECODER, "hidden_size": 256, "num_local_experts": 8}),
+    "llm/gpt-oss-20b": (
+        None,
+        {**_DECODER, "hidden_size": 256, "num_local_experts": 8, "num_attention_heads": 16},
+    ),
     "llm/gpt2": (None, {"depth": 2, "L": 16, "words": 100, "longest": 64}),
     "llm/llama-2-7b": (None, _NARROW),
-    "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100}),
+    "llm/mamba-130m": (None, {"n_layer": 2, "L": 8, "vocab_size": 100, "d_model": 128}),
     "llm/mamba2-130m": (
         None,
         {"num_hidden_layers": 2, "hidden_size": 128, "state_size": 16, "L": 8, "vocab_size": 100},
@@ -66,16 +69,24 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
         {**_DECODER, "num_hidden_layers": 1, "hidden_size": 256, "intermediate_size": 64},
     ),
     "llm/mistral-7b-v0.1": (None, {**_DECODER, "hidden_size": 256, "sliding_window": 4}),
-    "llm/opt-125m": (None, {"num_hidden_layers": 2, "L": 16, "vocab_size": 100, "positions": 64}),
+    "llm/opt-125m": (
+        None,
+        {"num_hidden_layers": 2, "hidden_size": 144, "L": 16, "vocab_size": 100, "positions": 64},
+    ),
     "llm/phi-3-mini": (None, _NARROW),
     "llm/qwen2-0.5b": (None, _DECODER),
-    "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100}),
-    "llm/t5-small": (None, {"num_layers": 2, "L": 16, "T": 8, "vocab_size": 100}),
+    "llm/smollm2-135m": (None, {"depth": 2, "L": 16, "words": 100, "width": 144, "hidden": 256}),
+    "llm/t5-small": (
+        None,
+        {"num_layers": 2, "d_model": 128, "d_ff": 256, "L": 16, "T": 8, "vocab_size": 100},
+    ),
     "llm/whisper-tiny": (None, {**_PAIR, "max_source_positions": 32}),
     "lstm-lm": ("1x6:int64", {"width": 64, "words": 1000}),
+    "imagenet/swin_t": (None, {"depth": 2}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
     "transformer": (None, {"depth": 2, "words": 1000}),
+    "vit-b-16": (None, {"depth": 2}),
 }
 """Network → an input that is smaller, and parameters with which it has fewer copies of its blocks."""
 

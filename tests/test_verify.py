@@ -30,7 +30,7 @@ from tests.benchmarks.resnet18_torch import resnet18
 from tests.command import Command
 from tests.dice import DRAWS
 from tests.live import Living
-from tests.networks import ONE_OF_EACH, ROUTED, SCANNING, is_large, short
+from tests.networks import EVERY_TYPE, ONE_OF_EACH, analysed, is_large, short
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 
@@ -39,22 +39,23 @@ def analysis_of(name: str) -> Analysis:
     return shapecalc.analyse(shapecalc.load(name))
 
 
-EVERY = zoo.names() if DRAWS == "long" else ONE_OF_EACH
-"""Variants of a file are its modules in other numbers, which are held to published ones at each push."""
+OTHERS = [name for name in ONE_OF_EACH if name not in EVERY_TYPE]
+DRAWN = [*EVERY_TYPE, *(pytest.param(name, marks=pytest.mark.one_in(3)) for name in OTHERS)]
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", zoo.names() if DRAWS == "long" else DRAWN)
 def test_the_zoo_agrees_with_torch(name: str) -> None:
     """On the CPU, and on `meta` alone where that would take long, or more memory than there may be.
 
-    Copies of blocks that take long each are few at each push, where published figures are held by `check`.
+    At each push with few copies of blocks, since their published figures are held by `check`; variants of a
+    file are its modules in other numbers, which are held to published ones too.
     """
-    few = DRAWS != "long" and name in {*ROUTED, *SCANNING}
-    analysis = short(name) if few else analysis_of(name)
+    analysis = short(name)
+    is_whole = analysis is analysed(name)
     most = 10**9 if name.startswith("imagenet/") else 2 * 10**10
     is_long = number(analysis.totals.macs) > most
-    device = META if is_long or (is_large(name) and not few) else CPU
-    verdict = verify(analysis, device, name, expectations=not few)
+    device = META if is_long or (is_large(name) and is_whole) else CPU
+    verdict = verify(analysis, device, name, expectations=is_whole)
     assert verdict.mismatches == ()
     assert verdict.layers_checked == len(analysis.rows)
 
