@@ -21,7 +21,7 @@ from shapecalc.importing.torch_module import read_module
 from shapecalc.torch_check.network import Network, from_left_to_right, sample
 from tests.dice import DRAWS
 from tests.exporting.running import counted, fill, flat, module_of, namespace, tensors_of
-from tests.networks import EVERY_TYPE, ROUTED
+from tests.networks import EVERY_TYPE, ROUTED, settings_of, short
 
 ZOO = shapecalc.zoo.names() if DRAWS == "long" else sorted({*EVERY_TYPE, *ROUTED})
 BY_VALUE = {
@@ -49,7 +49,7 @@ def body(source: TorchSource) -> str:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_figure_is_that_of_the_analysis(name: str, tmp_path: Path) -> None:
-    analysis = shapecalc.analyse(shapecalc.load(name))
+    analysis = short(name)
     if analysis.active_params is not None:
         with pytest.raises(ArchitectureError, match="torch has no module that routes tokens to experts"):
             torch_source(analysis)
@@ -101,7 +101,7 @@ def check_text(source: TorchSource, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", BY_VALUE)
 def test_the_same_weights_give_the_same_values(name: str) -> None:
-    analysis = shapecalc.analyse(shapecalc.load(name), BY_VALUE[name])
+    analysis = shapecalc.analyse(shapecalc.load(name), BY_VALUE[name], settings_of(name)[1])
     source = torch_source(analysis)
     module, network = module_of(source), Network(analysis).eval()
     module.to(torch.float64)
