@@ -146,7 +146,7 @@ def test_operators_layers_and_counter_say_the_same(tmp_path: Path, name: str) ->
     assert not found.differences
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OPAQUE])
 def test_so_they_do_where_operators_are_taken_apart(tmp_path: Path, name: str) -> None:
     module, inputs = module_and_inputs(name)
