@@ -13,10 +13,11 @@ from shapecalc.engine.nodes import Node
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.weights import sharing
 from shapecalc.errors import ArchitectureError
+from shapecalc.language.block import BlockStep
 from shapecalc.language.expressions import Scope
 from shapecalc.language.heads import GROUP
 from shapecalc.language.resolved import CHANNELS, with_channels
-from shapecalc.language.tree import BlockStep, ExpertsStep, Fan, LayerStep, Name, Step, Steps
+from shapecalc.language.tree import ExpertsStep, Fan, LayerStep, Name, Step, Steps
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.symbolic import Dim
 from shapecalc.tensors import Tensor

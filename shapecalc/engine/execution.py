@@ -11,9 +11,10 @@ from shapecalc.engine.limits import MOST_DISTINCT, MOST_NODES
 from shapecalc.engine.results import Row, Wire
 from shapecalc.engine.walk import Walk
 from shapecalc.errors import ArchitectureError
+from shapecalc.language.block import Block
 from shapecalc.language.expressions import Scope
 from shapecalc.language.resolved import told_apart
-from shapecalc.language.tree import Block, LayerStep, Step
+from shapecalc.language.tree import LayerStep, Step
 from shapecalc.language.yaml_nodes import YamlNode
 from shapecalc.layers import Layer
 from shapecalc.layers.schemes import Scheme, matrices

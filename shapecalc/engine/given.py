@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from shapecalc.engine.results import Wire
 from shapecalc.errors import ArchitectureError, listed
-from shapecalc.language.tree import BlockStep, LayerStep, Name, Signature, Step
+from shapecalc.language.block import BlockStep, Signature
+from shapecalc.language.tree import LayerStep, Name, Step
 from shapecalc.language.yaml_nodes import Source
 
 Wires = tuple[Wire, ...]

@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 from shapecalc.engine.walk import Walk
 from shapecalc.errors import ArchitectureError, UsageError
 from shapecalc.language.architecture import Architecture
+from shapecalc.language.block import BlockStep
 from shapecalc.language.expressions import Scope
 from shapecalc.language.operators import UndecidedError
 from shapecalc.language.resolved import CHANNELS, told_apart, with_channels
-from shapecalc.language.tree import BlockStep, LayerStep, Step, Steps, forget_layers
+from shapecalc.language.tree import LayerStep, Step, Steps, forget_layers
 from shapecalc.symbolic import symbol
 
 MOST_ROWS = 1_000_000

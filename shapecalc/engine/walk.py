@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from shapecalc.errors import ArchitectureError
 from shapecalc.language.architecture import Architecture
+from shapecalc.language.block import Block, BlockStep, ChosenStep, GivenBlock
 from shapecalc.language.blocks import cycle
 from shapecalc.language.expressions import Scope
 from shapecalc.language.resolved import copies_of, is_frozen, is_there, resolve, stored_as
-from shapecalc.language.tree import Block, BlockStep, ChosenStep, GivenBlock, GroupStep, Step, Steps
+from shapecalc.language.tree import GroupStep, Step, Steps
 from shapecalc.language.yaml_nodes import Source
 from shapecalc.layers.schemes import Scheme
 from shapecalc.symbolic import Dim

@@ -15,8 +15,9 @@ from shapecalc.errors import ArchitectureError
 from shapecalc.exporting.helpers import foreign_modules
 from shapecalc.exporting.program import Chain, Item, Leaf, Region, Several, is_module, leaves, owners
 from shapecalc.exporting.sharing import share
+from shapecalc.language.block import BlockStep
 from shapecalc.language.heads import GROUP
-from shapecalc.language.tree import BlockStep, ExpertsStep, LayerStep, Step
+from shapecalc.language.tree import ExpertsStep, LayerStep, Step
 
 
 def structured(analysis: Analysis) -> Region:

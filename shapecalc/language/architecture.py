@@ -12,6 +12,7 @@ from shapecalc.checkpoints.naming import Names
 from shapecalc.errors import UsageError, listed, nearest, quoted
 from shapecalc.language import document
 from shapecalc.language.beside import read_weights
+from shapecalc.language.block import Block
 from shapecalc.language.blocks import block_names, read_blocks
 from shapecalc.language.config_keys import Config, read_config
 from shapecalc.language.expectation import Expectation, read_expectation
@@ -19,7 +20,7 @@ from shapecalc.language.inputs import Inputs, InputSpec, read_inputs
 from shapecalc.language.library import Find, Libraries, Library, is_library, nowhere
 from shapecalc.language.parameters import values_of
 from shapecalc.language.reader import StepReader
-from shapecalc.language.tree import Argument, Block, Steps
+from shapecalc.language.tree import Argument, Steps
 from shapecalc.language.values import Words, identifier, read_line, read_text, read_value, require_mapping
 from shapecalc.language.variants import Variant, read_variants
 from shapecalc.language.weight_names import read_names

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from shapecalc.errors import ArchitectureError, listed, nearest, quoted
+from shapecalc.language.block import Signature
 from shapecalc.language.names import read_name
 from shapecalc.language.resolved import CHANNELS
-from shapecalc.language.tree import Argument, Name, Signature
+from shapecalc.language.tree import Argument, Name
 from shapecalc.language.values import Words, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode
 from shapecalc.layers import Layer

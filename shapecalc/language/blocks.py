@@ -15,12 +15,13 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, ShapecalcError, quoted, shorten
 from shapecalc.language import document
 from shapecalc.language.arguments import BESIDE
+from shapecalc.language.block import Block, BlockStep, Signature
 from shapecalc.language.heads import GROUP, RESERVED
 from shapecalc.language.names import read_name
 from shapecalc.language.pieces import outside, split
 from shapecalc.language.reader import StepReader
 from shapecalc.language.resolved import CHANNELS
-from shapecalc.language.tree import Argument, Block, BlockStep, Name, Signature, Steps
+from shapecalc.language.tree import Argument, Name, Steps
 from shapecalc.language.values import Words, identifier, is_name, read_value, require_mapping
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlNode
 from shapecalc.layers import LAYERS

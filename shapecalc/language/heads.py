@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from shapecalc.errors import ArchitectureError, listed, nearest, shorten
 from shapecalc.language.arguments import BESIDE, PARAMETRIZATIONS
+from shapecalc.language.block import Signature
 from shapecalc.language.pieces import outside, split
-from shapecalc.language.tree import Signature
 from shapecalc.language.values import identifier, is_name
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import LAYERS

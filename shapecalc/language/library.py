@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from shapecalc.errors import ShapecalcError, UsageError, nearest, quoted
 from shapecalc.language import document
+from shapecalc.language.block import Block
 from shapecalc.language.blocks import block_names, read_blocks
-from shapecalc.language.tree import Block
 from shapecalc.language.values import Words, read_line, read_text
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 
 from shapecalc.errors import nearest, quoted
+from shapecalc.language.block import Signature
 from shapecalc.language.expressions import Expression
-from shapecalc.language.tree import Name, Signature
+from shapecalc.language.tree import Name
 from shapecalc.language.values import identifier, is_name, read_value
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlNode
 

@@ -12,23 +12,14 @@ from typing import Any
 from shapecalc.errors import ArchitectureError, UnknownNameError, listed, nearest, quoted
 from shapecalc.language.arguments import PARAMETRIZATIONS, ArgumentReader
 from shapecalc.language.beside import BesideReader, read_weights
+from shapecalc.language.block import BlockStep, ChosenStep, GivenBlock, Signature
 from shapecalc.language.branches import BranchReader
 from shapecalc.language.expressions import Expression
 from shapecalc.language.heads import EXPERTS, GROUP, RESERVED, HeadReader, Written
 from shapecalc.language.loops import Loop, read_loop
 from shapecalc.language.names import Bound
 from shapecalc.language.resolved import names_in
-from shapecalc.language.tree import (
-    Argument,
-    BlockStep,
-    ChosenStep,
-    GivenBlock,
-    GroupStep,
-    LayerStep,
-    Signature,
-    Step,
-    Steps,
-)
+from shapecalc.language.tree import Argument, GroupStep, LayerStep, Step, Steps
 from shapecalc.language.values import Words, is_name
 from shapecalc.language.yaml_nodes import Scalar, Source, YamlList, YamlMapping, YamlNode, kind
 from shapecalc.layers import ABSENT, LAYERS, Layer
