@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
-
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from shapecalc.layers import Layer
 from shapecalc.layers import fields as f
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests import families
+from tests.chance import UnfitError, check_each, told
 from tests.dice import one_way
 from tests.families.base import DTYPES, LONGEST, NUMBERS, SIZES, Drawn, rarely, shown
 
@@ -289,18 +289,15 @@ def by_hand(layer_type: type[Layer]) -> list[Drawn]:
 
 
 def each_layer(
-    layer_type: type[Layer], ways: Sequence[T]
-) -> Callable[[Callable[[Drawn, Sequence[T]], None]], Callable[[], None]]:
-    """Makes a check of one layer a test: of its example in all ways, and of other cases in one way each.
+    layer_type: type[Layer], ways: Sequence[T], count: int, check: Callable[[Drawn, Sequence[T]], None]
+) -> None:
+    """Check a type's example in all ways, and other cases in one way each: those by hand, and so many drawn.
 
-    Those by hand are as many as are drawn, and which way each is tried in is drawn anew; at length it is all.
+    Of those by hand, which way each is tried in is drawn too; at length it is all.
     """
-
-    def of_each(check: Callable[[Drawn, Sequence[T]], None]) -> Callable[[], None]:
-        first, *others = by_hand(layer_type)
-        for case in reversed(others):
-            check = example(case, one_way(case, ways))(check)
-        check = example(first, ways)(check)
-        return given(draws(layer_type), st.sampled_from([[way] for way in ways]))(check)
-
-    return of_each
+    first, *others = by_hand(layer_type)
+    for case, chosen in [(first, ways), *((case, one_way(case, ways)) for case in others)]:
+        with told(case), suppress(UnfitError):
+            check(case, chosen)
+    drawn = st.tuples(draws(layer_type), st.sampled_from(ways))
+    check_each(drawn, count, lambda drawn: check(drawn[0], [drawn[1]]))

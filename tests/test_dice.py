@@ -29,6 +29,13 @@ SUITE = {
         def test_outside(drawn):
             note("outside", drawn)
         """,
+    "test_third.py": """
+        from drawing import *
+        from tests.chance import check_each, integers
+
+        def test_by_chance():
+            check_each(integers(0, 99), 40, lambda drawn: note("chance", drawn))
+        """,
     "drawing.py": """
         import os
         import pytest
@@ -45,7 +52,10 @@ SUITE = {
         """,
     "a_module.py": "\n".join(f"n{i} = {123456789 + i}, {i}.125, 'text {i}'" for i in range(100)),
 }
-"""Two files of tests; one of them imports a module whose numbers hypothesis would draw from then on."""
+"""Three files of tests; one of them imports a module whose numbers hypothesis would draw from then on."""
+
+
+PLUGINS = ("-p", "tests.conftest", "-p", "_hypothesis_pytestplugin", "-p", "xdist")
 
 
 def run(folder: Path, *words: str, **environ: str) -> dict[str, str]:
@@ -54,13 +64,14 @@ def run(folder: Path, *words: str, **environ: str) -> dict[str, str]:
     noted.mkdir()
     path = os.pathsep.join([str(ROOT), str(folder)])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *words],
+        [sys.executable, "-m", "pytest", *PLUGINS, *words],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": path,
             "NOTED": str(noted),
-            "PYTEST_ADDOPTS": "",
+            "PYTEST_ADDOPTS": "-p no:cacheprovider",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "DRAWS": "40",
             **environ,
         },
@@ -87,8 +98,8 @@ def drawn(suite: Path) -> dict[str, str]:
 
 
 def test_each_test_draws_cases_of_its_own(drawn: dict[str, str]) -> None:
-    assert {*drawn} == {"a", "b", "c", "outside"}
-    assert len({*drawn.values()}) == 4
+    assert {*drawn} == {"a", "b", "c", "outside", "chance"}
+    assert len({*drawn.values()}) == 5
     assert all(text.count("\n") == 40 for text in drawn.values())
 
 

@@ -11,8 +11,6 @@ from typing import TypeVar
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 import shapecalc
@@ -33,6 +31,7 @@ from shapecalc.tensors import Tensor
 from shapecalc.torch_check.memory import Told, run
 from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
+from tests import chance as st
 from tests.dice import count, one_way
 from tests.families.base import Drawn, says_what_it_allocates, shown
 from tests.strategies import by_hand, draws
@@ -81,16 +80,17 @@ def network_of(drawn: Drawn, tracked: list[bool], frozen: frozenset[str]) -> Ana
 
 
 @st.composite
-def networks(draw: st.DrawFn, name: str) -> Analysis:
-    """A layer with all, some or none of its weights frozen."""
+def networks(draw: st.DrawFn, name: str) -> Analysis | None:
+    """A layer with all, some or none of its weights frozen; None where it is refused."""
     drawn = draw(draws(LAYERS[name]))
     tracked = [draw(st.booleans()) for _ in drawn.inputs]
-    weights = drawn.layer_type(**drawn.arguments).figures(drawn.inputs).weights
+    try:
+        weights = drawn.layer_type(**drawn.arguments).figures(drawn.inputs).weights
+    except ArchitectureError:
+        return None
     learned = [name for name, weight in weights.items() if not weight.buffer]
-    some = st.frozensets(st.sampled_from(learned)) if learned else st.just(frozenset[str]())
-    return network_of(
-        drawn, tracked, draw(st.one_of(st.just(frozenset(learned)), st.just(frozenset[str]()), some))
-    )
+    some = [name for name in learned if draw(st.booleans())]
+    return network_of(drawn, tracked, frozenset(draw(st.sampled_from([learned, [], some]))))
 
 
 def computed(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int | None]:
@@ -137,18 +137,14 @@ def trained(name: str) -> Iterator[tuple[Analysis, Mode]]:
 def each_drawn(name: str, draws: int, check: Callable[[Analysis, Mode], None]) -> None:
     """Check so many networks of a layer type, each in one mode."""
 
-    @settings(max_examples=draws)
-    @given(st.data(), st.sampled_from(MODES))
-    def draw(data: st.DataObject, mode: Mode) -> None:
-        try:
-            analysis = data.draw(networks(name))
-        except ArchitectureError:
-            return
-        check(analysis, mode)
+    def check_accepted(drawn: tuple[Analysis | None, Mode]) -> None:
+        analysis, mode = drawn
+        if analysis:
+            check(analysis, mode)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        draw()
+        st.check_each(st.tuples(networks(name), st.sampled_from(MODES)), draws, check_accepted)
 
 
 UNSEEN = {"DeformConv2d"}

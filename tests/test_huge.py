@@ -7,13 +7,13 @@ import sys
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor
+from tests import chance as st
+from tests.chance import check_each
 from tests.dice import count
 from tests.everything import COMMANDS, answer
 from tests.families.base import rarely
@@ -62,8 +62,6 @@ def huge(draw: st.DrawFn, layer_type: type[Layer]) -> Huge:
 
 @pytest.mark.parametrize("name", sorted(name for name in LAYERS if not LAYERS[name].measured))
 def test_every_type_with_huge_numbers(name: str) -> None:
-    @settings(max_examples=count(4, 200))
-    @given(huge(LAYERS[name]))
     def check(drawn: Huge) -> None:
         try:
             network = shapecalc.parse(drawn.text, "huge.yaml")
@@ -72,7 +70,7 @@ def test_every_type_with_huge_numbers(name: str) -> None:
         assert not wrong(lambda: answer(drawn.command, network, None, None)), drawn
 
     stop_hangs()
-    check()
+    check_each(huge(LAYERS[name]), count(4, 200), check)
 
 
 FOUND = {

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import currently_in_test_context, event, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -33,6 +33,7 @@ from shapecalc.tensors import BYTES, Tensor
 from shapecalc.torch_check.functions import function_of, keywords_of
 from shapecalc.torch_check.network import from_left_to_right, module_of
 from shapecalc.torch_check.startup import without_compiler
+from tests import chance
 from tests.dice import count
 from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
 from tests.families.base import Drawn, Stricter, drawn, shown
@@ -234,7 +235,7 @@ def names_its_reason(drawn: Drawn, error: ArchitectureError) -> bool:
     """
     words = {*_WORD.findall(error.message)}
     shapes = {"×".join(map(str, x.shape)) or "scalar" for x in drawn.inputs}
-    reasons = {*drawn.layer_type.fields, *(x.dtype for x in drawn.inputs)}
+    reasons = {*drawn.layer_type.fields, *drawn.arguments, *(x.dtype for x in drawn.inputs)}
     reasons |= {shape for shape in shapes if not shape.isdecimal()}
     sizes = {word for word in words if any(f"×{word}×" in f"×{shape}×" for shape in shapes)}
     said = _INPUT.search(error.message) and (sizes or str(len(drawn.inputs)) in words)
@@ -295,8 +296,6 @@ def check_formulas(drawn: Drawn, figures: Figures) -> None:
         shape = tuple(1 if n == 1 else symbol(name) for name, n in zip(names, x.shape, strict=True))
         inputs.append(Tensor(shape, x.dtype))
     formulas = formulas_of(drawn, tuple(inputs))
-    if currently_in_test_context():
-        event("formula" if formulas else "no formula")
     if formulas is None:
         return
     if all(condition.holds(sizes) for condition in formulas.conditions):
@@ -313,16 +312,15 @@ def check_formulas(drawn: Drawn, figures: Figures) -> None:
 def test_torch_agrees(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(60, 600))
-    @given(draws(LAYERS[name]), st.sampled_from((True, False, False)))
-    def check(drawn: Drawn, every_judge: bool) -> None:
+    def check(case: tuple[Drawn, bool]) -> None:
+        drawn, every_judge = case
         fewest, most = drawn.layer_type.inputs_range
         fitting = fewest <= len(drawn.inputs) <= most
         kind = "accepted" if agree(drawn, every_judge) else "refused" if fitting else "wrong number of inputs"
-        event(kind)
         found[kind] += 1
 
-    check()
+    judged = chance.tuples(draws(LAYERS[name]), chance.sampled_from((True, False, False)))
+    chance.check_each(judged, count(60, 600), check)
     assert agree(shown(LAYERS[name]))
     assert found["accepted"], found
     if found.total() >= 200:  # of fewer, the dice may have made what is rare rarer
@@ -358,8 +356,6 @@ def test_draws_of_joins_are_varied(name: str) -> None:
     """Among the accepted ones, that is; the refused ones are counted with those of all types."""
     found: Counter[str] = Counter()
 
-    @settings(max_examples=300, derandomize=True)  # of the draws themselves, which no seed is to decide
-    @given(draws(LAYERS[name]))
     def look(drawn: Drawn) -> None:
         try:
             computed(drawn)
@@ -369,7 +365,7 @@ def test_draws_of_joins_are_varied(name: str) -> None:
         found["several dtypes"] += len({x.dtype for x in drawn.inputs}) > 1
         found[f"{len(drawn.inputs)} branches"] += 1
 
-    look()
+    chance.check_each(draws(LAYERS[name]), 300, look)
     varied = [*(f"{branches} branches" for branches in (2, 3, 4)), "several dtypes", "several shapes"]
     if name in ONE_SHAPE:
         assert not found[varied.pop()], found

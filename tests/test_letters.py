@@ -9,8 +9,6 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Architecture, ArchitectureError
@@ -19,6 +17,8 @@ from shapecalc.layers.fields import Field
 from shapecalc.symbolic import at, symbol
 from shapecalc.symbolic.conditions import at_large, collecting, differ
 from shapecalc.tensors import Tensor
+from tests import chance as st
+from tests.chance import check_each
 from tests.dice import count
 from tests.everything import answers
 from tests.families.base import rarely
@@ -93,8 +93,6 @@ def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
 
 @pytest.mark.parametrize("name", sorted(name for name in LAYERS if not LAYERS[name].measured))
 def test_every_type_with_letters(name: str) -> None:
-    @settings(max_examples=count(3, 40))
-    @given(lettered(LAYERS[name]))
     def check(drawn: Lettered) -> None:
         try:
             network = drawn.network()
@@ -103,7 +101,7 @@ def test_every_type_with_letters(name: str) -> None:
         for _ in answers(network, None, drawn.letters):
             pass
 
-    check()
+    check_each(lettered(LAYERS[name]), count(3, 40), check)
 
 
 ATTENTION = {"MultiheadAttention": {"num_heads": 1, "kdim": "k", "vdim": "v"}}

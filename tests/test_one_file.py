@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
 from jsonschema import Draft202012Validator
 
 import shapecalc
@@ -216,10 +215,8 @@ def test_reference(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 def test_torch_agrees_on_drawn_arguments(declared: type[Layer]) -> None:
     found: list[bool] = []
 
-    @settings(max_examples=60)
-    @each_layer(declared, (True, False))
     def check(drawn: Drawn, every_judge: Sequence[bool]) -> None:
         found.extend(agree(drawn, every) for every in every_judge)
 
-    check()
+    each_layer(declared, (True, False), 60, check)
     assert any(found)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
@@ -141,8 +140,6 @@ def on_device(device: str, drawn: Drawn, mode: Mode, turned: bool) -> tuple[int,
 def test_torch_keeps_as_much(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(15, 200))
-    @each_layer(LAYERS[name], [*product(MODES, (False, True))])
     def check(drawn: Drawn, ways: Sequence[tuple[Mode, bool]]) -> None:
         try:
             drawn.layer_type(**drawn.arguments).figures(drawn.inputs)
@@ -150,7 +147,7 @@ def test_torch_keeps_as_much(name: str) -> None:
             return
         found.update(compared(drawn, *way) for way in ways)
 
-    check()
+    each_layer(LAYERS[name], [*product(MODES, (False, True))], count(15, 200), check)
     declared = says_what_it_allocates(LAYERS[name])
     assert (found["known"] > 0) is declared, found
     if declared and DRAWS == "long":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, settings
 
 from shapecalc import ArchitectureError, ShapecalcError
 from shapecalc.exporting.keras import keras_source
 from shapecalc.layers import LAYERS
 from shapecalc.torch_check.network import BuildError
+from tests.chance import assume
 from tests.dice import DRAWS, count
 from tests.exporting.keras_running import Built, check_equal
 from tests.exporting.test_torch_types import UNWRITTEN, network_of
@@ -27,8 +27,6 @@ NAMES = sorted({*LAYERS} - UNWRITTEN) if DRAWS == "long" else FEW
 def test_a_layer_that_is_written_is_equal(name: str) -> None:
     pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")
 
-    @settings(max_examples=count(5, 200))
-    @each_layer(LAYERS[name], (True,))
     def check(drawn: Drawn, _: Sequence[bool]) -> None:
         if not drawn.inputs:  # what is made of nothing is no network for Keras
             return
@@ -47,4 +45,4 @@ def test_a_layer_that_is_written_is_equal(name: str) -> None:
         except BuildError:
             assume(False)
 
-    check()
+    each_layer(LAYERS[name], (True,), count(5, 200), check)

@@ -14,9 +14,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import Drawn, Stricter
 
 _modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, NUMBERS, SIZES, Stricter, drawn, rarely, tensors_of
 
 PLACES = {

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
-
 from shapecalc.layers import LAYERS, Layer
 from shapecalc.layers.base import example
 from shapecalc.layers.fourier import Transform
 from shapecalc.tensors import BYTES, Shape, Tensor
+from tests import chance as st
 
 SIZES = (4, 2, 8, 1, 6, 3)
 """Channels, features and groups: sizes that often divide each other."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests.families.base import SIZES, Stricter, drawn, rarely, spoilt
 from tests.families.products import of_dtypes
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
-
 from shapecalc.symbolic import number
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, SIZES, drawn, rarely, spoilt
 
 

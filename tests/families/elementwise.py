@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, SIZES, drawn
 
 

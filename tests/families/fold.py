@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import drawn, rarely, tensors_of
 
 Inputs = st.SearchStrategy[tuple[Tensor, ...]]
@@ -50,7 +49,7 @@ def fold(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         draw(st.tuples(*2 * [st.sampled_from(values)])) for values in ((1, 2, 3), (0, 0, 1, 2), (1, 1, 2))
     )
     sizes = [_fitting(count, kernel, stride, padding, dilation), [(4, 4), (3, 5), (0, 2)]]
-    given = {
+    given: dict[str, Any] = {
         "output_size": draw(st.sampled_from(sizes[1] if rarely(draw, 8) or not sizes[0] else sizes[0])),
         "kernel_size": kernel,
         "stride": stride,

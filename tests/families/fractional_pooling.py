@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.layers import LAYERS
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import Stricter, drawn, rarely
 
 TYPES = ("FractionalMaxPool2d", "FractionalMaxPool3d")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, SIZES, Drawn, Stricter, drawn, rarely
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import Stricter, drawn, tensors_of
 
 IMAGE = Tensor((2, 3, 4, 4))

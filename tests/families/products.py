@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, SIZES, Drawn, drawn, rarely, spoilt
 
 

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from hypothesis import strategies as st
-
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, SIZES, drawn, rarely
 
 Arguments: TypeAlias = Callable[[tuple[Tensor, ...]], st.SearchStrategy[dict[str, Any]]]

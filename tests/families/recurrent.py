@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import DTYPES, Stricter, drawn, rarely
 
 STATES = {"RNN": 1, "GRU": 1, "LSTM": 2}

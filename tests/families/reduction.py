@@ -12,6 +12,12 @@ STRICTER = (
         "a list of no axes means all of them in one function of torch, and none in another",
         drawn("mean", Tensor((2, 3)), dim=[]),
     ),
+    Stricter(
+        "sum",
+        "dtype .* would drop the imaginary parts of",
+        "torch drops them too, with a warning",
+        drawn("sum", Tensor((4, 4), "complex128"), dtype="uint8"),
+    ),
 )
 
 RARE = (

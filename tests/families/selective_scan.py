@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Shape, Tensor
+from tests import chance as st
 from tests.families.base import SIZES, drawn, rarely, spoilt
 from tests.families.products import of_dtypes
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.layers.parting import MOST_PARTS
 from shapecalc.symbolic import number
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import SIZES, Stricter, drawn, rarely
 
 
@@ -26,7 +25,7 @@ def split(draw: st.DrawFn, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         return {**given, "split_size_or_sections": draw(st.sampled_from([*SIZES, 0, -1]))}
     size = number(shape[dim % len(shape)])
     inside = st.integers(0 if rarely(draw, 6) else min(1, size - 1), size - 1)
-    cuts = sorted(draw(st.lists(inside, max_size=2, unique=True)))
+    cuts = sorted({*draw(st.lists(inside, max_size=2))})
     sizes = [end - start for start, end in zip([0, *cuts], [*cuts, size], strict=True)]
     if rarely(draw, 6):
         sizes[-1] += draw(st.sampled_from([1, -1]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import drawn
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.attention import batches, features, heads, sequences, small
 from tests.families.base import Stricter, drawn, rarely
 

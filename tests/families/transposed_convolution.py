@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from hypothesis import strategies as st
-
 from shapecalc.layers import LAYERS
 from shapecalc.tensors import Tensor
+from tests import chance as st
 from tests.families.base import Stricter, drawn, rarely
 
 TYPES = ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
