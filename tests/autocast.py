@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -80,8 +82,14 @@ def pretended(own_kernels: bool = False) -> Iterator[None]:
     lend_guard()
     fake = FakeTensorMode()
     fake.cache_enabled = False  # kernels of a second call, taken from the first, do not allocate the same
-    kernels = nullcontext() if own_kernels else KernelsOfMeta()
-    with fake, kernels, Told(), torch.autograd.set_multithreading_enabled(False):
+    with ExitStack() as stack:
+        stack.enter_context(fake)
+        if not own_kernels:
+            stack.enter_context(KernelsOfMeta())
+            # Decompositions in Python would come before them, and take twice as long.
+            stack.enter_context(patch.object(fake_tensor, "torch_decomp_decompositions", lambda _: False))
+        stack.enter_context(Told())
+        stack.enter_context(torch.autograd.set_multithreading_enabled(False))
         yield
 
 

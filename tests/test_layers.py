@@ -217,6 +217,8 @@ def check_refused(drawn: Drawn, error: ArchitectureError) -> None:
         *_, on_cpu = (measure(drawn, arguments, device) for device in judges(drawn))
     except REFUSALS:
         return
+    if not any(y.elements for y in on_cpu.outputs):  # kernels refuse dtypes, and none has run
+        return
     pytest.fail(f"refused, but torch accepts: {error.message}; torch gives {on_cpu.outputs}")
 
 

@@ -62,7 +62,14 @@ STRICTER = (
         "complex numbers of half precision are few kernels' on few devices",
         drawn("view_as_complex", Tensor((3, 2), "float16")),
     ),
+    Stricter(
+        ".*",
+        "float16 would make complex32",
+        "beside complex numbers float16 becomes half of one, which few kernels take",
+        drawn("add", Tensor((4,), "float16"), Tensor((), "complex128")),
+    ),
 )
+TAKES_ALL = ("real",)
 RARE = (
     drawn("irfft", Tensor((2, 1), "complex64")),
     drawn("irfft", Tensor((2, 1), "complex64"), n=1),
