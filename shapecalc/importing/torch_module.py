@@ -86,7 +86,7 @@ def read_module(
     return Program(
         name,
         given,
-        recorder.whole(result),
+        recorder.recorded.whole(result),
         {key: described(copies.state[key]) for key, _ in module.named_parameters()},
         {key: described(copies.state[key]) for key, _ in module.named_buffers()},
         frozenset(key for key, weight in module.named_parameters() if not weight.requires_grad),
