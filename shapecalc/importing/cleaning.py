@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapecalc.importing.program import Call, Node, Region, Value
-from shapecalc.importing.structure import free
+from shapecalc.importing.program import Call, Node, Region, Value, free
 from shapecalc.layers import LAYERS
 from shapecalc.layers.base import Rearranging
 from shapecalc.layers.reduction import ArgExtreme

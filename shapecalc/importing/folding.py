@@ -14,7 +14,7 @@ from typing import Any
 
 from shapecalc.importing.parameters import Parameters, key
 from shapecalc.importing.program import Call, Region, Value
-from shapecalc.importing.structure import Body, Step
+from shapecalc.importing.steps import Body, Step
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
 

@@ -11,7 +11,7 @@ from typing import Any
 from shapecalc.importing.flow_style import Line, rows_once
 from shapecalc.importing.folding import REQUIRED, Folding, Group, inlined, walk
 from shapecalc.importing.program import Call, Region, Text, Value
-from shapecalc.importing.structure import Body, Step, within
+from shapecalc.importing.steps import Body, Step, within
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
 

@@ -17,7 +17,8 @@ from shapecalc.importing.program import Call, Program, Value, calls, flat
 from shapecalc.importing.proof import Difference, differences, names
 from shapecalc.importing.repetition import divided
 from shapecalc.importing.sharing import hand_round, made_twice
-from shapecalc.importing.structure import Body, structure
+from shapecalc.importing.steps import Body
+from shapecalc.importing.structure import structure
 from shapecalc.importing.writer import Writer
 from shapecalc.language.architecture import Architecture, parse
 from shapecalc.layers.fields.measured import text_of

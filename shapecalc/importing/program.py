@@ -131,6 +131,37 @@ def calls(region: Region) -> Iterator[Call]:
             yield from calls(node)
 
 
+def free(region: Region) -> list[Value]:
+    """The values that a region reads and does not make: those it is called with first."""
+    made = made_in(region)
+    read = dict.fromkeys(x for node in region.calls for x in read_by(node))
+    inner = [x for x in read if x not in made]
+    passed = [x for x in region.outputs if x not in made]
+    return [*dict.fromkeys([x for x in region.inputs if x in inner or x in passed] + inner + passed)]
+
+
+def made_in(region: Region) -> dict[Value, None]:
+    """The values that are made in a region, in their order."""
+    given = (node.outputs if isinstance(node, Call) else given_by(node) for node in region.calls)
+    return dict.fromkeys(y for outputs in given for y in outputs)
+
+
+def given_by(region: Region) -> list[Value]:
+    """What a region gives of what is made in it: what a module hands on as it was given is none.
+
+    Where that is nothing, what is made last: it is computed all the same.
+    """
+    made = made_in(region)
+    return [y for y in dict.fromkeys(region.outputs) if y in made] or [*made][-1:]
+
+
+def read_by(node: Node) -> list[Value]:
+    """What a node reads; nothing if it only hands on what it is given."""
+    if isinstance(node, Call):
+        return node.inputs
+    return free(node) if given_by(node) else []
+
+
 def let_out(root: Region) -> None:
     """Let each region give what is made in it and read elsewhere, though its module did not return it.
 

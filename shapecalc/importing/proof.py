@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shapecalc.engine.results import Analysis, Row
 from shapecalc.importing.program import Call, Program
-from shapecalc.importing.structure import Body, Step
+from shapecalc.importing.steps import Body, Step
 from shapecalc.tensors import Tensor
 
 _TRAINED = {True: "trained", False: "not trained"}

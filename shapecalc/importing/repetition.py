@@ -12,7 +12,7 @@ from typing import Any
 
 from shapecalc.importing.folding import Folding, walk
 from shapecalc.importing.program import Call, Region, Value
-from shapecalc.importing.structure import Body, Step, within
+from shapecalc.importing.steps import Body, Step, within
 
 _LONGEST = 24
 """Steps of a row, a join counted as one."""

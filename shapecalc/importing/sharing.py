@@ -14,7 +14,7 @@ from shapecalc.engine.results import Analysis
 from shapecalc.importing.arguments import stored
 from shapecalc.importing.program import Call, Node, Program, Region, Value, calls, renamed
 from shapecalc.importing.proof import ordered
-from shapecalc.importing.structure import Body
+from shapecalc.importing.steps import Body
 from shapecalc.tensors import Tensor
 
 

@@ -8,42 +8,12 @@ is left is read by name, the join that comes first at first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from shapecalc.importing.program import Call, Node, Region, Value, renamed
+from shapecalc.importing.program import Call, Node, Region, Value, free, given_by, made_in, read_by, renamed
+from shapecalc.importing.steps import Body, Branch, Step, depth, is_branching, reads_on
 from shapecalc.layers import LAYERS
-
-Branch: TypeAlias = "list[Step] | Value"
-
-
-@dataclass(eq=False, slots=True)
-class Step:
-    """One step of a file to be."""
-
-    node: Node
-    branches: list[Branch] | None = None
-    body: Body | None = None
-    """What a region is made of."""
-    sources: list[Value] = field(default_factory=list)
-    """The tensors that it reads by name; none if it reads what the step before it gives."""
-
-    @property
-    def inner(self) -> list[list[Step]]:
-        """The branches that are steps, not a tensor that is read by name."""
-        return [branch for branch in self.branches or () if isinstance(branch, list)]
-
-
-@dataclass(eq=False, slots=True)
-class Body:
-    """The steps of a region, the tensors that they read from outside, and those that they give."""
-
-    steps: list[Step]
-    inputs: list[Value]
-    outputs: list[Value]
-    named: set[Value]
-    """The values that are read by name."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,7 +29,7 @@ def structure(region: Region, wanted: list[Value] | None = None) -> Body:
     """The steps of a region; `wanted` are the values that it gives, where not all are read."""
     body = _Structure(region, region.outputs if wanted is None else wanted, wanted is not None).body()
     last = body.steps[-1:] and (body.steps[-1].body or body.steps[-1].node).outputs[:1]
-    if len(body.outputs) != 1 or last == body.outputs or body.outputs[0] not in _made(region):
+    if len(body.outputs) != 1 or last == body.outputs or body.outputs[0] not in made_in(region):
         return body
     _give_last(region, body.outputs[0])
     return structure(region, wanted)
@@ -73,45 +43,6 @@ def _give_last(region: Region, y: Value) -> None:
     region.calls.append(Call("Identity", {}, [before], [y], path=region.path))
 
 
-def within(steps: Iterable[Step]) -> Iterator[Step]:
-    """Steps, each before those of its branches."""
-    for step in steps:
-        yield step
-        for branch in step.inner:
-            yield from within(branch)
-
-
-def free(region: Region) -> list[Value]:
-    """The values that a region reads and does not make: those it is called with first."""
-    made = _made(region)
-    read = dict.fromkeys(x for node in region.calls for x in _read(node))
-    inner = [x for x in read if x not in made]
-    passed = [x for x in region.outputs if x not in made]
-    return [*dict.fromkeys([x for x in region.inputs if x in inner or x in passed] + inner + passed)]
-
-
-def _made(region: Region) -> dict[Value, None]:
-    """The values that are made in a region, in their order."""
-    given = (node.outputs if isinstance(node, Call) else _given(node) for node in region.calls)
-    return dict.fromkeys(y for outputs in given for y in outputs)
-
-
-def _given(region: Region) -> list[Value]:
-    """What a region gives of what is made in it: what a module hands on as it was given is none.
-
-    Where that is nothing, what is made last: it is computed all the same.
-    """
-    made = _made(region)
-    return [y for y in dict.fromkeys(region.outputs) if y in made] or [*made][-1:]
-
-
-def _read(node: Node) -> list[Value]:
-    """What a node reads; nothing if it only hands on what it is given."""
-    if isinstance(node, Call):
-        return node.inputs
-    return free(node) if _given(node) else []
-
-
 class _Structure:
     def __init__(self, region: Region, wanted: list[Value], within: bool) -> None:
         self.region = region
@@ -120,7 +51,7 @@ class _Structure:
         self.named: set[Value] = set()
         self.uses: Counter[Value] = Counter(wanted)
         for node in region.calls:
-            self.uses.update(_read(node))
+            self.uses.update(read_by(node))
         self.items: dict[int, _Item] = {
             n: item for n, node in enumerate(region.calls) if (item := self.item(node))
         }
@@ -130,7 +61,7 @@ class _Structure:
         """A call by itself; of a region that makes nothing, nothing."""
         if isinstance(node, Call):
             return _Item([Step(node)], self.read(node), [*node.outputs])
-        given = _given(node)
+        given = given_by(node)
         wanted = [y for y in given if self.uses[y]] or given[:1]
         if not wanted:
             return None
@@ -185,7 +116,7 @@ class _Structure:
     def join(self, number: int) -> bool:
         """Make branches of what a join reads, if they begin at one tensor."""
         item = self.items[number]
-        if len(item.inputs) < 2 or not _branching(item.steps[0].node) or item.steps[0].branches:
+        if len(item.inputs) < 2 or not is_branching(item.steps[0].node) or item.steps[0].branches:
             return False
         needed = {x for x in item.inputs if self.start(x) is not None}
         starts = needed if len(needed) == 1 else {self.start(x) for x in needed}
@@ -217,7 +148,7 @@ class _Structure:
         item = self.items[number]
         branches = [self.one_branch(x, common) for x in item.inputs]
         item.steps[0].branches = branches
-        follows = common is not None and any(map(_follows, branches))
+        follows = common is not None and any(map(reads_on, branches))
         if common is not None:
             self.uses[common] += follows
         self.replace(number, _Item(item.steps, [common] if follows and common else [], item.outputs))
@@ -241,14 +172,14 @@ class _Structure:
     def is_deep(self, number: int, common: Value | None) -> bool:
         """Whether a chain that begins elsewhere has joins in joins: it comes before, as the code has it."""
         item = self.items[number]
-        return common not in item.inputs and _depth(item.steps) > _DEEPEST
+        return common not in item.inputs and depth(item.steps) > _DEEPEST
 
     def name_one(self) -> bool:
         """Read by name what the first call that can't be reduced reads; whether there is one."""
         for number, item in self.items.items():
             if len(item.inputs) < 2:
                 continue
-            if _branching(item.steps[0].node) and not item.steps[0].branches:
+            if is_branching(item.steps[0].node) and not item.steps[0].branches:
                 self.branch(number, self.nearest(item))
             else:
                 self.by_name(number)
@@ -299,28 +230,3 @@ class _Structure:
 
 _DEEPEST = 3
 """Joins within joins in a branch that begins elsewhere than the others."""
-
-
-def _depth(steps: list[Step]) -> int:
-    """How many joins stand within each other in steps."""
-    return max((1 + max(map(_depth, step.inner)) for step in steps if step.inner), default=0)
-
-
-def _follows(branch: Branch) -> bool:
-    """Whether a branch reads the tensor that comes to the join."""
-    if isinstance(branch, Value):
-        return False
-    return not branch or reads(branch[0])
-
-
-def reads(step: Step) -> bool:
-    """Whether a step reads the tensor that comes to it."""
-    if step.sources:
-        return False
-    if step.branches is not None:
-        return any(map(_follows, step.branches))
-    return bool(step.node.inputs) if isinstance(step.node, Call) else bool(step.body and step.body.inputs)
-
-
-def _branching(node: Node) -> bool:
-    return isinstance(node, Call) and node.type in LAYERS and LAYERS[node.type].branching

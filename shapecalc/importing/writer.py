@@ -10,7 +10,7 @@ from shapecalc.importing.flow_style import Line, flow, listed
 from shapecalc.importing.folding import REQUIRED, Folding, Group
 from shapecalc.importing.lines import Scope, Whole
 from shapecalc.importing.program import Call, Program, Region, Value, calls
-from shapecalc.importing.structure import Body, Step, reads, within
+from shapecalc.importing.steps import Body, Step, reads, within
 from shapecalc.language.arguments import BESIDE
 from shapecalc.language.values import is_name
 from shapecalc.layers import LAYERS
