@@ -95,6 +95,7 @@ def test_as_if_the_file_had_it(dtype: str, optimizer: str) -> None:
 
 
 @pytest.mark.untraced
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["llm/llama-2-7b", "llm/gpt2", "vit-b-16", "llm/smollm2-135m"])
 def test_torch_with_adapters(name: str) -> None:
     """What hooks see kept and what is alive at once, of the network with its adapters built in torch."""

@@ -9,6 +9,7 @@ import pytest
 
 import shapecalc
 from shapecalc.tensors import Tensor
+from tests.dice import one_way
 from tests.families.arithmetic import PLACES
 from tests.families.base import DTYPES, NUMBERS, Drawn, drawn
 from tests.test_layers import _judge, agree
@@ -17,10 +18,10 @@ __all__ = ["_judge"]  # a fixture, which pytest finds by its name
 
 
 def cases(name: str) -> Iterator[Drawn]:
-    """A tensor with axes and one without, of each dtype, each with each number."""
+    """A tensor with axes or one without, of each dtype, each with each number."""
     for place, dtype, number in product(PLACES[name], DTYPES, NUMBERS):
-        yield drawn(name, Tensor((2, 3), dtype), **{place: number})
-        yield drawn(name, Tensor((), dtype), **{place: number})
+        for shape in one_way((name, place, dtype, number), [(2, 3), ()]):
+            yield drawn(name, Tensor(shape, dtype), **{place: number})
 
 
 @pytest.mark.parametrize("name", PLACES)
