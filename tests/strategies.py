@@ -19,7 +19,7 @@ from shapecalc.tensors import Shape, Tensor
 from tests import chance as st
 from tests import families
 from tests.chance import UnfitError, check_each, told
-from tests.dice import one_way
+from tests.dice import is_drawn, one_way
 from tests.families.base import DTYPES, LONGEST, NUMBERS, SIZES, Drawn, rarely, shown
 
 Values: TypeAlias = st.SearchStrategy[Any]
@@ -283,9 +283,16 @@ def draws(draw: st.DrawFn, layer_type: type[Layer]) -> Drawn:
     return Drawn(layer_type, {**chosen, **draw(fitted(given))} if fitted else chosen, given)
 
 
+FEW = 6
+
+
 def by_hand(layer_type: type[Layer]) -> list[Drawn]:
-    """The cases of a type that are not drawn: its example, and those of `RARE` in `tests/families`."""
-    return [shown(layer_type), *[case for case in families.RARE if case.layer_type is layer_type]]
+    """The cases of a type that are not drawn: its example, and those of `RARE` in `tests/families`.
+
+    Where these are many, some six of them at each push: `tests/test_layers.py` tries all.
+    """
+    rare = [case for case in families.RARE if case.layer_type is layer_type]
+    return [shown(layer_type), *[case for case in rare if is_drawn(repr(case), -(-len(rare) // FEW))]]
 
 
 def each_layer(

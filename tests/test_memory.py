@@ -28,6 +28,7 @@ from shapecalc.torch_check.memory import Alive, compare, kept
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
+from tests.dice import one_way
 from tests.networks import EVERY_TYPE, ROUTED, is_brief, short
 
 FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet", "wavenet"]
@@ -60,11 +61,16 @@ UNKNOWN = {
 }
 """Networks of which nothing is said in training → why."""
 
-HALF = [(name, "bfloat16") for name in EVERY_TYPE if is_brief(name)]
-BOTH = [*((name, "float32") for name in EVERY_TYPE), *HALF]
+DTYPES = ("float32", "bfloat16")
+CASES = [
+    (name, dtype)
+    for name in EVERY_TYPE
+    if name not in UNKNOWN
+    for dtype in (one_way(name, DTYPES) if is_brief(name) else ["float32"])
+]
 
 
-@pytest.mark.parametrize(("name", "dtype"), [each for each in BOTH if each[0] not in UNKNOWN])
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_torch_agrees(name: str, dtype: str) -> None:
     found = list(compare(of_two(name), dtype))
     assert len(found) == 5
@@ -72,7 +78,7 @@ def test_torch_agrees(name: str, dtype: str) -> None:
         assert expected == measured > 0, what
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_of_an_unknown_way_back_torch_takes_as_much_as_is_said(name: str, dtype: str) -> None:
     found = compare(of_two(name), dtype)
@@ -141,7 +147,7 @@ def test_figures_from_outside() -> None:
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_the_batch_as_a_formula(name: str) -> None:
     """One formula for all batches has the figures of each."""
-    analysis = shapecalc.analyse(shapecalc.load(name))
+    analysis = short(name)
     general = figures(memory(with_batch(analysis, symbol("B"))))
     for batch in (2, 7):
         expected = figures(memory(with_batch(analysis, batch)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from shapecalc.operations import Operations, Unknown
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
+from tests.dice import one_way
 
 
 def analyse(layers: str, x: str = "2x6", **how: Any) -> Analysis:
@@ -122,17 +124,18 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize(
-    "by",
-    [
-        *[f"weight_norm: {{dim: {dim}}}" for dim in ("null", 0, 1, 2, -1)],
-        *[f"spectral_norm: {how}" for how in ("true", "{dim: 0}", "{dim: 1}", "{dim: -1}")],
-        "spectral_norm: {n_power_iterations: 3}",
-        "frozen: true, weight_norm: true",
-    ],
+NORMS = (
+    *[f"weight_norm: {{dim: {dim}}}" for dim in ("null", 0, 1, 2, -1)],
+    *[f"spectral_norm: {how}" for how in ("true", "{dim: 0}", "{dim: 1}", "{dim: -1}")],
+    "spectral_norm: {n_power_iterations: 3}",
+    "frozen: true, weight_norm: true",
 )
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+NORMED = [
+    (dtype, *case) for case in product(NORMS, LAYERS) for dtype in one_way(case, ("float32", "bfloat16"))
+]
+
+
+@pytest.mark.parametrize(("dtype", "by", "layer"), NORMED)
 def test_memory_is_torchs(dtype: str, by: str, layer: str) -> None:
     """In prediction and training, whether one kernel makes the weight or several, of rows or of copies."""
     try:

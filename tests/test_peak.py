@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shapecalc
@@ -17,6 +17,7 @@ from shapecalc.analysis.memory.memory import memory
 from shapecalc.operations import Unknown
 from shapecalc.symbolic import Dim, Expr, at, maximum, number, summed, symbol
 from shapecalc.symbolic.sums import compactly
+from tests.dice import count as draws
 
 H, W = symbol("H"), symbol("W")
 
@@ -46,6 +47,7 @@ def peak_of(sizes: list[Dim], assumed: dict[str, Dim]) -> Peak:
     return peak
 
 
+@settings(max_examples=draws(60, 1000))
 @given(st.lists(formulas(), min_size=1, max_size=12))
 def test_the_greatest_of_formulas_is_that_of_their_values(sizes: list[Dim]) -> None:
     peak = peak_of(sizes, {"H": H + 4})
@@ -69,6 +71,7 @@ def test_many_formulas_of_which_any_may_be_the_greatest_are_refused() -> None:
         peak_of(tangents, {})
 
 
+@settings(max_examples=draws(60, 1000))
 @given(st.lists(st.tuples(formulas(), st.sampled_from([1, -1])), max_size=12))
 def test_a_level_is_what_was_added_to_it(changes: list[tuple[Dim, int]]) -> None:
     """Its size as a sum, and that of its point, which counts each product from its least value on."""
@@ -83,6 +86,7 @@ def test_a_level_is_what_was_added_to_it(changes: list[tuple[Dim, int]]) -> None
         assert value(level.space.size(level.here()), numbers) == expected
 
 
+@settings(max_examples=draws(60, 1000))
 @given(st.lists(formulas(), max_size=12))
 def test_a_sum(sizes: list[Dim]) -> None:
     """The same formula as one added to the next."""
@@ -108,15 +112,15 @@ def test_a_sum_stays_as_it_is_where_that_is_shorter() -> None:
     assert compactly(found.terms) == found
 
 
-SHRINKING = "input: 1x1xHxW\nlayers: [{Conv2d: {out_channels: 1, kernel_size: 3}, times: 1000}]\n"
+SHRINKING = "input: 1x1xHxW\nlayers: [{Conv2d: {out_channels: 1, kernel_size: 3}, times: 300}]\n"
 
 
 @pytest.mark.untraced
 def test_the_totals_of_shrinking_sizes_are_those_of_numbers() -> None:
-    """A thousand convolutions without padding: MACs, memory, and the counts of tools."""
+    """Three hundred convolutions without padding: MACs, memory, and the counts of tools."""
     general = shapecalc.analyse(shapecalc.parse(SHRINKING))
-    numbers = shapecalc.analyse(shapecalc.parse(SHRINKING), "1x1x2100x2100")
-    sizes = {"H": 2100, "W": 2100}
+    numbers = shapecalc.analyse(shapecalc.parse(SHRINKING), "1x1x700x700")
+    sizes = {"H": 700, "W": 700}
     assert len(general.decisive_conditions) == 2
     assert at(general.totals.macs, sizes) == numbers.totals.macs
     found, expected = memory(general), memory(numbers)

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,7 @@ from shapecalc.torch_check.memory import Alive, Told
 from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
+from tests.dice import one_way
 from tests.networks import short
 from tests.tools.quiet import quiet
 
@@ -33,6 +35,7 @@ def _judge() -> Iterator[None]:
         yield
 
 
+DTYPES = ("float32", "bfloat16")
 NETWORKS = ["nin", "llm/gpt2", "llm/llama-2-7b", "resnet18", "lstm-lm"]
 FROZEN = """
 input: 4x16
@@ -89,9 +92,14 @@ def made(name: str, network: Network, trained: Sequence[Any], patch: pytest.Monk
     return [torch.optim.Muon(hidden), torch.optim.AdamW(rest, foreach=True)]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["llm/gpt2", "llm/llama-2-7b", "lstm-lm", "vit-b-16", "frozen"])
-@pytest.mark.parametrize("optimizer", ["adafactor", "lion", "muon"])
+OPTIMIZED = product(
+    ("adafactor", "lion", "muon"), ("llm/gpt2", "llm/llama-2-7b", "lstm-lm", "vit-b-16", "frozen")
+)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name", "dtype"), [(*case, dtype) for case in OPTIMIZED for dtype in one_way(case, DTYPES)]
+)
 def test_what_optimizers_keep_and_make(
     optimizer: str, name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,8 +139,9 @@ def test_8_bits_as_bitsandbytes_keeps_them() -> None:
     assert found.held.update.bytes == 0
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [(name, dtype) for name in NETWORKS for dtype in one_way(name, DTYPES)]
+)
 def test_gradients_that_are_added_up(name: str, dtype: str) -> None:
     """The second pass in torch, with the gradients of the first there."""
     analysis = short(name)

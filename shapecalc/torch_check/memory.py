@@ -189,10 +189,12 @@ def run(network: Network, mode: Mode) -> Measured:
         outputs: tuple[Any, ...] = network(*inputs, observe=lambda *_: None)
         return outputs
 
-    with torch.set_grad_enabled(mode.grad), Told(), kept(owned) as found:
-        made = forward()  # by itself: what the hooks hold on to is not let go as it is without them
-        found.update(attributes(made))
-        del made
+    found: dict[int, int] = {}
+    if mode.grad:  # else there is nothing that would keep
+        with Told(), kept(owned) as found:
+            made = forward()  # by itself: what the hooks hold on to is not let go as it is without them
+            found.update(attributes(made))
+            del made
     with torch.set_grad_enabled(mode.grad), Told(), Alive(owned, inputs) as alive:
         outputs = forward()
         tracked = [y for y in outputs if y.requires_grad]

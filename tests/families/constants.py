@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from shapecalc.tensors import is_complex
 from tests import chance as st
-from tests.families.base import DTYPES, NUMBERS, Stricter, drawn
+from tests.families.base import DTYPES, NUMBERS, SIZES, Stricter, drawn
 
 
 @st.composite
@@ -21,7 +22,15 @@ def numbers_in_order(draw: st.DrawFn, _: object) -> dict[str, Any]:
 
 REAL = [dtype for dtype in DTYPES if not is_complex(dtype)]
 
-FITTED = {"arange": numbers_in_order}
+
+@st.composite
+def filled(draw: st.DrawFn, _: object) -> dict[str, Any]:
+    """What float16 does not hold is refused by torch in several elements, and infinite in one."""
+    size = draw(st.lists(st.sampled_from([*4 * SIZES, -1]), max_size=3))
+    return {"size": size, "dtype": "float64"} if math.prod(size) == 1 else {"size": size}
+
+
+FITTED = {"arange": numbers_in_order, "full": filled}
 
 STRICTER = (
     Stricter(
