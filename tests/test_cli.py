@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import shapecalc
 from shapecalc import zoo
+from shapecalc.cli import reference
 from shapecalc.language.expectation import Bounds
 from tests.command import Command
 from tests.dice import one_way
@@ -76,12 +78,16 @@ COMMANDS = [
 
 OF_ALL = pytest.mark.untraced
 """Of a command that analyses the whole zoo."""
+_analysed = cache(reference._analysed)
 
 
 @pytest.mark.parametrize(
     "command", [pytest.param(words, marks=OF_ALL if words.startswith("list") else ()) for words in COMMANDS]
 )
-def test_printed(command: str, run: Command, snapshot: SnapshotAssertion) -> None:
+def test_printed(
+    command: str, run: Command, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "_analysed", _analysed)
     done = run(*command.split())
     assert (done.code, done.errors) == (0, "")
     assert done.out == snapshot

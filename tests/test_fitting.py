@@ -44,7 +44,8 @@ def test_the_largest_batch_is_that_of_all(network: str, training: bool) -> None:
     analysis = shapecalc.analyse(shapecalc.parse(NETWORKS[network]))
     every = {batch: size for batch in range(1, 41) if (size := needed(analysis, batch, training)) is not None}
     found = memory(analysis) if training else predicted(analysis)
-    for budget in range(1, max(every.values()), 37):
+    edges = {size + more for size in every.values() for more in (-1, 0)}
+    for budget in sorted(edges - {max(every.values())}):
         largest = max((batch for batch, size in every.items() if size <= budget), default=None)
         if largest is None:
             with pytest.raises(UsageError, match="--fit"):

@@ -12,7 +12,7 @@ from shapecalc.engine.copies import Use
 from shapecalc.engine.execution import Execution
 from shapecalc.engine.results import Analysis
 from shapecalc.errors import ShapecalcError
-from tests.dice import SEED, count
+from tests.dice import SEED, count, one_way
 from tests.networks import ONE_OF_EACH
 
 _CASES = count(60, 3000)
@@ -96,10 +96,11 @@ def check(text: str, brief: bool, monkeypatch: pytest.MonkeyPatch) -> Analysis |
 @pytest.mark.parametrize("number", range(_CASES))
 def test_random_blocks_have_the_rows_of_their_steps(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     text = network(random.Random(f"{SEED}/repeated/{number}"))
-    for brief in (False, True):
+    for brief in one_way(number, (False, True)):
         check(text, brief, monkeypatch)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_networks_of_the_zoo_have_the_rows_of_their_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     architecture = shapecalc.load(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import lcm
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapecalc.analysis.domain.residues import Residues, Unwieldy, residues
@@ -16,8 +16,11 @@ from shapecalc.analysis.domain.sizesets import EVERY, SizeSet
 from shapecalc.analysis.domain.solving import solve
 from shapecalc.symbolic import maximum, minimum, symbol
 from shapecalc.symbolic.conditions import AT_LEAST, EQUAL, MULTIPLE, Condition
+from tests.dice import count
 
 UP_TO = range(1, 201)
+
+fewer = settings(max_examples=count(100, 1000))  # each looks at hundreds of numbers
 
 
 # Remainders.
@@ -34,6 +37,7 @@ def looked_at(period: int, bands: list[tuple[int, int]]) -> set[int]:
     return {n for n in range(24 * 24) if any(low <= n % period <= high for low, high in bands)}
 
 
+@fewer
 @given(bands(), bands(), st.integers(1, 300))
 def test_remainders_are_those_of_their_numbers(
     one: tuple[int, list[tuple[int, int]]], two: tuple[int, list[tuple[int, int]]], n: int
@@ -96,6 +100,7 @@ def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
     return drawn_set(numbers, start, period, remainders), expected
 
 
+@fewer
 @given(size_sets(), size_sets())
 def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSet, set[int]]) -> None:
     """Sets that agree up to 200 agree everywhere, and are equal."""

@@ -159,7 +159,7 @@ def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch:
     """By formulas, as far as they hold, and by numbers: what `show` and `memory` take their figures of."""
     monkeypatch.setattr("shapecalc.analysis.sweep.computing._MANY", 1)
     draw, compared = random.Random(f"{SEED}/points"), 0
-    for _ in range(count(8, 500)):
+    for _ in range(count(5, 500)):
         name, shape = draw.choice(sorted(DRAWN.items()))
         network, values = shapecalc.load(name), _drawn(draw, name)
         first = draw.randint(1, 60)

@@ -56,6 +56,7 @@ def test_it_is_said_where_the_figure_is_printed(convention: list[str], run: Comm
     assert "too many" not in run("flops", "vgg11", "--backward", *convention).out
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["transformer", "lstm-lm", "vit-b-16", "imagenet/swin_t", "unet"])
 @pytest.mark.parametrize("convention", [[], ["torch"], ["fvcore"], ["calflops"], ["all"]])
 @pytest.mark.parametrize("backward", [[], ["--backward"]])

@@ -12,6 +12,7 @@ from shapecalc.analysis.memory.forward import Forward
 from shapecalc.analysis.memory.memory import memory
 from shapecalc.torch_check.memory import compare, run
 from shapecalc.torch_check.network import build
+from tests.dice import one_way
 
 
 def differences(text: str) -> list[object]:
@@ -26,20 +27,19 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("operation", ["add", "sub", "mul", "div", "remainder", "fmod"])
-def test_what_is_repeated_has_a_gradient_that_is_summed(operation: str, other: str, swapped: bool) -> None:
+def test_what_is_repeated_has_a_gradient_that_is_summed(operation: str, other: str) -> None:
     """That of a factor is first as large as the product: squeeze and excitation, the scale of a layer."""
-    branches = [f"[{OTHERS[other]}]", "[]"][:: -1 if swapped else 1]
-    text = f"""
-        input: 2x8x32x32
-        layers:
-          - Conv2d: {{out_channels: 16, kernel_size: 1}}
-          - {operation}: [{", ".join(branches)}]
-          - Conv2d: {{out_channels: 4, kernel_size: 1}}
-    """
-    assert differences(text) == []
+    for branches in one_way((operation, other), [f"[{OTHERS[other]}], []", f"[], [{OTHERS[other]}]"]):
+        text = f"""
+            input: 2x8x32x32
+            layers:
+              - Conv2d: {{out_channels: 16, kernel_size: 1}}
+              - {operation}: [{branches}]
+              - Conv2d: {{out_channels: 4, kernel_size: 1}}
+        """
+        assert differences(text) == []
 
 
 @pytest.mark.parametrize("norm", ["LayerNorm", "GELU"])
