@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +23,34 @@ from tests.importing.onnx_models.making import computed, expected, read, sample
 FREE = {name: {0: "batch"} for name in ("x", "y", "image", "tokens", "words", "weights")}
 
 
-def exported(name: str, path: Path, opset: int = 18, free: bool = True) -> Any:
-    """The module, in evaluation, of weights that are drawn; and what the exporter wrote of it."""
+@cache
+def made(name: str, opset: int, free: bool) -> tuple[Any, bytes]:
+    """The module, in evaluation, of weights that are drawn; and what the exporter writes of it."""
     make, specs = MODULES[name]
     torch.manual_seed(0)
     module = make().eval()
     for weight in module.parameters():
         torch.nn.init.normal_(weight, std=0.2)
     inputs = {key: torch.from_numpy(sample(*spec)) for key, spec in specs.items()}
+    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
             tuple(inputs.values()),
-            path,
+            file,
             dynamo=False,
             opset_version=opset,
             input_names=[*inputs],
             dynamic_axes={key: FREE[key] for key in inputs} if free else None,
         )
+    return module, file.getvalue()
+
+
+def exported(name: str, path: Path, opset: int = 18, free: bool = True) -> Any:
+    """The module of what is written to a file."""
+    module, model = made(name, opset, free)
+    path.write_bytes(model)
     return module
 
 
