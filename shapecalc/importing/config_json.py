@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -142,7 +143,7 @@ def _check_part(path: Path, found: Mapping[str, Any], kind: str) -> None:
 def _family(path: Path, kind: str) -> tuple[str, Architecture, Config]:
     """The file that is for a type of model, with its name."""
     known: set[str] = set()
-    for file, architecture in families():
+    for file, architecture in chain(families(kind), families()):
         config = architecture.config
         assert config
         if kind in config.model_types:
@@ -152,20 +153,24 @@ def _family(path: Path, kind: str) -> tuple[str, Architecture, Config]:
     raise UsageError(f"{path}: no file is for {MODEL_TYPE} {quoted(kind)}", hint=hint)
 
 
-def families() -> Iterator[tuple[str, Architecture]]:
-    """The files that say what a configuration is for them, with the names that find them."""
+def families(word: str = "") -> Iterator[tuple[str, Architecture]]:
+    """The files that say what a configuration is for them, with the names that find them.
+
+    A file whose text has not the word is not read.
+    """
     seen = set()
     for name, entry in lookup.known().items():
         if entry.path not in seen:
             seen.add(entry.path)
-            architecture = _with_config(entry)
+            architecture = _with_config(entry, word)
             folder = name.rpartition("/")[0]
             if architecture:
                 yield f"{folder}/{entry.path.stem}" if folder else entry.path.stem, architecture
 
 
-def _with_config(entry: Any) -> Architecture | None:
-    if "\nconfig:" not in text_of(entry.path):
+def _with_config(entry: Any, word: str) -> Architecture | None:
+    text = text_of(entry.path)
+    if "\nconfig:" not in text or word not in text:
         return None
     architecture = lookup.load(entry._replace(variant=None))
     return architecture if architecture.config else None
