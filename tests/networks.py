@@ -38,7 +38,7 @@ _NARROW = {**_DECODER, "hidden_size": 256, "num_attention_heads": 4}
 _PAIR = {"encoder_layers": 2, "decoder_layers": 2, "d_model": 192, "T": 8, "vocab_size": 100}
 
 _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
-    "bert-base": (None, {"depth": 2, "words": 1000}),
+    "bert-base": (None, {"depth": 2, "words": 1000, "width": 192, "hidden": 384}),
     "detection/retinanet": ("1x3x128x128", {}),
     "detection/yolov8n": ("1x3x64x64", {}),
     "diffusion/stable-diffusion-unet": (None, {"width": 64, "H": 8, "W": 8, "layers_per_block": 1}),
@@ -85,7 +85,8 @@ _SMALLER: Mapping[str, tuple[str | None, Mapping[str, int]]] = {
     "imagenet/swin_t": (None, {"depth": 2}),
     "nasnet-a-mobile": (None, {"repeats": 1}),
     "swin_v2_t": (None, {"depth": 2}),
-    "transformer": (None, {"depth": 2, "words": 1000}),
+    "transformer": (None, {"depth": 2, "words": 1000, "width": 128, "hidden": 256}),
+    "unet": (None, {"width": 16}),
     "vit-b-16": (None, {"depth": 2}),
 }
 """Network → an input that is smaller, and parameters with which it has fewer copies of its blocks."""

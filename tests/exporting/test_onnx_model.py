@@ -19,7 +19,7 @@ from shapecalc.torch_check import onnx_model as onnx_model_
 from shapecalc.torch_check.onnx_model import _module, onnx_model
 from tests.command import Command
 from tests.dice import DRAWS
-from tests.networks import short, typed
+from tests.networks import settings_of, typed
 
 NETWORKS = {
     "imagenet/shufflenet_v2_x0_5": "Nx3xHxW",
@@ -47,7 +47,7 @@ def test_a_model_has_the_figures_of_the_network(
     done = run("export", *typed(name), "--to", "onnx", "-o", str(file), *words)
     assert (done.code, done.out) == (0, ""), done.errors
     assert "read again as data, equal" in done.err
-    analysis = shapecalc.analyse(shapecalc.load(name), input) if input else short(name)
+    analysis = shapecalc.analyse(shapecalc.load(name), input, settings_of(name)[1])
     assert list(differences(file, analysis)) == []
     assert [*tmp_path.iterdir()] == [file]
 
@@ -55,7 +55,7 @@ def test_a_model_has_the_figures_of_the_network(
 @pytest.mark.untraced
 def test_axes_are_named_as_in_the_input(run: Command, tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
-    run("export", "unet", "--to", "onnx", "-o", str(file), "--input", "Nx3xHxW")
+    run("export", *typed("unet"), "--to", "onnx", "-o", str(file), "--input", "Nx3xHxW")
     graph = onnx.load(file).graph
     (given,) = ([d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in graph.input)
     assert given == ["N", 3, "H", "W"]

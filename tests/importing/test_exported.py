@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,21 @@ def saved(path: Path, module: nn.Module, x: Any, plain: bool = False, **how: Any
     return path / "model.pt2"
 
 
+@cache
+def program_of(name: str, free: tuple[tuple[int, Any], ...] = ()) -> bytes:
+    """What torch.export has saved of a module, once for all that is asked; `free`: axes of its input."""
+    module, x = _made(name)
+    file = io.BytesIO()
+    shapes = (dict(free),) if free else None
+    torch.export.save(torch.export.export(module, (x,), dynamic_shapes=shapes), file)
+    return file.getvalue()
+
+
+def known(path: Path, name: str, *free: tuple[int, Any]) -> Path:
+    (path / "model.pt2").write_bytes(program_of(name, free))
+    return path / "model.pt2"
+
+
 def read(path: Path, shapes: str | None = None, strict: bool = True) -> Imported:
     return imported(read_exported(path, shapes), strict=strict)
 
@@ -129,9 +145,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:The ten
 @pytest.mark.untraced
 @pytest.mark.parametrize("name", MODULES)
 def test_its_figures_are_those_of_the_module(tmp_path: Path, name: str) -> None:
-    make, x = MODULES[name]
-    module = make().eval()
-    found = read(saved(tmp_path, module, x))
+    module, x = _made(name)
+    found = read(known(tmp_path, name))
     assert not found.differences
     assert not found.opaque
     analysis, judge = analyse(found.architecture), read_module(module, [x], {}, name)
@@ -156,12 +171,12 @@ def test_decomposed_operators_are_read_too(tmp_path: Path) -> None:
 
 
 def test_modules_become_blocks_under_their_names(tmp_path: Path) -> None:
-    text = read(saved(tmp_path, *_made("Residual"))).text
+    text = read(known(tmp_path, "Residual")).text
     assert "  block(" in text
     assert "block times 2" in text
-    text = read(saved(tmp_path, *_made("Attention"))).text
+    text = read(known(tmp_path, "Attention")).text
     assert "transformer_encoder_layer" in text
-    text = read(saved(tmp_path, *_made("Recurrent"))).text
+    text = read(known(tmp_path, "Recurrent")).text
     assert "LSTM: {num_layers: 2, bidirectional: true, batch_first: true, hidden_size: 16}" in text
 
 
@@ -171,8 +186,8 @@ def _made(name: str) -> tuple[nn.Module, Any]:
 
 
 def test_sizes_that_are_free_stay_so(tmp_path: Path) -> None:
-    module, x = _made("Attention")
-    path = saved(tmp_path, module, x, dynamic_shapes=({1: torch.export.Dim("length", max=64)},))
+    module, _ = _made("Attention")
+    path = known(tmp_path, "Attention", (1, torch.export.Dim("length", max=64)))
     found = read(path)
     assert not found.differences
     assert not found.fixed
@@ -181,6 +196,9 @@ def test_sizes_that_are_free_stay_so(tmp_path: Path) -> None:
         analysis = analyse(found.architecture, shape)
         assert analysis.totals.macs == read_module(module, [ids], {}, "x").macs
         assert analyse(read(path, shape).architecture).totals.macs == analysis.totals.macs
+
+
+BATCH = torch.export.Dim("batch", max=512)
 
 
 @pytest.mark.parametrize(
@@ -195,8 +213,7 @@ def test_sizes_that_are_free_stay_so(tmp_path: Path) -> None:
 def test_inputs_that_it_does_not_take_are_refused(
     tmp_path: Path, run: Command, shape: str, told: str
 ) -> None:
-    batch = torch.export.Dim("batch", max=512)
-    path = saved(tmp_path, *_made("Attention"), dynamic_shapes=({0: batch},))
+    path = known(tmp_path, "Attention", (0, BATCH))
     found = run("import", str(path), "--input", shape)
     assert found.code == 2
     assert told in " ".join(found.err.split())
@@ -243,7 +260,7 @@ def test_what_is_written_in_place_is_a_new_value(tmp_path: Path) -> None:
 
 def test_nothing_is_unpickled_and_no_weight_is_read(tmp_path: Path) -> None:
     """All records but the program may be anything."""
-    path = saved(tmp_path, *_made("Recurrent"))
+    path = known(tmp_path, "Recurrent")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         program = next(archive.read(name) for name in names if name.endswith("models/model.json"))
@@ -392,7 +409,7 @@ def test_other_expressions_are_refused(text: str) -> None:
 
 
 def test_diff_takes_such_a_file(tmp_path: Path, run: Command) -> None:
-    path = saved(tmp_path, *_made("Recurrent"))
+    path = known(tmp_path, "Recurrent")
     assert run("import", str(path), "-o", str(tmp_path / "net.yaml")).code == 0
     assert "The two are equal" in run("diff", str(path), str(tmp_path / "net.yaml")).out
     assert shapecalc.analyse(shapecalc.load(tmp_path / "net.yaml")).layers == 4

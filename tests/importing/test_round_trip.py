@@ -13,6 +13,7 @@ from shapecalc.importing.runs import read_at_sizes
 from shapecalc.importing.targets import build
 from shapecalc.importing.torch_module import sample_inputs
 from shapecalc.tensors import Tensor
+from tests.networks import short
 
 NETWORKS = ["bert-base", "detection/yolov8n", "lstm-lm", "seq2seq-gru", "imagenet/mobilenet_v3_small"]
 
@@ -23,7 +24,7 @@ def written(tensor: Tensor) -> str:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_there_and_back_nothing_changes(name: str, tmp_path: Path) -> None:
-    there = shapecalc.analyse(shapecalc.load(name))
+    there = short(name)
     source = torch_source(there)
     file = tmp_path / "there.py"
     file.write_text(source.text, encoding="utf-8")

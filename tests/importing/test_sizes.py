@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ def tensors(name: str, shapes: Shapes) -> dict[str, Any]:
     return {key: torch.zeros(shape, dtype=dtype) for key, shape in shapes.items()}
 
 
+@cache
 def read(name: str) -> Imported:
     make, _, shapes, _ = MODULES[name]
     return imported(read_at_sizes(make(), [], tensors(name, shapes), name))
