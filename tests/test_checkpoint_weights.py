@@ -20,7 +20,8 @@ from shapecalc.language.weight_names import parse_names
 from shapecalc.torch_check.network import Network
 from tests.checkpoints import Shapes, gpt2, llama, mamba, resnet, sharded_holes
 from tests.command import Command
-from tests.networks import OWN
+from tests.dice import one_way
+from tests.networks import OWN, analysed
 
 NET = """
 input: 1x3x16x16
@@ -84,13 +85,13 @@ def differences(run: Command, *words: str) -> tuple[int, dict[str, Any]]:
 SMALL = [
     name
     for name in [*OWN, "imagenet/resnet18", "imagenet/mobilenet_v3_small", "imagenet/densenet121"]
-    if not name.startswith("llm/")
-    and shapecalc.analyse(shapecalc.load(name)).totals.params in range(15_000_000)
+    if not name.startswith("llm/") and analysed(name).totals.params in range(15_000_000)
 ]
 
 
-@pytest.mark.parametrize("form", ["pt", "safetensors"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    ("name", "form"), [(name, form) for name in SMALL for form in one_way(name, ["pt", "safetensors"])]
+)
 def test_the_module_that_verify_builds_is_the_network(run: Command, name: str, form: str) -> None:
     """Tied weights too, which safetensors stores by one of their names; without those of the file."""
     Path("none.yaml").write_text("ignored: []")
