@@ -165,6 +165,7 @@ def test_smallest_input_in_torch(name: str) -> None:
 # All inputs, by trying them.
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_inputs_of_the_zoo(name: str) -> None:
     analysis = general(name)
@@ -561,7 +562,7 @@ def test_solutions(command: str, solutions: Any, run: Command) -> None:
 def test_solutions_are_in_the_same_order_in_every_run() -> None:
     words = "solve vgg11 --at Flatten[0] -o 1x512*12 --any-weights"
     command = [sys.executable, "-m", "shapecalc", *words.split()]
-    environments = [{**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(4)]
+    environments = [{**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(3)]
     runs = [subprocess.run(command, env=env, check=True, capture_output=True) for env in environments]
     assert len({done.stdout for done in runs}) == 1
 
