@@ -127,6 +127,23 @@ def check_fields(whole: Analysis, brief: Analysis) -> None:
     assert all(expected[field.row.path] == field.along_axes for field in found.fields)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Sigmoid, {seq: [Sigmoid, {add: , from: [outer, outer]}], times: 2}, BatchNorm2d",
+        "{seq: [Sigmoid, {add: , from: [outer, outer]}], times: 16}, BatchNorm2d",
+        "{mul: [[], [Sigmoid]]}, {seq: [{add: , from: [outer, outer]}, Sigmoid], times: 16}",
+    ],
+)
+def test_what_each_copy_drops_of_the_one_before_it_is_there_once(body: str) -> None:
+    """It was let go as often as there are copies: fewer bytes than there are were alive after them."""
+    first = "{Conv2d: {out_channels: 4, kernel_size: 1}, as: outer}"
+    found = both(f"input: 2x4x6x6\nlayers: [{first}, {{seq: [{body}], times: 19}}]\n")
+    assert found
+    assert found[1].brief
+    check_memory(*found)
+
+
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", range(15 if DRAWS == "push" else 400))
 def test_a_brief_analysis_has_the_figures_of_one_that_is_written_out(seed: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shapecalc.allocation.recording import Kernel
+from shapecalc.analysis.memory.copies import UnsettledError
 from shapecalc.analysis.memory.ledger import Ledger, RowKernels
 from shapecalc.engine.nodes import Node
 
@@ -29,6 +30,8 @@ class GradNode:
     holders: int = 0
     again: Sequence[int] = ()
     """The storages that are kept for it once its segment has been computed again, till it has run."""
+    copies: int = 1
+    """For how many nodes it stands, of copies that are left out."""
 
     def values(self, numbers: Iterable[int]) -> list[int]:
         """The values of the pass that bear these numbers in the kernel's footprint."""
@@ -77,8 +80,6 @@ class Graph:
         """The value that each view is a view of: whoever holds a view holds that too."""
         self.writers: dict[int, list[int]] = {}
         """The rows that wrote over each storage."""
-        self.times: Counter[int] = Counter()
-        """For how many more copies the nodes of a row stand, by its number."""
 
     def add(self, run: RowKernels) -> None:
         """The nodes of the kernels that have been run; what they keep is held."""
@@ -134,10 +135,24 @@ class Graph:
             self.drop([self.makers[value]])
 
     def repeat(self, copies: Node | None) -> None:
-        """The nodes of these rows stand for those of copies that are left out, too."""
+        """The nodes of these rows stand for those of copies that are left out, too, if these are held.
+
+        They are if those of the copy before are: what is not, each copy has dropped of the one before it.
+
+        Raises:
+            UnsettledError: the copy before has other nodes.
+        """
         if copies:
-            for row in range(copies.start, copies.stop):
-                self.times[row] = copies.copies * (1 + self.times[row]) - 1
+            size = copies.stop - copies.start
+            before, own = (self.of_rows(copies.start - by, copies.stop - by) for by in (size, 0))
+            if len(before) != len(own):
+                raise UnsettledError
+            for earlier, node in zip(before, own, strict=True):
+                if earlier.holders >= 0:
+                    node.copies *= copies.copies
+
+    def of_rows(self, start: int, stop: int) -> list[GradNode]:
+        return [node for node in self.nodes if start <= node.run.row < stop]
 
     def sweep(self, first: int) -> None:
         """Drop the nodes, from a number on, that nobody holds."""
@@ -152,7 +167,7 @@ class Graph:
                 continue
             node.holders = -1  # gone
             for storage in node.kept:
-                self.ledger.release(storage, 1 + self.times[node.run.row])
+                self.ledger.release(storage, node.copies)
             for each in [*node.before, *self.let_go(node.holds)]:
                 each.holders -= 1
                 left.append(each)
