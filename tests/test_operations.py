@@ -409,7 +409,7 @@ def padded(draw: st.DrawFn, name: str) -> Drawn:
 def test_taps(name: str) -> None:
     found: Counter[str] = Counter()
 
-    @settings(max_examples=count(600, 3_000))  # one in five is a layer
+    @settings(max_examples=count(300, 3_000))  # one in four or more is a layer
     @given(padded(name))
     def check(drawn: Drawn) -> None:
         try:

@@ -32,7 +32,7 @@ Made = tuple[int, list[int]] | None
 
 
 def test_fields_are_where_the_gradients_are() -> None:
-    for i in range(count(150, 10_000)):
+    for i in range(count(80, 10_000)):
         seed = f"{SEED}/{i}"
         plain = i % 5 < 2
         network = random_images(random.Random(seed), plain)
@@ -119,7 +119,7 @@ def seen_by(field: Field, places: Sequence[int], y: Any, source: Any) -> list[li
 @pytest.mark.untraced
 def test_each_element_sees_what_it_is_made_of() -> None:
     """Place by place, with zeros, holes, and padding that is mirrored, repeated or wrapped."""
-    for i in range(count(60, 5_000)):
+    for i in range(count(40, 5_000)):
         seed = f"{SEED}/made of/{i}"
         network = random_images(random.Random(seed), plain=False, kinds=UNDIVIDED)
         found = receptive(analysed(network))
