@@ -91,11 +91,13 @@ class _Reader:
 
     def copies(self, step: Step, nodes: Sequence[Node]) -> list[Item]:
         """Copies of a step: in one item if each of them is a module."""
-        copies = [self.read(node, step, whole=True) for node in nodes]
         name = self.name(step)
-        if any(len(items) != 1 or not self.is_whole(items[0]) for items in copies):
-            return self.each(step, nodes)
-        items = [item for (item,) in copies]
+        items: list[Item] = []
+        for node in nodes:
+            copy = self.read(node, step, whole=True)
+            if len(copy) != 1 or not self.is_whole(copy[0]):
+                return self.each(step, nodes)
+            items += copy
         base = "layers" if step.label == GROUP else items[0].base
         for item in items:
             item.name = None
