@@ -107,8 +107,8 @@ def in_torch(analysis: Analysis, mode: Mode) -> tuple[list[bool], int, int]:
     network = build(analysis).train(mode.training)
     inputs = [sample(x, "meta") for x in analysis.inputs.values()]
     with torch.set_grad_enabled(mode.grad):
-        outputs = network(*inputs, observe=lambda *_: None)
-    return [y.requires_grad for y in outputs], *run(build(analysis), mode)
+        tracked = [y.requires_grad for y in network(*inputs, observe=lambda *_: None)]
+    return tracked, *run(network, mode)
 
 
 def flops(analysis: Analysis) -> tuple[bool, int]:
@@ -190,7 +190,7 @@ def test_torch_counts_as_many_products(name: str) -> None:
             for analysis in ways(case):
                 check_products(analysis, found)
     assert found["known"] > 1
-    each_drawn(name, count(10, 120), lambda analysis, _: check_products(analysis, found))
+    each_drawn(name, count(6, 120), lambda analysis, _: check_products(analysis, found))
 
 
 def gradients(analysis: Analysis) -> tuple[list[bool], list[bool]]:
@@ -257,5 +257,5 @@ def test_torch_keeps_as_much(name: str) -> None:
         warnings.simplefilter("ignore")
         for analysis, mode in trained(name):
             check(analysis, mode)
-    each_drawn(name, count(10, 180), check)
+    each_drawn(name, count(6, 180), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

@@ -147,7 +147,7 @@ def test_torch_keeps_as_much(name: str) -> None:
             return
         found.update(compared(drawn, *way) for way in ways)
 
-    each_layer(LAYERS[name], [*product(MODES, (False, True))], count(10, 200), check)
+    each_layer(LAYERS[name], [*product(MODES, (False, True))], count(8, 200), check)
     declared = says_what_it_allocates(LAYERS[name])
     assert (found["known"] > 0) is declared, found
     if declared and DRAWS == "long":
