@@ -127,7 +127,9 @@ def some(case: Drawn, ways: Sequence[T]) -> Sequence[T]:
 
 
 def trained(name: str) -> Iterator[tuple[Analysis, Mode]]:
-    """The cases by hand that are accepted, where all is trained, each in its modes."""
+    """The example where no gradient flows to it; and the cases by hand, all trained, each in its modes."""
+    example = shown(LAYERS[name])
+    yield network_of(example, [False] * len(example.inputs), frozenset()), MODES[0]
     for case in by_hand(LAYERS[name]):
         with suppress(ArchitectureError):
             analysis = network_of(case, [True] * len(case.inputs), frozenset())

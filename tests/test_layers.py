@@ -161,7 +161,7 @@ def samples(drawn: Drawn) -> Iterator[Any]:
 
 
 def judges(drawn: Drawn) -> Sequence[str]:
-    """The devices that a draw is run on: `meta` first where there are products; it has no values to look at."""
+    """The devices that a draw is run on: `meta` first where it has products, never where it reads values."""
     if drawn.layer_type.reads_values:
         return ("cpu",)
     return ("cpu", "meta") if drawn.layer_type.macs is Layer.macs else ("meta", "cpu")
