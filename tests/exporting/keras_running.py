@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -89,9 +89,11 @@ class _NoWeights:
     weights = ()
 
 
-def built(architecture: Architecture, input: str | None = None) -> tuple[Analysis, Built]:
+def built(
+    architecture: Architecture, input: str | None = None, parameters: Mapping[str, int] | None = None
+) -> tuple[Analysis, Built]:
     pytest.importorskip("keras", reason="keras is not installed: pip install 'shapecalc[keras]'")
-    analysis = shapecalc.analyse(architecture, input)
+    analysis = shapecalc.analyse(architecture, input, parameters)
     return analysis, Built(keras_source(analysis), analysis)
 
 

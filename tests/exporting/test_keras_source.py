@@ -11,12 +11,12 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.exporting.keras import keras_source
 from tests.exporting.keras_running import built, check_equal
-from tests.networks import EVERY_TYPE
+from tests.networks import EVERY_TYPE, settings_of
 
 os.environ["KERAS_BACKEND"] = "torch"
 
 TAUGHT = {
-    "alexnet": None,
+    "alexnet": "1x1x67x67",
     "cnn3d": None,
     "dcgan": None,
     "densenet": "1x1x64x64",
@@ -38,7 +38,7 @@ TAUGHT = {
 
 @pytest.mark.parametrize("name", TAUGHT)
 def test_a_taught_network_is_equal(name: str) -> None:
-    check_equal(*built(shapecalc.load(name), TAUGHT[name]))
+    check_equal(*built(shapecalc.load(name), TAUGHT[name], settings_of(name)[1]))
 
 
 LAYERS = {
