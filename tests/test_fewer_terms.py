@@ -227,5 +227,6 @@ def test_the_same_at_every_size_that_is_meant(
     compared = [in_multiples(one, box, []) for one in (size, other)]
     never_less = reaches(difference(*compared), 0)
     for sizes in members(*box.values()):
-        assert at(short, sizes) == at(size, sizes)
-        assert not never_less or number(at(size, sizes)) >= number(at(other, sizes))
+        value = number(at(size, sizes))
+        assert at(short, sizes) == value
+        assert not never_less or value >= number(at(other, sizes))
