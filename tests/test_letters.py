@@ -19,8 +19,8 @@ from shapecalc.symbolic.conditions import at_large, collecting, differ
 from shapecalc.tensors import Tensor
 from tests import chance as st
 from tests.chance import check_each
-from tests.dice import count
-from tests.everything import answers
+from tests.dice import count, is_drawn
+from tests.everything import COMMANDS, answer, answers
 from tests.families.base import rarely
 from tests.strategies import draws
 
@@ -93,15 +93,18 @@ def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
 
 @pytest.mark.parametrize("name", sorted(name for name in LAYERS if not LAYERS[name].measured))
 def test_every_type_with_letters(name: str) -> None:
+    """At each push through half of the commands."""
+
     def check(drawn: Lettered) -> None:
         try:
             network = drawn.network()
         except ArchitectureError:
             return  # wrong whatever the letters are
-        for _ in answers(network, None, drawn.letters):
-            pass
+        for command in COMMANDS:
+            if is_drawn(f"{command} of {drawn}", 2):
+                answer(command, network, None, drawn.letters)
 
-    check_each(lettered(LAYERS[name]), count(2, 40), check)
+    check_each(lettered(LAYERS[name]), count(3, 40), check)
 
 
 ATTENTION = {"MultiheadAttention": {"num_heads": 1, "kdim": "k", "vdim": "v"}}
