@@ -142,6 +142,17 @@ def test_a_branch_that_no_output_needs_may_be_written_over() -> None:
     assert differences(f"{{input: 4x8, layers: [{steps}]}}") == []
 
 
+@pytest.mark.parametrize(
+    "refused",
+    ["remainder: {input: 2}, from: a", "HuberLoss: , from: [a, t]", "{remainder: {input: 2}, from: a}, Tanh"],
+)
+def test_what_torch_has_no_gradient_of_may_be_where_no_output_needs_one(refused: str) -> None:
+    step = refused if refused.startswith("{") else f"{{{refused}}}"
+    text = f"{{input: {{x: 4x8, t: 4x8:float16}}, layers: [{{Linear: 8, from: x, as: a}}, {step}"
+    assert memory(shapecalc.analyse(shapecalc.parse(f"{text}]}}"))).refusal
+    assert differences(f"{text}, {{Tanh: , from: a}}]}}") == []
+
+
 @pytest.mark.parametrize("loss", ["HuberLoss", "MSELoss", "SmoothL1Loss", "L1Loss"])
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float16", "float32"])
 def test_targets_of_another_dtype_are_trained_with_as_in_torch(loss: str, dtype: str) -> None:

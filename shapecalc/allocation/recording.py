@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import reduce
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from shapecalc.allocation.gradients import Back, Way, anew, joined, like, seen_again, seen_as, written_into
 from shapecalc.allocation.mode import STATISTIC, Mode, bytes_of, size_of
@@ -49,6 +49,8 @@ class Kernel(NamedTuple):
     """By how the arriving gradients lie, the way back through the kernel; filled when it is needed."""
     attributes: tuple[int, ...] = ()
     """The storages, of those kept, that stay until the whole graph is gone: attributes of Python code."""
+    refusal: Refusal | None = None
+    """Why torch does not go back through it, if it doesn't."""
 
 
 Event: TypeAlias = Made | Freed | Kernel
@@ -250,6 +252,11 @@ class Recording:
     def refuse(self, message: str, hint: str) -> None:
         """Note that torch can't train this; the trace goes on, since prediction may be asked for."""
         self.refusal = self.refusal or Refusal(message, hint)
+
+    def refuse_back(self, message: str, hint: str) -> None:
+        """Note that torch can't go back through the call before: it trains what no output needs."""
+        number = max(number for number, event in enumerate(self.events) if isinstance(event, Kernel))
+        self.events[number] = cast("Kernel", self.events[number])._replace(refusal=Refusal(message, hint))
 
     # Views
 

@@ -177,10 +177,11 @@ class remainder(Remainder):
 
     def run(self, trace: Trace, *xs: Value) -> tuple[Value, ...]:
         """Source: remainder.Scalar_Tensor, which has no gradient."""
+        made = super().run(trace, *xs)
         if self.input is not None and xs[0].tracked:
             hint = "`full` makes a tensor of the number, with which torch has one"
-            trace.refuse("no gradient flows back where a number is divided by a tensor", hint)
-        return super().run(trace, *xs)
+            trace.refuse_back("no gradient flows back where a number is divided by a tensor", hint)
+        return made
 
     def saved(self, x: Value, other: Value) -> Saved:
         return super().saved(x, other) if self.input is None else ()

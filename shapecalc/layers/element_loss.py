@@ -106,8 +106,9 @@ class HuberLoss(SymmetricLoss):
         return self.reduced(losses)
 
     def run(self, trace: Trace, *inputs: Value) -> tuple[Value, ...]:
+        made = super().run(trace, *inputs)
         check_trainable(trace, *inputs)
-        return super().run(trace, *inputs)
+        return made
 
 
 def check_trainable(trace: Trace, input: Value, target: Value) -> None:
@@ -115,4 +116,4 @@ def check_trainable(trace: Trace, input: Value, target: Value) -> None:
     cast = trace.autocast and is_floating(target.dtype)
     if input.dtype != target.dtype and not cast and (input.tracked or target.tracked):
         message = f"in training it takes a target of {input.dtype}, like the input, not of {target.dtype}"
-        trace.refuse(message, "MSELoss and SmoothL1Loss take targets of other dtypes")
+        trace.refuse_back(message, "MSELoss and SmoothL1Loss take targets of other dtypes")

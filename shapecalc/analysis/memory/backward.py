@@ -186,9 +186,11 @@ class Backward:
 
 
 def _refusal(forward: Forward, way: Sequence[GradNode]) -> ArchitectureError | None:
-    """torch refuses to go back through what has been written over since it was kept."""
+    """torch refuses to go back where it has no gradient, and through what has been written over since."""
     rows, writers = forward.analysis.rows, forward.graph.writers
     for node in way:
+        if node.kernel.refusal:
+            return rows[node.run.row].error(*node.kernel.refusal)
         for storage, version in zip(node.kept, node.versions, strict=True):
             if version < forward.graph.version(storage):
                 writer = rows[writers[storage][version]]
