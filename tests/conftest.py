@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis.internal.constants_ast import Constants
 from shapecalc import zoo
 from tests.command import Command
 from tests.dice import SEED, count, is_drawn
-from tests.tracing import measured_at_first
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,7 +27,7 @@ settings.register_profile(
     derandomize=False,
     database=None,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    max_examples=count(200, 1000),
+    max_examples=count(100, 1000),
     deadline=None,
     suppress_health_check=_LENIENT,
 )
@@ -50,12 +48,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_drawn(item: pytest.Item) -> bool:
     mark = item.get_closest_marker("one_in")
     return mark is None or is_drawn(item.nodeid, *mark.args) or item.config.option.collectonly
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with measured_at_first(item):
-        return (yield)
 
 
 def pytest_collection_finish() -> None:

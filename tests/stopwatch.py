@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tests.tracing import traced_by
-
 LONGEST = 2.0
 """Seconds that an answer may take."""
 
@@ -17,13 +15,11 @@ T = TypeVar("T")
 def timed(ask: Callable[[], T], enough: float) -> tuple[T, float]:
     """An answer with the seconds that it takes; where they are more than enough, it is asked once more.
 
-    Then without the measuring of coverage, and the fewer seconds count: what the process has kept by then may
-    be swept out during the first answer.
+    The fewer seconds count: what the process has kept by then may be swept out during the first answer.
     """
     answer, seconds = _once(ask)
     if seconds > enough:
-        with traced_by(None):
-            answer, again = _once(ask)
+        answer, again = _once(ask)
         seconds = usual(min(seconds, again), enough)
     return answer, seconds
 
@@ -36,8 +32,7 @@ def usual(seconds: float, enough: float) -> float:
     """Seconds that are too many as those of a usual machine, which adds a million numbers in 60 ms."""
     if seconds <= enough:
         return seconds
-    with traced_by(None):
-        _, a_million = _once(_add)
+    _, a_million = _once(_add)
     return seconds / min(max(1.0, a_million / 0.06), SLOWEST)
 
 

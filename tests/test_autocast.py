@@ -193,6 +193,7 @@ def distinct(drawn: Drawn, ways: Sequence[tuple[Mode, str]]) -> Sequence[tuple[M
     return [(mode, before) for mode, before in ways if before == FIRST[0]]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_layer_is_cast_as_in_torch(name: str) -> None:
     found: Counter[str] = Counter()

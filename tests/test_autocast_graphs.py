@@ -56,7 +56,6 @@ def in_torch(analysis: Analysis, mode: Mode) -> tuple[int, int]:
         return saved, alive.peak
 
 
-@pytest.mark.untraced
 def test_random_graphs_under_autocast() -> None:
     """Weights that layers share, dead branches and views among them."""
     found: Counter[str] = Counter()

@@ -67,7 +67,6 @@ def solve(case: Case, within: Mapping[str, object]) -> shapecalc.Budget:
     return shapecalc.solve(load(case.network), given, within=within, variables=case.variable)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.network}-{case.variable}")
 def test_the_largest_value_is_that_of_all_values_one_by_one(case: Case) -> None:
     dice = random.Random(f"{SEED} {case}")
@@ -239,7 +238,6 @@ def test_a_figure_that_falls_is_followed_to_its_end() -> None:
         assert found.formulas is None
 
 
-@pytest.mark.untraced
 def test_a_number_of_copies_is_searched(run: Command) -> None:
     done = run("solve", "gpt2", "--params", "200M", "--for", "depth")
     assert done.code == 0

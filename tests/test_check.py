@@ -160,7 +160,6 @@ def test_without_names_everything_is_checked(run: Command) -> None:
     assert "wrong.yaml:2:10: Conv2d: kernel_size is missing" in done.err
 
 
-@pytest.mark.untraced  # the whole zoo
 def test_the_shipped_zoo_is_as_its_files_expect(run: Command) -> None:
     done = run("check")
     assert (done.code, done.err) == (0, "")

@@ -350,7 +350,6 @@ def test_a_pickle_takes_little_time_and_memory(tmp_path: Path, case: str) -> Non
     check_cost(outcome)
 
 
-@pytest.mark.untraced
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     """A gigabyte of zeros in a megabyte, in place of the pickle."""
     file = tmp_path / "net.pt"

@@ -76,14 +76,10 @@ COMMANDS = [
 ]
 
 
-OF_ALL = pytest.mark.untraced
-"""Of a command that analyses the whole zoo."""
 _analysed = cache(reference._analysed)
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(words, marks=OF_ALL if words.startswith("list") else ()) for words in COMMANDS]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_printed(
     command: str, run: Command, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -302,7 +302,6 @@ STEPS = ("ReLU", "Tanh", "Linear: 4", "add: [[], [Linear: 4, ReLU]]", "seq: [Tan
 CONDITIONS = printed_trees(conditions(st.recursive(leaves, larger, max_leaves=3)))
 
 
-@pytest.mark.untraced
 @settings(max_examples=count(100, 1000))
 @given(st.lists(st.tuples(st.sampled_from(STEPS), CONDITIONS), max_size=4))
 def test_a_network_with_conditions_is_the_one_without_what_is_false(drawn: list[tuple[str, Any]]) -> None:

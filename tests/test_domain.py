@@ -205,7 +205,6 @@ def drawn_domain(file: str, any_weights: bool = False) -> Domain:
     return domain(analysis, any_weights=any_weights)
 
 
-@pytest.mark.untraced
 @half
 @given(networks(), images)
 def test_inputs_of_random_networks(file: str, images: list[Sizes]) -> None:
@@ -220,7 +219,6 @@ def test_inputs_of_random_networks(file: str, images: list[Sizes]) -> None:
         assert not taken
 
 
-@pytest.mark.untraced
 @half
 @given(networks(), images, st.data())
 def test_inputs_that_give_the_output_of_some_layer(

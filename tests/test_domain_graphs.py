@@ -14,7 +14,6 @@ from tests.test_domain import general, has_its_weights, within
 from tests.test_formulas import concrete
 
 
-@pytest.mark.untraced
 def test_inputs_of_random_graphs() -> None:
     for seed, text in random_networks(SEED, count(300, 2_000), images=True).items():
         draw = random.Random(seed)

@@ -274,7 +274,6 @@ def test_what_there_is_none_of_is_refused(wrong: dict[str, str]) -> None:
         draw(analysed("lenet"), **wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.untraced
 def test_many_layers_are_folded_or_refused_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shapecalc.render.drawing.graph.MOST_BOXES", 500)
     same = shapecalc.parse("input: 1x8\nlayers: [seq times 50000: [Linear: 8, ReLU]]\n")

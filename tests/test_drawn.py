@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import re
 
-import pytest
-
 from shapecalc.layers import LAYERS
 from tests.graph_steps import UNDRAWN
 from tests.graphs import random_network
@@ -21,7 +19,6 @@ def types(text: str) -> set[str]:
     return {*re.findall(r'^  - \{"(\w+)"', text, re.MULTILINE)}
 
 
-@pytest.mark.untraced
 def test_each_type_is_drawn_or_says_why_not() -> None:
     missing = {name for name in LAYERS if not LAYERS[name].measured} - {*UNDRAWN}
     for number in range(MOST):

@@ -125,7 +125,7 @@ def test_a_bad_file_leaves_the_others(content: str, code: int, message: str, for
     """They are listed and checked, the bad one is named, and the exit code is that of a bad file."""
     (folder / "bad.yaml").write_text(content)
     commands = [f"list good bad lenet --format {form}", f"check lenet bad good --format {form}"]
-    for words in [*commands, *(["list"] if "#" in content else [])]:
+    for words in [*commands, *(["list"] if "#" in content and form == "table" else [])]:
         done = command(*words.split())
         assert done.code == code
         assert "good" in done.out

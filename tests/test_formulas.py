@@ -253,7 +253,6 @@ def repeats(analysis: Analysis) -> bool:
     return any(len({x.shape for x in row.inputs}) > 1 for row in analysis.rows if row.type == "add")
 
 
-@pytest.mark.untraced
 @settings(max_examples=count(80, 1000))
 @given(networks(), images)
 def test_every_row_of_random_networks(file: str, images: list[Sizes]) -> None:

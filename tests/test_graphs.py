@@ -356,7 +356,6 @@ ACTIVATIONS = [
 ]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("layer", ACTIVATIONS)
 def test_the_order_of_what_activations_give_back(layer: str) -> None:
     """A norm puts the gradient in a row, where it doesn't lie so."""
@@ -378,7 +377,6 @@ IMAGES = {
 }
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("size", "layer"), [(size, layer) for size in IMAGES for layer in IMAGES[size]])
 def test_the_order_of_what_is_made_of_turned_images(size: str, layer: str) -> None:
     """A product of matrices puts in a row what does not lie so, after it is turned back."""
@@ -429,7 +427,6 @@ def test_refusals(name: str) -> None:
     assert [difference(analysis, mode) for mode in MODES.values()] == [None] * 3
 
 
-@pytest.mark.untraced
 def test_torch_agrees() -> None:
     found: Counter[str] = Counter()
     for seed, text in random_networks(SEED, count(150, 20_000), forms=0.3).items():

@@ -155,7 +155,6 @@ def test_nothing_after_a_key_is_what_it_means_alone_or_an_error(key: str) -> Non
         assert error.hint.startswith(f"write {key} ")
 
 
-@pytest.mark.untraced
 def test_more_heads_than_are_read_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shapecalc.language.yaml_nodes.MOST_PARTS", 2_000)
     text = "input: 2x4\nlayers:\n" + "  - ReLU as x.0 when 1 < 2\n" * 600

@@ -245,6 +245,7 @@ def test_many_joins_of_many_branches(feed: Feed) -> None:
     assert feed(text).code in (0, 1)
 
 
+@pytest.mark.one_in(2)
 def test_blocks_whose_arguments_all_differ(feed: Feed) -> None:
     blocks = "".join(f"  b{i}(n): [b{i - 1}: 2*n, b{i - 1}: 2*n+1]\n" for i in range(1, 40))
     outcome = feed(f"input: 1x3\nblocks:\n  b0(n): [ReLU]\n{blocks}layers: [b39: 1]\n")
@@ -252,6 +253,7 @@ def test_blocks_whose_arguments_all_differ(feed: Feed) -> None:
     assert "the network has more than " in outcome.text
 
 
+@pytest.mark.one_in(2)
 def test_blocks_whose_arguments_all_differ_beside_many_parameters(feed: Feed) -> None:
     parameters = "".join(f"  p{i}: 1\n" for i in range(2000))
     blocks = "".join(f"  b{i}(n): [b{i - 1}: 2*n, b{i - 1}: 2*n+1]\n" for i in range(1, 40))
@@ -368,6 +370,7 @@ def test_very_much_of_one_thing(feed: Feed, text: str) -> None:
     assert len(outcome.text) < 2000
 
 
+@pytest.mark.one_in(2)
 def test_a_hundred_thousand_steps_with_an_error_at_the_end(feed: Feed) -> None:
     outcome = feed("input: 1x3\nlayers:\n" + "- ReLU\n" * 100_000 + "- Linaer: 3\n")
     assert outcome.text.splitlines() == [
@@ -389,6 +392,7 @@ def test_an_error_of_shape_after_many_layers(feed: Feed) -> None:
     assert "net.yaml:30003:3: MaxPool2d: an input of 3 or 4 axes is needed" in outcome.text
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["blockname", "zzzzzzzzzzz"])
 def test_an_unknown_step_beside_very_many_blocks(feed: Feed, name: str) -> None:
     blocks = "".join(f"  blockname{i}: [ReLU]\n" for i in range(20_000))

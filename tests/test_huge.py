@@ -87,7 +87,6 @@ FOUND = {
 """Inputs and a step that once ended in a traceback, or took too long."""
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found(name: str) -> None:
     inputs, step = FOUND[name]

@@ -66,7 +66,6 @@ def differences(analysis: Analysis, mode: Mode) -> Iterator[str]:
                 yield f"{analysis.rows[row].path}: {ours} | {y.stride()}"
 
 
-@pytest.mark.untraced
 def test_random_networks() -> None:
     """Of views, and of layers that keep an order or don't."""
     for seed, text in random_networks(SEED, count(200, 20_000), weights=OFTEN).items():

@@ -418,7 +418,6 @@ def test_a_list_is_not_nested_too_deep(around: tuple[str, str]) -> None:
         analyse(text)
 
 
-@pytest.mark.untraced
 def test_loops_within_loops_are_counted_before_they_are_executed() -> None:
     nested = "seq for i in range(900): [seq for j in range(900): [ReLU times 2]]"
     with pytest.raises(ArchitectureError, match="the network has more than 300,000 steps"):

@@ -94,7 +94,6 @@ def test_as_if_the_file_had_it(dtype: str, optimizer: str) -> None:
     assert found.training_status == EXACT
 
 
-@pytest.mark.untraced
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["llm/llama-2-7b", "llm/gpt2", "vit-b-16", "llm/smollm2-135m"])
 def test_torch_with_adapters(name: str) -> None:

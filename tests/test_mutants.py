@@ -15,7 +15,6 @@ from tests.mutants import CHANGES, examine, mutant, questions, run
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="measures time by a signal")
 
 
-@pytest.mark.untraced
 def test_a_mutant_is_analysed_or_refused_in_time() -> None:
     """One that fails is shown by `python -m tests.mutants --show SEED/NUMBER`."""
     faults = [fault for found in run(SEED, count(2_000, 10**6)) for fault in found]

@@ -404,7 +404,6 @@ def padded(draw: st.DrawFn, name: str) -> Drawn:
     return Drawn(layer_type, arguments, (Tensor((2, 3 * groups, *each(1, 7))),))
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_taps(name: str) -> None:
     found: Counter[str] = Counter()

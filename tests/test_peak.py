@@ -115,7 +115,6 @@ def test_a_sum_stays_as_it_is_where_that_is_shorter() -> None:
 SHRINKING = "input: 1x1xHxW\nlayers: [{Conv2d: {out_channels: 1, kernel_size: 3}, times: 300}]\n"
 
 
-@pytest.mark.untraced
 def test_the_totals_of_shrinking_sizes_are_those_of_numbers() -> None:
     """Three hundred convolutions without padding: MACs, memory, and the counts of tools."""
     general = shapecalc.analyse(shapecalc.parse(SHRINKING))

@@ -155,7 +155,6 @@ CASES = [
 ]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_marks_stand_where_their_figures_are(case: Case, run: Command) -> None:
     """By the places and the texts of the ticks alone, to the pixel."""
@@ -175,7 +174,6 @@ def by(plot: Read, number: int) -> list[float]:
     return sorted(((mark.x, mark.y)[number] for mark in plot.marks), reverse=number == 1)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_no_text_is_over_another_or_outside(case: Case, run: Command) -> None:
     plot = read(run(*case.words).out)
@@ -198,7 +196,6 @@ def test_crowded_labels_are_left_out_and_none_is_over_another() -> None:
     assert not any(one.meets(other) for (_, _, one), (_, _, other) in combinations(plot.texts, 2))
 
 
-@pytest.mark.untraced
 def test_many_points_are_drawn_at_once() -> None:
     """Within the two seconds of a command."""
     dice = random.Random(SEED)

@@ -91,7 +91,6 @@ AGAIN = {"swin_v2_s", "swin_v2_b"}
 ONCE = [name for name in [*CONVOLUTIONAL, *PUBLISHED] if name not in AGAIN]
 
 
-@pytest.mark.untraced  # most of it is torch's
 @pytest.mark.parametrize("name", ONCE)
 def test_gradients_have_the_claimed_support(name: str) -> None:
     """Of some rows and the last; at length of all, each of which goes back through all before it."""
@@ -343,7 +342,6 @@ def alone(name: str) -> Analysis | None:
         return None
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", [name for name in LAYERS if name not in NOT_IN_GRADIENTS])
 def test_a_type_sees_what_it_declares(name: str) -> None:
     """Along every axis of every input, channels and batch too."""

@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pytest
 import torch
 import yaml
 
@@ -116,7 +115,6 @@ def seen_by(field: Field, places: Sequence[int], y: Any, source: Any) -> list[li
     ]
 
 
-@pytest.mark.untraced
 def test_each_element_sees_what_it_is_made_of() -> None:
     """Place by place, with zeros, holes, and padding that is mirrored, repeated or wrapped."""
     for i in range(count(40, 5_000)):

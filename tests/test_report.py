@@ -16,7 +16,6 @@ from tests.networks import analysed
 from tests.stopwatch import timed
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ["nin", "imagenet/densenet201", "nasnet-a-mobile"])
 def test_a_page_is_small_and_the_same_each_time(name: str) -> None:
     analysis = analysed(name)

@@ -27,7 +27,6 @@ def errors(text: str) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(yaml.load(text, yaml.CSafeLoader))]
 
 
-@pytest.mark.untraced
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(schema())
 

@@ -154,7 +154,6 @@ DRAWN = {
 }
 
 
-@pytest.mark.untraced
 def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """By formulas, as far as they hold, and by numbers: what `show` and `memory` take their figures of."""
     monkeypatch.setattr("shapecalc.analysis.sweep.computing._MANY", 1)
@@ -182,7 +181,6 @@ def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch:
     assert compared
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("name", "input", "set", "vary"), PARAMETERS)
 def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     name: str,

@@ -254,6 +254,7 @@ def test_a_device_that_is_full(form: str) -> None:
 TINY = "input: 1x4\nparameters: {n: 2, m: 3}\nlayers: [Linear: n, ReLU, Linear: m]"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("columns", "points", "form"),
     [("params,macs", 20_000, "csv"), ("params,macs", 20_000, "json"), ("training", 3_000, "csv")],

@@ -52,7 +52,6 @@ def test_a_model_has_the_figures_of_the_network(
     assert [*tmp_path.iterdir()] == [file]
 
 
-@pytest.mark.untraced
 def test_axes_are_named_as_in_the_input(run: Command, tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     run("export", *typed("unet"), "--to", "onnx", "-o", str(file), "--input", "Nx3xHxW")

@@ -56,7 +56,6 @@ def check(architecture: Architecture, source: TorchSource, values: dict[str, int
     assert [tuple(y.shape) for y in outputs] == [y.shape for y in set_.outputs]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_an_argument_builds_what_set_exports(name: str) -> None:
     architecture = shapecalc.load(name)
@@ -94,7 +93,6 @@ SMALL: dict[str, dict[str, int]] = {
 """By network, values of its arguments with which it runs at once."""
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", SMALL)
 def test_an_argument_computes_what_set_exports(name: str) -> None:
     """With the same weights the same outputs, to the last bit: not the keys and shapes alone."""
@@ -187,7 +185,6 @@ def test_what_another_parameter_divides_is_a_multiple_of_it(
     check(file, source, values)
 
 
-@pytest.mark.untraced
 def test_swin_is_of_any_width_and_heads() -> None:
     file = shapecalc.load("imagenet/swin_t")
     source = torch_source(short("imagenet/swin_t"))

@@ -58,7 +58,6 @@ def file_of(folder: Path, config: object) -> Path:
     return path
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_the_count_is_that_of_the_class(case: Case, tmp_path: Path) -> None:
     found = configured(file_of(tmp_path, case.config))

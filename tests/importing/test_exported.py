@@ -142,7 +142,6 @@ def read(path: Path, shapes: str | None = None, strict: bool = True) -> Imported
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:The tensor attributes:UserWarning")
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", MODULES)
 def test_its_figures_are_those_of_the_module(tmp_path: Path, name: str) -> None:
     module, x = _made(name)

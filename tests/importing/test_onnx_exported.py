@@ -77,7 +77,6 @@ def name(request: pytest.FixtureRequest) -> str:
     return found
 
 
-@pytest.mark.untraced
 def test_the_file_computes_the_same(tmp_path: Path, name: str) -> None:
     exported(name, tmp_path / "model.onnx")
     found = read(tmp_path / "model.onnx")
@@ -94,7 +93,6 @@ def test_the_file_computes_the_same(tmp_path: Path, name: str) -> None:
     numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.untraced
 def test_the_file_has_the_parameters_of_the_module(tmp_path: Path, name: str) -> None:
     """But for those of BatchNorm, which the exporter folds into convolutions; tied ones are there twice."""
     module = exported(name, tmp_path / "model.onnx")

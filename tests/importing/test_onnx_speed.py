@@ -52,7 +52,6 @@ def test_without_names_of_modules_it_is_the_same(tmp_path: Path) -> None:
     assert rows[0] == rows[1]
 
 
-@pytest.mark.untraced
 def test_two_files_are_compared_as_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,7 +69,6 @@ PHRASES = {
 """What the files have in place of numbers."""
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", PHRASES)
 def test_what_a_size_means_is_written(name: str) -> None:
     text = read(name).text
