@@ -63,16 +63,19 @@ def computed(sweep: Sweep, workers: Workers = ALONE, start: int = 0) -> Generato
 
 def _by_others(joblib: Any, sweep: Sweep, workers: Workers, start: int) -> Generator[Point]:
     pickled = _pickled(sweep)
-    work = joblib.delayed(_points if workers.scheduler else _undisturbed)
+    work = joblib.delayed(_points if workers.scheduler else _points_here)
     with _backend(workers) as backend, joblib.parallel_config(**backend):
         number = joblib.effective_n_jobs(-1 if workers.scheduler else workers.jobs or -1)
         pieces = _Pieces(sweep, start, number)
         with joblib.Parallel(number, batch_size=1, return_as="generator") as parallel:
             while batch := list(islice(pieces, _UNDER_WAY * number)):
                 begun = time.perf_counter()
-                with _told(workers), _ended(parallel(work(pickled, *piece) for piece in batch)) as found:
-                    for points in found:
-                        yield from points
+                with _told(workers):
+                    with _undisturbed():
+                        under_way = parallel(work(pickled, *piece) for piece in batch)
+                    with _ended(under_way) as found:
+                        for points in found:
+                            yield from points
                 pieces.took((time.perf_counter() - begun) * number / len(batch))
 
 
@@ -129,7 +132,7 @@ def _points(pickled: bytes, start: int, stop: int) -> list[Point]:
     return list(_computing(pickled).points(start, stop))
 
 
-def _undisturbed(pickled: bytes, start: int, stop: int) -> list[Point]:
+def _points_here(pickled: bytes, start: int, stop: int) -> list[Point]:
     """What a worker on this machine does, which an interrupt reaches too: it is ended by who began it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return _points(pickled, start, stop)
@@ -144,6 +147,28 @@ def _joblib() -> Any:
             hint="pip install 'shapecalc[sweep]', or leave out --jobs",
         ) from None
     return joblib
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no interrupt reach processes that begin meanwhile, from the first moment of Python's start on.
+
+    Before them begin those that look after what they share, whose own beginning lets interrupts in again.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    from multiprocessing import resource_tracker as pythons
+
+    from joblib.externals.loky.backend import resource_tracker as lokys
+
+    pythons.ensure_running()
+    lokys.ensure_running()
+    heeded = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heeded)
 
 
 @contextmanager
