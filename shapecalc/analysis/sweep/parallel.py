@@ -70,12 +70,9 @@ def _by_others(joblib: Any, sweep: Sweep, workers: Workers, start: int) -> Gener
         with joblib.Parallel(number, batch_size=1, return_as="generator") as parallel:
             while batch := list(islice(pieces, _UNDER_WAY * number)):
                 begun = time.perf_counter()
-                with _told(workers):
-                    with _undisturbed():
-                        under_way = parallel(work(pickled, *piece) for piece in batch)
-                    with _ended(under_way) as found:
-                        for points in found:
-                            yield from points
+                with _told(workers), _ended(parallel, (work(pickled, *piece) for piece in batch)) as found:
+                    for points in found:
+                        yield from points
                 pieces.took((time.perf_counter() - begun) * number / len(batch))
 
 
@@ -172,13 +169,17 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _ended(found: Generator[list[Point]]) -> Iterator[Iterator[list[Point]]]:
+def _ended(parallel: Any, calls: Iterator[Any]) -> Iterator[Iterator[list[Point]]]:
     """Results that end with those who ask for them: what is not asked for is no matter of a warning."""
+    found: Generator[list[Point]] | None = None
     try:
+        with _undisturbed():
+            found = parallel(calls)
         yield found
     finally:
         with warnings.catch_warnings(action="ignore", category=UserWarning):
-            found.close()
+            if found:
+                found.close()
 
 
 @contextmanager
