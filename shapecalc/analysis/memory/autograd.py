@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from shapecalc.allocation.recording import Kernel
 from shapecalc.analysis.memory.copies import UnsettledError
@@ -144,15 +145,14 @@ class Graph:
         """
         if copies:
             size = copies.stop - copies.start
-            before, own = (self.of_rows(copies.start - by, copies.stop - by) for by in (size, 0))
+            recent = [*takewhile(lambda node: node.run.row >= copies.start - size, reversed(self.nodes))]
+            own = [node for node in recent if node.run.row >= copies.start]
+            before = recent[len(own) :]
             if len(before) != len(own):
                 raise UnsettledError
             for earlier, node in zip(before, own, strict=True):
                 if earlier.holders >= 0:
                     node.copies *= copies.copies
-
-    def of_rows(self, start: int, stop: int) -> list[GradNode]:
-        return [node for node in self.nodes if start <= node.run.row < stop]
 
     def sweep(self, first: int) -> None:
         """Drop the nodes, from a number on, that nobody holds."""
