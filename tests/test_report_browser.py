@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import accumulate
 from math import prod
 from pathlib import Path
@@ -22,6 +23,7 @@ from shapecalc.symbolic import at
 from tests.browser import browser
 from tests.dice import DRAWS, SEED
 from tests.networks import ONE_OF_EACH, OWN, analysed
+from tests.pictures import FOLDER, plots
 
 ALL = sorted({*ONE_OF_EACH, *OWN})
 FEW = [
@@ -73,9 +75,21 @@ def chromium() -> Iterator[Any]:
         yield found
 
 
-def saved(folder: Path, analysis: Analysis, **options: Any) -> Path:
+@cache
+def general(name: str) -> Analysis:
+    """A network of the zoo at letters."""
+    analysis = analysed(name)
+    return in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
+
+
+@cache
+def page(name: str) -> str:
+    return written(analysed(name), "shapecalc show x")
+
+
+def saved(folder: Path, text: str) -> Path:
     path = folder / "page.html"
-    path.write_text(written(analysis, "shapecalc show x", **options), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -108,16 +122,16 @@ def copies_in(title: str) -> int:
     return number((re.findall(r" × ([\d,]+)", title) or ["1"])[0])
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_value_is_that_of_the_analysis(name: str, context: Any, tmp_path: Path) -> None:
-    analysis = analysed(name)
-    general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
-    own = sizes_of(analysis.inputs, general.inputs)
-    opened = Opened(context, saved(tmp_path, analysis))
+    analysis, letters = analysed(name), general(name)
+    own = sizes_of(analysis.inputs, letters.inputs)
+    opened = Opened(context, saved(tmp_path, page(name)))
     dice = random.Random(f"{SEED}/{name}")
     for _ in range(3):
-        sizes = admissible(general, own, dice)
-        inputs = {k: tuple(at(size, sizes) for size in x.shape) for k, x in general.inputs.items()}
+        sizes = admissible(letters, own, dice)
+        inputs = {k: tuple(at(size, sizes) for size in x.shape) for k, x in letters.inputs.items()}
         known = {k: v for k, v in analysis.parameters.items() if k not in analysis.architecture.decided}
         there = shapecalc.analyse(analysis.architecture, inputs, known)
         opened.set(sizes)
@@ -140,10 +154,9 @@ def test_every_value_is_that_of_the_analysis(name: str, context: Any, tmp_path: 
 @pytest.mark.parametrize("name", ["nin", "alexnet", "imagenet/densenet121", "vgg11"])
 def test_below_the_smallest_input_the_layer_is_marked(name: str, context: Any, tmp_path: Path) -> None:
     analysis = analysed(name)
-    general = in_general(analysis.architecture, analysis.inputs, analysis.parameters, batch=True)
-    found = domain(general)
+    found = domain(general(name))
     smallest = dict(found.smallest or {})
-    opened = Opened(context, saved(tmp_path, analysis))
+    opened = Opened(context, saved(tmp_path, page(name)))
     opened.set(smallest)
     assert opened.tab.is_hidden("#problem")
     at_h = {"N": 1, **smallest, "H": smallest["H"] - 1}
@@ -157,7 +170,7 @@ def test_below_the_smallest_input_the_layer_is_marked(name: str, context: Any, t
 
 
 def test_the_address_holds_what_is_seen(context: Any, tmp_path: Path) -> None:
-    path = saved(tmp_path, analysed("nin"))
+    path = saved(tmp_path, page("nin"))
     first = Opened(context, path, "#N=2&H=101&W=102&row=nin[1].Conv2d[0]&theme=dark&x=1")
     assert first.text("#which").startswith("nin[1].Conv2d[0]: in_channels 96")
     assert "⌊(n − k + p + s)/s⌋ = ⌊(11 − 5 + 4 + 1)/1⌋ = 11" in first.text("#why")
@@ -171,7 +184,7 @@ def test_the_address_holds_what_is_seen(context: Any, tmp_path: Path) -> None:
 
 
 def test_keys_move_fold_and_find(context: Any, tmp_path: Path) -> None:
-    opened = Opened(context, saved(tmp_path, analysed("nin")))
+    opened = Opened(context, saved(tmp_path, page("nin")))
     opened.tab.focus("#rows tr")
     lines = len(opened.rows())
     opened.tab.focus("#rows tr")
@@ -193,7 +206,7 @@ def test_keys_move_fold_and_find(context: Any, tmp_path: Path) -> None:
 
 
 def test_a_batch_that_fits_is_the_largest(context: Any, tmp_path: Path) -> None:
-    opened = Opened(context, saved(tmp_path, analysed("nin")))
+    opened = Opened(context, saved(tmp_path, page("nin")))
     opened.tab.fill("#budget", "1")
     batch = number(re.findall(r"batch of ([\d,]+)", opened.text("#fits0"))[0])
     peaks = []
@@ -203,6 +216,7 @@ def test_a_batch_that_fits_is_the_largest(context: Any, tmp_path: Path) -> None:
     assert peaks[0] <= 2**30 < peaks[1]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 400])
 def test_everybody_can_use_it(scheme: str, width: int, chromium: Any, tmp_path: Path) -> None:
@@ -210,7 +224,7 @@ def test_everybody_can_use_it(scheme: str, width: int, chromium: Any, tmp_path: 
     context = chromium.new_context(
         offline=True, color_scheme=scheme, viewport={"width": width, "height": 900}
     )
-    opened = Opened(context, saved(tmp_path, analysed("unet")))
+    opened = Opened(context, saved(tmp_path, page("unet")))
     found = axe.Axe().run(opened.tab)
     assert found.response["violations"] == [], found.generate_report()
     assert opened.tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -220,7 +234,7 @@ def test_everybody_can_use_it(scheme: str, width: int, chromium: Any, tmp_path: 
 def test_without_scripts_the_table_is_there(chromium: Any, tmp_path: Path) -> None:
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
-    tab.goto(saved(tmp_path, analysed("nin")).as_uri())
+    tab.goto(saved(tmp_path, page("nin")).as_uri())
     assert "nin[1]" in tab.inner_text("#rows")
     assert "503,939,072" in tab.inner_text("#rows")
     assert tab.is_hidden(".controls")
@@ -228,7 +242,7 @@ def test_without_scripts_the_table_is_there(chromium: Any, tmp_path: Path) -> No
 
 
 def test_it_prints(context: Any, tmp_path: Path) -> None:
-    opened = Opened(context, saved(tmp_path, analysed("nin")))
+    opened = Opened(context, saved(tmp_path, page("nin")))
     opened.tab.emulate_media(media="print")
     assert opened.tab.is_hidden(".controls")
     assert "H = 224" in opened.text(".sizes")
@@ -239,7 +253,8 @@ def test_a_file_is_text_and_never_markup(context: Any, tmp_path: Path) -> None:
     file = (
         f"name: {HOSTILE!r}\nnotes: '<b onclick=x>&'\ninput: 1x3\nlayers: [Linear as l: 4]  # <img src=y>\n"
     )
-    opened = Opened(context, saved(tmp_path, shapecalc.analyse(shapecalc.parse(file))))
+    analysis = shapecalc.analyse(shapecalc.parse(file))
+    opened = Opened(context, saved(tmp_path, written(analysis, "shapecalc show x")))
     assert opened.text("h1") == HOSTILE
     assert opened.tab.locator("img, b").count() == 0
     assert opened.complaints == []
@@ -248,7 +263,7 @@ def test_a_file_is_text_and_never_markup(context: Any, tmp_path: Path) -> None:
 
 def test_copies(chromium: Any, tmp_path: Path) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
-    opened = Opened(context, saved(tmp_path, analysed("lenet")))
+    opened = Opened(context, saved(tmp_path, page("lenet")))
     opened.tab.select_option("#copy", "markdown")
     opened.tab.wait_for_timeout(50)
     copied = opened.tab.evaluate("navigator.clipboard.readText()")
@@ -263,14 +278,14 @@ def test_copies(chromium: Any, tmp_path: Path) -> None:
 
 
 def test_a_step_of_a_slider_is_quick(context: Any, tmp_path: Path) -> None:
-    opened = Opened(context, saved(tmp_path, analysed("imagenet/densenet121")))
+    opened = Opened(context, saved(tmp_path, page("imagenet/densenet121")))
     script = """() => {
         const begin = performance.now();
         for (let n = 0; n < 5; n++) { sizes.H = String(300 + n); update(); }
         return (performance.now() - begin) / 5;
     }"""
     # Of twelve short tries some are not disturbed by what runs beside.
-    assert min(opened.tab.evaluate(script) for _ in range(12)) < 16
+    assert any(opened.tab.evaluate(script) < 16 for _ in range(12))
 
 
 _MEASURE = """() => [...document.querySelectorAll('g.b')].flatMap(g => {
@@ -282,6 +297,19 @@ _MEASURE = """() => [...document.querySelectorAll('g.b')].flatMap(g => {
 })"""
 
 
+_BEYOND = """() => {
+    const { width } = document.documentElement.getBoundingClientRect();
+    return [...document.querySelectorAll('text')].map(text => [text, text.getBBox()])
+        .filter(([, own]) => own.x < 0 || own.x + own.width > width).map(([text]) => text.textContent);
+}"""
+
+
+@pytest.mark.parametrize("file", plots())
+def test_texts_of_plots_are_no_wider_than_thought(file: str, context: Any) -> None:
+    assert Opened(context, FOLDER / file).tab.evaluate(_BEYOND) == []
+
+
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", FEW)
 def test_texts_of_pictures_are_inside_their_boxes(name: str, context: Any, tmp_path: Path) -> None:
     for view, options in (("blocks", {}), ("graph", {"show": "shapes,params,macs", "colour": "macs"})):

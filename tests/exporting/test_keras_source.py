@@ -11,7 +11,7 @@ import shapecalc
 from shapecalc import ArchitectureError
 from shapecalc.exporting.keras import keras_source
 from tests.exporting.keras_running import built, check_equal
-from tests.networks import EVERY_TYPE, settings_of
+from tests.networks import EVERY_TYPE, settings_of, short
 
 os.environ["KERAS_BACKEND"] = "torch"
 
@@ -36,6 +36,7 @@ TAUGHT = {
 """The taught networks, at the sizes that they are run at."""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", TAUGHT)
 def test_a_taught_network_is_equal(name: str) -> None:
     check_equal(*built(shapecalc.load(name), TAUGHT[name], settings_of(name)[1]))
@@ -232,7 +233,7 @@ def test_copies_in_a_row_are_a_loop() -> None:
 
 @pytest.mark.parametrize("name", [*EVERY_TYPE])
 def test_a_network_is_written_unless_it_has_experts(name: str) -> None:
-    analysis = shapecalc.analyse(shapecalc.load(name))
+    analysis = short(name)
     if any(row.layer.routed for row in analysis.rows):
         with pytest.raises(ArchitectureError, match="routes tokens to experts"):
             keras_source(analysis)

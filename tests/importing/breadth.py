@@ -83,12 +83,16 @@ def result(model: Published) -> tuple[str, str]:
     return (EQUAL, lines) if program.runs else (AT_ONE, f"{lines}; it runs at this size only")
 
 
-def values_differ(model: Published, size: int | None) -> str:
-    """In what a model's file and the model differ, run on images of that size; nothing if they are equal."""
+def with_weights(model: Published) -> Any:
+    """The module of a model, as it is made."""
     torch.manual_seed(0)
     path, _, name = model.target.partition(":")
-    module = getattr(importlib.import_module(path), name)(**model.arguments).eval()
-    found = imported_model(model, module)
+    return getattr(importlib.import_module(path), name)(**model.arguments).eval()
+
+
+def values_differ(model: Published, module: Any, found: Imported) -> str:
+    """In what a model's file and its module differ, run on images of its size; nothing if they are equal."""
+    size = next(models[model.name] for models in BY_VALUE.values() if model.name in models)
     inputs = sample(model.inputs, size)
     theirs = outputs(stirred(module), inputs)
     for ours in computed(found, module, inputs):
@@ -140,9 +144,11 @@ def table(found: Sequence[tuple[str, str]]) -> str:
 def values(names: list[str]) -> None:
     """Print for each of `BY_VALUE` whether its file computes the same."""
     for package, models in BY_VALUE.items():
-        for name, size in models.items():
+        for name in models:
             if not names or name in names:
-                said = values_differ(find(package, name), size)
+                model = find(package, name)
+                module = with_weights(model)
+                said = values_differ(model, module, imported_model(model, module))
                 print(f"{said or 'the same to the last bit'}: {name}", flush=True)
 
 

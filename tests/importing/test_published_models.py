@@ -1,6 +1,6 @@
 """Published models become files that are equal, short, and compute the same.
 
-`python -m tests.importing.breadth` reads hundreds of them; of twelve of them each push draws half.
+`python -m tests.importing.breadth` reads hundreds of them; of twelve each push draws one of each package.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
 from shapecalc.importing.network import Imported
-from tests.dice import is_drawn
-from tests.importing.breadth import imported_model, values_differ
+from tests.dice import one_way
+from tests.importing.breadth import imported_model, values_differ, with_weights
 from tests.importing.published import BY_VALUE, GATE, find
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in GATE), reason="pip install -c constraints.txt '.[models]'"
 )
 
-MODELS = {name: package for package, names in GATE.items() for name in names if is_drawn(name, 2)}
+MODELS = {name: package for package, names in GATE.items() for name in one_way(package, names)}
 
 LINES = {
     "resnet50": 43,
@@ -42,26 +43,32 @@ def _their_warnings() -> Iterator[None]:
         yield
 
 
+def by_value(name: str) -> bool:
+    return name in BY_VALUE[MODELS[name]]
+
+
 @cache
-def read(package: str, name: str) -> Imported:
-    return imported_model(find(package, name))
+def read(name: str) -> tuple[Any, Imported]:
+    """A model's file, and its module where they are run beside each other."""
+    model = find(MODELS[name], name)
+    module = with_weights(model) if by_value(name) else None
+    return module, imported_model(model, module)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_file_is_equal(name: str) -> None:
-    found = read(MODELS[name], name)
+    _, found = read(name)
     assert found.differences == ()
     assert found.opaque == ()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name in MOST_LINES])
 def test_the_file_is_short(name: str) -> None:
-    text = read(MODELS[name], name).text
-    assert len(text.splitlines()) <= MOST_LINES[name], text
+    _, found = read(name)
+    assert len(found.text.splitlines()) <= MOST_LINES[name], found.text
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name in BY_VALUE[MODELS[name]]])
+@pytest.mark.parametrize("name", [*filter(by_value, MODELS)])
 def test_the_file_computes_the_same(name: str) -> None:
     """With the module's weights in float64, to the last bit."""
-    package = MODELS[name]
-    assert values_differ(find(package, name), BY_VALUE[package][name]) == ""
+    assert values_differ(find(MODELS[name], name), *read(name)) == ""

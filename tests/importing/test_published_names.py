@@ -171,6 +171,7 @@ def agrees(run: Command, name: str, tensors: Mapping[str, Any]) -> None:
     assert told["equal"] + len(told.get("absent_buffers", [])) == told["weights"] > 1
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("name", "module", "config", "sizes"), LANGUAGE, ids=lambda value: value if isinstance(value, str) else ""
 )

@@ -97,7 +97,7 @@ class FigureRules(ArgumentRules):
 
     def check_written(self, name: str, size: Dim, x: Tensor) -> None:
         given = self.__dict__[name]
-        if given is None:
+        if given is None or given == size:
             return
         hint = f"leave {name} out: it follows from the input"
         if x.rank > 2 and given == product(x.shape[1:]):
