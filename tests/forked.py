@@ -2,7 +2,7 @@
 
 So none takes the time of a start, and what it uses is its own: its seconds and its memory, which on Linux
 begin with what its parent has in use, here nothing but shapecalc. Commands that run torch, and are not
-measured, may be forked from a process that has imported it too.
+measured, may be forked from a process that has imported it too, and as much of it as they say.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
@@ -27,8 +27,10 @@ COMMAND = "from shapecalc.__main__ import main; main()"
 _CPU = 30  # seconds, after which a process is ended
 _CLOCK = 300  # seconds after which one that waits for something is ended
 _HEAVY = ("shapecalc.torch_check", "shapecalc.importing", "shapecalc.__main__")
-_OF_TORCH = ("shapecalc.torch_check.verify", "shapecalc.cli.importing", "torch._dynamo", "torch.export")
-"""What takes seconds to import, torch's compiler among it, which comes with the first fake tensor."""
+
+TORCH = ("shapecalc.torch_check.verify", "sympy")
+COMPILER = ("torch._dynamo", "torch.export", "shapecalc.importing.targets", "shapecalc.importing.network")
+"""What takes seconds to import: torch, and its compiler, which comes with the first fake tensor."""
 
 
 class Forked(NamedTuple):
@@ -42,10 +44,10 @@ class Forked(NamedTuple):
 
 
 def command(
-    *words: str, cwd: Path | None = None, torch: bool = False, joined: bool = False, **env: str
+    *words: str, cwd: Path | None = None, imports: Sequence[str] = (), joined: bool = False, **env: str
 ) -> Forked:
-    """`command("show", "nin")` is `shapecalc show nin`; with `torch`, from a process that has imported it."""
-    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env, torch=torch, joined=joined)
+    """`command("show", "nin")` is `shapecalc show nin`."""
+    return forked(COMMAND, "shapecalc", *words, cwd=cwd, env=env, imports=imports, joined=joined)
 
 
 def forked(
@@ -53,10 +55,13 @@ def forked(
     *argv: str,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    torch: bool = False,
+    imports: Sequence[str] = (),
     joined: bool = False,
 ) -> Forked:
-    """Python of that text, with these words as `sys.argv`, and nothing to read; `joined` is `2>&1`."""
+    """Python of that text, with these words as `sys.argv`, and nothing to read; `joined` is `2>&1`.
+
+    What it `imports`, as `TORCH` and `COMPILER`, is there when it starts.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         err.touch()
@@ -65,14 +70,17 @@ def forked(
             "argv": argv,
             "cwd": str(cwd or Path.cwd()),
             "env": {**os.environ, **(env or {})},
+            "imports": imports,
+            "out": str(out),
+            "err": str(out if joined else err),
         }
-        used = _asked({**job, "out": str(out), "err": str(out if joined else err)}, torch)
+        used = _asked(job)
         texts = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
         return Forked(used["code"], *texts, used["seconds"], used["megabytes"])
 
 
-def _asked(job: Mapping[str, object], torch: bool) -> Any:
-    server = _server(torch)
+def _asked(job: Mapping[str, object]) -> Any:
+    server = _server("all" if job["imports"] else "shapecalc")
     assert server.stdin
     assert server.stdout
     print(json.dumps(job), file=server.stdin, flush=True)
@@ -80,10 +88,10 @@ def _asked(job: Mapping[str, object], torch: bool) -> Any:
 
 
 @cache
-def _server(torch: bool) -> subprocess.Popen[str]:
-    """The one process that a process of tests forks from, and that with torch; they end with it."""
+def _server(has: str) -> subprocess.Popen[str]:
+    """The one process that a process of tests forks from, and that which imports more; they end with it."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", *(["torch"] if torch else [])],
+        [sys.executable, "-m", "tests.forked", has],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -101,6 +109,8 @@ def _jobs() -> Any:
     """Fork for each job that is asked for; gives the job in the process that is to do it, None at the end."""
     for line in sys.stdin:
         job = json.loads(line)
+        for name in job["imports"]:
+            import_module(name)
         pid = os.fork()
         if pid == 0:
             return job
@@ -132,19 +142,29 @@ def _prepare(job: Any) -> None:
     sys.modules["__main__"].__package__ = None  # by which a command is named in its help
 
 
-def _import_all(torch: bool) -> None:
+def _run(code: str) -> None:
+    """As Python runs it, but all that was imported is not taken apart at the end: with torch, a second."""
+    try:
+        exec(compile(code, "<forked>", "exec"), {"__name__": "__main__"})
+        ended = 0
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        ended = end.code or 0
+    sys.stdout.flush()
+    os._exit(ended)
+
+
+def _import_all() -> None:
     for file in (ROOT / "shapecalc").rglob("*.py"):
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         if not name.startswith(_HEAVY):
             import_module(name.removesuffix(".__init__"))
     assert "torch" not in sys.modules
-    if torch:
-        for name in _OF_TORCH:
-            import_module(name)
 
 
 if __name__ == "__main__":
-    _import_all(sys.argv[1:] == ["torch"])
+    _import_all()
     if (job := _jobs()) is not None:
         _prepare(job)
-        exec(compile(job["code"], "<forked>", "exec"), {"__name__": "__main__"})
+        _run(job["code"])

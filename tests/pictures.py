@@ -44,7 +44,7 @@ def plot(page: Path, words: list[str]) -> str:
         for block in blocks(page):
             if block.title:
                 Path(folder, block.title).write_text(block.text, encoding="utf-8")
-        return command(*words, cwd=Path(folder), torch=False, SHAPECALC_PATH="").out
+        return command(*words, cwd=Path(folder), SHAPECALC_PATH="").out
 
 
 def draw(file: str) -> str:

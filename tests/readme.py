@@ -29,12 +29,10 @@ _BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE 
 _VARIES = re.compile(r"\d+\.\d+ s\b|torch \d[.\w+]*")  # seconds, and the version of torch
 _PLAIN = re.compile(r"shapecalc ((?:'[^']*'|[^|&;<>$'])*)(2>&1 ?)?(?:\| (.*))?")
 _PROGRAM = re.compile(r"python (\w+\.py)(?: 2>/dev/null)?")
-_WITH_TORCH = ("verify", "import", "export")
-_RUN_PROGRAM = """
-import runpy, sys
-sys.path.insert(0, "")
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
+_TEXT = re.compile(r'python -c "(.*)"(?: \| (.*))?')
+_LOOP = re.compile(r"for (\w+) in (.*); do (.*); echo; done")
+_HERE = 'import sys; sys.path.insert(0, "");'
+_RUN_PROGRAM = f'{_HERE} import runpy; runpy.run_path(sys.argv[0], run_name="__main__")'
 _SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
 
 
@@ -114,40 +112,55 @@ def _output(command: str, work: Path, scripts: str) -> str:
 def _run(command: str, work: Path, scripts: str) -> subprocess.CompletedProcess[str]:
     if (work / "shapecalc").exists():  # a copy of the checkout, from which it is to run
         return _in_bash(command, work, scripts)
+    if loop := _LOOP.fullmatch(command):
+        turns = [_run(loop[3].replace(f"${loop[1]}", word), work, scripts) for word in loop[2].split()]
+        printed = "".join(f"{turn.stdout}\n" for turn in turns)
+        return subprocess.CompletedProcess(command, 0, printed, "")
     if plain := _PLAIN.fullmatch(command):
-        return _forked(plain[1], bool(plain[2]), plain[3], work)
+        return _piped(_forked(plain[1], bool(plain[2]), work), plain[3], work)
     if program := _PROGRAM.fullmatch(command):
-        from tests.forked import forked
-
-        done = forked(_RUN_PROGRAM, program[1], cwd=work, torch=True)
-        return subprocess.CompletedProcess(command, done.code, done.out, done.err)
+        return _program(_RUN_PROGRAM, program[1], work)
+    if text := _TEXT.fullmatch(command):
+        return _piped(_program(f"{_HERE} {text[1]}", "-c", work), text[2], work)
     return _in_bash(command, work, scripts)
 
 
-def _forked(words: str, joined: bool, after: str | None, work: Path) -> subprocess.CompletedProcess[str]:
-    """A single command of shapecalc, with what its output is piped to; it starts at once."""
-    from tests.forked import command  # not where this file is a script
+def _forked(words: str, joined: bool, work: Path) -> subprocess.CompletedProcess[str]:
+    """A single command of shapecalc; it starts at once."""
+    from tests.forked import COMPILER, TORCH, command  # not where this file is a script
 
     done = command(
         *shlex.split(words),
         cwd=work,
-        torch=words.startswith(_WITH_TORCH),
+        imports=(*TORCH, *COMPILER) if ".py:" in words else TORCH if words.startswith("verify") else (),
         joined=joined,
         COLUMNS=str(WIDTH),
         SHAPECALC_PATH="",
     )
-    run = subprocess.CompletedProcess(words, done.code, done.out, done.err)
-    return (
-        run
-        if after is None
-        else subprocess.run(
-            ["bash", "-c", after],
-            input=run.stdout,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            cwd=work,
-        )
+    return subprocess.CompletedProcess(words, done.code, done.out, done.err)
+
+
+def _program(text: str, name: str, work: Path) -> subprocess.CompletedProcess[str]:
+    """Python of a reader's own, which runs torch."""
+    from tests.forked import TORCH, forked
+
+    done = forked(text, name, cwd=work, imports=TORCH)
+    return subprocess.CompletedProcess(name, done.code, done.out, done.err)
+
+
+def _piped(
+    run: subprocess.CompletedProcess[str], after: str | None, work: Path
+) -> subprocess.CompletedProcess[str]:
+    """What commands of the shell make of an output."""
+    if after is None:
+        return run
+    return subprocess.run(
+        ["bash", "-c", after],
+        input=run.stdout,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=work,
     )
 
 
