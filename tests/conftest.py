@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, core, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from shapecalc import zoo
-from tests.command import Command
 from tests.dice import SEED, count, is_drawn
+
+if TYPE_CHECKING:
+    from tests.command import Command
 
 # The tests are shared out among the cores; the threads of torch's kernels would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,6 +39,11 @@ settings.load_profile("drawn")
 # Hypothesis would draw numbers that it finds in shapecalc's files: in those that happen to be imported, which
 # depends on the tests that the process ran before.
 providers._get_local_constants = Constants
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.numprocesses and (probes := sys.modules.get("tests.probes")):
+        probes.leave_files_to_workers()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,6 +79,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def few_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder of its own, where shapecalc has few networks: what holds for lists is tried on a short one."""
+    from shapecalc import zoo  # not in the process that hands out tests
+
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "shipped"
     folder.mkdir()
@@ -85,4 +95,6 @@ def few_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """`run("show", "nin")` where the test stands; files whose tests need a folder have one of their own."""
+    from tests.command import Command
+
     return Command(monkeypatch, capsys)
