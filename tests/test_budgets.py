@@ -67,6 +67,7 @@ def solve(case: Case, within: Mapping[str, object]) -> shapecalc.Budget:
     return shapecalc.solve(load(case.network), given, within=within, variables=case.variable)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.network}-{case.variable}")
 def test_the_largest_value_is_that_of_all_values_one_by_one(case: Case) -> None:
     dice = random.Random(f"{SEED} {case}")
@@ -116,6 +117,7 @@ AROUND = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("network", "input", "words", "there"), AROUND)
 def test_figures_on_both_sides_are_those_of_show_and_memory(
     network: str, input: list[str], words: list[str], there: str, run: Command
@@ -143,6 +145,7 @@ SEVERAL = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("network", "input", "bounds", "steps", "last"), SEVERAL)
 def test_the_largest_pairs_are_those_of_all_pairs(
     network: str,

@@ -147,7 +147,7 @@ def run_in_torch(network: Network, inputs: Mapping[str, Tensor], sizes: Sizes) -
         network(*(sample(Tensor(shape), "meta") for shape in shapes), observe=lambda *_: None)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", SMALLEST)
 def test_smallest_input_in_torch(name: str) -> None:
     """Torch takes it, and fails with less in a layer whose condition decides."""
@@ -165,7 +165,7 @@ def test_smallest_input_in_torch(name: str) -> None:
 # All inputs, by trying them.
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_inputs_of_the_zoo(name: str) -> None:
     analysis = general(name)
@@ -649,7 +649,7 @@ def test_the_textbook_s_form(run: Command) -> None:
     assert "H' = W' = floor((n - k + p + s)/s) = floor((224 - 11 + 0 + 4)/4) = 54 " in plain
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_latex_is_well_formed(name: str, run: Command) -> None:
     latex = run("explain", *typed(name), "--format", "latex").out
@@ -664,7 +664,7 @@ def test_latex_is_well_formed(name: str, run: Command) -> None:
         assert not re.search(r"[_^]", "".join(line.split("$")[::2]))  # outside of mathematics
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_markdown_and_text_say_the_same(name: str, run: Command) -> None:
     """Every formula with its numbers, in the same order."""

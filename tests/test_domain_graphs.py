@@ -15,7 +15,7 @@ from tests.test_formulas import concrete
 
 
 def test_inputs_of_random_graphs() -> None:
-    for seed, text in random_networks(SEED, count(300, 2_000), images=True).items():
+    for seed, text in random_networks(SEED, count(150, 2_000), images=True).items():
         draw = random.Random(seed)
         try:
             analysis = general(text)

@@ -134,7 +134,7 @@ def test_each_layer_has_one_box_and_each_connection_one_line(name: str, directio
             layout(drawn)
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_blocks_are_drawn_side_by_side(name: str) -> None:
     layout(read(picture(analysed(name), "blocks")))

@@ -14,7 +14,7 @@ from shapecalc.layers import LAYERS, Layer
 from shapecalc.tensors import Tensor
 from tests import chance as st
 from tests.chance import check_each
-from tests.dice import count
+from tests.dice import count, is_drawn
 from tests.everything import COMMANDS, answer
 from tests.families.base import rarely
 from tests.mutants import stop_hangs, wrong
@@ -93,7 +93,8 @@ def test_what_was_found(name: str) -> None:
     network = shapecalc.parse(json.dumps({"input": inputs, "layers": [step]}), "huge.yaml")
     stop_hangs()
     for command in COMMANDS:
-        assert not wrong(lambda command=command: answer(command, network, None, None)), command  # type: ignore[misc]
+        if is_drawn(f"{command} of {name}", 2):
+            assert not wrong(lambda command=command: answer(command, network, None, None)), command  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

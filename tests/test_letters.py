@@ -93,7 +93,7 @@ def lettered(draw: st.DrawFn, layer_type: type[Layer]) -> Lettered:
 
 @pytest.mark.parametrize("name", sorted(name for name in LAYERS if not LAYERS[name].measured))
 def test_every_type_with_letters(name: str) -> None:
-    """At each push through half of the commands."""
+    """At each push through a quarter of the commands."""
 
     def check(drawn: Lettered) -> None:
         try:
@@ -101,7 +101,7 @@ def test_every_type_with_letters(name: str) -> None:
         except ArchitectureError:
             return  # wrong whatever the letters are
         for command in COMMANDS:
-            if is_drawn(f"{command} of {drawn}", 2):
+            if is_drawn(f"{command} of {drawn}", 4):
                 answer(command, network, None, drawn.letters)
 
     check_each(lettered(LAYERS[name]), count(3, 40), check)

@@ -80,6 +80,7 @@ WINDOWS = ("alexnet", "densenet", "googlenet", "inception", "squeezenet", "vgg")
 """Families whose smallest image is the one that their windows fit on."""
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("published", TABLE, ids=each)
 def test_the_smallest_image(published: Published) -> None:
     """Where it is another than the published one, the file's notes say why."""

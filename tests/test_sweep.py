@@ -32,6 +32,7 @@ SWEPT = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("network", "input", "set", "sizes"), SWEPT)
 def test_every_figure_is_that_of_the_other_commands(
     network: str, input: str, set: str, sizes: str, run: Command
@@ -181,6 +182,7 @@ def test_figures_of_drawn_points_are_those_of_the_network_by_itself(monkeypatch:
     assert compared
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "input", "set", "vary"), PARAMETERS)
 def test_a_parameter_is_as_by_itself_where_it_was_a_letter(
     name: str,
