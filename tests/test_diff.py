@@ -21,6 +21,7 @@ from shapecalc.analysis.compare.alignment import Key, align
 from shapecalc.analysis.compare.difference import Difference, compare
 from shapecalc.operations import Unknown
 from tests.command import Command
+from tests.dice import SEED, count
 from tests.networks import EVERY_TYPE, analysed, settings_of, short
 
 
@@ -114,13 +115,13 @@ def ascending(a: int, b: int) -> list[tuple[tuple[int, int], ...]]:
 
 
 def test_no_other_alignment_is_more_alike() -> None:
-    draw = random.Random(0)
+    draw = random.Random(SEED)
 
     def keys() -> list[Key]:
         types = draw.choices("ab", k=draw.randint(0, 5))
         return [Key(f"{t}[{draw.randint(0, 2)}]", t, draw.randint(0, 1), draw.randint(0, 1)) for t in types]
 
-    for _ in range(300):
+    for _ in range(count(300, 30_000)):
         a, b = keys(), keys()
         found = align(a, b)
         assert found == sorted(found)
@@ -130,8 +131,8 @@ def test_no_other_alignment_is_more_alike() -> None:
 def test_large_networks_are_aligned_by_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     """The longest ascending list, held against all lists."""
     monkeypatch.setattr(alignment, "MOST_COMPARED", -1)
-    draw = random.Random(1)
-    for _ in range(100):
+    draw = random.Random(SEED)
+    for _ in range(count(100, 10_000)):
         a, b = (
             [
                 Key(path, "t", number, 0)

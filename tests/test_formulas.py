@@ -286,7 +286,7 @@ def test_every_row_of_random_networks(file: str, images: list[Sizes]) -> None:
 )
 def test_symbols_of_parameters(name: str, input_shape: str | None, parameters: Mapping[str, str]) -> None:
     general = shapecalc.analyse(shapecalc.load(name), input_shape, parameters)
-    draw, wanted = random.Random(name), count(7, 20)
+    draw, wanted = random.Random(f"{SEED}/{name}"), count(7, 20)
 
     def drawn() -> Sizes:
         small = {symbol: draw.randint(1, 20) for symbol in general.symbols}
