@@ -42,8 +42,11 @@ providers._get_local_constants = Constants
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.numprocesses and (probes := sys.modules.get("tests.probes")):
+    hands_out = bool(config.option.numprocesses)
+    if hands_out and (probes := sys.modules.get("tests.probes")):
         probes.leave_files_to_workers()
+    if not hands_out:
+        gc.disable()  # until the tests are collected: modules and tests stay
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,9 +62,10 @@ def _is_drawn(item: pytest.Item) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Look for no garbage among modules and tests, which stay: that takes a tenth of the time."""
+    """Look for no garbage among modules and tests, later either: that takes a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
