@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -25,7 +26,7 @@ _LONGEST = 250
 Sizes = tuple[int, ...]
 """A size in each of the runs."""
 
-_IN_A_FILE = PLAIN._replace(floor="({0}//{1})", power=lambda base, n: f"({'*'.join([base] * n)})")
+_IN_A_FILE = replace(PLAIN, floor="({0}//{1})", power=lambda base, n: f"({'*'.join([base] * n)})")
 
 
 def expression(size: Dim, values: Sizes) -> Text:

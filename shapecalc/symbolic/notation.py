@@ -10,10 +10,11 @@ The form for programs is valid Python, if floor and ceil round a quotient:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from shapecalc.symbolic.expr import ONE, Dim, Extreme, Factor, Floor, Product, Symbol, fraction
+from shapecalc.symbolic.expr import ONE, Dim, Expr, Extreme, Factor, Floor, Product, Symbol, fraction
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -21,8 +22,9 @@ _SUBSCRIBED = str.maketrans(_SUBSCRIPTS, "0123456789")
 _FACTOR, _PRODUCT, _SUM = range(3)  # how tightly a text holds together
 
 
-class Notation(NamedTuple):
-    """The pieces that a formula is written with."""
+@dataclass(frozen=True, eq=False)
+class Notation:
+    """The pieces that a formula is written with; each notation is equal to itself alone."""
 
     times: str
     by: str
@@ -35,14 +37,14 @@ class Notation(NamedTuple):
     power: Callable[[str, int], str]
     symbol: Callable[[str], str] = str
     number: Callable[[int], str] = str
-    order: Mapping[str, int] = {}
+    order: Mapping[str, int] = field(default_factory=dict)
     """The symbols that come first in a product, in an order of their own."""
 
 
 UNICODE = Notation(
     "⋅", "×", "−", "⌊{0}/{1}⌋", "⌈{0}/{1}⌉", lambda base, n: base + str(n).translate(_SUPERSCRIPTS)
 )
-GROUPED = UNICODE._replace(number=lambda number: f"{number:,}")
+GROUPED = replace(UNICODE, number=lambda number: f"{number:,}")
 """For counts: with separators of thousands."""
 PLAIN = Notation("*", "x", "-", "floor({0}/{1})", "ceil({0}/{1})", lambda base, n: f"{base}**{n}")
 
@@ -105,7 +107,7 @@ def substituted(size: Dim, values: Mapping[str, Dim], notation: Notation) -> str
     def value(name: str) -> str:
         return as_factor(values[name], notation) if name in values else notation.symbol(name)
 
-    return text(size, notation._replace(symbol=value))
+    return text(size, replace(notation, symbol=value))
 
 
 def _grouped(written: tuple[str, int], loosest: int) -> str:
@@ -118,6 +120,12 @@ def _text(size: Dim, notation: Notation) -> tuple[str, int]:
         if size >= 0:
             return notation.number(size), _FACTOR
         return notation.minus + notation.number(-size), _SUM
+    return _formula_text(size, notation)
+
+
+@lru_cache(maxsize=10_000)
+def _formula_text(size: Expr, notation: Notation) -> tuple[str, int]:
+    """The same of a formula; kept, since the sizes of a network are made of those before them."""
     over, by = fraction(size)
     if size.constant and by != 1:  # one floor, which is how a textbook writes a size
         return _floor_text(over, by, notation), _FACTOR

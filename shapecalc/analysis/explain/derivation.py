@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from shapecalc.symbolic import Dim, Expr, symbol
@@ -20,7 +21,7 @@ class Formula(NamedTuple):
     def chain(self, notation: Notation) -> tuple[str, ...]:
         """The formula, and the same with the numbers put in."""
         ranks = {name: rank for rank, name in enumerate(dict.fromkeys(self.order))}
-        notation = notation._replace(order=ranks)
+        notation = replace(notation, order=ranks)
         lone = [name for name in self.values if self.size == symbol(name)]
         values = text(self.values[lone[0]], notation) if lone else None
         return text(self.size, notation), values or substituted(self.size, self.values, notation)
