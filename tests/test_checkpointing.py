@@ -25,12 +25,13 @@ from shapecalc.torch_check.memory import Alive, Told, attributes, kept
 from shapecalc.torch_check.network import Network, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
+from tests.kernels import compiled_kernels
 from tests.networks import short
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler(), warnings.catch_warnings():
+    with without_compiler(), compiled_kernels(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

@@ -20,6 +20,7 @@ from shapecalc.tensors import is_floating
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import SEED, count
 from tests.families.base import Drawn, shown
+from tests.kernels import compiled_kernels
 from tests.test_graphs import MODES, difference
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -41,7 +42,7 @@ NAMES = sorted(
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

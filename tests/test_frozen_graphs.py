@@ -17,6 +17,7 @@ from shapecalc.torch_check.network import BuildError
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import SEED, count
 from tests.graphs import random_networks
+from tests.kernels import compiled_kernels
 from tests.test_frozen_layers import flops
 from tests.test_graphs import difference
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will re
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

@@ -34,6 +34,7 @@ from shapecalc.torch_check.startup import without_compiler
 from tests import chance as st
 from tests.dice import count, one_way
 from tests.families.base import Drawn, says_what_it_allocates, shown
+from tests.kernels import compiled_kernels
 from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
 
@@ -53,7 +54,7 @@ CONCERNED = [
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

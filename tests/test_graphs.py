@@ -25,6 +25,7 @@ from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import SEED, count, one_way
 from tests.graphs import random_networks
+from tests.kernels import compiled_kernels
 from tests.live import Measured, measure
 
 EVALUATION = Mode(grad=True)
@@ -34,7 +35,7 @@ MODES = {"prediction": INFERENCE, "training": TRAINING, "evaluation": EVALUATION
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

@@ -37,6 +37,7 @@ from tests import chance
 from tests.dice import count, is_drawn
 from tests.families import ELEMENTS, RARE, STRICTER, TAKES_ALL, UNSEEN
 from tests.families.base import Drawn, Stricter, drawn, shown
+from tests.kernels import compiled_kernels
 from tests.strategies import draws
 
 NAMES = sorted(name for name in LAYERS if not LAYERS[name].measured)
@@ -74,7 +75,7 @@ class Measured(NamedTuple):
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
     """What `verify` runs torch in."""
-    with without_compiler(), torch.inference_mode():
+    with without_compiler(), compiled_kernels(), torch.inference_mode():
         yield
 
 

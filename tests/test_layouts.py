@@ -19,6 +19,7 @@ from shapecalc.torch_check.network import BuildError, Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import SEED, count, one_way
 from tests.graphs import random_networks
+from tests.kernels import compiled_kernels
 
 OFTEN = {"views": 10, "padding": 4, "resizing": 4, "places": 4, "pooling": 3, "norms of images": 1}
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will refuse one day
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, of what it will re
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

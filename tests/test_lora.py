@@ -20,12 +20,13 @@ from shapecalc.symbolic import number
 from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
+from tests.kernels import compiled_kernels
 from tests.networks import short
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler(), warnings.catch_warnings():
+    with without_compiler(), compiled_kernels(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

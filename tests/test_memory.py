@@ -29,6 +29,7 @@ from shapecalc.torch_check.network import build
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
 from tests.dice import one_way
+from tests.kernels import compiled_kernels
 from tests.networks import EVERY_TYPE, ROUTED, is_brief, short
 
 FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet", "wavenet"]
@@ -36,7 +37,7 @@ FOLLOWED = ["alexnet", "googlenet", "lenet-batchnorm", "nin", "resnet18", "unet"
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler(), warnings.catch_warnings():
+    with without_compiler(), compiled_kernels(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

@@ -25,6 +25,7 @@ from shapecalc.torch_check.memory import Alive, Told, attributes, kept
 from shapecalc.torch_check.startup import without_compiler
 from tests.dice import DRAWS, count
 from tests.families.base import Drawn, drawn, says_what_it_allocates
+from tests.kernels import compiled_kernels
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call, flat
 
@@ -35,7 +36,7 @@ NAMED = shapecalc.load("lenet")
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler():
+    with without_compiler(), compiled_kernels():
         yield
 
 

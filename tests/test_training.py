@@ -24,13 +24,14 @@ from shapecalc.torch_check.network import Network, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests.command import Command
 from tests.dice import one_way
+from tests.kernels import compiled_kernels
 from tests.networks import short
 from tests.tools.quiet import quiet
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _judge() -> Iterator[None]:
-    with without_compiler(), warnings.catch_warnings():
+    with without_compiler(), compiled_kernels(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
