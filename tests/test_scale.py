@@ -108,13 +108,14 @@ WRITTEN = [command for command in COMMANDS if command[0] != "memory"]
 """What takes written layers with letters as with numbers."""
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("command", WRITTEN, ids=" ".join)
 @pytest.mark.parametrize("sizes", ["1x8x32x32", "Nx8xHxW"])
 def test_ten_thousand_written_layers(tmp_path: Path, sizes: str, command: tuple[str, ...]) -> None:
     assert run(tmp_path, written(10_000, sizes), *command).code in (0, 1, 2)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("to", ["torch", "keras"])
 def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
     """A name that is given is held to those that are still read, and not to all there were."""
@@ -124,6 +125,7 @@ def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
     assert outcome.output.count("inear(8, 8)" if to == "torch" else "layers.Dense(8)") == 10_000
 
 
+@pytest.mark.one_in(2)
 def test_a_page_of_as_many_lines_as_it_takes(tmp_path: Path) -> None:
     assert run(tmp_path, different(3_000, "8x32"), "report", "FILE").code == 0
     more = run(tmp_path, different(3_001, "8x32"), "report", "FILE")
