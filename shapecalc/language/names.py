@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Collection, Mapping
 
 from shapecalc.errors import nearest, quoted
@@ -61,7 +62,7 @@ class Bound:
             raise self.source.error(f"as: {name.text} means something already", name.node, "another name")
         step = f"a step on line {name.node.mark.line + 1}"
         if name.index is None:
-            self.refuse_taken(name, {**self.families, **self.known}, perhaps)
+            self.refuse_taken(name, ChainMap(self.known, self.families), perhaps)
             self.known[name.text] = step
         else:
             self.refuse_taken(name, self.known, perhaps)
