@@ -9,6 +9,7 @@ unknown of the zoo and of the examples is listed here.
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -50,6 +51,7 @@ def of(steps: str, input: str = "2x4x9x9") -> Analysis:
     return shapecalc.analyse(shapecalc.parse(f"input: {input}\nlayers: [{steps}]"))
 
 
+@cache
 def example_of(name: str) -> Analysis:
     """A network of one layer: the example of its type."""
     case = shown(LAYERS[name])
@@ -82,7 +84,7 @@ def agree(tool: str, analysis: Analysis) -> None:
         assert {number: of_row(tool, analysis, number) for number in found.layers} == found.layers
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_zoo(tool: str, name: str) -> None:
@@ -107,7 +109,7 @@ def test_experts_call_functions(tool: str) -> None:
     agree(tool, of(f"Linear: 8, experts: {{num_experts: 4, top_k: 2, expert: {expert}}}", "2x3x8"))
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", SLOW)
 def test_the_zoo_in_xla(name: str) -> None:
     pytest.importorskip("jax")

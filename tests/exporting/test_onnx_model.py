@@ -37,6 +37,7 @@ LONG = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "input"), [*NETWORKS.items(), *(LONG.items() if DRAWS == "long" else ())])
 def test_a_model_has_the_figures_of_the_network(
     name: str, input: str | None, run: Command, tmp_path: Path

@@ -56,6 +56,7 @@ def check(architecture: Architecture, source: TorchSource, values: dict[str, int
     assert [tuple(y.shape) for y in outputs] == [y.shape for y in set_.outputs]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_an_argument_builds_what_set_exports(name: str) -> None:
     architecture = shapecalc.load(name)
@@ -93,6 +94,7 @@ SMALL: dict[str, dict[str, int]] = {
 """By network, values of its arguments with which it runs at once."""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", SMALL)
 def test_an_argument_computes_what_set_exports(name: str) -> None:
     """With the same weights the same outputs, to the last bit: not the keys and shapes alone."""

@@ -47,6 +47,7 @@ def body(source: TorchSource) -> str:
     return source.text.split('"""', 2)[2].strip() + "\n"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ZOO)
 def test_every_figure_is_that_of_the_analysis(name: str, tmp_path: Path) -> None:
     analysis = short(name)
@@ -99,6 +100,7 @@ def check_text(source: TorchSource, folder: Path) -> None:
     assert source.name in names
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", BY_VALUE)
 def test_the_same_weights_give_the_same_values(name: str) -> None:
     analysis = shapecalc.analyse(shapecalc.load(name), BY_VALUE[name], settings_of(name)[1])

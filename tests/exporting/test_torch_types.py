@@ -46,7 +46,7 @@ def network_of(drawn: Drawn) -> Analysis:
         step["from"] = names
     inputs = {n: f"{'x'.join(map(str, x.shape))}:{x.dtype}" for n, x in zip(names, drawn.inputs, strict=True)}
     file = {"input": inputs or "1x1", "layers": [step]}
-    return shapecalc.analyse(shapecalc.parse(yaml.safe_dump(file, allow_unicode=True)))
+    return shapecalc.analyse(shapecalc.parse(yaml.dump(file, Dumper=yaml.CSafeDumper, allow_unicode=True)))
 
 
 @pytest.mark.parametrize("name", sorted({*LAYERS} - UNWRITTEN))

@@ -102,10 +102,10 @@ CASES: dict[str, tuple[tuple[Callable[..., Any], dict[str, Any]], tuple[tuple[in
     "Bilinear": (applied(nn.Bilinear(3, 4, 5)), ((2, 3), (2, 4))),
     "LSTM": (
         applied(nn.LSTM(8, 16, 2, batch_first=True, bidirectional=True, proj_size=4), 0),
-        ((2, 5, 8),),
+        ((3, 2, 8),),
     ),
-    "GRU without a batch": (applied(nn.GRU(8, 16, 2, bias=False), 0), ((5, 8),)),
-    "RNN": (applied(nn.RNN(8, 16, nonlinearity="relu"), 0), ((5, 2, 8),)),
+    "GRU without a batch": (applied(nn.GRU(8, 16, 2, bias=False), 0), ((2, 8),)),
+    "RNN": (applied(nn.RNN(8, 16, nonlinearity="relu"), 0), ((2, 3, 8),)),
     "LSTMCell": (applied(nn.LSTMCell(8, 16), 0), ((5, 8),)),
     "GRUCell with a state": (applied(nn.GRUCell(8, 16, bias=False)), ((5, 8), (5, 16))),
     "RNNCell": (applied(nn.RNNCell(8, 16, nonlinearity="relu")), ((5, 8),)),

@@ -18,7 +18,8 @@ from onnx.reference import ReferenceEvaluator
 import shapecalc
 from shapecalc.importing.network import Imported
 from tests.importing.modules import MODULES
-from tests.importing.onnx_models.making import computed, expected, read, sample
+from tests.importing.onnx_models import making
+from tests.importing.onnx_models.making import computed, expected, sample
 
 FREE = {name: {0: "batch"} for name in ("x", "y", "image", "tokens", "words", "weights")}
 
@@ -52,6 +53,17 @@ def exported(name: str, path: Path, opset: int = 18, free: bool = True) -> Any:
     module, model = made(name, opset, free)
     path.write_bytes(model)
     return module
+
+
+_READ: dict[tuple[bytes, bool], Imported] = {}
+
+
+def read(path: Path, plain: bool = False) -> Imported:
+    """What a file becomes, once for all that is asked of it."""
+    key = path.read_bytes(), plain
+    if key not in _READ:
+        _READ[key] = making.read(path, plain=plain)
+    return _READ[key]
 
 
 UNREAD = {

@@ -22,6 +22,7 @@ def written(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) + f":{tensor.dtype}"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_there_and_back_nothing_changes(name: str, tmp_path: Path) -> None:
     there = short(name)
