@@ -672,7 +672,7 @@ def mutilated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=count(300, 20_000))
+@settings(max_examples=count(120, 20_000))
 @given(mutilated())
 @example("input: 1x3\nlayers: [ReLU]\n")
 @example("input: 1x3\nlayers: [Relu]\n")

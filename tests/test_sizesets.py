@@ -255,6 +255,7 @@ conditions = st.one_of(
 )
 
 
+@settings(max_examples=count(40, 1000))
 @given(conditions)
 def test_random_conditions(condition: Condition) -> None:
     """What has a form is what a look at each number finds, far out too."""
