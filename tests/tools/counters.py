@@ -1,7 +1,8 @@
 """What each counting tool says of a network, in its own convention: one function for a tool.
 
 They run on `meta`, where nothing is computed, but for calflops and DeepSpeed, which would count there what
-torch's kernels for `meta` call in Python.
+torch's kernels for `meta` call in Python. Those that count the same on the CPU run small networks there,
+where no kernel is in Python.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shapecalc.engine.results import Analysis
+from shapecalc.symbolic import number
 from shapecalc.torch_check.network import BuildError
 from tests.tools.idle import Idle
 from tests.tools.model import Model, samples
@@ -80,7 +82,7 @@ def fvcore(analysis: Analysis) -> Count:
     if any(row.layer.reads_values for row in analysis.rows):  # on `meta` tracing them ends the interpreter
         return _fvcore(analysis, "cpu")
     try:
-        return _fvcore(analysis, "meta")
+        return _fvcore(analysis, _device(analysis))
     except BuildError:  # torch can't trace some of its kernels for `meta`: convolutions, pools
         return _fvcore(analysis, "cpu")
 
@@ -94,7 +96,7 @@ def _fvcore(analysis: Analysis, device: str) -> Count:
 
 
 def thop(analysis: Analysis) -> Count:
-    model, inputs = _prepared(analysis, "meta")
+    model, inputs = _prepared(analysis, _device(analysis))
     with quiet():
         total, _, layers = import_module("thop").profile(
             model, tuple(inputs.values()), verbose=False, ret_layer_info=True
@@ -104,7 +106,7 @@ def thop(analysis: Analysis) -> Count:
 
 def ptflops(analysis: Analysis) -> Count:
     """Without functions: with them it counts what modules call, `F.relu` or a pool, a second time."""
-    return _ptflops(analysis, "meta", functions=False)
+    return _ptflops(analysis, _device(analysis), functions=False)
 
 
 def ptflops_twice(analysis: Analysis) -> Count:
@@ -166,6 +168,15 @@ COUNTERS: Mapping[str, Callable[[Analysis], Count]] = {
     "deepspeed": deepspeed,
 }
 """A tool's name → what it counts."""
+
+
+_SMALL = 1_000_000
+"""Multiply-accumulates, and elements of all outputs, that take a CPU no time."""
+
+
+def _device(analysis: Analysis) -> str:
+    elements = sum(number(y.elements) for row in analysis.rows for y in row.outputs)
+    return "cpu" if number(analysis.totals.macs) + elements <= _SMALL else "meta"
 
 
 def _prepared(analysis: Analysis, device: str) -> tuple[Model, dict[str, Any]]:
