@@ -14,9 +14,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch._subclasses import fake_tensor
+from torch._subclasses import fake_impls, fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from shapecalc.torch_check.memory import Told
 
@@ -54,9 +53,10 @@ NORMS = {
     torch.ops.aten.native_group_norm.default,
     torch.ops.aten.native_layer_norm.default,
 }
+VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
 
 
-class KernelsOfMeta(TorchDispatchMode):
+class KernelsOfMeta(Told):
     """Those of `meta` where fake tensors of a GPU have others: noise of the input's dtype, and a buffer.
 
     Beside float32 weights, statistics and gradients of weights are float32, as on any device; on a fake CPU
@@ -70,7 +70,7 @@ class KernelsOfMeta(TorchDispatchMode):
             return x * noise, noise
         if function is torch.ops.aten.log_sigmoid_forward.default:
             return torch.empty_like(x), torch.empty_like(x)
-        made = function(*args, **(kwargs or {}))
+        made = super().__torch_dispatch__(function, types, args, kwargs)
         if function in NORMS and torch.float32 in [getattr(given, "dtype", None) for given in args]:
             return made[0], *[x if x is None else x.float() for x in made[1:]]
         return made
@@ -84,11 +84,15 @@ def pretended(own_kernels: bool = False) -> Iterator[None]:
     fake.cache_enabled = False  # kernels of a second call, taken from the first, do not allocate the same
     with ExitStack() as stack:
         stack.enter_context(fake)
-        if not own_kernels:
+        if own_kernels:
+            stack.enter_context(Told())
+        else:
             stack.enter_context(KernelsOfMeta())
-            # Decompositions in Python would come before them, and take twice as long.
+            # Decompositions and views in Python would come before them, and take twice as long.
             stack.enter_context(patch.object(fake_tensor, "torch_decomp_decompositions", lambda _: False))
-        stack.enter_context(Told())
+            stack.enter_context(patch.dict(fake_impls.op_implementations_dict))
+            for view in VIEWS:
+                del fake_impls.op_implementations_dict[view]
         stack.enter_context(torch.autograd.set_multithreading_enabled(False))
         yield
 

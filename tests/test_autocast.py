@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import product
 from pathlib import Path
@@ -34,6 +34,7 @@ from tests.autocast import casting, like, pretended, put
 from tests.command import Command
 from tests.dice import count
 from tests.families.base import Drawn
+from tests.kernels import compiled_kernels
 from tests.networks import ONE_OF_EACH, OWN, ROUTED, covering, is_brief, short
 from tests.strategies import each_layer
 from tests.test_layers import NAMES, REFUSALS, call
@@ -67,6 +68,12 @@ CPU_LISTS = {
 """The part of the lists for CPUs that the networks come to, where a way back can be run."""
 OTHERWISE = {"cnn3d"}
 """Networks with poolings that are cast on a CPU alone: these have no name on the lists for CUDA."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with compiled_kernels():
+        yield
 
 
 def measured(run: Callable[[], Any], owned: Iterable[Any], given: Iterable[Any]) -> tuple[int, int, Any]:

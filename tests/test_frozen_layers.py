@@ -62,7 +62,7 @@ def before(x: Tensor, tracked: bool) -> str:
     """The type of a layer whose output is like its input, and is tracked or not."""
     if x.dtype != "float32":
         return "Identity"
-    return "LayerNorm" if tracked and x.rank else "Sigmoid"
+    return "RMSNorm" if tracked and x.rank else "Sigmoid"
 
 
 def network_of(drawn: Drawn, tracked: list[bool], frozen: frozenset[str]) -> Analysis:
