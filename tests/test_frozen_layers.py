@@ -33,7 +33,7 @@ from shapecalc.torch_check.network import BuildError, build, sample
 from shapecalc.torch_check.startup import without_compiler
 from tests import chance as st
 from tests.dice import count, one_way
-from tests.families.base import Drawn, says_what_it_allocates, shown
+from tests.families.base import Drawn, drawn, says_what_it_allocates, shown
 from tests.kernels import compiled_kernels
 from tests.strategies import by_hand, draws
 from tests.test_layers import NAMES, REFUSALS
@@ -194,6 +194,15 @@ def test_torch_counts_as_many_products(name: str) -> None:
                 check_products(analysis, found)
     assert found["known"] > 1
     each_drawn(name, count(6, 120), lambda analysis, _: check_products(analysis, found))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_gradient_of_the_bias_of_a_scan_comes_through_its_states() -> None:
+    shapes = ((2, 4, 3), (2, 4, 3), (4, 5), (2, 5, 3), (2, 5, 3), (4,), (2, 4, 3), (4,))
+    scan = drawn("selective_scan", *map(Tensor, shapes))
+    found: Counter[str] = Counter()
+    check_products(network_of(scan, [False] * 7 + [True], frozenset()), found)
+    assert found["known"]
 
 
 def gradients(analysis: Analysis) -> tuple[list[bool], list[bool]]:

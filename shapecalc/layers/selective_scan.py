@@ -71,9 +71,9 @@ class selective_scan(Layer):
         return y.elements * a.shape[1]
 
     def gradient_macs(self, *inputs: Tensor, wanted: Wanted) -> Dim:
-        """Those of the state, which the first four make, and of C."""
+        """Those of the state, which the first four and delta_bias make, and of C."""
         macs = self.figures(inputs).macs
-        return macs * (any(wanted.inputs[:4]) + wanted.inputs[4])
+        return macs * (any((*wanted.inputs[:4], *wanted.inputs[7:])) + wanted.inputs[4])
 
     def ops(self, u: Tensor, delta: Tensor, a: Tensor, *others: Tensor, y: Tensor) -> Operations:
         """Of each element of each state exp(delta·A), delta·B·u, and the step, a product and a sum.
