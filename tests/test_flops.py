@@ -31,6 +31,7 @@ def test_json(run: Command) -> None:
         assert sum(layer["operations"][kind] for layer in printed["layers"]) == total
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_columns_add_up(name: str, run: Command) -> None:
     """The printed lines of the layers, added up again, are the printed totals."""

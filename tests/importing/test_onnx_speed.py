@@ -27,15 +27,22 @@ def seconds(path: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def test_resnet_50_takes_less_than_a_second(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The network with names of its modules, and without."""
+    folder = tmp_path_factory.mktemp("resnet50")
+    return write(folder / "named.onnx"), write(folder / "flat.onnx", named=False)
+
+
+def test_resnet_50_takes_less_than_a_second(files: tuple[Path, Path]) -> None:
     """Measured twice: what comes between is no time of the command."""
-    path = write(tmp_path / "resnet50.onnx")
+    path, _ = files
     assert seconds(path) < MOST or seconds(path) < MOST
 
 
-def test_it_is_the_resnet_50_of_the_zoo(tmp_path: Path) -> None:
+def test_it_is_the_resnet_50_of_the_zoo(files: tuple[Path, Path]) -> None:
     """With the statistics of its norms in the biases of the convolutions."""
-    found = read(write(tmp_path / "resnet50.onnx"), "1x3x224x224")
+    found = read(files[0], "1x3x224x224")
     zoo = shapecalc.analyse(shapecalc.load("imagenet/resnet50"))
     norms = sum(row.params for row in zoo.rows if row.type == "BatchNorm2d")
     biases = sum(row.output.shape[1] for row in zoo.rows if row.type == "BatchNorm2d")
@@ -44,8 +51,8 @@ def test_it_is_the_resnet_50_of_the_zoo(tmp_path: Path) -> None:
     assert len(found.text.splitlines()) <= 32
 
 
-def test_without_names_of_modules_it_is_the_same(tmp_path: Path) -> None:
-    named, flat = (read(write(tmp_path / "resnet50.onnx", named)) for named in (True, False))
+def test_without_names_of_modules_it_is_the_same(files: tuple[Path, Path]) -> None:
+    named, flat = map(read, files)
     assert flat.totals == named.totals
     assert len(flat.text.splitlines()) <= 36
     rows = [[(row.type, row.output) for row in shapecalc.analyse(f.architecture).rows] for f in (named, flat)]
@@ -53,10 +60,10 @@ def test_without_names_of_modules_it_is_the_same(tmp_path: Path) -> None:
 
 
 def test_two_files_are_compared_as_networks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Command(monkeypatch, capsys)
-    named, flat = (str(write(tmp_path / f"{name}.onnx", name == "named")) for name in ("named", "flat"))
+    named, flat = map(str, files)
     same = run("diff", named, flat)
     assert same.code == 0, same.err
     assert "The two are equal" in same.out
