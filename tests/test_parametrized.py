@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -20,6 +21,7 @@ from shapecalc.torch_check.memory import compare
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
 from tests.dice import one_way
+from tests.kernels import compiled_kernels
 
 
 def analyse(layers: str, x: str = "2x6", **how: Any) -> Analysis:
@@ -122,6 +124,12 @@ LAYERS = {
     "PReLU: {num_parameters: 6}": "2x6",
     "BatchNorm1d": "2x6",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with compiled_kernels():
+        yield
 
 
 NORMS = (

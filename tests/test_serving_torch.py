@@ -26,6 +26,7 @@ from shapecalc.torch_check.memory import Alive
 from shapecalc.torch_check.network import tie
 from shapecalc.torch_check.startup import without_compiler
 from shapecalc.torch_check.uncounted import UNCOUNTED
+from tests.kernels import compiled_kernels
 from tests.networks import OWN, settings_of
 from tests.serving_in_torch import Serving, Whole, make_room, rows_at, tensor_at
 
@@ -116,6 +117,12 @@ def small(request: pytest.FixtureRequest) -> Small:
     torch.manual_seed(0)
     with torch.no_grad():
         return Small(request.param)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with compiled_kernels():
+        yield
 
 
 @pytest.fixture(autouse=True)

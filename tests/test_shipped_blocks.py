@@ -14,6 +14,7 @@ import shapecalc
 from shapecalc import Analysis, zoo
 from shapecalc.torch_check.network import build
 from shapecalc.torch_check.verify import verify
+from tests.kernels import compiled_kernels
 
 IMAGE, SEQUENCE = "2x8x9x12", "2x5x8"
 TURNED = "{{x: {}, c: 5x2, s: 5x2}}".format
@@ -461,6 +462,12 @@ def test_every_shipped_block_is_tried() -> None:
 
 def _words(text: str) -> list[str]:
     return "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _judge() -> Iterator[None]:
+    with compiled_kernels():
+        yield
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.step)
