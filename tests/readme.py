@@ -31,6 +31,7 @@ _PLAIN = re.compile(r"shapecalc ((?:'[^']*'|[^|&;<>$'])*)(2>&1 ?)?(?:\| (.*))?")
 _PROGRAM = re.compile(r"python (\w+\.py)(?: 2>/dev/null)?")
 _TEXT = re.compile(r'python -c "(.*)"(?: \| (.*))?')
 _LOOP = re.compile(r"for (\w+) in (.*); do (.*); echo; done")
+_WITH_TORCH = re.compile(r"verify|.*(\.pt2|onnx)")
 _HERE = 'import sys; sys.path.insert(0, "");'
 _RUN_PROGRAM = f'{_HERE} import runpy; runpy.run_path(sys.argv[0], run_name="__main__")'
 _SCRIPT = "import sys; from shapecalc.__main__ import main; sys.argv[0] = 'shapecalc'; main()"
@@ -132,7 +133,7 @@ def _forked(words: str, joined: bool, work: Path) -> subprocess.CompletedProcess
     done = command(
         *shlex.split(words),
         cwd=work,
-        imports=(*TORCH, *COMPILER) if ".py:" in words else TORCH if words.startswith("verify") else (),
+        imports=(*TORCH, *COMPILER) if ".py:" in words else TORCH if _WITH_TORCH.match(words) else (),
         joined=joined,
         COLUMNS=str(WIDTH),
         SHAPECALC_PATH="",
