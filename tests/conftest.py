@@ -30,7 +30,7 @@ settings.register_profile(
     derandomize=False,
     database=None,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    max_examples=count(100, 1000),
+    max_examples=count(60, 1000),
     deadline=None,
     suppress_health_check=_LENIENT,
 )

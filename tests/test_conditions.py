@@ -8,13 +8,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import shapecalc
 from shapecalc import Analysis, ArchitectureError
 from tests.command import Command
-from tests.dice import count
 from tests.test_expressions import SCOPE, conditions, larger, leaves, printed_trees, value
 
 TEXT = "text is compared with text, in single quotes: act == 'ReLU'"
@@ -302,7 +301,6 @@ STEPS = ("ReLU", "Tanh", "Linear: 4", "add: [[], [Linear: 4, ReLU]]", "seq: [Tan
 CONDITIONS = printed_trees(conditions(st.recursive(leaves, larger, max_leaves=3)))
 
 
-@settings(max_examples=count(100, 1000))
 @given(st.lists(st.tuples(st.sampled_from(STEPS), CONDITIONS), max_size=4))
 def test_a_network_with_conditions_is_the_one_without_what_is_false(drawn: list[tuple[str, Any]]) -> None:
     """Each condition is decided by Python's fractions, and the steps that remain are written out."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import shapecalc
@@ -34,7 +34,6 @@ SCOPE: dict[str, int | float] = {
 }
 LETTERS = ("K", "M")
 
-fewer = settings(max_examples=count(100, 1000))  # of what is also tried as conditions and by hand
 
 OPERATORS = {
     "+": operator.add,
@@ -243,7 +242,6 @@ def is_long(text: str) -> bool:
     return len(text) > 500
 
 
-@fewer
 @given(printed_trees().filter(lambda printed: not is_long(printed[1])))
 @example((Binary("-", Binary("-", 10, 4), 3), "10-4-3"))
 @example((Binary("*", Binary("//", 7, 2), 2), "7//2*2"))
@@ -274,7 +272,6 @@ def test_value_is_pythons(printed: tuple[Tree, str]) -> None:
 sizes = st.integers(1, 60)
 
 
-@fewer
 @given(
     printed_trees(
         st.one_of(*[f(st.recursive(small, larger, max_leaves=6)) for f in (lambda x: x, conditions)])
@@ -425,7 +422,6 @@ def names(tree: Tree) -> set[str]:
     return set()
 
 
-@fewer
 @given(printed_trees())
 def test_names_are_those_of_the_tree(printed: tuple[Tree, str]) -> None:
     tree, text = printed

@@ -20,8 +20,6 @@ from tests.dice import count
 
 UP_TO = range(1, 201)
 
-fewer = settings(max_examples=count(100, 1000))  # each looks at hundreds of numbers
-
 
 # Remainders.
 
@@ -37,7 +35,6 @@ def looked_at(period: int, bands: list[tuple[int, int]]) -> set[int]:
     return {n for n in range(24 * 24) if any(low <= n % period <= high for low, high in bands)}
 
 
-@fewer
 @given(bands(), bands(), st.integers(1, 300))
 def test_remainders_are_those_of_their_numbers(
     one: tuple[int, list[tuple[int, int]]], two: tuple[int, list[tuple[int, int]]], n: int
@@ -100,7 +97,6 @@ def size_sets(draw: st.DrawFn) -> tuple[SizeSet, set[int]]:
     return drawn_set(numbers, start, period, remainders), expected
 
 
-@fewer
 @given(size_sets(), size_sets())
 def test_a_set_is_what_it_holds(one: tuple[SizeSet, set[int]], two: tuple[SizeSet, set[int]]) -> None:
     """Sets that agree up to 200 agree everywhere, and are equal."""

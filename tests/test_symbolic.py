@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 import sympy
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shapecalc import ArchitectureError
@@ -48,14 +48,11 @@ from shapecalc.symbolic.conditions import (
 )
 from shapecalc.symbolic.notation import GROUPED, LATEX, PLAIN, substituted, text, within_product
 from shapecalc.window import Window
-from tests.dice import count
 
 N, C, H, W = map(symbol, "NCHW")
 SYMBOLS = {"C": C, "H": H, "W": W}
 
 Environment: TypeAlias = dict[str, int]
-
-half = settings(max_examples=count(100, 1000))  # of what sympy reads, or what others try, too
 
 
 def formula(size: Dim) -> Expr:
@@ -272,7 +269,6 @@ def test_a_formula_has_a_symbol(tree: Tree) -> None:
     assert symbols_in(size) <= names_of(tree)
 
 
-@half
 @given(trees, environments, st.sets(names))
 def test_values_of_some_symbols(tree: Tree, sizes: list[Environment], kept: set[str]) -> None:
     for env in sizes:
@@ -301,7 +297,6 @@ def mirrored(tree: Tree, flips: random.Random) -> Tree:
 H_AND_1, W_AND_1 = Binary("+", "H", 1), Binary("+", "W", 1)
 
 
-@half
 @given(st.lists(trees, min_size=1, max_size=4), st.sampled_from("+*"), st.integers(0, 2**32))
 def test_order_does_not_matter(operands: list[Tree], sign: str, seed: int) -> None:
     shuffle = random.Random(seed)
@@ -460,7 +455,6 @@ def test_difference(first: Tree, second: Tree, sizes: list[Environment]) -> None
         assert at(apart, env) == plain(first, env) - plain(second, env)
 
 
-@half
 @given(trees, trees, st.integers(1, 9), st.integers(1, 9), environments)
 @example(3, Binary("*", 2, "H"), 1, 1, drawn_environments(0))
 def test_ratio(tree: Tree, other: Tree, p: int, q: int, sizes: list[Environment]) -> None:
@@ -505,20 +499,17 @@ def points(expression: Any, sizes: list[Environment]) -> list[Any]:
     return [expression.xreplace(env) for env in numbers]
 
 
-@half
 @given(drawn_trees(*OF_SYMPY), environments)
 def test_sympy_agrees(tree: Tree, sizes: list[Environment]) -> None:
     assert [at(built(tree), env) for env in sizes] == points(in_sympy(tree), sizes)
 
 
-@half
 @given(drawn_trees(*OF_SYMPY), environments)
 def test_sympy_reads_the_form_for_programs(tree: Tree, sizes: list[Environment]) -> None:
     read = sympy.sympify(text(built(tree), PLAIN), locals=OF_NAMES | FUNCTIONS)
     assert [plain(tree, env) for env in sizes] == points(read, sizes)
 
 
-@half
 @given(drawn_trees("+", "-", "*"))
 @example(Binary("*", Binary("+", Binary("*", H_AND_1, W_AND_1), 1), W_AND_1))
 def test_the_difference_of_equal_polynomials_is_0(tree: Tree) -> None:
@@ -565,14 +556,12 @@ def evaluated(node: ast.expr, sizes: Environment) -> Any:
     raise AssertionError(ast.dump(node))
 
 
-@half
 @given(trees, environments)
 def test_python_reads_the_form_for_programs(tree: Tree, sizes: list[Environment]) -> None:
     written = text(built(tree), PLAIN)
     assert [read(written, env) for env in sizes] == [plain(tree, env) for env in sizes]
 
 
-@half
 @given(trees, environments)
 def test_a_formula_with_numbers_put_in(tree: Tree, sizes: list[Environment]) -> None:
     for env in sizes:

@@ -6,14 +6,14 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shapecalc.errors import cells
 from shapecalc.render.grid import Column, Grid, Line, _fit, _laid_out, _written
 from shapecalc.render.wrapping import hung, least, wrapped
 from tests.command import Command
-from tests.dice import count, one_way
+from tests.dice import one_way
 
 _SIZES = st.sampled_from(["N", "64", "1,024", "⌈H/16⌉", "(H + 2)", "⌊(W − 3)/2⌋", "max(a, b)"])
 _SHAPES = st.lists(_SIZES, min_size=1, max_size=6).map("×".join)
@@ -58,7 +58,6 @@ def _trees(draw: st.DrawFn) -> list[str]:
     return ["top", *below("", 2), "end"]
 
 
-@settings(max_examples=count(100, 1000))
 @given(_trees(), st.data())
 def test_no_line_is_wider_than_the_screen(tree: list[str], data: st.DataObject) -> None:
     """Where every cell has a place to break; and what is printed in a column is what its cells say."""
