@@ -32,16 +32,16 @@ class Window(NamedTuple):
         """Elements from the first to the last that one window touches: d(k − 1) + 1."""
         return self.dilation * (self.kernel - 1) + 1
 
-    def size(self, n: Dim) -> Dim:
-        """How many windows fit on an axis of `n` elements.
+    def size(self, n: Dim, of: str = "input") -> Dim:
+        """How many windows fit on an axis of `n` elements, of what a message calls `of`.
 
         Raises:
             ArchitectureError: none does.
         """
         size = self.windows_on(n)
         if not at_least(size, 1, "one window fits"):
-            hint = "a larger input, more padding or a smaller kernel makes room"
-            raise ArchitectureError(self._too_large(n), hint=hint)
+            hint = f"a larger {of}, more padding or a smaller kernel makes room"
+            raise ArchitectureError(self._too_large(n, of), hint=hint)
         return size
 
     def windows_on(self, n: Dim) -> Dim:
@@ -96,13 +96,13 @@ class Window(NamedTuple):
             furthest = max(furthest, end - missed)
         return min(n, end - furthest)
 
-    def _too_large(self, n: Dim) -> str:
+    def _too_large(self, n: Dim, of: str) -> str:
         kernel = f"the kernel of {self.kernel}"
         if self.dilation != 1:
             kernel += f" with dilation {self.dilation} spans {self.extent} and"
         padding = self.before + self.after
         padded = f" + {padding} of padding" if padding else ""
-        return f"{kernel} does not fit on an input of {n}{padded}"
+        return f"{kernel} does not fit on an {of} of {n}{padded}"
 
 
 def windows_of(*arguments: Sequence[int]) -> tuple[Window, ...]:

@@ -39,9 +39,9 @@ class Blocks(Layer, abstract=True):
         """The window on each axis of the image that unfolds."""
         return windows_of(self.kernel_size, self.stride, self.padding, self.dilation)
 
-    def count(self, image: Shape) -> Dim:
-        """How many windows an image has."""
-        return product(tuple(window.size(n) for window, n in zip(self.windows, image, strict=True)))
+    def count(self, image: Shape, of: str = "input") -> Dim:
+        """How many windows an image has, which is the layer's input or the argument of that name."""
+        return product(tuple(window.size(n, of) for window, n in zip(self.windows, image, strict=True)))
 
 
 class Unfold(Blocks, Rearranging, axes=2):
@@ -98,7 +98,7 @@ class Fold(Blocks, axes=2):
         )
         check_equal(
             columns,
-            self.count(self.output_size),
+            self.count(self.output_size, "output_size"),
             "the input has {0} columns, but an image of output_size has {1} windows",
             "Fold takes what Unfold makes with the same arguments",
             why="there is a column for each window",

@@ -81,5 +81,6 @@ RARE = (
     # Windows in padding alone are columns too.
     drawn("Unfold", Tensor((2, 3, 2, 2)), kernel_size=1, padding=3, stride=2),
     drawn("ChannelShuffle", Tensor((2, 4)), groups=2),
+    drawn("Fold", Tensor((12, 1)), output_size=2, kernel_size=(1, 3)),
     drawn("Fold", Tensor((2, 3, 16)), output_size=2, kernel_size=1, padding=3, stride=2),
 )
