@@ -343,7 +343,7 @@ PICKLES: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("case", PICKLES)
 def test_a_pickle_takes_little_time_and_memory(tmp_path: Path, case: str) -> None:
     make, message = PICKLES[case]

@@ -244,6 +244,7 @@ APART = {
 """What is asked → the layer, or several, with the input's shape; `i` names the input."""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", APART)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_arguments_that_tools_treat_apart(tool: str, name: str) -> None:

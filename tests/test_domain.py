@@ -132,6 +132,7 @@ def smaller(sizes: Sizes) -> list[Sizes]:
     return [one for one in found if min(one.values())]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", SMALLEST)
 def test_smallest_input(name: str) -> None:
     analysis, smallest = general(name), SMALLEST[name]
@@ -606,7 +607,7 @@ def derived(layer: Any) -> dict[int, int]:
     return {letters.index(name.removesuffix("'")): result for name, result in names}
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_every_derivation(name: str, run: Command) -> None:
     """The formula with the numbers put in gives the result, and the result is the figure of the row."""

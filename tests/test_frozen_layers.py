@@ -193,7 +193,7 @@ def test_torch_counts_as_many_products(name: str) -> None:
             for analysis in ways(case):
                 check_products(analysis, found)
     assert found["known"] > 1
-    each_drawn(name, count(6, 120), lambda analysis, _: check_products(analysis, found))
+    each_drawn(name, count(4, 120), lambda analysis, _: check_products(analysis, found))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -269,5 +269,5 @@ def test_torch_keeps_as_much(name: str) -> None:
         warnings.simplefilter("ignore")
         for analysis, mode in trained(name):
             check(analysis, mode)
-    each_drawn(name, count(6, 180), check)
+    each_drawn(name, count(4, 180), check)
     assert min(found["in training"], found["in prediction"]) > 0, found

@@ -145,6 +145,7 @@ def test_figures_from_outside() -> None:
     assert number(resnet.saved) == 709_793_280
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_the_batch_as_a_formula(name: str) -> None:
     """One formula for all batches has the figures of each."""

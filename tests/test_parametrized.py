@@ -143,6 +143,7 @@ NORMED = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("dtype", "by", "layer"), NORMED)
 def test_memory_is_torchs(dtype: str, by: str, layer: str) -> None:
     """In prediction and training, whether one kernel makes the weight or several, of rows or of copies."""

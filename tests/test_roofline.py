@@ -193,7 +193,7 @@ def laws(analysis: shapecalc.Analysis, train: bool) -> None:
     assert sum(found.under(node).cost.bytes for node in found.analysis.tree) == found.whole.cost.bytes
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_laws(name: str) -> None:
     laws(analysed_network(name), train=False)

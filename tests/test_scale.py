@@ -108,14 +108,14 @@ WRITTEN = [command for command in COMMANDS if command[0] != "memory"]
 """What takes written layers with letters as with numbers."""
 
 
-@pytest.mark.one_in(12)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("command", WRITTEN, ids=" ".join)
 @pytest.mark.parametrize("sizes", ["1x8x32x32", "Nx8xHxW"])
 def test_ten_thousand_written_layers(tmp_path: Path, sizes: str, command: tuple[str, ...]) -> None:
     assert run(tmp_path, written(10_000, sizes), *command).code in (0, 1, 2)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("to", ["torch", "keras"])
 def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
     """A name that is given is held to those that are still read, and not to all there were."""
@@ -125,7 +125,7 @@ def test_code_of_layers_that_all_have_names(tmp_path: Path, to: str) -> None:
     assert outcome.output.count("inear(8, 8)" if to == "torch" else "layers.Dense(8)") == 10_000
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_a_page_of_as_many_lines_as_it_takes(tmp_path: Path) -> None:
     assert run(tmp_path, different(3_000, "8x32"), "report", "FILE").code == 0
     more = run(tmp_path, different(3_001, "8x32"), "report", "FILE")
@@ -178,7 +178,7 @@ GROWING_FORMULAS = {
 }
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("options", [(), ("--train",), ("--format", "json")])
 @pytest.mark.parametrize("text", GROWING_FORMULAS.values(), ids=GROWING_FORMULAS.keys())
 def test_memory_of_other_formulas_at_each_layer(tmp_path: Path, text: str, options: tuple[str, ...]) -> None:
@@ -209,7 +209,7 @@ ASKED = ("show", "receptive", *(["flops"] if DRAWS == "long" else []))
 """At length what is counted too, of what `show` has read as well."""
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("command", ASKED)
 @pytest.mark.parametrize("kind", MANY_OF)
 def test_many_of_a_kind(tmp_path: Path, kind: str, command: str) -> None:
@@ -228,7 +228,7 @@ WRONG = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_at_the_end_of_a_large_file(tmp_path: Path, text: str) -> None:
     outcome = run(tmp_path, text, "show", "FILE")

@@ -91,6 +91,7 @@ WITHOUT_WINDOWS = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", WITHOUT_WINDOWS)
 def test_as_many_steps_as_tokens_multiply_as_much_as_the_whole(name: str) -> None:
     """Where a step sees as many keys as there are tokens: the whole multiplies the square of them."""
@@ -100,6 +101,7 @@ def test_as_many_steps_as_tokens_multiply_as_much_as_the_whole(name: str) -> Non
         assert whole == tokens * number(at(found.step.macs, {"N": 3, "T": tokens}))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", [*WITHOUT_WINDOWS, "llm/gpt-oss-20b"])
 def test_what_is_written_is_the_sum_of_its_steps(name: str) -> None:
     found = served(name, 2, 200, new=150)

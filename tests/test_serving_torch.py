@@ -191,6 +191,7 @@ def on_meta(small: Small, rows: Stepped, tokens: int) -> tuple[Serving, list[Any
     return network, inputs, memory
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("run", [prompt_of, step_of])
 def test_products_are_those_that_torch_counts(small: Small, run: Any) -> None:
     """Of the step at several positions; of a prompt, the products of its last token's tail once."""
@@ -203,6 +204,7 @@ def test_products_are_those_that_torch_counts(small: Small, run: Any) -> None:
         assert counter.get_total_flops() == 2 * number(at(rows.analysis.totals.macs, small.sizes(tokens)))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("run", [prompt_of, step_of])
 def test_bytes_at_once_are_those_of_torch(small: Small, run: Any) -> None:
     """On `meta`, where attention stores its scores: all but the fused kernel, whose bytes are its own."""

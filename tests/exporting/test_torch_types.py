@@ -63,7 +63,7 @@ def test_a_layer_gives_what_verify_builds(name: str) -> None:
         compare(analysis, [*samples(drawn)] or [torch.zeros(1, 1)])
         tried += 1
 
-    each_layer(LAYERS[name], (True,), count(10, 200), check)
+    each_layer(LAYERS[name], (True,), count(6, 200), check)
     assert tried
 
 
