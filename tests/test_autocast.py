@@ -296,6 +296,7 @@ def followed(analysis: Analysis, mode: Mode, back: bool = False) -> tuple[int, i
     return saved, peak, number(forward.ledger.peak.size()) if back else 0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", sorted(FOLLOWED | {"llm/mamba-130m"}))
 def test_a_network_predicts_under_autocast(name: str) -> None:
     """What is known from below alone is: of what a scan makes on its way, nothing is."""
@@ -308,6 +309,7 @@ def test_a_network_predicts_under_autocast(name: str) -> None:
         assert expected == measured
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", sorted(FOLLOWED))
 def test_a_network_is_trained_under_autocast(name: str) -> None:
     analysis = taught(name)
@@ -323,6 +325,7 @@ def _lists_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Layer, "footprint", lambda layer, *given: record(layer.run, *given))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("_lists_of_the_cpu")
 @pytest.mark.parametrize("name", sorted(FOLLOWED - FUSED - OTHERWISE))
 def test_the_way_back_through_casts(name: str) -> None:

@@ -140,6 +140,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "block"), BLOCKS)
 def test_torch_keeps_inputs_and_computes_again(name: str, block: str) -> None:
     """What hooks see kept, and what is alive at once."""

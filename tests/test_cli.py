@@ -110,6 +110,7 @@ def test_tables_fit_on_80_columns(name: str, run: Command) -> None:
         assert not any("…" in line or line.endswith(" ") for line in whole)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_numbers_are_never_cut(name: str, run: Command) -> None:
     """On a terminal that is far too narrow, each number still stands whole."""
@@ -119,6 +120,7 @@ def test_numbers_are_never_cut(name: str, run: Command) -> None:
     assert f"{totals.macs:,} MACs" in narrow
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_columns_add_up(name: str, run: Command) -> None:
     """The top level of the printed table, added up again, is the printed total."""
@@ -134,6 +136,7 @@ def test_columns_add_up(name: str, run: Command) -> None:
     assert f"{added[1]:,} MACs" in printed
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_csv_adds_up_at_every_depth(name: str, run: Command) -> None:
     totals, expect = analysed(name).totals, analysed(name).architecture.expect

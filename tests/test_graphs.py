@@ -430,7 +430,7 @@ def test_refusals(name: str) -> None:
 
 def test_torch_agrees() -> None:
     found: Counter[str] = Counter()
-    for seed, text in random_networks(SEED, count(150, 20_000), forms=0.3).items():
+    for seed, text in random_networks(SEED, count(100, 20_000), forms=0.3).items():
         analysis = shapecalc.analyse(shapecalc.parse(text))
         for name, mode in one_way(seed, [*MODES.items()]):
             try:

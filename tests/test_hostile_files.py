@@ -356,7 +356,7 @@ MUCH = {
 }
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("text", MUCH.values(), ids=MUCH.keys())
 def test_very_much_of_one_thing(feed: Feed, text: str) -> None:
     outcome = feed(text)

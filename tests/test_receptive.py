@@ -91,6 +91,7 @@ AGAIN = {"swin_v2_s", "swin_v2_b"}
 ONCE = [name for name in [*CONVOLUTIONAL, *PUBLISHED] if name not in AGAIN]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ONCE)
 def test_gradients_have_the_claimed_support(name: str) -> None:
     """Of some rows and the last; at length of all, each of which goes back through all before it."""

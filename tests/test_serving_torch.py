@@ -131,6 +131,7 @@ def _without_gradients() -> Iterator[None]:
         yield
 
 
+@pytest.mark.one_in(2)
 @pytest.fixture(autouse=True)
 def _scan_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scan after its source, which is in float32, without that cast."""

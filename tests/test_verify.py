@@ -40,7 +40,7 @@ def analysis_of(name: str) -> Analysis:
 
 
 OTHERS = [name for name in ONE_OF_EACH if name not in EVERY_TYPE]
-DRAWN = [*EVERY_TYPE, *(pytest.param(name, marks=pytest.mark.one_in(3)) for name in OTHERS)]
+DRAWN = [*EVERY_TYPE, *(pytest.param(name, marks=pytest.mark.one_in(6)) for name in OTHERS)]
 
 
 @pytest.mark.parametrize("name", zoo.names() if DRAWS == "long" else DRAWN)

@@ -28,6 +28,7 @@ def read(name: str) -> Imported:
     return imported(read_at_sizes(make(), [], tensors(name, shapes), name))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", MODULES)
 def test_a_file_is_the_module_at_other_sizes_too(name: str) -> None:
     make, dtype, _, others = MODULES[name]
