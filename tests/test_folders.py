@@ -13,6 +13,7 @@ import pytest
 
 from shapecalc import zoo
 from shapecalc.language.document import LARGEST_FILE
+from tests.dice import one_way
 from tests.forked import TORCH, Forked, command, forked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes that have names")
@@ -101,14 +102,16 @@ def test_what_is_no_file_is_no_architecture(folder: Path) -> None:
     ],
 )
 def test_what_is_no_file_as_an_argument(name: str, message: str, folder: Path) -> None:
+    """At each push to one of the commands."""
     make_odd(folder)
-    for words in (["show"], ["check"], ["verify", "--device", "meta"], ["list"]):
+    for words in one_way(name, (["show"], ["check"], ["verify", "--device", "meta"], ["list"])):
         done = command(*words, name, imports=TORCH if "verify" in words else ())
         assert done.code == 2
         if words != ["list"]:
             assert done.err.startswith(f"error: {message}"), done.err
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "typed",
     [
