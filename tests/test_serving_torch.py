@@ -131,7 +131,6 @@ def _without_gradients() -> Iterator[None]:
         yield
 
 
-@pytest.mark.one_in(2)
 @pytest.fixture(autouse=True)
 def _scan_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scan after its source, which is in float32, without that cast."""
@@ -142,6 +141,7 @@ def _scan_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.one_in(2)
 def test_a_step_writes_what_the_whole_network_does(small: Small) -> None:
     """In float64, but for the order in which sums are taken."""
     prompt, step = prompt_of(small.kept), step_of(small.kept)
