@@ -315,8 +315,8 @@ def test_a_module_that_looks_at_its_weights_while_it_is_built_has_few(folder: Pa
 
 
 def test_what_fails_on_fake_tensors_prints_one_error_alone(folder: Path) -> None:
-    """In a process of its own, where torch's log goes to the screen."""
-    words = ("import", "model.py:Net", "--input", "1x3x28x28")
+    """In a process of its own: torch's log, which tells at length what Linear refuses, goes to the screen."""
+    words = ("import", "model.py:Net", "--input", "1x1x29x29")
     found = forked.command(*words, cwd=folder, imports=(*forked.TORCH, *forked.COMPILER))
     assert found.code == 1
     errors = [line for line in found.err.splitlines() if line != "made to be seen"]
